@@ -1,0 +1,1 @@
+//! The virtual carrier: a real SIP and RTP endpoint with personas.

@@ -1,0 +1,272 @@
+//! Everything that can happen, told to the [`Dialer`](super::Dialer) in the past tense.
+//!
+//! A fact names campaigns, agents, trunks, contacts, numbers and persons by id, zone and class,
+//! never by name or telephone number: the tape that holds the facts holds no personal data.
+
+use serde::{Deserialize, Serialize};
+
+use super::{agent, campaign, trunks};
+use crate::units::{
+    AgentId, CallId, CampaignId, ClientId, ContactId, DispositionId, NumberId, PauseId, PersonId,
+    Ratio, Span, TrunkId, Wall, Zone,
+};
+
+/// One thing that happened.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Fact {
+    /// Something about a campaign.
+    Campaign(CampaignId, CampaignFact),
+    /// Something about a trunk.
+    Trunk(TrunkId, TrunkFact),
+    /// Something about an agent.
+    Agent(AgentId, AgentFact),
+    /// Something about a call.
+    Call(CallId, CallFact),
+    /// A person asked never to be called again, or an authority's list says so.
+    DoNotCall(PersonId, DncScope),
+}
+
+/// How far a do-not-call wish reaches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DncScope {
+    /// Only this campaign.
+    Campaign(CampaignId),
+    /// Every campaign of this client company.
+    Client(ClientId),
+    /// Every campaign of the centre.
+    Everyone,
+}
+
+/// What happened to a campaign.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CampaignFact {
+    /// Its settings were read, first or again; a running campaign takes them at once.
+    Set(Box<campaign::Settings>),
+    /// A manager started or resumed it.
+    Started,
+    /// A manager paused it: no new calls, those in flight go on.
+    Paused,
+    /// A manager drains it: no new calls, unanswered ones are cancelled, talks end by themselves.
+    Drained,
+    /// A manager stopped it: as drained, and talks are hung up.
+    Stopped,
+    /// The store answered an [`Order::Claim`](super::Order::Claim).
+    Claimed {
+        /// The leased contacts, in the order to be called; empty if none is due.
+        leads: Vec<Lead>,
+        /// What the list still holds behind them.
+        supply: Supply,
+    },
+    /// New contacts were imported or became due: ask the store again.
+    Refilled,
+}
+
+/// What a campaign's list still holds, as counted by the store when it answered a claim.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Supply {
+    /// Contacts that could be claimed now beyond those given.
+    pub due: u64,
+    /// Contacts that wait for a retry delay, a callback time or a lock, or are leased.
+    pub waiting: u64,
+    /// When the earliest of the waiting ones falls due.
+    pub next_due: Option<Wall>,
+}
+
+/// A contact leased to a campaign's hopper.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Lead {
+    /// The contact.
+    pub contact: ContactId,
+    /// Its numbers in the order to be tried.
+    pub numbers: Vec<LeadNumber>,
+    /// Attempts already made for this contact in this campaign, on any number.
+    pub attempts: u32,
+    /// The number of the latest attempt, so that the next one can take the following number.
+    pub last_number: Option<NumberId>,
+    /// The callback that is due, if this lead is one.
+    pub callback: Option<Callback>,
+    /// The agent whose portfolio holds the contact: only he or she is offered it.
+    pub owner: Option<AgentId>,
+}
+
+/// One telephone number of a lead.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LeadNumber {
+    /// The number.
+    pub number: NumberId,
+    /// The person-slot it resolves to: attempts and wishes are pooled there.
+    pub person: PersonId,
+    /// The zone whose calling windows hold for it.
+    pub zone: Zone,
+    /// What kind of number it is.
+    pub class: NumberClass,
+    /// When this person was tried lately for the same client, oldest first, at most 16.
+    pub recent: Vec<Wall>,
+    /// The number was found not to exist.
+    pub invalid: bool,
+    /// A do-not-call wish stands against it.
+    pub do_not_call: bool,
+}
+
+/// What kind of telephone number it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NumberClass {
+    /// A fixed line.
+    Fixed,
+    /// A mobile.
+    Mobile,
+    /// Anything else.
+    Other,
+}
+
+/// A promise to call again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Callback {
+    /// When.
+    pub at: Wall,
+    /// Which agent promised it personally; `None` for any agent.
+    pub agent: Option<AgentId>,
+}
+
+/// What happened to a trunk.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TrunkFact {
+    /// Its settings were read, first or again.
+    Set(trunks::Settings),
+    /// It answers.
+    Up,
+    /// It does not answer, or refuses everything.
+    Down,
+    /// It asked to be spared for a while (503 with Retry-After).
+    Spared(Span),
+}
+
+/// What happened to an agent.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AgentFact {
+    /// The agent's campaigns were set, first or again.
+    Set(agent::Settings),
+    /// The agent signed in for a shift.
+    LoggedIn,
+    /// The agent's nailed-up leg carries audio.
+    LegUp,
+    /// The agent's nailed-up leg is gone.
+    LegDown,
+    /// The agent wants calls.
+    Ready,
+    /// The agent wants a break, now or after the present call.
+    Paused(PauseId),
+    /// The agent leaves, now or after the present call.
+    LoggedOut,
+    /// Preview: the agent dials the shown contact.
+    PreviewDialed,
+    /// Preview: the agent passes over the shown contact.
+    PreviewSkipped(SkipReason),
+    /// The agent ended the conversation.
+    HungUp,
+    /// The agent put the callee on hold.
+    Held,
+    /// The agent took the callee back.
+    Retrieved,
+    /// The agent said how the call ended; allowed from the bridging to the end of the wrap-up.
+    Qualified {
+        /// The call that is qualified.
+        call: CallId,
+        /// Its disposition in the campaign's list.
+        disposition: DispositionId,
+        /// The promised callback, if the disposition is one.
+        callback: Option<Callback>,
+    },
+    /// The agent asked for more wrap-up time.
+    WrapExtended(Span),
+}
+
+/// Why an agent passed over a previewed contact.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SkipReason {
+    /// Not now: the contact comes back after its retry delay.
+    Later,
+    /// The record is wrong: it is closed.
+    BadRecord,
+    /// Somebody else looks after this contact: it is closed.
+    NotOurs,
+}
+
+/// What happened to a call, as the signalling and the media tell it.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CallFact {
+    /// The far end's phone rings.
+    Ringing,
+    /// The network plays something before the answer.
+    EarlyMedia,
+    /// The call was answered, the audio agreed on.
+    Answered,
+    /// The listener judged who answered.
+    Heard(Heard),
+    /// The call ended before it was answered.
+    Failed {
+        /// Why, in the core's words.
+        failure: Failure,
+        /// The carrier's own code (a SIP status), kept for the record and never interpreted.
+        cause: u16,
+    },
+    /// The callee hung up after the answer.
+    HungUp,
+    /// A leg's media or dialog broke after the answer.
+    Lost,
+    /// The notice for an abandoned call was played to its end.
+    NoticePlayed,
+    /// The leg is gone after [`Order::HangUp`](super::Order::HangUp).
+    Gone,
+    /// The store refused the attempt's row, so that nothing was dialled.
+    NotRecorded,
+}
+
+/// Who or what answered, with the listener's confidence.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Heard {
+    /// The verdict.
+    pub what: Answerer,
+    /// How sure, 0 to 1.
+    pub confidence: Ratio,
+}
+
+/// Who or what answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Answerer {
+    /// A person.
+    Human,
+    /// A voicemail or answering machine.
+    Machine,
+    /// A fax or modem.
+    Fax,
+}
+
+/// Why a call ended before it was answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Failure {
+    /// The line is busy.
+    Busy,
+    /// The network says nobody answers, or the person is away.
+    NoAnswer,
+    /// The number does not exist or is no telephone.
+    Invalid,
+    /// The person or his equipment declined the call.
+    Declined,
+    /// The call was cancelled on our order.
+    Cancelled,
+    /// The carrier has no room at present.
+    Congestion,
+    /// The trunk refused for a reason of its own or ours: credentials, caller ID, codec, silence.
+    TrunkFault,
+}

@@ -1,0 +1,214 @@
+//! What others may ask of the engine, and the snapshot they read.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use tokio::sync::{mpsc, oneshot, watch};
+
+use crate::core::fact::{Callback, SkipReason};
+use crate::core::floor::Floor;
+use crate::units::{
+    AgentId, CallId, CampaignId, ContactId, DispositionId, Now, Number, PauseId, Span, TrunkId,
+};
+
+/// A request to the engine.
+#[derive(Clone, Debug)]
+pub enum Ask {
+    /// Start, pause, drain or stop a campaign.
+    Campaign(CampaignId, CampaignVerb),
+    /// Contacts were imported: claim again.
+    Refill(CampaignId),
+    /// Something an agent does or has done for him or her.
+    Agent(AgentId, AgentVerb),
+    /// The agent's row in the store was added or changed: read it.
+    AgentChanged(AgentId),
+    /// Place one test call over a trunk and report how it went.
+    TestTrunk(TrunkId, Number),
+    /// Stop dialling, let conversations end, then leave.
+    Drain,
+}
+
+/// What a manager does with a campaign.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CampaignVerb {
+    /// Start or resume.
+    Start,
+    /// No new calls.
+    Pause,
+    /// No new calls, then stop.
+    Drain,
+    /// Stop now, ending conversations.
+    Stop,
+}
+
+/// What an agent does.
+#[derive(Clone, Debug, PartialEq)]
+pub enum AgentVerb {
+    /// Sign in for a shift.
+    Login,
+    /// Want calls.
+    Ready,
+    /// Want a break.
+    Pause(PauseId),
+    /// Leave.
+    Logout,
+    /// Preview: dial the shown contact.
+    Dial,
+    /// Preview: pass over the shown contact.
+    Skip(SkipReason),
+    /// End the conversation.
+    HangUp,
+    /// Put the callee on hold.
+    Hold,
+    /// Take the callee back.
+    Retrieve,
+    /// Say how the call ended.
+    Qualify(Box<Qualification>),
+    /// Ask for more wrap-up time.
+    ExtendWrap(Span),
+}
+
+/// An agent's word on a call, with the details that never enter the core.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Qualification {
+    /// The call; `None` for the agent's present one.
+    pub call: Option<CallId>,
+    /// The disposition.
+    pub disposition: Option<DispositionId>,
+    /// The promised callback.
+    pub callback: Option<Callback>,
+    /// What was agreed, for the store and the webhook only.
+    pub details: Details,
+}
+
+/// What was agreed in a call: personal or commercial data, kept out of the core and the tape.
+#[derive(Clone, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct Details {
+    /// Free notes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub notes: Option<String>,
+    /// A sale's amount in the campaign's currency, in cents.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub amount_cents: Option<i64>,
+    /// An appointment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub appointment: Option<Appointment>,
+    /// Fields of the contact the agent changed.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub changed_fields: BTreeMap<String, String>,
+}
+
+/// An appointment taken in a call.
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct Appointment {
+    /// When it begins, RFC 3339 with offset.
+    pub at: String,
+    /// Where.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub place: Option<String>,
+    /// With which salesperson.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub salesperson: Option<String>,
+}
+
+/// What the engine answers.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Reply {
+    /// It was done, or is under way.
+    Done,
+    /// How a test call went.
+    Tested(TrunkReport),
+}
+
+/// How a test call went.
+#[derive(Clone, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct TrunkReport {
+    /// Whether OPTIONS was answered, and after how many milliseconds.
+    pub options_ms: Option<f64>,
+    /// The final status of the INVITE, 0 if none came.
+    pub status: u16,
+    /// INVITE to ringing, in milliseconds.
+    pub ringing_ms: Option<f64>,
+    /// INVITE to answer, in milliseconds.
+    pub answer_ms: Option<f64>,
+    /// The codec agreed.
+    pub codec: Option<String>,
+    /// RTP packets received.
+    pub received: u64,
+    /// RTP packets lost.
+    pub lost: u64,
+    /// Jitter in milliseconds.
+    pub jitter_ms: f64,
+}
+
+/// Why the engine did not do what was asked.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refused {
+    /// There is no such campaign, agent, call or trunk.
+    #[error("no such {0}")]
+    Unknown(&'static str),
+    /// It cannot be done in the present state.
+    #[error("{0}")]
+    WrongState(String),
+    /// The engine is stopping or too busy to take requests.
+    #[error("the engine takes no requests now: it is stopping, or more than {ASKS_MAX} wait")]
+    Busy,
+}
+
+/// Requests that may wait at once; beyond that the caller is told to come back.
+pub const ASKS_MAX: usize = 1_024;
+
+/// A request with the way back to whoever asked.
+pub type Asked = (Ask, oneshot::Sender<Result<Reply, Refused>>);
+
+/// The snapshot others read: the core's floor with what only the shell knows.
+#[derive(Clone, Debug, Default)]
+pub struct Snapshot {
+    /// When it was taken.
+    pub now: Now,
+    /// The core's state.
+    pub floor: Floor,
+    /// 200 OK to two-way audio of the calls bridged so far, in milliseconds, latest 4,096.
+    pub answer_to_audio_ms: Arc<Vec<f64>>,
+    /// Contacts shown to agents in preview, by agent.
+    pub previews: BTreeMap<AgentId, (CampaignId, ContactId)>,
+    /// Whether the engine is leaving.
+    pub draining: bool,
+}
+
+/// The door to a running engine; cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Handle {
+    asks: mpsc::Sender<Asked>,
+    snapshot: watch::Receiver<Arc<Snapshot>>,
+}
+
+impl Handle {
+    /// Joins the two ends the engine made.
+    #[must_use]
+    pub fn new(asks: mpsc::Sender<Asked>, snapshot: watch::Receiver<Arc<Snapshot>>) -> Self {
+        Self { asks, snapshot }
+    }
+
+    /// Asks the engine for something and waits for its word.
+    ///
+    /// # Errors
+    /// The engine refused; see [`Refused`].
+    pub async fn ask(&self, ask: Ask) -> Result<Reply, Refused> {
+        let (back, word) = oneshot::channel();
+        self.asks.try_send((ask, back)).map_err(|_| Refused::Busy)?;
+        word.await.map_err(|_| Refused::Busy)?
+    }
+
+    /// Gives the latest snapshot, at most one second old while the engine runs.
+    #[must_use]
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        self.snapshot.borrow().clone()
+    }
+
+    /// Gives the changing snapshot, to wait on.
+    #[must_use]
+    pub fn watch(&self) -> watch::Receiver<Arc<Snapshot>> {
+        self.snapshot.clone()
+    }
+}

@@ -1,0 +1,5 @@
+//! Runs one `Dialer` against the world.
+
+pub mod clock;
+pub mod handle;
+pub mod tasks;

@@ -1,0 +1,92 @@
+//! Sockets for `wire::rtp` and `sound`: one reactor thread carries every leg's audio.
+//!
+//! A leg is one RTP stream pair with one far end. Legs are bridged by switching, never by a new
+//! negotiation. Nothing here knows calls, agents or campaigns.
+
+use std::net::SocketAddr;
+
+use crate::units::{LegId, Mono};
+
+/// A G.711 flavour (RFC 3551 §4.5.14).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Codec {
+    /// µ-law, payload type 0.
+    Pcmu,
+    /// A-law, payload type 8.
+    Pcma,
+}
+
+/// Where a leg's audio goes to and in which form, as the SDP answer agreed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Remote {
+    /// The far end's RTP address as its SDP says; the true source may be latched.
+    pub rtp: SocketAddr,
+    /// The far end's RTCP address.
+    pub rtcp: SocketAddr,
+    /// The form of the audio.
+    pub codec: Codec,
+    /// The payload type of RFC 4733 events, if agreed.
+    pub dtmf: Option<u8>,
+    /// Whether the far end wants to hear us (its direction is sendrecv or recvonly).
+    pub send: bool,
+}
+
+/// What the far end of a leg that is not bridged hears.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Feed {
+    /// No packets at all.
+    Nothing,
+    /// Silence packets, so that the stream stays open.
+    Silence,
+    /// A quiet comfort tone for a waiting person.
+    Comfort,
+    /// A prompt from its first sample on; reports `PromptDone` at its end, then silence.
+    Prompt(Prompt),
+    /// A prompt repeated for ever (music on hold).
+    Loop(Prompt),
+}
+
+/// A prompt by its place in the list given to the reactor when it started or since.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Prompt(pub u32);
+
+/// What a leg measured over its life.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Quality {
+    /// Packets received.
+    pub received: u64,
+    /// Packets the far end sent that never came.
+    pub lost: u64,
+    /// Packets sent.
+    pub sent: u64,
+    /// Interarrival jitter (RFC 3550 §6.4.1) in milliseconds.
+    pub jitter_ms: f64,
+    /// Round trip by RTCP in milliseconds, if one was measured.
+    pub round_trip_ms: Option<f64>,
+    /// Estimated mean opinion score, 1.0 to 4.5 (ITU-T G.107 simplified for G.711).
+    pub mos: f64,
+}
+
+/// What the reactor reports.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Event {
+    /// The first RTP packet of a leg came.
+    FirstPacket(LegId),
+    /// After a bridging the first packets went out both ways.
+    TwoWay {
+        /// The first leg named in the bridging.
+        left: LegId,
+        /// The other leg.
+        right: LegId,
+        /// When the later of the two first packets left.
+        at: Mono,
+    },
+    /// A key was pressed on the far end's phone (RFC 4733).
+    Dtmf(LegId, u8),
+    /// A prompt was played to its end.
+    PromptDone(LegId),
+    /// A leg that should send has been silent for the configured time.
+    Silent(LegId),
+    /// A leg was closed; its figures.
+    Closed(LegId, Quality),
+}

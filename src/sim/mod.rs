@@ -1,0 +1,1 @@
+//! A seeded town that calls the same Dialer.

@@ -1,0 +1,111 @@
+//! Sockets for `wire::sip`: trunks, agents' phones, and the task that owns the user agent.
+
+use std::net::SocketAddr;
+
+use crate::core::fact::Failure;
+use crate::units::{AgentId, LegId, Number, Span, TrunkId};
+
+/// A session description as it came or goes, raw; `wire::sdp` reads and writes it.
+pub type Sdp = Vec<u8>;
+
+/// What the signalling is asked to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// Call a number over a trunk.
+    Dial {
+        /// The new leg.
+        leg: LegId,
+        /// The trunk.
+        trunk: TrunkId,
+        /// Whom to call.
+        to: Number,
+        /// Which number to show; `None` hides it by the trunk's privacy rule.
+        from: Option<Number>,
+        /// Our offer.
+        offer: Sdp,
+        /// The call's public id for the switchable `X-Cadran-Call` header.
+        call_ref: String,
+    },
+    /// Call an agent's phone at its registered or configured contact.
+    DialAgent {
+        /// The new leg.
+        leg: LegId,
+        /// The agent.
+        agent: AgentId,
+        /// Our offer.
+        offer: Sdp,
+    },
+    /// Give up an unanswered leg (CANCEL when a provisional came, not before).
+    Cancel(LegId),
+    /// End an answered leg (BYE).
+    HangUp(LegId),
+    /// Answer an incoming leg, or an offer inside a dialog.
+    Accept(LegId, Sdp),
+    /// Refuse an incoming leg or an offer inside a dialog with this status.
+    Reject(LegId, u16),
+    /// BYE a dialog of an earlier run from its stored form.
+    EndStale(StoredDialog),
+}
+
+/// A dialog's identity as the store keeps it, enough to send a BYE after a restart.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct StoredDialog {
+    /// Call-ID.
+    pub call_id: String,
+    /// Our From/To with tag, as written in our requests' From.
+    pub local: String,
+    /// The peer's, as written in our requests' To.
+    pub remote: String,
+    /// The remote target (Contact).
+    pub target: String,
+    /// The route set, first hop first.
+    pub routes: Vec<String>,
+    /// Our last CSeq number.
+    pub cseq: u32,
+    /// Where requests go.
+    pub next_hop: SocketAddr,
+}
+
+/// What the signalling reports.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// 180: the far end rings.
+    Ringing(LegId),
+    /// 183 or 180 with a session description: early media.
+    Progress(LegId, Sdp),
+    /// 200: answered, with the far end's answer. Already acknowledged.
+    Answered(LegId, Sdp),
+    /// A dialog was confirmed: keep it so that a restart can end it.
+    Dialog(LegId, StoredDialog),
+    /// The leg ended before it was answered.
+    Failed {
+        /// The leg.
+        leg: LegId,
+        /// Why, by the one documented table.
+        failure: Failure,
+        /// The final status, 408 for our own time-out, 0 for none.
+        status: u16,
+        /// Retry-After, if the carrier asked for it.
+        retry_after: Option<Span>,
+    },
+    /// An answered leg ended by the far end, or lost.
+    Ended {
+        /// The leg.
+        leg: LegId,
+        /// Whether the far end said BYE; otherwise the dialog was lost.
+        bye: bool,
+    },
+    /// A leg we hung up or cancelled is gone.
+    Gone(LegId),
+    /// The far end offers a change inside the dialog (re-INVITE or UPDATE); `None` asks us to
+    /// offer. Answer with `Accept` or `Reject`.
+    Offer(LegId, Option<Sdp>),
+    /// The far end answered an offer of ours made in a 200.
+    AnswerInAck(LegId, Sdp),
+    /// An agent's phone calls in; answer with `Accept` or `Reject`.
+    Incoming(LegId, AgentId, Sdp),
+    /// An agent's phone registered (`true`) or left (`false`).
+    Phone(AgentId, bool),
+    /// A trunk answers OPTIONS again, or stopped answering.
+    Trunk(TrunkId, bool),
+}

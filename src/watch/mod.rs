@@ -1,0 +1,1 @@
+//! The supervisor's live view in the terminal.

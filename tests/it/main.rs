@@ -1,0 +1,29 @@
+//! Every test that looks at the product from outside its modules, in one binary.
+
+mod common;
+mod house;
+mod model;
+mod scenes;
+mod swarm;
+mod torture;
+
+#[cfg(feature = "engine")]
+mod campaigns;
+#[cfg(feature = "engine")]
+mod carrier;
+#[cfg(feature = "engine")]
+mod cli;
+#[cfg(feature = "engine")]
+mod hooks;
+#[cfg(feature = "engine")]
+mod kill;
+#[cfg(feature = "engine")]
+mod media;
+#[cfg(feature = "engine")]
+mod migrations;
+#[cfg(feature = "engine")]
+mod replay;
+#[cfg(feature = "engine")]
+mod sipp;
+#[cfg(feature = "engine")]
+mod store;
