@@ -116,10 +116,10 @@ impl Campaign {
     pub fn settings(
         &self,
         client: ClientId,
-        trunk: impl Fn(&str) -> Option<TrunkId>,
+        trunks: &BTreeMap<String, TrunkId>,
     ) -> Result<Settings, UnknownTrunk> {
-        let route = |route: &NamedRoute| match trunk(&route.trunk) {
-            Some(trunk) => Ok(Route { trunk, tier: route.tier, weight: route.weight }),
+        let route = |route: &NamedRoute| match trunks.get(&route.trunk) {
+            Some(trunk) => Ok(Route { trunk: *trunk, tier: route.tier, weight: route.weight }),
             None => Err(UnknownTrunk { campaign: self.name.clone(), trunk: route.trunk.clone() }),
         };
         Ok(Settings {

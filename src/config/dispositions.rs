@@ -121,7 +121,7 @@ fn disposition(fields: &Fields<'_, '_>, id: DispositionId) -> Option<Disposition
         code,
         class: class?,
         then,
-        needs: needs.or(matches!(then, Then::Callback(_)).then_some(Need::Callback)),
+        needs: if matches!(then, Then::Callback(_)) { Some(Need::Callback) } else { needs },
     })
 }
 

@@ -73,7 +73,7 @@ impl Sip {
     /// Gives the address we write into Via and Contact.
     #[must_use]
     pub fn advertised(&self) -> SocketAddr {
-        SocketAddr::new(self.public.unwrap_or(self.bind.ip()), self.bind.port())
+        SocketAddr::new(self.public.unwrap_or_else(|| self.bind.ip()), self.bind.port())
     }
 }
 
