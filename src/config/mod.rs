@@ -1,1 +1,3 @@
 //! Files to typed settings.
+
+pub mod scenario;
