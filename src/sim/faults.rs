@@ -2,10 +2,11 @@
 //! outages, jumping clocks.
 
 use super::rng::Law;
+use super::staff::{PAUSE_AT_LOGIN, nth_agent};
 use super::{Event, World};
 use crate::core::Fact;
 use crate::core::fact::{AgentFact, CallFact, CampaignFact, TrunkFact};
-use crate::units::{AgentId, CallId, Mono, Span};
+use crate::units::{CallId, Mono, Span};
 
 /// What goes wrong in a world; nothing by default.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -64,9 +65,7 @@ const JUMP_MAX: Span = Span::secs(600);
 impl World<'_> {
     /// Plans the first of every kind of misfortune.
     pub(super) fn plan_mishaps(&mut self) {
-        for mishap in
-            [Mishap::Crash, Mishap::LegDrops, Mishap::OutageBegins, Mishap::ClockJumps]
-        {
+        for mishap in [Mishap::Crash, Mishap::LegDrops, Mishap::OutageBegins, Mishap::ClockJumps] {
             self.plan_next(mishap);
         }
     }
@@ -195,7 +194,7 @@ impl World<'_> {
             return;
         };
         if self.agent_loses_leg(index) {
-            self.tell(Fact::Agent(AgentId::from_index(index), AgentFact::LegDown));
+            self.tell(Fact::Agent(nth_agent(index), AgentFact::LegDown));
         }
     }
 
@@ -230,9 +229,9 @@ impl World<'_> {
         for (index, campaigns) in self.plan.agents.iter().enumerate() {
             let settings = crate::core::agent::Settings {
                 campaigns: campaigns.clone(),
-                pause_at_login: super::staff::PAUSE_AT_LOGIN,
+                pause_at_login: PAUSE_AT_LOGIN,
             };
-            facts.push(Fact::Agent(AgentId::from_index(index), AgentFact::Set(settings)));
+            facts.push(Fact::Agent(nth_agent(index), AgentFact::Set(settings)));
         }
         if self.now < self.plan.ends() {
             let started = |id| Fact::Campaign(id, CampaignFact::Started);

@@ -6,7 +6,7 @@ use super::RunSettings;
 use super::faults::Faults;
 use super::scenario::{Habits, Scenario};
 use crate::core::campaign::{
-    self, Abandon, Disposition, DispositionClass, Mode, Route, Settings, Then, Wrap,
+    Abandon, Disposition, DispositionClass, Mode, Route, Settings, Then, Wrap,
 };
 use crate::core::{hopper, recycle, rules, trunks};
 use crate::units::{CampaignId, ClientId, DispositionId, Mono, Span, TrunkId, Wall, whole};
@@ -179,7 +179,7 @@ pub(super) fn always() -> rules::Week {
     rules::Week { days: core::array::from_fn(|_| day()) }
 }
 
-pub(super) fn dispositions() -> BTreeMap<DispositionId, campaign::Disposition> {
+pub(super) fn dispositions() -> BTreeMap<DispositionId, Disposition> {
     (0..).map(DispositionId).zip(DISPOSITIONS).collect()
 }
 

@@ -126,7 +126,9 @@ pub struct Shares {
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum NoScenario {
     /// The shares of one block are no probabilities.
-    #[error("the outcomes from {at} on sum to {sum}: live, machine, busy, noanswer and fail must be shares that sum to 1")]
+    #[error(
+        "the outcomes from {at} on sum to {sum}: live, machine, busy, noanswer and fail must be shares that sum to 1"
+    )]
     Shares {
         /// The block's beginning.
         at: Span,
@@ -277,8 +279,7 @@ impl Ring {
 mod tests {
     use super::*;
 
-    const QUIET: Shares =
-        Shares { live: 0.1, machine: 0.2, busy: 0.1, no_answer: 0.5, fail: 0.1 };
+    const QUIET: Shares = Shares { live: 0.1, machine: 0.2, busy: 0.1, no_answer: 0.5, fail: 0.1 };
     const LOUD: Shares = Shares { live: 0.3, machine: 0.2, busy: 0.1, no_answer: 0.3, fail: 0.1 };
 
     fn block(at: u64, shares: Shares, ramp: bool) -> Block {

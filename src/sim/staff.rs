@@ -72,21 +72,19 @@ const LOOKS_UP: Span = Span::secs(20);
 /// How long a dropped phone takes to come back.
 const LEG_RETURNS: Span = Span::secs(10);
 
-impl AgentId {
-    /// Gives the id of a world's nth agent.
-    pub(super) fn from_index(index: usize) -> Self {
-        Self(u32::try_from(index + 1).unwrap_or(u32::MAX))
-    }
+/// Gives the id of a world's nth agent, from 0.
+pub(super) fn nth_agent(index: usize) -> AgentId {
+    AgentId(u32::try_from(index + 1).unwrap_or(u32::MAX))
+}
 
-    fn index(self) -> usize {
-        (self.0 as usize).wrapping_sub(1)
-    }
+const fn place(agent: AgentId) -> usize {
+    (agent.0 as usize).wrapping_sub(1)
 }
 
 impl Agent {
     pub(super) fn new(seed: u64, index: usize) -> Self {
         Self {
-            stream: Stream::new(seed, Actor::Agent(AgentId::from_index(index).0)),
+            stream: Stream::new(seed, Actor::Agent(nth_agent(index).0)),
             phase: Phase::Off,
             since: Mono::START,
             staffed: false,
@@ -144,7 +142,7 @@ impl World<'_> {
     }
 
     fn say(&mut self, index: usize, fact: AgentFact) {
-        self.tell(Fact::Agent(AgentId::from_index(index), fact));
+        self.tell(Fact::Agent(nth_agent(index), fact));
     }
 
     fn agent_comes(&mut self, index: usize) {
@@ -162,7 +160,7 @@ impl World<'_> {
     }
 
     fn after_agent(&mut self, gap: Span, index: usize, step: Step) {
-        self.after(gap, Event::Agent(AgentId::from_index(index), step));
+        self.after(gap, Event::Agent(nth_agent(index), step));
     }
 
     /// Books the phase that ends and begins another.
@@ -181,7 +179,7 @@ impl World<'_> {
     }
 
     pub(super) fn agent_steps(&mut self, agent: AgentId, step: Step) {
-        let index = agent.index();
+        let index = place(agent);
         let Some(this) = self.staff.get_mut(index) else { return };
         match step {
             Step::Comes => self.agent_reconsiders(index),
@@ -248,7 +246,7 @@ impl World<'_> {
 
     /// Drops the agent's leg on our order.
     pub(super) fn drop_leg(&mut self, agent: AgentId) {
-        if let Some(this) = self.staff.get_mut(agent.index()) {
+        if let Some(this) = self.staff.get_mut(place(agent)) {
             this.leg = false;
         }
     }
@@ -261,7 +259,7 @@ impl World<'_> {
             return false;
         }
         if let Phase::Talking(call) = phase {
-            self.agent_stops_talking(AgentId::from_index(index), call);
+            self.agent_stops_talking(nth_agent(index), call);
         }
         self.after_agent(LEG_RETURNS, index, Step::LegComesUp);
         true
@@ -277,7 +275,7 @@ impl World<'_> {
 
     /// Begins a conversation.
     pub(super) fn agent_talks(&mut self, agent: AgentId, call: CallId, waited: Span, talk: Span) {
-        let index = agent.index();
+        let index = place(agent);
         let Some(this) = self.staff.get_mut(index) else { return };
         let idle = self.now.since(this.since);
         let holds = this.stream.yes(self.plan.manners.holds);
@@ -290,7 +288,7 @@ impl World<'_> {
 
     /// Ends a conversation, whoever ended it, and begins the wrap-up.
     pub(super) fn agent_stops_talking(&mut self, agent: AgentId, call: CallId) {
-        let index = agent.index();
+        let index = place(agent);
         let Some(this) = self.staff.get_mut(index) else { return };
         if this.phase != Phase::Talking(call) {
             return;
@@ -326,7 +324,7 @@ impl World<'_> {
         };
         let callback = (disposition == 2).then(|| Callback {
             at: wall + Span::secs(300 + agent.stream.below(1_500)),
-            agent: agent.stream.yes(0.5).then(|| AgentId::from_index(index)),
+            agent: agent.stream.yes(0.5).then(|| nth_agent(index)),
         });
         let disposition = DispositionId(disposition);
         let pause = self.plan.habits.pause.as_ref();
@@ -349,14 +347,14 @@ impl World<'_> {
 
     /// Shows the agent a preview.
     pub(super) fn show_preview(&mut self, agent: AgentId, contact: ContactId) {
-        let Some(this) = self.staff.get_mut(agent.index()) else { return };
+        let Some(this) = self.staff.get_mut(place(agent)) else { return };
         let gap = Span::secs(3 + this.stream.below(15));
         self.after(gap, Event::Agent(agent, Step::Decides(contact)));
     }
 
     /// Shows the agent his or her state as the dialer has it.
     pub(super) fn show_state(&mut self, agent: AgentId, state: AgentState) {
-        let index = agent.index();
+        let index = place(agent);
         let Some(this) = self.staff.get_mut(index) else { return };
         this.shown = state;
         match (state, this.phase) {

@@ -1,11 +1,11 @@
 //! The simulated store: leases contacts, commits records, and closes what a crash left open.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::plan::{List, Plan};
 use super::rng::{Actor, Stream};
 use crate::core::fact::{Callback, Lead, LeadNumber, NumberClass, Supply};
-use crate::core::order::{Closed, Next, Opened, Qualified, Record};
+use crate::core::order::{Closed, Next, Opened, Outcome, Qualified, Record};
 use crate::units::{
     CallId, CampaignId, ClientId, ContactId, Mono, Now, NumberId, PersonId, Span, Wall, Zone,
 };
@@ -18,8 +18,10 @@ const RECENT_MAX: usize = 16;
 pub(super) struct Store {
     lists: BTreeMap<CampaignId, Shelf>,
     people: BTreeMap<PersonId, Person>,
+    /// Numbers that do not exist, or are not their contact's.
+    invalid: BTreeSet<NumberId>,
     /// Attempts with a row and no end.
-    open: BTreeMap<CallId, (CampaignId, ContactId)>,
+    open: BTreeMap<CallId, Opened>,
     /// The highest call count that has a row.
     pub(super) last_call: u64,
     zone: Zone,
@@ -37,7 +39,8 @@ struct Shelf {
 struct Contact {
     numbers: Vec<(NumberId, PersonId)>,
     attempts: u32,
-    last_number: Option<NumberId>,
+    faults: u32,
+    next_number: Option<NumberId>,
     callback: Option<Callback>,
     state: State,
 }
@@ -65,6 +68,7 @@ impl Store {
         let mut store = Self {
             lists: BTreeMap::new(),
             people: BTreeMap::new(),
+            invalid: BTreeSet::new(),
             open: BTreeMap::new(),
             last_call: 0,
             zone,
@@ -136,7 +140,7 @@ impl Store {
         for (_, id) in due.into_iter().take(given) {
             if let Some(contact) = shelf.contacts.get_mut(&id) {
                 contact.state = State::Leased { until };
-                leads.push(contact.lead(id, shelf.client, &self.people, &self.zone));
+                leads.push(contact.lead(id, shelf.client, &self.people, &self.invalid, &self.zone));
             }
         }
         (leads, supply)
@@ -187,7 +191,7 @@ impl Store {
 
     fn opened(&mut self, opened: &Opened) -> Result<(), Complaint> {
         self.last_call = self.last_call.max(opened.call.count());
-        if self.open.insert(opened.call, (opened.campaign, opened.contact)).is_some() {
+        if self.open.insert(opened.call, opened.clone()).is_some() {
             return Err(format!("{} was opened twice", opened.call));
         }
         let Some(shelf) = self.lists.get_mut(&opened.campaign) else {
@@ -202,7 +206,6 @@ impl Store {
             return Err(format!("{} is no contact", opened.contact));
         };
         contact.attempts += 1;
-        contact.last_number = Some(opened.number);
         contact.callback = None;
         let before = core::mem::replace(&mut contact.state, State::Open);
         match before {
@@ -216,8 +219,22 @@ impl Store {
         if self.open.remove(&closed.call).is_none() {
             return Err(format!("{} was closed and is not open", closed.call));
         }
+        if matches!(closed.outcome, Outcome::Congestion | Outcome::TrunkFault)
+            && let Some(shelf) = self.lists.get_mut(&closed.campaign)
+            && let Some(contact) = shelf.contacts.get_mut(&closed.contact)
+        {
+            contact.faults += 1;
+        }
+        if closed.outcome == Outcome::Invalid {
+            self.invalid.insert(closed.number);
+        }
         self.next(closed.campaign, closed.contact, closed.next);
         Ok(())
+    }
+
+    /// Keeps what becomes of the contact of an attempt whose row was refused.
+    pub(super) fn closed_without_row(&mut self, closed: &Closed) {
+        self.next(closed.campaign, closed.contact, closed.next);
     }
 
     fn qualified(&mut self, qualified: &Qualified) {
@@ -231,7 +248,10 @@ impl Store {
         let Some(shelf) = self.lists.get_mut(&campaign) else { return };
         let Some(contact) = shelf.contacts.get_mut(&id) else { return };
         match next {
-            Next::Retry { at } => contact.state = State::Free { due: at },
+            Next::Retry { at, number } => {
+                contact.next_number = number;
+                contact.state = State::Free { due: at };
+            }
             Next::Callback(callback) => {
                 contact.callback = Some(callback);
                 contact.state = State::Free { due: callback.at };
@@ -243,8 +263,9 @@ impl Store {
 
     /// Does what a restart does: closes open attempts as interrupted and frees every lease.
     pub(super) fn recover(&mut self, now: Now) {
-        for (_, (campaign, contact)) in core::mem::take(&mut self.open) {
-            self.next(campaign, contact, Next::Retry { at: now.wall });
+        for (_, opened) in core::mem::take(&mut self.open) {
+            let again = Next::Retry { at: now.wall, number: Some(opened.number) };
+            self.next(opened.campaign, opened.contact, again);
         }
         for contact in self.lists.values_mut().flat_map(|shelf| shelf.contacts.values_mut()) {
             if matches!(contact.state, State::Leased { .. }) {
@@ -262,7 +283,7 @@ impl Store {
 impl Contact {
     fn new(numbers: Vec<(NumberId, PersonId)>, due: Wall) -> Self {
         let state = State::Free { due };
-        Self { numbers, attempts: 0, last_number: None, callback: None, state }
+        Self { numbers, attempts: 0, faults: 0, next_number: None, callback: None, state }
     }
 
     fn lead(
@@ -270,14 +291,14 @@ impl Contact {
         id: ContactId,
         client: ClientId,
         people: &BTreeMap<PersonId, Person>,
+        invalid: &BTreeSet<NumberId>,
         zone: &Zone,
     ) -> Lead {
         let number = |(number, person): &(NumberId, PersonId)| {
             let known = people.get(person);
             let tried = known.map_or(&[][..], |known| known.tried.as_slice());
             let mine = tried.iter().filter(|(of, _)| *of == client);
-            let mut recent: Vec<Wall> =
-                mine.rev().take(RECENT_MAX).map(|(_, at)| *at).collect();
+            let mut recent: Vec<Wall> = mine.rev().take(RECENT_MAX).map(|(_, at)| *at).collect();
             recent.reverse();
             LeadNumber {
                 number: *number,
@@ -285,7 +306,7 @@ impl Contact {
                 zone: zone.clone(),
                 class: NumberClass::Fixed,
                 recent,
-                invalid: false,
+                invalid: invalid.contains(number),
                 do_not_call: known.is_some_and(|known| known.do_not_call),
             }
         };
@@ -293,7 +314,8 @@ impl Contact {
             contact: id,
             numbers: self.numbers.iter().map(number).collect(),
             attempts: self.attempts,
-            last_number: self.last_number,
+            faults: self.faults,
+            next_number: self.next_number,
             callback: self.callback,
             owner: None,
         }
@@ -314,7 +336,8 @@ fn fresh(id: u64, zone: &Zone) -> Lead {
             do_not_call: false,
         }],
         attempts: 0,
-        last_number: None,
+        faults: 0,
+        next_number: None,
         callback: None,
         owner: None,
     }
