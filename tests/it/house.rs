@@ -81,6 +81,18 @@ const OFFENDERS: &[(Rule, &str, &str, &str)] = &[
         "benches/settle.rs:2: TODO: name an issue or finish it",
     ),
     (
+        rules::every_queue_has_a_limit,
+        "src/sip/mod.rs",
+        "let (a, b) = mpsc::channel(8);\nlet (c, d) = mpsc::unbounded_channel();",
+        "src/sip/mod.rs:2: `unbounded_channel`: every queue has a limit",
+    ),
+    (
+        rules::only_facts_orders_and_records_are_written,
+        "src/sound/tone.rs",
+        "use serde::Serialize;",
+        "src/sound/tone.rs:1: shapes are made at the border",
+    ),
+    (
         rules::a_file_is_one_noun,
         "src/api/utils.rs",
         "",
@@ -148,6 +160,8 @@ rules! {
     lines_stay_narrow
     no_arm_hides_behind_a_wildcard
     nothing_unfinished_lands
+    every_queue_has_a_limit
+    only_facts_orders_and_records_are_written
     a_file_is_one_noun
     exceptions_live_in_named_files
     a_dialer_has_one_owner

@@ -62,6 +62,37 @@ fn every_test_the_map_names_exists() -> io::Result<()> {
     Ok(())
 }
 
+/// Gives the pages that people read, by their path.
+fn pages() -> io::Result<Vec<String>> {
+    let mut pages = ["README", "ARCHITECTURE", "CONTRIBUTING", "CHANGELOG"]
+        .map(|page| format!("{page}.md"))
+        .to_vec();
+    let below = files(&root().join("docs"))?.into_iter().map(|path| relative(&path));
+    pages.extend(below.filter(|path| path.ends_with(".md") && !path.contains("/results/")));
+    Ok(pages)
+}
+
+#[test]
+fn every_place_a_page_names_exists() -> io::Result<()> {
+    let ours = ["src/", "tests/", "docs/", "scripts/", "benches/", "campaigns/", "migrations/"];
+    let mut found = Vec::new();
+    for page in pages()? {
+        let text = read(&page)?;
+        let folder = root().join(&page).parent().map(Into::into).unwrap_or_else(root);
+        let links = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
+        let links = links.filter(|link| !link.contains("://")).map(|link| folder.join(link));
+        let named = quoted(&text).filter(|name| ours.iter().any(|place| name.starts_with(place)));
+        let named = named.filter(|name| !name.contains(['*', '<', '{', ' ']));
+        for place in links.chain(named.map(|name| root().join(name))) {
+            if !place.exists() {
+                found.push(format!("{page}: there is no {}", relative(&place)));
+            }
+        }
+    }
+    none(&found);
+    Ok(())
+}
+
 #[test]
 fn every_dependency_has_its_line_in_the_decisions() -> io::Result<()> {
     let manifest = read("Cargo.toml")?;
@@ -106,12 +137,12 @@ fn decisions_are_numbered_without_a_gap() -> io::Result<()> {
 fn nothing_names_the_machine_it_was_written_on() -> io::Result<()> {
     let homes = ["root", "work", "home"].map(|home| format!("/{home}/"));
     let mut paths = Vec::new();
-    for folder in ["src", "tests", "benches", "docs", "scripts", "campaigns", "migrations"] {
+    for folder in ["src", "tests", "benches", "scripts", "campaigns", "migrations"] {
         let folder = root().join(folder);
         paths.extend(if folder.is_dir() { files(&folder)? } else { Vec::new() });
     }
-    let pages = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", "Cargo.toml"];
-    paths.extend(pages.map(|page| root().join(page)));
+    paths.extend(pages()?.iter().map(|page| root().join(page)));
+    paths.push(root().join("Cargo.toml"));
     let mut found = Vec::new();
     for path in paths {
         let text = String::from_utf8_lossy(&fs::read(&path)?).into_owned();

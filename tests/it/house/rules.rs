@@ -74,9 +74,19 @@ const UNFINISHED: &[(&str, &str)] = &[
     ("#[allow", "use #[expect(lint, reason = \"…\")]"),
     ("#![allow", "use #![expect(lint, reason = \"…\")]"),
     ("#[ignore]", "give the reason: #[ignore = \"…\"]"),
+];
+
+/// Queues that grow until the machine is full.
+const ENDLESS: &[(&str, &str)] = &[
     ("unbounded", "every queue has a limit"),
     ("unbounded_channel", "every queue has a limit"),
+    ("UnboundedSender", "every queue has a limit"),
+    ("mpsc::channel()", "every queue has a limit"),
 ];
+
+/// The shapes outside `core` and `units` that the pure half may write down: a dialog, so that a
+/// restart can end what a crash left up.
+const WRITTEN: &str = "src/wire/sip/event.rs";
 
 /// Names that say nothing of what is inside.
 const EMPTY_NAMES: [&str; 10] = [
@@ -291,6 +301,23 @@ pub(super) fn nothing_unfinished_lands(sources: &[Source]) -> Vec<Offence> {
             }
         }
         found
+    })
+}
+
+/// Every queue has a limit.
+pub(super) fn every_queue_has_a_limit(sources: &[Source]) -> Vec<Offence> {
+    each(sources, |source| banned(source, ENDLESS))
+}
+
+/// In the pure half only what facts, orders and records are made of can be written down; every
+/// other shape is made at the border.
+pub(super) fn only_facts_orders_and_records_are_written(sources: &[Source]) -> Vec<Offence> {
+    each(sources, |source| {
+        let speaks = ["core", "units"].contains(&source.room()) || source.path == WRITTEN;
+        let places =
+            if in_pure_half(source) && !speaks { find(&source.code, "serde") } else { Vec::new() };
+        let live = places.into_iter().filter(|at| !source.is_test(*at));
+        live.map(|at| offence(source, at, "shapes are made at the border")).collect()
     })
 }
 
