@@ -10,6 +10,7 @@ use cadran::core::order::{
     Closed, EndedBy, Next, Opened, Outcome, Qualified, Record, RuleRefusal, Stage,
 };
 use cadran::core::rules::{Refusal, RuleId};
+use cadran::engine::clock::Clock;
 use cadran::engine::tasks::Tasks;
 use cadran::sip::StoredDialog;
 use cadran::store::{
@@ -17,8 +18,8 @@ use cadran::store::{
     PRIORITY_DEFAULT, Settings, Store, StoreError, Write,
 };
 use cadran::units::{
-    CallId, CampaignId, ContactId, DispositionId, NotE164, Number, NumberId, PersonId, Ratio, Span,
-    TrunkId, Wall, Zone,
+    CallId, CampaignId, ContactId, DispositionId, Mono, NotE164, Number, NumberId, PersonId, Ratio,
+    Span, TrunkId, Wall, Zone,
 };
 
 /// What a claim gives.
@@ -75,18 +76,17 @@ pub(crate) fn settings(dir: &Path) -> Settings {
     }
 }
 
-/// A body that shows every field.
+/// A body that shows every field, and the digits.
 pub(crate) fn tell(sequence: u32, call: &CallRow) -> String {
-    format!("{sequence} {call:?}")
+    format!("{sequence} {:?} {call:?}", call.to.as_ref().map(Number::reveal))
 }
 
 /// A campaign with an endpoint, one caller ID and three dispositions.
 pub(crate) fn new_campaign(name: &str) -> NewCampaign {
-    let disposition = |code: &str, label: &str, class, wrong_number| DispositionRow {
+    let disposition = |code: &str, label: &str, class| DispositionRow {
         code: code.to_owned(),
         label: label.to_owned(),
         class,
-        wrong_number,
     };
     NewCampaign {
         name: name.to_owned(),
@@ -94,9 +94,9 @@ pub(crate) fn new_campaign(name: &str) -> NewCampaign {
         endpoint: Some("crm".to_owned()),
         caller_ids: number_of(900).into_iter().collect(),
         dispositions: vec![
-            disposition("rappel", "Rappel", DispositionClass::NotArgued, false),
-            disposition("vente", "Vente", DispositionClass::ArguedPositive, false),
-            disposition("faux", "Faux numéro", DispositionClass::NotArgued, true),
+            disposition("rappel", "Rappel", DispositionClass::NotArgued),
+            disposition("vente", "Vente", DispositionClass::ArguedPositive),
+            disposition("faux", "Faux numéro", DispositionClass::NotArgued),
         ],
     }
 }
@@ -225,6 +225,7 @@ pub(crate) fn qualified(
         contact: lead.contact,
         agent: None,
         disposition: DispositionId(disposition),
+        wrong_number: disposition == 2,
         next,
         wrap: Span::secs(8),
         at: NOON + Span::secs(n + 35),
@@ -288,4 +289,9 @@ impl House {
         }
         Ok(dump)
     }
+}
+
+/// The time since the clock was started.
+pub(crate) fn spent(clock: Clock) -> Span {
+    clock.mono().since(Mono::START)
 }

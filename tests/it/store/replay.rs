@@ -37,7 +37,7 @@ impl Story {
         let (campaign, lead) = (self.campaign, self.leads[contact].clone());
         let at = NOON + Span::secs(self.writes.len() as u64 / 2);
         let next = match seed % 4 {
-            0 => Next::Retry { at: at + Span::secs(seed) },
+            0 => Next::Retry { at: at + Span::secs(seed), number: None },
             1 => Next::Callback(Callback { at: at + Span::secs(seed), agent: Some(AgentId(1)) }),
             2 => Next::Done(DoneReason::Qualified),
             _ => Next::Untouched,
