@@ -598,3 +598,6 @@ fn rings_within(week: &crate::core::rules::Week, now: Now, zone: &crate::units::
     let spans = week.days.get(day).map_or(&[][..], Vec::as_slice);
     spans.iter().any(|span| i32::from(span.from) <= minute && minute < i32::from(span.to))
 }
+
+#[cfg(test)]
+mod tests;
