@@ -137,11 +137,9 @@ impl From<&Next> for NextColumns {
                 callback_agent: callback.agent.map(|agent| agent.0),
                 ..Self::default()
             },
-            Next::Done(reason) => Self {
-                state: Some("done"),
-                done_reason: Some(word(reason)),
-                ..Self::default()
-            },
+            Next::Done(reason) => {
+                Self { state: Some("done"), done_reason: Some(word(reason)), ..Self::default() }
+            }
         }
     }
 }

@@ -133,6 +133,24 @@ fn decisions_are_numbered_without_a_gap() -> io::Result<()> {
     Ok(())
 }
 
+/// A page's configuration is read as the engine reads it; each block begins with its file's name.
+#[cfg(feature = "engine")]
+#[test]
+fn the_configuration_of_the_testing_page_is_valid() -> Result<(), Box<dyn std::error::Error>> {
+    let folder = tempfile::tempdir()?;
+    let page = read("docs/testing.md")?;
+    let blocks = page.split("```toml\n# ").skip(1).filter_map(|rest| rest.split("```").next());
+    for block in blocks {
+        let (name, text) = block.split_once('\n').ok_or("a block has a name and lines")?;
+        let path = folder.path().join(name);
+        fs::create_dir_all(path.parent().ok_or("a file lies in a folder")?)?;
+        fs::write(path, text)?;
+    }
+    let config = cadran::config::Config::load(&folder.path().join("cadran.toml"))?;
+    assert_eq!((config.campaigns.len(), config.warnings), (1, Vec::new()));
+    Ok(())
+}
+
 #[test]
 fn nothing_names_the_machine_it_was_written_on() -> io::Result<()> {
     let homes = ["root", "work", "home"].map(|home| format!("/{home}/"));
