@@ -9,6 +9,7 @@ pub mod hours;
 pub mod measure;
 mod problem;
 mod reader;
+pub mod scenario;
 mod secret;
 mod trunk;
 

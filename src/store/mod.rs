@@ -23,8 +23,8 @@ pub use error::{Fault, StoreError};
 pub use rows::{
     AgentRow, CallFilter, CallRow, CampaignRow, Card, Claimed, Cursor, Delivery, DispositionRow,
     DncScope, DoNotCallRow, EndpointRow, EventRow, Ha1, ImportSource, ImportSummary, NUMBERS_MAX,
-    NewAgent, NewCampaign, NewContact, NewDoNotCall, NewNumber, PAGE_MAX, PRIORITY_DEFAULT, Page,
-    Recovered, Stats, Then, Write,
+    NewAgent, NewCampaign, NewContact, NewDoNotCall, NewEvent, NewNumber, PAGE_MAX,
+    PRIORITY_DEFAULT, Page, Recovered, Stats, Then, Write,
 };
 pub use sqlite::Sqlite;
 
@@ -41,12 +41,13 @@ pub const COMMITS_MAX: usize = 2_048;
 /// Contacts claimed at once at most, the size of the largest hopper.
 pub const CLAIM_MAX: u32 = 10_000;
 
-/// Contacts in one imported list at most: a year of a large centre's work.
-pub const IMPORT_MAX: usize = 5_000_000;
+/// Contacts in one imported list at most: a large centre's year of work, and some 100 MB of
+/// numbers to compare with while it is read.
+pub const IMPORT_MAX: usize = 1_000_000;
 
 /// Makes the body of an event from a completed call: the seam to `hooks::event`, so that the
 /// body is written in the transaction of the record without the store knowing its public shape.
-pub type Teller = fn(event: &str, sequence: u32, call: &CallRow) -> String;
+pub type Teller = fn(sequence: u32, call: &CallRow) -> String;
 
 /// How the store is opened.
 #[derive(Clone, Debug)]
@@ -324,7 +325,7 @@ impl Store {
     ///
     /// # Errors
     /// The database failed.
-    pub async fn add_event(&self, event: &EventRow) -> Result<(), StoreError> {
+    pub async fn add_event(&self, event: &NewEvent) -> Result<(), StoreError> {
         match self {
             Self::Sqlite(store) => store.add_event(event).await,
         }

@@ -9,8 +9,8 @@ use crate::core::order::{AgentState, CampaignState, EndedBy, Outcome, Record};
 use crate::engine::handle::Details;
 use crate::sip::StoredDialog;
 use crate::units::{
-    AgentId, CallId, CampaignId, ClientId, ContactId, DispositionId, LegId, Number, NumberId, Span,
-    TrunkId, Wall, Zone,
+    AgentId, CallId, CampaignId, ClientId, ContactId, LegId, Number, NumberId, Span, TrunkId, Wall,
+    Zone,
 };
 
 /// One thing to be written down. Writing the same sequence again changes nothing.
@@ -52,6 +52,8 @@ pub enum Write {
 pub struct Delivery {
     /// The event.
     pub event: String,
+    /// The how-manieth try it was, from 1.
+    pub tries: u32,
     /// When the receiver answered, or failed to.
     pub at: Wall,
     /// The HTTP status, if there was an answer.
@@ -86,7 +88,7 @@ pub struct NewCampaign {
     pub endpoint: Option<String>,
     /// The caller IDs, in the configured order.
     pub caller_ids: Vec<Number>,
-    /// The dispositions; their place in the list is their [`DispositionId`].
+    /// The dispositions; their place in the list is their [`DispositionId`](crate::units::DispositionId).
     pub dispositions: Vec<DispositionRow>,
 }
 
@@ -235,9 +237,6 @@ pub struct Recovered {
     pub campaigns: Vec<CampaignRow>,
     /// Every agent, signed out.
     pub agents: Vec<AgentRow>,
-    /// Every standing do-not-call wish is kept by the store and told with each lead; this counts
-    /// them.
-    pub do_not_call: u64,
 }
 
 /// The two digest secrets of an agent's phone: hashes of `name:realm:password` (RFC 7616 §3.4.2),
@@ -342,7 +341,7 @@ pub struct CallRow {
     /// How long the agent wrote up, as told with the disposition.
     pub wrap: Option<Span>,
     /// The disposition.
-    pub disposition: Option<(DispositionId, DispositionRow)>,
+    pub disposition: Option<DispositionRow>,
     /// What was agreed.
     pub details: Details,
 }
@@ -467,6 +466,21 @@ pub struct DoNotCallRow {
     pub at: Wall,
     /// When it ends; `None` never.
     pub until: Option<Wall>,
+}
+
+/// An event to be put into the outbox.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewEvent {
+    /// Its id, the `webhook-id` of every delivery; it contains no full stop.
+    pub id: String,
+    /// The endpoint it goes to.
+    pub endpoint: String,
+    /// Its type, such as `webhook.test`.
+    pub kind: String,
+    /// The exact bytes to send.
+    pub body: String,
+    /// When it happened.
+    pub created: Wall,
 }
 
 /// An event of the outbox.

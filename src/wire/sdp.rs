@@ -386,7 +386,7 @@ impl Draft {
         if codecs.is_empty() {
             return Err(SdpError::NoCodec);
         }
-        let (rtcp_port, rtcp_ip) = self.rtcp.unwrap_or((self.port.saturating_add(1), None));
+        let (rtcp_port, rtcp_ip) = self.rtcp.unwrap_or_else(|| (self.port.saturating_add(1), None));
         let hears = self.direction.hears() && !ip.is_unspecified();
         Ok(Session {
             rtp: SocketAddr::new(ip, self.port),

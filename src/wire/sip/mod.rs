@@ -12,4 +12,4 @@ pub use endpoint::{Endpoint, LEGS_MAX};
 pub use event::{
     CommandError, Counters, Event, Incoming, Invite, Sdp, StoredDialog, Target, Transmit,
 };
-pub use settings::{Credentials, Identity, Phone, Settings, Trunk};
+pub use settings::{Credentials, Ha1, Identity, Phone, Settings, Trunk};

@@ -86,16 +86,32 @@ impl fmt::Debug for Credentials {
     }
 }
 
+/// What a phone's account proves itself with: hashes of `user:realm:password` in lower-case
+/// hexadecimal (RFC 7616 §3.4.2), so that no password is kept. As good as one: never printed.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Ha1 {
+    /// By MD5.
+    pub md5: String,
+    /// By SHA-256.
+    pub sha256: String,
+}
+
+impl fmt::Debug for Ha1 {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Ha1(***)")
+    }
+}
+
 /// An agent's telephone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Phone {
     /// Whose it is.
     pub agent: AgentId,
     /// The user part of its address of record, and its account at our registrar; without
-    /// a password the phone cannot register and is reached at `contact` only.
+    /// `ha1` the phone cannot register and is reached at `contact` only.
     pub user: String,
-    /// The password of its account.
-    pub password: Option<String>,
+    /// What its account proves itself with.
+    pub ha1: Option<Ha1>,
     /// A fixed contact, used while no registration stands: its request URI and its address.
     pub contact: Option<(String, SocketAddr)>,
 }
