@@ -32,11 +32,10 @@ impl Health {
                 health.version.clone(),
                 format!("{:.0} s", health.uptime_s),
                 health.calls.to_string(),
-                lang.say(if health.draining { "yes" } else { "no" }, if health.draining {
-                    "oui"
-                } else {
-                    "non"
-                })
+                lang.say(
+                    if health.draining { "yes" } else { "no" },
+                    if health.draining { "oui" } else { "non" },
+                )
                 .to_owned(),
             ]);
             sheet
@@ -142,9 +141,7 @@ impl Help {
 }
 
 fn exit_codes(output: &Output) {
-    let row = |(_, code, english, french): &(Exit, u8, &str, &str)| {
-        serde_json::json!({ "code": code, "en": english, "fr": french })
-    };
+    let row = |(_, code, english, french): &(Exit, u8, &str, &str)| serde_json::json!({ "code": code, "en": english, "fr": french });
     output.show(&EXITS.iter().map(row).collect::<Vec<_>>(), |lang| {
         let mut sheet = Sheet::new(&["code", lang.say("meaning", "signification")]);
         for (_, code, english, french) in EXITS {

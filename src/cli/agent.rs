@@ -219,9 +219,11 @@ impl Agent {
 impl Add {
     fn run(self, client: &Client, output: &Output) -> Outcome {
         let secret = match self.secret_file {
-            Some(path) => Some(SecretPlace::File(path).read().map_err(|error| {
-                Failure::new(Exit::Invalid, "secret_missing", error)
-            })?),
+            Some(path) => Some(
+                SecretPlace::File(path)
+                    .read()
+                    .map_err(|error| Failure::new(Exit::Invalid, "secret_missing", error))?,
+            ),
             None => None,
         };
         let mut agents: Vec<types::Agent> = Vec::new();

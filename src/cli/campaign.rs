@@ -14,6 +14,7 @@ use crate::api::types;
 use crate::config::{self, Config, Problem, Problems, Severity, measure};
 use crate::core::order::CampaignState;
 use crate::units::Span;
+use crate::watch::campaign_state_word;
 
 /// How often a waiting command asks how far the campaign is.
 const ASK_EVERY: Duration = Duration::from_millis(250);
@@ -265,7 +266,7 @@ fn list(global: &Global, output: &Output) -> Outcome {
         for campaign in &campaigns {
             sheet.add([
                 campaign.name.clone(),
-                state_word(campaign.state, lang).to_owned(),
+                campaign_state_word(campaign.state, lang).to_owned(),
                 campaign.mode.clone(),
                 campaign.totals.attempts.to_string(),
                 campaign.totals.bridged.to_string(),
@@ -295,7 +296,7 @@ fn described(campaign: &types::Campaign, lang: Lang) -> Sheet {
     line("name", "nom", campaign.name.clone());
     line("title", "titre", campaign.title.clone());
     line("client company", "commanditaire", campaign.client.clone());
-    line("state", "état", state_word(campaign.state, lang).to_owned());
+    line("state", "état", campaign_state_word(campaign.state, lang).to_owned());
     line("mode", "mode", campaign.mode.clone());
     line("hours", "horaires", campaign.hours.clone());
     line("trunks", "trunks", campaign.trunks.join(", "));
@@ -338,7 +339,7 @@ fn drive(global: &Global, output: &Output, verb: &str, waited: Waited) -> Outcom
     if output.form == Form::Json {
         output.json(&campaign);
     } else {
-        let state = state_word(campaign.state, output.lang);
+        let state = campaign_state_word(campaign.state, output.lang);
         output.note(&format!("{name}: {state}"));
         output.note(&format!("    → cadran stats {name}"));
     }
@@ -370,16 +371,5 @@ async fn until_ended(
             return Ok(campaign);
         }
         tokio::time::sleep(ASK_EVERY).await;
-    }
-}
-
-/// Names a campaign's state.
-fn state_word(state: CampaignState, lang: Lang) -> &'static str {
-    match state {
-        CampaignState::Stopped => lang.say("stopped", "arrêtée"),
-        CampaignState::Running => lang.say("running", "en cours"),
-        CampaignState::Paused => lang.say("paused", "en pause"),
-        CampaignState::Draining => lang.say("draining", "en vidange"),
-        CampaignState::Completed => lang.say("completed", "terminée"),
     }
 }

@@ -45,7 +45,7 @@ pub(super) struct Import {
     dry_run: bool,
     /// The country of numbers without a country code
     #[arg(long, default_value = "FR", value_parser = region)]
-    region: import::Region,
+    region: Country,
     /// The time zone of every contact whose record names none [default: told by the number]
     #[arg(long, value_parser = Zone::new)]
     zone: Option<Zone>,
@@ -54,8 +54,17 @@ pub(super) struct Import {
     rejects: Option<PathBuf>,
 }
 
-fn region(code: &str) -> Result<import::Region, String> {
-    import::region(code).ok_or_else(|| format!("{code:?} is no ISO 3166 country such as FR"))
+/// A country with the code it was named by.
+#[derive(Clone, Debug)]
+struct Country {
+    code: String,
+    region: import::Region,
+}
+
+fn region(code: &str) -> Result<Country, String> {
+    let region = import::region(code);
+    let region = region.ok_or_else(|| format!("{code:?} is no ISO 3166 country such as FR"))?;
+    Ok(Country { code: code.to_owned(), region })
 }
 
 impl List {
@@ -89,7 +98,7 @@ impl Import {
     fn check(&self, bytes: &[u8], output: &Output) -> Result<ImportReport, Failure> {
         let clock = Clock::start();
         let options =
-            Options { region: self.region, zone: self.zone.clone(), ..Options::default() };
+            Options { region: self.region.region, zone: self.zone.clone(), ..Options::default() };
         let bar = output.progress(u64::try_from(bytes.len()).ok(), "CSV");
         let watched = BufReader::new(bar.wrap_read(bytes));
         let mut list = import::List::open(watched, options).map_err(|error| no_list(&error))?;
@@ -100,9 +109,8 @@ impl Import {
             let file = match &mut rejects {
                 Some(file) => file,
                 None => {
-                    let file = File::create(self.rejects_path()).map_err(|error| {
-                        cannot_write(&self.rejects_path(), &error)
-                    })?;
+                    let file = File::create(self.rejects_path())
+                        .map_err(|error| cannot_write(&self.rejects_path(), &error))?;
                     rejects.insert(RejectsFile::new(file, &header, delimiter)?)
                 }
             };
@@ -131,7 +139,7 @@ impl Import {
         let name = self.file.file_name().map(|name| name.to_string_lossy().into_owned());
         let path = At::path(["campaigns", &self.campaign, "contacts:import"])
             .with("file", name)
-            .with("region", Some(self.region.as_ref()))
+            .with("region", Some(&self.region.code))
             .with("zone", self.zone.as_ref().map(Zone::name));
         let bar: ProgressBar = output.progress(None, output.lang.say("importing", "import"));
         let report = wait_for(client.send(&path, bytes));

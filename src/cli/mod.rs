@@ -25,6 +25,7 @@ use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueHint};
 
 pub use demo::{AudioDelay, DayReport};
@@ -59,12 +60,13 @@ pub(super) struct Cli {
 
 /// Flags that every command takes, before or after its name.
 #[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Everywhere")]
 pub(super) struct Global {
     /// The engine's file [default: ./cadran.toml]
-    #[arg(long, global = true, env = "CADRAN_CONFIG", value_hint = ValueHint::FilePath)]
+    #[arg(long, global = true, env = "CADRAN_CONFIG", hide_env_values = true, value_hint = ValueHint::FilePath)]
     config: Option<PathBuf>,
     /// The socket of a running engine [default: as configured]
-    #[arg(long, global = true, env = "CADRAN_SOCKET", value_hint = ValueHint::FilePath)]
+    #[arg(long, global = true, env = "CADRAN_SOCKET", hide_env_values = true, value_hint = ValueHint::FilePath)]
     socket: Option<PathBuf>,
     /// Print data as one JSON value
     #[arg(long, global = true)]
@@ -79,7 +81,7 @@ pub(super) struct Global {
     #[arg(long, short, global = true)]
     quiet: bool,
     /// The language of tables and messages [default: the system's]
-    #[arg(long, global = true, env = "CADRAN_LANG", value_enum)]
+    #[arg(long, global = true, env = "CADRAN_LANG", hide_env_values = true, value_parser = lang())]
     lang: Option<Lang>,
 }
 
@@ -132,9 +134,7 @@ enum Command {
 /// Parses the command line, runs it and gives its exit code.
 #[must_use]
 pub fn run() -> ExitCode {
-    let parsed = dressed()
-        .try_get_matches()
-        .and_then(|matches| Cli::from_arg_matches(&matches));
+    let parsed = dressed().try_get_matches().and_then(|matches| Cli::from_arg_matches(&matches));
     let cli = match parsed {
         Ok(cli) => cli,
         Err(error) => {
@@ -195,6 +195,11 @@ impl Global {
         let lang = self.lang.unwrap_or_else(system_lang);
         Output { form, color: !plain, quiet: self.quiet, lang }
     }
+}
+
+fn lang() -> impl TypedValueParser<Value = Lang> {
+    let word = |word: String| if word == "fr" { Lang::Fr } else { Lang::En };
+    PossibleValuesParser::new(["en", "fr"]).map(word)
 }
 
 /// Tells the language of the system, as POSIX orders its variables.

@@ -9,27 +9,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
 use super::failure::Failure;
-
-/// The language of tables and messages; keys, codes and flags are never translated.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
-pub enum Lang {
-    /// English.
-    #[default]
-    En,
-    /// French.
-    Fr,
-}
-
-impl Lang {
-    /// Chooses between the two wordings.
-    #[must_use]
-    pub fn say<'t>(self, english: &'t str, french: &'t str) -> &'t str {
-        match self {
-            Self::En => english,
-            Self::Fr => french,
-        }
-    }
-}
+pub use crate::watch::Lang;
 
 /// The form of the data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -174,7 +154,7 @@ fn plain(sheet: &Sheet) -> String {
 
 fn table(sheet: &Sheet) -> String {
     let mut table = Table::new();
-    table.load_preset(presets::NOTHING).set_header(&sheet.titles);
+    table.load_style(presets::NOTHING).set_header(&sheet.titles);
     for row in &sheet.rows {
         table.add_row(row);
     }

@@ -73,8 +73,7 @@ fn list(client: &Client, output: &Output) -> Outcome {
 impl Test {
     fn run(self, client: &Client, output: &Output) -> Outcome {
         let path = At::path(["trunks", &self.trunk, "test"]);
-        let report: TrunkReport =
-            wait_for(client.post(&path, &types::TrunkTest { to: self.to }))?;
+        let report: TrunkReport = wait_for(client.post(&path, &types::TrunkTest { to: self.to }))?;
         output.show(&report, |lang| told(&report, lang));
         Ok(if report.status == 200 { Exit::Done } else { Exit::Unreachable })
     }

@@ -103,7 +103,8 @@ impl Deliveries {
 }
 
 fn sheet(deliveries: &[types::Delivery]) -> Sheet {
-    let mut sheet = Sheet::new(&["event", "type", "endpoint", "tries", "status", "delivered", "next"]);
+    let mut sheet =
+        Sheet::new(&["event", "type", "endpoint", "tries", "status", "delivered", "next"]);
     for delivery in deliveries {
         sheet.add([
             delivery.event.clone(),

@@ -8,7 +8,7 @@ use ratatui::widgets::{Block, Paragraph, Row, Table};
 
 use super::Names;
 use super::words::{Lang, agent_state_word, campaign_state_word, clock};
-use crate::core::floor::{AgentFloor, CampaignFloor, CampaignFloor as Floor};
+use crate::core::floor::{AgentFloor, CampaignFloor};
 use crate::core::order::AgentState;
 use crate::engine::handle::Snapshot;
 use crate::units::Mono;
@@ -201,9 +201,9 @@ fn color(state: AgentState) -> Color {
 }
 
 fn campaign_row(campaign: &CampaignFloor, names: &Names, lang: Lang) -> [String; 8] {
-    let Floor { campaign: id, state, view, totals, .. } = campaign;
+    let CampaignFloor { campaign: id, state, view, totals, .. } = campaign;
     let persons = totals.bridged + totals.abandoned;
-    let share = if persons == 0 { 0 } else { totals.abandoned * 1_000 / persons };
+    let share = (totals.abandoned * 1_000).checked_div(persons).unwrap_or(0);
     let why = campaign.decision.map(|decision| limit_word(&decision, lang).to_owned());
     [
         names.campaigns.get(id).cloned().unwrap_or_else(|| id.to_string()),

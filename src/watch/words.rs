@@ -1,7 +1,7 @@
 //! The words people read, in both languages.
 
 /// The language of tables and messages; keys, codes and flags are never translated.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Lang {
     /// English.
     #[default]
