@@ -53,7 +53,16 @@ fn every_test_the_map_names_exists() -> io::Result<()> {
     let names: BTreeSet<_> = code.into_iter().map(|(_, word)| word).collect();
     let map = read("ARCHITECTURE.md")?;
     let tests = quoted(&map).filter_map(|name| name.strip_prefix("it::")).collect::<Vec<_>>();
-    assert!(tests.len() >= 6, "each of the six invariants names its test");
+    let part = map.split("## Invariants").nth(1).and_then(|rest| rest.split("\n## ").next());
+    let invariants: Vec<_> = part
+        .unwrap_or_default()
+        .split("\n\n")
+        .nth(1)
+        .into_iter()
+        .flat_map(|list| list.split(". **").skip(1))
+        .collect();
+    assert_eq!(invariants.len(), 6);
+    assert!(invariants.iter().all(|text| text.contains("`it::")), "each names its test");
     let missing = tests.iter().filter(|test| {
         let name = test.rsplit("::").next().unwrap_or(test);
         !names.contains(name)
@@ -130,6 +139,24 @@ fn decisions_are_numbered_without_a_gap() -> io::Result<()> {
         }
     }
     none(&found);
+    Ok(())
+}
+
+/// A page's configuration is read as the engine reads it; each block begins with its file's name.
+#[cfg(feature = "engine")]
+#[test]
+fn the_configuration_of_the_testing_page_is_valid() -> Result<(), Box<dyn std::error::Error>> {
+    let folder = tempfile::tempdir()?;
+    let page = read("docs/testing.md")?;
+    let blocks = page.split("```toml\n# ").skip(1).filter_map(|rest| rest.split("```").next());
+    for block in blocks {
+        let (name, text) = block.split_once('\n').ok_or("a block has a name and lines")?;
+        let path = folder.path().join(name);
+        fs::create_dir_all(path.parent().ok_or("a file lies in a folder")?)?;
+        fs::write(path, text)?;
+    }
+    let config = cadran::config::Config::load(&folder.path().join("cadran.toml"))?;
+    assert_eq!((config.campaigns.len(), config.warnings), (1, Vec::new()));
     Ok(())
 }
 

@@ -21,7 +21,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("config", &["core", "sim", "units"]),
     ("carrier", &["wire", "sound", "sip", "media", "units", CLOCK, TASKS]),
     ("api", &["engine", "store", "config", "hooks", "core", "units"]),
-    ("watch", &["api", "units"]),
+    ("watch", &["engine::handle", "core", "units"]),
 ];
 /// The one file that puts the shell together may also name what it starts.
 const ROOT: (&str, &[&str]) = ("src/engine/boot.rs", &["config", "hooks"]);
