@@ -52,7 +52,6 @@ create table disposition (
     position integer,
     label text not null,
     class text not null,
-    wrong_number boolean not null,
     primary key (campaign_id, code)
 );
 
@@ -118,7 +117,11 @@ create table contact (
     state text not null,
     done_reason text,
     attempts integer not null,
+    -- of those, the ones that ended as congestion or trunk fault
+    faults integer not null,
     last_number_id bigint,
+    -- the number to be tried first
+    next_number_id bigint,
     callback_at bigint,
     callback_agent_id integer,
     -- 0 while a callback is promised, otherwise the priority
@@ -182,6 +185,7 @@ create table attempt (
     heard_confidence double precision,
     held_us bigint not null,
     disposition_code text,
+    wrong_number boolean not null,
     qualified_at bigint,
     wrap_us bigint,
     amount_cents bigint

@@ -3,6 +3,15 @@
 //! A leg is one RTP stream pair with one far end. Legs are bridged by switching, never by a new
 //! negotiation. Nothing here knows calls, agents or campaigns.
 
+mod handle;
+mod latch;
+mod leg;
+mod player;
+mod ports;
+mod reactor;
+
+pub use handle::{Counters, MediaError, MediaHandle, Settings};
+
 use crate::units::{LegId, Mono};
 pub use crate::wire::sdp::{Codec, Local, Remote};
 

@@ -474,10 +474,10 @@ impl<'w> World<'w> {
             && self.unrecorded.remove(&closed.call)
         {
             self.store.closed_without_row(closed);
-            return match closed.outcome {
-                Outcome::Interrupted | Outcome::Cancelled => Ok(()),
-                other => Err(format!("{} had no row and ended as {other:?}", closed.call)),
-            };
+            if matches!(closed.outcome, Outcome::Interrupted | Outcome::Cancelled) {
+                return Ok(());
+            }
+            return Err(format!("{} had no row and ended {:?}", closed.call, closed.outcome));
         }
         self.store.commit(record)
     }

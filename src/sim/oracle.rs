@@ -169,7 +169,14 @@ impl Oracle {
                     AgentFact::LegUp => agent.leg = true,
                     AgentFact::LegDown => {
                         agent.leg = false;
-                        agent.bridged = None;
+                        let call = agent.bridged.take();
+                        if let Some(call) = call.and_then(|id| self.calls.get_mut(&id))
+                            && !call.over
+                        {
+                            // The person waits again.
+                            call.bridged = None;
+                            call.waits_since = Some(now.mono);
+                        }
                     }
                     AgentFact::Set(_)
                     | AgentFact::LoggedIn
@@ -231,18 +238,21 @@ impl Oracle {
                     call.waits_since = Some(now.mono);
                 }
             }
-            CallFact::HungUp | CallFact::Lost | CallFact::Gone if call.answered => {
+            // An answer that crosses our cancel finds nobody: such a person is abandoned at once.
+            CallFact::Answered => call.left |= !call.answered,
+            CallFact::HungUp => {
                 call.left = true;
                 self.ends(id);
             }
-            CallFact::Failed { .. } | CallFact::NotRecorded | CallFact::Lost | CallFact::Gone => {
+            CallFact::Lost | CallFact::Gone if call.answered => {
+                call.left = true;
                 self.ends(id);
             }
+            CallFact::Failed { .. } | CallFact::NotRecorded | CallFact::Gone => self.ends(id),
             CallFact::Ringing
             | CallFact::EarlyMedia
-            | CallFact::Answered
             | CallFact::Heard(_)
-            | CallFact::HungUp
+            | CallFact::Lost
             | CallFact::NoticePlayed => {}
         }
     }
@@ -274,8 +284,13 @@ impl Oracle {
                 Order::Bridge(call, agent) => {
                     served.extend(self.bridges(now, *call, *agent));
                 }
+                // The verdict never came: the dialer takes the answer for a person's.
+                Order::Comfort(call) => {
+                    if let Some(call) = self.calls.get_mut(call) {
+                        call.waits_since = call.waits_since.or(Some(now.mono));
+                    }
+                }
                 Order::Listen(_)
-                | Order::Comfort(_)
                 | Order::Hold(_)
                 | Order::Retrieve(_)
                 | Order::RaiseLeg(_)
@@ -598,3 +613,6 @@ fn rings_within(week: &crate::core::rules::Week, now: Now, zone: &crate::units::
     let spans = week.days.get(day).map_or(&[][..], Vec::as_slice);
     spans.iter().any(|span| i32::from(span.from) <= minute && minute < i32::from(span.to))
 }
+
+#[cfg(test)]
+mod tests;

@@ -72,6 +72,8 @@ pub enum List {
 pub struct Manners {
     /// Calls the callee is put on hold in.
     pub holds: f64,
+    /// Calls qualified before they end, so that no wrap-up follows.
+    pub early: f64,
     /// Wrap-ups the agent lets run out.
     pub forgets: f64,
     /// Wishes for a break or to leave that are told during the call instead of after it.

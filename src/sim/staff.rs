@@ -65,6 +65,7 @@ pub(super) enum Step {
     Decides(ContactId),
     Holds(CallId),
     Retrieves(CallId),
+    Qualifies(CallId),
 }
 
 /// How often an agent in a faulty world compares the screen with what he or she is doing.
@@ -212,7 +213,11 @@ impl World<'_> {
             Step::Retrieves(call) if this.phase == Phase::Talking(call) => {
                 self.say(index, AgentFact::Retrieved);
             }
-            Step::WrapEnds(_)
+            Step::Qualifies(call) if this.phase == Phase::Talking(call) => {
+                self.qualify(index, call);
+            }
+            Step::Qualifies(_)
+            | Step::WrapEnds(_)
             | Step::BreakEnds
             | Step::Churns(_)
             | Step::Decides(_)
@@ -279,10 +284,14 @@ impl World<'_> {
         let Some(this) = self.staff.get_mut(index) else { return };
         let idle = self.now.since(this.since);
         let holds = this.stream.yes(self.plan.manners.holds);
+        let early = this.stream.yes(self.plan.manners.early);
         self.tally.bridged(self.now, waited, idle);
         self.turn(index, Phase::Talking(call));
         if holds {
             self.after_agent(Span::micros(talk.as_micros() / 3), index, Step::Holds(call));
+        }
+        if early {
+            self.after_agent(Span::micros(talk.as_micros() / 2), index, Step::Qualifies(call));
         }
     }
 
@@ -311,6 +320,25 @@ impl World<'_> {
     }
 
     fn wrap_ends(&mut self, index: usize, call: CallId) {
+        self.qualify(index, call);
+        let agent = &mut self.staff[index];
+        let pause = self.plan.habits.pause.as_ref();
+        let rests = pause.filter(|(share, _)| agent.stream.yes(share.get()));
+        let rests = rests.map(|(_, law)| agent.stream.span(law));
+        if !agent.wants_work() {
+            self.turn(index, Phase::Idle);
+            self.say(index, AgentFact::LoggedOut);
+        } else if let Some(length) = rests {
+            self.turn(index, Phase::OnBreak);
+            self.say(index, AgentFact::Paused(BREAK));
+            self.after_agent(length, index, Step::BreakEnds);
+        } else {
+            self.turn(index, Phase::Idle);
+            self.say(index, AgentFact::Ready);
+        }
+    }
+
+    fn qualify(&mut self, index: usize, call: CallId) {
         let endless = self.plan.campaigns[self.campaign_of(index)].list == List::Endless;
         let wall = self.now().wall;
         let agent = &mut self.staff[index];
@@ -327,22 +355,7 @@ impl World<'_> {
             agent: agent.stream.yes(0.5).then(|| nth_agent(index)),
         });
         let disposition = DispositionId(disposition);
-        let pause = self.plan.habits.pause.as_ref();
-        let rests = pause.filter(|(share, _)| agent.stream.yes(share.get()));
-        let rests = rests.map(|(_, law)| agent.stream.span(law));
-        let wants_work = agent.wants_work();
         self.say(index, AgentFact::Qualified { call, disposition, callback });
-        if !wants_work {
-            self.turn(index, Phase::Idle);
-            self.say(index, AgentFact::LoggedOut);
-        } else if let Some(length) = rests {
-            self.turn(index, Phase::OnBreak);
-            self.say(index, AgentFact::Paused(BREAK));
-            self.after_agent(length, index, Step::BreakEnds);
-        } else {
-            self.turn(index, Phase::Idle);
-            self.say(index, AgentFact::Ready);
-        }
     }
 
     /// Shows the agent a preview.

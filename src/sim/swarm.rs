@@ -71,6 +71,7 @@ pub fn plan(seed: u64) -> Result<Plan, NoWorld> {
         habits: habits(&mut chance, day)?,
         manners: Manners {
             holds: 0.3 * chance.unit(),
+            early: 0.3 * chance.unit(),
             forgets: 0.3 * chance.unit(),
             impatient: chance.unit(),
             skips: 0.4 * chance.unit(),

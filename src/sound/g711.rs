@@ -74,7 +74,7 @@ pub const fn a_of(sample: i16) -> u8 {
 const fn mu_decode(sample: u8) -> i16 {
     let code = !sample;
     let step = (code & 0x0F) as i32;
-    let magnitude = ((step << 3) + MU_BIAS << (code >> 4 & 7)) - MU_BIAS;
+    let magnitude = (((step << 3) + MU_BIAS) << (code >> 4 & 7)) - MU_BIAS;
     (if code & 0x80 == 0 { magnitude } else { -magnitude }) as i16
 }
 
@@ -84,7 +84,7 @@ const fn a_decode(sample: u8) -> i16 {
     let (segment, step) = (code >> 4 & 7, (code & 0x0F) as i32);
     let magnitude = match segment {
         0 => (step << 4) + 8,
-        segment => (step << 4) + 0x108 << (segment - 1),
+        segment => ((step << 4) + 0x108) << (segment - 1),
     };
     (if code & 0x80 == 0 { -magnitude } else { magnitude }) as i16
 }

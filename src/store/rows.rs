@@ -101,8 +101,6 @@ pub struct DispositionRow {
     pub label: String,
     /// Its class.
     pub class: DispositionClass,
-    /// Whether it says that the number is wrong: the number is then not tried again.
-    pub wrong_number: bool,
 }
 
 /// A stored campaign.

@@ -123,10 +123,16 @@ impl Mouth {
         left_out
     }
 
+    /// Tells whether every key was pressed.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.pressing.is_none() && self.waiting.is_empty()
+    }
+
     /// Gives what this packet time sends; `None` when every key was pressed.
     pub fn step(&mut self) -> Option<Step> {
-        let (number, told) = match self.pressing {
-            Some((_, told)) if told >= HELD + ENDS + PAUSE => (self.waiting.pop()?, 0),
+        let unfinished = self.pressing.take().filter(|(_, told)| *told < HELD + ENDS + PAUSE);
+        let (number, told) = match unfinished {
             Some(pressing) => pressing,
             None => (self.waiting.pop()?, 0),
         };

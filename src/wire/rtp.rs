@@ -226,6 +226,11 @@ impl Outgoing {
         }
     }
 
+    /// Forgets the relayed source: while the far end does not listen, nothing goes on.
+    pub const fn pause(&mut self) {
+        self.source = None;
+    }
+
     /// Begins to relay a source where the stream stands.
     fn join(&mut self, header: &Header, now: Mono) -> Stamp {
         self.turn(now);

@@ -111,18 +111,16 @@ async fn dispositions(
         .await?;
     for (position, disposition) in (0_u32..).zip(&campaign.dispositions) {
         sqlx::query(
-            "insert into disposition (campaign_id, code, position, label, class, wrong_number)
-             values ($1, $2, $3, $4, $5, $6)
+            "insert into disposition (campaign_id, code, position, label, class)
+             values ($1, $2, $3, $4, $5)
              on conflict (campaign_id, code) do update set position = excluded.position,
-               label = excluded.label, class = excluded.class,
-               wrong_number = excluded.wrong_number",
+               label = excluded.label, class = excluded.class",
         )
         .bind(id)
         .bind(&disposition.code)
         .bind(position)
         .bind(&disposition.label)
         .bind(word(&disposition.class))
-        .bind(disposition.wrong_number)
         .execute(&mut *db)
         .await?;
     }

@@ -34,7 +34,8 @@ impl Sqlite {
                 contact,
                 numbers: numbers.remove(&contact).unwrap_or_default(),
                 attempts: row.card.attempts,
-                last_number: row.last_number,
+                faults: row.faults,
+                next_number: row.next_number,
                 callback: row.card.callback,
                 owner: row.owner,
             });
@@ -201,16 +202,18 @@ impl Sqlite {
 struct Leased {
     order: (i64, i64, ContactId),
     card: Card,
-    last_number: Option<NumberId>,
+    faults: u32,
+    next_number: Option<NumberId>,
     owner: Option<AgentId>,
 }
 
 fn leased(row: &SqliteRow) -> Result<Leased, StoreError> {
     let card = card(row)?;
-    let last: Option<i64> = row.try_get("last_number_id")?;
+    let next: Option<i64> = row.try_get("next_number_id")?;
     Ok(Leased {
         order: (row.try_get("turn")?, row.try_get("next_at")?, card.contact),
-        last_number: last.map(|id| NumberId(id.cast_unsigned())),
+        faults: row.try_get("faults")?,
+        next_number: next.map(|id| NumberId(id.cast_unsigned())),
         owner: row.try_get::<Option<u32>, _>("owner_agent_id")?.map(AgentId),
         card,
     })

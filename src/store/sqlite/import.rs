@@ -292,8 +292,8 @@ async fn insert(
 ) -> Result<(), StoreError> {
     sqlx::query(
         "insert into contact (id, campaign_id, client_id, list_import_id, external_id, priority,
-           owner_agent_id, state, attempts, turn, next_at, free_at, lease_epoch)
-         select value ->> 0, $3, $4, $5, value ->> 1, value ->> 2, value ->> 3, 'open', 0,
+           owner_agent_id, state, attempts, faults, turn, next_at, free_at, lease_epoch)
+         select value ->> 0, $3, $4, $5, value ->> 1, value ->> 2, value ->> 3, 'open', 0, 0,
            value ->> 2, $6, $6, 0
          from json_each($1);
          insert into contact_personal (contact_id, name, fields)

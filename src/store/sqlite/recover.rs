@@ -80,7 +80,7 @@ fn interrupted_record(
         bridged: None,
         ended: now.max(opened),
         held: Span::ZERO,
-        next: Next::Retry { at: now + rest },
+        next: Next::Retry { at: now + rest, number: None },
     })
 }
 

@@ -18,7 +18,7 @@ use crate::units::{
 macro_rules! select_call {
     () => {
         "select a.*, c.name as campaign_name, c.endpoint, k.external_id, p.e164,
-           g.name as agent_name, d.label, d.class, d.wrong_number, t.details
+           g.name as agent_name, d.label, d.class, t.details
          from attempt a
            join campaign c on c.id = a.campaign_id
            left join contact k on k.id = a.contact_id
@@ -315,6 +315,5 @@ fn disposition(row: &SqliteRow) -> Result<Option<DispositionRow>, StoreError> {
         label: label.unwrap_or_else(|| code.clone()),
         code,
         class: class.unwrap_or(DispositionClass::NotArgued),
-        wrong_number: row.try_get::<Option<bool>, _>("wrong_number")?.unwrap_or(false),
     }))
 }

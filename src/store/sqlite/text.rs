@@ -119,6 +119,8 @@ pub(super) struct NextColumns {
     pub(super) next_at: Option<i64>,
     pub(super) callback_at: Option<i64>,
     pub(super) callback_agent: Option<u32>,
+    /// The number to be tried first; a callback takes that of the latest attempt.
+    pub(super) next_number: Option<i64>,
 }
 
 impl From<&Next> for NextColumns {
@@ -126,9 +128,12 @@ impl From<&Next> for NextColumns {
         let open = Some("open");
         match next {
             Next::Untouched => Self::default(),
-            Next::Retry { at: due } => {
-                Self { state: open, next_at: Some(at(*due)), ..Self::default() }
-            }
+            Next::Retry { at: due, number } => Self {
+                state: open,
+                next_at: Some(at(*due)),
+                next_number: number.map(|number| number.0.cast_signed()),
+                ..Self::default()
+            },
             Next::Callback(callback) => Self {
                 state: open,
                 turn: Some(0),

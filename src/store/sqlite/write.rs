@@ -21,7 +21,7 @@ use crate::units::{AgentId, CallId, CampaignId, ContactId, LegId, PersonId, Wall
 
 type Statement = Query<'static, Engine, SqliteArguments>;
 
-/// Sets what becomes of a contact from the parameters 1 to 6 of [`bind_next`].
+/// Sets what becomes of a contact from the parameters 1 to 7 of [`bind_next`].
 macro_rules! set_next {
     () => {
         "update contact set
@@ -30,7 +30,9 @@ macro_rules! set_next {
            turn = case when $1 is null then turn else coalesce($3, priority) end,
            next_at = coalesce($4, next_at),
            callback_at = case when $1 is null then callback_at else $5 end,
-           callback_agent_id = case when $1 is null then callback_agent_id else $6 end "
+           callback_agent_id = case when $1 is null then callback_agent_id else $6 end,
+           next_number_id = case when $1 is null then next_number_id
+             when $3 = 0 then last_number_id else $7 end "
     };
 }
 
@@ -70,7 +72,10 @@ async fn record_one(
             return Ok(0);
         }
         Record::Completed(call) => return complete(db, shared, *call, moment).await,
-        Record::Closed(record) => closed(record),
+        Record::Closed(record) => {
+            close(db, record).await?;
+            return Ok(0);
+        }
         Record::Qualified(record) => qualified(record),
         Record::Refused(record) => refused(record),
         Record::Skipped { campaign, contact, agent, reason, next } => {
@@ -94,14 +99,17 @@ fn bind_next(statement: Statement, next: &Next) -> Statement {
         .bind(next.next_at)
         .bind(next.callback_at)
         .bind(next.callback_agent)
+        .bind(next.next_number)
 }
 
 async fn open(db: &mut SqliteConnection, record: &Opened) -> Result<(), StoreError> {
     let statement = sqlx::query(
         "insert into attempt (call_id, campaign_id, client_id, contact_id, number_id, person_id,
-           trunk_id, caller_id, caller_e164, attempt, agent_id, opened_at, cause, held_us)
+           trunk_id, caller_id, caller_e164, attempt, agent_id, opened_at, cause, held_us,
+           wrong_number)
          select $1, id, client_id, $3, $4, $5, $6, $7,
-           (select e164 from caller_id where campaign_id = $2 and position = $7), $8, $9, $10, 0, 0
+           (select e164 from caller_id where campaign_id = $2 and position = $7), $8, $9, $10, 0, 0,
+           false
          from campaign where id = $2
          on conflict (call_id) do nothing;
          update contact set attempts = max(attempts, $8), last_number_id = $4, last_call_id = $1,
@@ -132,16 +140,39 @@ async fn open(db: &mut SqliteConnection, record: &Opened) -> Result<(), StoreErr
     if known.is_some() { Ok(()) } else { Err(StoreError::Unknown("campaign")) }
 }
 
+async fn close(db: &mut SqliteConnection, record: &Closed) -> Result<(), StoreError> {
+    if closed(record).execute(&mut *db).await?.rows_affected() == 0 {
+        unrecorded(record).execute(db).await?;
+    }
+    Ok(())
+}
+
+/// Lets the contact of an attempt go whose row was refused, so that nothing was dialled.
+fn unrecorded(record: &Closed) -> Statement {
+    let statement = sqlx::query(concat!(
+        set_next!(),
+        ", last_call_id = $9
+         where id = $8 and open_call_id is null and coalesce(last_call_id, 0) < $9
+           and not exists (select 1 from attempt where call_id = $9); ",
+        set_free!(),
+        "where id = $8 and changes() > 0"
+    ));
+    bind_next(statement, &record.next)
+        .bind(record.contact.0.cast_signed())
+        .bind(record.call.0.cast_signed())
+}
+
 fn closed(record: &Closed) -> Statement {
     let statement = sqlx::query(concat!(
-        "update attempt set outcome = $9, cause = $10, ended_by = $11,
-           agent_id = coalesce($12, agent_id), heard = $13, heard_confidence = $14,
-           ringing_at = $15, answered_at = $16, bridged_at = $17, ended_at = $18, held_us = $19
-         where call_id = $8 and ended_at is null; ",
+        "update attempt set outcome = $10, cause = $11, ended_by = $12,
+           agent_id = coalesce($13, agent_id), heard = $14, heard_confidence = $15,
+           ringing_at = $16, answered_at = $17, bridged_at = $18, ended_at = $19, held_us = $20
+         where call_id = $9 and ended_at is null; ",
         set_next!(),
-        "where id = $7 and changes() > 0 and last_call_id = $8
-           and not exists (select 1 from attempt where call_id = $8 and qualified_at is not null);
-         update number set invalid = true where id = $20 and $9 = 'invalid' and not invalid"
+        ", faults = faults + ($10 in ('congestion', 'trunk_fault'))
+         where id = $8 and changes() > 0 and last_call_id = $9
+           and not exists (select 1 from attempt where call_id = $9 and qualified_at is not null);
+         update number set invalid = true where id = $21 and $10 = 'invalid' and not invalid"
     ));
     bind_next(statement, &record.next)
         .bind(record.contact.0.cast_signed())
@@ -162,12 +193,13 @@ fn closed(record: &Closed) -> Statement {
 
 fn qualified(record: &Qualified) -> Statement {
     let statement = sqlx::query(concat!(
-        "update attempt set qualified_at = $12, wrap_us = $11, agent_id = coalesce(agent_id, $13),
+        "update attempt set qualified_at = $13, wrap_us = $12, agent_id = coalesce(agent_id, $14),
+           wrong_number = $15,
            disposition_code = coalesce(
-             (select code from disposition where campaign_id = $10 and position = $9), '#' || $9)
-         where call_id = $8 and completed_at is null; ",
+             (select code from disposition where campaign_id = $11 and position = $10), '#' || $10)
+         where call_id = $9 and completed_at is null; ",
         set_next!(),
-        "where id = $7 and changes() > 0 and last_call_id = $8"
+        "where id = $8 and changes() > 0 and last_call_id = $9"
     ));
     bind_next(statement, &record.next)
         .bind(record.contact.0.cast_signed())
@@ -177,17 +209,18 @@ fn qualified(record: &Qualified) -> Statement {
         .bind(record.wrap.as_micros().cast_signed())
         .bind(at(record.at))
         .bind(record.agent.map(|agent| agent.0))
+        .bind(record.wrong_number)
 }
 
 fn refused(record: &RuleRefusal) -> Statement {
     let statement = sqlx::query(concat!(
         "insert into rule_refusal
            (contact_id, number_id, stage, at, campaign_id, rule, until_at)
-         values ($7, $8, $9, $10, $11, $12, $13) on conflict do nothing; ",
+         values ($8, $9, $10, $11, $12, $13, $14) on conflict do nothing; ",
         set_next!(),
-        "where id = $7 and changes() > 0 and open_call_id is null; ",
+        "where id = $8 and changes() > 0 and open_call_id is null; ",
         set_free!(),
-        "where id = $7 and changes() > 0"
+        "where id = $8 and changes() > 0"
     ));
     bind_next(statement, &record.next)
         .bind(record.contact.0.cast_signed())
@@ -209,11 +242,11 @@ fn skipped(
 ) -> Statement {
     let statement = sqlx::query(concat!(
         "insert into preview_skip (contact_id, at, campaign_id, agent_id, reason)
-         values ($7, $8, $9, $10, $11) on conflict do nothing; ",
+         values ($8, $9, $10, $11, $12) on conflict do nothing; ",
         set_next!(),
-        "where id = $7 and changes() > 0 and open_call_id is null; ",
+        "where id = $8 and changes() > 0 and open_call_id is null; ",
         set_free!(),
-        "where id = $7 and changes() > 0"
+        "where id = $8 and changes() > 0"
     ));
     bind_next(statement, next)
         .bind(contact.0.cast_signed())
@@ -289,7 +322,7 @@ async fn complete(
     moment: Wall,
 ) -> Result<u32, StoreError> {
     let Some(mut story) = report::story(db, call).await? else {
-        tracing::error!(%call, "a call was completed that was never opened");
+        tracing::debug!(%call, "a call without a row was completed: nothing was dialled");
         return Ok(0);
     };
     if story.call.completed.is_some() {
@@ -302,7 +335,9 @@ async fn complete(
     story.call.completed = Some(moment);
     sqlx::query(concat!(
         "update attempt set completed_at = $2 where call_id = $1;
-         update number set invalid = true where id = $4 and not invalid and $5;
+         update number set invalid = true
+         where id = $4 and not invalid
+           and exists (select 1 from attempt where call_id = $1 and wrong_number);
          update contact set open_call_id = null where id = $3 and open_call_id = $1; ",
         set_free!(),
         "where id = $3 and changes() > 0"
@@ -311,7 +346,6 @@ async fn complete(
     .bind(at(moment))
     .bind(story.call.contact.0.cast_signed())
     .bind(story.call.number.0.cast_signed())
-    .bind(story.call.disposition.as_ref().is_some_and(|disposition| disposition.wrong_number))
     .execute(&mut *db)
     .await?;
     let Some(endpoint) = story.endpoint else { return Ok(0) };

@@ -4,9 +4,22 @@
 //! After every call that took `now`, drain [`Endpoint::poll_transmit`] and
 //! [`Endpoint::poll_event`], then wait until [`Endpoint::next_timeout`].
 
+mod client;
+mod dialog;
+mod digest;
 mod endpoint;
 mod event;
+mod leg;
+mod lexer;
+mod net;
+mod registrar;
+mod server;
 mod settings;
+mod slab;
+mod uac;
+mod uas;
+mod values;
+mod writer;
 
 pub use endpoint::{Endpoint, LEGS_MAX};
 pub use event::{

@@ -58,6 +58,11 @@ impl Trunk {
             call_header: false,
         }
     }
+
+    /// Tells whether messages from this address are taken for the trunk's.
+    pub(super) fn owns(&self, ip: IpAddr) -> bool {
+        self.address.ip() == ip || self.sources.contains(&ip)
+    }
 }
 
 /// How a trunk wants the caller to be shown.
