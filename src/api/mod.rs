@@ -1,1 +1,4 @@
 //! HTTP under /v1.
+
+pub mod import;
+pub mod types;

@@ -84,8 +84,11 @@ pub struct Lead {
     pub numbers: Vec<LeadNumber>,
     /// Attempts already made for this contact in this campaign, on any number.
     pub attempts: u32,
-    /// The number of the latest attempt, so that the next one can take the following number.
-    pub last_number: Option<NumberId>,
+    /// Of those, the ones that ended as congestion or trunk fault: no chance of the contact's.
+    pub faults: u32,
+    /// The number to be tried first: the one the latest [`Next::Retry`](super::order::Next) named,
+    /// or the one a callback was promised on; `None` for the first of the list.
+    pub next_number: Option<NumberId>,
     /// The callback that is due, if this lead is one.
     pub callback: Option<Callback>,
     /// The agent whose portfolio holds the contact: only he or she is offered it.
@@ -175,6 +178,9 @@ pub enum AgentFact {
     /// The agent took the callee back.
     Retrieved,
     /// The agent said how the call ended; allowed from the bridging to the end of the wrap-up.
+    ///
+    /// It does not end the wrap-up: its time limit, `Ready`, `Paused` and `LoggedOut` do. Said
+    /// before the talk's end, it spares the wrap-up altogether.
     Qualified {
         /// The call that is qualified.
         call: CallId,
@@ -226,7 +232,8 @@ pub enum CallFact {
     NoticePlayed,
     /// The leg is gone after [`Order::HangUp`](super::Order::HangUp).
     Gone,
-    /// The store refused the attempt's row, so that nothing was dialled.
+    /// The store refused the attempt's row, so that nothing was dialled. The attempt is closed as
+    /// interrupted all the same; a store without its row keeps only what becomes of the contact.
     NotRecorded,
 }
 

@@ -2,6 +2,7 @@
 
 pub mod agent;
 pub mod campaign;
+pub mod check;
 pub mod fact;
 pub mod floor;
 pub mod hopper;
@@ -14,7 +15,7 @@ pub mod trunks;
 pub use fact::Fact;
 pub use order::{Order, Record};
 
-use crate::units::{CallId, CampaignId, Mono, Now};
+use crate::units::{AgentId, CallId, CampaignId, Mono, Now};
 
 /// What a dialer is made with; the tape's header repeats it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -38,8 +39,14 @@ pub struct Dialer {
 pub enum Wake {
     /// The pacer of a campaign.
     Pace(CampaignId),
+    /// A campaign's hopper: the next claim, a claim that was never answered, a lease's end.
+    Hopper(CampaignId),
     /// A call's ring time, abandon clock or hang-up guard.
     Call(CallId),
+    /// An agent's wrap-up or preview.
+    Agent(AgentId),
+    /// An agent's leg, to be raised again.
+    Leg(AgentId),
 }
 
 impl Dialer {
@@ -68,5 +75,25 @@ impl Dialer {
     #[must_use]
     pub fn next_wake(&self) -> Option<(Mono, Wake)> {
         None
+    }
+
+    /// Copies what the dialer knows, for others to read between two batches.
+    #[must_use]
+    pub fn floor(&self, _now: Now) -> floor::Floor {
+        floor::Floor::default()
+    }
+
+    /// Gives how many facts made no sense in the state they met.
+    #[must_use]
+    pub fn surprises(&self) -> u64 {
+        0
+    }
+
+    /// Checks every invariant over the whole dialer; costs a scan of all it holds.
+    ///
+    /// # Errors
+    /// The first invariant found broken.
+    pub fn check(&self) -> Result<(), check::Violation> {
+        Ok(())
     }
 }

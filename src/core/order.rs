@@ -168,7 +168,7 @@ pub struct Closed {
     pub contact: ContactId,
     /// The number tried.
     pub number: NumberId,
-    /// How it ended.
+    /// How it ended; [`Outcome::Invalid`] also marks the number.
     pub outcome: Outcome,
     /// The carrier's own code, 0 if there was none.
     pub cause: u16,
@@ -242,6 +242,8 @@ pub enum Next {
     Retry {
         /// From when.
         at: Wall,
+        /// The number to be tried first, handed back in the lead; `None` for the first.
+        number: Option<NumberId>,
     },
     /// It was promised a call.
     Callback(Callback),
@@ -282,6 +284,8 @@ pub struct Qualified {
     pub disposition: DispositionId,
     /// What becomes of the contact.
     pub next: Next,
+    /// The number tried is not the contact's and is to be marked invalid.
+    pub wrong_number: bool,
     /// How long the wrap-up has lasted so far.
     pub wrap: Span,
     /// When.

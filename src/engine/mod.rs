@@ -2,4 +2,5 @@
 
 pub mod clock;
 pub mod handle;
+pub mod tape;
 pub mod tasks;

@@ -63,4 +63,6 @@ pub enum RuleId {
     PersonBusy,
     /// The contact had every attempt the campaign allows.
     Exhausted,
+    /// The contact belongs to one agent, who is not at work.
+    AgentAway,
 }
