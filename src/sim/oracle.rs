@@ -1,0 +1,652 @@
+//! What must be true, told from facts, orders and records alone: nothing here asks the core.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::plan::{Plan, progressive};
+use crate::core::campaign::Settings;
+use crate::core::fact::{AgentFact, Answerer, CallFact, CampaignFact, Lead, TrunkFact};
+use crate::core::order::{AgentState, Closed, Opened, Outcome};
+use crate::core::{Fact, Order, Record};
+use crate::units::{
+    AgentId, CallId, CampaignId, ClientId, ContactId, Mono, Now, PersonId, Span, TrunkId, Wall,
+};
+
+/// Something that must not be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// When it was seen.
+    pub at: Mono,
+    /// What it is.
+    pub what: String,
+}
+
+/// Findings kept of one world: the first tells the story, the rest are its echo.
+pub const FINDINGS_MAX: usize = 20;
+
+/// How much later than promised a waiting person may be served: the dialer wakes on time, a late
+/// fact may keep it from knowing, so only its own delay counts.
+const SLACK: Span = Span::millis(1);
+
+/// Trunk faults that cost a contact none of its attempts (docs/campaigns.md, retries).
+const FAULTS_FREE: u32 = 5;
+
+/// Looks on, one batch at a time.
+#[derive(Debug)]
+pub struct Oracle {
+    campaigns: BTreeMap<CampaignId, Campaign>,
+    agents: BTreeMap<AgentId, Agent>,
+    trunks: BTreeMap<TrunkId, Trunk>,
+    calls: BTreeMap<CallId, Call>,
+    people: BTreeMap<(ClientId, PersonId), Person>,
+    used: BTreeSet<CallId>,
+    findings: Vec<Finding>,
+}
+
+#[derive(Debug)]
+struct Campaign {
+    settings: Settings,
+    stopped: bool,
+    /// Contacts handed out.
+    leases: BTreeMap<ContactId, Lease>,
+    /// Whether people can be met again in this world.
+    remembers: bool,
+}
+
+/// A contact handed out to be dialled once; an attempt its trunk refused may be replaced by
+/// another in the same instant.
+#[derive(Debug)]
+struct Lease {
+    lead: Lead,
+    spent: bool,
+    refused: Option<Mono>,
+}
+
+#[derive(Debug)]
+struct Agent {
+    campaigns: Vec<CampaignId>,
+    leg: bool,
+    shown: AgentState,
+    bridged: Option<CallId>,
+}
+
+#[derive(Debug)]
+struct Trunk {
+    settings: crate::core::trunks::Settings,
+    up: bool,
+    lines: u32,
+    /// Calls that may start now, as of a moment.
+    tokens: f64,
+    as_of: Mono,
+}
+
+#[derive(Debug, Default)]
+struct Person {
+    calls: u32,
+    tried: Vec<Wall>,
+    abandoned: Option<Wall>,
+}
+
+#[derive(Debug)]
+struct Call {
+    opened: Opened,
+    dialled: bool,
+    answered: bool,
+    /// Since when a person is known to be on the line.
+    waits_since: Option<Mono>,
+    bridged: Option<AgentId>,
+    /// The far end is gone, or an order to end it was given.
+    over: bool,
+    left: bool,
+    closed: bool,
+}
+
+impl Call {
+    fn is_line(&self) -> bool {
+        !self.closed && !self.over && self.bridged.is_none()
+    }
+
+    /// Says since when a person waits on this call, if one does.
+    fn waiting(&self) -> Option<Mono> {
+        self.waits_since.filter(|_| self.is_line())
+    }
+}
+
+impl Oracle {
+    pub(super) fn new(plan: &Plan) -> Self {
+        let campaign = |plan: &super::plan::CampaignPlan| Campaign {
+            settings: plan.settings.clone(),
+            stopped: false,
+            leases: BTreeMap::new(),
+            remembers: plan.list != super::plan::List::Endless,
+        };
+        let agent = |(index, campaigns): (usize, &Vec<CampaignId>)| {
+            let shown = AgentState::LoggedOut;
+            let agent = Agent { campaigns: campaigns.clone(), leg: false, shown, bridged: None };
+            (super::staff::nth_agent(index), agent)
+        };
+        let trunk = |(id, settings): &(TrunkId, crate::core::trunks::Settings)| {
+            let tokens = f64::from(settings.burst);
+            let as_of = Mono::START;
+            (*id, Trunk { settings: *settings, up: true, lines: 0, tokens, as_of })
+        };
+        Self {
+            campaigns: plan.campaigns.iter().map(|plan| (plan.id, campaign(plan))).collect(),
+            agents: plan.agents.iter().enumerate().map(agent).collect(),
+            trunks: plan.trunks.iter().map(trunk).collect(),
+            calls: BTreeMap::new(),
+            people: BTreeMap::new(),
+            used: BTreeSet::new(),
+            findings: Vec::new(),
+        }
+    }
+
+    pub(super) fn find(&mut self, at: Mono, what: String) {
+        if self.findings.len() < FINDINGS_MAX {
+            self.findings.push(Finding { at, what });
+        }
+    }
+
+    pub(super) fn findings(self) -> Vec<Finding> {
+        self.findings
+    }
+
+    /// Sees the engine die: what was open is interrupted, nobody is logged in.
+    pub(super) fn crashed(&mut self) {
+        self.calls.clear();
+        for trunk in self.trunks.values_mut() {
+            trunk.lines = 0;
+            // A new engine starts with a full bucket; what it does with it is not held against it.
+            trunk.tokens = f64::from(trunk.settings.burst);
+        }
+        for person in self.people.values_mut() {
+            person.calls = 0;
+        }
+        for campaign in self.campaigns.values_mut() {
+            campaign.leases.clear();
+        }
+        for agent in self.agents.values_mut() {
+            agent.leg = false;
+            agent.bridged = None;
+            agent.shown = AgentState::LoggedOut;
+        }
+    }
+
+    /// Sees a fact as it is handed to the dialer.
+    pub(super) fn fact(&mut self, now: Now, fact: &Fact) {
+        match fact {
+            Fact::Call(id, fact) => self.call_fact(now, *id, *fact),
+            Fact::Agent(id, fact) => {
+                let Some(agent) = self.agents.get_mut(id) else { return };
+                match fact {
+                    AgentFact::LegUp => agent.leg = true,
+                    AgentFact::LegDown => {
+                        agent.leg = false;
+                        let call = agent.bridged.take();
+                        if let Some(call) = call.and_then(|id| self.calls.get_mut(&id))
+                            && !call.over
+                        {
+                            // The person waits again.
+                            call.bridged = None;
+                            call.waits_since = Some(now.mono);
+                        }
+                    }
+                    AgentFact::Set(_)
+                    | AgentFact::LoggedIn
+                    | AgentFact::Ready
+                    | AgentFact::Paused(_)
+                    | AgentFact::LoggedOut
+                    | AgentFact::PreviewDialed
+                    | AgentFact::PreviewSkipped(_)
+                    | AgentFact::HungUp
+                    | AgentFact::Held
+                    | AgentFact::Retrieved
+                    | AgentFact::Qualified { .. }
+                    | AgentFact::WrapExtended(_) => {}
+                }
+            }
+            Fact::Campaign(id, fact) => {
+                let Some(campaign) = self.campaigns.get_mut(id) else { return };
+                match fact {
+                    CampaignFact::Claimed { leads, .. } if campaign.remembers => {
+                        let lease = |lead: &Lead| {
+                            let lease = Lease { lead: lead.clone(), spent: false, refused: None };
+                            (lead.contact, lease)
+                        };
+                        campaign.leases.extend(leads.iter().map(lease));
+                    }
+                    CampaignFact::Stopped => campaign.stopped = true,
+                    CampaignFact::Started => campaign.stopped = false,
+                    CampaignFact::Set(_)
+                    | CampaignFact::Paused
+                    | CampaignFact::Drained
+                    | CampaignFact::Claimed { .. }
+                    | CampaignFact::Refilled => {}
+                }
+            }
+            Fact::Trunk(id, fact) => {
+                let Some(trunk) = self.trunks.get_mut(id) else { return };
+                match fact {
+                    TrunkFact::Up => trunk.up = true,
+                    TrunkFact::Down => trunk.up = false,
+                    TrunkFact::Set(_) | TrunkFact::Spared(_) => {}
+                }
+            }
+            Fact::DoNotCall(..) => {}
+        }
+    }
+
+    fn call_fact(&mut self, now: Now, id: CallId, fact: CallFact) {
+        let Some(call) = self.calls.get_mut(&id) else { return };
+        let listens = self
+            .campaigns
+            .get(&call.opened.campaign)
+            .is_some_and(|campaign| campaign.settings.listen);
+        match fact {
+            CallFact::Answered if !call.over && !call.answered => {
+                call.answered = true;
+                if !listens {
+                    call.waits_since = Some(now.mono);
+                }
+            }
+            CallFact::Heard(heard) if call.answered && !call.over => {
+                if heard.what == Answerer::Human && call.waits_since.is_none() {
+                    call.waits_since = Some(now.mono);
+                }
+            }
+            // An answer that crosses our cancel finds nobody: such a person is abandoned at once.
+            CallFact::Answered => call.left |= !call.answered,
+            CallFact::HungUp => {
+                call.left = true;
+                self.ends(id);
+            }
+            CallFact::Lost | CallFact::Gone if call.answered => {
+                call.left = true;
+                self.ends(id);
+            }
+            CallFact::Failed { .. } | CallFact::NotRecorded | CallFact::Gone => self.ends(id),
+            CallFact::Ringing
+            | CallFact::EarlyMedia
+            | CallFact::Heard(_)
+            | CallFact::Lost
+            | CallFact::NoticePlayed => {}
+        }
+    }
+
+    fn ends(&mut self, id: CallId) {
+        let Some(call) = self.calls.get_mut(&id) else { return };
+        call.over = true;
+        if let Some(agent) = call.bridged.and_then(|agent| self.agents.get_mut(&agent))
+            && agent.bridged == Some(id)
+        {
+            agent.bridged = None;
+        }
+    }
+
+    /// Sees all orders of one batch, in order.
+    pub(super) fn orders(&mut self, now: Now, orders: &[Order]) {
+        let mut dialling = BTreeSet::new();
+        let mut served = Vec::new();
+        for order in orders {
+            match order {
+                Order::Record(record) => self.record(now, record),
+                Order::Dial(dial) => {
+                    dialling.insert(dial.campaign);
+                    self.dials(now, dial.call);
+                }
+                Order::Cancel(call) | Order::HangUp(call) | Order::PlayNotice(call, _) => {
+                    self.ends(*call);
+                }
+                Order::Bridge(call, agent) => {
+                    served.extend(self.bridges(now, *call, *agent));
+                }
+                // The verdict never came: the dialer takes the answer for a person's.
+                Order::Comfort(call) => {
+                    if let Some(call) = self.calls.get_mut(call) {
+                        call.waits_since = call.waits_since.or(Some(now.mono));
+                    }
+                }
+                Order::Listen(_)
+                | Order::Hold(_)
+                | Order::Retrieve(_)
+                | Order::RaiseLeg(_)
+                | Order::DropLeg(_)
+                | Order::ShowPreview(..)
+                | Order::ClearPreview(_)
+                | Order::Claim { .. }
+                | Order::Release(..) => {}
+            }
+        }
+        for campaign in dialling {
+            self.one_line_per_idle_agent(now, campaign);
+        }
+        self.nobody_waits_in_vain(now, &served);
+    }
+
+    fn record(&mut self, now: Now, record: &Record) {
+        match record {
+            Record::Opened(opened) => self.opens(now, opened),
+            Record::Closed(closed) => self.closes(now, closed),
+            Record::Completed(id) => {
+                if self.calls.remove(id).is_none_or(|call| !call.closed) {
+                    self.find(now.mono, format!("{id} was completed before it was closed"));
+                }
+            }
+            Record::AgentState { agent, state } => {
+                if let Some(agent) = self.agents.get_mut(agent) {
+                    agent.shown = *state;
+                }
+            }
+            Record::Qualified(_)
+            | Record::Refused(_)
+            | Record::Skipped { .. }
+            | Record::DoNotCall { .. }
+            | Record::CampaignState { .. }
+            | Record::Decided(..) => {}
+        }
+    }
+
+    fn opens(&mut self, now: Now, opened: &Opened) {
+        let mut wrong = Vec::new();
+        if !self.used.insert(opened.call) {
+            wrong.push(format!("{} was opened before", opened.call));
+        }
+        if opened.at != now.wall {
+            wrong.push(format!("{} was opened at {}, not now", opened.call, opened.at));
+        }
+        if let Some(trunk) = self.trunks.get_mut(&opened.trunk) {
+            wrong.extend(trunk.takes(now, opened));
+        } else {
+            wrong.push(format!("{} is no trunk", opened.trunk));
+        }
+        if let Some(campaign) = self.campaigns.get_mut(&opened.campaign) {
+            let key = (campaign.settings.client, opened.person);
+            let person = self.people.entry(key).or_default();
+            wrong.extend(rules_broken(now, opened, campaign, person));
+            if let Some(lease) = campaign.leases.get_mut(&opened.contact) {
+                lease.spent = true;
+            }
+            person.calls += 1;
+            person.tried.push(now.wall);
+            if !campaign.remembers {
+                self.people.remove(&key);
+            }
+        } else {
+            wrong.push(format!("{} is no campaign", opened.campaign));
+        }
+        wrong.into_iter().for_each(|what| self.find(now.mono, what));
+        let call = Call {
+            opened: opened.clone(),
+            dialled: false,
+            answered: false,
+            waits_since: None,
+            bridged: None,
+            over: false,
+            left: false,
+            closed: false,
+        };
+        self.calls.insert(opened.call, call);
+    }
+
+    fn dials(&mut self, now: Now, id: CallId) {
+        match self.calls.get_mut(&id) {
+            Some(call) if !call.dialled => call.dialled = true,
+            Some(_) => self.find(now.mono, format!("{id} was dialled twice")),
+            None => self.find(now.mono, format!("{id} was dialled without a row")),
+        }
+    }
+
+    fn closes(&mut self, now: Now, closed: &Closed) {
+        let Some(call) = self.calls.get_mut(&closed.call) else {
+            return self.find(now.mono, format!("{} was closed and never opened", closed.call));
+        };
+        let mut wrong = Vec::new();
+        if core::mem::replace(&mut call.closed, true) {
+            wrong.push(format!("{} was closed twice", closed.call));
+        }
+        let connected = closed.outcome == Outcome::Connected;
+        if connected != call.bridged.is_some() {
+            let bridged = call.bridged;
+            wrong.push(format!("{} ended {:?}, bridged {bridged:?}", closed.call, closed.outcome));
+        }
+        let mut campaign = self.campaigns.get_mut(&call.opened.campaign);
+        if let Some(campaign) = &mut campaign
+            && let Some(lease) = campaign.leases.get_mut(&call.opened.contact)
+        {
+            let fault = matches!(closed.outcome, Outcome::Congestion | Outcome::TrunkFault);
+            lease.lead.attempts += 1;
+            lease.lead.faults += u32::from(fault);
+            lease.refused = fault.then_some(now.mono);
+        }
+        if closed.outcome == Outcome::Abandoned {
+            let within = campaign.as_ref().map_or(Span::ZERO, |c| c.settings.abandon.within);
+            let waited = call.waits_since.map_or(Span::ZERO, |since| now.mono.since(since));
+            let stopped = campaign.as_ref().is_none_or(|campaign| campaign.stopped);
+            if !call.left && !stopped && waited < within {
+                wrong.push(format!("{} was abandoned after {waited} only", closed.call));
+            }
+        }
+        if let Some(trunk) = self.trunks.get_mut(&call.opened.trunk) {
+            trunk.lines = trunk.lines.saturating_sub(1);
+        }
+        if let Some(campaign) = campaign.filter(|campaign| campaign.remembers) {
+            let key = (campaign.settings.client, call.opened.person);
+            let person = self.people.entry(key).or_default();
+            person.calls = person.calls.saturating_sub(1);
+            if closed.outcome == Outcome::Abandoned {
+                person.abandoned = Some(now.wall);
+            }
+        }
+        let (id, agent) = (closed.call, call.bridged);
+        wrong.into_iter().for_each(|what| self.find(now.mono, what));
+        if let Some(agent) = agent.and_then(|agent| self.agents.get_mut(&agent))
+            && agent.bridged == Some(id)
+        {
+            agent.bridged = None;
+        }
+    }
+
+    /// Sees a bridge; gives the campaign and since when the person had waited.
+    fn bridges(&mut self, now: Now, id: CallId, to: AgentId) -> Option<(CampaignId, Mono)> {
+        let Some(call) = self.calls.get_mut(&id) else {
+            self.find(now.mono, format!("{id} was bridged and is not open"));
+            return None;
+        };
+        let Some(agent) = self.agents.get_mut(&to) else {
+            self.find(now.mono, format!("{id} was bridged to {to}, who is nobody"));
+            return None;
+        };
+        let mut wrong = Vec::new();
+        if call.over || call.closed || !call.answered {
+            wrong.push(format!("{id} was bridged and has nobody on the line"));
+        }
+        if let Some(before) = call.bridged.replace(to) {
+            wrong.push(format!("{id} was bridged to {to} and to {before} before"));
+        }
+        if let Some(other) = agent.bridged.replace(id) {
+            wrong.push(format!("{to} was bridged to {id} while talking on {other}"));
+        }
+        if !agent.leg {
+            wrong.push(format!("{id} was bridged to {to}, who has no leg"));
+        }
+        match agent.shown {
+            AgentState::Ready | AgentState::Previewing(_) => {}
+            AgentState::Reserved(call) | AgentState::Talking(call) if call == id => {}
+            AgentState::LoggedOut
+            | AgentState::Paused(_)
+            | AgentState::Reserved(_)
+            | AgentState::Talking(_)
+            | AgentState::Holding(_)
+            | AgentState::Wrapping(_) => {
+                wrong.push(format!("{id} was bridged to {to}, who is {:?}", agent.shown));
+            }
+        }
+        let any_agent = call.opened.agent.is_none();
+        let served = call.waits_since.filter(|_| any_agent);
+        let served = served.map(|since| (call.opened.campaign, since));
+        wrong.into_iter().for_each(|what| self.find(now.mono, what));
+        served
+    }
+
+    /// Progressive: never more lines than idle agents at the moment of dialling.
+    fn one_line_per_idle_agent(&mut self, now: Now, id: CampaignId) {
+        let mode = self.campaigns.get(&id).map(|campaign| campaign.settings.mode);
+        if !mode.is_some_and(progressive) {
+            return;
+        }
+        let idle = self.agents.values().filter(|agent| {
+            agent.campaigns.contains(&id)
+                && match agent.shown {
+                    AgentState::Ready => true,
+                    AgentState::Reserved(call) => {
+                        let call = self.calls.get(&call);
+                        call.is_some_and(|call| call.opened.agent.is_none())
+                    }
+                    AgentState::LoggedOut
+                    | AgentState::Paused(_)
+                    | AgentState::Previewing(_)
+                    | AgentState::Talking(_)
+                    | AgentState::Holding(_)
+                    | AgentState::Wrapping(_) => false,
+                }
+        });
+        let idle = idle.count();
+        let of = |call: &&Call| call.opened.campaign == id && call.opened.agent.is_none();
+        let lines = self.calls.values().filter(|call| call.is_line()).filter(of).count();
+        if lines > idle {
+            self.find(now.mono, format!("{id} dialled: {lines} lines for {idle} idle agents"));
+        }
+    }
+
+    /// A waiting person goes to the first agent who frees, before any later one, and is told the
+    /// notice in time otherwise.
+    fn nobody_waits_in_vain(&mut self, now: Now, served: &[(CampaignId, Mono)]) {
+        let mut wrong = Vec::new();
+        for (id, call) in &self.calls {
+            let Some(since) = call.waiting() else { continue };
+            let Some(campaign) = self.campaigns.get(&call.opened.campaign) else { continue };
+            if now.mono.since(since) > campaign.settings.abandon.within + SLACK {
+                wrong.push((*id, format!("{id} has a person waiting beyond the limit")));
+            }
+            if call.opened.agent.is_some() {
+                continue;
+            }
+            if served.iter().any(|(of, waited)| *of == call.opened.campaign && *waited > since) {
+                wrong.push((*id, format!("{id}: a later person was served first")));
+            }
+            let free = self.agents.iter().find(|(_, agent)| {
+                agent.shown == AgentState::Ready
+                    && agent.leg
+                    && agent.campaigns.contains(&call.opened.campaign)
+            });
+            if let Some((agent, _)) = free {
+                wrong.push((*id, format!("{id} has a person waiting while {agent} is free")));
+            }
+        }
+        for (id, what) in wrong {
+            self.find(now.mono, what);
+            // Told once.
+            if let Some(call) = self.calls.get_mut(&id) {
+                call.waits_since = None;
+            }
+        }
+    }
+
+    /// Sees the world after its day: every call has one end, every agent has come free.
+    pub(super) fn at_rest(&mut self, now: Mono) {
+        let open: Vec<_> = self.calls.iter().map(|(id, call)| (*id, call.closed)).collect();
+        for (id, closed) in open {
+            let lacks = if closed { "completed" } else { "closed" };
+            self.find(now, format!("{id} was never {lacks}"));
+        }
+        let busy: Vec<_> = self.agents.iter().map(|(id, agent)| (*id, agent.shown)).collect();
+        for (id, shown) in busy {
+            if shown != AgentState::LoggedOut {
+                self.find(now, format!("{id} never came free: {shown:?}"));
+            }
+        }
+    }
+}
+
+impl Trunk {
+    /// Says what speaks against one more call on this trunk.
+    fn takes(&mut self, now: Now, opened: &Opened) -> Vec<String> {
+        let mut wrong = Vec::new();
+        if !self.up {
+            wrong.push(format!("{} left over {}, which is down", opened.call, opened.trunk));
+        }
+        if self.lines >= self.settings.channels {
+            wrong.push(format!("{} left over {}, which is full", opened.call, opened.trunk));
+        }
+        let earned = now.mono.since(self.as_of).as_secs_f64() * self.settings.calls_per_second;
+        self.tokens = (self.tokens + earned).min(f64::from(self.settings.burst));
+        self.as_of = now.mono;
+        // A millionth of a call is the rounding of a bucket kept otherwise.
+        if self.tokens < 1.0 - 1e-6 {
+            wrong.push(format!("{} left too soon for {}", opened.call, opened.trunk));
+        }
+        self.tokens -= 1.0;
+        self.lines += 1;
+        wrong
+    }
+}
+
+/// Says which rules a call breaks in the instant before its INVITE.
+fn rules_broken(now: Now, opened: &Opened, campaign: &Campaign, person: &Person) -> Vec<String> {
+    let mut wrong = Vec::new();
+    let mut against = |what: &str| wrong.push(format!("{} was opened {what}", opened.call));
+    if person.calls > 0 {
+        against("while its person is on the line");
+    }
+    let rules = &campaign.settings.rules;
+    for cap in &rules.attempts {
+        let tried = person.tried.iter().filter(|at| now.wall.since(**at) < cap.window);
+        if tried.count() >= usize::try_from(cap.max).unwrap_or(usize::MAX) {
+            against("beyond an attempt cap");
+        }
+    }
+    let lock = campaign.settings.abandon.recall_lock;
+    if person.abandoned.is_some_and(|at| now.wall.since(at) < lock) {
+        against("though its person was abandoned lately");
+    }
+    if !campaign.remembers {
+        return wrong;
+    }
+    let lease = campaign.leases.get(&opened.contact);
+    let lease = lease.filter(|lease| !lease.spent || lease.refused == Some(now.mono));
+    let Some(Lease { lead, .. }) = lease else {
+        against("without a lease");
+        return wrong;
+    };
+    if opened.attempt != lead.attempts + 1 {
+        against("with a wrong count of attempts");
+    }
+    let allowed = campaign.settings.retry.attempts_max + lead.faults.min(FAULTS_FREE);
+    if opened.attempt > allowed && lead.callback.is_none() {
+        against("though every attempt was made");
+    }
+    let Some(number) = lead.numbers.iter().find(|number| number.number == opened.number) else {
+        against("on a number that is not the contact's");
+        return wrong;
+    };
+    if number.person != opened.person {
+        against("for another person than the number's");
+    }
+    if number.do_not_call || number.invalid {
+        against("against a do-not-call wish or a dead number");
+    }
+    if !rings_within(&rules.week, now, &number.zone) {
+        against("outside the calling windows");
+    }
+    wrong
+}
+
+fn rings_within(week: &crate::core::rules::Week, now: Now, zone: &crate::units::Zone) -> bool {
+    let Ok(there) = now.wall.timestamp().in_tz(zone.name()) else { return false };
+    let day = usize::try_from(there.weekday().to_monday_zero_offset()).unwrap_or(0);
+    let minute = i32::from(there.hour()) * 60 + i32::from(there.minute());
+    let spans = week.days.get(day).map_or(&[][..], Vec::as_slice);
+    spans.iter().any(|span| i32::from(span.from) <= minute && minute < i32::from(span.to))
+}
+
+#[cfg(test)]
+mod tests;

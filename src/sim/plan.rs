@@ -1,0 +1,191 @@
+//! What a world is made of: campaigns, trunks, agents, lists and misfortunes.
+
+use std::collections::BTreeMap;
+
+use super::RunSettings;
+use super::faults::Faults;
+use super::scenario::{Habits, Scenario};
+use crate::core::campaign::{
+    Abandon, Disposition, DispositionClass, Mode, Route, Settings, Then, Wrap,
+};
+use crate::core::{hopper, recycle, rules, trunks};
+use crate::units::{CampaignId, ClientId, DispositionId, Mono, Span, TrunkId, Wall, whole};
+
+/// A whole world, ready to run.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// The seed of everything that is left to chance.
+    pub seed: u64,
+    /// People's time when the world begins.
+    pub start: Wall,
+    /// How long the campaigns run.
+    pub day: Span,
+    /// The campaigns.
+    pub campaigns: Vec<CampaignPlan>,
+    /// The trunks.
+    pub trunks: Vec<(TrunkId, trunks::Settings)>,
+    /// Every agent's campaigns, best first; the agents are numbered from 1 in this order.
+    pub agents: Vec<Vec<CampaignId>>,
+    /// How the agents come, pause and go.
+    pub habits: Habits,
+    /// How agents behave in their calls.
+    pub manners: Manners,
+    /// What goes wrong.
+    pub faults: Faults,
+    /// Whether the world goes on after the day until every call and agent has come to rest.
+    pub rest: bool,
+    /// Whether the oracle looks on.
+    pub check: bool,
+}
+
+/// One campaign of a world.
+#[derive(Clone, Debug)]
+pub struct CampaignPlan {
+    /// Its id.
+    pub id: CampaignId,
+    /// Its settings for the core.
+    pub settings: Settings,
+    /// How its people behave.
+    pub scenario: Scenario,
+    /// Its list.
+    pub list: List,
+}
+
+/// A campaign's list.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum List {
+    /// Every claim is served with contacts never seen before.
+    Endless,
+    /// So many contacts, each with one to three numbers; some share a number.
+    Bounded {
+        /// Contacts in all.
+        contacts: u32,
+        /// The share of numbers that belong to the previous contact as well.
+        shared: f64,
+        /// The share of contacts on the do-not-call list.
+        do_not_call: f64,
+    },
+}
+
+/// How agents behave in their calls; all are shares of calls.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Manners {
+    /// Calls the callee is put on hold in.
+    pub holds: f64,
+    /// Calls qualified before they end, so that no wrap-up follows.
+    pub early: f64,
+    /// Wrap-ups the agent lets run out.
+    pub forgets: f64,
+    /// Wishes for a break or to leave that are told during the call instead of after it.
+    pub impatient: f64,
+    /// Previews passed over.
+    pub skips: f64,
+}
+
+/// The one campaign of a scenario world.
+pub(super) const CAMPAIGN: CampaignId = CampaignId(1);
+const TRUNK: TrunkId = TrunkId(1);
+
+/// 2026-01-05T09:00:00Z, a Monday; scenario campaigns may call at any hour.
+pub(super) const MONDAY: Wall = Wall::micros(1_767_603_600_000_000);
+
+/// Dispositions of simulated campaigns, by place: sale, refusal, callback, wrong number, opt-out.
+pub(super) const DISPOSITIONS: [Disposition; 5] = [
+    Disposition { class: DispositionClass::ArguedPositive, then: Then::Close },
+    Disposition { class: DispositionClass::ArguedNegative, then: Then::Close },
+    Disposition { class: DispositionClass::NotArgued, then: Then::Callback(Span::secs(1_800)) },
+    Disposition { class: DispositionClass::NotArgued, then: Then::WrongNumber },
+    Disposition { class: DispositionClass::ArguedNegative, then: Then::DoNotCall },
+];
+
+/// How long a call rings at most in a scenario: beyond every ring time of the files, which give
+/// up by themselves after about 28 s.
+const RING_MAX: Span = Span::secs(120);
+/// The pacer's own tick in the reference simulator (pacing.md §3).
+const PACE_EVERY: Span = Span::millis(250);
+/// Contacts per agent the hopper holds, above any trunk's lines per agent but for the Markov case.
+const STOCK_PER_AGENT: u32 = 60;
+const STOCK_MAX: u32 = 10_000;
+
+impl Plan {
+    /// Makes the world of one day of a scenario: no faults, an endless list, no legal limits.
+    #[must_use]
+    pub fn of(scenario: &Scenario, run: &RunSettings, seed: u64) -> Self {
+        let pool = f64::from(run.agents);
+        let calls_per_second =
+            (scenario.calls_per_second_per_agent * pool).max(scenario.calls_per_second_min);
+        let at_most = |value: f64| u32::try_from(whole(value)).unwrap_or(u32::MAX).max(1);
+        Self {
+            seed,
+            start: MONDAY,
+            day: scenario.day,
+            trunks: vec![(
+                TRUNK,
+                trunks::Settings {
+                    channels: at_most(scenario.trunks_per_agent * pool),
+                    calls_per_second,
+                    // One second's worth at once, as a carrier counts.
+                    burst: at_most(calls_per_second),
+                },
+            )],
+            campaigns: vec![CampaignPlan {
+                id: CAMPAIGN,
+                settings: settings_of(scenario, run),
+                scenario: scenario.clone(),
+                list: List::Endless,
+            }],
+            agents: (0..run.agents).map(|_| vec![CAMPAIGN]).collect(),
+            habits: scenario.agents.clone(),
+            manners: Manners { skips: 0.1, ..Manners::default() },
+            faults: Faults::default(),
+            rest: run.check,
+            check: run.check,
+        }
+    }
+
+    /// Gives the moment the day ends.
+    #[must_use]
+    pub fn ends(&self) -> Mono {
+        Mono::START + self.day
+    }
+}
+
+fn settings_of(scenario: &Scenario, run: &RunSettings) -> Settings {
+    let size = run.agents.saturating_mul(STOCK_PER_AGENT).clamp(100, STOCK_MAX);
+    Settings {
+        client: ClientId(1),
+        mode: run.mode,
+        routes: vec![Route { trunk: TRUNK, tier: 0, weight: 1 }],
+        caller_ids: 1,
+        ring_max: RING_MAX,
+        ring_min: Span::secs(15),
+        listen: scenario.amd.enabled,
+        abandon: Abandon {
+            within: scenario.connect_within,
+            notice: false,
+            recall_lock: Span::secs(72 * 3_600),
+            cap: scenario.cap,
+        },
+        wrap: Wrap { max: None, default: None, extension_max: Span::ZERO },
+        rules: rules::Settings { week: always(), attempts: Vec::new() },
+        retry: recycle::Settings { attempts_max: 1, after: BTreeMap::new() },
+        hopper: hopper::Settings { size, low: size / 2, lease: Span::secs(600) },
+        dispositions: dispositions(),
+        pace_every: PACE_EVERY,
+    }
+}
+
+/// Gives a week in which every minute is a calling minute.
+pub(super) fn always() -> rules::Week {
+    let day = || vec![rules::DaySpan { from: 0, to: 1_440 }];
+    rules::Week { days: core::array::from_fn(|_| day()) }
+}
+
+pub(super) fn dispositions() -> BTreeMap<DispositionId, Disposition> {
+    (0..).map(DispositionId).zip(DISPOSITIONS).collect()
+}
+
+/// Says whether the mode is the one-line-per-idle-agent one.
+pub(super) const fn progressive(mode: Mode) -> bool {
+    matches!(mode, Mode::Progressive)
+}

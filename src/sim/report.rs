@@ -1,0 +1,307 @@
+//! What a simulation found, as values; text and JSON are made elsewhere.
+
+use std::collections::BTreeMap;
+
+use super::oracle::Finding;
+use crate::core::order::Outcome;
+use crate::units::{Mono, Ratio, Span};
+
+/// What one simulated campaign-day came to; days may be added up.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Day {
+    /// Time agents talked.
+    pub talk: Span,
+    /// Time agents wrote up.
+    pub wrap: Span,
+    /// Time agents waited for a call, reserved or not.
+    pub idle: Span,
+    /// Time agents were on a break.
+    pub paused: Span,
+    /// Attempts dialled.
+    pub attempts: u64,
+    /// Live answers bridged to an agent, machines taken for persons among them.
+    pub connected: u64,
+    /// Live answers no agent came for.
+    pub abandoned: u64,
+    /// Persons taken for machines and dropped; not counted as abandoned.
+    pub amd_false: u64,
+    /// Closed attempts by outcome.
+    pub outcomes: BTreeMap<Outcome, u64>,
+    /// From knowing that a person answered to the bridge.
+    pub person_waits: Histogram,
+    /// From an agent's becoming free to the bridge.
+    pub agent_waits: Histogram,
+    /// Times the dialer was asked to settle.
+    pub batches: u64,
+    /// Decisions the pacer recorded.
+    pub decisions: u64,
+    /// What one settling cost, in nanoseconds, if the runner lent a meter.
+    pub settle_ns: Histogram,
+}
+
+impl Day {
+    /// Adds another day, or part of one, to this one.
+    pub fn add(&mut self, other: &Self) {
+        self.talk += other.talk;
+        self.wrap += other.wrap;
+        self.idle += other.idle;
+        self.paused += other.paused;
+        self.attempts += other.attempts;
+        self.connected += other.connected;
+        self.abandoned += other.abandoned;
+        self.amd_false += other.amd_false;
+        for (outcome, count) in &other.outcomes {
+            *self.outcomes.entry(*outcome).or_default() += count;
+        }
+        self.person_waits.add(&other.person_waits);
+        self.agent_waits.add(&other.agent_waits);
+        self.batches += other.batches;
+        self.decisions += other.decisions;
+        self.settle_ns.add(&other.settle_ns);
+    }
+
+    /// Gives the occupancy: (talk + wrap) / (talk + wrap + idle).
+    #[must_use]
+    pub fn occupancy(&self) -> Ratio {
+        let busy = (self.talk + self.wrap).as_secs_f64();
+        share(busy, busy + self.idle.as_secs_f64())
+    }
+
+    /// Gives the abandon share: abandoned / (abandoned + connected).
+    #[must_use]
+    pub fn abandon(&self) -> Ratio {
+        let abandoned = count(self.abandoned);
+        share(abandoned, abandoned + count(self.connected))
+    }
+
+    /// Gives the minutes of talk per hour of talk, wrap-up and idleness.
+    #[must_use]
+    pub fn talk_min_per_hour(&self) -> f64 {
+        let talk = self.talk.as_secs_f64();
+        60.0 * share(talk, (self.talk + self.wrap + self.idle).as_secs_f64()).get()
+    }
+
+    /// Gives the idle seconds per connected call, 0 if there was none.
+    #[must_use]
+    pub fn idle_s_per_call(&self) -> f64 {
+        let connected = count(self.connected);
+        if connected > 0.0 { self.idle.as_secs_f64() / connected } else { 0.0 }
+    }
+}
+
+fn share(part: f64, whole: f64) -> Ratio {
+    Ratio::new(if whole > 0.0 { part / whole } else { 0.0 })
+}
+
+#[expect(clippy::cast_precision_loss, reason = "no simulation counts to 2^53")]
+const fn count(number: u64) -> f64 {
+    number as f64
+}
+
+/// What a run of several days came to.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Summary {
+    /// The scenario's name.
+    pub scenario: String,
+    /// The nominal pool.
+    pub agents: u32,
+    /// The abandon cap the days are measured against.
+    pub cap: Ratio,
+    /// Every day's occupancy and abandon share, in the order of the days.
+    pub days: Vec<(Ratio, Ratio)>,
+    /// All days added up.
+    pub total: Day,
+    /// What was found wrong, if it was looked for; at most
+    /// [`FINDINGS_MAX`](super::oracle::FINDINGS_MAX) a day.
+    pub findings: Vec<Finding>,
+}
+
+impl Summary {
+    /// Takes in one more day.
+    pub fn add(&mut self, day: &Day, findings: Vec<Finding>) {
+        self.days.push((day.occupancy(), day.abandon()));
+        self.total.add(day);
+        self.findings.extend(findings);
+    }
+
+    /// Gives the greatest abandon share of a day.
+    #[must_use]
+    pub fn worst_day(&self) -> Ratio {
+        let shares = self.days.iter().map(|(_, abandon)| abandon.get());
+        Ratio::new(shares.fold(0.0, f64::max))
+    }
+
+    /// Gives the share of days whose abandon share is above the cap.
+    #[must_use]
+    pub fn days_over(&self) -> Ratio {
+        let over = self.days.iter().filter(|(_, abandon)| abandon.get() > self.cap.get()).count();
+        share(count(over as u64), count(self.days.len() as u64))
+    }
+
+    /// Gives the half-width of the 95 % confidence interval of the occupancy, taking the days as
+    /// independent: t · s / √n with Student's t for n − 1 degrees of freedom (table values of
+    /// Gosset's law, 1.96 beyond 30). `None` with fewer than two days.
+    #[must_use]
+    pub fn occupancy_ci95(&self) -> Option<f64> {
+        const T: [f64; 30] = [
+            12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179,
+            2.160, 2.145, 2.131, 2.120, 2.110, 2.101, 2.093, 2.086, 2.080, 2.074, 2.069, 2.064,
+            2.060, 2.056, 2.052, 2.048, 2.045, 2.042,
+        ];
+        let free = self.days.len().checked_sub(1).filter(|free| *free > 0)?;
+        let n = count(self.days.len() as u64);
+        let mean = self.days.iter().map(|(occupancy, _)| occupancy.get()).sum::<f64>() / n;
+        let squares = self.days.iter().map(|(occupancy, _)| {
+            let off = occupancy.get() - mean;
+            off * off
+        });
+        let deviation = libm::sqrt(squares.sum::<f64>() / (n - 1.0));
+        Some(T.get(free - 1).copied().unwrap_or(1.96) * deviation / libm::sqrt(n))
+    }
+}
+
+/// Counts of values in steps of 5 %, so that days can be added up and quantiles told to ± 2.5 %.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Histogram {
+    counts: Vec<u64>,
+    total: u64,
+}
+
+/// The steps of a [`Histogram`]: 1.05^500 is 4 · 10^10, beyond any wait in microseconds.
+const STEPS_MAX: usize = 500;
+const STEP: f64 = 1.05;
+
+impl Histogram {
+    /// Counts a value; fractions below 1 count as 0.
+    #[expect(clippy::cast_possible_truncation, reason = "held below STEPS_MAX")]
+    pub fn count(&mut self, value: u64) {
+        let step = if value == 0 { 0.0 } else { 1.0 + libm::log(count(value)) / libm::log(STEP) };
+        let step = (crate::units::whole(step).min(STEPS_MAX as u64 - 1)) as usize;
+        if self.counts.len() <= step {
+            self.counts.resize(step + 1, 0);
+        }
+        if let Some(counted) = self.counts.get_mut(step) {
+            *counted += 1;
+            self.total += 1;
+        }
+    }
+
+    /// Adds another histogram's counts.
+    pub fn add(&mut self, other: &Self) {
+        if self.counts.len() < other.counts.len() {
+            self.counts.resize(other.counts.len(), 0);
+        }
+        for (counted, more) in self.counts.iter_mut().zip(&other.counts) {
+            *counted += more;
+        }
+        self.total += other.total;
+    }
+
+    /// Gives how many values were counted.
+    #[must_use]
+    pub const fn total(&self) -> u64 {
+        self.total
+    }
+
+    /// Gives the value that the share `q` of the values does not exceed, to ± 2.5 %; 0 if there
+    /// are none.
+    #[must_use]
+    pub fn quantile(&self, q: Ratio) -> f64 {
+        let rank = crate::units::whole(libm::ceil(q.get() * count(self.total))).max(1);
+        let mut seen = 0;
+        for (step, counted) in self.counts.iter().enumerate() {
+            seen += counted;
+            if seen >= rank && step > 0 {
+                return libm::pow(STEP, count(step as u64) - 1.0);
+            }
+            if seen >= rank {
+                return 0.0;
+            }
+        }
+        0.0
+    }
+}
+
+/// Keeps a day's figures while it runs.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Tally {
+    pub(super) day: Day,
+    /// The moment after which nothing counts any more.
+    pub(super) ends: Mono,
+}
+
+/// What an agent's time is booked as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Time {
+    Talk,
+    Wrap,
+    Idle,
+    Paused,
+    Off,
+}
+
+impl Tally {
+    pub(super) fn counts(&self, now: Mono) -> bool {
+        now < self.ends
+    }
+
+    /// Books an agent's time from a moment until now, as far as it lies within the day.
+    pub(super) fn book(&mut self, time: Time, since: Mono, now: Mono) {
+        let span = now.min(self.ends).since(since);
+        match time {
+            Time::Talk => self.day.talk += span,
+            Time::Wrap => self.day.wrap += span,
+            Time::Idle => self.day.idle += span,
+            Time::Paused => self.day.paused += span,
+            Time::Off => {}
+        }
+    }
+
+    pub(super) fn bridged(&mut self, now: Mono, person: Span, agent: Span) {
+        if self.counts(now) {
+            self.day.connected += 1;
+            self.day.person_waits.count(person.as_millis());
+            self.day.agent_waits.count(agent.as_millis());
+        }
+    }
+
+    pub(super) fn closed(&mut self, now: Mono, outcome: Outcome) {
+        if self.counts(now) {
+            *self.day.outcomes.entry(outcome).or_default() += 1;
+            if outcome == Outcome::Abandoned {
+                self.day.abandoned += 1;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quantiles_are_told_within_their_step() {
+        let mut histogram = Histogram::default();
+        (1..=1_000).for_each(|value| histogram.count(value));
+        for (q, value) in [(0.5, 500.0), (0.95, 950.0), (0.0, 1.0)] {
+            let told = histogram.quantile(Ratio::new(q));
+            assert!((told - value).abs() <= value * 0.026, "{q}: {told}");
+        }
+        assert_eq!(histogram.total(), 1_000);
+    }
+
+    #[test]
+    fn days_add_up_to_pooled_shares() {
+        let full = Day { talk: Span::secs(30), idle: Span::secs(10), ..Day::default() };
+        let bad = Day { idle: Span::secs(20), abandoned: 1, connected: 9, ..Day::default() };
+        let mut summary = Summary { cap: Ratio::new(0.03), ..Summary::default() };
+        summary.add(&full, Vec::new());
+        summary.add(&bad, Vec::new());
+        assert_eq!(summary.total.occupancy(), Ratio::new(0.5));
+        assert_eq!(summary.worst_day(), Ratio::new(0.1));
+        assert_eq!(summary.days_over(), Ratio::new(0.5));
+        // Two days at 0.75 and 0: s = 0.5303, t = 12.706.
+        let half_width = summary.occupancy_ci95().unwrap_or_default();
+        assert!((half_width - 12.706 * 0.375).abs() < 1e-9, "{half_width}");
+    }
+}

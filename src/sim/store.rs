@@ -1,0 +1,344 @@
+//! The simulated store: leases contacts, commits records, and closes what a crash left open.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::plan::{List, Plan};
+use super::rng::{Actor, Stream};
+use crate::core::fact::{Callback, Lead, LeadNumber, NumberClass, Supply};
+use crate::core::order::{Closed, Next, Opened, Outcome, Qualified, Record};
+use crate::units::{
+    CallId, CampaignId, ClientId, ContactId, Mono, Now, NumberId, PersonId, Span, Wall, Zone,
+};
+
+/// Latest attempts told with a number (`LeadNumber::recent`).
+const RECENT_MAX: usize = 16;
+
+/// What survives a crash.
+#[derive(Clone, Debug)]
+pub(super) struct Store {
+    lists: BTreeMap<CampaignId, Shelf>,
+    people: BTreeMap<PersonId, Person>,
+    /// Numbers that do not exist, or are not their contact's.
+    invalid: BTreeSet<NumberId>,
+    /// Attempts with a row and no end.
+    open: BTreeMap<CallId, Opened>,
+    /// The highest call count that has a row.
+    pub(super) last_call: u64,
+    zone: Zone,
+}
+
+#[derive(Clone, Debug)]
+struct Shelf {
+    client: ClientId,
+    endless: bool,
+    next: u64,
+    contacts: BTreeMap<ContactId, Contact>,
+}
+
+#[derive(Clone, Debug)]
+struct Contact {
+    numbers: Vec<(NumberId, PersonId)>,
+    attempts: u32,
+    faults: u32,
+    next_number: Option<NumberId>,
+    callback: Option<Callback>,
+    state: State,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum State {
+    Free { due: Wall },
+    Leased { until: Mono },
+    Open,
+    Done,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Person {
+    tried: Vec<(ClientId, Wall)>,
+    do_not_call: bool,
+}
+
+/// Why a record could not be true; told to the oracle.
+pub(super) type Complaint = String;
+
+impl Store {
+    pub(super) fn new(plan: &Plan, zone: Zone) -> Self {
+        let mut stream = Stream::new(plan.seed, Actor::Maker);
+        let mut store = Self {
+            lists: BTreeMap::new(),
+            people: BTreeMap::new(),
+            invalid: BTreeSet::new(),
+            open: BTreeMap::new(),
+            last_call: 0,
+            zone,
+        };
+        for campaign in &plan.campaigns {
+            let first = u64::from(campaign.id.0) << 40;
+            let mut shelf = Shelf {
+                client: campaign.settings.client,
+                endless: campaign.list == List::Endless,
+                next: first,
+                contacts: BTreeMap::new(),
+            };
+            if let List::Bounded { contacts, shared, do_not_call } = campaign.list {
+                for id in first..first + u64::from(contacts) {
+                    let numbers: Vec<_> = (0..=stream.below(3))
+                        .map(|nth| {
+                            let previous = u64::from(id > first && stream.yes(shared));
+                            (NumberId(id * 4 + nth), PersonId((id - previous) * 4 + nth))
+                        })
+                        .collect();
+                    for (_, person) in &numbers {
+                        let slot = store.people.entry(*person).or_default();
+                        slot.do_not_call |= stream.yes(do_not_call);
+                    }
+                    shelf.contacts.insert(ContactId(id), Contact::new(numbers, plan.start));
+                }
+            }
+            store.lists.insert(campaign.id, shelf);
+        }
+        store
+    }
+
+    /// Leases up to `count` due contacts.
+    pub(super) fn claim(
+        &mut self,
+        now: Now,
+        campaign: CampaignId,
+        count: u32,
+        lease: Span,
+    ) -> (Vec<Lead>, Supply) {
+        let Some(shelf) = self.lists.get_mut(&campaign) else {
+            return (Vec::new(), Supply::default());
+        };
+        if shelf.endless {
+            let ids = shelf.next..shelf.next + u64::from(count);
+            shelf.next = ids.end;
+            let leads = ids.map(|id| fresh(id, &self.zone)).collect();
+            return (leads, Supply { due: u64::from(u32::MAX), ..Supply::default() });
+        }
+        let mut due: Vec<(Wall, ContactId)> = Vec::new();
+        let mut supply = Supply::default();
+        for (id, contact) in &shelf.contacts {
+            match contact.state {
+                State::Free { due: at } if at <= now.wall => due.push((at, *id)),
+                State::Free { due: at } => {
+                    supply.waiting += 1;
+                    supply.next_due = Some(supply.next_due.map_or(at, |first| first.min(at)));
+                }
+                State::Leased { until } if until <= now.mono => due.push((now.wall, *id)),
+                State::Leased { .. } | State::Open => supply.waiting += 1,
+                State::Done => {}
+            }
+        }
+        due.sort_unstable();
+        let given = due.len().min(usize::try_from(count).unwrap_or(usize::MAX));
+        supply.due = (due.len() - given) as u64;
+        let until = now.mono + lease;
+        let mut leads = Vec::with_capacity(given);
+        for (_, id) in due.into_iter().take(given) {
+            if let Some(contact) = shelf.contacts.get_mut(&id) {
+                contact.state = State::Leased { until };
+                leads.push(contact.lead(id, shelf.client, &self.people, &self.invalid, &self.zone));
+            }
+        }
+        (leads, supply)
+    }
+
+    /// Takes leased contacts back.
+    pub(super) fn release(&mut self, now: Now, campaign: CampaignId, contacts: &[ContactId]) {
+        let Some(shelf) = self.lists.get_mut(&campaign) else { return };
+        for id in contacts {
+            if let Some(contact) = shelf.contacts.get_mut(id)
+                && matches!(contact.state, State::Leased { .. })
+            {
+                contact.state = State::Free { due: now.wall };
+            }
+        }
+    }
+
+    /// Commits one record.
+    ///
+    /// # Errors
+    /// The record contradicts what is stored already.
+    pub(super) fn commit(&mut self, record: &Record) -> Result<(), Complaint> {
+        match record {
+            Record::Opened(opened) => self.opened(opened),
+            Record::Closed(closed) => self.closed(closed),
+            Record::Qualified(qualified) => {
+                self.qualified(qualified);
+                Ok(())
+            }
+            Record::Refused(refused) => {
+                self.next(refused.campaign, refused.contact, refused.next);
+                Ok(())
+            }
+            Record::Skipped { campaign, contact, next, .. } => {
+                self.next(*campaign, *contact, *next);
+                Ok(())
+            }
+            Record::DoNotCall { person, .. } => {
+                self.people.entry(*person).or_default().do_not_call = true;
+                Ok(())
+            }
+            Record::Completed(_)
+            | Record::AgentState { .. }
+            | Record::CampaignState { .. }
+            | Record::Decided(..) => Ok(()),
+        }
+    }
+
+    fn opened(&mut self, opened: &Opened) -> Result<(), Complaint> {
+        self.last_call = self.last_call.max(opened.call.count());
+        if self.open.insert(opened.call, opened.clone()).is_some() {
+            return Err(format!("{} was opened twice", opened.call));
+        }
+        let Some(shelf) = self.lists.get_mut(&opened.campaign) else {
+            return Err(format!("{} is no campaign", opened.campaign));
+        };
+        if shelf.endless {
+            return Ok(());
+        }
+        let person = self.people.entry(opened.person).or_default();
+        person.tried.push((shelf.client, opened.at));
+        let Some(contact) = shelf.contacts.get_mut(&opened.contact) else {
+            return Err(format!("{} is no contact", opened.contact));
+        };
+        contact.attempts += 1;
+        contact.callback = None;
+        let before = core::mem::replace(&mut contact.state, State::Open);
+        match before {
+            State::Free { .. } | State::Leased { .. } => Ok(()),
+            State::Open => Err(format!("{} was on the line already", opened.contact)),
+            State::Done => Err(format!("{} was closed", opened.contact)),
+        }
+    }
+
+    fn closed(&mut self, closed: &Closed) -> Result<(), Complaint> {
+        if self.open.remove(&closed.call).is_none() {
+            return Err(format!("{} was closed and is not open", closed.call));
+        }
+        if matches!(closed.outcome, Outcome::Congestion | Outcome::TrunkFault)
+            && let Some(shelf) = self.lists.get_mut(&closed.campaign)
+            && let Some(contact) = shelf.contacts.get_mut(&closed.contact)
+        {
+            contact.faults += 1;
+        }
+        if closed.outcome == Outcome::Invalid {
+            self.invalid.insert(closed.number);
+        }
+        self.next(closed.campaign, closed.contact, closed.next);
+        Ok(())
+    }
+
+    /// Keeps what becomes of the contact of an attempt whose row was refused.
+    pub(super) fn closed_without_row(&mut self, closed: &Closed) {
+        self.next(closed.campaign, closed.contact, closed.next);
+    }
+
+    fn qualified(&mut self, qualified: &Qualified) {
+        // While the call is up its contact stays on the line; the end of the call sets it free.
+        if !self.open.contains_key(&qualified.call) {
+            self.next(qualified.campaign, qualified.contact, qualified.next);
+        }
+    }
+
+    fn next(&mut self, campaign: CampaignId, id: ContactId, next: Next) {
+        let Some(shelf) = self.lists.get_mut(&campaign) else { return };
+        let Some(contact) = shelf.contacts.get_mut(&id) else { return };
+        match next {
+            Next::Retry { at, number } => {
+                contact.next_number = number;
+                contact.state = State::Free { due: at };
+            }
+            Next::Callback(callback) => {
+                contact.callback = Some(callback);
+                contact.state = State::Free { due: callback.at };
+            }
+            Next::Done(_) => contact.state = State::Done,
+            Next::Untouched => contact.state = State::Free { due: Wall::micros(0) },
+        }
+    }
+
+    /// Does what a restart does: closes open attempts as interrupted and frees every lease.
+    pub(super) fn recover(&mut self, now: Now) {
+        for (_, opened) in core::mem::take(&mut self.open) {
+            let again = Next::Retry { at: now.wall, number: Some(opened.number) };
+            self.next(opened.campaign, opened.contact, again);
+        }
+        for contact in self.lists.values_mut().flat_map(|shelf| shelf.contacts.values_mut()) {
+            if matches!(contact.state, State::Leased { .. }) {
+                contact.state = State::Free { due: now.wall };
+            }
+        }
+    }
+
+    /// Gives how many attempts have a row and no end.
+    pub(super) fn open_attempts(&self) -> usize {
+        self.open.len()
+    }
+}
+
+impl Contact {
+    fn new(numbers: Vec<(NumberId, PersonId)>, due: Wall) -> Self {
+        let state = State::Free { due };
+        Self { numbers, attempts: 0, faults: 0, next_number: None, callback: None, state }
+    }
+
+    fn lead(
+        &self,
+        id: ContactId,
+        client: ClientId,
+        people: &BTreeMap<PersonId, Person>,
+        invalid: &BTreeSet<NumberId>,
+        zone: &Zone,
+    ) -> Lead {
+        let number = |(number, person): &(NumberId, PersonId)| {
+            let known = people.get(person);
+            let tried = known.map_or(&[][..], |known| known.tried.as_slice());
+            let mine = tried.iter().filter(|(of, _)| *of == client);
+            let mut recent: Vec<Wall> = mine.rev().take(RECENT_MAX).map(|(_, at)| *at).collect();
+            recent.reverse();
+            LeadNumber {
+                number: *number,
+                person: *person,
+                zone: zone.clone(),
+                class: NumberClass::Fixed,
+                recent,
+                invalid: invalid.contains(number),
+                do_not_call: known.is_some_and(|known| known.do_not_call),
+            }
+        };
+        Lead {
+            contact: id,
+            numbers: self.numbers.iter().map(number).collect(),
+            attempts: self.attempts,
+            faults: self.faults,
+            next_number: self.next_number,
+            callback: self.callback,
+            owner: None,
+        }
+    }
+}
+
+/// Makes a lead nobody has seen before; its one number and person bear the contact's own id.
+fn fresh(id: u64, zone: &Zone) -> Lead {
+    Lead {
+        contact: ContactId(id),
+        numbers: vec![LeadNumber {
+            number: NumberId(id),
+            person: PersonId(id),
+            zone: zone.clone(),
+            class: NumberClass::Fixed,
+            recent: Vec::new(),
+            invalid: false,
+            do_not_call: false,
+        }],
+        attempts: 0,
+        faults: 0,
+        next_number: None,
+        callback: None,
+        owner: None,
+    }
+}
