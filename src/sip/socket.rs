@@ -7,7 +7,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::UdpSocket;
 
 use crate::engine::clock::Clock;
-use crate::units::Mono;
+use crate::units::{Mono, Span};
 use crate::wire::sip::{Endpoint, Settings};
 
 /// What the kernel may hold for us each way, in bytes: a burst of a second at 2,000 attempts a
@@ -17,6 +17,9 @@ const BUFFER_BYTES: usize = 4 << 20;
 const DATAGRAM_MAX: usize = 65_535;
 /// Datagrams taken in before their answers go out: small enough for prompt acknowledgements.
 const BATCH_MAX: usize = 64;
+/// How long a stopped endpoint waits for the answers to its last BYEs: one repetition of each
+/// (RFC 3261 §17.1.2.2: T1 is 500 ms).
+const LAST_WORDS: Span = Span::secs(1);
 
 /// A bound UDP socket with the SIP endpoint behind it.
 #[derive(Debug)]
@@ -24,9 +27,12 @@ pub(crate) struct Port {
     /// The endpoint; after every call into it, [`Port::flush`].
     pub(crate) endpoint: Endpoint,
     socket: UdpSocket,
+    /// The same socket once more: what is sent need not ask the runtime whether it may.
+    sender: std::net::UdpSocket,
     clock: Clock,
     datagram: Box<[u8]>,
     unsent: u64,
+    deaf: bool,
 }
 
 impl Port {
@@ -41,10 +47,11 @@ impl Port {
         socket.set_send_buffer_size(BUFFER_BYTES)?;
         socket.set_nonblocking(true)?;
         socket.bind(&bind.into())?;
+        let sender = socket.try_clone()?.into();
         let socket = UdpSocket::from_std(socket.into())?;
         let endpoint = Endpoint::new(settings(socket.local_addr()?));
         let datagram = vec![0; DATAGRAM_MAX].into_boxed_slice();
-        Ok(Self { endpoint, socket, clock, datagram, unsent: 0 })
+        Ok(Self { endpoint, socket, sender, clock, datagram, unsent: 0, deaf: false })
     }
 
     /// Gives the address the socket is bound to.
@@ -55,6 +62,16 @@ impl Port {
     /// Counts the datagrams the system refused to send.
     pub(crate) const fn unsent(&self) -> u64 {
         self.unsent
+    }
+
+    /// Loses every datagram that comes, or stops doing so.
+    pub(crate) const fn set_deaf(&mut self, deaf: bool) {
+        self.deaf = deaf;
+    }
+
+    /// Gives the clock the endpoint lives by.
+    pub(crate) const fn clock(&self) -> Clock {
+        self.clock
     }
 
     /// Reads the clock.
@@ -82,11 +99,28 @@ impl Port {
         Ok(())
     }
 
+    /// Lets the last BYEs and CANCELs be answered, for a moment. Events are dropped.
+    pub(crate) async fn linger(&mut self) {
+        let (clock, end) = (self.clock, Some(self.now() + LAST_WORDS));
+        self.flush();
+        while self.endpoint.legs() > 0 {
+            let turned = tokio::select! {
+                turned = self.turn() => turned.is_ok(),
+                () = sleep_until(clock, end) => false,
+            };
+            while self.endpoint.poll_event().is_some() {}
+            if !turned {
+                return;
+            }
+        }
+    }
+
     /// Takes in what the socket holds, up to a batch.
     fn read(&mut self) {
         let now = self.now();
         for _ in 0..BATCH_MAX {
             match self.socket.try_recv_from(&mut self.datagram) {
+                Ok(_) if self.deaf => {}
                 Ok((length, from)) => {
                     let datagram = self.datagram.get(..length).unwrap_or_default();
                     self.endpoint.receive(now, from, datagram);
@@ -101,7 +135,7 @@ impl Port {
     /// SIP's own repetitions.
     pub(crate) fn flush(&mut self) {
         while let Some(transmit) = self.endpoint.poll_transmit() {
-            if let Err(error) = self.socket.try_send_to(&transmit.bytes, transmit.to) {
+            if let Err(error) = self.sender.send_to(&transmit.bytes, transmit.to) {
                 self.unsent += 1;
                 tracing::debug!(%error, "a datagram was not sent");
             }
