@@ -98,13 +98,13 @@ impl Exchange {
         loop {
             let next = self.steps.first().map(|(due, ..)| *due);
             let clock = self.port.clock();
+            let deaf = self.outage == Outage::Silent;
             let goes_on = tokio::select! {
-                turned = self.port.turn() => turned.is_ok(),
+                turned = self.port.turn_beside(|_, _| deaf) => turned.is_ok(),
                 () = sleep_until(clock, next) => true,
                 outage = self.outages.recv() => match outage {
                     Some(outage) => {
                         self.outage = outage;
-                        self.port.set_deaf(outage == Outage::Silent);
                         true
                     }
                     None => false,

@@ -23,6 +23,8 @@ use crate::wire::sip::{CommandError, Credentials, Event, Incoming, Invite, Sdp, 
 const TONE: u32 = 1_300;
 /// Orders that may wait: one or two a phone in the largest test.
 const ORDERS_MAX: usize = 4_096;
+/// How long the registrar may take to confirm that all phones have left.
+const FAREWELL: Span = Span::secs(2);
 /// The name under which the phones know the dialer they call.
 const DIALER: TrunkId = TrunkId(0);
 
@@ -171,10 +173,8 @@ pub async fn start_phones(
     let port = Port::open(listen, clock, |local| open_endpoint(local, seed, "phone"))?;
     let addr = port.local_addr()?;
     let audio = Audio::start("phone-audio", addr.ip(), clock)?;
-    let registrations = match registrar.clone() {
-        Some(registrar) => Some(Registrations::new(addr, count, registrar, clock).await?),
-        None => None,
-    };
+    let registrations =
+        registrar.map(|registrar| Registrations::new(addr, count, registrar, clock.mono()));
     let (orders, inbox) = mpsc::channel(ORDERS_MAX);
     let phones = (1..=count).map(|nth| (nth, Phone::new(nth))).collect();
     let room = Room {
@@ -182,15 +182,13 @@ pub async fn start_phones(
         audio,
         tone: Voice::tone(TONE),
         answer_after,
-        registrar,
         registrations,
-        inbox,
         phones,
         legs: BTreeMap::new(),
         ringing: BTreeSet::new(),
         placed: 0,
     };
-    tasks.spawn(room.run());
+    tasks.spawn(room.run(inbox));
     Ok(PhonesHandle { addr, orders })
 }
 
@@ -215,9 +213,7 @@ struct Room {
     audio: Audio,
     tone: Voice,
     answer_after: Span,
-    registrar: Option<Registrar>,
     registrations: Option<Registrations>,
-    inbox: mpsc::Receiver<Order>,
     phones: BTreeMap<u32, Phone>,
     legs: BTreeMap<LegId, u32>,
     ringing: BTreeSet<(Mono, LegId)>,
@@ -229,61 +225,68 @@ impl Phone {
         Self { report: PhoneReport { nth, ..PhoneReport::default() }, call: None }
     }
 
-    fn report(&self) -> PhoneReport {
+    fn report(&self, registered: bool) -> PhoneReport {
         let heard = self.call.as_ref().map_or(self.report.heard, |call| call.talk.heard());
         let up = self.call.as_ref().is_some_and(|call| call.up);
-        PhoneReport { up, heard, ..self.report }
+        PhoneReport { registered, up, heard, ..self.report }
     }
 }
 
 impl Room {
-    async fn run(mut self) {
-        let clock = self.port.clock();
+    async fn run(mut self, mut inbox: mpsc::Receiver<Order>) {
         loop {
-            let next = self.ringing.first().map(|(due, _)| *due);
-            let goes_on = tokio::select! {
-                turned = self.port.turn() => turned.is_ok(),
-                () = sleep_until(clock, next) => true,
-                changed = registered(&mut self.registrations) => {
-                    self.note_registration(changed);
-                    true
-                }
-                order = self.inbox.recv() => match order {
-                    Some(order) => {
-                        self.obey(order);
-                        true
-                    }
-                    None => false,
-                },
-            };
             self.work();
+            let order = tokio::select! {
+                turned = self.turn() => match turned {
+                    Ok(()) => continue,
+                    Err(_) => break,
+                },
+                order = inbox.recv() => order,
+            };
+            let Some(order) = order else { break };
+            self.obey(order);
+        }
+        self.leave().await;
+    }
+
+    /// Waits for the network or for the next thing to do.
+    async fn turn(&mut self) -> io::Result<()> {
+        let ringing = self.ringing.first().map(|(due, _)| *due);
+        let registering = self.registrations.as_ref().and_then(Registrations::due);
+        let next = [ringing, registering].into_iter().flatten().min();
+        let clock = self.port.clock();
+        let registrations = &mut self.registrations;
+        let taken = |now, datagram: &[u8]| {
+            registrations.as_mut().is_some_and(|all| all.take(now, datagram))
+        };
+        tokio::select! {
+            turned = self.port.turn_beside(taken) => turned,
+            () = sleep_until(clock, next) => Ok(()),
+        }
+    }
+
+    /// Hangs up, takes the registrations back, and waits a moment for the answers.
+    async fn leave(mut self) {
+        let (clock, now) = (self.port.clock(), self.port.now());
+        let legs: Vec<_> = self.legs.keys().copied().collect();
+        for leg in legs {
+            note(self.port.endpoint.hang_up(now, leg));
+        }
+        if let Some(registrations) = &mut self.registrations {
+            registrations.leave(now);
+        }
+        let end = Some(now + FAREWELL);
+        while self.registrations.as_ref().is_some_and(|all| !all.left()) {
+            self.work();
+            let goes_on = tokio::select! {
+                turned = self.turn() => turned.is_ok(),
+                () = sleep_until(clock, end) => false,
+            };
             if !goes_on {
                 break;
             }
         }
-        let legs: Vec<_> = self.legs.keys().copied().collect();
-        for leg in legs {
-            note(self.port.endpoint.hang_up(self.port.now(), leg));
-        }
-        if let Some(registrations) = &mut self.registrations {
-            registrations.leave().await;
-        }
         self.port.linger().await;
-    }
-
-    fn note_registration(&mut self, changed: io::Result<Option<(u32, bool)>>) {
-        match changed {
-            Ok(Some((nth, registered))) => {
-                if let Some(phone) = self.phones.get_mut(&nth) {
-                    phone.report.registered = registered;
-                }
-            }
-            Ok(None) => {}
-            Err(error) => {
-                tracing::warn!(%error, "simulated phones do not register any more");
-                self.registrations = None;
-            }
-        }
     }
 
     fn obey(&mut self, order: Order) {
@@ -295,7 +298,9 @@ impl Room {
                 note(self.port.endpoint.hang_up(self.port.now(), leg));
             }
             Order::Report(answer) => {
-                let reports = self.phones.values().map(Phone::report).collect();
+                let stands = |nth| self.registrations.as_ref().is_some_and(|all| all.stands(nth));
+                let reports = self.phones.iter();
+                let reports = reports.map(|(nth, phone)| phone.report(stands(*nth))).collect();
                 if answer.send(reports).is_err() {
                     tracing::debug!("nobody waits for the phones' reports any more");
                 }
@@ -311,6 +316,12 @@ impl Room {
         while let Some((due, leg)) = self.ringing.first().copied().filter(|r| r.0 <= now) {
             self.ringing.remove(&(due, leg));
             self.answer(now, leg);
+        }
+        if let Some(registrations) = &mut self.registrations {
+            let registrar = registrations.registrar().address;
+            while let Some(request) = registrations.ask(now) {
+                self.port.send(request.as_bytes(), registrar);
+            }
         }
         self.port.flush();
     }
@@ -406,7 +417,9 @@ impl Room {
     }
 
     fn dial_in(&mut self, nth: u32) {
-        let Some(registrar) = &self.registrar else { return };
+        let Some(registrar) = self.registrations.as_ref().map(Registrations::registrar) else {
+            return;
+        };
         let Some(phone) = self.phones.get_mut(&nth).filter(|phone| phone.call.is_none()) else {
             return;
         };
@@ -426,13 +439,6 @@ impl Room {
             }
             Err(error) => tracing::warn!(%error, "a simulated phone could not call"),
         }
-    }
-}
-
-async fn registered(registrations: &mut Option<Registrations>) -> io::Result<Option<(u32, bool)>> {
-    match registrations {
-        Some(registrations) => registrations.turn().await,
-        None => std::future::pending().await,
     }
 }
 

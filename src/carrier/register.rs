@@ -1,34 +1,25 @@
-//! Registration of simulated phones: REGISTER with digest from a socket of its own.
+//! Registration of simulated phones: REGISTER with digest.
 //!
 //! Written apart from `wire::sip` on purpose: the registrar there is judged by code that does not
 //! share its mistakes.
 
-use std::io;
 use std::net::{IpAddr, SocketAddr};
 
 use md5::{Digest, Md5};
-use tokio::net::UdpSocket;
 
 use super::phones::{Registrar, user};
-use crate::engine::clock::Clock;
-use crate::sip::socket::sleep_until;
 use crate::units::{Mono, Span};
 
 /// How long an answer is waited for: the first repetition of RFC 3261 §17.1.2.2 and some more.
 const PATIENCE: Span = Span::secs(2);
 /// How long a refused phone waits before it tries again.
 const SULK: Span = Span::secs(30);
-/// The longest answer read.
-const ANSWER_MAX: usize = 4_096;
 
-/// All phones' registrations.
+/// All phones' registrations. It is fed datagrams and the time, and gives datagrams.
 #[derive(Debug)]
 pub(super) struct Registrations {
-    socket: UdpSocket,
     local: SocketAddr,
-    contact: SocketAddr,
     registrar: Registrar,
-    clock: Clock,
     accounts: Vec<Account>,
     leaving: bool,
 }
@@ -54,70 +45,47 @@ struct Challenge {
 }
 
 impl Registrations {
-    /// Prepares the registrations of phones that listen at `contact`; all fall due at once.
-    pub(super) async fn new(
-        contact: SocketAddr,
-        count: u32,
-        registrar: Registrar,
-        clock: Clock,
-    ) -> io::Result<Self> {
-        let socket = UdpSocket::bind(SocketAddr::new(contact.ip(), 0)).await?;
-        let local = socket.local_addr()?;
-        let now = clock.mono();
+    /// Prepares the registrations of phones that listen at `local`; all fall due at once.
+    pub(super) fn new(local: SocketAddr, count: u32, registrar: Registrar, now: Mono) -> Self {
         let accounts =
             (1..=count).map(|nth| Account { nth, due: now, ..Account::default() }).collect();
-        Ok(Self { socket, local, contact, registrar, clock, accounts, leaving: false })
+        Self { local, registrar, accounts, leaving: false }
     }
 
-    /// Waits for the next thing to do and does it; gives a phone whose registration changed.
-    /// Nothing is lost when this is dropped while it waits.
-    pub(super) async fn turn(&mut self) -> io::Result<Option<(u32, bool)>> {
-        let now = self.clock.mono();
-        let next = self.accounts.iter().enumerate().min_by_key(|(_, account)| account.due);
-        let (place, due) = next.map_or((0, None), |(place, account)| (place, Some(account.due)));
-        if due.is_some_and(|due| due <= now) {
-            self.ask(place, now)?;
-            return Ok(None);
-        }
-        tokio::select! {
-            ready = self.socket.readable() => ready?,
-            () = sleep_until(self.clock, due) => return Ok(None),
-        }
-        let mut datagram = [0; ANSWER_MAX];
-        match self.socket.try_recv_from(&mut datagram) {
-            Ok((length, _)) => {
-                let text = String::from_utf8_lossy(datagram.get(..length).unwrap_or_default());
-                Ok(self.take(&text, self.clock.mono()))
-            }
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
-            Err(error) => Err(error),
-        }
+    /// Gives where the requests go.
+    pub(super) const fn registrar(&self) -> &Registrar {
+        &self.registrar
     }
 
-    /// Takes every registration back, for as long as one answer may take.
-    pub(super) async fn leave(&mut self) {
-        let now = self.clock.mono();
+    /// Tells whether a phone's registration stands.
+    pub(super) fn stands(&self, nth: u32) -> bool {
+        self.accounts.iter().any(|account| account.nth == nth && account.registered)
+    }
+
+    /// Tells when [`Registrations::ask`] has something to say next.
+    pub(super) fn due(&self) -> Option<Mono> {
+        self.accounts.iter().map(|account| account.due).min()
+    }
+
+    /// Begins to take every registration back.
+    pub(super) fn leave(&mut self, now: Mono) {
         self.leaving = true;
-        for account in self.accounts.iter_mut().filter(|account| account.registered) {
+        for account in &mut self.accounts {
             account.due = now;
         }
-        let (clock, end) = (self.clock, Some(now + PATIENCE));
-        while self.accounts.iter().any(|account| account.registered) {
-            let turned = tokio::select! {
-                turned = self.turn() => turned.is_ok(),
-                () = sleep_until(clock, end) => false,
-            };
-            if !turned {
-                return;
-            }
-        }
     }
 
-    fn ask(&mut self, place: usize, now: Mono) -> io::Result<()> {
-        let Some(account) = self.accounts.get_mut(place) else { return Ok(()) };
+    /// Tells whether no registration stands.
+    pub(super) fn left(&self) -> bool {
+        !self.accounts.iter().any(|account| account.registered)
+    }
+
+    /// Gives the next request that is due.
+    pub(super) fn ask(&mut self, now: Mono) -> Option<String> {
+        let account = self.accounts.iter_mut().find(|account| account.due <= now)?;
         if self.leaving && !account.registered {
             account.due = now + SULK;
-            return Ok(());
+            return self.ask(now);
         }
         account.sequence += 1;
         account.due = now + PATIENCE;
@@ -130,54 +98,54 @@ impl Registrations {
         });
         let (nth, sequence, local) = (account.nth, account.sequence, self.local);
         let host = host(self.registrar.address.ip());
-        let text = format!(
+        Some(format!(
             "REGISTER {uri} SIP/2.0\r\n\
-             Via: SIP/2.0/UDP {local};branch=z9hG4bKr{nth}x{sequence}x{port};rport\r\n\
+             Via: SIP/2.0/UDP {local};branch=z9hG4bKregister-{nth}-{sequence};rport\r\n\
              Max-Forwards: 70\r\n\
-             From: <sip:{name}@{host}>;tag=r{nth}\r\n\
+             From: <sip:{name}@{host}>;tag=register-{nth}\r\n\
              To: <sip:{name}@{host}>\r\n\
              Call-ID: register-{nth}@{local}\r\n\
              CSeq: {sequence} REGISTER\r\n\
-             Contact: <sip:{name}@{contact}>\r\n\
+             Contact: <sip:{name}@{local}>\r\n\
              Expires: {seconds}\r\n{proof}\
              Content-Length: 0\r\n\r\n",
-            port = local.port(),
-            contact = self.contact,
             proof = proof.unwrap_or_default(),
-        );
-        match self.socket.try_send_to(text.as_bytes(), self.registrar.address) {
-            Ok(_) => Ok(()),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(()),
-            Err(error) => Err(error),
-        }
+        ))
     }
 
-    fn take(&mut self, text: &str, now: Mono) -> Option<(u32, bool)> {
-        let status: u16 = text.strip_prefix("SIP/2.0 ")?.get(..3)?.parse().ok()?;
-        let call = header(text, "Call-ID")?.strip_prefix("register-")?.split('@').next()?;
-        let nth: u32 = call.parse().ok()?;
-        let place = usize::try_from(nth.checked_sub(1)?).ok()?;
-        let account = self.accounts.get_mut(place)?;
-        let sequence: u32 = header(text, "CSeq")?.split(' ').next()?.parse().ok()?;
+    /// Takes a datagram in; `false` if it is no answer to a request made here.
+    pub(super) fn take(&mut self, now: Mono, datagram: &[u8]) -> bool {
+        datagram.starts_with(b"SIP/2.0 ")
+            && str::from_utf8(datagram).is_ok_and(|text| self.read(now, text).is_some())
+    }
+
+    fn read(&mut self, now: Mono, text: &str) -> Option<()> {
+        let status: u16 = text.get(8..11)?.parse().ok()?;
+        let call = headers(text, "Call-ID").next()?.strip_prefix("register-")?;
+        let nth: u32 = call.split('@').next()?.parse().ok()?;
+        let account = self.accounts.iter_mut().find(|account| account.nth == nth)?;
+        let sequence: u32 = headers(text, "CSeq").next()?.split(' ').next()?.parse().ok()?;
         if sequence != account.sequence {
-            return None;
+            return Some(());
         }
-        let before = account.registered;
         match status {
+            100..200 => {}
             200 => {
                 account.registered = !self.leaving;
                 // Half of the lifetime leaves room for one lost exchange.
                 account.due = now + Span::micros(self.registrar.expires.as_micros() / 2);
             }
-            401 => account.challenged(Challenge::read(header(text, "WWW-Authenticate")?)?, now),
-            100..200 => {}
+            401 => {
+                let challenge = headers(text, "WWW-Authenticate").find_map(Challenge::read)?;
+                account.challenged(challenge, now);
+            }
             _ => {
                 tracing::warn!(nth, status, "a simulated phone was not registered");
                 account.registered = false;
                 account.due = now + SULK;
             }
         }
-        (account.registered != before).then_some((nth, account.registered))
+        Some(())
     }
 }
 
@@ -243,8 +211,9 @@ fn host(ip: IpAddr) -> String {
     }
 }
 
-fn header<'a>(text: &'a str, name: &str) -> Option<&'a str> {
-    text.split("\r\n").find_map(|line| {
+/// Gives every value of a header.
+fn headers<'a>(text: &'a str, name: &str) -> impl Iterator<Item = &'a str> {
+    text.split("\r\n").filter_map(move |line| {
         let (key, value) = line.split_once(':')?;
         key.trim_end().eq_ignore_ascii_case(name).then_some(value.trim())
     })

@@ -32,7 +32,6 @@ pub(crate) struct Port {
     clock: Clock,
     datagram: Box<[u8]>,
     unsent: u64,
-    deaf: bool,
 }
 
 impl Port {
@@ -51,7 +50,7 @@ impl Port {
         let socket = UdpSocket::from_std(socket.into())?;
         let endpoint = Endpoint::new(settings(socket.local_addr()?));
         let datagram = vec![0; DATAGRAM_MAX].into_boxed_slice();
-        Ok(Self { endpoint, socket, sender, clock, datagram, unsent: 0, deaf: false })
+        Ok(Self { endpoint, socket, sender, clock, datagram, unsent: 0 })
     }
 
     /// Gives the address the socket is bound to.
@@ -62,11 +61,6 @@ impl Port {
     /// Counts the datagrams the system refused to send.
     pub(crate) const fn unsent(&self) -> u64 {
         self.unsent
-    }
-
-    /// Loses every datagram that comes, or stops doing so.
-    pub(crate) const fn set_deaf(&mut self, deaf: bool) {
-        self.deaf = deaf;
     }
 
     /// Gives the clock the endpoint lives by.
@@ -82,6 +76,15 @@ impl Port {
     /// Waits for the network or for the endpoint's next timer, and lets the endpoint deal with
     /// it. Nothing is lost when this is dropped while it waits.
     pub(crate) async fn turn(&mut self) -> io::Result<()> {
+        self.turn_beside(|_, _| false).await
+    }
+
+    /// Does what [`Port::turn`] does, but first shows every datagram to somebody beside the
+    /// endpoint, who may take it.
+    pub(crate) async fn turn_beside(
+        &mut self,
+        taken: impl FnMut(Mono, &[u8]) -> bool,
+    ) -> io::Result<()> {
         if self.endpoint.next_timeout().is_some_and(|due| due <= self.now()) {
             self.endpoint.handle_timeout(self.now());
         } else {
@@ -89,7 +92,7 @@ impl Port {
                 ready = self.socket.readable() => ready?,
                 () = sleep_until(self.clock, self.endpoint.next_timeout()) => {}
             }
-            self.read();
+            self.read(taken);
             let now = self.now();
             if self.endpoint.next_timeout().is_some_and(|due| due <= now) {
                 self.endpoint.handle_timeout(now);
@@ -116,14 +119,15 @@ impl Port {
     }
 
     /// Takes in what the socket holds, up to a batch.
-    fn read(&mut self) {
+    fn read(&mut self, mut taken: impl FnMut(Mono, &[u8]) -> bool) {
         let now = self.now();
         for _ in 0..BATCH_MAX {
             match self.socket.try_recv_from(&mut self.datagram) {
-                Ok(_) if self.deaf => {}
                 Ok((length, from)) => {
                     let datagram = self.datagram.get(..length).unwrap_or_default();
-                    self.endpoint.receive(now, from, datagram);
+                    if !taken(now, datagram) {
+                        self.endpoint.receive(now, from, datagram);
+                    }
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
                 Err(error) => tracing::debug!(%error, "a datagram could not be read"),
@@ -135,11 +139,16 @@ impl Port {
     /// SIP's own repetitions.
     pub(crate) fn flush(&mut self) {
         while let Some(transmit) = self.endpoint.poll_transmit() {
-            if let Err(error) = self.sender.send_to(&transmit.bytes, transmit.to) {
-                self.unsent += 1;
-                tracing::debug!(%error, "a datagram was not sent");
-            }
+            self.send(&transmit.bytes, transmit.to);
             self.endpoint.recycle(transmit.bytes);
+        }
+    }
+
+    /// Sends one datagram.
+    pub(crate) fn send(&mut self, datagram: &[u8], to: SocketAddr) {
+        if let Err(error) = self.sender.send_to(datagram, to) {
+            self.unsent += 1;
+            tracing::debug!(%error, "a datagram was not sent");
         }
     }
 }
