@@ -226,6 +226,16 @@ fn campaign(root: &Fields<'_, '_>, path: &Path, trunks: Option<&[Trunk]>) -> Opt
     })
 }
 
+/// Names a mode as the files do.
+#[must_use]
+pub fn mode_word(mode: Mode) -> &'static str {
+    match mode {
+        Mode::Preview => "preview",
+        Mode::Progressive => "progressive",
+        Mode::Power { .. } => "power",
+    }
+}
+
 /// A name stands in commands, addresses and file names.
 fn plain_name(text: &str) -> Result<String, String> {
     let letter = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';

@@ -160,6 +160,17 @@ impl Config {
         Ok(config)
     }
 
+    /// Reads the engine's file alone; the campaigns stay empty.
+    ///
+    /// # Errors
+    /// The file cannot be read or has problems; all of them are told.
+    pub fn load_engine(path: &Path) -> Result<Self, Problems> {
+        let text = read_file(path)?;
+        let (config, problems) = parse(path, &text);
+        let wrong = problems.iter().any(|problem| problem.severity == Severity::Error);
+        config.filter(|_| !wrong).ok_or(Problems(problems))
+    }
+
     /// Finds a campaign by its name.
     #[must_use]
     pub fn campaign(&self, name: &str) -> Option<&Campaign> {

@@ -27,6 +27,9 @@ pub const FINDINGS_MAX: usize = 20;
 /// fact may keep it from knowing, so only its own delay counts.
 const SLACK: Span = Span::millis(1);
 
+/// Trunk faults that cost a contact none of its attempts (docs/campaigns.md, retries).
+const FAULTS_FREE: u32 = 5;
+
 /// Looks on, one batch at a time.
 #[derive(Debug)]
 pub struct Oracle {
@@ -43,10 +46,19 @@ pub struct Oracle {
 struct Campaign {
     settings: Settings,
     stopped: bool,
-    /// Contacts handed out and not dialled yet.
-    leads: BTreeMap<ContactId, Lead>,
+    /// Contacts handed out.
+    leases: BTreeMap<ContactId, Lease>,
     /// Whether people can be met again in this world.
     remembers: bool,
+}
+
+/// A contact handed out to be dialled once; an attempt its trunk refused may be replaced by
+/// another in the same instant.
+#[derive(Debug)]
+struct Lease {
+    lead: Lead,
+    spent: bool,
+    refused: Option<Mono>,
 }
 
 #[derive(Debug)]
@@ -104,7 +116,7 @@ impl Oracle {
         let campaign = |plan: &super::plan::CampaignPlan| Campaign {
             settings: plan.settings.clone(),
             stopped: false,
-            leads: BTreeMap::new(),
+            leases: BTreeMap::new(),
             remembers: plan.list != super::plan::List::Endless,
         };
         let agent = |(index, campaigns): (usize, &Vec<CampaignId>)| {
@@ -150,7 +162,7 @@ impl Oracle {
             person.calls = 0;
         }
         for campaign in self.campaigns.values_mut() {
-            campaign.leads.clear();
+            campaign.leases.clear();
         }
         for agent in self.agents.values_mut() {
             agent.leg = false;
@@ -196,8 +208,11 @@ impl Oracle {
                 let Some(campaign) = self.campaigns.get_mut(id) else { return };
                 match fact {
                     CampaignFact::Claimed { leads, .. } if campaign.remembers => {
-                        let known = leads.iter().map(|lead| (lead.contact, lead.clone()));
-                        campaign.leads.extend(known);
+                        let lease = |lead: &Lead| {
+                            let lease = Lease { lead: lead.clone(), spent: false, refused: None };
+                            (lead.contact, lease)
+                        };
+                        campaign.leases.extend(leads.iter().map(lease));
                     }
                     CampaignFact::Stopped => campaign.stopped = true,
                     CampaignFact::Started => campaign.stopped = false,
@@ -344,10 +359,12 @@ impl Oracle {
             wrong.push(format!("{} is no trunk", opened.trunk));
         }
         if let Some(campaign) = self.campaigns.get_mut(&opened.campaign) {
-            let lead = campaign.leads.remove(&opened.contact);
             let key = (campaign.settings.client, opened.person);
             let person = self.people.entry(key).or_default();
-            wrong.extend(rules_broken(now, opened, campaign, lead.as_ref(), person));
+            wrong.extend(rules_broken(now, opened, campaign, person));
+            if let Some(lease) = campaign.leases.get_mut(&opened.contact) {
+                lease.spent = true;
+            }
             person.calls += 1;
             person.tried.push(now.wall);
             if !campaign.remembers {
@@ -391,11 +408,19 @@ impl Oracle {
             let bridged = call.bridged;
             wrong.push(format!("{} ended {:?}, bridged {bridged:?}", closed.call, closed.outcome));
         }
-        let campaign = self.campaigns.get(&call.opened.campaign);
+        let mut campaign = self.campaigns.get_mut(&call.opened.campaign);
+        if let Some(campaign) = &mut campaign
+            && let Some(lease) = campaign.leases.get_mut(&call.opened.contact)
+        {
+            let fault = matches!(closed.outcome, Outcome::Congestion | Outcome::TrunkFault);
+            lease.lead.attempts += 1;
+            lease.lead.faults += u32::from(fault);
+            lease.refused = fault.then_some(now.mono);
+        }
         if closed.outcome == Outcome::Abandoned {
-            let within = campaign.map_or(Span::ZERO, |c| c.settings.abandon.within);
+            let within = campaign.as_ref().map_or(Span::ZERO, |c| c.settings.abandon.within);
             let waited = call.waits_since.map_or(Span::ZERO, |since| now.mono.since(since));
-            let stopped = campaign.is_none_or(|campaign| campaign.stopped);
+            let stopped = campaign.as_ref().is_none_or(|campaign| campaign.stopped);
             if !call.left && !stopped && waited < within {
                 wrong.push(format!("{} was abandoned after {waited} only", closed.call));
             }
@@ -470,7 +495,19 @@ impl Oracle {
         }
         let idle = self.agents.values().filter(|agent| {
             agent.campaigns.contains(&id)
-                && matches!(agent.shown, AgentState::Ready | AgentState::Reserved(_))
+                && match agent.shown {
+                    AgentState::Ready => true,
+                    AgentState::Reserved(call) => {
+                        let call = self.calls.get(&call);
+                        call.is_some_and(|call| call.opened.agent.is_none())
+                    }
+                    AgentState::LoggedOut
+                    | AgentState::Paused(_)
+                    | AgentState::Previewing(_)
+                    | AgentState::Talking(_)
+                    | AgentState::Holding(_)
+                    | AgentState::Wrapping(_) => false,
+                }
         });
         let idle = idle.count();
         let of = |call: &&Call| call.opened.campaign == id && call.opened.agent.is_none();
@@ -554,13 +591,7 @@ impl Trunk {
 }
 
 /// Says which rules a call breaks in the instant before its INVITE.
-fn rules_broken(
-    now: Now,
-    opened: &Opened,
-    campaign: &Campaign,
-    lead: Option<&Lead>,
-    person: &Person,
-) -> Vec<String> {
+fn rules_broken(now: Now, opened: &Opened, campaign: &Campaign, person: &Person) -> Vec<String> {
     let mut wrong = Vec::new();
     let mut against = |what: &str| wrong.push(format!("{} was opened {what}", opened.call));
     if person.calls > 0 {
@@ -577,17 +608,20 @@ fn rules_broken(
     if person.abandoned.is_some_and(|at| now.wall.since(at) < lock) {
         against("though its person was abandoned lately");
     }
-    let Some(lead) = lead else {
-        if campaign.remembers {
-            against("without a lease");
-        }
+    if !campaign.remembers {
+        return wrong;
+    }
+    let lease = campaign.leases.get(&opened.contact);
+    let lease = lease.filter(|lease| !lease.spent || lease.refused == Some(now.mono));
+    let Some(Lease { lead, .. }) = lease else {
+        against("without a lease");
         return wrong;
     };
     if opened.attempt != lead.attempts + 1 {
         against("with a wrong count of attempts");
     }
-    let allowed = campaign.settings.retry.attempts_max + lead.faults;
-    if opened.attempt > allowed {
+    let allowed = campaign.settings.retry.attempts_max + lead.faults.min(FAULTS_FREE);
+    if opened.attempt > allowed && lead.callback.is_none() {
         against("though every attempt was made");
     }
     let Some(number) = lead.numbers.iter().find(|number| number.number == opened.number) else {

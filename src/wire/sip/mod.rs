@@ -26,3 +26,6 @@ pub use event::{
     CommandError, Counters, Event, Incoming, Invite, Sdp, StoredDialog, Target, Transmit,
 };
 pub use settings::{Credentials, Ha1, Identity, Phone, Settings, Trunk};
+
+#[cfg(test)]
+mod tests;

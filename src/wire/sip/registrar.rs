@@ -5,6 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use super::digest::{Params, keyed_print};
 use super::lexer::{Fault, Name, number};
+use super::net::Net;
 use super::settings::Phone;
 use super::values::{Address, Request, is_sip, uri_user};
 use super::writer::Writer;
@@ -263,8 +264,10 @@ impl Registrar {
     }
 
     /// Writes one challenge for each algorithm, the stronger first (RFC 8760 §2.4).
-    pub(super) fn write_challenges(&self, writer: &mut Writer, now: Mono, stale: bool) {
-        let nonce = self.nonce(now);
+    pub(super) fn write_challenges(&self, writer: &mut Writer, net: &mut Net, stale: bool) {
+        let mut seal = Writer(Vec::with_capacity(32));
+        seal.hex(net.now.as_micros(), 16).hex(net.draw(), 16);
+        let nonce = self.sealed(&seal.0);
         for algorithm in ["SHA-256", "MD5"] {
             writer.text("WWW-Authenticate: Digest realm=\"").text(&self.realm);
             writer.text("\", nonce=\"").text(&nonce).text("\", algorithm=").text(algorithm);
@@ -273,21 +276,17 @@ impl Registrar {
         }
     }
 
-    /// Makes a nonce that proves itself: the time and a keyed print of it.
-    fn nonce(&self, at: Mono) -> Vec<u8> {
-        let mut nonce = Writer(Vec::with_capacity(48));
-        nonce.hex(at.as_micros(), 16);
-        let print = keyed_print(self.key, &nonce.0);
-        nonce.text(print);
-        nonce.0
+    /// Makes a nonce that proves itself: a time, a chance number, and a keyed print of both.
+    fn sealed(&self, seal: &[u8]) -> Vec<u8> {
+        [seal, &keyed_print(self.key, seal)].concat()
     }
 
     fn is_fresh(&self, now: Mono, nonce: &[u8]) -> bool {
-        let time = nonce.get(..16).and_then(|digits| core::str::from_utf8(digits).ok());
-        let Some(made) = time.and_then(|digits| u64::from_str_radix(digits, 16).ok()) else {
+        let Some(seal) = nonce.get(..32).filter(|seal| self.sealed(seal) == nonce) else {
             return false;
         };
-        let made = Mono::micros(made);
-        made <= now && now.since(made) <= NONCE_AGE_MAX && self.nonce(made) == nonce
+        let time = seal.get(..16).and_then(|digits| core::str::from_utf8(digits).ok());
+        let made = time.and_then(|digits| u64::from_str_radix(digits, 16).ok());
+        made.is_some_and(|made| now.since(Mono::micros(made)) <= NONCE_AGE_MAX)
     }
 }

@@ -106,7 +106,7 @@ impl Endpoint {
         let mut headers = Writer(Vec::new());
         match verdict {
             Verdict::Challenge { stale } => {
-                self.registrar.write_challenges(&mut headers, now, stale);
+                self.registrar.write_challenges(&mut headers, &mut self.net, stale);
                 self.refuse(request, Fault::new(401, "Unauthorized"), &headers.0);
             }
             Verdict::Refused(fault) => {
