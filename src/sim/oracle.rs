@@ -580,8 +580,8 @@ impl Trunk {
         let earned = now.mono.since(self.as_of).as_secs_f64() * self.settings.calls_per_second;
         self.tokens = (self.tokens + earned).min(f64::from(self.settings.burst));
         self.as_of = now.mono;
-        // A millionth of a call is the rounding of a bucket kept otherwise.
-        if self.tokens < 1.0 - 1e-6 {
+        // A bucket kept in whole microseconds may be half of one off a call: the slack of thousands.
+        if self.tokens < 1.0 - 1e-3 {
             wrong.push(format!("{} left too soon for {}", opened.call, opened.trunk));
         }
         self.tokens -= 1.0;
