@@ -1,11 +1,18 @@
 //! A running campaign: settings, counters, members.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use super::call::Manner;
+use super::floor::{CallStage, Totals};
+use super::hopper::Hopper;
+use super::order::{CampaignState, Outcome};
+use super::pacing::{Decision, View};
+use super::rules::hours::Hours;
+use super::trunks::Rota;
 use super::{hopper, recycle, rules};
-use crate::units::{ClientId, DispositionId, Ratio, Span, TrunkId};
+use crate::units::{AgentId, CallId, ClientId, DispositionId, Mono, Ratio, Span, TrunkId};
 
 /// Everything a campaign's manager decided, as the core needs it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -125,4 +132,139 @@ pub enum Then {
     DoNotCall,
     /// The number is wrong: the next number is tried, or the contact is closed.
     WrongNumber,
+}
+
+/// A campaign as the dialer keeps it.
+#[derive(Debug)]
+pub(super) struct Campaign {
+    pub(super) settings: Settings,
+    pub(super) state: CampaignState,
+    pub(super) hopper: Hopper,
+    pub(super) hours: Hours,
+    pub(super) rota: Rota,
+    /// Persons waiting for an agent, the longest waiting first.
+    pub(super) waiting: BTreeSet<(Mono, CallId)>,
+    /// Calls in progress by stage.
+    pub(super) stages: BTreeMap<CallStage, u32>,
+    /// Calls that have an agent set aside.
+    pub(super) reserved: u32,
+    /// Agents looking at a contact of this campaign.
+    pub(super) previewing: u32,
+    /// Agents who want the contact they look at dialled.
+    pub(super) wanted: BTreeSet<AgentId>,
+    /// Agents writing up a call of this campaign.
+    pub(super) wrapping: u32,
+    /// Lines that may be given up because agents left while they rang.
+    pub(super) surplus: u32,
+    /// No line may be given up before this.
+    pub(super) surplus_at: Mono,
+    pub(super) totals: Totals,
+    /// Persons who answered.
+    pub(super) persons: u64,
+    pub(super) decision: Option<Decision>,
+    caller_id: u16,
+}
+
+impl Campaign {
+    /// Makes a campaign that was never started.
+    pub(super) fn new(settings: Settings) -> Self {
+        Self {
+            settings,
+            state: CampaignState::Stopped,
+            hopper: Hopper::default(),
+            hours: Hours::default(),
+            rota: Rota::default(),
+            waiting: BTreeSet::new(),
+            stages: BTreeMap::new(),
+            reserved: 0,
+            previewing: 0,
+            wanted: BTreeSet::new(),
+            wrapping: 0,
+            surplus: 0,
+            surplus_at: Mono::START,
+            totals: Totals::default(),
+            persons: 0,
+            decision: None,
+            caller_id: 0,
+        }
+    }
+
+    /// Gives what the call machine needs of the settings.
+    pub(super) fn manner(&self) -> Manner {
+        Manner {
+            listen: self.settings.listen,
+            notice: self.settings.abandon.notice,
+            ring_max: self.settings.ring_max,
+            abandon_within: self.settings.abandon.within,
+        }
+    }
+
+    /// Counts the calls in one stage.
+    pub(super) fn count(&self, stage: CallStage) -> u32 {
+        self.stages.get(&stage).copied().unwrap_or(0)
+    }
+
+    /// Counts a call into and out of stages.
+    pub(super) fn recount(&mut self, from: Option<CallStage>, to: Option<CallStage>) {
+        if from == to {
+            return;
+        }
+        if let Some(count) = from.and_then(|stage| self.stages.get_mut(&stage)) {
+            *count = count.saturating_sub(1);
+        }
+        if let Some(stage) = to {
+            *self.stages.entry(stage).or_insert(0) += 1;
+        }
+    }
+
+    /// Whether nothing of it is in flight: no call, no preview, no write-up.
+    pub(super) fn idle(&self) -> bool {
+        self.previewing == 0 && self.wrapping == 0 && self.stages.values().all(|&n| n == 0)
+    }
+
+    /// Whether it has contacts that an idle agent could be given now.
+    pub(super) fn hungry(&self) -> bool {
+        self.state == CampaignState::Running && self.hopper.stock() > 0
+    }
+
+    /// Counts what the pacer sees, but for the agents.
+    pub(super) fn view(&self) -> View {
+        View {
+            reserved: self.reserved,
+            talking: self.count(CallStage::Talking),
+            wrapping: self.wrapping,
+            ringing: self.count(CallStage::Dialing) + self.count(CallStage::Ringing),
+            listening: self.count(CallStage::Listening),
+            waiting: self.count(CallStage::Waiting),
+            stock: u32::try_from(self.hopper.stock()).unwrap_or(u32::MAX),
+            answered: self.persons,
+            abandoned: self.totals.abandoned,
+            ready: 0,
+            paused: 0,
+        }
+    }
+
+    /// Gives the caller ID whose turn it is.
+    pub(super) fn next_caller_id(&mut self) -> u16 {
+        let turn = self.caller_id;
+        self.caller_id = (turn + 1).checked_rem(self.settings.caller_ids).unwrap_or(0);
+        turn
+    }
+
+    /// Counts an attempt's end.
+    pub(super) fn tally(&mut self, outcome: Outcome) {
+        let totals = &mut self.totals;
+        match outcome {
+            Outcome::Connected | Outcome::Machine => {}
+            Outcome::Abandoned => totals.abandoned += 1,
+            Outcome::Busy => totals.busy += 1,
+            Outcome::NoAnswer => totals.no_answer += 1,
+            Outcome::Invalid
+            | Outcome::Declined
+            | Outcome::Cancelled
+            | Outcome::Congestion
+            | Outcome::TrunkFault => totals.failed += 1,
+            Outcome::Interrupted => totals.attempts = totals.attempts.saturating_sub(1),
+        }
+    }
 }

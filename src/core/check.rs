@@ -1,6 +1,195 @@
-//! Invariants over the whole dialer.
+//! Invariants over the whole dialer: a scan of everything, for tests, simulations and debug
+//! builds.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::agent::{Leg, State as Seat};
+use super::call::State;
+use super::floor::CallStage;
+use super::order::{AgentState, CampaignState};
+use super::{Dialer, Wake};
+use crate::units::{AgentId, CallId, CampaignId};
 
 /// An invariant of the dialer that does not hold: a defect of ours.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the dialer contradicts itself: {0}")]
 pub struct Violation(pub String);
+
+/// Stops at the first broken invariant, saying which one and for whom.
+macro_rules! holds {
+    ($condition:expr, $($what:tt)+) => {
+        if !$condition {
+            return Err(Violation(format!($($what)+)));
+        }
+    };
+}
+
+impl Dialer {
+    /// Checks every invariant over the whole dialer; costs a scan of all it holds.
+    ///
+    /// # Errors
+    /// The first invariant found broken.
+    pub fn check(&self) -> Result<(), Violation> {
+        self.check_calls()?;
+        self.check_agents()?;
+        self.check_trunks()?;
+        for &id in self.campaigns.keys() {
+            self.check_campaign(id)?;
+        }
+        self.check_timers()
+    }
+
+    /// Every call has its person to itself, its campaign, its time limit, and the agent it names.
+    fn check_calls(&self) -> Result<(), Violation> {
+        holds!(
+            self.persons.on_line.len() == self.calls.len(),
+            "{} persons on the line, {} calls",
+            self.persons.on_line.len(),
+            self.calls.len()
+        );
+        for (&id, call) in &self.calls {
+            let person = call.number().person;
+            holds!(self.persons.on_line.get(&person) == Some(&id), "{id} has not {person} alone");
+            holds!(self.campaigns.contains_key(&call.campaign), "{id} has no campaign");
+            let talks =
+                if let State::Talking { agent, .. } = call.state { Some(agent) } else { None };
+            holds!(call.due.is_some() != talks.is_some(), "{id} has no end: {:?}", call.state);
+            holds!(talks.is_none() || call.reserved.is_none(), "{id} talks and is reserved");
+            let Some(agent) = talks.or(call.reserved) else { continue };
+            let seat = self.agents.get(&agent).map(super::agent::Agent::label);
+            let expected = match (talks, seat) {
+                (Some(_), Some(AgentState::Talking(own) | AgentState::Holding(own))) => own == id,
+                (None, Some(AgentState::Reserved(own))) => own == id,
+                (_, _) => false,
+            };
+            holds!(expected, "{id} names {agent}, who is {seat:?}");
+        }
+        Ok(())
+    }
+
+    /// Every agent with a call is named by it, calls need a leg, and queues hold who is ready.
+    fn check_agents(&self) -> Result<(), Violation> {
+        let mut ready = BTreeSet::new();
+        for (&id, agent) in &self.agents {
+            let call = match &agent.state {
+                Seat::Reserved(call) => self.calls.get(call).map(|c| c.reserved == Some(id)),
+                Seat::Talking(call) | Seat::Holding(call) => self
+                    .calls
+                    .get(call)
+                    .map(|call| matches!(call.state, State::Talking { agent, .. } if agent == id)),
+                Seat::Wrapping(writing) => {
+                    Some(self.calls.get(&writing.call).is_none_or(|call| call.writing))
+                }
+                Seat::LoggedOut | Seat::Paused { .. } | Seat::Ready | Seat::Previewing(..) => {
+                    Some(true)
+                }
+            };
+            holds!(call == Some(true), "{id} is {:?} without its call", agent.label());
+            let needs_leg = matches!(
+                agent.state,
+                Seat::Ready | Seat::Previewing(..) | Seat::Reserved(_) | Seat::Talking(_)
+            );
+            holds!(!needs_leg || agent.leg == Leg::Up, "{id} is {:?} legless", agent.label());
+            holds!(agent.at_work() || agent.leg == Leg::Down, "{id} left, the leg did not");
+            if agent.state == Seat::Ready {
+                ready.insert((agent.team, agent.idle_since, id));
+                holds!(!self.someone_waits_for(id), "{id} is ready and somebody waits");
+            }
+        }
+        let queued = self.teams.each().enumerate().flat_map(|(place, team)| {
+            team.ready.iter().map(move |&(since, agent)| (place, since, agent))
+        });
+        holds!(queued.collect::<BTreeSet<_>>() == ready, "the ready queues hold others");
+        for (place, team) in self.teams.each().enumerate() {
+            let of_it = || self.agents.values().filter(|agent| agent.team == place);
+            let at_work = of_it().filter(|agent| agent.at_work()).count();
+            let paused = of_it().filter(|a| matches!(a.state, Seat::Paused { .. })).count();
+            let counted = (team.at_work as usize, team.paused as usize);
+            holds!(counted == (at_work, paused), "team {place} counts {counted:?}");
+        }
+        Ok(())
+    }
+
+    fn someone_waits_for(&self, id: AgentId) -> bool {
+        self.agents.get(&id).is_some_and(|agent| {
+            let waits =
+                |id: &CampaignId| self.campaigns.get(id).is_some_and(|c| !c.waiting.is_empty());
+            agent.settings.campaigns.iter().any(waits)
+        })
+    }
+
+    fn check_trunks(&self) -> Result<(), Violation> {
+        let mut busy = BTreeMap::new();
+        for call in self.calls.values() {
+            *busy.entry(call.trunk).or_insert(0) += 1;
+        }
+        for (id, _, counted, _) in self.trunks.each(crate::units::Mono::START) {
+            let calls = busy.get(&id).copied().unwrap_or(0);
+            holds!(counted == calls, "{id} counts {counted} calls and carries {calls}");
+        }
+        Ok(())
+    }
+
+    /// A campaign's counts match its calls, and its leases are what it holds, no more.
+    fn check_campaign(&self, id: CampaignId) -> Result<(), Violation> {
+        let Some(campaign) = self.campaigns.get(&id) else { return Ok(()) };
+        let calls = || self.calls.iter().filter(|(_, call)| call.campaign == id);
+        let mut stages: BTreeMap<CallStage, u32> = BTreeMap::new();
+        for (_, call) in calls() {
+            *stages.entry(call.stage()).or_default() += 1;
+        }
+        for (&stage, &count) in campaign.stages.iter().chain(&stages) {
+            let (kept, found) = (campaign.count(stage), stages.get(&stage).copied());
+            holds!(kept == found.unwrap_or(0), "{id} counts {count} {stage:?}, not {found:?}");
+        }
+        let waiting = calls().filter(|(_, call)| call.state == State::Waiting);
+        let waiting: BTreeSet<_> = waiting.map(|(&id, call)| (call.since, id)).collect();
+        holds!(waiting == campaign.waiting, "{id} has another queue of waiting persons");
+        let reserved = calls().filter(|(_, call)| call.reserved.is_some()).count();
+        holds!(campaign.reserved as usize == reserved, "{id} counts {reserved} reserved");
+        let seats = || self.agents.values().map(|agent| &agent.state);
+        let shown = seats().filter_map(|seat| match seat {
+            Seat::Previewing(own, stocked) if *own == id => Some(stocked.lead.contact),
+            Seat::LoggedOut
+            | Seat::Paused { .. }
+            | Seat::Ready
+            | Seat::Previewing(..)
+            | Seat::Reserved(_)
+            | Seat::Talking(_)
+            | Seat::Holding(_)
+            | Seat::Wrapping(_) => None,
+        });
+        let shown = shown.collect::<Vec<_>>();
+        holds!(shown.len() == campaign.previewing as usize, "{id} counts other previews");
+        let wraps = seats().filter(|s| matches!(s, Seat::Wrapping(w) if w.campaign == id)).count();
+        holds!(wraps == campaign.wrapping as usize, "{id} counts other write-ups");
+        let stocked = campaign.hopper.each().map(|stocked| stocked.lead.contact);
+        let held = stocked.chain(shown).chain(calls().map(|(_, call)| call.lead.contact));
+        let held = held.collect::<Vec<_>>();
+        let leased = held.iter().copied().collect::<BTreeSet<_>>();
+        holds!(held.len() == leased.len(), "{id} holds a contact twice");
+        holds!(leased == *campaign.hopper.leased(), "{id} holds what it has not leased");
+        let size = campaign.settings.hopper.size as usize;
+        holds!(campaign.hopper.len() <= size, "{id} has {} leads", campaign.hopper.len());
+        let live = matches!(campaign.state, CampaignState::Running | CampaignState::Paused);
+        holds!(live || campaign.hopper.len() == 0, "{id} is over and has stock");
+        Ok(())
+    }
+
+    fn check_timers(&self) -> Result<(), Violation> {
+        for wake in self.timers.wakes() {
+            let lives = match wake {
+                Wake::Pace(id) | Wake::Hopper(id) => self.campaigns.contains_key(&id),
+                Wake::Call(id) => self.calls.get(&id).is_some_and(|call| call.due.is_some()),
+                Wake::Agent(id) => self.agents.get(&id).is_some_and(|agent| agent.due().is_some()),
+                Wake::Leg(id) => self.agents.get(&id).is_some_and(super::agent::Agent::at_work),
+            };
+            holds!(lives, "{wake:?} is to wake nobody");
+        }
+        let timed = self.timers.wakes().filter(|wake| matches!(wake, Wake::Call(_))).count();
+        let due = self.calls.iter().filter(|(_, call)| call.due.is_some());
+        let due = due.map(|(&id, _)| id).collect::<Vec<CallId>>();
+        holds!(timed == due.len(), "{timed} call timers for {} calls with an end", due.len());
+        Ok(())
+    }
+}

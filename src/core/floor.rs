@@ -2,9 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::agent::{Agent, Leg, State};
+use super::campaign::DispositionClass;
 use super::order::{AgentState, CampaignState};
 use super::pacing::{Decision, View};
-use crate::units::{AgentId, CallId, CampaignId, ContactId, Mono, Span, TrunkId};
+use super::{Dialer, call};
+use crate::units::{AgentId, CallId, CampaignId, ContactId, Mono, Now, Span, TrunkId};
 
 /// A copy of what the dialer knows, taken after a batch.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -130,4 +133,86 @@ pub enum CallStage {
     Notice,
     /// Being cancelled or hung up.
     Ending,
+}
+
+impl Totals {
+    /// Counts a disposition, in place of one given before for the same call.
+    pub(super) fn requalify(&mut self, before: Option<DispositionClass>, class: DispositionClass) {
+        if let Some(before) = before {
+            let count = self.class(before);
+            *count = count.saturating_sub(1);
+        }
+        *self.class(class) += 1;
+    }
+
+    fn class(&mut self, class: DispositionClass) -> &mut u64 {
+        let [positive, negative, not_argued] = &mut self.qualified;
+        match class {
+            DispositionClass::ArguedPositive => positive,
+            DispositionClass::ArguedNegative => negative,
+            DispositionClass::NotArgued => not_argued,
+        }
+    }
+}
+
+impl Dialer {
+    /// Copies what the dialer knows, for others to read between two batches.
+    #[must_use]
+    pub fn floor(&self, now: Now) -> Floor {
+        let campaigns = self.campaigns.iter().map(|(&id, campaign)| CampaignFloor {
+            campaign: id,
+            state: campaign.state,
+            view: self.view(id),
+            decision: campaign.decision,
+            totals: campaign.totals,
+        });
+        let calls = self.calls.iter().map(|(&id, call)| CallFloor {
+            call: id,
+            campaign: call.campaign,
+            contact: call.lead.contact,
+            stage: call.stage(),
+            since: call.since,
+            agent: talker(call).or(call.reserved),
+        });
+        let trunks = self.trunks.each(now.mono).map(|(trunk, up, busy, channels)| TrunkFloor {
+            trunk,
+            up,
+            busy,
+            channels,
+        });
+        Floor {
+            campaigns: campaigns.collect(),
+            agents: self.agents.iter().map(|(&id, agent)| self.seat(now, id, agent)).collect(),
+            trunks: trunks.collect(),
+            calls: calls.collect(),
+            surprises: self.surprises,
+        }
+    }
+
+    fn seat(&self, now: Now, id: AgentId, agent: &Agent) -> AgentFloor {
+        let (talk, wrap, idle) = agent.times(now.mono);
+        let card = match &agent.state {
+            State::LoggedOut | State::Paused { .. } | State::Ready => None,
+            State::Previewing(campaign, stocked) => Some((*campaign, stocked.lead.contact)),
+            State::Reserved(call) | State::Talking(call) | State::Holding(call) => {
+                self.calls.get(call).map(|call| (call.campaign, call.lead.contact))
+            }
+            State::Wrapping(writing) => Some((writing.campaign, writing.lead.contact)),
+        };
+        AgentFloor {
+            agent: id,
+            state: agent.label(),
+            since: agent.since,
+            leg_up: agent.leg == Leg::Up,
+            handled: agent.handled,
+            talk,
+            wrap,
+            idle,
+            card,
+        }
+    }
+}
+
+fn talker(call: &call::Call) -> Option<AgentId> {
+    if let call::State::Talking { agent, .. } = call.state { Some(agent) } else { None }
 }

@@ -12,10 +12,28 @@ pub mod recycle;
 pub mod rules;
 pub mod trunks;
 
+mod call;
+mod line;
+mod placing;
+mod running;
+mod seat;
+mod team;
+mod timers;
+
+use std::collections::{BTreeMap, VecDeque};
+
 pub use fact::Fact;
 pub use order::{Order, Record};
 
-use crate::units::{AgentId, CallId, CampaignId, Mono, Now};
+use crate::units::{AgentId, CallId, CampaignId, Mono, Now, PersonId, Span, TrunkId};
+use agent::Agent;
+use call::Call;
+use campaign::Campaign;
+use fact::{DncScope, TrunkFact};
+use rules::Persons;
+use team::Teams;
+use timers::Timers;
+use trunks::Trunks;
 
 /// What a dialer is made with; the tape's header repeats it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -24,7 +42,7 @@ pub struct Settings {
     pub node: u16,
     /// The count of the first call, above every call the store knows.
     pub first_call: u64,
-    /// The seed of the core's chance.
+    /// The seed of the core's chance; no mode built so far draws any.
     pub seed: u64,
 }
 
@@ -32,6 +50,20 @@ pub struct Settings {
 #[derive(Debug)]
 pub struct Dialer {
     settings: Settings,
+    campaigns: BTreeMap<CampaignId, Campaign>,
+    agents: BTreeMap<AgentId, Agent>,
+    calls: BTreeMap<CallId, Call>,
+    trunks: Trunks,
+    teams: Teams,
+    persons: Persons,
+    timers: Timers,
+    orders: VecDeque<Order>,
+    next_call: u64,
+    surprises: u64,
+    /// The longest lease ever set: what persons did longer ago, every lead knows itself.
+    longest_lease: Span,
+    /// Settles since the last self-check of a debug build.
+    unchecked: usize,
 }
 
 /// On whose behalf [`Dialer::settle`] wants to run.
@@ -49,51 +81,135 @@ pub enum Wake {
     Leg(AgentId),
 }
 
+/// How much longer than a lease is remembered what persons did: a claim's answer may be under way.
+const MEMORY_MARGIN: Span = Span::secs(60);
+
 impl Dialer {
     /// Makes an empty dialer: no campaign, no agent, no trunk.
     #[must_use]
     pub fn new(settings: Settings) -> Self {
-        Self { settings }
+        Self {
+            settings,
+            campaigns: BTreeMap::new(),
+            agents: BTreeMap::new(),
+            calls: BTreeMap::new(),
+            trunks: Trunks::default(),
+            teams: Teams::default(),
+            persons: Persons::default(),
+            timers: Timers::default(),
+            orders: VecDeque::new(),
+            next_call: settings.first_call,
+            surprises: 0,
+            longest_lease: Span::ZERO,
+            unchecked: 0,
+        }
     }
 
     /// Records that something happened. Never fails: a fact that makes no sense in the present
     /// state is counted as a surprise and changes nothing.
-    pub fn take(&mut self, _now: Now, _fact: Fact) {
-        let _seed = self.settings.seed;
+    pub fn take(&mut self, now: Now, fact: Fact) {
+        match fact {
+            Fact::Campaign(id, fact) => self.take_campaign(now, id, fact),
+            Fact::Trunk(id, fact) => self.take_trunk(now, id, &fact),
+            Fact::Agent(id, fact) => self.take_agent(now, id, fact),
+            Fact::Call(id, fact) => self.take_call(now, id, fact),
+            Fact::DoNotCall(person, scope) => self.note_wish(now, person, scope, None),
+        }
     }
 
     /// Puts the house in order, once per batch: due timers, rules, hopper, pacing.
-    pub fn settle(&mut self, _now: Now) {}
+    pub fn settle(&mut self, now: Now) {
+        while let Some(wake) = self.timers.pop_due(now.mono) {
+            self.wake(now, wake);
+        }
+        let horizon = (self.longest_lease + MEMORY_MARGIN).as_micros();
+        let horizon = Mono::micros(now.mono.as_micros().saturating_sub(horizon));
+        self.persons.forget_before(horizon);
+        self.settle_campaigns(now);
+        if cfg!(debug_assertions) {
+            self.check_now_and_then();
+        }
+    }
 
     /// Hands out the next order. Contract: take one or more facts, settle, then call this until
     /// `None`; only then the next batch.
     pub fn next_order(&mut self) -> Option<Order> {
-        None
+        self.orders.pop_front()
     }
 
     /// Says when `settle` wants to run next, and on whose behalf.
     #[must_use]
     pub fn next_wake(&self) -> Option<(Mono, Wake)> {
-        None
-    }
-
-    /// Copies what the dialer knows, for others to read between two batches.
-    #[must_use]
-    pub fn floor(&self, _now: Now) -> floor::Floor {
-        floor::Floor::default()
+        self.timers.first()
     }
 
     /// Gives how many facts made no sense in the state they met.
     #[must_use]
     pub fn surprises(&self) -> u64 {
-        0
+        self.surprises
     }
 
-    /// Checks every invariant over the whole dialer; costs a scan of all it holds.
-    ///
-    /// # Errors
-    /// The first invariant found broken.
-    pub fn check(&self) -> Result<(), check::Violation> {
-        Ok(())
+    fn wake(&mut self, now: Now, wake: Wake) {
+        match wake {
+            // The campaigns are settled right after the timers.
+            Wake::Pace(_) | Wake::Hopper(_) => {}
+            Wake::Call(id) => self.step_call(now, id, call::Event::TimeUp),
+            Wake::Agent(id) => self.step_agent(now, id, agent::Event::TimeUp),
+            Wake::Leg(id) => self.raise_leg_again(now, id),
+        }
+    }
+
+    fn take_trunk(&mut self, now: Now, id: TrunkId, fact: &TrunkFact) {
+        let known = match *fact {
+            TrunkFact::Set(settings) => {
+                self.trunks.set(id, settings);
+                true
+            }
+            TrunkFact::Up => self.trunks.mark(id, true),
+            TrunkFact::Down => self.trunks.mark(id, false),
+            TrunkFact::Spared(span) => self.trunks.spare(id, now.mono + span),
+        };
+        self.surprises += u64::from(!known);
+    }
+
+    /// Notes a wish not to be called; effective at once, also for a call that only rings.
+    fn note_wish(&mut self, now: Now, person: PersonId, scope: DncScope, call: Option<CallId>) {
+        if !self.persons.wishes.note(now.mono, person, scope) {
+            return;
+        }
+        self.record(Record::DoNotCall { person, scope, call });
+        let Some(&ringing) = self.persons.on_line.get(&person) else { return };
+        let Some(call) = self.calls.get(&ringing) else { return };
+        let meant = match scope {
+            DncScope::Everyone => true,
+            DncScope::Campaign(campaign) => campaign == call.campaign,
+            DncScope::Client(client) => self
+                .campaigns
+                .get(&call.campaign)
+                .is_some_and(|campaign| campaign.settings.client == client),
+        };
+        if meant && call.unanswered() {
+            self.step_call(now, ringing, call::Event::GivenUp);
+        }
+    }
+
+    fn record(&mut self, record: Record) {
+        self.orders.push_back(Order::Record(record));
+    }
+
+    fn surprise(&mut self) {
+        self.surprises += 1;
+    }
+
+    /// Checks the invariants often enough to catch a fault early and seldom enough that a large
+    /// simulation in a debug build stays quick: the cost of a check is spread over as many
+    /// settles as a 32nd of what it scans.
+    fn check_now_and_then(&mut self) {
+        self.unchecked += 1;
+        if self.unchecked > (self.calls.len() + self.agents.len()) / 32 {
+            self.unchecked = 0;
+            let checked = self.check();
+            debug_assert!(checked.is_ok(), "{checked:?}");
+        }
     }
 }

@@ -4,15 +4,17 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::order::Outcome;
-use crate::units::Span;
+use super::fact::{Lead, LeadNumber};
+use super::order::{DoneReason, Next, Outcome};
+use crate::units::{NumberId, Span, Wall};
 
 /// When a contact is tried again.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Settings {
     /// Attempts per contact at most, on all its numbers together.
     pub attempts_max: u32,
-    /// The delay after each outcome; an outcome without one closes the contact.
+    /// The delay after each outcome; an outcome without one closes the contact, unless it was
+    /// no word of the contact's: those are tried again after [`OURS_WAIT`].
     pub after: BTreeMap<Outcome, Delay>,
 }
 
@@ -23,4 +25,104 @@ pub struct Delay {
     pub wait: Span,
     /// Whether the contact's next number is tried first, at once if `wait` is zero.
     pub next_number: bool,
+}
+
+/// Congestions and trunk faults that cost a contact none of its attempts; further ones do, so
+/// that a number which always fails is not tried for ever.
+pub const FAULTS_FREE: u32 = 5;
+
+/// The delay after an outcome of ours or the carrier's for which none is configured: cancelled,
+/// interrupted, congestion, trunk fault. Long enough for a carrier to mend.
+pub const OURS_WAIT: Span = Span::secs(600);
+
+/// The delay after a talk that nobody qualified and for which none is configured: a day, as a
+/// person who talked is not called again the same afternoon.
+pub const UNQUALIFIED_WAIT: Span = Span::secs(86_400);
+
+/// Tells what becomes of a contact after an attempt on its number at `index`; `lead` is as it
+/// was before that attempt.
+pub(super) fn after(
+    settings: &Settings,
+    outcome: Outcome,
+    lead: &Lead,
+    index: usize,
+    at: Wall,
+) -> Next {
+    let fault = u32::from(is_fault(outcome));
+    if spent(lead.attempts.saturating_add(1), lead.faults + fault) >= settings.attempts_max {
+        return Next::Done(DoneReason::Exhausted);
+    }
+    let delay = settings.after.get(&outcome).copied();
+    if outcome == Outcome::Invalid {
+        return following(lead, index)
+            .filter(|&next| next != index)
+            .map_or(Next::Done(DoneReason::NoNumber), |next| {
+                retry(at + delay.map_or(Span::ZERO, |delay| delay.wait), lead, next)
+            });
+    }
+    let Some(delay) = delay.or_else(|| standing(outcome)) else {
+        return Next::Done(DoneReason::Exhausted);
+    };
+    let next = if delay.next_number { following(lead, index) } else { None };
+    retry(at + delay.wait, lead, next.unwrap_or(index))
+}
+
+/// Tells what becomes of a contact whose number at `index` turned out to be another's.
+pub(super) fn wrong_number(lead: &Lead, index: usize, at: Wall) -> Next {
+    following(lead, index)
+        .filter(|&next| next != index)
+        .map_or(Next::Done(DoneReason::NoNumber), |next| retry(at, lead, next))
+}
+
+/// Tries the contact again no earlier than `at`, on the same number as before.
+pub(super) fn no_earlier(next: Next, at: Wall) -> Next {
+    match next {
+        Next::Retry { at: planned, number } => Next::Retry { at: planned.max(at), number },
+        Next::Callback(_) | Next::Done(_) | Next::Untouched => next,
+    }
+}
+
+/// Whether the contact has had every attempt it may have.
+pub(super) fn exhausted(settings: &Settings, lead: &Lead) -> bool {
+    spent(lead.attempts, lead.faults) >= settings.attempts_max
+}
+
+/// Whether the outcome says nothing about the contact, but about the trunk.
+pub(super) fn is_fault(outcome: Outcome) -> bool {
+    matches!(outcome, Outcome::Congestion | Outcome::TrunkFault)
+}
+
+fn spent(attempts: u32, faults: u32) -> u32 {
+    attempts.saturating_sub(faults.min(FAULTS_FREE))
+}
+
+fn standing(outcome: Outcome) -> Option<Delay> {
+    let wait = match outcome {
+        Outcome::Connected => UNQUALIFIED_WAIT,
+        Outcome::Abandoned
+        | Outcome::Cancelled
+        | Outcome::Congestion
+        | Outcome::TrunkFault
+        | Outcome::Interrupted => OURS_WAIT,
+        Outcome::Machine
+        | Outcome::Busy
+        | Outcome::NoAnswer
+        | Outcome::Invalid
+        | Outcome::Declined => return None,
+    };
+    Some(Delay { wait, next_number: false })
+}
+
+fn retry(at: Wall, lead: &Lead, index: usize) -> Next {
+    let number: Option<NumberId> = lead.numbers.get(index).map(|number| number.number);
+    Next::Retry { at, number }
+}
+
+/// The place of the usable number after `index`, going round; `index` itself if it is the only one.
+fn following(lead: &Lead, index: usize) -> Option<usize> {
+    let count = lead.numbers.len();
+    let usable = |number: &LeadNumber| !number.invalid && !number.do_not_call;
+    (1..=count)
+        .map(|step| (index + step) % count)
+        .find(|&next| lead.numbers.get(next).is_some_and(usable))
 }

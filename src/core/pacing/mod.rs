@@ -1,13 +1,19 @@
 //! How many calls to place now: `View → Ask → Limit → Decision`.
 
+mod power;
+mod preview;
+mod progressive;
+
 use serde::{Deserialize, Serialize};
 
+use super::campaign::{Abandon, Mode};
 use crate::units::TrunkId;
 
 /// What the pacer sees of a campaign: counts, nothing else.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct View {
-    /// Agents waiting for a call.
+    /// Agents waiting for a call of this campaign; one who serves several counts for the best of
+    /// them that has contacts to call, less the lines other campaigns ring for the same agents.
     pub ready: u32,
     /// Agents reserved for a call that is being dialled for them.
     pub reserved: u32,
@@ -85,4 +91,55 @@ pub struct Decision {
     pub placed: u32,
     /// What bound.
     pub limit: Limit,
+}
+
+impl View {
+    /// Lines in flight that will want an agent of the ready ones: all but those dialled for one.
+    #[must_use]
+    pub fn lines(&self) -> u32 {
+        (self.ringing + self.listening + self.waiting).saturating_sub(self.reserved)
+    }
+}
+
+/// Asks the mode's pacer how many calls to place, as if nothing else bound.
+#[must_use]
+pub fn ask(mode: Mode, view: &View) -> Ask {
+    match mode {
+        Mode::Preview => preview::ask(view),
+        Mode::Progressive => progressive::ask(view),
+        Mode::Power { lines_per_agent } => power::ask(lines_per_agent, view),
+    }
+}
+
+/// Cuts an ask by the abandon rule: over its cap, only one line per idle agent is dialled.
+#[must_use]
+pub fn within_cap(ask: Ask, abandon: &Abandon, view: &View) -> (Ask, Limit) {
+    #[expect(clippy::cast_precision_loss, reason = "2^53 calls are not made")]
+    let over = view.abandoned as f64 > abandon.cap.get() * view.answered as f64;
+    let safe = progressive::ask(view);
+    if over && safe.calls < ask.calls {
+        (Ask { calls: safe.calls, ..ask }, Limit::Abandon)
+    } else {
+        (ask, Limit::Ask)
+    }
+}
+
+/// Says how many lines so many agents are worth when they leave while their lines ring.
+pub(super) fn lines_of(mode: Mode, agents: u32) -> u32 {
+    match mode {
+        Mode::Preview => 0,
+        Mode::Progressive => agents,
+        Mode::Power { lines_per_agent } => power::lines(lines_per_agent, agents),
+    }
+}
+
+/// Asks for the calls missing to `lines`; nothing while persons wait or nobody is idle.
+fn fill(view: &View, lines: u32, why: Why) -> Ask {
+    if view.waiting > 0 {
+        return Ask { calls: 0, why: Why::PersonsWaiting };
+    }
+    if view.ready == 0 {
+        return Ask { calls: 0, why: Why::NobodyIdle };
+    }
+    Ask { calls: lines.saturating_sub(view.lines()), why }
 }

@@ -1,8 +1,18 @@
 //! May this lead be called now? One gate, asked at the hopper and again before the INVITE.
 
+pub(super) mod attempts;
+pub(super) mod dnc;
+pub(super) mod hours;
+
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
-use crate::units::{Span, Wall};
+use super::campaign;
+use super::fact::{Lead, LeadNumber};
+use super::order::{DoneReason, Next, Stage};
+use super::recycle;
+use crate::units::{CallId, CampaignId, Mono, NumberId, PersonId, Span, Wall};
 
 /// The rules of a campaign.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -65,4 +75,126 @@ pub enum RuleId {
     Exhausted,
     /// The contact belongs to one agent, who is not at work.
     AgentAway,
+}
+
+/// How long a contact waits when the same person is on the line.
+const PERSON_BUSY_WAIT: Span = Span::secs(60);
+
+/// How long a contact waits for a rule that does not say when it passes: a day.
+const UNKNOWN_WAIT: Span = Span::secs(86_400);
+
+/// What this run knows of persons, beyond what their leads carried.
+#[derive(Debug, Default)]
+pub(super) struct Persons {
+    /// Who is on the line; at most one call each.
+    pub(super) on_line: BTreeMap<PersonId, CallId>,
+    /// Who was tried.
+    pub(super) attempts: attempts::Attempts,
+    /// Who asked not to be called.
+    pub(super) wishes: dnc::Wishes,
+}
+
+impl Persons {
+    /// Forgets what every lead claimed since that moment carries itself.
+    pub(super) fn forget_before(&mut self, moment: Mono) {
+        self.attempts.forget_before(moment);
+        self.wishes.forget_before(moment);
+    }
+}
+
+/// The gate of one campaign.
+#[derive(Debug)]
+pub(super) struct Gate<'a> {
+    pub(super) campaign: CampaignId,
+    pub(super) settings: &'a campaign::Settings,
+    pub(super) hours: &'a mut hours::Hours,
+    pub(super) persons: &'a Persons,
+}
+
+/// A refusal with the number it is about and what becomes of the contact.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Refused {
+    pub(super) number: NumberId,
+    pub(super) refusal: Refusal,
+    pub(super) next: Next,
+}
+
+impl Gate<'_> {
+    /// Says which of the contact's numbers may be called now, by its place, or why none may.
+    ///
+    /// This is the only way to an [`Order::Dial`](super::Order::Dial): it is asked when the
+    /// contact enters the hopper and again in the instant before the order.
+    pub(super) fn may_call(
+        &mut self,
+        lead: &Lead,
+        stage: Stage,
+        at: Wall,
+    ) -> Result<usize, Refused> {
+        let first = lead
+            .next_number
+            .and_then(|id| lead.numbers.iter().position(|number| number.number == id))
+            .unwrap_or(0);
+        let Some(tried) = lead.numbers.get(first) else {
+            return Err(refused(NumberId(0), RuleId::InvalidNumber, None, at));
+        };
+        if lead.callback.is_none() && recycle::exhausted(&self.settings.retry, lead) {
+            return Err(refused(tried.number, RuleId::Exhausted, None, at));
+        }
+        let mut nearest: Option<(NumberId, RuleId, Option<Wall>)> = None;
+        for step in 0..lead.numbers.len() {
+            let index = (first + step) % lead.numbers.len();
+            let Some(number) = lead.numbers.get(index) else { continue };
+            let Some((rule, until)) = self.forbids(number, stage, at) else { return Ok(index) };
+            let sooner = |&(_, _, best): &(NumberId, RuleId, Option<Wall>)| {
+                until.is_some_and(|until| best.is_none_or(|best| until < best))
+            };
+            if nearest.as_ref().is_none_or(sooner) {
+                nearest = Some((number.number, rule, until));
+            }
+        }
+        let (number, rule, until) = nearest.unwrap_or((tried.number, RuleId::InvalidNumber, None));
+        Err(refused(number, rule, until, at))
+    }
+
+    /// Gives the first rule that forbids calling a number, and when it may pass.
+    fn forbids(
+        &mut self,
+        number: &LeadNumber,
+        stage: Stage,
+        at: Wall,
+    ) -> Option<(RuleId, Option<Wall>)> {
+        let client = self.settings.client;
+        if number.invalid {
+            return Some((RuleId::InvalidNumber, None));
+        }
+        if number.do_not_call || self.persons.wishes.stands(number.person, client, self.campaign) {
+            return Some((RuleId::DoNotCall, None));
+        }
+        let week = &self.settings.rules.week;
+        let spell = self.hours.at(week, &number.zone, at);
+        if !spell.open {
+            return Some((RuleId::Window, spell.opens));
+        }
+        let caps = &self.settings.rules.attempts;
+        let who = (client, number.person);
+        if let Some(until) = self.persons.attempts.forbidden_until(caps, &number.recent, who, at) {
+            let spell = self.hours.at(week, &number.zone, until);
+            return Some((RuleId::AttemptCap, Some(spell.opens.unwrap_or(until))));
+        }
+        (stage == Stage::Dial && self.persons.on_line.contains_key(&number.person))
+            .then_some((RuleId::PersonBusy, Some(at + PERSON_BUSY_WAIT)))
+    }
+}
+
+/// Tells what a refusal makes of the contact.
+pub(super) fn refused(number: NumberId, rule: RuleId, until: Option<Wall>, at: Wall) -> Refused {
+    let next = match rule {
+        RuleId::DoNotCall => Next::Done(DoneReason::DoNotCall),
+        RuleId::InvalidNumber => Next::Done(DoneReason::NoNumber),
+        RuleId::Exhausted => Next::Done(DoneReason::Exhausted),
+        RuleId::Window | RuleId::AttemptCap | RuleId::PersonBusy | RuleId::AgentAway => {
+            Next::Retry { at: until.unwrap_or(at + UNKNOWN_WAIT), number: Some(number) }
+        }
+    };
+    Refused { number, refusal: Refusal { rule, until }, next }
 }

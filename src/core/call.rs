@@ -1,0 +1,420 @@
+//! One call attempt's machine.
+//!
+//! ```text
+//!            answered, listen            human, or no verdict in time
+//! Dialing ──────────────────► Listening ─────────────────────────────► Waiting ◄────────┐
+//!    │ rings                   ▲   │ machine, fax                       │  ▲           │ the
+//!    ▼                         │   │                             bridge │  │ answered  │ agent's
+//! Ringing ─────────────────────┘   │                                    ▼  │ (no       │ leg
+//!    │  └──────────────────────────┼────────────────────────────────────┼──┘ listening)│ is lost
+//!    │                             │          nobody came in time       ▼              │
+//!    │ ring time over,             │         ┌────────────── Waiting  Talking ─────────┘
+//!    │ given up                    │         ▼                          │ either side hangs up
+//!    │                             │       Notice                       │
+//!    ▼                             ▼         ▼                          ▼
+//!  Ending(cancel) ───────────►  Ending(hang up) ─────────────────────► gone: one outcome
+//! ```
+//!
+//! A failure before the answer and the callee's own hang-up lead straight to *gone*. In `Ending`
+//! the driver owes us the leg's end; if it never comes the guard frees the call.
+
+use std::sync::Arc;
+
+use super::fact::{Answerer, CallFact, Failure, Heard, Lead, LeadNumber};
+use super::floor::CallStage;
+use super::order::{EndedBy, Next, Outcome};
+use crate::units::{AgentId, CampaignId, DispositionId, Mono, Now, Span, TrunkId, Wall};
+
+/// How long the driver may take to end a leg before the call is freed without its word: more
+/// than SIP's Timer B and Timer H, 64 × T1 = 32 s (RFC 3261 §17.1.1.2 and §17.2.1).
+pub(super) const ENDING_MAX: Span = Span::secs(40);
+
+/// How long the listener may judge before the answer is taken for a person's: a person must not
+/// stand in silence because a verdict was lost.
+pub(super) const LISTENING_MAX: Span = Span::secs(10);
+
+/// How long a notice may play before the call is ended without its end being told.
+pub(super) const NOTICE_MAX: Span = Span::secs(30);
+
+/// How far the call has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum State {
+    /// Dialled, nothing heard yet.
+    Dialing,
+    /// It rings, or the network plays something.
+    Ringing,
+    /// Answered; man or machine?
+    Listening,
+    /// A person waits for an agent.
+    Waiting,
+    /// Bridged; `hold` says since when the callee is on hold.
+    Talking { agent: AgentId, hold: Option<Mono> },
+    /// The notice of an abandoned call plays.
+    Notice,
+    /// Cancelled or hung up on our order: what it will have been, and by whom.
+    Ending { outcome: Outcome, by: EndedBy },
+}
+
+/// What can happen to a call: the driver's facts in the machine's words, and our own moves.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Event {
+    Rang,
+    Answered,
+    Judged(Heard),
+    Failed(Failure, u16),
+    HungUp,
+    Lost,
+    NoticePlayed,
+    Gone,
+    NotRecorded,
+    /// The state's own time is over.
+    TimeUp,
+    /// An unanswered call is not wanted any more.
+    GivenUp,
+    /// The campaign was stopped.
+    Stopped,
+    /// An agent was found for the waiting person.
+    Bridged(AgentId),
+    /// The agent ended the talk.
+    AgentHungUp,
+    /// The agent's leg broke.
+    AgentLost,
+    Held,
+    Retrieved,
+}
+
+impl From<CallFact> for Event {
+    fn from(fact: CallFact) -> Self {
+        match fact {
+            CallFact::Ringing | CallFact::EarlyMedia => Self::Rang,
+            CallFact::Answered => Self::Answered,
+            CallFact::Heard(heard) => Self::Judged(heard),
+            CallFact::Failed { failure, cause } => Self::Failed(failure, cause),
+            CallFact::HungUp => Self::HungUp,
+            CallFact::Lost => Self::Lost,
+            CallFact::NoticePlayed => Self::NoticePlayed,
+            CallFact::Gone => Self::Gone,
+            CallFact::NotRecorded => Self::NotRecorded,
+        }
+    }
+}
+
+/// What a transition asks of the dialer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Effect {
+    /// Judge who answered.
+    Listen,
+    /// A person is on the line: find an agent.
+    Person,
+    /// Join callee and agent.
+    Bridge(AgentId),
+    /// Give up the unanswered call.
+    Cancel,
+    /// End the answered call.
+    HangUp,
+    /// Play the notice.
+    Notice,
+    /// Put the callee on hold.
+    Hold,
+    /// End the hold.
+    Retrieve,
+    /// The call is gone.
+    Close { outcome: Outcome, cause: u16, by: EndedBy },
+}
+
+/// The event makes no sense in the state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Surprise;
+
+/// What of the campaign's settings a transition needs.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Manner {
+    pub(super) listen: bool,
+    pub(super) notice: bool,
+    pub(super) ring_max: Span,
+    pub(super) abandon_within: Span,
+}
+
+/// One call.
+#[derive(Debug)]
+pub(super) struct Call {
+    pub(super) campaign: CampaignId,
+    /// The contact as it was before this attempt.
+    pub(super) lead: Arc<Lead>,
+    /// The place of the number tried.
+    pub(super) index: usize,
+    pub(super) trunk: TrunkId,
+    pub(super) state: State,
+    /// Since when it is in its state.
+    pub(super) since: Mono,
+    /// When the state's own time is over.
+    pub(super) due: Option<Mono>,
+    /// The agent set aside for it before it is bridged.
+    pub(super) reserved: Option<AgentId>,
+    /// The agent who had it last.
+    pub(super) served: Option<AgentId>,
+    pub(super) ringing: Option<Wall>,
+    pub(super) answered: Option<Wall>,
+    pub(super) bridged: Option<Wall>,
+    pub(super) held: Span,
+    pub(super) heard: Option<Heard>,
+    /// The disposition given, and what it made of the contact.
+    pub(super) qualified: Option<(DispositionId, Next)>,
+    /// An agent writes it up.
+    pub(super) writing: bool,
+    /// It replaces an attempt that another trunk refused.
+    pub(super) replacement: bool,
+}
+
+impl Call {
+    /// Makes a call that is being dialled.
+    pub(super) fn new(
+        campaign: CampaignId,
+        lead: Arc<Lead>,
+        index: usize,
+        trunk: TrunkId,
+        now: Mono,
+        due: Mono,
+    ) -> Self {
+        Self {
+            campaign,
+            lead,
+            index,
+            trunk,
+            state: State::Dialing,
+            since: now,
+            due: Some(due),
+            reserved: None,
+            served: None,
+            ringing: None,
+            answered: None,
+            bridged: None,
+            held: Span::ZERO,
+            heard: None,
+            qualified: None,
+            writing: false,
+            replacement: false,
+        }
+    }
+
+    /// The number tried; a call is made of a lead and a place in it, so there is one.
+    pub(super) fn number(&self) -> &LeadNumber {
+        self.lead.numbers.get(self.index).expect("a call is opened on a number its lead has")
+    }
+
+    /// Whether it was cancelled or hung up on our order.
+    pub(super) fn gave_up(&self) -> bool {
+        matches!(self.state, State::Ending { .. })
+    }
+
+    /// Whether it still waits for an answer and was not given up.
+    pub(super) fn unanswered(&self) -> bool {
+        matches!(self.state, State::Dialing | State::Ringing)
+    }
+
+    /// How long the callee was on hold in all.
+    pub(super) fn held_until(&self, now: Mono) -> Span {
+        match self.state {
+            State::Talking { hold: Some(since), .. } => self.held + now.since(since),
+            State::Dialing
+            | State::Ringing
+            | State::Listening
+            | State::Waiting
+            | State::Talking { hold: None, .. }
+            | State::Notice
+            | State::Ending { .. } => self.held,
+        }
+    }
+
+    /// How far it has come, as others see it.
+    pub(super) fn stage(&self) -> CallStage {
+        match self.state {
+            State::Dialing => CallStage::Dialing,
+            State::Ringing => CallStage::Ringing,
+            State::Listening => CallStage::Listening,
+            State::Waiting => CallStage::Waiting,
+            State::Talking { .. } => CallStage::Talking,
+            State::Notice => CallStage::Notice,
+            State::Ending { .. } => CallStage::Ending,
+        }
+    }
+
+    /// Moves the call by one event and says what that asks for, if anything.
+    ///
+    /// # Errors
+    /// The event makes no sense in the present state; nothing changed.
+    pub(super) fn step(
+        &mut self,
+        now: Now,
+        manner: &Manner,
+        event: Event,
+    ) -> Result<Option<Effect>, Surprise> {
+        use Event::*;
+        use State::*;
+        let effect = match (self.state, event) {
+            (Dialing, Rang) => return Ok(self.rings(now, manner)),
+            (Ringing, Rang) | (Ending { .. }, Rang | GivenUp | Stopped) => return Ok(None),
+            (Dialing | Ringing, Answered) => self.answer(now, manner),
+            (Dialing | Ringing, Failed(failure, cause)) => {
+                let (outcome, by) = meaning(failure);
+                Effect::Close { outcome, cause, by }
+            }
+            (Dialing | Ringing, HungUp) => gone(Outcome::Abandoned, EndedBy::Callee),
+            (Dialing | Ringing, Gone) => gone(Outcome::TrunkFault, EndedBy::Carrier),
+            (Dialing | Ending { .. }, NotRecorded) => gone(Outcome::Interrupted, EndedBy::Dialer),
+            (Dialing, TimeUp) => self.end(now, Outcome::TrunkFault, EndedBy::Dialer),
+            (Ringing, TimeUp) => self.end(now, Outcome::NoAnswer, EndedBy::Dialer),
+            (Dialing | Ringing, GivenUp | Stopped) => {
+                self.end(now, Outcome::Cancelled, EndedBy::Dialer)
+            }
+            (Listening, Judged(heard)) => self.judge(now, manner, heard),
+            (Listening, TimeUp) => self.wait(now, manner),
+            (Waiting, Bridged(agent)) => self.bridge(now, agent),
+            (Waiting, TimeUp) if manner.notice => self.notice(now),
+            (Waiting | Notice, TimeUp)
+            | (Notice, NoticePlayed)
+            | (Listening | Waiting | Notice, Stopped) => {
+                self.end(now, Outcome::Abandoned, EndedBy::Dialer)
+            }
+            (Listening | Waiting | Notice, HungUp) => gone(Outcome::Abandoned, EndedBy::Callee),
+            (Listening | Waiting | Notice, Gone) => gone(Outcome::Abandoned, EndedBy::Carrier),
+            (Listening | Waiting | Notice, Lost) => {
+                self.end(now, Outcome::Abandoned, EndedBy::Carrier)
+            }
+            (Talking { .. }, HungUp) => gone(Outcome::Connected, EndedBy::Callee),
+            (Talking { .. }, Gone) => gone(Outcome::Connected, EndedBy::Carrier),
+            (Talking { .. }, Lost) => self.end(now, Outcome::Connected, EndedBy::Carrier),
+            (Talking { .. }, Stopped) => self.end(now, Outcome::Connected, EndedBy::Dialer),
+            (Talking { .. }, AgentHungUp) => self.end(now, Outcome::Connected, EndedBy::Agent),
+            (Talking { .. }, AgentLost) => self.wait(now, manner),
+            (Talking { agent, hold: None }, Held) => self.hold(now, agent),
+            (Talking { agent, hold: Some(since) }, Retrieved) => self.retrieve(now, agent, since),
+            (Ending { .. }, Answered) if self.answered.is_none() => self.crossed(now),
+            (Ending { outcome, by }, Failed(failure, cause)) => {
+                let (outcome, by) = settled(outcome, by, failure);
+                Effect::Close { outcome, cause, by }
+            }
+            (Ending { outcome, by }, HungUp | Lost | Gone | TimeUp) => gone(outcome, by),
+            (
+                Dialing | Ringing,
+                Judged(_) | Lost | NoticePlayed | Bridged(_) | AgentHungUp | AgentLost | Held
+                | Retrieved,
+            )
+            | (Ringing, NotRecorded)
+            | (
+                Listening | Waiting | Notice | Talking { .. },
+                Rang | Answered | Failed(..) | NotRecorded | GivenUp,
+            )
+            | (Listening | Talking { .. }, NoticePlayed | Bridged(_))
+            | (Waiting | Notice | Talking { .. }, Judged(_))
+            | (Waiting, NoticePlayed)
+            | (Notice, Bridged(_))
+            | (Listening | Waiting | Notice, AgentHungUp | AgentLost | Held | Retrieved)
+            | (Talking { .. }, TimeUp | Held | Retrieved)
+            | (
+                Ending { .. },
+                Answered | Judged(_) | NoticePlayed | Bridged(_) | AgentHungUp | AgentLost | Held
+                | Retrieved,
+            ) => return Err(Surprise),
+        };
+        Ok(Some(effect))
+    }
+
+    fn enter(&mut self, now: Now, state: State, time: Option<Span>) {
+        self.held = self.held_until(now.mono);
+        self.state = state;
+        self.since = now.mono;
+        self.due = time.map(|time| now.mono + time);
+    }
+
+    fn rings(&mut self, now: Now, manner: &Manner) -> Option<Effect> {
+        self.ringing = Some(now.wall);
+        self.enter(now, State::Ringing, Some(manner.ring_max));
+        None
+    }
+
+    fn answer(&mut self, now: Now, manner: &Manner) -> Effect {
+        self.answered = Some(now.wall);
+        if !manner.listen {
+            return self.wait(now, manner);
+        }
+        self.enter(now, State::Listening, Some(LISTENING_MAX));
+        Effect::Listen
+    }
+
+    fn judge(&mut self, now: Now, manner: &Manner, heard: Heard) -> Effect {
+        self.heard = Some(heard);
+        match heard.what {
+            Answerer::Human => self.wait(now, manner),
+            Answerer::Machine | Answerer::Fax => self.end(now, Outcome::Machine, EndedBy::Dialer),
+        }
+    }
+
+    fn wait(&mut self, now: Now, manner: &Manner) -> Effect {
+        self.enter(now, State::Waiting, Some(manner.abandon_within));
+        Effect::Person
+    }
+
+    fn bridge(&mut self, now: Now, agent: AgentId) -> Effect {
+        self.bridged = self.bridged.or(Some(now.wall));
+        self.served = Some(agent);
+        self.enter(now, State::Talking { agent, hold: None }, None);
+        Effect::Bridge(agent)
+    }
+
+    fn notice(&mut self, now: Now) -> Effect {
+        self.enter(now, State::Notice, Some(NOTICE_MAX));
+        Effect::Notice
+    }
+
+    fn hold(&mut self, now: Now, agent: AgentId) -> Effect {
+        self.state = State::Talking { agent, hold: Some(now.mono) };
+        Effect::Hold
+    }
+
+    fn retrieve(&mut self, now: Now, agent: AgentId, since: Mono) -> Effect {
+        self.held += now.mono.since(since);
+        self.state = State::Talking { agent, hold: None };
+        Effect::Retrieve
+    }
+
+    fn end(&mut self, now: Now, outcome: Outcome, by: EndedBy) -> Effect {
+        self.enter(now, State::Ending { outcome, by }, Some(ENDING_MAX));
+        if self.answered.is_some() { Effect::HangUp } else { Effect::Cancel }
+    }
+
+    /// The answer crossed our cancel: whoever picked up got nobody.
+    fn crossed(&mut self, now: Now) -> Effect {
+        self.answered = Some(now.wall);
+        self.end(now, Outcome::Abandoned, EndedBy::Dialer)
+    }
+}
+
+fn gone(outcome: Outcome, by: EndedBy) -> Effect {
+    Effect::Close { outcome, cause: 0, by }
+}
+
+fn meaning(failure: Failure) -> (Outcome, EndedBy) {
+    match failure {
+        Failure::Busy => (Outcome::Busy, EndedBy::Callee),
+        Failure::NoAnswer => (Outcome::NoAnswer, EndedBy::Callee),
+        Failure::Invalid => (Outcome::Invalid, EndedBy::Carrier),
+        Failure::Declined => (Outcome::Declined, EndedBy::Callee),
+        Failure::Cancelled => (Outcome::Cancelled, EndedBy::Dialer),
+        Failure::Congestion => (Outcome::Congestion, EndedBy::Carrier),
+        Failure::TrunkFault => (Outcome::TrunkFault, EndedBy::Carrier),
+    }
+}
+
+/// What a call was that failed while we were giving it up: a failure that says more than our own
+/// cancel stands, and an answered call stays what it was.
+fn settled(outcome: Outcome, by: EndedBy, failure: Failure) -> (Outcome, EndedBy) {
+    let ours = matches!(
+        outcome,
+        Outcome::Connected | Outcome::Abandoned | Outcome::Machine | Outcome::Interrupted
+    );
+    if ours || failure == Failure::Cancelled { (outcome, by) } else { meaning(failure) }
+}
+
+#[cfg(test)]
+mod tests;

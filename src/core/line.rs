@@ -1,0 +1,219 @@
+//! What happens on the lines: moves calls, performs what their machine asks, closes them.
+
+use std::sync::Arc;
+
+use super::agent::{self, State as Seat, Writing};
+use super::call::{self, Call, Effect, State};
+use super::fact::CallFact;
+use super::order::{Closed, EndedBy, Next, Outcome};
+use super::{Dialer, Order, Record, Wake, recycle};
+use crate::units::{AgentId, CallId, Now};
+
+impl Dialer {
+    pub(super) fn take_call(&mut self, now: Now, id: CallId, fact: CallFact) {
+        if self.calls.contains_key(&id) {
+            self.step_call(now, id, fact.into());
+            return;
+        }
+        self.surprise();
+        if fact == CallFact::Answered {
+            // Nobody here knows the call any more: the person must not hang on a silent line.
+            self.orders.push_back(Order::HangUp(id));
+        }
+    }
+
+    /// Moves a call by one event and performs what that asks for.
+    pub(super) fn step_call(&mut self, now: Now, id: CallId, event: call::Event) {
+        let Some(call) = self.calls.get_mut(&id) else { return };
+        let campaign = self
+            .campaigns
+            .get_mut(&call.campaign)
+            .expect("a call is opened for a known campaign, and campaigns stay");
+        let (state, stage, since) = (call.state, call.stage(), call.since);
+        let answered = call.answered.is_some();
+        let Ok(effect) = call.step(now, &campaign.manner(), event) else {
+            self.surprises += 1;
+            return;
+        };
+        campaign.recount(Some(stage), Some(call.stage()));
+        if state == State::Waiting && call.state != State::Waiting {
+            campaign.waiting.remove(&(since, id));
+        } else if call.state == State::Waiting && state != State::Waiting {
+            campaign.waiting.insert((call.since, id));
+        }
+        campaign.totals.answered += u64::from(call.answered.is_some() && !answered);
+        self.timers.put(Wake::Call(id), call.due);
+        if let State::Talking { agent, .. } = state
+            && (!matches!(call.state, State::Talking { .. })
+                || matches!(effect, Some(Effect::Close { .. })))
+        {
+            self.talk_over(now, id, agent);
+        }
+        if let Some(effect) = effect {
+            self.perform_call(now, id, effect);
+        }
+    }
+
+    fn perform_call(&mut self, now: Now, id: CallId, effect: Effect) {
+        let order = match effect {
+            Effect::Close { outcome, cause, by } => return self.close(now, id, outcome, cause, by),
+            Effect::Person => return self.serve(now, id),
+            Effect::Listen => Order::Listen(id),
+            Effect::Bridge(agent) => Order::Bridge(id, agent),
+            Effect::Cancel => Order::Cancel(id),
+            Effect::HangUp => Order::HangUp(id),
+            Effect::Hold => Order::Hold(id),
+            Effect::Retrieve => Order::Retrieve(id),
+            Effect::Notice => {
+                let Some(call) = self.calls.get(&id) else { return };
+                Order::PlayNotice(id, call.campaign)
+            }
+        };
+        self.orders.push_back(order);
+    }
+
+    /// Finds an agent for the person on the line: the one set aside, else the longest waiting.
+    fn serve(&mut self, now: Now, id: CallId) {
+        let Some(call) = self.calls.get(&id) else { return };
+        let first_time = call.bridged.is_none();
+        let agent = call.reserved.or_else(|| self.teams.first_ready(call.campaign));
+        if let Some(campaign) = self.campaigns.get_mut(&call.campaign) {
+            campaign.persons += u64::from(first_time);
+        }
+        match agent {
+            Some(agent) => self.join(now, id, agent),
+            None => self.orders.push_back(Order::Comfort(id)),
+        }
+    }
+
+    /// Gives a ready agent the person who has waited longest in any of his campaigns.
+    pub(super) fn offer(&mut self, now: Now, id: AgentId) {
+        let Some(agent) = self.agents.get(&id) else { return };
+        let waiting = agent
+            .settings
+            .campaigns
+            .iter()
+            .filter_map(|campaign| self.campaigns.get(campaign)?.waiting.first())
+            .min();
+        if let Some(&(_, call)) = waiting {
+            self.join(now, call, id);
+        }
+    }
+
+    /// Bridges a waiting person and an agent.
+    fn join(&mut self, now: Now, id: CallId, agent: AgentId) {
+        let Some(call) = self.calls.get(&id) else { return };
+        let first_time = call.bridged.is_none();
+        if let Some(campaign) = self.campaigns.get_mut(&call.campaign) {
+            campaign.totals.bridged += u64::from(first_time);
+        }
+        self.unreserve(id);
+        self.step_call(now, id, call::Event::Bridged(agent));
+        self.step_agent(now, agent, agent::Event::Joined(id));
+    }
+
+    /// Lets a call do without the agent set aside for it.
+    pub(super) fn unreserve(&mut self, id: CallId) -> Option<AgentId> {
+        let call = self.calls.get_mut(&id)?;
+        let agent = call.reserved.take()?;
+        if let Some(campaign) = self.campaigns.get_mut(&call.campaign) {
+            campaign.reserved = campaign.reserved.saturating_sub(1);
+        }
+        Some(agent)
+    }
+
+    /// Frees the agent of a talk that is over: to write it up, unless that was done in the talk
+    /// or the talk went on without him.
+    fn talk_over(&mut self, now: Now, id: CallId, agent: AgentId) {
+        let seated = self.agents.get(&agent).map(|agent| &agent.state);
+        if !matches!(seated, Some(Seat::Talking(own) | Seat::Holding(own)) if *own == id) {
+            return;
+        }
+        let Some(call) = self.calls.get_mut(&id) else { return };
+        let mut writing = None;
+        if call.qualified.is_none()
+            && let Some(campaign) = self.campaigns.get_mut(&call.campaign)
+        {
+            let wrap = campaign.settings.wrap;
+            writing = Some(Box::new(Writing {
+                call: id,
+                campaign: call.campaign,
+                lead: Arc::clone(&call.lead),
+                index: call.index,
+                since: now.mono,
+                until: wrap.max.map(|max| now.mono + max),
+                extension: wrap.extension_max,
+                said: None,
+            }));
+            call.writing = true;
+            campaign.wrapping += 1;
+        }
+        self.step_agent(now, agent, agent::Event::TalkOver(writing));
+    }
+
+    fn close(&mut self, now: Now, id: CallId, outcome: Outcome, cause: u16, by: EndedBy) {
+        let reserved = self.unreserve(id);
+        let Some(call) = self.calls.remove(&id) else { return };
+        self.timers.clear(Wake::Call(id));
+        self.persons.on_line.remove(&call.number().person);
+        self.trunks.release(call.trunk);
+        let Some(campaign) = self.campaigns.get_mut(&call.campaign) else { return };
+        campaign.recount(Some(call.stage()), None);
+        campaign.waiting.remove(&(call.since, id));
+        campaign.tally(outcome);
+        let next = call.qualified.map_or_else(
+            || {
+                let next = recycle::after(
+                    &campaign.settings.retry,
+                    outcome,
+                    &call.lead,
+                    call.index,
+                    now.wall,
+                );
+                let locked = matches!(outcome, Outcome::Abandoned);
+                let lock = now.wall + campaign.settings.abandon.recall_lock;
+                if locked { recycle::no_earlier(next, lock) } else { next }
+            },
+            |(_, next)| next,
+        );
+        self.resolve(now, call.campaign, call.lead.contact, next);
+        self.record(Record::Closed(closed(&call, id, now, outcome, cause, by, next)));
+        if !call.writing {
+            self.record(Record::Completed(id));
+        }
+        if let Some(agent) = reserved {
+            self.step_agent(now, agent, agent::Event::Freed);
+        }
+        if recycle::is_fault(outcome) && call.ringing.is_none() && !call.replacement {
+            self.replace(now, &call, reserved);
+        }
+    }
+}
+
+fn closed(
+    call: &Call,
+    id: CallId,
+    now: Now,
+    outcome: Outcome,
+    cause: u16,
+    by: EndedBy,
+    next: Next,
+) -> Closed {
+    Closed {
+        call: id,
+        campaign: call.campaign,
+        contact: call.lead.contact,
+        number: call.number().number,
+        outcome,
+        cause,
+        ended_by: by,
+        agent: call.served,
+        heard: call.heard,
+        ringing: call.ringing,
+        answered: call.answered,
+        bridged: call.bridged,
+        ended: now.wall,
+        held: call.held_until(now.mono),
+        next,
+    }
+}

@@ -1,0 +1,379 @@
+//! Places calls and previews: lead, trunk, gate, order.
+
+use std::sync::Arc;
+
+use super::agent;
+use super::call::{self, Call};
+use super::campaign::Mode;
+use super::fact::Lead;
+use super::floor::CallStage;
+use super::hopper::Stocked;
+use super::order::{AgentState, CampaignState, Dial, Opened, RuleRefusal, Stage};
+use super::pacing::{self, Decision, Limit, View};
+use super::rules::{Gate, Refused};
+use super::trunks::Blocked;
+use super::{Dialer, Order, Record, Wake};
+use crate::units::{AgentId, CallId, CampaignId, Mono, Now, TrunkId};
+
+/// A call about to be opened.
+struct Placed {
+    campaign: CampaignId,
+    lead: Arc<Lead>,
+    index: usize,
+    trunk: TrunkId,
+    agent: Option<AgentId>,
+    replacement: bool,
+}
+
+impl Dialer {
+    /// Draws what the pacer of a campaign sees.
+    pub(super) fn view(&self, id: CampaignId) -> View {
+        let Some(campaign) = self.campaigns.get(&id) else { return View::default() };
+        let ready = self.teams.ready_at_home(id);
+        let ready = u32::try_from(ready).unwrap_or(u32::MAX).saturating_sub(self.borrowed(id));
+        let paused = self.teams.of(id).map(|team| team.paused).sum();
+        View { ready, paused, ..campaign.view() }
+    }
+
+    /// Counts the lines that other campaigns ring for this one's ready agents: those beyond the
+    /// agents who count for them, when they serve agents together.
+    fn borrowed(&self, id: CampaignId) -> u32 {
+        let mut others = Vec::new();
+        for team in self.teams.of(id).filter(|team| team.campaigns.len() > 1) {
+            others.extend(team.campaigns.iter().copied().filter(|&other| other != id));
+        }
+        others.sort_unstable();
+        others.dedup();
+        let beyond = |other| {
+            let campaign = self.campaigns.get(&other)?;
+            let ready = u32::try_from(self.teams.ready_at_home(other)).unwrap_or(u32::MAX);
+            let own = pacing::lines_of(campaign.settings.mode, ready);
+            Some(campaign.view().lines().saturating_sub(own))
+        };
+        others.into_iter().filter_map(beyond).sum()
+    }
+
+    /// Lets the pacer of a running campaign decide, and places what is granted. Gives the moment
+    /// at which a limit passes by itself.
+    pub(super) fn pace(&mut self, now: Now, id: CampaignId) -> Option<Mono> {
+        self.serve_personal(now, id);
+        let view = self.view(id);
+        let campaign = self.campaigns.get(&id)?;
+        let mode = campaign.settings.mode;
+        if mode == Mode::Preview {
+            let until = self.dial_previews(now, id);
+            let ready = self.view(id).ready;
+            self.show_previews(now, id, ready);
+            return until;
+        }
+        let asked = pacing::ask(mode, &view);
+        let (granted, mut limit) = pacing::within_cap(asked, &campaign.settings.abandon, &view);
+        let mut placed = 0;
+        let mut until = None;
+        while placed < granted.calls {
+            match self.place(now, id) {
+                Ok(()) => placed += 1,
+                Err(blocked) => {
+                    (limit, until) = (blocked.limit, blocked.until);
+                    break;
+                }
+            }
+        }
+        if asked.calls > 0 {
+            self.decided(id, Decision { view, ask: asked, placed, limit });
+        }
+        until
+    }
+
+    /// Keeps a decision, and records it if it placed a call or differs from the one before.
+    fn decided(&mut self, id: CampaignId, decision: Decision) {
+        let Some(campaign) = self.campaigns.get_mut(&id) else { return };
+        let told = |decision: &Decision| (decision.ask, decision.placed, decision.limit);
+        let news = campaign.decision.as_ref().map(told) != Some(told(&decision));
+        if news || decision.placed > 0 {
+            campaign.decision = Some(decision);
+            self.record(Record::Decided(id, decision));
+        }
+    }
+
+    /// Places one call of a campaign for whoever will be ready.
+    fn place(&mut self, now: Now, id: CampaignId) -> Result<(), Blocked> {
+        let empty = Blocked { limit: Limit::Stock, until: None };
+        let campaign = self.campaigns.get(&id).ok_or(empty)?;
+        if campaign.hopper.stock() == 0 {
+            return Err(empty);
+        }
+        let trunk = self.choose_trunk(now, id, None)?;
+        loop {
+            let campaign = self.campaigns.get_mut(&id).ok_or(empty)?;
+            let stocked = campaign.hopper.take().ok_or(empty)?;
+            let Some(index) = self.gate(now, id, &stocked.lead) else { continue };
+            let lead = stocked.lead;
+            let replacement = false;
+            self.open(now, Placed { campaign: id, lead, index, trunk, agent: None, replacement });
+            return Ok(());
+        }
+    }
+
+    fn choose_trunk(
+        &mut self,
+        now: Now,
+        id: CampaignId,
+        except: Option<TrunkId>,
+    ) -> Result<TrunkId, Blocked> {
+        let none = Blocked { limit: Limit::NoTrunk, until: None };
+        let campaign = self.campaigns.get_mut(&id).ok_or(none)?;
+        self.trunks.choose(&campaign.settings.routes, &mut campaign.rota, now.mono, except)
+    }
+
+    /// Asks the gate in the instant before the call; a refusal is recorded and ends the lease.
+    fn gate(&mut self, now: Now, id: CampaignId, lead: &Lead) -> Option<usize> {
+        match self.may_call(now, id, lead, Stage::Dial)? {
+            Ok(index) => Some(index),
+            Err(refused) => {
+                self.refuse(now, id, lead, Stage::Dial, refused);
+                None
+            }
+        }
+    }
+
+    /// Asks the gate; `None` if there is no such campaign.
+    pub(super) fn may_call(
+        &mut self,
+        now: Now,
+        id: CampaignId,
+        lead: &Lead,
+        stage: Stage,
+    ) -> Option<Result<usize, Refused>> {
+        let campaign = self.campaigns.get_mut(&id)?;
+        let mut gate = Gate {
+            campaign: id,
+            settings: &campaign.settings,
+            hours: &mut campaign.hours,
+            persons: &self.persons,
+        };
+        Some(gate.may_call(lead, stage, now.wall))
+    }
+
+    /// Records a refusal and ends the contact's lease.
+    pub(super) fn refuse(
+        &mut self,
+        now: Now,
+        id: CampaignId,
+        lead: &Lead,
+        stage: Stage,
+        refused: Refused,
+    ) {
+        if let Some(campaign) = self.campaigns.get_mut(&id) {
+            campaign.totals.refused += 1;
+        }
+        let Refused { number, refusal, next } = refused;
+        self.resolve(now, id, lead.contact, next);
+        self.record(Record::Refused(RuleRefusal {
+            campaign: id,
+            contact: lead.contact,
+            number,
+            stage,
+            refusal,
+            next,
+            at: now.wall,
+        }));
+    }
+
+    /// Opens a call: the attempt is recorded before it is dialled, in the same batch.
+    fn open(&mut self, now: Now, placed: Placed) {
+        let Placed { campaign: id, lead, index, trunk, agent, replacement } = placed;
+        let Some(campaign) = self.campaigns.get_mut(&id) else { return };
+        let Some(number) = lead.numbers.get(index) else { return };
+        let call = CallId::of(self.settings.node, self.next_call);
+        self.next_call += 1;
+        let (caller_id, ring_max) = (campaign.next_caller_id(), campaign.settings.ring_max);
+        campaign.totals.attempts += 1;
+        campaign.reserved += u32::from(agent.is_some());
+        campaign.recount(None, Some(CallStage::Dialing));
+        self.trunks.seize(trunk, now.mono);
+        let client = campaign.settings.client;
+        self.persons.on_line.insert(number.person, call);
+        self.persons.attempts.note(now.mono, now.wall, client, number.person);
+        let (contact, number, person) = (lead.contact, number.number, number.person);
+        let attempt = lead.attempts.saturating_add(1);
+        self.record(Record::Opened(Opened {
+            call,
+            campaign: id,
+            contact,
+            number,
+            person,
+            trunk,
+            caller_id,
+            attempt,
+            agent,
+            at: now.wall,
+        }));
+        self.orders.push_back(Order::Dial(Dial {
+            call,
+            campaign: id,
+            contact,
+            number,
+            trunk,
+            caller_id,
+            ring_max,
+        }));
+        let due = now.mono + ring_max;
+        self.timers.set(Wake::Call(call), due);
+        let opened = Call::new(id, lead, index, trunk, now.mono, due);
+        self.calls.insert(call, Call { reserved: agent, replacement, ..opened });
+        if let Some(agent) = agent {
+            self.step_agent(now, agent, agent::Event::SetAside(call));
+        }
+    }
+
+    /// Places a refused call again over another trunk, once, as a new attempt.
+    pub(super) fn replace(&mut self, now: Now, failed: &Call, agent: Option<AgentId>) {
+        let id = failed.campaign;
+        let seated = |agent: &AgentId| {
+            self.agents.get(agent).is_some_and(|agent| agent.label() == AgentState::Ready)
+        };
+        let Some(campaign) = self.campaigns.get(&id) else { return };
+        if campaign.state != CampaignState::Running || !agent.iter().all(seated) || failed.gave_up()
+        {
+            return;
+        }
+        let mut lead = Lead::clone(&failed.lead);
+        lead.attempts += 1;
+        lead.faults += 1;
+        lead.next_number = Some(failed.number().number);
+        let Some(Ok(index)) = self.may_call(now, id, &lead, Stage::Dial) else { return };
+        let Ok(trunk) = self.choose_trunk(now, id, Some(failed.trunk)) else { return };
+        let Some(campaign) = self.campaigns.get_mut(&id) else { return };
+        if campaign.hopper.lease(lead.contact) {
+            let lead = Arc::new(lead);
+            let replacement = true;
+            self.open(now, Placed { campaign: id, lead, index, trunk, agent, replacement });
+        }
+    }
+
+    /// Gives ready agents the leads that only they may be given, as long as no line in flight
+    /// counts on them.
+    fn serve_personal(&mut self, now: Now, id: CampaignId) {
+        let Some(campaign) = self.campaigns.get(&id) else { return };
+        let preview = campaign.settings.mode == Mode::Preview;
+        let awaited = campaign.hopper.awaited().collect::<Vec<_>>();
+        for agent in awaited {
+            if !self.spare(agent, id) {
+                continue;
+            }
+            while self.agents.get(&agent).is_some_and(|a| a.label() == AgentState::Ready) {
+                let trunk = if preview { Ok(TrunkId(0)) } else { self.choose_trunk(now, id, None) };
+                let Ok(trunk) = trunk else { return };
+                let campaign = self.campaigns.get_mut(&id);
+                let Some(stocked) = campaign.and_then(|c| c.hopper.take_for(agent)) else { break };
+                let Some(index) = self.gate(now, id, &stocked.lead) else { continue };
+                if preview {
+                    self.show(now, id, agent, stocked);
+                    continue;
+                }
+                let lead = stocked.lead;
+                let agent = Some(agent);
+                let replacement = false;
+                self.open(now, Placed { campaign: id, lead, index, trunk, agent, replacement });
+            }
+        }
+    }
+
+    /// Whether an agent is ready for a campaign and no line in flight counts on him.
+    fn spare(&self, id: AgentId, campaign: CampaignId) -> bool {
+        let Some(agent) = self.agents.get(&id) else { return false };
+        let team = self.teams.at(agent.team);
+        if agent.label() != AgentState::Ready || !team.campaigns.contains(&campaign) {
+            return false;
+        }
+        let view = self.view(team.home.unwrap_or(campaign));
+        team.home.is_none() || view.ready > view.lines()
+    }
+
+    /// Shows contacts to so many of the agents who count for a preview campaign.
+    fn show_previews(&mut self, now: Now, id: CampaignId, agents: u32) {
+        for _ in 0..agents {
+            let Some(agent) = self.teams.first_at_home(id) else { return };
+            loop {
+                let campaign = self.campaigns.get_mut(&id);
+                let Some(stocked) = campaign.and_then(|c| c.hopper.take()) else { return };
+                if self.gate(now, id, &stocked.lead).is_some() {
+                    self.show(now, id, agent, stocked);
+                    break;
+                }
+            }
+        }
+    }
+
+    fn show(&mut self, now: Now, id: CampaignId, agent: AgentId, stocked: Stocked) {
+        if let Some(campaign) = self.campaigns.get_mut(&id) {
+            campaign.previewing += 1;
+        }
+        self.orders.push_back(Order::ShowPreview(agent, id, stocked.lead.contact));
+        self.step_agent(now, agent, agent::Event::Shown(id, stocked));
+    }
+
+    /// Dials the contacts that agents who were shown them want dialled, if the gate still lets
+    /// them through. Gives the moment at which a limit passes by itself.
+    fn dial_previews(&mut self, now: Now, id: CampaignId) -> Option<Mono> {
+        loop {
+            let agent = *self.campaigns.get(&id)?.wanted.first()?;
+            let shown = self.agents.get(&agent).map(|agent| &agent.state);
+            let Some(agent::State::Previewing(_, stocked)) = shown else {
+                self.campaigns.get_mut(&id)?.wanted.remove(&agent);
+                continue;
+            };
+            let lead = Arc::clone(&stocked.lead);
+            let trunk = match self.choose_trunk(now, id, None) {
+                Ok(trunk) => trunk,
+                Err(blocked) => return blocked.until,
+            };
+            self.preview_over(agent, id);
+            let Some(index) = self.gate(now, id, &lead) else {
+                self.step_agent(now, agent, agent::Event::Freed);
+                continue;
+            };
+            let (agent, replacement) = (Some(agent), false);
+            self.open(now, Placed { campaign: id, lead, index, trunk, agent, replacement });
+        }
+    }
+
+    /// Gives up lines that agents left behind, or that a draining campaign does not want any
+    /// more, once they have rung long enough. Gives the moment the next one may be given up.
+    pub(super) fn cut_surplus(&mut self, now: Now, id: CampaignId, draining: bool) -> Option<Mono> {
+        let view = self.view(id);
+        let campaign = self.campaigns.get_mut(&id)?;
+        let wanted = pacing::lines_of(campaign.settings.mode, view.ready);
+        campaign.surplus = if draining {
+            view.ringing
+        } else {
+            campaign.surplus.min(view.lines().saturating_sub(wanted)).min(view.ringing)
+        };
+        if campaign.surplus == 0 {
+            campaign.surplus_at = Mono::START;
+            return None;
+        }
+        if campaign.surplus_at > now.mono {
+            return Some(campaign.surplus_at);
+        }
+        let ring_min = campaign.settings.ring_min;
+        let surplus = usize::try_from(campaign.surplus).unwrap_or(usize::MAX);
+        let mut ringing = self
+            .calls
+            .iter()
+            .filter(|(_, call)| call.campaign == id && call.unanswered())
+            .filter(|(_, call)| draining || call.reserved.is_none())
+            .map(|(&call_id, call)| (call.since + ring_min, call_id))
+            .collect::<Vec<_>>();
+        ringing.sort_unstable();
+        let due = ringing.iter().take(surplus).take_while(|&&(at, _)| at <= now.mono).count();
+        let next = ringing.get(due).filter(|_| due < surplus).map(|&(at, _)| at);
+        campaign.surplus = u32::try_from(surplus - due).unwrap_or(u32::MAX);
+        campaign.surplus_at = next.unwrap_or(Mono::START);
+        for &(_, call) in ringing.iter().take(due) {
+            self.step_call(now, call, call::Event::GivenUp);
+        }
+        next
+    }
+}

@@ -1,0 +1,286 @@
+//! Runs the campaigns: starts and stops them, fills their hoppers, settles them after a batch.
+
+use std::sync::Arc;
+
+use super::agent::{self, State as Seat};
+use super::call;
+use super::campaign::{Campaign, Settings};
+use super::fact::{Callback, CampaignFact, Lead, Supply};
+use super::hopper::{self, Stocked};
+use super::order::{CampaignState, Next, Stage};
+use super::rules::{RuleId, refused};
+use super::{Dialer, Order, Record, Wake};
+use crate::units::{CampaignId, ContactId, Mono, Now, NumberId, Span};
+
+/// How long a contact that belongs to an absent agent waits before it is claimed again.
+const AWAY_WAIT: Span = Span::secs(900);
+
+impl Dialer {
+    pub(super) fn take_campaign(&mut self, now: Now, id: CampaignId, fact: CampaignFact) {
+        if let CampaignFact::Set(settings) = fact {
+            return self.set_campaign(now, id, *settings);
+        }
+        let Some(campaign) = self.campaigns.get_mut(&id) else { return self.surprise() };
+        use CampaignState::{Completed, Draining, Paused, Running, Stopped};
+        match (fact, campaign.state) {
+            (CampaignFact::Set(_), _) => {}
+            (CampaignFact::Started, Paused | Draining) => self.set_state(id, Running),
+            (CampaignFact::Started, Stopped | Completed) => {
+                campaign.hopper.refilled(now.mono);
+                self.set_state(id, Running);
+            }
+            (CampaignFact::Paused, Running | Completed) => self.set_state(id, Paused),
+            (CampaignFact::Drained, Running | Completed | Paused) => {
+                self.wind_up(now, id);
+                self.set_state(id, Draining);
+            }
+            (CampaignFact::Stopped, Running | Completed | Paused | Draining) => {
+                self.wind_up(now, id);
+                self.end_calls(now, id);
+                self.set_state(id, Stopped);
+            }
+            (CampaignFact::Claimed { leads, supply }, _) => self.claimed(now, id, leads, supply),
+            (CampaignFact::Refilled, Completed) => {
+                campaign.hopper.refilled(now.mono);
+                self.set_state(id, Running);
+            }
+            (CampaignFact::Refilled, Stopped | Running | Paused | Draining) => {
+                campaign.hopper.refilled(now.mono);
+            }
+            (CampaignFact::Started, Running)
+            | (CampaignFact::Paused, Paused | Draining | Stopped)
+            | (CampaignFact::Drained, Draining | Stopped)
+            | (CampaignFact::Stopped, Stopped) => self.surprise(),
+        }
+    }
+
+    fn set_campaign(&mut self, now: Now, id: CampaignId, settings: Settings) {
+        self.longest_lease = self.longest_lease.max(settings.hopper.lease);
+        let Some(campaign) = self.campaigns.get_mut(&id) else {
+            self.campaigns.insert(id, Campaign::new(settings));
+            return;
+        };
+        let size = usize::try_from(settings.hopper.size).unwrap_or(usize::MAX);
+        campaign.settings = settings;
+        campaign.hours = super::rules::hours::Hours::default();
+        if campaign.hopper.len() > size {
+            let leads = campaign.hopper.empty_out(None);
+            self.release(now, id, &leads);
+        }
+    }
+
+    fn set_state(&mut self, id: CampaignId, state: CampaignState) {
+        if let Some(campaign) = self.campaigns.get_mut(&id) {
+            campaign.state = state;
+            self.record(Record::CampaignState { campaign: id, state });
+        }
+    }
+
+    /// Gives the stock back and takes shown contacts away: nothing new is dialled.
+    fn wind_up(&mut self, now: Now, id: CampaignId) {
+        let Some(campaign) = self.campaigns.get_mut(&id) else { return };
+        let leads = campaign.hopper.empty_out(None);
+        self.release(now, id, &leads);
+        let shown = self
+            .agents
+            .iter()
+            .filter(|(_, agent)| matches!(agent.state, Seat::Previewing(own, _) if own == id))
+            .map(|(&agent, _)| agent)
+            .collect::<Vec<_>>();
+        for agent in shown {
+            self.step_agent(now, agent, agent::Event::TimeUp);
+        }
+    }
+
+    fn end_calls(&mut self, now: Now, id: CampaignId) {
+        let of_it = |(_, call): &(_, &call::Call)| call.campaign == id;
+        let calls = self.calls.iter().filter(of_it).map(|(&call, _)| call).collect::<Vec<_>>();
+        for call in calls {
+            self.step_call(now, call, call::Event::Stopped);
+        }
+    }
+
+    /// Stocks the leads the store leased; what the gate refuses never enters.
+    fn claimed(&mut self, now: Now, id: CampaignId, leads: Vec<Lead>, supply: Supply) {
+        let Some(campaign) = self.campaigns.get_mut(&id) else { return };
+        if !campaign.hopper.answered(now, supply) {
+            return self.surprise();
+        }
+        let wanted = matches!(campaign.state, CampaignState::Running | CampaignState::Paused);
+        let until = hopper::lease_end(&campaign.settings.hopper, now.mono);
+        let size = usize::try_from(campaign.settings.hopper.size).unwrap_or(usize::MAX);
+        let mut back = Vec::new();
+        let mut fruitful = false;
+        for lead in leads {
+            let Some(campaign) = self.campaigns.get_mut(&id) else { return };
+            if !campaign.hopper.lease(lead.contact) {
+                self.surprise();
+                continue;
+            }
+            let room = wanted && campaign.hopper.len() < size;
+            let stocked = Stocked { lead: Arc::new(lead), until };
+            if !room {
+                back.push(stocked);
+            } else if self.stock(now, id, stocked, size) {
+                fruitful = true;
+            }
+        }
+        self.release(now, id, &back);
+        if let Some(campaign) = self.campaigns.get_mut(&id) {
+            campaign.hopper.judged(now.mono, fruitful);
+        }
+    }
+
+    /// Stocks one lead if the gate lets it in; says whether it did.
+    fn stock(&mut self, now: Now, id: CampaignId, stocked: Stocked, size: usize) -> bool {
+        match self.may_call(now, id, &stocked.lead, Stage::Hopper) {
+            Some(Ok(_)) => {}
+            Some(Err(refused)) => {
+                self.refuse(now, id, &stocked.lead, Stage::Hopper, refused);
+                return false;
+            }
+            None => return false,
+        }
+        let away = stocked.for_agent().is_some_and(|agent| self.is_away(agent));
+        let Some(campaign) = self.campaigns.get_mut(&id) else { return false };
+        // Leads of absent agents wait for them here, but never crowd the others out.
+        if away && (campaign.hopper.len() - campaign.hopper.stock()) * 2 >= size {
+            self.refuse_away(now, id, &stocked);
+            return false;
+        }
+        campaign.hopper.stock_up(stocked);
+        true
+    }
+
+    fn is_away(&self, agent: crate::units::AgentId) -> bool {
+        !self.agents.get(&agent).is_some_and(agent::Agent::at_work)
+    }
+
+    fn refuse_away(&mut self, now: Now, id: CampaignId, stocked: &Stocked) {
+        let lead = &stocked.lead;
+        let number = lead.next_number.or(lead.numbers.first().map(|number| number.number));
+        let at = now.wall + AWAY_WAIT;
+        let number = number.unwrap_or(NumberId(0));
+        let mut refused = refused(number, RuleId::AgentAway, Some(at), now.wall);
+        if let Some(callback) = lead.callback {
+            refused.next = Next::Callback(Callback { at, ..callback });
+        }
+        self.refuse(now, id, lead, Stage::Hopper, refused);
+    }
+
+    /// Gives leased contacts back untouched.
+    pub(super) fn release(&mut self, now: Now, id: CampaignId, leads: &[Stocked]) {
+        if leads.is_empty() {
+            return;
+        }
+        let contacts = leads.iter().map(|stocked| stocked.lead.contact).collect::<Vec<_>>();
+        for &contact in &contacts {
+            self.resolve(now, id, contact, Next::Untouched);
+        }
+        self.orders.push_back(Order::Release(id, contacts));
+    }
+
+    /// Ends a contact's lease and remembers when it falls due again.
+    pub(super) fn resolve(&mut self, now: Now, id: CampaignId, contact: ContactId, next: Next) {
+        if let Some(campaign) = self.campaigns.get_mut(&id) {
+            campaign.hopper.resolved(contact);
+        }
+        self.falls_due(now, id, next);
+    }
+
+    /// Remembers when a contact falls due, so that the hopper asks the store for it then.
+    pub(super) fn falls_due(&mut self, now: Now, id: CampaignId, next: Next) {
+        let Some(campaign) = self.campaigns.get_mut(&id) else { return };
+        match next {
+            Next::Retry { at, .. } => campaign.hopper.due_at(now, at),
+            Next::Callback(callback) => campaign.hopper.due_at(now, callback.at),
+            Next::Untouched => campaign.hopper.due_at(now, now.wall),
+            Next::Done(_) => {}
+        }
+    }
+
+    /// Settles every campaign; again as long as one ran out of contacts and left its idle agents
+    /// to the next.
+    pub(super) fn settle_campaigns(&mut self, now: Now) {
+        let hungry = |dialer: &Self| dialer.campaigns.values().filter(|c| c.hungry()).count();
+        loop {
+            let before = hungry(self);
+            let campaigns = &self.campaigns;
+            self.teams.find_homes(|id| campaigns.get(&id).is_some_and(Campaign::hungry));
+            let mut next = campaigns.keys().next().copied();
+            while let Some(id) = next {
+                self.settle_campaign(now, id);
+                let after = (std::ops::Bound::Excluded(id), std::ops::Bound::Unbounded);
+                next = self.campaigns.range(after).next().map(|(&id, _)| id);
+            }
+            if hungry(self) >= before || self.campaigns.len() == 1 {
+                return;
+            }
+        }
+    }
+
+    fn settle_campaign(&mut self, now: Now, id: CampaignId) {
+        self.expire_leases(now, id);
+        let Some(campaign) = self.campaigns.get(&id) else { return };
+        let pace = match campaign.state {
+            CampaignState::Running => {
+                let paced = self.pace(now, id);
+                let cut = self.cut_surplus(now, id, false);
+                [paced, cut].into_iter().flatten().min()
+            }
+            CampaignState::Draining => self.cut_surplus(now, id, true),
+            CampaignState::Paused | CampaignState::Completed | CampaignState::Stopped => {
+                self.cut_surplus(now, id, false)
+            }
+        };
+        self.timers.put(Wake::Pace(id), pace.map(|at| later(at, now)));
+        self.claim_or_end(now, id);
+    }
+
+    fn claim_or_end(&mut self, now: Now, id: CampaignId) {
+        let at_work = self.teams.of(id).any(|team| team.at_work > 0);
+        let Some(campaign) = self.campaigns.get_mut(&id) else { return };
+        let (idle, running) = (campaign.idle(), campaign.state == CampaignState::Running);
+        let lease = campaign.settings.hopper.lease;
+        if running
+            && let Some(count) =
+                campaign.hopper.claim(&campaign.settings.hopper, now.mono, idle, at_work)
+        {
+            self.orders.push_back(Order::Claim { campaign: id, count, lease });
+        }
+        let at = campaign.hopper.wake(&campaign.settings.hopper, idle, at_work, running);
+        let ended = match campaign.state {
+            CampaignState::Running if idle && campaign.hopper.dry() => {
+                Some(CampaignState::Completed)
+            }
+            CampaignState::Draining if idle => Some(CampaignState::Stopped),
+            CampaignState::Running
+            | CampaignState::Draining
+            | CampaignState::Paused
+            | CampaignState::Completed
+            | CampaignState::Stopped => None,
+        };
+        self.timers.put(Wake::Hopper(id), at.map(|at| later(at, now)));
+        if let Some(state) = ended {
+            self.set_state(id, state);
+        }
+    }
+
+    /// Gives leads back whose lease ends; a personal one whose agent is absent says so.
+    fn expire_leases(&mut self, now: Now, id: CampaignId) {
+        let Some(campaign) = self.campaigns.get_mut(&id) else { return };
+        let over = campaign.hopper.empty_out(Some(now.mono));
+        let (away, back): (Vec<_>, Vec<_>) = over
+            .into_iter()
+            .partition(|stocked| stocked.for_agent().is_some_and(|agent| self.is_away(agent)));
+        for stocked in away {
+            self.refuse_away(now, id, &stocked);
+        }
+        self.release(now, id, &back);
+    }
+}
+
+/// Keeps a wake in the future: what is due now was done in this settle.
+fn later(at: Mono, now: Now) -> Mono {
+    at.max(now.mono + Span::micros(1))
+}

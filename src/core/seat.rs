@@ -1,0 +1,312 @@
+//! What happens at the agents' seats: moves agents, performs what their machine asks, and keeps
+//! the queues they wait in.
+
+use super::agent::{Agent, Effect, Event, Leg, State, Want, Writing};
+use super::call;
+use super::campaign::Then;
+use super::fact::{AgentFact, Callback, DncScope, SkipReason};
+use super::hopper::Stocked;
+use super::order::{AgentState, DoneReason, Next, Qualified};
+use super::{Dialer, Order, Record, Wake, pacing, recycle};
+use crate::units::{AgentId, CallId, CampaignId, DispositionId, Mono, Now, Span};
+
+/// How long a contact passed over with *later* waits: an hour, so that it does not come back to
+/// the same agent's next preview.
+const SKIPPED_WAIT: Span = Span::secs(3_600);
+
+impl Dialer {
+    pub(super) fn take_agent(&mut self, now: Now, id: AgentId, fact: AgentFact) {
+        let Some(event) = Event::of(&fact) else {
+            if let AgentFact::Set(settings) = fact {
+                self.set_agent(id, settings);
+            }
+            return;
+        };
+        let said = match fact {
+            AgentFact::Qualified { call, disposition, callback } => {
+                Some((call, disposition, callback))
+            }
+            AgentFact::Set(_)
+            | AgentFact::LoggedIn
+            | AgentFact::LegUp
+            | AgentFact::LegDown
+            | AgentFact::Ready
+            | AgentFact::Paused(_)
+            | AgentFact::LoggedOut
+            | AgentFact::PreviewDialed
+            | AgentFact::PreviewSkipped(_)
+            | AgentFact::HungUp
+            | AgentFact::Held
+            | AgentFact::Retrieved
+            | AgentFact::WrapExtended(_) => None,
+        };
+        if !self.agents.contains_key(&id) {
+            self.surprise();
+        } else if let Some((call, disposition, callback)) = said {
+            self.take_qualified(now, id, call, disposition, callback);
+        } else {
+            self.step_agent(now, id, event);
+        }
+    }
+
+    /// Takes an agent's campaigns; one who is ready keeps his place in the new queues.
+    fn set_agent(&mut self, id: AgentId, settings: super::agent::Settings) {
+        let team = self.teams.place(&settings.campaigns);
+        let Some(agent) = self.agents.get_mut(&id) else {
+            self.agents.insert(id, Agent::new(settings, team));
+            return;
+        };
+        let (before, label) = (agent.team, agent.label());
+        (agent.team, agent.settings) = (team, settings);
+        let place = (agent.idle_since, id);
+        let old = self.teams.at_mut(before);
+        old.recount(label, AgentState::LoggedOut);
+        let was_ready = old.ready.remove(&place);
+        let new = self.teams.at_mut(team);
+        new.recount(AgentState::LoggedOut, label);
+        if was_ready {
+            new.ready.insert(place);
+        }
+    }
+
+    /// Moves an agent by one event, performs what that asks for, and offers him a waiting person
+    /// if it left him ready.
+    pub(super) fn step_agent(&mut self, now: Now, id: AgentId, event: Event) {
+        let Some(agent) = self.agents.get_mut(&id) else { return };
+        let (label, queued) = (agent.label(), agent.idle_since);
+        let lost_leg = event == Event::LegFell;
+        let Ok(effect) = agent.step(now.mono, event) else {
+            self.surprises += 1;
+            return;
+        };
+        self.timers.put(Wake::Agent(id), agent.due());
+        if lost_leg && agent.at_work() {
+            self.timers.set(Wake::Leg(id), agent.next_raise(now.mono));
+        } else if agent.leg != Leg::Down || !agent.at_work() {
+            self.timers.clear(Wake::Leg(id));
+        }
+        let new_label = agent.label();
+        if new_label != label {
+            let (team, place) = (agent.team, agent.idle_since);
+            self.moved(id, team, (label, queued), (new_label, place));
+        }
+        if let Some(effect) = effect {
+            self.perform_agent(now, id, effect);
+        }
+        if new_label == AgentState::Ready {
+            self.offer(now, id);
+        }
+    }
+
+    /// Keeps the queues and counts in step with an agent's change of state, and records it.
+    fn moved(
+        &mut self,
+        id: AgentId,
+        team: usize,
+        (from, queued): (AgentState, Mono),
+        (to, place): (AgentState, Mono),
+    ) {
+        let team = self.teams.at_mut(team);
+        team.recount(from, to);
+        if from == AgentState::Ready {
+            team.ready.remove(&(queued, id));
+        }
+        if to == AgentState::Ready {
+            team.ready.insert((place, id));
+        }
+        let left = matches!(to, AgentState::Paused(_) | AgentState::LoggedOut);
+        if from == AgentState::Ready
+            && left
+            && let Some(campaign) = team.home.and_then(|home| self.campaigns.get_mut(&home))
+        {
+            campaign.surplus += pacing::lines_of(campaign.settings.mode, 1);
+        }
+        self.record(Record::AgentState { agent: id, state: to });
+        if to == AgentState::LoggedOut {
+            self.orders.push_back(Order::DropLeg(id));
+        }
+    }
+
+    fn perform_agent(&mut self, now: Now, id: AgentId, effect: Effect) {
+        match effect {
+            Effect::RaiseLeg => self.orders.push_back(Order::RaiseLeg(id)),
+            Effect::DropLeg => self.orders.push_back(Order::DropLeg(id)),
+            // Dialled when the batch is settled, or as soon as a trunk has room.
+            Effect::Dial(campaign) => {
+                if let Some(campaign) = self.campaigns.get_mut(&campaign) {
+                    campaign.wanted.insert(id);
+                }
+            }
+            Effect::Skip(campaign, stocked, reason) => {
+                self.skip(now, id, campaign, &stocked, reason);
+            }
+            Effect::Withdraw(campaign, stocked) => {
+                self.preview_over(id, campaign);
+                self.release(now, campaign, &[stocked]);
+            }
+            Effect::GiveUp(call) => {
+                self.unreserve(call);
+                self.step_call(now, call, call::Event::GivenUp);
+            }
+            Effect::Unreserve(call) => {
+                self.unreserve(call);
+                let campaign = self.calls.get(&call).map(|call| call.campaign);
+                if let Some(campaign) = campaign.and_then(|id| self.campaigns.get_mut(&id)) {
+                    campaign.surplus += 1;
+                }
+            }
+            Effect::EndTalk(call) => self.step_call(now, call, call::Event::AgentHungUp),
+            Effect::LoseTalk(call) => self.step_call(now, call, call::Event::AgentLost),
+            Effect::Hold(call) => self.step_call(now, call, call::Event::Held),
+            Effect::Retrieve(call) => self.step_call(now, call, call::Event::Retrieved),
+            Effect::Written(writing) => self.written(now, &writing),
+            // The disposition is noted by `take_qualified`, the timer was set with the state.
+            Effect::Qualify | Effect::Extended => {}
+        }
+    }
+
+    /// Raises a fallen leg again; an agent whose leg fails for ever is signed out.
+    pub(super) fn raise_leg_again(&mut self, now: Now, id: AgentId) {
+        let Some(agent) = self.agents.get_mut(&id) else { return };
+        if agent.leg_failed() {
+            self.step_agent(now, id, Event::Wants(Want::Leave));
+        } else {
+            agent.raise_again();
+            self.orders.push_back(Order::RaiseLeg(id));
+        }
+    }
+
+    /// Ends a preview: the agent sees nothing any more.
+    pub(super) fn preview_over(&mut self, id: AgentId, campaign: CampaignId) {
+        self.orders.push_back(Order::ClearPreview(id));
+        if let Some(campaign) = self.campaigns.get_mut(&campaign) {
+            campaign.previewing = campaign.previewing.saturating_sub(1);
+            campaign.wanted.remove(&id);
+        }
+    }
+
+    fn skip(
+        &mut self,
+        now: Now,
+        id: AgentId,
+        campaign: CampaignId,
+        stocked: &Stocked,
+        reason: SkipReason,
+    ) {
+        self.preview_over(id, campaign);
+        let next = match reason {
+            SkipReason::Later => {
+                Next::Retry { at: now.wall + SKIPPED_WAIT, number: stocked.lead.next_number }
+            }
+            SkipReason::BadRecord | SkipReason::NotOurs => Next::Done(DoneReason::Skipped),
+        };
+        let contact = stocked.lead.contact;
+        self.resolve(now, campaign, contact, next);
+        self.record(Record::Skipped { campaign, contact, agent: id, reason, next });
+    }
+
+    fn take_qualified(
+        &mut self,
+        now: Now,
+        id: AgentId,
+        call: CallId,
+        disposition: DispositionId,
+        callback: Option<Callback>,
+    ) {
+        let Some(agent) = self.agents.get_mut(&id) else { return };
+        let writing = match &agent.state {
+            State::Wrapping(writing) => Some((**writing).clone()),
+            State::Talking(_) | State::Holding(_) => self.calls.get(&call).map(|talk| Writing {
+                call,
+                campaign: talk.campaign,
+                lead: std::sync::Arc::clone(&talk.lead),
+                index: talk.index,
+                since: now.mono,
+                until: None,
+                extension: Span::ZERO,
+                said: talk.qualified.map(|(said, _)| said),
+            }),
+            State::LoggedOut
+            | State::Paused { .. }
+            | State::Ready
+            | State::Previewing(..)
+            | State::Reserved(_) => None,
+        };
+        let allowed = agent.step(now.mono, Event::Qualifies(call)).is_ok();
+        let Some(writing) = writing.filter(|_| allowed) else { return self.surprise() };
+        let Some(next) = self.qualify(now, Some(id), &writing, disposition, callback) else {
+            return self.surprise();
+        };
+        if let Some(Agent { state: State::Wrapping(writing), .. }) = self.agents.get_mut(&id) {
+            writing.said = Some(disposition);
+        }
+        if let Some(call) = self.calls.get_mut(&call) {
+            call.qualified = Some((disposition, next));
+        }
+    }
+
+    /// Notes a disposition and says what it makes of the contact; `None` if there is no such one.
+    fn qualify(
+        &mut self,
+        now: Now,
+        agent: Option<AgentId>,
+        writing: &Writing,
+        disposition: DispositionId,
+        callback: Option<Callback>,
+    ) -> Option<Next> {
+        let campaign = self.campaigns.get_mut(&writing.campaign)?;
+        let meaning = *campaign.settings.dispositions.get(&disposition)?;
+        let classes = &campaign.settings.dispositions;
+        let before = writing.said.and_then(|said| classes.get(&said)).map(|d| d.class);
+        campaign.totals.requalify(before, meaning.class);
+        let client = campaign.settings.client;
+        let number = writing.lead.numbers.get(writing.index)?;
+        let retry = |wait| Next::Retry { at: now.wall + wait, number: Some(number.number) };
+        let next = match meaning.then {
+            Then::Close => Next::Done(DoneReason::Qualified),
+            Then::Retry(wait) => retry(wait),
+            Then::Callback(wait) => callback.map_or_else(|| retry(wait), Next::Callback),
+            Then::DoNotCall => Next::Done(DoneReason::DoNotCall),
+            Then::WrongNumber => recycle::wrong_number(&writing.lead, writing.index, now.wall),
+        };
+        let person = number.person;
+        self.record(Record::Qualified(Qualified {
+            call: writing.call,
+            campaign: writing.campaign,
+            contact: writing.lead.contact,
+            agent,
+            disposition,
+            next,
+            wrong_number: meaning.then == Then::WrongNumber,
+            wrap: now.mono.since(writing.since),
+            at: now.wall,
+        }));
+        if meaning.then == Then::DoNotCall {
+            self.note_wish(now, person, DncScope::Client(client), Some(writing.call));
+        }
+        self.falls_due(now, writing.campaign, next);
+        Some(next)
+    }
+
+    /// Ends a write-up, with the campaign's default disposition if none was given.
+    fn written(&mut self, now: Now, writing: &Writing) {
+        let campaign = self.campaigns.get_mut(&writing.campaign);
+        let default = campaign.and_then(|campaign| {
+            campaign.wrapping = campaign.wrapping.saturating_sub(1);
+            campaign.settings.wrap.default
+        });
+        if writing.said.is_none()
+            && let Some(default) = default
+        {
+            let next = self.qualify(now, None, writing, default, None);
+            if let (Some(next), Some(call)) = (next, self.calls.get_mut(&writing.call)) {
+                call.qualified = Some((default, next));
+            }
+        }
+        match self.calls.get_mut(&writing.call) {
+            // Its leg is still being hung up: the story ends when that is done.
+            Some(call) => call.writing = false,
+            None => self.record(Record::Completed(writing.call)),
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! Teams: agents who serve the same campaigns in the same order of preference.
+
+use std::collections::BTreeSet;
+
+use super::order::AgentState;
+use crate::units::{AgentId, CampaignId, Mono};
+
+/// One team.
+#[derive(Debug)]
+pub(super) struct Team {
+    /// Its campaigns, best first.
+    pub(super) campaigns: Vec<CampaignId>,
+    /// Its ready agents, the longest waiting first.
+    pub(super) ready: BTreeSet<(Mono, AgentId)>,
+    /// Its agents on a break.
+    pub(super) paused: u32,
+    /// Its agents signed in.
+    pub(super) at_work: u32,
+    /// The campaign its ready agents count for: the best one that has contacts to call.
+    pub(super) home: Option<CampaignId>,
+}
+
+/// Every team there ever was in this run; a handful.
+#[derive(Debug, Default)]
+pub(super) struct Teams {
+    all: Vec<Team>,
+}
+
+impl Teams {
+    /// Gives the place of the team with these campaigns, founding it if need be.
+    pub(super) fn place(&mut self, campaigns: &[CampaignId]) -> usize {
+        let found = self.all.iter().position(|team| team.campaigns == campaigns);
+        found.unwrap_or_else(|| {
+            self.all.push(Team {
+                campaigns: campaigns.to_vec(),
+                ready: BTreeSet::new(),
+                paused: 0,
+                at_work: 0,
+                home: None,
+            });
+            self.all.len() - 1
+        })
+    }
+
+    /// Gives the team at a place.
+    pub(super) fn at(&self, place: usize) -> &Team {
+        self.all.get(place).expect("places are given out by this list, which never shrinks")
+    }
+
+    /// Gives the team at a place, to change.
+    pub(super) fn at_mut(&mut self, place: usize) -> &mut Team {
+        self.all.get_mut(place).expect("places are given out by this list, which never shrinks")
+    }
+
+    /// Gives every team.
+    pub(super) fn each(&self) -> impl Iterator<Item = &Team> {
+        self.all.iter()
+    }
+
+    /// Gives the teams that serve a campaign.
+    pub(super) fn of(&self, campaign: CampaignId) -> impl Iterator<Item = &Team> {
+        self.all.iter().filter(move |team| team.campaigns.contains(&campaign))
+    }
+
+    /// Gives the longest-waiting ready agent who serves a campaign.
+    pub(super) fn first_ready(&self, campaign: CampaignId) -> Option<AgentId> {
+        self.of(campaign).filter_map(|team| team.ready.first()).min().map(|&(_, agent)| agent)
+    }
+
+    /// Gives the longest-waiting ready agent who counts for a campaign.
+    pub(super) fn first_at_home(&self, campaign: CampaignId) -> Option<AgentId> {
+        let home = |team: &&Team| team.home == Some(campaign);
+        self.all.iter().filter(home).filter_map(|team| team.ready.first()).min().map(|&(_, a)| a)
+    }
+
+    /// Counts the ready agents who count for a campaign.
+    pub(super) fn ready_at_home(&self, campaign: CampaignId) -> usize {
+        let home = |team: &&Team| team.home == Some(campaign);
+        self.all.iter().filter(home).map(|team| team.ready.len()).sum()
+    }
+
+    /// Gives every team its home anew: the first of its campaigns that `hungers`.
+    pub(super) fn find_homes(&mut self, hungers: impl Fn(CampaignId) -> bool) {
+        for team in &mut self.all {
+            team.home = team.campaigns.iter().copied().find(|&campaign| hungers(campaign));
+        }
+    }
+}
+
+impl Team {
+    /// Counts an agent out of one state and into another.
+    pub(super) fn recount(&mut self, from: AgentState, to: AgentState) {
+        let paused = |state| u32::from(matches!(state, AgentState::Paused(_)));
+        let at_work = |state| u32::from(state != AgentState::LoggedOut);
+        self.paused = (self.paused + paused(to)).saturating_sub(paused(from));
+        self.at_work = (self.at_work + at_work(to)).saturating_sub(at_work(from));
+    }
+}
