@@ -3,26 +3,19 @@
 use std::net::SocketAddr;
 
 use crate::units::AgentId;
+use crate::wire::sip::{self, Ha1};
 
 /// An agent's telephone: at a fixed contact, or registering with us, or both.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Phone {
     /// Whose it is.
     pub agent: AgentId,
     /// The user part of its address of record, and its account at our registrar.
     pub user: String,
-    /// The password of its account; without one it cannot register.
-    pub password: Option<String>,
+    /// What its account proves itself with; without it the phone cannot register.
+    pub ha1: Option<Ha1>,
     /// Where it is reached while it is not registered: `sip:a1@host:port`.
     pub contact: Option<String>,
-}
-
-impl std::fmt::Debug for Phone {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let password = self.password.as_ref().map(|_| "***");
-        let Self { agent, user, contact, .. } = self;
-        write!(f, "Phone({agent}, {user:?}, {password:?}, {contact:?})")
-    }
 }
 
 impl Phone {
@@ -35,12 +28,12 @@ impl Phone {
     }
 
     /// Gives the phone as the endpoint wants it, the contact's host already looked up.
-    pub(super) fn known(&self, address: Option<SocketAddr>) -> crate::wire::sip::Phone {
+    pub(super) fn known(&self, address: Option<SocketAddr>) -> sip::Phone {
         let contact = self.contact.clone().map(|uri| uri.trim_matches(['<', '>']).to_owned());
-        crate::wire::sip::Phone {
+        sip::Phone {
             agent: self.agent,
             user: self.user.clone(),
-            password: self.password.clone(),
+            ha1: self.ha1.clone(),
             contact: contact.zip(address),
         }
     }
@@ -61,7 +54,7 @@ mod tests {
             let phone = Phone {
                 agent: AgentId(1),
                 user: "a1".into(),
-                password: None,
+                ha1: None,
                 contact: Some(contact.into()),
             };
             assert_eq!(phone.contact_host(), Some(host), "{contact}");
