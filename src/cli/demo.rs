@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use self::centre::Centre;
 use super::failure::{Exit, Failure, Outcome};
 use super::output::{Form, Lang, Output, Sheet};
-use super::serve::{self, Signals};
+use super::serve::Signals;
 use crate::config::measure;
 use crate::core::floor::Floor;
 use crate::core::order::CampaignState;
@@ -51,12 +51,12 @@ pub(super) struct Demo {
 impl Demo {
     pub(super) fn run(self, output: &Output) -> Outcome {
         crate::cli::install_crypto();
-        serve::start_logs("warn");
-        serve::runtime()?.block_on(self.play(output))
+        crate::cli::log(output);
+        tokio::runtime::Runtime::new()?.block_on(self.play(output))
     }
 
     async fn play(self, output: &Output) -> Outcome {
-        let mut signals = Signals::listen()?;
+        let mut signals = Signals::new()?;
         let mut centre = Centre::open(&self).await?;
         let (handle, clock) = (centre.running.handle.clone(), centre.running.clock);
         centre.running.tasks.spawn(staff::work(handle, clock, self.seed));

@@ -1,20 +1,23 @@
 //! `cadran serve`.
 
-use std::io::{self, IsTerminal};
 use std::time::Duration;
 
 use clap::Args;
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
-use tracing_subscriber::EnvFilter;
 
 use super::Global;
 use super::failure::{Exit, Failure, Outcome};
 use super::output::Output;
-use crate::api::{self, Desk};
+use crate::api::{self, Desk, Door, DoorError};
 use crate::config::Config;
 use crate::engine::boot::{self, Running};
 use crate::engine::handle::{Ask, CampaignVerb};
+use crate::engine::tasks::Tasks;
+
+/// Conversations cut by a second signal are given this long to be ended properly (32 s would be
+/// RFC 3261's timer B; an operator who signals twice wants less).
+const CUT_WITHIN: Duration = Duration::from_secs(5);
 
 /// `cadran serve`.
 #[derive(Debug, Args)]
@@ -23,128 +26,122 @@ use crate::engine::handle::{Ask, CampaignVerb};
   cadran serve --config /etc/cadran/cadran.toml
 
 The first Ctrl-C or SIGTERM places no new calls, lets conversations end and leaves; the second one
-ends them. CADRAN_LOG sets what is logged: info, or debug,cadran::sip=trace.")]
+ends them.")]
 pub(super) struct Serve {}
-
-/// How long conversations have to end after the second signal: BYEs are repeated for as long
-/// (RFC 3261 §17.1.2.2, Timer F).
-const FAREWELL_MAX: Duration = Duration::from_secs(32);
-
-/// How long what still runs after the engine may take: the last rows and webhooks.
-const CLOSE_MAX: Duration = Duration::from_secs(25);
 
 impl Serve {
     pub(super) fn run(self, global: &Global, output: &Output) -> Outcome {
         let config = Config::load(&global.config_path())?;
         for warning in &config.warnings {
-            output.warn(&warning.to_string());
+            output.note(&warning.to_string());
         }
         super::install_crypto();
-        start_logs("info");
-        runtime()?.block_on(serve(config, output))
+        super::log(output);
+        tokio::runtime::Runtime::new()?.block_on(serve(config, output))
     }
-}
-
-/// Makes the runtime of an engine: one thread more than it needs at rest.
-pub(super) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
-    Ok(tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?)
-}
-
-/// Starts the log: for people on a terminal, one JSON object a line elsewhere.
-pub(super) fn start_logs(usual: &str) {
-    let filter = EnvFilter::try_from_env("CADRAN_LOG").unwrap_or_else(|_| EnvFilter::new(usual));
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
-    // A log that was started already goes on.
-    drop(if io::stderr().is_terminal() { log.try_init() } else { log.json().try_init() });
 }
 
 async fn serve(config: Config, output: &Output) -> Outcome {
-    let mut signals = Signals::listen()?;
-    let mut running = boot::start(config).await.map_err(cannot_start)?;
-    let (leaving, left) = watch::channel(false);
-    open_doors(&running, &left).await?;
-    let socket = running.config.api.socket.display().to_string();
-    output.note(&format!("ready: commands are taken at {socket}"));
-    tokio::select! {
-        () = signals.next() => {
-            output.note("no new calls; conversations may end; once more to end them");
-            let handle = running.handle.clone();
-            let campaigns = running.store.campaigns().await.unwrap_or_default();
-            tokio::select! {
-                () = running.drain() => {}
-                () = signals.next() => {
-                    for campaign in campaigns {
-                        // A campaign that does not run has nothing to stop.
-                        drop(handle.ask(Ask::Campaign(campaign.id, CampaignVerb::Stop)).await);
-                    }
-                    drop(tokio::time::timeout(FAREWELL_MAX, running.ended()).await);
-                }
-            }
-        }
-        () = running.ended() => {}
-    }
-    leaving.send_replace(true);
-    close(running).await;
-    Ok(Exit::Done)
+    let mut signals = Signals::new()?;
+    let door = Door::at(&config.api.socket).await?;
+    let mut running = boot::start(config).await.map_err(start_failed)?;
+    let doors = open(&running, door).await?;
+    output.note(&format!(
+        "{} SIP {}, API {}",
+        output.lang.say("serving:", "en service :"),
+        running.config.sip.bind,
+        running.config.api.socket.display()
+    ));
+    let exit = tokio::select! {
+        () = running.ended() => Exit::Done,
+        () = signals.next() => leave(&mut running, &mut signals, output).await,
+    };
+    doors.close().await;
+    running.close().await;
+    Ok(exit)
 }
 
-/// Waits for the last rows and webhooks.
-pub(super) async fn close(running: Running) {
-    let tasks = running.tasks.clone();
-    drop(running);
-    if tokio::time::timeout(CLOSE_MAX, tasks.finished()).await.is_err() {
-        tasks.abort();
+pub(super) fn start_failed(error: boot::BootError) -> Failure {
+    Failure::new(Exit::Error, "start_failed", error)
+}
+
+/// The API's doors while they are open.
+pub(super) struct Doors {
+    closing: watch::Sender<bool>,
+    tasks: Tasks,
+}
+
+impl Doors {
+    /// Takes no more requests, and waits for those under way.
+    pub(super) async fn close(self) {
+        self.closing.send_replace(true);
+        self.tasks.finished().await;
     }
 }
 
-/// Opens the API's socket, and its loopback address where one is configured.
-pub(super) async fn open_doors(
-    running: &Running,
-    left: &watch::Receiver<bool>,
-) -> Result<(), Failure> {
-    let desk = Desk {
+/// Opens the API of a running engine.
+pub(super) async fn open(running: &Running, door: Door) -> Result<Doors, Failure> {
+    let router = api::router(Desk {
         handle: running.handle.clone(),
         store: running.store.clone(),
         config: running.config.clone(),
         clock: running.clock,
-    };
-    let until = || {
-        let mut left = left.clone();
-        // A sender that is gone means leaving too.
-        async move { drop(left.wait_for(|left| *left).await) }
-    };
-    let cannot_listen = |error: api::DoorError| Failure::new(Exit::Error, "api", error);
-    let router = api::router(desk);
-    let api = &running.config.api;
-    let socket = api::serve_socket(&api.socket, router.clone(), until()).await;
-    let socket = socket.map_err(cannot_listen)?;
-    running.tasks.spawn(async move { logged(socket.await) });
-    if let Some(address) = api.http {
-        let http = api::serve_http(address, router, until()).await.map_err(cannot_listen)?;
-        running.tasks.spawn(async move { logged(http.await) });
+    });
+    let (closing, closed) = watch::channel(false);
+    let tasks = Tasks::new();
+    if let Some(address) = running.config.api.http {
+        let serving = api::serve_http(address, router.clone(), until(closed.clone())).await?;
+        tasks.spawn(told(serving));
     }
-    Ok(())
+    tasks.spawn(told(door.serve(router, until(closed))));
+    Ok(Doors { closing, tasks })
 }
 
-fn logged(served: Result<(), api::DoorError>) {
-    if let Err(error) = served {
-        tracing::error!(%error, "commands are no longer taken");
+async fn until(mut closed: watch::Receiver<bool>) {
+    // A sender that is gone closes the doors too.
+    drop(closed.wait_for(|closed| *closed).await);
+}
+
+async fn told(serving: impl Future<Output = Result<(), DoorError>>) {
+    if let Err(error) = serving.await {
+        tracing::error!(%error, "the API is gone");
     }
 }
 
-pub(super) fn cannot_start(error: boot::BootError) -> Failure {
-    Failure::new(Exit::Error, "cannot_start", error)
+/// Drains; a second signal cuts what is left.
+async fn leave(running: &mut Running, signals: &mut Signals, output: &Output) -> Exit {
+    output.note(output.lang.say(
+        "draining: no new calls, conversations end by themselves; once more to cut them",
+        "vidange : plus d'appels, les conversations se terminent ; encore une fois pour couper",
+    ));
+    let handle = running.handle.clone();
+    tokio::select! {
+        () = running.drain() => return Exit::Done,
+        () = signals.next() => {}
+    }
+    for campaign in &handle.snapshot().floor.campaigns {
+        let stop = Ask::Campaign(campaign.campaign, CampaignVerb::Stop);
+        if let Err(refused) = handle.ask(stop).await {
+            output.warn(&refused.to_string());
+        }
+    }
+    tokio::select! {
+        () = running.ended() => {}
+        () = signals.next() => {}
+        () = tokio::time::sleep(CUT_WITHIN) => {}
+    }
+    Exit::Interrupted
 }
 
-/// Ctrl-C and SIGTERM, either of which asks to leave.
+/// Ctrl-C and SIGTERM, one as good as the other.
 pub(super) struct Signals {
-    interrupt: Signal,
-    terminate: Signal,
+    interrupt: tokio::signal::unix::Signal,
+    terminate: tokio::signal::unix::Signal,
 }
 
 impl Signals {
-    /// Begins to listen, so that no signal from here on ends the program by itself.
-    pub(super) fn listen() -> io::Result<Self> {
+    /// Begins to listen.
+    pub(super) fn new() -> std::io::Result<Self> {
         let interrupt = signal(SignalKind::interrupt())?;
         Ok(Self { interrupt, terminate: signal(SignalKind::terminate())? })
     }
@@ -155,5 +152,16 @@ impl Signals {
             _ = self.interrupt.recv() => {}
             _ = self.terminate.recv() => {}
         }
+    }
+}
+
+impl From<DoorError> for Failure {
+    fn from(error: DoorError) -> Self {
+        let (exit, code) = match &error {
+            DoorError::Taken(_) => (Exit::WrongState, "socket_taken"),
+            DoorError::Socket { .. } | DoorError::Address { .. } => (Exit::Error, "cannot_listen"),
+            DoorError::Serve(_) => (Exit::Error, "api_stopped"),
+        };
+        Self::new(exit, code, error)
     }
 }

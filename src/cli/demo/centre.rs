@@ -11,14 +11,14 @@ use axum::routing::post;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use tokio::net::TcpListener;
-use tokio::sync::watch;
 
 use super::Demo;
+use crate::api::Door;
 use crate::api::types::{Accepted, Agent, Campaign, ImportReport, NewAgent};
 use crate::carrier::{self, CarrierHandle, PhoneSettings, PhonesHandle, Town};
 use crate::cli::client::{At, Client};
 use crate::cli::failure::{Exit, Failure};
-use crate::cli::serve;
+use crate::cli::serve::{self, Doors};
 use crate::config::Config;
 use crate::engine::boot::{self, Running};
 use crate::engine::clock::Clock;
@@ -64,7 +64,7 @@ pub(super) struct Centre {
     pub(super) running: Running,
     pub(super) names: Names,
     events: Arc<AtomicU64>,
-    leaving: watch::Sender<bool>,
+    doors: Doors,
     outside: Tasks,
     carrier: CarrierHandle,
     phones: PhonesHandle,
@@ -86,15 +86,15 @@ impl Centre {
         write_project(folder.path(), carrier.addr(), crm)?;
 
         let config = Config::load(&folder.path().join("cadran.toml"))?;
-        let running = boot::start(config).await.map_err(serve::cannot_start)?;
-        let (leaving, left) = watch::channel(false);
-        serve::open_doors(&running, &left).await?;
+        let door = Door::at(&config.api.socket).await?;
+        let running = boot::start(config).await.map_err(serve::start_failed)?;
+        let doors = serve::open(&running, door).await?;
         let client = Client::at(running.config.api.socket.clone())?;
         hire(&client, &phones, count).await?;
         load(&client, demo.contacts, folder.path()).await?;
         let _: Campaign = client.post(&At::path(["campaigns", CAMPAIGN, "start"]), &()).await?;
-        let names = names(&running).await.map_err(serve::cannot_start)?;
-        Ok(Self { running, names, events, leaving, outside, carrier, phones, folder })
+        let names = names(&running).await.map_err(serve::start_failed)?;
+        Ok(Self { running, names, events, doors, outside, carrier, phones, folder })
     }
 
     /// Gives how many webhooks the CRM took.
@@ -104,9 +104,9 @@ impl Centre {
 
     /// Closes the centre once the engine has left; gives the folder if it is kept.
     pub(super) async fn close(self) -> Option<PathBuf> {
-        let Self { running, leaving, outside, carrier, phones, folder, .. } = self;
-        leaving.send_replace(true);
-        serve::close(running).await;
+        let Self { running, doors, outside, carrier, phones, folder, .. } = self;
+        doors.close().await;
+        running.close().await;
         carrier.stop();
         drop(phones);
         outside.abort();
