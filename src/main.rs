@@ -1,5 +1,5 @@
 //! Parses the command line, runs it, and gives its exit code.
 
 fn main() -> std::process::ExitCode {
-    std::process::ExitCode::SUCCESS
+    cadran::cli::run()
 }

@@ -1,1 +1,229 @@
 //! The command line: one file per noun.
+//!
+//! Data goes to standard output through [`output`], everything else to standard error; the exit
+//! codes are those of [`failure::EXITS`].
+
+mod about;
+mod agent;
+mod call;
+mod campaign;
+mod client;
+mod demo;
+mod doctor;
+mod failure;
+mod list;
+mod output;
+mod replay;
+mod serve;
+mod simulate;
+mod stats;
+mod trunk;
+mod webhook;
+
+use std::future::Future;
+use std::io::IsTerminal;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueHint};
+
+pub use demo::{AudioDelay, DayReport};
+pub use failure::{EXITS, Exit, Failure};
+pub use output::{Form, Lang, Output, Sheet};
+
+use failure::Outcome;
+
+/// The help's order: what it is, examples, then the rest.
+const HELP: &str = "{about-with-newline}\n{before-help}{usage-heading} {usage}\n\n{all-args}";
+
+/// A predictive and progressive outbound dialer engine
+#[derive(Debug, Parser)]
+#[command(
+    name = "cadran",
+    version,
+    disable_help_subcommand = true,
+    arg_required_else_help = true,
+    before_help = "Examples:
+  cadran demo --for 60s                        a whole call centre on this machine
+  cadran serve                                 the engine, told by ./cadran.toml
+  cadran list import mars.csv --campaign prospection-fr
+  cadran agent login --all && cadran campaign start prospection-fr
+  cadran stats"
+)]
+pub(super) struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// Flags that every command takes, before or after its name.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Everywhere")]
+pub(super) struct Global {
+    /// The engine's file [default: ./cadran.toml]
+    #[arg(long, global = true, env = "CADRAN_CONFIG", hide_env_values = true, value_hint = ValueHint::FilePath)]
+    config: Option<PathBuf>,
+    /// The socket of a running engine [default: as configured]
+    #[arg(long, global = true, env = "CADRAN_SOCKET", hide_env_values = true, value_hint = ValueHint::FilePath)]
+    socket: Option<PathBuf>,
+    /// Print data as one JSON value
+    #[arg(long, global = true)]
+    json: bool,
+    /// Print one record a line, columns apart by tabs, no titles
+    #[arg(long, global = true, conflicts_with = "json")]
+    plain: bool,
+    /// Print without colours
+    #[arg(long, global = true)]
+    no_color: bool,
+    /// Print data and errors only
+    #[arg(long, short, global = true)]
+    quiet: bool,
+    /// The language of tables and messages [default: the system's]
+    #[arg(long, global = true, env = "CADRAN_LANG", hide_env_values = true, value_parser = lang())]
+    lang: Option<Lang>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run a whole call centre on this machine: carrier, agents, calls
+    Demo(demo::Demo),
+    /// Run the engine
+    Serve(serve::Serve),
+    /// Check, list and drive campaigns
+    #[command(subcommand)]
+    Campaign(campaign::Campaign),
+    /// Import lists of contacts
+    #[command(subcommand)]
+    List(list::List),
+    /// Add agents and act for them
+    #[command(subcommand)]
+    Agent(agent::Agent),
+    /// Count what campaigns did
+    Stats(stats::Stats),
+    /// Look calls up
+    #[command(subcommand)]
+    Call(call::Call),
+    /// List and test trunks
+    #[command(subcommand)]
+    Trunk(trunk::Trunk),
+    /// Test webhooks and list their deliveries
+    #[command(subcommand)]
+    Webhook(webhook::Webhook),
+    /// Simulate campaign days
+    #[command(subcommand)]
+    Simulate(simulate::Simulate),
+    /// Run recorded tapes again
+    #[command(subcommand)]
+    Replay(replay::Replay),
+    /// Check this machine and its configuration
+    Doctor(doctor::Doctor),
+    /// Ask a running engine how it is
+    Health(about::Health),
+    /// Print the version
+    Version(about::Version),
+    /// Print completions for a shell
+    Completions(about::Completions),
+    /// Write the manual pages
+    Man(about::Man),
+    /// Explain a command, or a topic such as exit-codes
+    Help(about::Help),
+}
+
+/// Parses the command line, runs it and gives its exit code.
+#[must_use]
+pub fn run() -> ExitCode {
+    let parsed = dressed().try_get_matches().and_then(|matches| Cli::from_arg_matches(&matches));
+    let cli = match parsed {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help goes to standard output, a usage error to standard error; if that fails there
+            // is nobody left to tell.
+            drop(error.print());
+            return if error.use_stderr() { Exit::Usage.into() } else { Exit::Done.into() };
+        }
+    };
+    let output = cli.global.output();
+    match cli.command.run(&cli.global, &output) {
+        Ok(exit) => exit.into(),
+        Err(failure) => {
+            output.failure(&failure);
+            failure.exit.into()
+        }
+    }
+}
+
+impl Command {
+    fn run(self, global: &Global, output: &Output) -> Outcome {
+        match self {
+            Self::Demo(demo) => demo.run(output),
+            Self::Serve(serve) => serve.run(global, output),
+            Self::Campaign(campaign) => campaign.run(global, output),
+            Self::List(list) => list.run(global, output),
+            Self::Agent(agent) => agent.run(global, output),
+            Self::Stats(stats) => stats.run(global, output),
+            Self::Call(call) => call.run(global, output),
+            Self::Trunk(trunk) => trunk.run(global, output),
+            Self::Webhook(webhook) => webhook.run(global, output),
+            Self::Simulate(simulate) => simulate.run(output),
+            Self::Replay(replay) => replay.run(output),
+            Self::Doctor(doctor) => doctor.run(global, output),
+            Self::Health(health) => health.run(global, output),
+            Self::Version(version) => version.run(output),
+            Self::Completions(completions) => completions.run(output),
+            Self::Man(man) => man.run(output),
+            Self::Help(help) => help.run(output),
+        }
+    }
+}
+
+impl Global {
+    fn config_path(&self) -> PathBuf {
+        self.config.clone().unwrap_or_else(|| PathBuf::from("cadran.toml"))
+    }
+
+    fn output(&self) -> Output {
+        let form = match (self.json, self.plain) {
+            (true, _) => Form::Json,
+            (false, true) => Form::Plain,
+            (false, false) => Form::Table,
+        };
+        let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+        let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+        let plain = self.no_color || set("NO_COLOR") || dumb || !std::io::stderr().is_terminal();
+        let lang = self.lang.unwrap_or_else(system_lang);
+        Output { form, color: !plain, quiet: self.quiet, lang }
+    }
+}
+
+fn lang() -> impl TypedValueParser<Value = Lang> {
+    let word = |word: String| if word == "fr" { Lang::Fr } else { Lang::En };
+    PossibleValuesParser::new(["en", "fr"]).map(word)
+}
+
+/// Tells the language of the system, as POSIX orders its variables.
+fn system_lang() -> Lang {
+    let names = ["LC_ALL", "LC_MESSAGES", "LANG"];
+    let value = names.iter().find_map(|name| std::env::var(name).ok().filter(|v| !v.is_empty()));
+    if value.is_some_and(|value| value.starts_with("fr")) { Lang::Fr } else { Lang::En }
+}
+
+/// Gives the command tree with the help of each command in our order.
+pub(super) fn dressed() -> clap::Command {
+    fn dress(command: clap::Command) -> clap::Command {
+        command.help_template(HELP).mut_subcommands(dress)
+    }
+    dress(Cli::command())
+}
+
+/// Runs a short exchange with a running engine.
+fn wait_for<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(work)
+}
+
+/// Chooses the TLS arithmetic of this program, once.
+pub(super) fn install_crypto() {
+    // A second call finds the same choice in place, which is what it wanted.
+    drop(rustls::crypto::ring::default_provider().install_default());
+}

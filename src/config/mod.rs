@@ -1,3 +1,425 @@
-//! Files to typed settings.
+//! Files to typed settings: `cadran.toml` for the engine, `campaigns/*.toml` for campaigns.
+//!
+//! Every problem of every file is reported at once, each with its file, line and column; keys
+//! nobody knows are refused; secrets are named here and kept elsewhere.
 
+pub mod campaign;
+mod dispositions;
+pub mod hours;
+pub mod measure;
+mod problem;
+mod reader;
 pub mod scenario;
+mod secret;
+mod trunk;
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+
+pub use campaign::Campaign;
+pub use dispositions::{Disposition, Need};
+pub use problem::{Problem, Problems, Severity};
+pub use secret::{EVENTS, Secret, SecretMissing, SecretPlace, Webhook};
+pub use trunk::{Auth, CallerId, Digits, Host, Identity, NumberFormat, Redirect, Trunk};
+
+use crate::units::PauseId;
+use reader::{Fields, Reader, Value};
+
+/// Everything the engine is told by its files.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Config {
+    /// The engine's file.
+    pub path: PathBuf,
+    /// This node's number, the upper half of every call id.
+    pub node: u16,
+    /// Signalling.
+    pub sip: Sip,
+    /// Media.
+    pub rtp: Rtp,
+    /// The store.
+    pub store: StorePlace,
+    /// The door for the command line and other programs.
+    pub api: Api,
+    /// Agents' phones.
+    pub phones: Phones,
+    /// The trunks, in the order of the file.
+    pub trunks: Vec<Trunk>,
+    /// The pause codes; [`PauseId`] is a place in this list.
+    pub pauses: Vec<Pause>,
+    /// The webhook of campaigns without one of their own.
+    pub webhook: Option<Webhook>,
+    /// Where prompts (WAV) lie.
+    pub prompts: PathBuf,
+    /// Where tapes are written; `None` writes none.
+    pub tapes: Option<PathBuf>,
+    /// Where the campaigns' files lie.
+    pub campaigns_folder: PathBuf,
+    /// The campaigns, by name.
+    pub campaigns: Vec<Campaign>,
+    /// What should be looked at although it can be used.
+    pub warnings: Vec<Problem>,
+}
+
+/// Signalling.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sip {
+    /// Where we listen.
+    pub bind: SocketAddr,
+    /// The address others see, when it is not the bound one.
+    pub public: Option<IpAddr>,
+}
+
+impl Sip {
+    /// Gives the address we write into Via and Contact.
+    #[must_use]
+    pub fn advertised(&self) -> SocketAddr {
+        SocketAddr::new(self.public.unwrap_or_else(|| self.bind.ip()), self.bind.port())
+    }
+}
+
+/// Media.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rtp {
+    /// The address media sockets are bound to.
+    pub ip: IpAddr,
+    /// The address others see, when it is not the bound one.
+    pub public: Option<IpAddr>,
+    /// The first port, even.
+    pub first: u16,
+    /// The last port.
+    pub last: u16,
+}
+
+impl Rtp {
+    /// Gives the address we write into session descriptions.
+    #[must_use]
+    pub fn advertised(&self) -> IpAddr {
+        self.public.unwrap_or(self.ip)
+    }
+}
+
+/// Where the store lies.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StorePlace {
+    /// The SQLite database.
+    pub database: PathBuf,
+    /// The key that seals personal columns; made when missing.
+    pub key_file: PathBuf,
+}
+
+/// The door for the command line and other programs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Api {
+    /// The Unix socket, open to its owner only.
+    pub socket: PathBuf,
+    /// A loopback address for plain HTTP, where asked.
+    pub http: Option<SocketAddr>,
+}
+
+/// Agents' phones.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Phones {
+    /// The realm of their digest authentication.
+    pub realm: String,
+}
+
+/// A reason for a break.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pause {
+    /// The short name used in commands.
+    pub code: String,
+    /// What people read.
+    pub label: String,
+}
+
+/// A configuration file is not larger than this: the largest example is under 8 KB.
+const FILE_BYTES_MAX: u64 = 1 << 20;
+
+/// A centre has no more campaigns than this in one folder.
+const CAMPAIGNS_MAX: usize = 1_000;
+
+/// Ports lent to calls unless told otherwise: 5,000 legs of an even and an odd port each.
+const PORTS: (u16, u16) = (20_000, 29_999);
+
+impl Config {
+    /// Reads the engine's file and every campaign of its folder.
+    ///
+    /// # Errors
+    /// A file cannot be read or has problems; all of them are told.
+    pub fn load(path: &Path) -> Result<Self, Problems> {
+        let text = read_file(path)?;
+        let (config, mut problems) = parse(path, &text);
+        let Some(mut config) = config else { return Err(Problems(problems)) };
+        config.load_campaigns(&mut problems);
+        problems.sort_by_key(|problem| problem.severity);
+        if problems.iter().any(|problem| problem.severity == Severity::Error) {
+            return Err(Problems(problems));
+        }
+        config.warnings = problems;
+        Ok(config)
+    }
+
+    /// Reads the engine's file alone; the campaigns stay empty.
+    ///
+    /// # Errors
+    /// The file cannot be read or has problems; all of them are told.
+    pub fn load_engine(path: &Path) -> Result<Self, Problems> {
+        let text = read_file(path)?;
+        let (config, problems) = parse(path, &text);
+        let wrong = problems.iter().any(|problem| problem.severity == Severity::Error);
+        config.filter(|_| !wrong).ok_or(Problems(problems))
+    }
+
+    /// Finds a campaign by its name.
+    #[must_use]
+    pub fn campaign(&self, name: &str) -> Option<&Campaign> {
+        self.campaigns.iter().find(|campaign| campaign.name == name)
+    }
+
+    /// Finds a pause by its code.
+    #[must_use]
+    pub fn pause(&self, code: &str) -> Option<PauseId> {
+        let place = self.pauses.iter().position(|pause| pause.code == code)?;
+        u16::try_from(place).ok().map(PauseId)
+    }
+
+    fn load_campaigns(&mut self, problems: &mut Vec<Problem>) {
+        let files = match toml_files(&self.campaigns_folder) {
+            Ok(files) => files,
+            Err(error) => {
+                problems.extend(Problems::unreadable(&self.campaigns_folder, &error).0);
+                return;
+            }
+        };
+        let mut names: BTreeMap<String, PathBuf> = BTreeMap::new();
+        for path in files {
+            let (campaign, found) = match read_file(&path) {
+                Ok(text) => campaign::parse(&path, &text, Some(&self.trunks)),
+                Err(unreadable) => (None, unreadable.0),
+            };
+            problems.extend(found);
+            let Some(campaign) = campaign else { continue };
+            if let Some(first) = names.insert(campaign.name.clone(), path.clone()) {
+                problems.push(Problem {
+                    severity: Severity::Error,
+                    path,
+                    line: campaign.name_line,
+                    column: 1,
+                    key: "name".to_owned(),
+                    message: format!("{:?} is the name of {} too", campaign.name, first.display()),
+                    hint: Some("give each campaign a name of its own".to_owned()),
+                });
+            }
+            self.campaigns.push(campaign);
+        }
+    }
+}
+
+/// Reads a file of at most [`FILE_BYTES_MAX`] bytes.
+fn read_file(path: &Path) -> Result<String, Problems> {
+    use std::io::Read;
+    let mut text = String::new();
+    std::fs::File::open(path)
+        .and_then(|file| file.take(FILE_BYTES_MAX + 1).read_to_string(&mut text))
+        .and_then(|_| match u64::try_from(text.len()) {
+            Ok(length) if length <= FILE_BYTES_MAX => Ok(text),
+            Ok(_) | Err(_) => Err(std::io::Error::other("it is larger than 1 MB")),
+        })
+        .map_err(|error| Problems::unreadable(path, &error))
+}
+
+/// Lists a folder's `*.toml`, sorted by name.
+fn toml_files(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(folder)?.take(10 * CAMPAIGNS_MAX) {
+        let path = entry?.path();
+        if path.extension().is_some_and(|extension| extension == "toml") {
+            files.push(path);
+        }
+    }
+    if files.len() > CAMPAIGNS_MAX {
+        let text = format!("it holds more than {CAMPAIGNS_MAX} campaigns");
+        return Err(std::io::Error::other(text));
+    }
+    files.sort();
+    Ok(files)
+}
+
+/// Reads the engine's file; the campaigns stay empty.
+fn parse(path: &Path, text: &str) -> (Option<Config>, Vec<Problem>) {
+    let reader = Reader::new(path, text);
+    let document = reader.parse();
+    let root = Fields::root(&reader, &document);
+    let config = engine(&reader, &root, path);
+    root.finish();
+    (config, reader.finish())
+}
+
+fn engine(reader: &Reader<'_>, root: &Fields<'_, '_>, path: &Path) -> Option<Config> {
+    let node = root.or("node", 0, |value| value.whole(0..=u32::from(u16::MAX)));
+    let sip = sip(root);
+    let rtp = rtp(root, &sip);
+    let trunks = trunks(root);
+    let (prompts, tapes, campaigns_folder) = folders(reader, root);
+    let webhook = root.table("webhook");
+    Some(Config {
+        path: path.to_owned(),
+        node: u16::try_from(node).unwrap_or(u16::MAX),
+        sip,
+        rtp,
+        store: store(reader, root),
+        api: api(reader, root),
+        phones: phones(root),
+        trunks,
+        pauses: pauses(root),
+        webhook: webhook.and_then(|fields| Webhook::of(&fields)),
+        prompts,
+        tapes,
+        campaigns_folder,
+        campaigns: Vec::new(),
+        warnings: Vec::new(),
+    })
+}
+
+fn sip(root: &Fields<'_, '_>) -> Sip {
+    let fields = root.table("sip");
+    let usual = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 5_060);
+    let Some(fields) = fields else { return Sip { bind: usual, public: None } };
+    let bind = fields.or("bind", usual, address);
+    let public = fields.get("public").and_then(|value| ip(&value));
+    if public.is_none() && bind.ip().is_unspecified() {
+        let hint = "add the address others reach us at, such as `public = \"203.0.113.7\"`";
+        fields.error("public", "is missing although every address is bound", hint);
+    }
+    fields.finish();
+    Sip { bind, public }
+}
+
+fn rtp(root: &Fields<'_, '_>, sip: &Sip) -> Rtp {
+    let mut rtp = Rtp { ip: sip.bind.ip(), public: sip.public, first: PORTS.0, last: PORTS.1 };
+    let Some(fields) = root.table("rtp") else { return rtp };
+    if let Some(ip) = fields.get("ip").and_then(|value| ip(&value)) {
+        rtp.ip = ip;
+    }
+    if let Some(public) = fields.get("public").and_then(|value| ip(&value)) {
+        rtp.public = Some(public);
+    }
+    (rtp.first, rtp.last) = fields.or("ports", PORTS, |value| value.parse(ports));
+    fields.finish();
+    rtp
+}
+
+fn store(reader: &Reader<'_>, root: &Fields<'_, '_>) -> StorePlace {
+    let (database, key_file) = (reader.beside("cadran.db"), reader.beside("cadran.key"));
+    let Some(fields) = root.table("store") else { return StorePlace { database, key_file } };
+    let place = StorePlace {
+        database: fields.or("database", database, Value::file),
+        key_file: fields.or("key_file", key_file, Value::file),
+    };
+    fields.finish();
+    place
+}
+
+fn api(reader: &Reader<'_>, root: &Fields<'_, '_>) -> Api {
+    let socket = reader.beside("cadran.sock");
+    let Some(fields) = root.table("api") else { return Api { socket, http: None } };
+    let http = fields.get("http").and_then(|value| {
+        let http = address(&value)?;
+        if !http.ip().is_loopback() {
+            let hint = "write 127.0.0.1:8080; who may come in from outside is not settled yet";
+            value.error("is no loopback address", Some(hint.to_owned()));
+        }
+        Some(http)
+    });
+    let api = Api { socket: fields.or("socket", socket, Value::file), http };
+    fields.finish();
+    api
+}
+
+fn phones(root: &Fields<'_, '_>) -> Phones {
+    let realm = "cadran".to_owned();
+    let Some(fields) = root.table("phones") else { return Phones { realm } };
+    let phones = Phones { realm: fields.or("realm", realm, |value| value.parse(realm_name)) };
+    fields.finish();
+    phones
+}
+
+/// A realm stands in quotes in a SIP header: no quote, no backslash, no control sign.
+fn realm_name(text: &str) -> Result<String, String> {
+    let fits = |c: char| c.is_ascii_graphic() && c != '"' && c != '\\';
+    if !text.is_empty() && text.len() <= 64 && text.chars().all(fits) {
+        Ok(text.to_owned())
+    } else {
+        Err("is no realm: 1 to 64 letters, digits and signs without blanks or quotes".to_owned())
+    }
+}
+
+fn trunks(root: &Fields<'_, '_>) -> Vec<Trunk> {
+    let mut trunks: Vec<Trunk> = Vec::new();
+    for fields in root.tables("trunk") {
+        let trunk = Trunk::of(&fields);
+        fields.finish();
+        let Some(trunk) = trunk else { continue };
+        if trunks.iter().any(|other| other.name == trunk.name) {
+            fields.error("name", "is the name of another trunk too", "rename one of them");
+        }
+        trunks.push(trunk);
+    }
+    trunks
+}
+
+/// The pause every centre has; the first one holds between signing in and the first *ready*.
+fn pauses(root: &Fields<'_, '_>) -> Vec<Pause> {
+    let mut pauses: Vec<Pause> = Vec::new();
+    for fields in root.tables("pause") {
+        let code = fields.must("code", "\"repas\"").and_then(|value| value.name());
+        let label = fields.get("label").and_then(|value| value.name());
+        fields.finish();
+        let Some(code) = code else { continue };
+        if pauses.iter().any(|other| other.code == code) {
+            fields.error("code", "is the code of another pause too", "rename one of them");
+        }
+        pauses.push(Pause { label: label.unwrap_or_else(|| code.clone()), code });
+    }
+    if pauses.is_empty() {
+        let usual = [("arrivee", "Arrivée"), ("pause", "Pause"), ("repas", "Repas")];
+        pauses.extend(usual.map(|(code, label)| Pause { code: code.into(), label: label.into() }));
+    }
+    pauses
+}
+
+fn folders(reader: &Reader<'_>, root: &Fields<'_, '_>) -> (PathBuf, Option<PathBuf>, PathBuf) {
+    let (prompts, campaigns) = (reader.beside("prompts"), reader.beside("campaigns"));
+    let Some(fields) = root.table("folders") else { return (prompts, None, campaigns) };
+    let folders = (
+        fields.or("prompts", prompts, Value::file),
+        fields.get("tapes").and_then(|value| value.file()),
+        fields.or("campaigns", campaigns, Value::file),
+    );
+    fields.finish();
+    folders
+}
+
+fn address(value: &Value<'_, '_>) -> Option<SocketAddr> {
+    value.parse(|text| {
+        text.parse().map_err(|_| "is no address and port: write 192.0.2.1:5060".to_owned())
+    })
+}
+
+fn ip(value: &Value<'_, '_>) -> Option<IpAddr> {
+    value.parse(|text| match text.parse::<IpAddr>() {
+        Ok(ip) if !ip.is_unspecified() => Ok(ip),
+        Ok(_) | Err(_) => Err("is no address: write 192.0.2.1".to_owned()),
+    })
+}
+
+/// Reads a port range such as `20000-29999`.
+fn ports(text: &str) -> Result<(u16, u16), String> {
+    let wrong = || "is no port range: write \"20000-29999\", the first one even".to_owned();
+    let (first, last) = text.split_once('-').ok_or_else(wrong)?;
+    let first: u16 = first.trim().parse().map_err(|_| wrong())?;
+    let last: u16 = last.trim().parse().map_err(|_| wrong())?;
+    let fits = first >= 1_024 && first.is_multiple_of(2) && last > first;
+    if fits { Ok((first, last)) } else { Err(wrong()) }
+}

@@ -5,10 +5,12 @@ use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot, watch};
 
-use crate::core::fact::{Callback, SkipReason};
+use crate::core::fact::{Callback, DncScope, SkipReason};
 use crate::core::floor::Floor;
+use crate::store::AgentRow;
 use crate::units::{
-    AgentId, CallId, CampaignId, ContactId, DispositionId, Now, Number, PauseId, Span, TrunkId,
+    AgentId, CallId, CampaignId, ContactId, DispositionId, Now, Number, PauseId, PersonId, Span,
+    TrunkId,
 };
 
 /// A request to the engine.
@@ -20,8 +22,10 @@ pub enum Ask {
     Refill(CampaignId),
     /// Something an agent does or has done for him or her.
     Agent(AgentId, AgentVerb),
-    /// The agent's row in the store was added or changed: read it.
-    AgentChanged(AgentId),
+    /// An agent was added to the store or changed in it: take the new row.
+    AgentChanged(Box<AgentRow>),
+    /// A person's do-not-call wish was written to the store.
+    DoNotCall(PersonId, DncScope),
     /// Place one test call over a trunk and report how it went.
     TestTrunk(TrunkId, Number),
     /// Stop dialling, let conversations end, then leave.

@@ -1,6 +1,265 @@
 //! Runs one `Dialer` against the world.
+//!
+//! One task owns the dialer. It waits for anything to happen, turns a batch of happenings into
+//! facts ([`hear`]), lets the dialer take and settle them, and performs its orders ([`perform`]).
 
+pub mod book;
+pub mod boot;
 pub mod clock;
 pub mod handle;
+mod hear;
+pub mod legs;
+mod perform;
+mod resume;
+pub mod scribe;
+mod sounds;
 pub mod tape;
 pub mod tasks;
+mod trial;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use tokio::sync::{mpsc, watch};
+
+use self::book::Book;
+use self::clock::Clock;
+use self::handle::{Ask, Asked, Snapshot};
+use self::legs::Legs;
+use self::scribe::{Scribe, Written};
+use self::tape::Recorder;
+use self::tasks::Tasks;
+use self::trial::Trial;
+use crate::core::fact::Supply;
+use crate::core::{Dialer, Fact, Order};
+use crate::media::{self, MediaHandle};
+use crate::sip::{self, SipHandle};
+use crate::store::{Claimed, Store};
+use crate::units::{AgentId, CallId, CampaignId, ContactId, LegId, Mono, Span};
+
+/// Happenings taken into one batch at most, so that orders never wait long for a busy network.
+const BATCH_MAX: usize = 256;
+
+/// How often the snapshot is renewed while things happen.
+const PUBLISH_EVERY: Span = Span::millis(200);
+
+/// Claims that may be answered at once: one per campaign is under way at most.
+const CLAIMS_MAX: usize = 1_024;
+
+/// Answer-to-audio measurements kept for the snapshot.
+const AUDIO_KEPT: usize = 4_096;
+
+/// Something that happened outside the core.
+#[derive(Debug)]
+enum Input {
+    Sip(sip::Event),
+    Media(media::Event),
+    Asked(Asked),
+    Written(Written),
+    Claimed(CampaignId, Option<Claimed>),
+    Time,
+}
+
+/// Whether a call is still wanted while its row is being committed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Wanted {
+    Yes,
+    No,
+}
+
+/// The ears of the engine.
+#[derive(Debug)]
+pub(crate) struct Inbox {
+    pub(crate) sip: mpsc::Receiver<sip::Event>,
+    pub(crate) media: mpsc::Receiver<media::Event>,
+    pub(crate) asks: mpsc::Receiver<Asked>,
+}
+
+/// What the engine is made of.
+#[derive(Debug)]
+pub(crate) struct Parts {
+    pub(crate) clock: Clock,
+    pub(crate) dialer: Dialer,
+    pub(crate) store: Store,
+    pub(crate) sip: SipHandle,
+    pub(crate) media: MediaHandle,
+    pub(crate) tape: Option<Recorder>,
+    pub(crate) scribe: Scribe,
+    pub(crate) book: Book,
+    pub(crate) tasks: Tasks,
+    pub(crate) inbox: Inbox,
+    pub(crate) snapshot: watch::Sender<Arc<Snapshot>>,
+}
+
+/// The engine: the one owner of a dialer.
+#[derive(Debug)]
+pub(crate) struct Engine {
+    parts: Parts,
+    legs: Legs,
+    trials: BTreeMap<LegId, Trial>,
+    previews: BTreeMap<AgentId, (CampaignId, ContactId)>,
+    claims: (
+        mpsc::Sender<(CampaignId, Option<Claimed>)>,
+        mpsc::Receiver<(CampaignId, Option<Claimed>)>,
+    ),
+    backlog: VecDeque<scribe::Batch>,
+    uncommitted: BTreeMap<CallId, Wanted>,
+    answer_to_audio_ms: VecDeque<f64>,
+    published: Mono,
+    draining: bool,
+}
+
+impl Engine {
+    /// Makes an engine whose legs are named from `first_leg` on.
+    pub(crate) fn new(parts: Parts, first_leg: u64) -> Self {
+        Self {
+            parts,
+            legs: Legs::starting_at(first_leg),
+            trials: BTreeMap::new(),
+            previews: BTreeMap::new(),
+            claims: mpsc::channel(CLAIMS_MAX),
+            backlog: VecDeque::new(),
+            uncommitted: BTreeMap::new(),
+            answer_to_audio_ms: VecDeque::new(),
+            published: Mono::START,
+            draining: false,
+        }
+    }
+
+    /// Runs until the engine has drained, then lets the store and the tape finish.
+    ///
+    /// `first` are the facts of the settings, taken before anything else.
+    pub(crate) async fn run(mut self, first: Vec<Fact>) {
+        self.batch(first, Vec::new());
+        while !self.left() {
+            let input = self.wait().await;
+            let mut inputs = vec![input];
+            while inputs.len() < BATCH_MAX {
+                let Some(input) = self.poll() else { break };
+                inputs.push(input);
+            }
+            let (mut facts, mut asked) = (Vec::new(), Vec::new());
+            for input in inputs {
+                match input {
+                    Input::Asked(ask) => asked.push(ask),
+                    Input::Sip(event) => facts.extend(self.hear_sip(event)),
+                    Input::Media(event) => facts.extend(self.hear_media(event)),
+                    Input::Written(written) => facts.extend(self.hear_written(written)),
+                    Input::Claimed(campaign, claimed) => {
+                        facts.push(self.hear_claimed(campaign, claimed));
+                    }
+                    Input::Time => self.end_due_trials(),
+                }
+            }
+            self.batch(facts, asked);
+        }
+        self.publish();
+        self.parts.scribe.finish().await;
+        if let Some(tape) = self.parts.tape
+            && let Err(error) = tape.finish()
+        {
+            tracing::error!(%error, "the tape is incomplete");
+        }
+    }
+
+    /// Takes a batch of facts and requests, settles, and performs every order.
+    fn batch(&mut self, mut facts: Vec<Fact>, asked: Vec<Asked>) {
+        let now = self.parts.clock.now();
+        for fact in &facts {
+            self.parts.dialer.take(now, fact.clone());
+        }
+        let answered = !asked.is_empty();
+        for (ask, back) in asked {
+            match ask {
+                Ask::TestTrunk(trunk, number) => self.begin_trial(trunk, number, back),
+                Ask::AgentChanged(row) => facts.push(self.change_agent(now, *row, back)),
+                ask => {
+                    let word = self.answer(now, ask, &mut facts);
+                    // Whoever asked may have gone away: then nobody wants the word.
+                    drop(back.send(word));
+                }
+            }
+        }
+        self.parts.dialer.settle(now);
+        let orders: Vec<Order> = std::iter::from_fn(|| self.parts.dialer.next_order()).collect();
+        if let Some(tape) = &mut self.parts.tape {
+            tape.begin(now, &facts);
+            for order in &orders {
+                tape.order(order);
+            }
+            tape.end();
+        }
+        self.perform(now, orders);
+        if answered || now.mono.since(self.published) >= PUBLISH_EVERY {
+            self.publish();
+        }
+    }
+
+    /// Waits for the next thing that happens; earlier arms matter more.
+    async fn wait(&mut self) -> Input {
+        let wake = self.parts.dialer.next_wake().map(|(moment, _)| moment);
+        let renew = self.published + PUBLISH_EVERY;
+        let at = [wake, self.trial_due()].into_iter().flatten().fold(renew, Mono::min);
+        let timer = tokio::time::sleep_until(self.parts.clock.instant(at));
+        let inbox = &mut self.parts.inbox;
+        tokio::select! {
+            biased;
+            Some(event) = inbox.sip.recv() => Input::Sip(event),
+            Some(event) = inbox.media.recv() => Input::Media(event),
+            Some(written) = self.parts.scribe.written() => Input::Written(written),
+            Some((campaign, claimed)) = self.claims.1.recv() => Input::Claimed(campaign, claimed),
+            Some(asked) = inbox.asks.recv() => Input::Asked(asked),
+            () = timer => Input::Time,
+        }
+    }
+
+    /// Takes what has happened already, without waiting.
+    fn poll(&mut self) -> Option<Input> {
+        let inbox = &mut self.parts.inbox;
+        if let Ok(event) = inbox.sip.try_recv() {
+            return Some(Input::Sip(event));
+        }
+        if let Ok(event) = inbox.media.try_recv() {
+            return Some(Input::Media(event));
+        }
+        if let Some(written) = self.parts.scribe.try_written() {
+            return Some(Input::Written(written));
+        }
+        if let Ok((campaign, claimed)) = self.claims.1.try_recv() {
+            return Some(Input::Claimed(campaign, claimed));
+        }
+        inbox.asks.try_recv().ok().map(Input::Asked)
+    }
+
+    /// Renews the snapshot others read.
+    fn publish(&mut self) {
+        let now = self.parts.clock.now();
+        self.published = now.mono;
+        let snapshot = Snapshot {
+            now,
+            floor: self.parts.dialer.floor(now),
+            answer_to_audio_ms: Arc::new(self.answer_to_audio_ms.iter().copied().collect()),
+            previews: self.previews.clone(),
+            draining: self.draining,
+        };
+        self.parts.snapshot.send_replace(Arc::new(snapshot));
+    }
+
+    /// Keeps one answer-to-audio measurement, in milliseconds.
+    fn keep_audio(&mut self, milliseconds: f64) {
+        if self.answer_to_audio_ms.len() == AUDIO_KEPT {
+            self.answer_to_audio_ms.pop_front();
+        }
+        self.answer_to_audio_ms.push_back(milliseconds);
+    }
+
+    /// Tells whether a drain is over: nothing rings, nobody talks, every leg is down.
+    fn left(&self) -> bool {
+        self.draining && self.legs.is_empty() && self.backlog.is_empty()
+    }
+}
+
+/// What a failed claim tells the core: nothing now, ask again soon.
+fn failed_supply(now: crate::units::Now) -> Supply {
+    Supply { due: 0, waiting: 1, next_due: Some(now.wall + Span::secs(2)) }
+}

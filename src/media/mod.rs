@@ -3,33 +3,17 @@
 //! A leg is one RTP stream pair with one far end. Legs are bridged by switching, never by a new
 //! negotiation. Nothing here knows calls, agents or campaigns.
 
-use std::net::SocketAddr;
+mod handle;
+mod latch;
+mod leg;
+mod player;
+mod ports;
+mod reactor;
+
+pub use handle::{Counters, MediaError, MediaHandle, Settings};
 
 use crate::units::{LegId, Mono};
-
-/// A G.711 flavour (RFC 3551 §4.5.14).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Codec {
-    /// µ-law, payload type 0.
-    Pcmu,
-    /// A-law, payload type 8.
-    Pcma,
-}
-
-/// Where a leg's audio goes to and in which form, as the SDP answer agreed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Remote {
-    /// The far end's RTP address as its SDP says; the true source may be latched.
-    pub rtp: SocketAddr,
-    /// The far end's RTCP address.
-    pub rtcp: SocketAddr,
-    /// The form of the audio.
-    pub codec: Codec,
-    /// The payload type of RFC 4733 events, if agreed.
-    pub dtmf: Option<u8>,
-    /// Whether the far end wants to hear us (its direction is sendrecv or recvonly).
-    pub send: bool,
-}
+pub use crate::wire::sdp::{Codec, Local, Remote};
 
 /// What the far end of a leg that is not bridged hears.
 #[derive(Clone, Debug, PartialEq, Eq)]

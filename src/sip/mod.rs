@@ -1,12 +1,19 @@
 //! Sockets for `wire::sip`: trunks, agents' phones, and the task that owns the user agent.
 
-use std::net::SocketAddr;
+mod outcome;
+mod phones;
+mod shell;
+pub(crate) mod socket;
+mod trunk;
 
 use crate::core::fact::Failure;
 use crate::units::{AgentId, LegId, Number, Span, TrunkId};
 
-/// A session description as it came or goes, raw; `wire::sdp` reads and writes it.
-pub type Sdp = Vec<u8>;
+pub use crate::wire::sip::{Counters, Credentials, Ha1, Identity, Sdp, StoredDialog};
+pub use outcome::failure;
+pub use phones::Phone;
+pub use shell::{Figures, Settings, SipError, SipHandle, start};
+pub use trunk::{NumberForm, Trunk};
 
 /// What the signalling is asked to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,25 +52,6 @@ pub enum Command {
     Reject(LegId, u16),
     /// BYE a dialog of an earlier run from its stored form.
     EndStale(StoredDialog),
-}
-
-/// A dialog's identity as the store keeps it, enough to send a BYE after a restart.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct StoredDialog {
-    /// Call-ID.
-    pub call_id: String,
-    /// Our From/To with tag, as written in our requests' From.
-    pub local: String,
-    /// The peer's, as written in our requests' To.
-    pub remote: String,
-    /// The remote target (Contact).
-    pub target: String,
-    /// The route set, first hop first.
-    pub routes: Vec<String>,
-    /// Our last CSeq number.
-    pub cseq: u32,
-    /// Where requests go.
-    pub next_hop: SocketAddr,
 }
 
 /// What the signalling reports.

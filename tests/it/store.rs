@@ -1,1 +1,57 @@
-//! Placeholder.
+//! What the store promises, told once for every engine it runs on.
+//!
+//! Each claim is a function of a [`House`](fixture::House); `suite!` runs all of them on SQLite.
+//! PostgreSQL will be a second way to make a house.
+
+mod calls;
+pub(crate) mod fixture;
+mod lists;
+mod replay;
+
+macro_rules! suite {
+    ($($module:ident { $($claim:ident),* $(,)? })*) => {
+        mod sqlite {$(
+            mod $module {
+                use crate::store::fixture::{Done, House};
+                $(
+                    #[tokio::test]
+                    async fn $claim() -> Done {
+                        crate::store::$module::$claim(House::sqlite().await?).await
+                    }
+                )*
+            }
+        )*}
+    };
+}
+
+suite! {
+    calls {
+        a_claim_leases_callbacks_first_then_by_priority_and_age,
+        a_leased_contact_is_free_again_when_its_lease_ends_or_is_given_back,
+        a_contact_in_a_call_is_not_claimed_before_the_call_is_completed,
+        two_claims_at_once_never_give_the_same_contact,
+        a_lead_tells_what_the_gate_must_know,
+        a_claim_counts_what_the_list_still_holds,
+        a_closed_call_decides_when_its_contact_is_due,
+        a_disposition_overrules_the_close_whichever_comes_first,
+        a_wrong_number_is_not_given_as_usable_again,
+        a_completed_call_leaves_one_event_with_its_whole_story,
+        a_campaign_without_an_endpoint_leaves_no_event,
+        a_crash_closes_open_attempts_as_interrupted_once,
+        a_crash_gives_dialogs_leases_and_call_numbers_back,
+        an_attempt_of_an_unknown_campaign_is_refused_alone,
+        a_refused_or_skipped_contact_goes_where_the_core_says,
+        many_callers_share_few_transactions,
+    }
+    lists {
+        the_same_list_twice_adds_nothing,
+        doubles_are_counted_where_they_stand,
+        fifty_thousand_contacts_are_imported_within_ten_seconds,
+        agents_and_campaigns_keep_their_ids_by_name,
+        calls_are_listed_newest_first_page_by_page,
+        stats_count_what_the_calls_tell,
+        a_do_not_call_wish_reaches_as_far_as_it_says,
+        digits_and_names_stand_in_personal_tables_only,
+        another_key_file_is_refused,
+    }
+}

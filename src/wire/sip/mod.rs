@@ -1,1 +1,31 @@
 //! SIP (RFC 3261) as sans-IO machines on `rsip` values.
+//!
+//! An [`Endpoint`] is fed datagrams, commands and the time; it gives datagrams and [`Event`]s.
+//! After every call that took `now`, drain [`Endpoint::poll_transmit`] and
+//! [`Endpoint::poll_event`], then wait until [`Endpoint::next_timeout`].
+
+mod client;
+mod dialog;
+mod digest;
+mod endpoint;
+mod event;
+mod leg;
+mod lexer;
+mod net;
+mod registrar;
+mod server;
+mod settings;
+mod slab;
+mod uac;
+mod uas;
+mod values;
+mod writer;
+
+pub use endpoint::{Endpoint, LEGS_MAX};
+pub use event::{
+    CommandError, Counters, Event, Incoming, Invite, Sdp, StoredDialog, Target, Transmit,
+};
+pub use settings::{Credentials, Ha1, Identity, Phone, Settings, Trunk};
+
+#[cfg(test)]
+mod tests;

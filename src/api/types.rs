@@ -1,0 +1,393 @@
+//! The public shapes of `/v1`: what the server answers and the command line reads.
+//!
+//! Additive only within `/v1`: fields are added, never renamed or removed. Times are RFC 3339 in
+//! UTC, durations seconds with `_s` in their name, shares 0 to 1, keys never translated.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::core::campaign::DispositionClass;
+use crate::core::floor::Totals;
+use crate::core::order::{CampaignState, EndedBy, Outcome};
+use crate::core::pacing::{Decision, View};
+use crate::engine::handle::Details;
+
+/// Whether the engine lives, and how it is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Health {
+    /// The version of the program.
+    pub version: String,
+    /// The node's number.
+    pub node: u16,
+    /// Seconds since it started.
+    pub uptime_s: f64,
+    /// Whether it is leaving.
+    pub draining: bool,
+    /// Calls in progress.
+    pub calls: u64,
+    /// Facts that made no sense in the state they met.
+    pub surprises: u64,
+}
+
+/// One campaign.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Campaign {
+    /// Its name.
+    pub name: String,
+    /// What people read.
+    pub title: String,
+    /// The client company.
+    pub client: String,
+    /// `preview`, `progressive` or `power`.
+    pub mode: String,
+    /// Its state.
+    pub state: CampaignState,
+    /// The calling windows, as configured.
+    pub hours: String,
+    /// The trunks, best first.
+    pub trunks: Vec<String>,
+    /// What the pacer sees.
+    pub now: View,
+    /// The pacer's latest decision.
+    pub decision: Option<Decision>,
+    /// What it has done since the engine started.
+    pub totals: Totals,
+    /// The dispositions agents choose from.
+    pub dispositions: Vec<Disposition>,
+}
+
+/// One disposition of a campaign.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Disposition {
+    /// The code.
+    pub code: String,
+    /// The digit an agent presses.
+    pub key: Option<u8>,
+    /// What people read.
+    pub label: String,
+    /// The class.
+    pub class: DispositionClass,
+    /// What the agent must say besides: `amount`, `appointment` or `callback`.
+    pub needs: Option<String>,
+}
+
+/// One agent.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Agent {
+    /// The name.
+    pub name: String,
+    /// `logged_out`, `paused`, `ready`, `previewing`, `reserved`, `talking`, `holding`, `wrapping`.
+    pub state: String,
+    /// The pause's code, when paused.
+    pub pause: Option<String>,
+    /// Seconds in this state.
+    pub since_s: f64,
+    /// Whether the phone's leg carries audio.
+    pub leg_up: bool,
+    /// The phone's fixed address, if it does not register.
+    pub contact: Option<String>,
+    /// The campaigns, best first.
+    pub campaigns: Vec<String>,
+    /// The present call, or the one being written up.
+    pub call: Option<u64>,
+    /// The campaign of the present call or preview.
+    pub campaign: Option<String>,
+    /// The contact of the present call or preview.
+    pub contact_id: Option<u64>,
+    /// Calls handled in this shift.
+    pub handled: u64,
+    /// Seconds talking or holding in this shift.
+    pub talk_s: f64,
+    /// Seconds writing up in this shift.
+    pub wrap_s: f64,
+    /// Seconds ready or reserved in this shift.
+    pub idle_s: f64,
+}
+
+/// An agent to be added or changed.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewAgent {
+    /// The name, also the phone's user name.
+    pub name: String,
+    /// The campaigns, best first; none means every campaign.
+    #[serde(default)]
+    pub campaigns: Vec<String>,
+    /// The phone's fixed address, a SIP URI.
+    #[serde(default)]
+    pub contact: Option<String>,
+    /// The password with which the phone registers; kept as a hash only.
+    #[serde(default)]
+    pub secret: Option<String>,
+}
+
+/// A break.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PauseRequest {
+    /// The pause's code; the first configured one otherwise.
+    #[serde(default)]
+    pub code: Option<String>,
+}
+
+/// Why a previewed contact is passed over.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SkipRequest {
+    /// `later`, `bad_record` or `not_ours`.
+    pub reason: crate::core::fact::SkipReason,
+}
+
+/// An agent's word on a call.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct QualifyRequest {
+    /// The disposition's code or key.
+    pub disposition: String,
+    /// The call; the agent's present one otherwise.
+    #[serde(default)]
+    pub call: Option<u64>,
+    /// When to call back, RFC 3339 with offset.
+    #[serde(default)]
+    pub callback_at: Option<String>,
+    /// Whether the callback is the agent's own.
+    #[serde(default)]
+    pub callback_personal: bool,
+    /// What was agreed.
+    #[serde(default)]
+    pub details: Details,
+}
+
+/// One call attempt.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Call {
+    /// The attempt.
+    pub call: u64,
+    /// The campaign.
+    pub campaign: String,
+    /// The contact.
+    pub contact: u64,
+    /// The CRM's own id of the contact.
+    pub external_id: Option<String>,
+    /// The number called, E.164; `None` once erased.
+    pub to: Option<String>,
+    /// The number shown.
+    pub from: Option<String>,
+    /// The trunk.
+    pub trunk: String,
+    /// The how-manieth attempt for the contact.
+    pub attempt: u32,
+    /// The agent.
+    pub agent: Option<String>,
+    /// When it began.
+    pub started_at: String,
+    /// When it first rang.
+    pub ringing_at: Option<String>,
+    /// When it was answered.
+    pub answered_at: Option<String>,
+    /// When it was bridged.
+    pub bridged_at: Option<String>,
+    /// When it ended.
+    pub ended_at: Option<String>,
+    /// How it ended; `None` while it lasts.
+    pub outcome: Option<Outcome>,
+    /// The carrier's final SIP status, 0 if there was none.
+    pub sip_code: u16,
+    /// Who ended it.
+    pub ended_by: Option<EndedBy>,
+    /// Seconds from the bridging to the end, hold included.
+    pub talk_s: Option<f64>,
+    /// Seconds on hold.
+    pub hold_s: f64,
+    /// Seconds of writing up.
+    pub wrap_s: Option<f64>,
+    /// The disposition's code.
+    pub disposition: Option<String>,
+    /// What was agreed.
+    pub details: Details,
+}
+
+/// A page of calls, newest first.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Calls {
+    /// The calls.
+    pub calls: Vec<Call>,
+    /// What to give as `after` for the next page.
+    pub next: Option<String>,
+}
+
+/// What a campaign did in a span of time (words.md §2).
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Stats {
+    /// The campaign.
+    pub campaign: String,
+    /// From then on.
+    pub from: String,
+    /// Until then.
+    pub to: String,
+    /// Attempts.
+    pub attempts: u64,
+    /// Attempts answered by anyone or anything.
+    pub answered: u64,
+    /// Answered by a machine.
+    pub machines: u64,
+    /// Answered by a person.
+    pub humans: u64,
+    /// Bridged to an agent.
+    pub bridged: u64,
+    /// Persons abandoned.
+    pub abandoned: u64,
+    /// Abandoned of the persons who answered.
+    pub abandon_ratio: f64,
+    /// Attempts by outcome.
+    pub outcomes: BTreeMap<Outcome, u64>,
+    /// Dispositions by code.
+    pub dispositions: BTreeMap<String, u64>,
+    /// CA+.
+    pub argued_positive: u64,
+    /// CA−.
+    pub argued_negative: u64,
+    /// CNA.
+    pub not_argued: u64,
+    /// Sales.
+    pub sales: u64,
+    /// Their sum in cents.
+    pub sales_cents: i64,
+    /// Σ talk.
+    pub talk_s: f64,
+    /// Σ hold.
+    pub hold_s: f64,
+    /// Σ write-up.
+    pub wrap_s: f64,
+    /// Mean time from the answer to the bridging.
+    pub answer_to_bridge_mean_s: Option<f64>,
+    /// Contacts of the campaign.
+    pub contacts: u64,
+    /// Contacts closed.
+    pub contacts_done: u64,
+    /// Contacts refused by a rule, by rule id.
+    pub refused: BTreeMap<String, u64>,
+}
+
+/// One trunk.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Trunk {
+    /// The name.
+    pub name: String,
+    /// Where it leads.
+    pub host: String,
+    /// Whether it is used.
+    pub up: bool,
+    /// Calls it carries.
+    pub busy: u32,
+    /// Calls it may carry.
+    pub channels: u32,
+    /// Calls it may start per second.
+    pub calls_per_second: f64,
+}
+
+/// A test call.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TrunkTest {
+    /// Whom to call, E.164.
+    pub to: String,
+}
+
+/// Which webhook to test.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WebhookTest {
+    /// The campaign whose webhook is tested.
+    pub campaign: String,
+}
+
+/// An event on its way to a receiver.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Delivery {
+    /// The event's id, the `webhook-id` header of every try.
+    pub event: String,
+    /// The endpoint.
+    pub endpoint: String,
+    /// The type, such as `call.completed`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// When it happened.
+    pub created_at: String,
+    /// Tries made.
+    pub tries: u32,
+    /// When it is tried next.
+    pub next_try_at: Option<String>,
+    /// When a receiver took it.
+    pub delivered_at: Option<String>,
+    /// The latest HTTP status.
+    pub status: Option<u16>,
+    /// What went wrong at the latest try.
+    pub error: Option<String>,
+}
+
+/// What became of a list.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ImportReport {
+    /// The file.
+    pub file: String,
+    /// Whether nothing was written.
+    pub dry_run: bool,
+    /// The sign between columns.
+    pub delimiter: String,
+    /// Columns, as read → what they mean.
+    pub columns: BTreeMap<String, String>,
+    /// Records read, the header not counted.
+    pub rows: u64,
+    /// Records that may be imported.
+    pub importable: u64,
+    /// Of those, the ones with a mended number.
+    pub repaired: u64,
+    /// Numbers left out of importable records because they are none.
+    pub numbers_left_out: u64,
+    /// Records that may not be imported.
+    pub rejected: u64,
+    /// Rejected records by reason.
+    pub reasons: BTreeMap<String, u64>,
+    /// The first rejects, to show.
+    pub examples: Vec<Rejected>,
+    /// Contacts added; zero in a dry run.
+    pub added: u64,
+    /// Contacts the campaign had already.
+    pub known: u64,
+    /// Added contacts under a do-not-call wish: kept, and never dialled.
+    pub do_not_call: u64,
+    /// Seconds taken.
+    pub seconds: f64,
+}
+
+/// A record that may not be imported.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rejected {
+    /// Its line in the file, from 1.
+    pub line: u64,
+    /// The reason's code.
+    pub reason: String,
+    /// What to do about it.
+    pub fix: String,
+}
+
+/// An error as RFC 9457 has it, with a stable `code` and a `hint`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Problem {
+    /// Always `about:blank`: the code tells the kind.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The HTTP status in words.
+    pub title: String,
+    /// The HTTP status.
+    pub status: u16,
+    /// The stable code.
+    pub code: String,
+    /// What is wrong.
+    pub detail: String,
+    /// What to do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
+}

@@ -1,0 +1,407 @@
+//! `cadran agent`.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Subcommand, ValueHint};
+
+use super::client::{At, Client};
+use super::failure::{Exit, Failure, Outcome};
+use super::output::{Lang, Output, Sheet};
+use super::{Global, wait_for};
+use crate::api::types::{self, PauseRequest, QualifyRequest, SkipRequest};
+use crate::config::SecretPlace;
+use crate::core::fact::SkipReason;
+use crate::engine::handle::{Appointment, Details};
+
+/// How often a waiting command asks whether the phones are up.
+const ASK_EVERY: Duration = Duration::from_millis(200);
+
+/// A phone that has not picked up by then is not there.
+const LEGS_WITHIN: Duration = Duration::from_secs(30);
+
+/// Add agents and act for them.
+#[derive(Debug, Subcommand)]
+pub(super) enum Agent {
+    /// Add agents, or change them
+    #[command(before_help = "Examples:
+  cadran agent add amina --secret-file amina.secret     her phone registers with this password
+  cadran agent add a1 a2 a3 --sip 'sip:{name}@127.0.0.20:5080'
+  cadran agent add bruno --campaign vente --campaign prospection-fr --secret-file bruno.secret")]
+    Add(Add),
+    /// List agents with their state
+    #[command(before_help = "Examples:
+  cadran agent list
+  cadran agent list --json")]
+    List,
+    /// Sign agents in: their phones ring once and stay connected for the shift
+    #[command(before_help = "Examples:
+  cadran agent login amina bruno
+  cadran agent login --all --wait")]
+    Login(Login),
+    /// Make agents ready for calls
+    #[command(before_help = "Examples:
+  cadran agent ready amina
+  cadran agent ready --all")]
+    Ready(Who),
+    /// Send agents on a break, now or after their call
+    #[command(before_help = "Examples:
+  cadran agent pause amina --code repas")]
+    Pause(Pause),
+    /// Sign agents out, now or after their call
+    #[command(before_help = "Examples:
+  cadran agent logout --all")]
+    Logout(Who),
+    /// Say how an agent's call ended
+    #[command(before_help = "Examples:
+  cadran agent qualify amina refus
+  cadran agent qualify amina vente --amount 149.90
+  cadran agent qualify amina rappel --callback 2026-11-24T10:30:00+01:00 --personal
+  cadran agent qualify amina rdv --appointment 2026-11-25T14:00:00+01:00 --place Lyon")]
+    Qualify(Qualify),
+    /// Preview: dial the shown contact
+    #[command(before_help = "Examples:
+  cadran agent dial amina")]
+    Dial(Who),
+    /// Preview: pass over the shown contact
+    #[command(before_help = "Examples:
+  cadran agent skip amina --reason later")]
+    Skip(Skip),
+    /// End an agent's conversation
+    #[command(before_help = "Examples:
+  cadran agent hangup amina")]
+    Hangup(Who),
+    /// Put an agent's callee on hold
+    #[command(before_help = "Examples:
+  cadran agent hold amina")]
+    Hold(Who),
+    /// Take an agent's callee back
+    #[command(before_help = "Examples:
+  cadran agent retrieve amina")]
+    Retrieve(Who),
+}
+
+/// Agents to be added.
+#[derive(Debug, Args)]
+pub(super) struct Add {
+    /// Their names, also their phones' user names
+    #[arg(required = true)]
+    names: Vec<String>,
+    /// A campaign they take calls of, best first [default: every campaign]
+    #[arg(long = "campaign", value_name = "CAMPAIGN")]
+    campaigns: Vec<String>,
+    /// The fixed address of a phone that does not register; `{name}` stands for the name
+    #[arg(long, value_name = "URI")]
+    sip: Option<String>,
+    /// The file with the password their phones register with
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    secret_file: Option<PathBuf>,
+}
+
+/// Which agents.
+#[derive(Debug, Args)]
+pub(super) struct Who {
+    /// The agents' names
+    #[arg(required_unless_present = "all")]
+    names: Vec<String>,
+    /// Every agent
+    #[arg(long, conflicts_with = "names")]
+    all: bool,
+}
+
+/// Which agents to sign in.
+#[derive(Debug, Args)]
+pub(super) struct Login {
+    #[command(flatten)]
+    who: Who,
+    /// Return when their phones have picked up, or fail after 30 s
+    #[arg(long)]
+    wait: bool,
+}
+
+/// A break.
+#[derive(Debug, Args)]
+pub(super) struct Pause {
+    #[command(flatten)]
+    who: Who,
+    /// The pause's code in cadran.toml
+    #[arg(long)]
+    code: Option<String>,
+}
+
+/// A previewed contact to be passed over.
+#[derive(Debug, Args)]
+pub(super) struct Skip {
+    #[command(flatten)]
+    who: Who,
+    /// Why: later, bad-record or not-ours
+    #[arg(long, default_value = "later", value_parser = skip_reason)]
+    reason: SkipReason,
+}
+
+fn skip_reason(text: &str) -> Result<SkipReason, String> {
+    match text {
+        "later" => Ok(SkipReason::Later),
+        "bad-record" => Ok(SkipReason::BadRecord),
+        "not-ours" => Ok(SkipReason::NotOurs),
+        other => Err(format!("{other:?} is none of later, bad-record, not-ours")),
+    }
+}
+
+/// An agent's word on a call.
+#[derive(Debug, Args)]
+pub(super) struct Qualify {
+    /// The agent
+    name: String,
+    /// The disposition's code or key
+    disposition: String,
+    /// The call's number [default: the agent's present one]
+    #[arg(long)]
+    call: Option<u64>,
+    /// When to call back, with offset from UTC
+    #[arg(long, value_name = "TIME")]
+    callback: Option<String>,
+    /// The agent calls back in person
+    #[arg(long, requires = "callback")]
+    personal: bool,
+    /// A sale's amount
+    #[arg(long, value_parser = cents)]
+    amount: Option<i64>,
+    /// When an appointment begins, with offset from UTC
+    #[arg(long, value_name = "TIME")]
+    appointment: Option<String>,
+    /// Where the appointment is
+    #[arg(long, requires = "appointment")]
+    place: Option<String>,
+    /// With whom the appointment is
+    #[arg(long, requires = "appointment")]
+    salesperson: Option<String>,
+    /// A note
+    #[arg(long)]
+    note: Option<String>,
+}
+
+/// Reads an amount such as `149.90`, `149,9` or `150` as cents.
+fn cents(text: &str) -> Result<i64, String> {
+    let wrong = || format!("{text:?} is no amount such as 149.90");
+    let (whole, part) = text.split_once(['.', ',']).unwrap_or((text, ""));
+    let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    if whole.is_empty() || part.len() > 2 || !digits(whole) || !digits(part) {
+        return Err(wrong());
+    }
+    format!("{whole}{part:0<2}").parse().map_err(|_| wrong())
+}
+
+impl Agent {
+    pub(super) fn run(self, global: &Global, output: &Output) -> Outcome {
+        let client = Client::open(global)?;
+        match self {
+            Self::Add(add) => add.run(&client, output),
+            Self::List => list(&client, output),
+            Self::Login(login) => login.run(&client, output),
+            Self::Ready(who) => act(&client, output, &who, "ready", &()),
+            Self::Pause(pause) => {
+                act(&client, output, &pause.who, "pause", &PauseRequest { code: pause.code })
+            }
+            Self::Logout(who) => act(&client, output, &who, "logout", &()),
+            Self::Qualify(qualify) => qualify.run(&client, output),
+            Self::Dial(who) => act(&client, output, &who, "dial", &()),
+            Self::Skip(skip) => {
+                act(&client, output, &skip.who, "skip", &SkipRequest { reason: skip.reason })
+            }
+            Self::Hangup(who) => act(&client, output, &who, "hangup", &()),
+            Self::Hold(who) => act(&client, output, &who, "hold", &()),
+            Self::Retrieve(who) => act(&client, output, &who, "retrieve", &()),
+        }
+    }
+}
+
+impl Add {
+    fn run(self, client: &Client, output: &Output) -> Outcome {
+        let secret = match self.secret_file {
+            Some(path) => Some(
+                SecretPlace::File(path)
+                    .read()
+                    .map_err(|error| Failure::new(Exit::Invalid, "secret_missing", error))?,
+            ),
+            None => None,
+        };
+        let mut agents: Vec<types::Agent> = Vec::new();
+        for name in self.names {
+            let agent = types::NewAgent {
+                contact: self.sip.as_ref().map(|sip| sip.replace("{name}", &name)),
+                secret: secret.as_ref().map(|secret| secret.reveal().to_owned()),
+                campaigns: self.campaigns.clone(),
+                name,
+            };
+            agents.push(wait_for(client.post(&At::path(["agents"]), &agent))?);
+        }
+        output.show(&agents, |lang| sheet(&agents, lang));
+        output.note("    → cadran agent login --all");
+        Ok(Exit::Done)
+    }
+}
+
+impl Who {
+    async fn names(&self, client: &Client) -> Result<Vec<String>, Failure> {
+        if !self.all {
+            return Ok(self.names.clone());
+        }
+        let agents: Vec<types::Agent> = client.get(&At::path(["agents"])).await?;
+        if agents.is_empty() {
+            let failure = Failure::new(Exit::NotFound, "no_agents", "there are no agents yet");
+            return Err(failure.hint("add some with `cadran agent add`"));
+        }
+        Ok(agents.into_iter().map(|agent| agent.name).collect())
+    }
+}
+
+impl Login {
+    fn run(self, client: &Client, output: &Output) -> Outcome {
+        let agents = wait_for(async {
+            let names = self.who.names(client).await?;
+            let agents = each(client, &names, "login", &()).await?;
+            if !self.wait {
+                return Ok(agents);
+            }
+            let bar = output.progress(u64::try_from(names.len()).ok(), "login");
+            let waited = tokio::time::timeout(LEGS_WITHIN, legs_up(client, &names, &bar)).await;
+            bar.finish_and_clear();
+            waited.map_err(|_| {
+                let message = "some phones did not pick up within 30 s";
+                Failure::new(Exit::Unreachable, "phone_unreachable", message)
+                    .hint("`cadran agent list` shows whose; check that they ring and answer")
+            })?
+        })?;
+        output.show(&agents, |lang| sheet(&agents, lang));
+        Ok(Exit::Done)
+    }
+}
+
+async fn legs_up(
+    client: &Client,
+    names: &[String],
+    bar: &indicatif::ProgressBar,
+) -> Result<Vec<types::Agent>, Failure> {
+    loop {
+        let agents: Vec<types::Agent> = client.get(&At::path(["agents"])).await?;
+        let asked = |agent: &types::Agent| names.contains(&agent.name);
+        let agents: Vec<_> = agents.into_iter().filter(asked).collect();
+        let up = agents.iter().filter(|agent| agent.leg_up).count();
+        bar.set_position(u64::try_from(up).unwrap_or(u64::MAX));
+        if up == names.len() {
+            return Ok(agents);
+        }
+        tokio::time::sleep(ASK_EVERY).await;
+    }
+}
+
+impl Qualify {
+    fn run(self, client: &Client, output: &Output) -> Outcome {
+        let (place, salesperson) = (self.place, self.salesperson);
+        let request = QualifyRequest {
+            disposition: self.disposition,
+            call: self.call,
+            callback_at: self.callback,
+            callback_personal: self.personal,
+            details: Details {
+                notes: self.note,
+                amount_cents: self.amount,
+                appointment: self.appointment.map(|at| Appointment { at, place, salesperson }),
+                ..Details::default()
+            },
+        };
+        let names = [self.name];
+        let agents = wait_for(each(client, &names, "qualify", &request))?;
+        output.show(&agents, |lang| sheet(&agents, lang));
+        Ok(Exit::Done)
+    }
+}
+
+/// Has one thing done for each of several agents.
+async fn each(
+    client: &Client,
+    names: &[String],
+    verb: &str,
+    body: &impl serde::Serialize,
+) -> Result<Vec<types::Agent>, Failure> {
+    let mut agents = Vec::with_capacity(names.len());
+    for name in names {
+        agents.push(client.post(&At::path(["agents", name, verb]), body).await?);
+    }
+    Ok(agents)
+}
+
+fn act(
+    client: &Client,
+    output: &Output,
+    who: &Who,
+    verb: &str,
+    body: &impl serde::Serialize,
+) -> Outcome {
+    let agents = wait_for(async {
+        let names = who.names(client).await?;
+        each(client, &names, verb, body).await
+    })?;
+    output.show(&agents, |lang| sheet(&agents, lang));
+    Ok(Exit::Done)
+}
+
+fn list(client: &Client, output: &Output) -> Outcome {
+    let agents: Vec<types::Agent> = wait_for(client.get(&At::path(["agents"])))?;
+    output.show(&agents, |lang| sheet(&agents, lang));
+    Ok(Exit::Done)
+}
+
+fn sheet(agents: &[types::Agent], lang: Lang) -> Sheet {
+    let mut sheet = Sheet::new(&[
+        "agent",
+        lang.say("state", "état"),
+        lang.say("for", "depuis"),
+        lang.say("phone", "poste"),
+        lang.say("calls", "appels"),
+        lang.say("talk", "conversation"),
+        lang.say("wrap-up", "post-appel"),
+        lang.say("idle", "attente"),
+        lang.say("campaigns", "campagnes"),
+    ]);
+    for agent in agents {
+        let state = crate::watch::agent_state_word(&agent.state, lang).to_owned();
+        let state = match &agent.pause {
+            Some(code) => format!("{state} ({code})"),
+            None => state,
+        };
+        sheet.add([
+            agent.name.clone(),
+            state,
+            crate::watch::clock(agent.since_s),
+            lang.say(
+                if agent.leg_up { "up" } else { "–" },
+                if agent.leg_up { "connecté" } else { "–" },
+            )
+            .to_owned(),
+            agent.handled.to_string(),
+            crate::watch::clock(agent.talk_s),
+            crate::watch::clock(agent.wrap_s),
+            crate::watch::clock(agent.idle_s),
+            agent.campaigns.join(", "),
+        ]);
+    }
+    sheet
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn amounts_are_read_as_cents() {
+        let good = [("149.90", 14_990), ("149,9", 14_990), ("150", 15_000), ("0.05", 5)];
+        for (text, expected) in good {
+            assert_eq!(cents(text), Ok(expected), "{text}");
+        }
+        for bad in ["", ".5", "1.234", "-3", "1 000", "a", "99999999999999999999"] {
+            assert!(cents(bad).is_err(), "{bad}");
+        }
+    }
+}

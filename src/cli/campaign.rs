@@ -1,0 +1,375 @@
+//! `cadran campaign`.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Subcommand, ValueHint};
+use serde::Serialize;
+
+use super::client::{At, Client};
+use super::failure::{Exit, Failure, Outcome};
+use super::output::{Form, Lang, Output, Sheet};
+use super::{Global, wait_for};
+use crate::api::types;
+use crate::config::{self, Config, Problem, Problems, Severity, measure};
+use crate::core::order::CampaignState;
+use crate::units::Span;
+use crate::watch::campaign_state_word;
+
+/// How often a waiting command asks how far the campaign is.
+const ASK_EVERY: Duration = Duration::from_millis(250);
+
+/// Check, list and drive campaigns.
+#[derive(Debug, Subcommand)]
+pub(super) enum Campaign {
+    /// Check campaign files before anything rings
+    #[command(before_help = "Examples:
+  cadran campaign validate                          every campaign of ./cadran.toml
+  cadran campaign validate campaigns/vente.toml     one file by itself")]
+    Validate(Validate),
+    /// List the campaigns of a running engine
+    #[command(before_help = "Examples:
+  cadran campaign list
+  cadran campaign list --json")]
+    List,
+    /// Show one campaign
+    #[command(before_help = "Examples:
+  cadran campaign show prospection-fr")]
+    Show(Named),
+    /// Start or resume a campaign
+    #[command(before_help = "Examples:
+  cadran campaign start prospection-fr
+  cadran campaign start prospection-fr --wait --timeout 2h")]
+    Start(Waited),
+    /// Place no new calls until it is started again
+    #[command(before_help = "Examples:
+  cadran campaign pause prospection-fr")]
+    Pause(Named),
+    /// Place no new calls, let conversations end, then stop
+    #[command(before_help = "Examples:
+  cadran campaign drain prospection-fr --wait")]
+    Drain(Waited),
+    /// Stop now, ending conversations
+    #[command(before_help = "Examples:
+  cadran campaign stop prospection-fr --confirm prospection-fr")]
+    Stop(Stop),
+}
+
+/// Which files to check.
+#[derive(Debug, Args)]
+pub(super) struct Validate {
+    /// Campaign files; every campaign of the engine's file otherwise
+    #[arg(value_hint = ValueHint::FilePath)]
+    files: Vec<PathBuf>,
+}
+
+/// One campaign.
+#[derive(Debug, Args)]
+pub(super) struct Named {
+    /// The campaign's name
+    name: String,
+}
+
+/// One campaign, and whether to wait for it.
+#[derive(Debug, Args)]
+pub(super) struct Waited {
+    /// The campaign's name
+    name: String,
+    /// Return when it has completed or stopped
+    #[arg(long)]
+    wait: bool,
+    /// Wait at most this long, such as 30s or 2h
+    #[arg(long, value_parser = measure::span, requires = "wait")]
+    timeout: Option<Span>,
+}
+
+/// One campaign to be stopped.
+#[derive(Debug, Args)]
+pub(super) struct Stop {
+    /// The campaign's name
+    name: String,
+    /// Its name again, when conversations would be cut
+    #[arg(long, value_name = "NAME")]
+    confirm: Option<String>,
+}
+
+impl Campaign {
+    pub(super) fn run(self, global: &Global, output: &Output) -> Outcome {
+        match self {
+            Self::Validate(files) => validate(global, output, files.files),
+            Self::List => list(global, output),
+            Self::Show(named) => show(global, output, &named.name),
+            Self::Start(waited) => drive(global, output, "start", waited),
+            Self::Pause(named) => drive(global, output, "pause", Waited::at_once(named.name)),
+            Self::Drain(waited) => drive(global, output, "drain", waited),
+            Self::Stop(stop) => stop.run(global, output),
+        }
+    }
+}
+
+impl Waited {
+    fn at_once(name: String) -> Self {
+        Self { name, wait: false, timeout: None }
+    }
+}
+
+impl Stop {
+    fn run(self, global: &Global, output: &Output) -> Outcome {
+        let client = Client::open(global)?;
+        let campaign: types::Campaign = wait_for(client.get(&At::path(["campaigns", &self.name])))?;
+        let talks = campaign.now.talking;
+        if talks > 0 && self.confirm.as_deref() != Some(&self.name) {
+            let message = format!("{talks} conversations would be cut");
+            let hint = format!(
+                "let them end with `cadran campaign drain {0}`, or add --confirm {0}",
+                self.name
+            );
+            return Err(Failure::new(Exit::Refused, "talks_in_progress", message).hint(hint));
+        }
+        drive(global, output, "stop", Waited::at_once(self.name))
+    }
+}
+
+#[derive(Serialize)]
+struct Checked {
+    ok: bool,
+    campaigns: Vec<CheckedCampaign>,
+    problems: Vec<CheckedProblem>,
+}
+
+#[derive(Serialize)]
+struct CheckedCampaign {
+    name: String,
+    file: PathBuf,
+    mode: &'static str,
+    hours: String,
+    dispositions: usize,
+}
+
+#[derive(Serialize)]
+struct CheckedProblem {
+    severity: &'static str,
+    file: PathBuf,
+    line: usize,
+    column: usize,
+    key: String,
+    message: String,
+    hint: Option<String>,
+}
+
+fn validate(global: &Global, output: &Output, files: Vec<PathBuf>) -> Outcome {
+    let (campaigns, problems) =
+        if files.is_empty() { check_all(global) } else { check_files(&files) };
+    let ok = problems.iter().all(|problem| problem.severity == Severity::Warning);
+    let exit = if ok { Exit::Done } else { Exit::Invalid };
+    if output.form == Form::Json {
+        output.json(&Checked {
+            ok,
+            campaigns: campaigns.iter().map(checked).collect(),
+            problems: problems.into_iter().map(checked_problem).collect(),
+        });
+        return Ok(exit);
+    }
+    let (wrong, look): (Vec<_>, Vec<_>) =
+        problems.into_iter().partition(|problem| problem.severity == Severity::Error);
+    if !look.is_empty() {
+        output.note(&Problems(look).to_string());
+    }
+    if !wrong.is_empty() {
+        return Err(Problems(wrong).into());
+    }
+    output.show(&(), |lang| summary(&campaigns, lang));
+    Ok(exit)
+}
+
+fn check_all(global: &Global) -> (Vec<config::Campaign>, Vec<Problem>) {
+    match Config::load(&global.config_path()) {
+        Ok(config) => (config.campaigns, config.warnings),
+        Err(problems) => (Vec::new(), problems.0),
+    }
+}
+
+fn check_files(files: &[PathBuf]) -> (Vec<config::Campaign>, Vec<Problem>) {
+    let (mut campaigns, mut problems) = (Vec::new(), Vec::new());
+    for file in files {
+        match config::Campaign::load(file) {
+            Ok(mut campaign) => {
+                problems.append(&mut campaign.warnings);
+                campaigns.push(campaign);
+            }
+            Err(found) => problems.extend(found.0),
+        }
+    }
+    (campaigns, problems)
+}
+
+fn checked(campaign: &config::Campaign) -> CheckedCampaign {
+    CheckedCampaign {
+        name: campaign.name.clone(),
+        file: campaign.path.clone(),
+        mode: config::campaign::mode_word(campaign.mode),
+        hours: config::hours::say(&campaign.week),
+        dispositions: campaign.dispositions.len(),
+    }
+}
+
+fn checked_problem(problem: Problem) -> CheckedProblem {
+    CheckedProblem {
+        severity: match problem.severity {
+            Severity::Error => "error",
+            Severity::Warning => "warning",
+        },
+        file: problem.path,
+        line: problem.line,
+        column: problem.column,
+        key: problem.key,
+        message: problem.message,
+        hint: problem.hint,
+    }
+}
+
+fn summary(campaigns: &[config::Campaign], lang: Lang) -> Sheet {
+    let mut sheet = Sheet::new(&[
+        lang.say("campaign", "campagne"),
+        "mode",
+        lang.say("hours (callee's zone)", "horaires (fuseau de l'appelé)"),
+        lang.say("dispositions", "qualifications"),
+        lang.say("file", "fichier"),
+    ]);
+    for campaign in campaigns {
+        let checked = checked(campaign);
+        sheet.add([
+            checked.name,
+            checked.mode.to_owned(),
+            checked.hours,
+            checked.dispositions.to_string(),
+            checked.file.display().to_string(),
+        ]);
+    }
+    sheet
+}
+
+fn list(global: &Global, output: &Output) -> Outcome {
+    let client = Client::open(global)?;
+    let campaigns: Vec<types::Campaign> = wait_for(client.get(&At::path(["campaigns"])))?;
+    output.show(&campaigns, |lang| {
+        let mut sheet = Sheet::new(&[
+            lang.say("campaign", "campagne"),
+            lang.say("state", "état"),
+            "mode",
+            lang.say("attempts", "appels"),
+            lang.say("bridged", "en relation"),
+            lang.say("abandoned", "abandonnés"),
+            lang.say("ringing", "sonnent"),
+            lang.say("talking", "en ligne"),
+        ]);
+        for campaign in &campaigns {
+            sheet.add([
+                campaign.name.clone(),
+                campaign_state_word(campaign.state, lang).to_owned(),
+                campaign.mode.clone(),
+                campaign.totals.attempts.to_string(),
+                campaign.totals.bridged.to_string(),
+                campaign.totals.abandoned.to_string(),
+                campaign.now.ringing.to_string(),
+                campaign.now.talking.to_string(),
+            ]);
+        }
+        sheet
+    });
+    Ok(Exit::Done)
+}
+
+fn show(global: &Global, output: &Output, name: &str) -> Outcome {
+    let client = Client::open(global)?;
+    let campaign: types::Campaign = wait_for(client.get(&At::path(["campaigns", name])))?;
+    output.show(&campaign, |lang| described(&campaign, lang));
+    Ok(Exit::Done)
+}
+
+fn described(campaign: &types::Campaign, lang: Lang) -> Sheet {
+    let mut sheet = Sheet::new(&["", ""]);
+    let mut line = |english: &str, french: &str, value: String| {
+        sheet.add([lang.say(english, french).to_owned(), value]);
+    };
+    let (now, totals) = (&campaign.now, &campaign.totals);
+    line("name", "nom", campaign.name.clone());
+    line("title", "titre", campaign.title.clone());
+    line("client company", "commanditaire", campaign.client.clone());
+    line("state", "état", campaign_state_word(campaign.state, lang).to_owned());
+    line("mode", "mode", campaign.mode.clone());
+    line("hours", "horaires", campaign.hours.clone());
+    line("trunks", "trunks", campaign.trunks.join(", "));
+    line("agents ready", "agents prêts", now.ready.to_string());
+    line("agents talking", "agents en ligne", now.talking.to_string());
+    line("agents writing up", "agents en post-appel", now.wrapping.to_string());
+    line("calls ringing", "appels qui sonnent", now.ringing.to_string());
+    line("attempts", "appels émis", totals.attempts.to_string());
+    line("answered", "décrochés", totals.answered.to_string());
+    line("bridged", "mis en relation", totals.bridged.to_string());
+    line("abandoned", "abandonnés", totals.abandoned.to_string());
+    line("refused by a rule", "refusés par une règle", totals.refused.to_string());
+    for disposition in &campaign.dispositions {
+        let key = disposition.key.map_or_else(String::new, |key| format!("[{key}] "));
+        let value = format!("{key}{} ({})", disposition.label, disposition.code);
+        line("disposition", "qualification", value);
+    }
+    sheet
+}
+
+fn drive(global: &Global, output: &Output, verb: &str, waited: Waited) -> Outcome {
+    let client = Client::open(global)?;
+    let name = waited.name;
+    let path = At::path(["campaigns", &name, verb]);
+    let campaign = wait_for(async {
+        let campaign: types::Campaign = client.post(&path, &()).await?;
+        if !waited.wait {
+            return Ok(campaign);
+        }
+        let ended = until_ended(&client, &name, verb == "start", output);
+        match waited.timeout {
+            None => ended.await,
+            Some(limit) => tokio::time::timeout(limit.into(), ended).await.map_err(|_| {
+                let message = format!("{name} is not over after {}", measure::say(limit));
+                Failure::new(Exit::Error, "timeout", message)
+                    .hint(format!("it goes on; look at it with `cadran campaign show {name}`"))
+            })?,
+        }
+    })?;
+    if output.form == Form::Json {
+        output.json(&campaign);
+    } else {
+        let state = campaign_state_word(campaign.state, output.lang);
+        output.note(&format!("{name}: {state}"));
+        output.note(&format!("    → cadran stats {name}"));
+    }
+    Ok(Exit::Done)
+}
+
+/// Asks again and again until the campaign has nothing left to do.
+async fn until_ended(
+    client: &Client,
+    name: &str,
+    was_started: bool,
+    output: &Output,
+) -> Result<types::Campaign, Failure> {
+    let bar = output.progress(None, output.lang.say("attempts", "appels émis"));
+    let mut begun = !was_started;
+    loop {
+        let campaign: types::Campaign = client.get(&At::path(["campaigns", name])).await?;
+        bar.set_position(campaign.totals.attempts);
+        let over = match campaign.state {
+            CampaignState::Completed => true,
+            CampaignState::Stopped => begun,
+            CampaignState::Running | CampaignState::Paused | CampaignState::Draining => {
+                begun = true;
+                false
+            }
+        };
+        if over {
+            bar.finish_and_clear();
+            return Ok(campaign);
+        }
+        tokio::time::sleep(ASK_EVERY).await;
+    }
+}

@@ -1,0 +1,154 @@
+//! `cadran demo`, and the report at the end of a day.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueHint};
+use serde::{Deserialize, Serialize};
+
+use super::failure::{Exit, Failure, Outcome};
+use super::output::{Lang, Output, Sheet};
+use crate::config::measure;
+use crate::core::floor::Floor;
+use crate::engine::handle::Snapshot;
+use crate::units::Span;
+
+/// `cadran demo`.
+#[derive(Debug, Args)]
+#[command(before_help = "Examples:
+  cadran demo                        until Ctrl-C, which lets conversations end
+  cadran demo --for 60s --json       a minute, then one JSON object
+  cadran demo --keep essai           keep the project to go on with it
+
+Everything stays on this machine: a carrier of its own, agents' phones with audio, contacts with
+telephone numbers kept for fiction. Nothing is left behind unless --keep is given.")]
+pub(super) struct Demo {
+    /// End by itself after this long, such as 60s
+    #[arg(long = "for", value_name = "TIME", value_parser = measure::span)]
+    pub(super) length: Option<Span>,
+    /// Keep the configuration, the database and the tape in this folder
+    #[arg(long, value_name = "FOLDER", value_hint = ValueHint::DirPath)]
+    pub(super) keep: Option<PathBuf>,
+    /// Simulated agents
+    #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=200))]
+    pub(super) agents: u16,
+    /// Fictional contacts
+    #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub(super) contacts: u32,
+    /// The seed of the carrier's and the agents' chance
+    #[arg(long, default_value_t = 42)]
+    pub(super) seed: u64,
+}
+
+impl Demo {
+    pub(super) fn run(self, _output: &Output) -> Outcome {
+        let message = format!("{} agents cannot be seated yet", self.agents);
+        Err(Failure::new(Exit::Error, "demo", message))
+    }
+}
+
+/// What a day came to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct DayReport {
+    /// Calls placed.
+    pub attempts: u64,
+    /// Calls answered by anyone or anything.
+    pub answered: u64,
+    /// Calls bridged to an agent.
+    pub bridged: u64,
+    /// Persons who answered and found no agent.
+    pub abandoned: u64,
+    /// The share of the agents' time spent talking or writing up (words.md, taux d'occupation
+    /// AFRC): (talk + wrap) / (talk + wrap + idle), 0 to 1.
+    pub occupancy: f64,
+    /// From the 200 OK to audio both ways.
+    pub answer_to_audio_ms: AudioDelay,
+}
+
+/// Two percentiles of a delay in milliseconds, by nearest rank; zero without any measurement.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct AudioDelay {
+    /// The median.
+    pub p50: f64,
+    /// All but one in a hundred are below.
+    pub p99: f64,
+}
+
+impl DayReport {
+    /// Sums a snapshot up, all campaigns together.
+    #[must_use]
+    pub fn of(snapshot: &Snapshot) -> Self {
+        let mut report = Self {
+            occupancy: occupancy(&snapshot.floor),
+            answer_to_audio_ms: AudioDelay::of(&snapshot.answer_to_audio_ms),
+            ..Self::default()
+        };
+        for campaign in &snapshot.floor.campaigns {
+            report.attempts += campaign.totals.attempts;
+            report.answered += campaign.totals.answered;
+            report.bridged += campaign.totals.bridged;
+            report.abandoned += campaign.totals.abandoned;
+        }
+        report
+    }
+
+    /// Prints the report: one JSON object, or a table.
+    pub fn print(&self, output: &Output) {
+        output.show(self, |lang| self.sheet(lang));
+    }
+
+    fn sheet(&self, lang: Lang) -> Sheet {
+        let mut sheet = Sheet::new(&[lang.say("the day", "la journée"), ""]);
+        let mut line = |english: &str, french: &str, value: String| {
+            sheet.add([lang.say(english, french).to_owned(), value]);
+        };
+        let AudioDelay { p50, p99 } = self.answer_to_audio_ms;
+        line("attempts", "appels émis", self.attempts.to_string());
+        line("answered", "décrochés", self.answered.to_string());
+        line("bridged", "mis en relation", self.bridged.to_string());
+        line("abandoned", "abandonnés", self.abandoned.to_string());
+        line("occupancy", "taux d'occupation", format!("{:.0} %", self.occupancy * 100.0));
+        line(
+            "answer to audio, p50 / p99",
+            "délai de mise en relation, p50 / p99",
+            format!("{p50:.0} / {p99:.0} ms"),
+        );
+        sheet
+    }
+}
+
+/// The share of the agents' time spent talking or writing up.
+fn occupancy(floor: &Floor) -> f64 {
+    let (mut busy, mut all) = (Span::ZERO, Span::ZERO);
+    for agent in &floor.agents {
+        busy += agent.talk + agent.wrap;
+        all += agent.talk + agent.wrap + agent.idle;
+    }
+    if all == Span::ZERO { 0.0 } else { busy.as_secs_f64() / all.as_secs_f64() }
+}
+
+impl AudioDelay {
+    /// Takes the percentiles of some measurements, in any order.
+    #[must_use]
+    pub fn of(millis: &[f64]) -> Self {
+        let mut sorted = millis.to_vec();
+        sorted.sort_by(f64::total_cmp);
+        let rank = |percent: usize| {
+            let place = (sorted.len() * percent).div_ceil(100).saturating_sub(1);
+            sorted.get(place).copied().unwrap_or(0.0)
+        };
+        Self { p50: rank(50), p99: rank(99) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn percentiles_are_measurements_that_were_made() {
+        let millis: Vec<f64> = (1..=100).rev().map(f64::from).collect();
+        assert_eq!(AudioDelay::of(&millis), AudioDelay { p50: 50.0, p99: 99.0 });
+        assert_eq!(AudioDelay::of(&[7.0]), AudioDelay { p50: 7.0, p99: 7.0 });
+        assert_eq!(AudioDelay::of(&[]), AudioDelay::default());
+    }
+}

@@ -1,0 +1,204 @@
+//! `cadran doctor`.
+
+use std::io;
+use std::net::UdpSocket;
+use std::path::Path;
+
+use clap::Args;
+use serde::Serialize;
+
+use super::Global;
+use super::failure::{Exit, Outcome};
+use super::output::{Lang, Output, Sheet};
+use crate::config::{Config, Problem};
+use crate::engine::clock::Clock;
+
+/// `cadran doctor`.
+#[derive(Debug, Args)]
+#[command(before_help = "Examples:
+  cadran doctor
+  cadran doctor --config /etc/cadran/cadran.toml --json")]
+pub(super) struct Doctor {}
+
+/// How a check went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Verdict {
+    Fine,
+    Look,
+    Wrong,
+}
+
+/// One thing checked.
+#[derive(Debug, Serialize)]
+struct Check {
+    what: &'static str,
+    verdict: Verdict,
+    found: String,
+    fix: Option<String>,
+}
+
+impl Check {
+    fn fine(what: &'static str, found: impl Into<String>) -> Self {
+        Self { what, verdict: Verdict::Fine, found: found.into(), fix: None }
+    }
+
+    fn wrong(what: &'static str, found: impl Into<String>, fix: impl Into<String>) -> Self {
+        Self { what, verdict: Verdict::Wrong, found: found.into(), fix: Some(fix.into()) }
+    }
+
+    fn look(self) -> Self {
+        Self { verdict: Verdict::Look, ..self }
+    }
+}
+
+impl Doctor {
+    pub(super) fn run(self, global: &Global, output: &Output) -> Outcome {
+        let mut checks = vec![clock(), zones(), open_files()];
+        match Config::load(&global.config_path()) {
+            Ok(config) => configured(&config, &mut checks),
+            Err(problems) => checks.extend(problems.0.iter().map(problem)),
+        }
+        output.show(&checks, |lang| sheet(&checks, lang));
+        let well = checks.iter().all(|check| check.verdict != Verdict::Wrong);
+        Ok(if well { Exit::Done } else { Exit::Invalid })
+    }
+}
+
+fn configured(config: &Config, checks: &mut Vec<Check>) {
+    checks.push(Check::fine("configuration", config.path.display().to_string()));
+    checks.extend(config.warnings.iter().map(|warning| problem(warning).look()));
+    checks.push(folder("database", config.store.database.parent()));
+    checks.push(folder("socket", config.api.socket.parent()));
+    checks.push(port("SIP port", config.sip.bind));
+    let rtp = std::net::SocketAddr::new(config.rtp.ip, config.rtp.first);
+    checks.push(port("first RTP port", rtp));
+    checks.push(rtp_room(config));
+    let trunk_secrets = config.trunks.iter().filter_map(|trunk| {
+        trunk.auth.as_ref().map(|auth| ("trunk secret", trunk.name.as_str(), &auth.secret))
+    });
+    let hook_secrets = config.campaigns.iter().filter_map(|campaign| {
+        let webhook = campaign.webhook.as_ref()?;
+        Some(("webhook secret", campaign.name.as_str(), &webhook.secret))
+    });
+    for (what, name, place) in trunk_secrets.chain(hook_secrets) {
+        checks.push(match place.read() {
+            Ok(_) => Check::fine(what, format!("{name}: {place}")),
+            Err(missing) => Check::wrong(what, format!("{name}: {missing}"), "put it there"),
+        });
+    }
+    for campaign in &config.campaigns {
+        let Some(notice) = &campaign.notice else { continue };
+        let path = config.prompts.join(notice);
+        checks.push(if path.is_file() {
+            Check::fine("notice", path.display().to_string())
+        } else {
+            let fix = "record it as WAV, 8 kHz mono, or change `folders.prompts`";
+            Check::wrong("notice", format!("{}: no {}", campaign.name, path.display()), fix)
+        });
+    }
+}
+
+/// The law's clock must be right: no computer of this program's time shows an earlier year.
+fn clock() -> Check {
+    let now = Clock::start().now().wall;
+    let year = now.timestamp().to_zoned(jiff::tz::TimeZone::UTC).year();
+    if year >= 2025 {
+        Check::fine("clock", now.to_string())
+    } else {
+        Check::wrong("clock", now.to_string(), "set the time, and keep it with chrony or ntpd")
+    }
+}
+
+/// The zones that French calling windows need.
+fn zones() -> Check {
+    let wanted = ["Europe/Paris", "Indian/Reunion", "America/Martinique", "Pacific/Noumea"];
+    let missing: Vec<_> =
+        wanted.iter().filter(|zone| crate::units::Zone::new(zone).is_err()).collect();
+    if missing.is_empty() {
+        Check::fine("time zones", format!("bundled: {}", wanted.join(", ")))
+    } else {
+        Check::wrong("time zones", format!("{missing:?} missing"), "install cadran again")
+    }
+}
+
+/// Sockets, the database and the API together need about this many open files.
+const OPEN_FILES_MIN: u64 = 4_096;
+
+fn open_files() -> Check {
+    use nix::sys::resource::{Resource, getrlimit};
+    match getrlimit(Resource::RLIMIT_NOFILE) {
+        Ok((soft, _)) if soft >= OPEN_FILES_MIN => Check::fine("open files", soft.to_string()),
+        Ok((soft, _)) => {
+            Check::wrong("open files", soft.to_string(), "run `ulimit -n 65536` before").look()
+        }
+        Err(error) => Check::wrong("open files", error.to_string(), "ask the system's keeper"),
+    }
+}
+
+fn folder(what: &'static str, folder: Option<&Path>) -> Check {
+    let folder = folder.filter(|folder| !folder.as_os_str().is_empty());
+    let folder = folder.unwrap_or_else(|| Path::new("."));
+    match tempfile::tempfile_in(folder) {
+        Ok(_) => Check::fine(what, format!("{} can be written", folder.display())),
+        Err(error) => {
+            let fix = format!("create {} and let cadran's user write there", folder.display());
+            Check::wrong(what, error.to_string(), fix)
+        }
+    }
+}
+
+fn port(what: &'static str, address: std::net::SocketAddr) -> Check {
+    match UdpSocket::bind(address) {
+        Ok(_) => Check::fine(what, format!("{address}/udp is free")),
+        Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
+            let fix = "another program has it, perhaps a running cadran: `cadran health`";
+            Check::wrong(what, format!("{address}/udp is taken"), fix).look()
+        }
+        Err(error) => {
+            let fix = "bind an address of this machine: see `ip address`";
+            Check::wrong(what, format!("{address}/udp: {error}"), fix)
+        }
+    }
+}
+
+/// Each leg takes an even and an odd port; a call has a leg, an agent has one for the shift.
+fn rtp_room(config: &Config) -> Check {
+    let legs = u32::from(config.rtp.last - config.rtp.first).div_ceil(2);
+    let channels: u32 = config.trunks.iter().map(|trunk| trunk.channels).sum();
+    let found = format!("{legs} legs for {channels} channels and the agents");
+    if legs > channels {
+        Check::fine("RTP ports", found)
+    } else {
+        Check::wrong("RTP ports", found, "widen `rtp.ports`: two for each channel and agent")
+    }
+}
+
+fn problem(problem: &Problem) -> Check {
+    let located = Problem { hint: None, ..problem.clone() };
+    let fix = problem.hint.clone().unwrap_or_else(|| "see docs/campaigns.md".to_owned());
+    Check::wrong("configuration", located.to_string(), fix)
+}
+
+fn sheet(checks: &[Check], lang: Lang) -> Sheet {
+    let mut sheet = Sheet::new(&[
+        "",
+        lang.say("check", "contrôle"),
+        lang.say("found", "trouvé"),
+        lang.say("fix", "remède"),
+    ]);
+    for check in checks {
+        let mark = match check.verdict {
+            Verdict::Fine => "✔",
+            Verdict::Look => "!",
+            Verdict::Wrong => "✘",
+        };
+        sheet.add([
+            mark.to_owned(),
+            check.what.to_owned(),
+            check.found.clone(),
+            check.fix.clone().unwrap_or_default(),
+        ]);
+    }
+    sheet
+}

@@ -1,0 +1,218 @@
+//! `cadran list`.
+
+use std::fs::File;
+use std::io::{self, BufReader, Read};
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Subcommand, ValueHint};
+use indicatif::ProgressBar;
+
+use super::client::{At, Client};
+use super::failure::{Exit, Failure, Outcome};
+use super::output::{Lang, Output, Sheet};
+use super::{Global, wait_for};
+use crate::api::LIST_BYTES_MAX;
+use crate::api::import::{self, NotAList, Options, RejectsFile, Row};
+use crate::api::types::ImportReport;
+use crate::engine::clock::Clock;
+use crate::units::Zone;
+
+/// Import lists of contacts.
+#[derive(Debug, Subcommand)]
+pub(super) enum List {
+    /// Import a list (CSV with a header) into a campaign
+    #[command(before_help = "Examples:
+  cadran list import mars.csv --campaign prospection-fr --dry-run    needs no engine
+  cadran list import mars.csv --campaign prospection-fr
+  cadran list import leads.csv --campaign power-us --region US --zone America/New_York
+
+Rejected records go to mars.rejets.csv beside the list, with reason and fix; mend them there and
+import that file. The exit code is then 8.")]
+    Import(Import),
+}
+
+/// A list to be imported.
+#[derive(Debug, Args)]
+pub(super) struct Import {
+    /// The list; `-` reads standard input
+    #[arg(value_hint = ValueHint::FilePath)]
+    file: PathBuf,
+    /// The campaign
+    #[arg(long)]
+    campaign: String,
+    /// Read and check only
+    #[arg(long)]
+    dry_run: bool,
+    /// The country of numbers without a country code
+    #[arg(long, default_value = "FR", value_parser = region)]
+    region: Country,
+    /// The time zone of every contact whose record names none [default: told by the number]
+    #[arg(long, value_parser = Zone::new)]
+    zone: Option<Zone>,
+    /// Where rejected records go [default: beside the list, as NAME.rejets.csv]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    rejects: Option<PathBuf>,
+}
+
+/// A country with the code it was named by.
+#[derive(Clone, Debug)]
+struct Country {
+    code: String,
+    region: import::Region,
+}
+
+fn region(code: &str) -> Result<Country, String> {
+    let region = import::region(code);
+    let region = region.ok_or_else(|| format!("{code:?} is no ISO 3166 country such as FR"))?;
+    Ok(Country { code: code.to_owned(), region })
+}
+
+impl List {
+    pub(super) fn run(self, global: &Global, output: &Output) -> Outcome {
+        match self {
+            Self::Import(import) => import.run(global, output),
+        }
+    }
+}
+
+impl Import {
+    fn run(self, global: &Global, output: &Output) -> Outcome {
+        let bytes = read_list(&self.file)?;
+        let mut report = self.check(&bytes, output)?;
+        if !self.dry_run && report.importable > 0 {
+            let sent = self.send(global, bytes, output)?;
+            report = ImportReport { seconds: report.seconds + sent.seconds, ..sent };
+        }
+        report.file = self.file.display().to_string();
+        output.show(&report, |lang| summary(&report, lang));
+        if self.dry_run {
+            output.note(output.lang.say(
+                "Nothing was imported: run it again without --dry-run.",
+                "Rien n'a été importé : relancez sans --dry-run.",
+            ));
+        }
+        Ok(if report.rejected > 0 { Exit::Rejects } else { Exit::Done })
+    }
+
+    /// Reads the whole list and writes the file of rejects.
+    fn check(&self, bytes: &[u8], output: &Output) -> Result<ImportReport, Failure> {
+        let clock = Clock::start();
+        let options =
+            Options { region: self.region.region, zone: self.zone.clone(), ..Options::default() };
+        let bar = output.progress(u64::try_from(bytes.len()).ok(), "CSV");
+        let watched = BufReader::new(bar.wrap_read(bytes));
+        let mut list = import::List::open(watched, options).map_err(|error| no_list(&error))?;
+        let (header, delimiter) = list.dialect();
+        let mut rejects: Option<RejectsFile<File>> = None;
+        while let Some(row) = list.next_row()? {
+            let Row::Reject(reject) = row else { continue };
+            let file = match &mut rejects {
+                Some(file) => file,
+                None => {
+                    let file = File::create(self.rejects_path())
+                        .map_err(|error| cannot_write(&self.rejects_path(), &error))?;
+                    rejects.insert(RejectsFile::new(file, &header, delimiter)?)
+                }
+            };
+            file.add(&header, &reject)?;
+        }
+        if let Some(file) = rejects {
+            file.finish()?;
+            output.note(&format!(
+                "{} → {}",
+                output.lang.say("rejected records", "fiches rejetées"),
+                self.rejects_path().display()
+            ));
+        }
+        bar.finish_and_clear();
+        let seconds = clock.mono().since(crate::units::Mono::START).as_secs_f64();
+        Ok(ImportReport { dry_run: true, seconds, ..list.report() })
+    }
+
+    fn send(
+        &self,
+        global: &Global,
+        bytes: Vec<u8>,
+        output: &Output,
+    ) -> Result<ImportReport, Failure> {
+        let client = Client::open(global)?;
+        let name = self.file.file_name().map(|name| name.to_string_lossy().into_owned());
+        let path = At::path(["campaigns", &self.campaign, "contacts:import"])
+            .with("file", name)
+            .with("region", Some(&self.region.code))
+            .with("zone", self.zone.as_ref().map(Zone::name));
+        let bar: ProgressBar = output.progress(None, output.lang.say("importing", "import"));
+        let report = wait_for(client.send(&path, bytes));
+        bar.finish_and_clear();
+        report
+    }
+
+    fn rejects_path(&self) -> PathBuf {
+        match &self.rejects {
+            Some(path) => path.clone(),
+            None if self.file == Path::new("-") => PathBuf::from("liste.rejets.csv"),
+            None => self.file.with_extension("rejets.csv"),
+        }
+    }
+}
+
+/// Reads a list into memory, up to what the engine takes.
+fn read_list(path: &Path) -> Result<Vec<u8>, Failure> {
+    let limit = u64::try_from(LIST_BYTES_MAX).unwrap_or(u64::MAX);
+    let mut bytes = Vec::new();
+    let read = if path == Path::new("-") {
+        io::stdin().lock().take(limit + 1).read_to_end(&mut bytes)
+    } else {
+        File::open(path).and_then(|file| file.take(limit + 1).read_to_end(&mut bytes))
+    };
+    read.map_err(|error| {
+        let message = format!("{}: cannot be read: {error}", path.display());
+        Failure::new(Exit::Invalid, "list_unreadable", message)
+    })?;
+    if bytes.len() > LIST_BYTES_MAX {
+        let message = format!("{}: is larger than 256 MB", path.display());
+        let hint = "split it; importing the same contact twice adds nothing";
+        return Err(Failure::new(Exit::Invalid, "list_too_large", message).hint(hint));
+    }
+    Ok(bytes)
+}
+
+fn no_list(error: &NotAList) -> Failure {
+    Failure::new(Exit::Invalid, "list_invalid", error)
+}
+
+fn cannot_write(path: &Path, error: &io::Error) -> Failure {
+    let message = format!("{}: cannot be written: {error}", path.display());
+    Failure::new(Exit::Error, "rejects_unwritable", message)
+        .hint("name another file with --rejects")
+}
+
+fn summary(report: &ImportReport, lang: Lang) -> Sheet {
+    let mut sheet = Sheet::new(&["", ""]);
+    let mut line = |english: &str, french: &str, value: String| {
+        sheet.add([lang.say(english, french).to_owned(), value]);
+    };
+    for (title, meaning) in &report.columns {
+        line("column", "colonne", format!("{title} → {meaning}"));
+    }
+    line("records", "fiches", report.rows.to_string());
+    line("importable", "importables", report.importable.to_string());
+    line("  of which repaired", "  dont réparées", report.repaired.to_string());
+    if report.numbers_left_out > 0 {
+        let count = report.numbers_left_out.to_string();
+        line("  of which a number was left out", "  dont un numéro écarté", count);
+    }
+    line("rejected", "rejetées", report.rejected.to_string());
+    for (reason, count) in &report.reasons {
+        let lines = report.examples.iter().filter(|example| example.reason == *reason).take(3);
+        let lines = lines.map(|example| example.line.to_string()).collect::<Vec<_>>().join(", ");
+        line("  ", "  ", format!("{count} {reason} (l. {lines})"));
+    }
+    if !report.dry_run {
+        line("added", "ajoutées", report.added.to_string());
+        line("known already", "déjà connues", report.known.to_string());
+        line("do not call", "ne pas appeler", report.do_not_call.to_string());
+    }
+    line("seconds", "secondes", format!("{:.1}", report.seconds));
+    sheet
+}

@@ -1,0 +1,71 @@
+//! `cadran stats`.
+
+use clap::Args;
+
+use super::client::{At, Client};
+use super::failure::{Exit, Outcome};
+use super::output::{Lang, Output, Sheet};
+use super::{Global, wait_for};
+use crate::api::types;
+use crate::config::measure;
+use crate::units::Span;
+
+/// `cadran stats`.
+#[derive(Debug, Args)]
+#[command(before_help = "Examples:
+  cadran stats                         every campaign, the last 24 hours
+  cadran stats prospection-fr --last 1h
+  cadran stats vente --json")]
+pub(super) struct Stats {
+    /// The campaign; every one otherwise
+    campaign: Option<String>,
+    /// How far back to count, such as 1h or 30d
+    #[arg(long, default_value = "24h", value_parser = measure::span)]
+    last: Span,
+}
+
+impl Stats {
+    pub(super) fn run(self, global: &Global, output: &Output) -> Outcome {
+        let client = Client::open(global)?;
+        let path = At::path(["stats"])
+            .with("campaign", self.campaign.as_ref())
+            .with("last_s", Some(self.last.as_millis() / 1_000));
+        let stats: Vec<types::Stats> = wait_for(client.get(&path))?;
+        output.show(&stats, |lang| sheet(&stats, lang));
+        Ok(Exit::Done)
+    }
+}
+
+fn sheet(stats: &[types::Stats], lang: Lang) -> Sheet {
+    let mut sheet = Sheet::new(&[
+        lang.say("campaign", "campagne"),
+        lang.say("attempts", "appels"),
+        lang.say("answered", "décrochés"),
+        lang.say("humans", "humains"),
+        lang.say("bridged", "en relation"),
+        lang.say("abandon", "abandon"),
+        "CA+",
+        "CA−",
+        "CNA",
+        lang.say("sales", "ventes"),
+        lang.say("talk", "conversation"),
+        lang.say("list closed", "fiches closes"),
+    ]);
+    for stats in stats {
+        sheet.add([
+            stats.campaign.clone(),
+            stats.attempts.to_string(),
+            stats.answered.to_string(),
+            stats.humans.to_string(),
+            stats.bridged.to_string(),
+            format!("{} ({:.1} %)", stats.abandoned, stats.abandon_ratio * 100.0),
+            stats.argued_positive.to_string(),
+            stats.argued_negative.to_string(),
+            stats.not_argued.to_string(),
+            stats.sales.to_string(),
+            crate::watch::clock(stats.talk_s),
+            format!("{}/{}", stats.contacts_done, stats.contacts),
+        ]);
+    }
+    sheet
+}

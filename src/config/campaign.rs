@@ -1,0 +1,490 @@
+//! One campaign's file.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use super::dispositions::{self, Disposition};
+use super::problem::{Problem, Problems, Severity};
+use super::reader::{Fields, Reader, Value};
+use super::secret::Webhook;
+use super::trunk::Trunk;
+use super::{hours, measure, read_file};
+use crate::core::campaign::{Abandon, Mode, Route, Settings, Wrap};
+use crate::core::order::Outcome;
+use crate::core::recycle::Delay;
+use crate::core::rules::{AttemptCap, Week};
+use crate::core::{hopper, recycle, rules};
+use crate::units::{ClientId, Number, Ratio, Span, TrunkId};
+
+/// One campaign as its file describes it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Campaign {
+    /// The file.
+    pub path: PathBuf,
+    /// The name used in commands and addresses: small letters, digits and hyphens.
+    pub name: String,
+    /// What people read.
+    pub title: String,
+    /// The client company on whose behalf it calls.
+    pub client: String,
+    /// How calls are started.
+    pub mode: Mode,
+    /// The trunks it may use.
+    pub routes: Vec<NamedRoute>,
+    /// The numbers shown in turn.
+    pub caller_ids: Vec<Number>,
+    /// How long a call may ring.
+    pub ring_max: Span,
+    /// How long a call must have rung before a surplus one is given up.
+    pub ring_min: Span,
+    /// What happens when a person answers and no agent is free.
+    pub abandon: Abandon,
+    /// The prompt played to an abandoned person, in the prompts folder.
+    pub notice: Option<PathBuf>,
+    /// The write-up after a talk.
+    pub wrap: Wrap,
+    /// When calls may ring, in the called number's zone.
+    pub week: Week,
+    /// How often a person may be tried.
+    pub attempt_caps: Vec<AttemptCap>,
+    /// When a contact is tried again.
+    pub retry: recycle::Settings,
+    /// The stock of claimed contacts.
+    pub hopper: hopper::Settings,
+    /// How often the pacer runs when nothing happens.
+    pub pace_every: Span,
+    /// The dispositions; [`DispositionId`](crate::units::DispositionId) is a place in this list.
+    pub dispositions: Vec<Disposition>,
+    /// Where its events are posted; the engine's webhook otherwise.
+    pub webhook: Option<Webhook>,
+    /// What should be looked at although it can be used.
+    pub warnings: Vec<Problem>,
+    /// The line of the name, for problems found among campaigns.
+    pub(super) name_line: usize,
+}
+
+/// A trunk by its name, with its place among others.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NamedRoute {
+    /// The trunk's name in `cadran.toml`.
+    pub trunk: String,
+    /// Lower tiers are used first.
+    pub tier: u8,
+    /// The share of calls within the tier.
+    pub weight: u16,
+}
+
+/// A campaign names a trunk nobody configured.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("campaign {campaign:?} uses trunk {trunk:?}, which cadran.toml does not have")]
+pub struct UnknownTrunk {
+    /// The campaign.
+    pub campaign: String,
+    /// The trunk.
+    pub trunk: String,
+}
+
+impl Campaign {
+    /// Reads one file by itself; trunks are not looked up.
+    ///
+    /// # Errors
+    /// The file cannot be read or has problems; all of them are told.
+    pub fn load(path: &Path) -> Result<Self, Problems> {
+        Self::load_with(path, None)
+    }
+
+    /// Reads one file and looks its trunks up among the configured ones.
+    ///
+    /// # Errors
+    /// The file cannot be read or has problems; all of them are told.
+    pub fn load_with(path: &Path, trunks: Option<&[Trunk]>) -> Result<Self, Problems> {
+        let text = read_file(path)?;
+        let (campaign, problems) = parse(path, &text, trunks);
+        match campaign {
+            Some(mut campaign) if problems.iter().all(|p| p.severity == Severity::Warning) => {
+                campaign.warnings = problems;
+                Ok(campaign)
+            }
+            Some(_) | None => Err(Problems(problems)),
+        }
+    }
+
+    /// Gives the settings as the core needs them, with ids in the place of names.
+    ///
+    /// # Errors
+    /// A route names a trunk that has no id.
+    pub fn settings(
+        &self,
+        client: ClientId,
+        trunks: &BTreeMap<String, TrunkId>,
+    ) -> Result<Settings, UnknownTrunk> {
+        let route = |route: &NamedRoute| match trunks.get(&route.trunk) {
+            Some(trunk) => Ok(Route { trunk: *trunk, tier: route.tier, weight: route.weight }),
+            None => Err(UnknownTrunk { campaign: self.name.clone(), trunk: route.trunk.clone() }),
+        };
+        Ok(Settings {
+            client,
+            mode: self.mode,
+            routes: self.routes.iter().map(route).collect::<Result<_, _>>()?,
+            caller_ids: u16::try_from(self.caller_ids.len()).unwrap_or(u16::MAX),
+            ring_max: self.ring_max,
+            ring_min: self.ring_min,
+            listen: false,
+            abandon: self.abandon,
+            wrap: self.wrap,
+            rules: rules::Settings { week: self.week.clone(), attempts: self.attempt_caps.clone() },
+            retry: self.retry.clone(),
+            hopper: self.hopper,
+            dispositions: self.dispositions.iter().map(Disposition::meaning).collect(),
+            pace_every: self.pace_every,
+        })
+    }
+
+    /// Finds a disposition by its code or its key.
+    #[must_use]
+    pub fn disposition(&self, code: &str) -> Option<&Disposition> {
+        let by_key =
+            |disposition: &&Disposition| disposition.key.is_some_and(|key| code.parse() == Ok(key));
+        let by_code = self.dispositions.iter().find(|disposition| disposition.code == code);
+        by_code.or_else(|| self.dispositions.iter().find(by_key))
+    }
+}
+
+/// A call rings 30 s before it is given up unless told otherwise.
+const RING_MAX: Span = Span::secs(30);
+
+/// A surplus call rings at least 15 s: 16 CFR 310.4(b)(4)(ii) and Ofcom's 2010 statement.
+const RING_MIN: Span = Span::secs(15);
+
+/// An answered person waits at most 2 s: 16 CFR 310.4(b)(1)(iv), Ofcom 2010.
+const ABANDON_WITHIN: Span = Span::secs(2);
+
+/// An abandoned person is left alone for 72 h: Ofcom's 2010 statement.
+const RECALL_LOCK: Span = Span::secs(72 * 3_600);
+
+/// At most 3 % of answered persons may be abandoned: 16 CFR 310.4(b)(4)(i).
+const ABANDON_CAP: f64 = 0.03;
+
+/// A day, in several limits below.
+const DAY: Span = Span::secs(86_400);
+
+pub(super) fn parse(
+    path: &Path,
+    text: &str,
+    trunks: Option<&[Trunk]>,
+) -> (Option<Campaign>, Vec<Problem>) {
+    let reader = Reader::new(path, text);
+    let document = reader.parse();
+    let root = Fields::root(&reader, &document);
+    let campaign = campaign(&root, path, trunks);
+    root.finish();
+    (campaign, reader.finish())
+}
+
+fn campaign(root: &Fields<'_, '_>, path: &Path, trunks: Option<&[Trunk]>) -> Option<Campaign> {
+    let named = root.must("name", "\"prospection-fr\"");
+    let name_line = named.as_ref().map_or(0, Value::line);
+    let name = named.and_then(|value| value.parse(plain_name));
+    let client = root.must("client", "\"Acme Jardin\"").and_then(|value| value.name());
+    let mode = mode(root);
+    let routes = routes(root, trunks);
+    let caller_ids = caller_ids(root);
+    let dispositions = dispositions::read(root);
+    let (ring_min, ring_max) = ring(root);
+    let (abandon, notice) = abandon(root);
+    let wrap = wrap(root, &dispositions);
+    let week = week(root);
+    let webhook = root.table("webhook").and_then(|fields| Webhook::of(&fields));
+    let retry = retry(root, abandon.recall_lock);
+    let hopper = hopper(root);
+    let caps = root.get("attempt_caps").map(Value::one_or_more).unwrap_or_default();
+    let title = root.get("title").and_then(|value| value.name());
+    let pace_every = root
+        .or("pace_every", Span::secs(1), |value| value.span_in(Span::millis(100)..=Span::secs(10)));
+    Some(Campaign {
+        path: path.to_owned(),
+        title: title.or_else(|| name.clone())?,
+        name: name?,
+        client: client?,
+        mode: mode?,
+        routes,
+        caller_ids,
+        ring_max,
+        ring_min,
+        abandon,
+        notice,
+        wrap,
+        week: week?,
+        attempt_caps: caps.iter().filter_map(|cap| cap.parse(measure::attempt_cap)).collect(),
+        retry,
+        hopper,
+        pace_every,
+        dispositions,
+        webhook,
+        warnings: Vec::new(),
+        name_line,
+    })
+}
+
+/// Names a mode as the files do.
+#[must_use]
+pub fn mode_word(mode: Mode) -> &'static str {
+    match mode {
+        Mode::Preview => "preview",
+        Mode::Progressive => "progressive",
+        Mode::Power { .. } => "power",
+    }
+}
+
+/// A name stands in commands, addresses and file names.
+fn plain_name(text: &str) -> Result<String, String> {
+    let letter = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    if (1..=64).contains(&text.len()) && text.bytes().all(letter) && !text.starts_with('-') {
+        Ok(text.to_owned())
+    } else {
+        Err("is no name: use 1 to 64 small letters, digits and hyphens".to_owned())
+    }
+}
+
+#[derive(Clone, Copy)]
+enum ModeWord {
+    Preview,
+    Progressive,
+    Power,
+    Predictive,
+}
+
+fn mode(root: &Fields<'_, '_>) -> Option<Mode> {
+    let lines = root.get("lines_per_agent");
+    let value = root.must("mode", "\"progressive\"")?;
+    let word = value.choice(&[
+        ("preview", ModeWord::Preview),
+        ("progressive", ModeWord::Progressive),
+        ("power", ModeWord::Power),
+        ("predictive", ModeWord::Predictive),
+    ])?;
+    if let (Some(lines), ModeWord::Preview | ModeWord::Progressive) = (&lines, word) {
+        lines.error("is for `mode = \"power\"` only", Some("remove it".to_owned()));
+    }
+    match word {
+        ModeWord::Preview => Some(Mode::Preview),
+        ModeWord::Progressive => Some(Mode::Progressive),
+        ModeWord::Power => {
+            if lines.is_none() {
+                root.error("lines_per_agent", "is missing", "add `lines_per_agent = 1.5`");
+            }
+            let lines_per_agent = lines.and_then(|value| value.real(1.0..=10.0))?;
+            Some(Mode::Power { lines_per_agent })
+        }
+        ModeWord::Predictive => {
+            let hint = "use \"progressive\" (no abandoned calls) or \"power\"".to_owned();
+            value.error("predictive dialling is not in this version", Some(hint));
+            None
+        }
+    }
+}
+
+fn routes(root: &Fields<'_, '_>, trunks: Option<&[Trunk]>) -> Vec<NamedRoute> {
+    let values = root.must("routes", "[\"ovh-1\"]").map(Value::one_or_more).unwrap_or_default();
+    let mut routes: Vec<NamedRoute> = Vec::new();
+    for value in &values {
+        let Some(route) = route(value) else { continue };
+        let known = |trunks: &[Trunk]| trunks.iter().any(|trunk| trunk.name == route.trunk);
+        if let Some(trunks) = trunks.filter(|trunks| !known(trunks)) {
+            let names = trunks.iter().map(|trunk| trunk.name.as_str());
+            let hint = super::reader::suggestion(&route.trunk, names);
+            let message = format!("cadran.toml has no trunk {:?}", route.trunk);
+            value.error(&message, Some(hint));
+        }
+        if routes.iter().any(|other| other.trunk == route.trunk) {
+            value.error("names a trunk twice", Some("keep one".to_owned()));
+        }
+        routes.push(route);
+    }
+    routes
+}
+
+fn route(value: &Value<'_, '_>) -> Option<NamedRoute> {
+    if value.is_text() {
+        return Some(NamedRoute { trunk: value.name()?, tier: 0, weight: 1 });
+    }
+    let fields = value.fields()?;
+    let trunk = fields.must("trunk", "\"ovh-1\"").and_then(|value| value.name());
+    let tier = fields.or("tier", 0, |value| value.whole(0..=9));
+    let weight = fields.or("weight", 1, |value| value.whole(1..=1_000));
+    fields.finish();
+    Some(NamedRoute {
+        trunk: trunk?,
+        tier: u8::try_from(tier).unwrap_or(u8::MAX),
+        weight: u16::try_from(weight).unwrap_or(u16::MAX),
+    })
+}
+
+/// A campaign shows at most this many numbers in turn; the core counts them in 16 bits.
+const CALLER_IDS_MAX: usize = 1_000;
+
+fn caller_ids(root: &Fields<'_, '_>) -> Vec<Number> {
+    let Some(value) = root.must("caller_ids", "[\"+33162000000\"]") else { return Vec::new() };
+    let values = value.list();
+    if values.is_empty() || values.len() > CALLER_IDS_MAX {
+        let hint = format!("list 1 to {CALLER_IDS_MAX} numbers your carrier lets you show");
+        value.error("shows no number, or too many", Some(hint));
+    }
+    values.iter().filter_map(caller_id).collect()
+}
+
+fn caller_id(value: &Value<'_, '_>) -> Option<Number> {
+    let number = value.parse(|text| {
+        Number::new(&text.replace([' ', '.'], "")).map_err(|error| format!("is {error}"))
+    })?;
+    let digits = number.reveal();
+    if digits.starts_with("+336") || digits.starts_with("+337") {
+        value.warn(
+            "06 and 07 numbers may not be shown by a call centre (Arcep, numbering plan)",
+            "show a 0162, 0163, 0270, 0271, 0377, 0378, 0424, 0425, 0568, 0569 or 0948, 0949",
+        );
+    }
+    Some(number)
+}
+
+fn ring(root: &Fields<'_, '_>) -> (Span, Span) {
+    let Some(fields) = root.table("ring") else { return (RING_MIN, RING_MAX) };
+    let limits = || Span::secs(1)..=Span::secs(180);
+    let min = fields.or("min", RING_MIN, |value| value.span_in(limits()));
+    let max = fields.or("max", RING_MAX, |value| value.span_in(limits()));
+    if min > max {
+        fields.error("min", "is longer than max", "let a call ring at least as long as min");
+    }
+    fields.finish();
+    (min, max)
+}
+
+fn abandon(root: &Fields<'_, '_>) -> (Abandon, Option<PathBuf>) {
+    let mut abandon = Abandon {
+        within: ABANDON_WITHIN,
+        notice: false,
+        recall_lock: RECALL_LOCK,
+        cap: Ratio::new(ABANDON_CAP),
+    };
+    let Some(fields) = root.table("abandon") else { return (abandon, None) };
+    let within = Span::millis(500)..=Span::secs(30);
+    abandon.within = fields.or("within", abandon.within, |value| value.span_in(within));
+    abandon.recall_lock = fields
+        .or("recall_lock", abandon.recall_lock, |value| value.span_in(Span::ZERO..=DAY.times(365)));
+    abandon.cap = fields.or("cap", abandon.cap, |value| value.ratio());
+    let notice = fields.get("notice").and_then(|value| value.name()).map(PathBuf::from);
+    abandon.notice = notice.is_some();
+    fields.finish();
+    (abandon, notice)
+}
+
+fn wrap(root: &Fields<'_, '_>, dispositions: &[Disposition]) -> Wrap {
+    let mut wrap =
+        Wrap { max: Some(Span::secs(60)), default: None, extension_max: Span::secs(120) };
+    let Some(fields) = root.table("wrap") else { return wrap };
+    let limits = || Span::ZERO..=Span::secs(3_600);
+    if let Some(value) = fields.get("max") {
+        let endless = value.is_text() && matches!(value.text(), Some("none" | "sans limite"));
+        wrap.max = if endless { None } else { value.span_in(limits()) };
+    }
+    wrap.extension_max =
+        fields.or("extension_max", wrap.extension_max, |value| value.span_in(limits()));
+    let default = fields.get("default");
+    wrap.default = default.and_then(|value| {
+        let code = value.name()?;
+        let found = dispositions.iter().find(|disposition| disposition.code == code);
+        if found.is_none() {
+            let codes = dispositions.iter().map(|disposition| disposition.code.as_str());
+            let hint = super::reader::suggestion(&code, codes);
+            value.error(&format!("no disposition has the code {code:?}"), Some(hint));
+        }
+        found.map(|disposition| disposition.id)
+    });
+    fields.finish();
+    wrap
+}
+
+fn week(root: &Fields<'_, '_>) -> Option<Week> {
+    let value = root.must("hours", &format!("{:?}", hours::FR_D223_9))?;
+    let mut week = Week::default();
+    if value.is_table() {
+        let fields = value.fields()?;
+        for (days, spans) in fields.entries() {
+            for span in spans.one_or_more() {
+                span.parse(|text| hours::add_days(&mut week, &days, text));
+            }
+        }
+        return Some(week);
+    }
+    for text in value.one_or_more() {
+        text.parse(|text| hours::add(&mut week, text));
+    }
+    Some(week)
+}
+
+/// The delay after each outcome unless the file says otherwise, and whether the contact's next
+/// number is tried first. Minutes; chosen for French business-to-consumer lists.
+const RETRY: [(&str, Outcome, u64, bool); 10] = [
+    ("busy", Outcome::Busy, 15, false),
+    ("no_answer", Outcome::NoAnswer, 240, true),
+    ("machine", Outcome::Machine, 240, true),
+    ("declined", Outcome::Declined, 1_440, false),
+    ("invalid", Outcome::Invalid, 0, true),
+    ("cancelled", Outcome::Cancelled, 30, false),
+    ("congestion", Outcome::Congestion, 5, false),
+    ("trunk_fault", Outcome::TrunkFault, 5, false),
+    ("interrupted", Outcome::Interrupted, 30, false),
+    ("connected", Outcome::Connected, 1_440, false),
+];
+
+fn retry(root: &Fields<'_, '_>, recall_lock: Span) -> recycle::Settings {
+    let usual = |(_, outcome, minutes, next_number): &(&str, Outcome, u64, bool)| {
+        (*outcome, Delay { wait: Span::secs(minutes * 60), next_number: *next_number })
+    };
+    let mut after: BTreeMap<Outcome, Delay> = RETRY.iter().map(usual).collect();
+    after.insert(Outcome::Abandoned, Delay { wait: recall_lock, next_number: false });
+    let mut settings = recycle::Settings { attempts_max: 10, after };
+    let Some(fields) = root.table("retry") else { return settings };
+    settings.attempts_max = fields.or("attempts_max", 10, |value| value.whole(1..=100));
+    for (key, outcome, ..) in RETRY {
+        let Some(value) = fields.get(key) else { continue };
+        match delay(&value) {
+            Some(Some(delay)) => settings.after.insert(outcome, delay),
+            Some(None) => settings.after.remove(&outcome),
+            None => None,
+        };
+    }
+    fields.finish();
+    settings
+}
+
+/// Reads `"4h"`, `"never"` or `{ wait = "4h", next_number = true }`.
+fn delay(value: &Value<'_, '_>) -> Option<Option<Delay>> {
+    if value.is_table() {
+        let fields = value.fields()?;
+        let wait =
+            fields.or("wait", Span::ZERO, |value| value.span_in(Span::ZERO..=DAY.times(365)));
+        let next_number = fields.or("next_number", false, |value| value.flag());
+        fields.finish();
+        return Some(Some(Delay { wait, next_number }));
+    }
+    if matches!(value.text(), Some("never" | "jamais")) {
+        return Some(None);
+    }
+    let wait = value.span_in(Span::ZERO..=DAY.times(365))?;
+    Some(Some(Delay { wait, next_number: false }))
+}
+
+fn hopper(root: &Fields<'_, '_>) -> hopper::Settings {
+    let mut settings = hopper::Settings { size: 200, low: 100, lease: Span::secs(600) };
+    let Some(fields) = root.table("hopper") else { return settings };
+    settings.size = fields.or("size", settings.size, |value| value.whole(1..=10_000));
+    settings.low = fields.or("low", settings.size.div_ceil(2), |value| value.whole(1..=10_000));
+    settings.lease = fields
+        .or("lease", settings.lease, |value| value.span_in(Span::secs(10)..=Span::secs(86_400)));
+    if settings.low > settings.size {
+        fields.error("low", "is above size", "claim more before the hopper is empty: size / 2");
+    }
+    fields.finish();
+    settings
+}

@@ -1,0 +1,281 @@
+//! Trunks: the ways out to the telephone network.
+
+use std::net::SocketAddr;
+
+use super::measure;
+use super::reader::Fields;
+use super::secret::{Secret, SecretMissing, SecretPlace};
+use crate::core::trunks;
+use crate::units::Span;
+
+/// The port of SIP over UDP (RFC 3261 §19.1.2).
+const SIP_PORT: u16 = 5_060;
+
+/// A trunk carries no more calls than there are UDP ports.
+const CHANNELS_MAX: u32 = 60_000;
+
+/// One trunk.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Trunk {
+    /// The name campaigns use.
+    pub name: String,
+    /// Where requests go.
+    pub host: Host,
+    /// The host part of request and From addresses, when it is not `host`.
+    pub domain: Option<String>,
+    /// Who we say we are when challenged.
+    pub auth: Option<Auth>,
+    /// Calls it carries at once at most.
+    pub channels: u32,
+    /// Calls started per second at most.
+    pub calls_per_second: f64,
+    /// Calls that may start together before the rate binds.
+    pub burst: u32,
+    /// How called numbers are written.
+    pub number_format: NumberFormat,
+    /// How our own number is shown.
+    pub caller_id: CallerId,
+    /// How often OPTIONS asks whether the trunk lives; `None` never asks.
+    pub options_every: Option<Span>,
+    /// What a 3xx answer does.
+    pub redirect: Redirect,
+    /// Whether INVITEs carry the call's id as `X-Cadran-Call`.
+    pub call_header: bool,
+}
+
+/// A host with its port.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Host {
+    /// A name or an address.
+    pub name: String,
+    /// The UDP port.
+    pub port: u16,
+}
+
+/// A user name with its password.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Auth {
+    /// The user name.
+    pub user: String,
+    /// Where the password is kept.
+    pub secret: SecretPlace,
+}
+
+impl Auth {
+    /// Fetches the password.
+    ///
+    /// # Errors
+    /// It is not where it should be; see [`SecretMissing`].
+    pub fn password(&self) -> Result<Secret, SecretMissing> {
+        self.secret.read()
+    }
+}
+
+/// How a telephone number is written towards a trunk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NumberFormat {
+    /// The called number.
+    pub to: Digits,
+    /// The number shown.
+    pub from: Digits,
+}
+
+/// A way to write a telephone number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Digits {
+    /// `+33162000000` (ITU-T E.164 with plus sign).
+    Plus,
+    /// `33162000000`.
+    Bare,
+    /// `0033162000000`.
+    DoubleZero,
+    /// `0162000000` for French numbers, `00…` for the others.
+    NationalFr,
+}
+
+impl Digits {
+    /// Writes a number this way.
+    #[must_use]
+    pub fn write(self, number: &crate::units::Number) -> String {
+        let digits = number.reveal().trim_start_matches('+');
+        match self {
+            Self::Plus => number.reveal().to_owned(),
+            Self::Bare => digits.to_owned(),
+            Self::DoubleZero => format!("00{digits}"),
+            Self::NationalFr => match digits.strip_prefix("33") {
+                Some(national) => format!("0{national}"),
+                None => format!("00{digits}"),
+            },
+        }
+    }
+}
+
+/// How our own number is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CallerId {
+    /// Which headers carry it besides From.
+    pub identity: Identity,
+    /// Whether the callee sees it; hidden ones use `Privacy: id` (RFC 3323, RFC 3325).
+    pub hidden: bool,
+}
+
+/// Which header vouches for our number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Identity {
+    /// From only.
+    From,
+    /// P-Asserted-Identity too (RFC 3325 §9.1).
+    Asserted,
+    /// P-Preferred-Identity too (RFC 3325 §9.2).
+    Preferred,
+}
+
+/// What a 3xx answer does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Redirect {
+    /// The attempt fails.
+    Refuse,
+    /// The new address is tried if it lies at the trunk's own host.
+    SameHost,
+}
+
+impl Trunk {
+    /// Gives the trunk's limits as the core needs them.
+    #[must_use]
+    pub fn settings(&self) -> trunks::Settings {
+        trunks::Settings {
+            channels: self.channels,
+            calls_per_second: self.calls_per_second,
+            burst: self.burst,
+        }
+    }
+
+    /// Gives the host part of its SIP addresses.
+    #[must_use]
+    pub fn domain(&self) -> String {
+        match &self.domain {
+            Some(domain) => domain.clone(),
+            None => self.host.to_string(),
+        }
+    }
+
+    /// Reads a `[[trunk]]` table.
+    pub(super) fn of(fields: &Fields<'_, '_>) -> Option<Self> {
+        let name = fields.must("name", "\"ovh-1\"").and_then(|value| value.name());
+        let host =
+            fields.must("host", "\"sip.carrier.example\"").and_then(|value| value.parse(host));
+        let user = fields.get("user").and_then(|value| value.name());
+        let secret = SecretPlace::of(fields, user.is_some());
+        if secret.is_some() && user.is_none() {
+            fields.error("user", "is missing", "a secret needs `user = \"…\"`");
+        }
+        let channels =
+            fields.must("channels", "30").and_then(|value| value.whole(1..=CHANNELS_MAX));
+        let rate = fields.must("calls_per_second", "\"2/s\"").and_then(|value| value.per_second());
+        let trunk = Self {
+            name: name?,
+            host: host?,
+            domain: fields.get("domain").and_then(|value| value.name()),
+            auth: user.zip(secret).map(|(user, secret)| Auth { user, secret }),
+            channels: channels?,
+            calls_per_second: rate?,
+            burst: fields.or("burst", 1, |value| value.whole(1..=1_000)),
+            number_format: NumberFormat {
+                to: fields.or("to_format", Digits::Plus, |value| value.choice(&DIGITS)),
+                from: fields.or("from_format", Digits::Plus, |value| value.choice(&DIGITS)),
+            },
+            caller_id: CallerId {
+                identity: fields.or("identity", Identity::From, |value| value.choice(&IDENTITY)),
+                hidden: fields.or("hide_caller_id", false, |value| value.flag()),
+            },
+            options_every: options_every(fields),
+            redirect: fields.or("redirect", Redirect::Refuse, |value| value.choice(&REDIRECT)),
+            call_header: fields.or("call_header", false, |value| value.flag()),
+        };
+        Some(trunk)
+    }
+}
+
+const DIGITS: [(&str, Digits); 4] = [
+    ("+e164", Digits::Plus),
+    ("e164", Digits::Bare),
+    ("00e164", Digits::DoubleZero),
+    ("national-fr", Digits::NationalFr),
+];
+
+const IDENTITY: [(&str, Identity); 3] = [
+    ("from", Identity::From),
+    ("p-asserted-identity", Identity::Asserted),
+    ("p-preferred-identity", Identity::Preferred),
+];
+
+const REDIRECT: [(&str, Redirect); 2] =
+    [("refuse", Redirect::Refuse), ("same-host", Redirect::SameHost)];
+
+/// OPTIONS asks every 30 s unless told otherwise: a dead trunk is noticed within a minute.
+const OPTIONS_EVERY: Span = Span::secs(30);
+
+fn options_every(fields: &Fields<'_, '_>) -> Option<Span> {
+    fields.or("options_every", Some(OPTIONS_EVERY), |value| {
+        value.parse(|text| match text {
+            "never" | "jamais" => Ok(None),
+            text => match measure::span(text)? {
+                every if every < Span::secs(5) => Err("is under 5s: carriers mind".to_owned()),
+                every => Ok(Some(every)),
+            },
+        })
+    })
+}
+
+/// Reads `name`, `name:port`, `address`, `address:port`, `[v6]:port`.
+pub(super) fn host(text: &str) -> Result<Host, String> {
+    if let Ok(address) = text.parse::<SocketAddr>() {
+        return Ok(Host { name: address.ip().to_string(), port: address.port() });
+    }
+    let (name, port) = match text.rsplit_once(':') {
+        Some((name, port)) => (name, port.parse().ok().filter(|port| *port > 0)),
+        None => (text, Some(SIP_PORT)),
+    };
+    let letter = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'.' || byte == b'-';
+    match port {
+        Some(port) if !name.is_empty() && name.len() <= 253 && name.bytes().all(letter) => {
+            Ok(Host { name: name.to_owned(), port })
+        }
+        Some(_) | None => Err("is no host: write sip.carrier.example or 192.0.2.1:5060".to_owned()),
+    }
+}
+
+impl std::fmt::Display for Host {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match (self.name.contains(':'), self.port) {
+            (true, port) => write!(f, "[{}]:{port}", self.name),
+            (false, SIP_PORT) => write!(f, "{}", self.name),
+            (false, port) => write!(f, "{}:{port}", self.name),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::units::{NotE164, Number};
+
+    #[test]
+    fn every_carrier_gets_numbers_its_own_way() -> Result<(), NotE164> {
+        let number = Number::new("+33199001234")?;
+        let written = DIGITS.map(|(_, digits)| digits.write(&number));
+        assert_eq!(written, ["+33199001234", "33199001234", "0033199001234", "0199001234"]);
+        let abroad = Number::new("+442079460123")?;
+        assert_eq!(Digits::NationalFr.write(&abroad), "00442079460123");
+        Ok(())
+    }
+
+    #[test]
+    fn hosts_have_a_port_written_or_usual() {
+        let port = |text| host(text).map(|host| host.port);
+        assert_eq!(port("sip.example.net"), Ok(5_060));
+        assert_eq!(port("127.0.0.10:5070"), Ok(5_070));
+        assert_eq!(port("[::1]:5070"), Ok(5_070));
+        assert!(host("a b").is_err() && host("x:0").is_err() && host("").is_err());
+    }
+}

@@ -1,0 +1,78 @@
+//! What only the shell knows: numbers behind ids, names, caller IDs and prompts of campaigns.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use crate::media::Prompt;
+use crate::store::Claimed;
+use crate::units::{AgentId, CampaignId, ContactId, Number, NumberId, TrunkId};
+
+/// Leased contacts whose numbers are kept, the latest ones: ten times the largest hopper there is,
+/// so that a contact is dialled, and dialled again over another trunk, long before it is forgotten.
+const CONTACTS_MAX: usize = 100_000;
+
+/// What a campaign needs of the shell.
+#[derive(Clone, Debug)]
+pub struct CampaignPage {
+    /// The name of its file.
+    pub name: String,
+    /// The numbers it shows, in the order of the core's caller-ID index.
+    pub caller_ids: Vec<Number>,
+    /// The notice of an abandoned call.
+    pub notice: Prompt,
+    /// The music on hold.
+    pub hold: Prompt,
+}
+
+/// What the shell needs of a trunk.
+#[derive(Clone, Debug)]
+pub struct TrunkPage {
+    /// The name in the configuration.
+    pub name: String,
+    /// Whether our number is hidden from those called over it.
+    pub hidden: bool,
+}
+
+/// The book.
+#[derive(Debug, Default)]
+pub struct Book {
+    /// Every campaign.
+    pub campaigns: BTreeMap<CampaignId, CampaignPage>,
+    /// Every agent's name.
+    pub agents: BTreeMap<AgentId, String>,
+    /// Every trunk.
+    pub trunks: BTreeMap<TrunkId, TrunkPage>,
+    numbers: BTreeMap<ContactId, Vec<(NumberId, Number)>>,
+    leased: VecDeque<ContactId>,
+}
+
+impl Book {
+    /// Keeps the numbers of leased contacts.
+    pub fn keep_numbers(&mut self, claimed: &Claimed) {
+        for lead in &claimed.leads {
+            let digits = lead.numbers.iter().filter_map(|number| {
+                Some((number.number, claimed.digits.get(&number.number)?.clone()))
+            });
+            if self.numbers.insert(lead.contact, digits.collect()).is_none() {
+                self.leased.push_back(lead.contact);
+            }
+            if self.leased.len() > CONTACTS_MAX
+                && let Some(oldest) = self.leased.pop_front()
+            {
+                self.numbers.remove(&oldest);
+            }
+        }
+    }
+
+    /// Gives the digits behind a leased contact's number.
+    #[must_use]
+    pub fn number(&self, contact: ContactId, number: NumberId) -> Option<&Number> {
+        let (_, digits) = self.numbers.get(&contact)?.iter().find(|(id, _)| *id == number)?;
+        Some(digits)
+    }
+
+    /// Gives the caller ID of a campaign by its index.
+    #[must_use]
+    pub fn caller_id(&self, campaign: CampaignId, index: u16) -> Option<&Number> {
+        self.campaigns.get(&campaign)?.caller_ids.get(usize::from(index))
+    }
+}

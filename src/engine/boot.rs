@@ -1,0 +1,360 @@
+//! Starts everything: store, media, signalling, webhooks, and the engine on top of them.
+
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use tokio::sync::{mpsc, oneshot, watch};
+
+use super::book::{Book, CampaignPage, TrunkPage};
+use super::clock::Clock;
+use super::handle::{ASKS_MAX, Ask, Handle, Snapshot};
+use super::scribe::Scribe;
+use super::sounds::Sounds;
+use super::tape::{self, Recorder};
+use super::tasks::Tasks;
+use super::{Engine, Inbox, Parts};
+use crate::config::campaign::UnknownTrunk;
+use crate::config::{self, Campaign, Config, Disposition, Webhook};
+use crate::core::fact::{CampaignFact, TrunkFact};
+use crate::core::{self, Dialer, Fact};
+use crate::hooks::event::call_completed;
+use crate::hooks::sign::{NotAKey, SigningKey};
+use crate::hooks::{self, Courier, Endpoint, NotAnEndpoint};
+use crate::media::{self, MediaHandle};
+use crate::sip;
+use crate::store::{self, DispositionRow, NewCampaign, Store};
+use crate::units::{CampaignId, ClientId, Span, TrunkId};
+
+/// How long a contact rests whose call was interrupted by a crash: the far end may still ring.
+const INTERRUPTED_REST: Span = Span::secs(120);
+
+/// Events the signalling and the media may hold ready at once: ten seconds of a busy engine.
+pub const EVENTS_MAX: usize = 65_536;
+
+/// Why the engine could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum BootError {
+    /// The store cannot be used.
+    #[error(transparent)]
+    Store(#[from] store::StoreError),
+    /// The signalling cannot start.
+    #[error(transparent)]
+    Sip(#[from] sip::SipError),
+    /// The media cannot start.
+    #[error(transparent)]
+    Media(#[from] media::MediaError),
+    /// A webhook's address cannot be used.
+    #[error(transparent)]
+    Endpoint(#[from] NotAnEndpoint),
+    /// A webhook's key cannot be used.
+    #[error("the signing key of the webhook of {0} cannot be used: {1}")]
+    Key(String, NotAKey),
+    /// The tape cannot be written.
+    #[error(transparent)]
+    Tape(#[from] tape::TapeError),
+    /// A campaign names an unknown trunk.
+    #[error(transparent)]
+    Trunk(#[from] UnknownTrunk),
+    /// A password is not where the configuration says.
+    #[error(transparent)]
+    Secret(#[from] config::SecretMissing),
+    /// A prompt cannot be played.
+    #[error("cannot use the prompt {path}: {why}")]
+    Prompt {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// The system gave no random bytes.
+    #[error("the system gives no random bytes: {0}")]
+    Random(getrandom::Error),
+}
+
+/// A running engine.
+#[derive(Debug)]
+pub struct Running {
+    /// The door to it.
+    pub handle: Handle,
+    /// Its store.
+    pub store: Store,
+    /// Its clock.
+    pub clock: Clock,
+    /// Its tasks.
+    pub tasks: Tasks,
+    /// What it was started with.
+    pub config: Arc<Config>,
+    /// The tape it writes.
+    pub tape: Option<PathBuf>,
+    ended: oneshot::Receiver<Infallible>,
+}
+
+impl Running {
+    /// Stops dialling, lets conversations end, and waits until everything is written.
+    pub async fn drain(&mut self) {
+        if self.handle.ask(Ask::Drain).await.is_ok() {
+            self.ended().await;
+        }
+    }
+
+    /// Waits until the engine has left by itself.
+    pub async fn ended(&mut self) {
+        // The sender is dropped at the engine's end and never says anything.
+        let Err(_) = (&mut self.ended).await;
+    }
+}
+
+/// Starts the engine.
+///
+/// # Errors
+/// Something it stands on cannot start; see [`BootError`].
+pub async fn start(config: Config) -> Result<Running, BootError> {
+    let (clock, tasks) = (Clock::start(), Tasks::new());
+    let store = open_store(&config, &tasks).await?;
+    let recovered = store.recover(clock.now().wall).await?;
+    let seed = getrandom::u64().map_err(BootError::Random)?;
+
+    let (media_out, media_events) = mpsc::channel(EVENTS_MAX);
+    let media = MediaHandle::start(media_settings(&config, seed), clock, media_out)?;
+    let sounds = Sounds::load(&config, &media)?;
+    let mut book = Book::default();
+    let mut first = Vec::new();
+    let trunks = set_trunks(&config, &store, &mut book, &mut first).await?;
+    first.extend(set_campaigns(&config, &store, &sounds, &trunks, &mut book).await?);
+    let (sip, sip_events) = sip::start(signalling(&config, &trunks, seed)?, clock, &tasks).await?;
+    let (stop_courier, stopped) = watch::channel(false);
+    // Endpoints stand in the operator's own files: one on this machine is meant.
+    let deliveries = hooks::Settings { loopback: true, ..hooks::Settings::default() };
+    let receivers = endpoints(&config)?;
+    let courier = Courier::new(store.clone(), clock, tasks.clone(), receivers, deliveries)?;
+    tasks.spawn(courier.run(stopped));
+
+    let settings = core::Settings { node: config.node, first_call: recovered.first_call, seed };
+    let (tape, path) = begin_tape(&config, settings, clock)?;
+    let (scribe, writing) = Scribe::new(store.clone());
+    tasks.spawn(writing);
+    let (asks, asked) = mpsc::channel(ASKS_MAX);
+    let (snapshot, watched) = watch::channel(Arc::new(Snapshot::default()));
+    let parts = Parts {
+        clock,
+        dialer: Dialer::new(settings),
+        store: store.clone(),
+        sip,
+        media,
+        tape,
+        scribe,
+        book,
+        tasks: tasks.clone(),
+        inbox: Inbox { sip: sip_events, media: media_events, asks: asked },
+        snapshot,
+    };
+    let mut engine = Engine::new(parts, recovered.first_leg);
+    first.extend(engine.resume(recovered));
+    let (ending, ended) = oneshot::channel::<Infallible>();
+    tasks.spawn(async move {
+        engine.run(first).await;
+        drop(stop_courier);
+        drop(ending);
+    });
+    let (handle, config) = (Handle::new(asks, watched), Arc::new(config));
+    Ok(Running { handle, store, clock, tasks, config, tape: path, ended })
+}
+
+async fn open_store(config: &Config, tasks: &Tasks) -> Result<Store, BootError> {
+    let settings = store::Settings {
+        path: config.store.database.clone(),
+        key: Some(config.store.key_file.clone()),
+        node: config.node,
+        full_sync: false,
+        interrupted_rest: INTERRUPTED_REST,
+        tell: call_completed,
+    };
+    Ok(Store::open(settings, tasks).await?)
+}
+
+async fn set_trunks(
+    config: &Config,
+    store: &Store,
+    book: &mut Book,
+    first: &mut Vec<Fact>,
+) -> Result<BTreeMap<String, TrunkId>, BootError> {
+    let mut trunks = BTreeMap::new();
+    for trunk in &config.trunks {
+        let id = store.trunk(&trunk.name).await?;
+        trunks.insert(trunk.name.clone(), id);
+        let hidden = trunk.caller_id.hidden;
+        book.trunks.insert(id, TrunkPage { name: trunk.name.clone(), hidden });
+        first.push(Fact::Trunk(id, TrunkFact::Set(trunk.settings())));
+    }
+    Ok(trunks)
+}
+
+async fn set_campaigns(
+    config: &Config,
+    store: &Store,
+    sounds: &Sounds,
+    trunks: &BTreeMap<String, TrunkId>,
+    book: &mut Book,
+) -> Result<Vec<Fact>, BootError> {
+    let mut ids = BTreeMap::new();
+    for campaign in &config.campaigns {
+        ids.insert(&campaign.name, store.set_campaign(&stored(campaign, config)).await?);
+    }
+    let clients: BTreeMap<CampaignId, ClientId> =
+        store.campaigns().await?.into_iter().map(|row| (row.id, row.client)).collect();
+    let mut facts = Vec::new();
+    for campaign in &config.campaigns {
+        let Some((&id, &client)) =
+            ids.get(&campaign.name).and_then(|id| Some((id, clients.get(id)?)))
+        else {
+            continue;
+        };
+        let settings = campaign.settings(client, trunks)?;
+        facts.push(Fact::Campaign(id, CampaignFact::Set(Box::new(settings))));
+        let page = CampaignPage {
+            name: campaign.name.clone(),
+            caller_ids: campaign.caller_ids.clone(),
+            notice: sounds.notice(campaign),
+            hold: sounds.hold,
+        };
+        book.campaigns.insert(id, page);
+    }
+    Ok(facts)
+}
+
+/// Gives a campaign as the store keeps it.
+fn stored(campaign: &Campaign, config: &Config) -> NewCampaign {
+    NewCampaign {
+        name: campaign.name.clone(),
+        client: campaign.client.clone(),
+        endpoint: endpoint(campaign, config).map(|(name, _)| name.to_owned()),
+        caller_ids: campaign.caller_ids.clone(),
+        dispositions: campaign.dispositions.iter().map(disposition).collect(),
+    }
+}
+
+fn disposition(disposition: &Disposition) -> DispositionRow {
+    DispositionRow {
+        code: disposition.code.clone(),
+        label: disposition.label.clone(),
+        class: disposition.class,
+    }
+}
+
+/// The endpoint of campaigns without a webhook of their own.
+const SHARED_ENDPOINT: &str = "default";
+
+/// Gives the name and the webhook a campaign's events go to.
+fn endpoint<'a>(campaign: &'a Campaign, config: &'a Config) -> Option<(&'a str, &'a Webhook)> {
+    let own = campaign.webhook.as_ref().map(|webhook| (campaign.name.as_str(), webhook));
+    own.or_else(|| Some((SHARED_ENDPOINT, config.webhook.as_ref()?)))
+}
+
+fn signalling(
+    config: &Config,
+    trunks: &BTreeMap<String, TrunkId>,
+    seed: u64,
+) -> Result<sip::Settings, BootError> {
+    let mut known = Vec::new();
+    for trunk in &config.trunks {
+        if let Some(&id) = trunks.get(&trunk.name) {
+            known.push(carrier_side(id, trunk)?);
+        }
+    }
+    let advertised = config.sip.advertised();
+    Ok(sip::Settings {
+        bind: config.sip.bind,
+        public: (config.sip.public.is_some()).then_some(advertised),
+        realm: config.phones.realm.clone(),
+        seed,
+        trunks: known,
+        phones: Vec::new(),
+    })
+}
+
+/// Gives a trunk as the signalling needs it.
+fn carrier_side(id: TrunkId, trunk: &config::Trunk) -> Result<sip::Trunk, BootError> {
+    let credentials = match &trunk.auth {
+        Some(auth) => Some(sip::Credentials {
+            user: auth.user.clone(),
+            password: auth.password()?.reveal().to_owned(),
+        }),
+        None => None,
+    };
+    Ok(sip::Trunk {
+        id,
+        host: format!("{}:{}", trunk.host.name, trunk.host.port),
+        domain: trunk.domain.clone(),
+        sources: Vec::new(),
+        identity: sip::Identity {
+            account: credentials.as_ref().map(|credentials| credentials.user.clone()),
+            from_account: false,
+            asserted: trunk.caller_id.identity != config::Identity::From,
+        },
+        credentials,
+        called_form: number_form(trunk.number_format.to),
+        caller_form: number_form(trunk.number_format.from),
+        redirects_max: match trunk.redirect {
+            config::Redirect::Refuse => 0,
+            config::Redirect::SameHost => REDIRECTS_MAX,
+        },
+        call_header: trunk.call_header,
+        options_every: trunk.options_every,
+    })
+}
+
+/// How often a call follows a redirection inside its trunk's host: carriers move a call once, and a
+/// second time only when they balance load.
+const REDIRECTS_MAX: u8 = 2;
+
+fn number_form(digits: config::Digits) -> sip::NumberForm {
+    match digits {
+        config::Digits::Plus => sip::NumberForm::Plus,
+        config::Digits::Bare => sip::NumberForm::Plain,
+        config::Digits::DoubleZero => sip::NumberForm::DoubleZero,
+        config::Digits::NationalFr => {
+            sip::NumberForm::National { country: "33".to_owned(), prefix: "0".to_owned() }
+        }
+    }
+}
+
+fn begin_tape(
+    config: &Config,
+    settings: core::Settings,
+    clock: Clock,
+) -> Result<(Option<Recorder>, Option<PathBuf>), BootError> {
+    let Some(folder) = &config.tapes else { return Ok((None, None)) };
+    let now = clock.now();
+    let path = folder.join(format!("{}.tape", now.wall.timestamp().strftime("%Y%m%dT%H%M%S%.3fZ")));
+    Ok((Some(Recorder::create(&path, settings, now, false)?), Some(path)))
+}
+
+fn media_settings(config: &Config, seed: u64) -> media::Settings {
+    media::Settings {
+        ip: config.rtp.ip,
+        advertised: config.rtp.public,
+        ports: config.rtp.first..=config.rtp.last,
+        silent_after: SILENT_AFTER,
+        seed,
+    }
+}
+
+/// A leg silent for this long is worth a warning: phones that suppress silence still send comfort
+/// noise or RTCP within it.
+const SILENT_AFTER: Span = Span::secs(30);
+
+/// Gives every receiver of events with its key.
+fn endpoints(config: &Config) -> Result<Vec<Endpoint>, BootError> {
+    let named: BTreeMap<&str, &Webhook> =
+        config.campaigns.iter().filter_map(|campaign| endpoint(campaign, config)).collect();
+    let mut endpoints = Vec::new();
+    for (name, webhook) in named {
+        let secret = webhook.secret.read()?;
+        let key = SigningKey::new(secret.reveal())
+            .map_err(|error| BootError::Key(name.to_owned(), error))?;
+        endpoints.push(Endpoint::new(name, &webhook.url, vec![key])?);
+    }
+    Ok(endpoints)
+}

@@ -1,0 +1,428 @@
+//! Turns what happened outside into facts, and answers requests.
+
+use tokio::sync::oneshot;
+
+use super::handle::{AgentVerb, Ask, CampaignVerb, Details, Qualification, Refused, Reply};
+use super::legs::{Leg, Party};
+use super::perform::heard;
+use super::{Claimed, Engine, Written, failed_supply};
+use crate::core::fact::{AgentFact, CallFact, CampaignFact, Failure, TrunkFact};
+use crate::core::order::AgentState;
+use crate::core::{Fact, agent};
+use crate::media::{self, Feed};
+use crate::sip::{self, Command, Sdp};
+use crate::store::{AgentRow, Write};
+use crate::units::{AgentId, CallId, CampaignId, LegId, Now, PauseId, Span};
+use crate::wire::sdp;
+
+/// The status kept for an answer without usable audio: 488 Not Acceptable Here (RFC 3261 §21.4.26).
+const NO_USABLE_AUDIO: u16 = 488;
+
+/// The first configured pause holds between signing in and the first *ready*.
+const PAUSE_AT_LOGIN: PauseId = PauseId(0);
+
+/// The way back to whoever asked.
+type Word = oneshot::Sender<Result<Reply, Refused>>;
+
+impl Engine {
+    /// Hears the signalling.
+    pub(super) fn hear_sip(&mut self, event: sip::Event) -> Option<Fact> {
+        match event {
+            sip::Event::Ringing(leg) => self.of_callee(leg, CallFact::Ringing),
+            sip::Event::Progress(leg, sdp) => {
+                self.connect(leg, &sdp);
+                self.of_callee(leg, CallFact::EarlyMedia)
+            }
+            sip::Event::Answered(leg, sdp) => self.hear_answer(leg, &sdp),
+            sip::Event::Dialog(leg, dialog) => {
+                let call = self.legs.leg(leg).and_then(|leg| match leg.party {
+                    Party::Callee(call) => Some(call),
+                    Party::Agent(_) | Party::Test => None,
+                });
+                self.write_later(Write::Dialog { leg, call, dialog });
+                None
+            }
+            sip::Event::Failed { leg, failure, status, retry_after } => {
+                self.hear_failure(leg, failure, status, retry_after)
+            }
+            sip::Event::Ended { leg, bye } => {
+                self.hear_end(leg, if bye { CallFact::HungUp } else { CallFact::Lost })
+            }
+            sip::Event::Gone(leg) => self.hear_end(leg, CallFact::Gone),
+            sip::Event::Offer(leg, offer) => {
+                self.answer_offer(leg, offer.as_deref());
+                None
+            }
+            sip::Event::AnswerInAck(leg, sdp) => {
+                self.connect(leg, &sdp);
+                None
+            }
+            sip::Event::Incoming(leg, agent, offer) => self.hear_incoming(leg, agent, &offer),
+            sip::Event::Phone(agent, registered) => {
+                tracing::info!(%agent, registered, "agent's phone");
+                None
+            }
+            sip::Event::Trunk(trunk, up) => {
+                let fact = if up { TrunkFact::Up } else { TrunkFact::Down };
+                Some(Fact::Trunk(trunk, fact))
+            }
+        }
+    }
+
+    /// Hears the media.
+    pub(super) fn hear_media(&mut self, event: media::Event) -> Option<Fact> {
+        match event {
+            media::Event::TwoWay { left, right, at } => {
+                let answered = [left, right]
+                    .into_iter()
+                    .filter_map(|leg| self.legs.leg(leg))
+                    .find(|leg| matches!(leg.party, Party::Callee(_)))
+                    .and_then(|leg| leg.answered);
+                if let Some(answered) = answered {
+                    self.keep_audio(at.since(answered).as_secs_f64() * 1e3);
+                }
+                None
+            }
+            media::Event::PromptDone(leg) => self.of_callee(leg, CallFact::NoticePlayed),
+            media::Event::Closed(leg, quality) => {
+                self.end_trial(leg, quality);
+                None
+            }
+            media::Event::Silent(leg) => {
+                tracing::warn!(%leg, "a leg that should send is silent");
+                None
+            }
+            media::Event::FirstPacket(_) | media::Event::Dtmf(..) => None,
+        }
+    }
+
+    /// Hears the scribe: committed calls go out, held ones are told to the core.
+    pub(super) fn hear_written(&mut self, written: Written) -> Vec<Fact> {
+        match written {
+            Written::Committed(dials) => {
+                dials.into_iter().filter_map(|dial| self.place(dial)).collect()
+            }
+            Written::Held(dials) => {
+                let held = dials.into_iter().inspect(|dial| {
+                    self.uncommitted.remove(&dial.call);
+                });
+                held.map(|dial| Fact::Call(dial.call, CallFact::NotRecorded)).collect()
+            }
+        }
+    }
+
+    /// Hears the store's answer to a claim; a failed claim is asked again a little later.
+    pub(super) fn hear_claimed(&mut self, campaign: CampaignId, claimed: Option<Claimed>) -> Fact {
+        let fact = if let Some(claimed) = claimed {
+            self.parts.book.keep_numbers(&claimed);
+            CampaignFact::Claimed { leads: claimed.leads, supply: claimed.supply }
+        } else {
+            let supply = failed_supply(self.parts.clock.now());
+            CampaignFact::Claimed { leads: Vec::new(), supply }
+        };
+        Fact::Campaign(campaign, fact)
+    }
+
+    /// Takes a request as facts of its own and says whether they made sense.
+    pub(super) fn answer(
+        &mut self,
+        now: Now,
+        ask: Ask,
+        facts: &mut Vec<Fact>,
+    ) -> Result<Reply, Refused> {
+        let fact = match ask {
+            Ask::Campaign(campaign, verb) => Fact::Campaign(campaign, campaign_fact(verb)),
+            Ask::Refill(campaign) => Fact::Campaign(campaign, CampaignFact::Refilled),
+            Ask::Agent(agent, verb) => Fact::Agent(agent, self.agent_fact(now, agent, verb)?),
+            Ask::DoNotCall(person, scope) => Fact::DoNotCall(person, scope),
+            Ask::Drain => {
+                self.drain(now, facts);
+                return Ok(Reply::Done);
+            }
+            Ask::TestTrunk(..) | Ask::AgentChanged(_) => return Err(Refused::Busy),
+        };
+        let before = self.parts.dialer.surprises();
+        self.parts.dialer.take(now, fact.clone());
+        facts.push(fact);
+        if self.parts.dialer.surprises() > before {
+            return Err(Refused::WrongState(
+                "that cannot be done in the present state: look at the state and try again".into(),
+            ));
+        }
+        Ok(Reply::Done)
+    }
+
+    /// Takes a new or changed agent, and answers once his or her phone is known.
+    pub(super) fn change_agent(&mut self, now: Now, row: AgentRow, back: Word) -> Fact {
+        let phone = phone(&row);
+        let fact = self.set_agent(row);
+        self.parts.dialer.take(now, fact.clone());
+        let sip = self.parts.sip.clone();
+        self.parts.tasks.spawn(async move {
+            let word = match sip.set_phone(&phone).await {
+                Ok(()) => Ok(Reply::Done),
+                Err(error) => Err(Refused::WrongState(error.to_string())),
+            };
+            // Whoever asked may have gone away: then nobody wants the word.
+            drop(back.send(word));
+        });
+        fact
+    }
+
+    /// Writes an agent into the book and gives the fact for the core.
+    pub(super) fn set_agent(&mut self, row: AgentRow) -> Fact {
+        self.parts.book.agents.insert(row.id, row.name);
+        let campaigns = row.campaigns;
+        let settings = agent::Settings { campaigns, pause_at_login: PAUSE_AT_LOGIN };
+        Fact::Agent(row.id, AgentFact::Set(settings))
+    }
+
+    fn agent_fact(
+        &mut self,
+        now: Now,
+        agent: AgentId,
+        verb: AgentVerb,
+    ) -> Result<AgentFact, Refused> {
+        if !self.parts.book.agents.contains_key(&agent) {
+            return Err(Refused::Unknown("agent"));
+        }
+        Ok(match verb {
+            AgentVerb::Login => AgentFact::LoggedIn,
+            AgentVerb::Ready => AgentFact::Ready,
+            AgentVerb::Pause(code) => AgentFact::Paused(code),
+            AgentVerb::Logout => AgentFact::LoggedOut,
+            AgentVerb::Dial => AgentFact::PreviewDialed,
+            AgentVerb::Skip(reason) => AgentFact::PreviewSkipped(reason),
+            AgentVerb::HangUp => AgentFact::HungUp,
+            AgentVerb::Hold => AgentFact::Held,
+            AgentVerb::Retrieve => AgentFact::Retrieved,
+            AgentVerb::ExtendWrap(span) => AgentFact::WrapExtended(span),
+            AgentVerb::Qualify(word) => self.qualified(now, agent, *word)?,
+        })
+    }
+
+    fn qualified(
+        &mut self,
+        now: Now,
+        agent: AgentId,
+        word: Qualification,
+    ) -> Result<AgentFact, Refused> {
+        let present = self.present_call(now, agent);
+        let call = word.call.or(present).ok_or(Refused::Unknown("call of this agent"))?;
+        if present != Some(call) {
+            return Err(Refused::WrongState(
+                "only the agent's present call can be qualified, until its wrap-up ends".into(),
+            ));
+        }
+        let disposition = word.disposition.ok_or(Refused::Unknown("disposition"))?;
+        if word.details != Details::default() {
+            self.write_later(Write::Details { call, details: word.details });
+        }
+        Ok(AgentFact::Qualified { call, disposition, callback: word.callback })
+    }
+
+    /// Finds the call an agent talks in or writes up.
+    fn present_call(&self, now: Now, agent: AgentId) -> Option<CallId> {
+        let floor = self.parts.dialer.floor(now);
+        match floor.agents.iter().find(|row| row.agent == agent)?.state {
+            AgentState::Talking(call) | AgentState::Holding(call) | AgentState::Wrapping(call) => {
+                Some(call)
+            }
+            AgentState::LoggedOut
+            | AgentState::Paused(_)
+            | AgentState::Ready
+            | AgentState::Previewing(_)
+            | AgentState::Reserved(_) => None,
+        }
+    }
+
+    /// Begins to leave: no new calls, conversations end by themselves, then everybody goes home.
+    fn drain(&mut self, now: Now, facts: &mut Vec<Fact>) {
+        self.draining = true;
+        let campaigns = self.parts.book.campaigns.keys();
+        let agents = self.parts.book.agents.keys();
+        let leave = campaigns
+            .map(|&campaign| Fact::Campaign(campaign, CampaignFact::Drained))
+            .chain(agents.map(|&agent| Fact::Agent(agent, AgentFact::LoggedOut)));
+        for fact in leave.collect::<Vec<_>>() {
+            self.parts.dialer.take(now, fact.clone());
+            facts.push(fact);
+        }
+    }
+
+    /// Makes a fact of the call a callee's leg serves.
+    fn of_callee(&mut self, leg: LegId, fact: CallFact) -> Option<Fact> {
+        let now = self.parts.clock.mono();
+        if let Some(trial) = self.trials.get_mut(&leg) {
+            trial.heard(now, fact);
+        }
+        match self.legs.leg(leg)?.party {
+            Party::Callee(call) => Some(Fact::Call(call, fact)),
+            Party::Agent(_) | Party::Test => None,
+        }
+    }
+
+    /// Points a leg's audio to where the far end's answer says; tells whether it could.
+    fn connect(&mut self, id: LegId, answer: &Sdp) -> bool {
+        if self.legs.leg(id).is_none() {
+            return false;
+        }
+        match sdp::accept_answer(answer) {
+            Ok(remote) => {
+                heard(self.parts.media.connect(id, remote));
+                true
+            }
+            Err(error) => {
+                tracing::warn!(leg = %id, %error, "no usable audio in the answer");
+                false
+            }
+        }
+    }
+
+    fn hear_answer(&mut self, id: LegId, answer: &Sdp) -> Option<Fact> {
+        let now = self.parts.clock.mono();
+        if !self.connect(id, answer) {
+            self.signal(Command::HangUp(id));
+            return self.hear_failure(id, Failure::TrunkFault, NO_USABLE_AUDIO, None);
+        }
+        let leg = self.legs.leg_mut(id)?;
+        leg.answered = Some(now);
+        match leg.party {
+            Party::Callee(call) => Some(Fact::Call(call, CallFact::Answered)),
+            Party::Agent(agent) => {
+                heard(self.parts.media.feed(id, Feed::Silence));
+                Some(Fact::Agent(agent, AgentFact::LegUp))
+            }
+            Party::Test => {
+                heard(self.parts.media.feed(id, Feed::Comfort));
+                self.trials.get_mut(&id)?.heard(now, CallFact::Answered);
+                None
+            }
+        }
+    }
+
+    fn hear_failure(
+        &mut self,
+        id: LegId,
+        failure: Failure,
+        status: u16,
+        retry_after: Option<Span>,
+    ) -> Option<Fact> {
+        if let Some(trial) = self.trials.get_mut(&id) {
+            trial.failed(status);
+        }
+        let party = self.drop_leg(id)?.party;
+        match party {
+            Party::Callee(call) => {
+                if let Some(span) = retry_after {
+                    tracing::warn!(%call, status, %span, "the carrier asks to be spared");
+                }
+                Some(Fact::Call(call, CallFact::Failed { failure, cause: status }))
+            }
+            Party::Agent(agent) => {
+                tracing::warn!(%agent, status, "the agent's phone cannot be reached");
+                Some(Fact::Agent(agent, AgentFact::LegDown))
+            }
+            Party::Test => None,
+        }
+    }
+
+    fn hear_end(&mut self, id: LegId, how: CallFact) -> Option<Fact> {
+        match self.drop_leg(id)?.party {
+            Party::Callee(call) => Some(Fact::Call(call, how)),
+            Party::Agent(agent) => Some(Fact::Agent(agent, AgentFact::LegDown)),
+            Party::Test => None,
+        }
+    }
+
+    /// Forgets a leg that signalling says is over, and ends its audio.
+    fn drop_leg(&mut self, id: LegId) -> Option<Leg> {
+        let leg = self.legs.remove(id)?;
+        heard(self.parts.media.close(id));
+        if leg.answered.is_some() {
+            self.write_later(Write::DialogGone(id));
+        }
+        Some(leg)
+    }
+
+    /// Answers a change the far end offers inside a dialog.
+    fn answer_offer(&mut self, id: LegId, offer: Option<&[u8]>) {
+        let Some(leg) = self.legs.leg_mut(id) else { return };
+        let Some(offer) = offer else {
+            let ours = leg.offer();
+            self.signal(Command::Accept(id, ours));
+            return;
+        };
+        match leg.answer(offer) {
+            Ok((answer, remote)) => {
+                heard(self.parts.media.connect(id, remote));
+                self.signal(Command::Accept(id, answer));
+            }
+            Err(error) => {
+                tracing::warn!(leg = %id, %error, "an offer inside a dialog cannot be met");
+                self.signal(Command::Reject(id, NO_USABLE_AUDIO));
+            }
+        }
+    }
+
+    /// An agent's phone calls in to sit down for the shift.
+    fn hear_incoming(&mut self, id: LegId, agent: AgentId, offer: &Sdp) -> Option<Fact> {
+        // 486 Busy Here: the agent sits on another leg already; 480: not signed in.
+        let refusal = if self.legs.of_agent(agent).is_some() {
+            486
+        } else if !self.logged_in(agent) {
+            480
+        } else {
+            return self.accept_incoming(id, agent, offer);
+        };
+        self.signal(Command::Reject(id, refusal));
+        None
+    }
+
+    fn accept_incoming(&mut self, id: LegId, agent: AgentId, offer: &Sdp) -> Option<Fact> {
+        let mut leg = self.open_leg(id, Party::Agent(agent))?;
+        match leg.answer(offer) {
+            Ok((answer, remote)) => {
+                leg.answered = Some(self.parts.clock.mono());
+                self.legs.insert(id, leg);
+                heard(self.parts.media.connect(id, remote));
+                heard(self.parts.media.feed(id, Feed::Silence));
+                self.signal(Command::Accept(id, answer));
+                Some(Fact::Agent(agent, AgentFact::LegUp))
+            }
+            Err(error) => {
+                tracing::warn!(%agent, %error, "the agent's phone offers no usable audio");
+                heard(self.parts.media.close(id));
+                self.signal(Command::Reject(id, NO_USABLE_AUDIO));
+                None
+            }
+        }
+    }
+
+    fn logged_in(&self, agent: AgentId) -> bool {
+        let floor = self.parts.dialer.floor(self.parts.clock.now());
+        floor.agents.iter().any(|row| row.agent == agent && row.state != AgentState::LoggedOut)
+    }
+}
+
+/// Gives an agent's phone as the signalling needs it.
+pub(super) fn phone(row: &AgentRow) -> sip::Phone {
+    sip::Phone {
+        agent: row.id,
+        user: row.name.clone(),
+        ha1: row
+            .ha1
+            .as_ref()
+            .map(|ha1| sip::Ha1 { md5: ha1.md5.clone(), sha256: ha1.sha256.clone() }),
+        contact: row.contact_uri.clone(),
+    }
+}
+
+const fn campaign_fact(verb: CampaignVerb) -> CampaignFact {
+    match verb {
+        CampaignVerb::Start => CampaignFact::Started,
+        CampaignVerb::Pause => CampaignFact::Paused,
+        CampaignVerb::Drain => CampaignFact::Drained,
+        CampaignVerb::Stop => CampaignFact::Stopped,
+    }
+}

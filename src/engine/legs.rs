@@ -1,0 +1,149 @@
+//! The table of live legs: which leg belongs to which call or agent, and what was agreed on it.
+
+use std::collections::BTreeMap;
+
+use crate::sip::Sdp;
+use crate::units::{AgentId, CallId, CampaignId, LegId, Mono};
+use crate::wire::sdp::{self, Direction, Local, Origin, Remote, SdpError};
+
+/// Whom a leg serves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Party {
+    /// The person called.
+    Callee(CallId),
+    /// An agent's nailed-up leg.
+    Agent(AgentId),
+    /// A trunk test.
+    Test,
+}
+
+/// One live leg.
+#[derive(Clone, Debug)]
+pub struct Leg {
+    /// Whom it serves.
+    pub party: Party,
+    /// Where its audio is received.
+    pub local: Local,
+    /// The numbers of our latest session description.
+    pub origin: Origin,
+    /// When it was answered.
+    pub answered: Option<Mono>,
+    /// A callee's campaign.
+    pub campaign: Option<CampaignId>,
+    /// The agent a callee was bridged to last.
+    pub agent: Option<AgentId>,
+}
+
+impl Leg {
+    /// Makes a leg on which nothing was said yet.
+    #[must_use]
+    pub fn new(id: LegId, party: Party, local: Local) -> Self {
+        Self {
+            party,
+            local,
+            origin: Origin::new(id.0),
+            answered: None,
+            campaign: None,
+            agent: None,
+        }
+    }
+
+    /// Writes our offer.
+    pub fn offer(&mut self) -> Sdp {
+        let offer = sdp::offer(self.local, self.origin, Direction::SendRecv);
+        self.origin = self.origin.next();
+        offer
+    }
+
+    /// Reads the far end's offer and writes our answer.
+    ///
+    /// # Errors
+    /// The offer has no usable audio.
+    pub fn answer(&mut self, offer: &[u8]) -> Result<(Sdp, Remote), SdpError> {
+        let answered = sdp::answer(offer, self.local, self.origin)?;
+        self.origin = self.origin.next();
+        Ok(answered)
+    }
+}
+
+/// Every live leg, found by id, by call and by agent.
+#[derive(Debug, Default)]
+pub struct Legs {
+    legs: BTreeMap<LegId, Leg>,
+    calls: BTreeMap<CallId, LegId>,
+    agents: BTreeMap<AgentId, LegId>,
+    next: u64,
+}
+
+impl Legs {
+    /// Makes an empty table whose first leg has this id.
+    #[must_use]
+    pub fn starting_at(first: u64) -> Self {
+        Self { next: first, ..Self::default() }
+    }
+
+    /// Gives an id no leg of this run has had.
+    pub fn next_id(&mut self) -> LegId {
+        let id = LegId(self.next);
+        self.next += 1;
+        id
+    }
+
+    /// Adds a leg; a party's newer leg takes the place of an older one.
+    pub fn insert(&mut self, id: LegId, leg: Leg) {
+        match leg.party {
+            Party::Callee(call) => {
+                self.calls.insert(call, id);
+            }
+            Party::Agent(agent) => {
+                self.agents.insert(agent, id);
+            }
+            Party::Test => {}
+        }
+        self.legs.insert(id, leg);
+    }
+
+    /// Removes a leg.
+    pub fn remove(&mut self, id: LegId) -> Option<Leg> {
+        let leg = self.legs.remove(&id)?;
+        match leg.party {
+            Party::Callee(call) if self.calls.get(&call) == Some(&id) => {
+                self.calls.remove(&call);
+            }
+            Party::Agent(agent) if self.agents.get(&agent) == Some(&id) => {
+                self.agents.remove(&agent);
+            }
+            Party::Callee(_) | Party::Agent(_) | Party::Test => {}
+        }
+        Some(leg)
+    }
+
+    /// Finds a leg.
+    #[must_use]
+    pub fn leg(&self, id: LegId) -> Option<&Leg> {
+        self.legs.get(&id)
+    }
+
+    /// Finds a leg to change it.
+    pub fn leg_mut(&mut self, id: LegId) -> Option<&mut Leg> {
+        self.legs.get_mut(&id)
+    }
+
+    /// Finds the callee's leg of a call.
+    #[must_use]
+    pub fn of_call(&self, call: CallId) -> Option<LegId> {
+        self.calls.get(&call).copied()
+    }
+
+    /// Finds an agent's nailed-up leg.
+    #[must_use]
+    pub fn of_agent(&self, agent: AgentId) -> Option<LegId> {
+        self.agents.get(&agent).copied()
+    }
+
+    /// Tells whether no leg is left.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.legs.is_empty()
+    }
+}

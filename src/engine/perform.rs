@@ -1,0 +1,219 @@
+//! Performs the core's orders: one arm each.
+
+use super::legs::{Leg, Party};
+use super::scribe::Batch;
+use super::{Engine, Wanted};
+use crate::core::fact::{CallFact, Failure};
+use crate::core::order::Dial;
+use crate::core::{Fact, Order, Record};
+use crate::media::{Feed, MediaError};
+use crate::sip::Command;
+use crate::store::Write;
+use crate::units::{AgentId, CallId, CampaignId, ContactId, LegId, Now, Span};
+
+impl Engine {
+    /// Performs a batch of orders; its calls go out once its records are committed.
+    pub(super) fn perform(&mut self, now: Now, orders: Vec<Order>) {
+        let mut batch = Batch::default();
+        for order in orders {
+            match order {
+                // The stop of a shutdown is nobody's decision: the campaign runs again afterwards.
+                Order::Record(Record::CampaignState { .. }) if self.draining => {}
+                Order::Record(record) => batch.writes.push(Write::Record { record, at: now.wall }),
+                Order::Dial(dial) => batch.dials.push(dial),
+                Order::Cancel(call) => self.end_call(call, Command::Cancel),
+                Order::HangUp(call) => self.end_call(call, Command::HangUp),
+                Order::Listen(call) | Order::Comfort(call) => self.feed_callee(call, Feed::Comfort),
+                Order::Bridge(call, agent) => self.bridge(call, agent),
+                Order::PlayNotice(call, campaign) => self.play_notice(call, campaign),
+                Order::Hold(call) => self.hold(call),
+                Order::Retrieve(call) => self.retrieve(call),
+                Order::RaiseLeg(agent) => self.raise_leg(agent),
+                Order::DropLeg(agent) => self.drop_agent_leg(agent),
+                Order::ShowPreview(agent, campaign, contact) => {
+                    self.previews.insert(agent, (campaign, contact));
+                }
+                Order::ClearPreview(agent) => {
+                    self.previews.remove(&agent);
+                }
+                Order::Claim { campaign, count, lease } => self.claim(now, campaign, count, lease),
+                Order::Release(_, contacts) => self.release(contacts),
+            }
+        }
+        self.hand_over(batch);
+    }
+}
+
+impl Engine {
+    /// Places a call whose row is committed; a call that cannot leave is told to the core at once.
+    pub(super) fn place(&mut self, dial: Dial) -> Option<Fact> {
+        let call = dial.call;
+        if self.uncommitted.remove(&call) == Some(Wanted::No) {
+            return Some(Fact::Call(call, CallFact::Gone));
+        }
+        match self.try_place(dial) {
+            Ok(()) => None,
+            Err(cause) => {
+                tracing::warn!(%call, cause, "the call could not be placed");
+                let failure = Failure::TrunkFault;
+                Some(Fact::Call(call, CallFact::Failed { failure, cause: 0 }))
+            }
+        }
+    }
+
+    fn try_place(&mut self, dial: Dial) -> Result<(), &'static str> {
+        let book = &self.parts.book;
+        let to = book.number(dial.contact, dial.number).ok_or("its number is no longer at hand")?;
+        let shown = book.trunks.get(&dial.trunk).is_some_and(|trunk| !trunk.hidden);
+        let from = shown.then(|| book.caller_id(dial.campaign, dial.caller_id)).flatten();
+        let (to, from) = (to.clone(), from.cloned());
+        let id = self.legs.next_id();
+        let mut leg = self.open_leg(id, Party::Callee(dial.call)).ok_or("no media port is free")?;
+        leg.campaign = Some(dial.campaign);
+        let offer = leg.offer();
+        self.legs.insert(id, leg);
+        let call_ref = dial.call.to_string();
+        self.signal(Command::Dial { leg: id, trunk: dial.trunk, to, from, offer, call_ref });
+        Ok(())
+    }
+
+    /// Asks the signalling for something. A command it cannot take is logged: the core's own
+    /// limits on ringing and on farewells then end what the command was about.
+    pub(super) fn signal(&self, command: Command) {
+        if let Err(error) = self.parts.sip.send(command) {
+            tracing::error!(%error, "the signalling takes no command");
+        }
+    }
+
+    /// Opens a leg's audio; the leg is not in the table yet.
+    pub(super) fn open_leg(&self, id: LegId, party: Party) -> Option<Leg> {
+        match self.parts.media.open(id) {
+            Ok(local) => Some(Leg::new(id, party, local)),
+            Err(error) => {
+                tracing::error!(leg = %id, %error, "no audio for a leg");
+                None
+            }
+        }
+    }
+
+    /// Ends a callee's leg; its audio stops at once, its farewell may take a while.
+    fn end_call(&mut self, call: CallId, command: fn(LegId) -> Command) {
+        if let Some(id) = self.legs.of_call(call) {
+            heard(self.parts.media.close(id));
+            self.signal(command(id));
+        } else if let Some(wanted) = self.uncommitted.get_mut(&call) {
+            *wanted = Wanted::No;
+        }
+    }
+
+    fn feed_callee(&self, call: CallId, feed: Feed) {
+        if let Some(id) = self.legs.of_call(call) {
+            heard(self.parts.media.feed(id, feed));
+        }
+    }
+
+    fn bridge(&mut self, call: CallId, agent: AgentId) {
+        if let (Some(callee), Some(seat)) = (self.legs.of_call(call), self.legs.of_agent(agent)) {
+            heard(self.parts.media.bridge(callee, seat));
+            if let Some(leg) = self.legs.leg_mut(callee) {
+                leg.agent = Some(agent);
+            }
+        }
+    }
+
+    fn play_notice(&self, call: CallId, campaign: CampaignId) {
+        if let Some(page) = self.parts.book.campaigns.get(&campaign) {
+            self.feed_callee(call, Feed::Prompt(page.notice));
+        }
+    }
+
+    fn hold(&self, call: CallId) {
+        let Some(id) = self.legs.of_call(call) else { return };
+        heard(self.parts.media.unbridge(id));
+        let campaign = self.legs.leg(id).and_then(|leg| leg.campaign);
+        let page = campaign.and_then(|campaign| self.parts.book.campaigns.get(&campaign));
+        heard(self.parts.media.feed(id, page.map_or(Feed::Silence, |page| Feed::Loop(page.hold))));
+    }
+
+    fn retrieve(&mut self, call: CallId) {
+        let leg = self.legs.of_call(call).and_then(|id| self.legs.leg(id));
+        if let Some(agent) = leg.and_then(|leg| leg.agent) {
+            self.bridge(call, agent);
+        }
+    }
+
+    /// Calls the agent's phone, unless it sits on a leg already.
+    fn raise_leg(&mut self, agent: AgentId) {
+        if self.legs.of_agent(agent).is_some() {
+            return;
+        }
+        let id = self.legs.next_id();
+        let Some(mut leg) = self.open_leg(id, Party::Agent(agent)) else { return };
+        let offer = leg.offer();
+        self.legs.insert(id, leg);
+        self.signal(Command::DialAgent { leg: id, agent, offer });
+    }
+
+    fn drop_agent_leg(&self, agent: AgentId) {
+        if let Some(id) = self.legs.of_agent(agent) {
+            heard(self.parts.media.close(id));
+            self.signal(Command::HangUp(id));
+        }
+    }
+
+    /// Leases contacts in a task of its own; the answer comes back as an input.
+    fn claim(&self, now: Now, campaign: CampaignId, count: u32, lease: Span) {
+        let (store, back) = (self.parts.store.clone(), self.claims.0.clone());
+        self.parts.tasks.spawn(async move {
+            let claimed = match store.claim(campaign, count, lease, now.wall).await {
+                Ok(claimed) => Some(claimed),
+                Err(error) => {
+                    tracing::error!(%campaign, %error, "contacts cannot be claimed");
+                    None
+                }
+            };
+            // A closed inbox means that the engine has left: the lease runs out by itself.
+            drop(back.send((campaign, claimed)).await);
+        });
+    }
+
+    fn release(&self, contacts: Vec<ContactId>) {
+        let store = self.parts.store.clone();
+        self.parts.tasks.spawn(async move {
+            if let Err(error) = store.release(&contacts).await {
+                tracing::warn!(%error, "contacts were not given back; their leases will run out");
+            }
+        });
+    }
+
+    /// Writes something no call waits for.
+    pub(super) fn write_later(&mut self, write: Write) {
+        self.hand_over(Batch { writes: vec![write], ..Batch::default() });
+    }
+
+    /// Hands a batch to the scribe, behind those it had no room for. Calls that wait too long
+    /// for their rows are given up by the core's own ring limit.
+    fn hand_over(&mut self, batch: Batch) {
+        if batch.writes.is_empty() && batch.dials.is_empty() {
+            return;
+        }
+        for dial in &batch.dials {
+            self.uncommitted.insert(dial.call, Wanted::Yes);
+        }
+        self.backlog.push_back(batch);
+        while let Some(batch) = self.backlog.pop_front() {
+            if let Err(batch) = self.parts.scribe.write(batch) {
+                self.backlog.push_front(batch);
+                return;
+            }
+        }
+    }
+}
+
+/// Takes the media's word on a command. One it cannot take is logged: the reactor is then
+/// thousands of commands behind, and the callee's own hang-up ends what is left of the call.
+pub(super) fn heard(word: Result<(), MediaError>) {
+    if let Err(error) = word {
+        tracing::error!(%error, "the media takes no command");
+    }
+}

@@ -1,0 +1,50 @@
+//! Picks up what an earlier run left: agents, running campaigns, dialogs that still stand.
+
+use super::Engine;
+use super::hear::phone;
+use crate::core::Fact;
+use crate::core::fact::CampaignFact;
+use crate::core::order::CampaignState;
+use crate::sip::{Command, Phone};
+use crate::store::{Recovered, Write};
+
+impl Engine {
+    /// Ends the dialogs an earlier run left up and gives the facts that restore the rest.
+    pub(super) fn resume(&mut self, recovered: Recovered) -> Vec<Fact> {
+        for (leg, dialog) in recovered.dialogs {
+            self.signal(Command::EndStale(dialog));
+            self.write_later(Write::DialogGone(leg));
+        }
+        if !recovered.interrupted.is_empty() {
+            let calls = recovered.interrupted.len();
+            tracing::warn!(calls, "calls were interrupted by the last stop");
+        }
+        self.know_phones(recovered.agents.iter().map(phone).collect());
+        let agents = recovered.agents.into_iter();
+        let mut facts: Vec<Fact> = agents.map(|row| self.set_agent(row)).collect();
+        for row in recovered.campaigns {
+            if !self.parts.book.campaigns.contains_key(&row.id) {
+                continue;
+            }
+            let again = match row.state {
+                CampaignState::Running | CampaignState::Completed => &[CampaignFact::Started][..],
+                CampaignState::Paused => &[CampaignFact::Started, CampaignFact::Paused][..],
+                CampaignState::Stopped | CampaignState::Draining => &[],
+            };
+            facts.extend(again.iter().map(|fact| Fact::Campaign(row.id, fact.clone())));
+        }
+        facts
+    }
+
+    /// Tells the signalling of every agent's phone; one whose host is unknown is left out aloud.
+    fn know_phones(&self, phones: Vec<Phone>) {
+        let sip = self.parts.sip.clone();
+        self.parts.tasks.spawn(async move {
+            for phone in phones {
+                if let Err(error) = sip.set_phone(&phone).await {
+                    tracing::warn!(agent = %phone.agent, %error, "an agent's phone is left out");
+                }
+            }
+        });
+    }
+}

@@ -1,0 +1,109 @@
+//! Symmetric RTP with a lock: whose packets a leg takes, and where its own go (RFC 4961,
+//! RFC 7362 §5).
+
+use std::net::SocketAddr;
+
+/// Packets in a row that a source nobody announced must send before it is believed.
+const UNKNOWN_IN_A_ROW: u8 = 3;
+
+/// Takes packets from the announced address at once, or learns the true source of a far end
+/// behind address translation from the first packets; then keeps to it until the next answer.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Latch {
+    announced: SocketAddr,
+    /// Where packets went before this answer, when it announced the same address.
+    earlier: Option<SocketAddr>,
+    state: State,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum State {
+    Learning { candidate: Option<(SocketAddr, u8)> },
+    Locked(SocketAddr),
+}
+
+impl Latch {
+    /// Starts to learn after an answer.
+    pub(super) const fn new(announced: SocketAddr) -> Self {
+        Self { announced, earlier: None, state: State::Learning { candidate: None } }
+    }
+
+    /// Learns again after another answer in the same dialog.
+    pub(super) fn again(self, announced: SocketAddr) -> Self {
+        let same = self.announced == announced || announced.ip().is_unspecified();
+        let earlier = same.then(|| self.target());
+        Self { earlier, ..Self::new(announced) }
+    }
+
+    /// Tells whether a packet from this source is the far end's.
+    pub(super) fn takes(&mut self, from: SocketAddr) -> bool {
+        let State::Learning { candidate } = &mut self.state else {
+            return matches!(self.state, State::Locked(source) if source == from);
+        };
+        let row = match candidate {
+            Some((source, row)) if *source == from => row.saturating_add(1),
+            _ => 1,
+        };
+        *candidate = Some((from, row));
+        // Another port of the announced host is a port translated on the way.
+        let expected = from.ip() == self.announced.ip() || self.earlier == Some(from);
+        let taken = expected || row >= UNKNOWN_IN_A_ROW;
+        if taken {
+            self.state = State::Locked(from);
+        }
+        taken
+    }
+
+    /// Gives where the far end wants its packets.
+    pub(super) fn target(&self) -> SocketAddr {
+        match self.state {
+            State::Locked(source) => source,
+            State::Learning { .. } => self.earlier.unwrap_or(self.announced),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(host: u8, port: u16) -> SocketAddr {
+        SocketAddr::from(([192, 0, 2, host], port))
+    }
+
+    #[test]
+    fn the_announced_address_is_taken_at_once_and_then_alone() {
+        let mut latch = Latch::new(at(1, 4_000));
+        assert!(latch.takes(at(1, 4_000)));
+        assert!((0..10).all(|_| !latch.takes(at(2, 4_000)) && !latch.takes(at(1, 4_002))));
+        assert_eq!(latch.target(), at(1, 4_000));
+    }
+
+    #[test]
+    fn a_translated_source_is_believed_after_a_row_of_packets() {
+        let mut latch = Latch::new(at(1, 4_000));
+        assert_eq!([latch.takes(at(9, 7)), latch.takes(at(9, 7))], [false, false]);
+        assert!(!latch.takes(at(8, 7)), "a stranger in between breaks the row");
+        assert_eq!([(); 3].map(|()| latch.takes(at(9, 7))), [false, false, true]);
+        assert_eq!(latch.target(), at(9, 7));
+        assert!(!latch.takes(at(1, 4_000)), "locked");
+    }
+
+    #[test]
+    fn another_answer_opens_the_lock() {
+        let mut latch = Latch::new(at(1, 4_000));
+        assert!(latch.takes(at(1, 4_000)));
+        let mut latch = latch.again(at(3, 5_000));
+        assert_eq!(latch.target(), at(3, 5_000));
+        assert!(latch.takes(at(3, 5_000)));
+    }
+
+    #[test]
+    fn an_answer_that_changes_nothing_keeps_the_target() {
+        let mut latch = Latch::new(at(1, 4_000));
+        assert!((0..3).any(|_| latch.takes(at(9, 7))));
+        let mut latch = latch.again(at(1, 4_000));
+        assert_eq!(latch.target(), at(9, 7));
+        assert!(latch.takes(at(9, 7)), "the true source again, at once");
+    }
+}

@@ -1,0 +1,470 @@
+//! One leg: its sockets, its far end, and the books about both directions.
+
+use std::net::SocketAddr;
+
+use rand_core::Rng;
+use rand_pcg::Pcg32;
+use tokio::sync::mpsc;
+
+use super::latch::Latch;
+use super::player::{PAYLOAD, Played, Player, Prompts};
+use super::ports::Pair;
+use super::{Codec, Counters, Event, Feed, Quality, Remote};
+use crate::engine::clock::Clock;
+use crate::sound::g711;
+use crate::units::{LegId, Mono, Span};
+use crate::wire::dtmf::{self, Ear, Mouth, Step};
+use crate::wire::rtcp::{self, Block, Ntp, Reception, Report, Sender};
+use crate::wire::rtp::{self, HEADER, Header, Outgoing};
+use crate::wire::sdp::EVENTS;
+
+/// The largest datagram taken, in bytes: an Ethernet frame's; G.711 at 20 ms needs 172.
+pub(super) const DATAGRAM_MAX: usize = 1_500;
+
+/// Packets read at once from a leg nobody listens to; it has four packet times' room to spare.
+const DRAIN_MAX: usize = 8;
+
+/// The newest packet is kept for a bridging, up to 30 ms of audio with its header.
+const KEPT_MAX: usize = HEADER + 240;
+
+/// A kept packet is as good as new within one packet time.
+const FRESH: Span = Span::millis(20);
+
+/// A bridged far end that hears nothing for this long is given silence, so that its stream, and
+/// every translator and timer on the way, stays alive.
+const FILL_AFTER: Span = Span::millis(100);
+
+/// The mean time between reports (RFC 3550 §6.2: at least 5 s; spread by half, §6.3.5).
+const REPORT_EVERY_MS: u64 = 5_000;
+
+/// What every leg works with.
+#[derive(Debug)]
+pub(super) struct World {
+    pub(super) clock: Clock,
+    pub(super) now: Mono,
+    pub(super) events: mpsc::Sender<Event>,
+    pub(super) counters: Counters,
+    pub(super) prompts: Prompts,
+    pub(super) random: Pcg32,
+    pub(super) silent_after: Span,
+    /// Where reports are written before they go.
+    pub(super) report: Vec<u8>,
+}
+
+impl World {
+    pub(super) fn tell(&mut self, event: Event) {
+        if self.events.try_send(event).is_err() {
+            self.counters.events_lost += 1;
+        }
+    }
+
+    fn report_due(&mut self) -> Mono {
+        let spread = u64::from(self.random.next_u32()) % REPORT_EVERY_MS;
+        self.now + Span::millis(REPORT_EVERY_MS / 2 + spread)
+    }
+}
+
+/// A packet of the far end, as far as a bridge must know it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Heard {
+    header: Header,
+    kind: Kind,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Audio(Codec),
+    Event,
+    Unwanted,
+}
+
+/// What a read from the socket brought.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Received {
+    /// Nothing waits.
+    Empty,
+    /// A datagram to forget.
+    Dropped,
+    /// A packet of the far end of so many bytes.
+    Packet(usize, Heard),
+}
+
+/// The newest packet nobody was there to hear.
+#[derive(Debug)]
+struct Kept {
+    bytes: [u8; KEPT_MAX],
+    length: usize,
+    heard: Option<(Heard, Mono)>,
+}
+
+/// A bridge as one of its legs sees it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Link {
+    /// The other leg's place.
+    pub(super) peer: usize,
+    /// Whether this leg was named first.
+    pub(super) left: bool,
+    /// When the last packet of the other leg went out here.
+    pub(super) relayed: Option<Mono>,
+}
+
+/// One leg.
+#[derive(Debug)]
+pub(super) struct Leg {
+    pub(super) id: LegId,
+    pub(super) pair: Pair,
+    pub(super) link: Option<Link>,
+    pub(super) player: Player,
+    remote: Option<Remote>,
+    latch: Latch,
+    /// Where reports come from and go to.
+    rtcp: SocketAddr,
+    out: Outgoing,
+    mouth: Mouth,
+    ear: Ear,
+    reception: Reception,
+    kept: Kept,
+    /// When the far end was last heard, or answered.
+    quiet_since: Mono,
+    silent_told: bool,
+    sent: u32,
+    sent_told: u32,
+    octets: u32,
+    report_due: Mono,
+    /// The far end's last sender report and when it came.
+    last_report: Option<(u32, Mono)>,
+    round_trip_ms: Option<f64>,
+}
+
+impl Leg {
+    pub(super) fn new(id: LegId, pair: Pair, world: &mut World) -> Self {
+        let nobody = SocketAddr::from(([0, 0, 0, 0], 0));
+        let random = world.random.next_u64();
+        let [a, b, c, d, e, f, ..] = random.to_be_bytes();
+        let ssrc = world.random.next_u32();
+        Self {
+            id,
+            pair,
+            link: None,
+            player: Player::new(),
+            remote: None,
+            latch: Latch::new(nobody),
+            rtcp: nobody,
+            out: Outgoing::new(ssrc, u16::from_be_bytes([a, b]), u32::from_be_bytes([c, d, e, f])),
+            mouth: Mouth::default(),
+            ear: Ear::default(),
+            reception: Reception::default(),
+            kept: Kept { bytes: [0; KEPT_MAX], length: 0, heard: None },
+            quiet_since: world.now,
+            silent_told: false,
+            sent: 0,
+            sent_told: 0,
+            octets: 0,
+            report_due: world.report_due(),
+            last_report: None,
+            round_trip_ms: None,
+        }
+    }
+
+    /// Takes an answer.
+    pub(super) fn connect(&mut self, remote: Remote, world: &World) {
+        self.latch = match self.remote {
+            Some(_) => self.latch.again(remote.rtp),
+            None => Latch::new(remote.rtp),
+        };
+        self.remote = Some(remote);
+        self.rtcp = remote.rtcp;
+        self.quiet_since = world.now;
+        self.silent_told = false;
+    }
+
+    /// Presses keys; those the far end cannot take are counted.
+    pub(super) fn press(&mut self, keys: &[u8], world: &mut World) {
+        let agreed = self.remote.is_some_and(|remote| remote.dtmf.is_some());
+        let dropped = if agreed { self.mouth.press(keys) } else { keys.len() };
+        world.counters.keys_dropped += dropped as u64;
+    }
+
+    /// Reads one datagram from the RTP socket.
+    pub(super) fn receive(
+        &mut self,
+        buffer: &mut [u8; DATAGRAM_MAX],
+        world: &mut World,
+    ) -> Received {
+        let Ok((length, from)) = self.pair.rtp.recv_from(buffer) else { return Received::Empty };
+        let packet = buffer.get(..length).unwrap_or_default();
+        if rtp::is_rtcp(packet) {
+            self.take_report(packet, from, world);
+            return Received::Dropped;
+        }
+        match self.hear(packet, from, world) {
+            Some(heard) => Received::Packet(length, heard),
+            None => Received::Dropped,
+        }
+    }
+
+    /// Judges a packet and keeps the books on it.
+    fn hear(&mut self, packet: &[u8], from: SocketAddr, world: &mut World) -> Option<Heard> {
+        let remote = self.remote?;
+        let Ok(header) = rtp::read(packet) else {
+            world.counters.malformed += 1;
+            return None;
+        };
+        if !self.latch.takes(from) {
+            world.counters.strangers += 1;
+            return None;
+        }
+        let events = remote.dtmf.is_some_and(|pt| [pt, EVENTS].contains(&header.payload_type));
+        let kind = match Codec::of(header.payload_type) {
+            Some(codec) => Kind::Audio(codec),
+            None if events => Kind::Event,
+            None => Kind::Unwanted,
+        };
+        let audio = matches!(kind, Kind::Audio(_));
+        self.reception.hear(&header, audio, world.now);
+        if self.reception.received() == 1 {
+            world.tell(Event::FirstPacket(self.id));
+        }
+        self.quiet_since = world.now;
+        self.silent_told = false;
+        match kind {
+            Kind::Audio(_) => {}
+            Kind::Unwanted => world.counters.unwanted += 1,
+            Kind::Event => {
+                let payload = packet.get(header.start..header.end).unwrap_or_default();
+                let event = dtmf::Event::read(payload);
+                if let Some(key) = event.and_then(|event| self.ear.hear(header.timestamp, event)) {
+                    world.tell(Event::Dtmf(self.id, key));
+                }
+            }
+        }
+        Some(Heard { header, kind })
+    }
+
+    /// Reads what waits at a leg nobody listens to, and keeps the newest packet.
+    pub(super) fn drain(&mut self, buffer: &mut [u8; DATAGRAM_MAX], world: &mut World) {
+        for _ in 0..DRAIN_MAX {
+            match self.receive(buffer, world) {
+                Received::Empty => return,
+                Received::Dropped => {}
+                Received::Packet(length, heard) => {
+                    let packet = buffer.get(..length).unwrap_or_default();
+                    self.kept.keep(packet, heard, world.now);
+                }
+            }
+        }
+    }
+
+    /// Hands out the newest packet, if it is as good as new.
+    pub(super) fn newest(
+        &mut self,
+        buffer: &mut [u8; DATAGRAM_MAX],
+        now: Mono,
+    ) -> Option<(usize, Heard)> {
+        let (heard, at) = self.kept.heard.take()?;
+        let bytes = self.kept.bytes.get(..self.kept.length)?;
+        buffer.get_mut(..bytes.len())?.copy_from_slice(bytes);
+        (now.since(at) <= FRESH).then_some((bytes.len(), heard))
+    }
+
+    /// Sends the other leg's packet on to this leg's far end; tells whether it was the first.
+    pub(super) fn relay(&mut self, packet: &mut [u8], heard: Heard, world: &mut World) -> bool {
+        let Some(remote) = self.remote.filter(|remote| remote.send) else {
+            self.out.pause();
+            return false;
+        };
+        if !self.mouth.is_idle() {
+            return false;
+        }
+        let payload_type = match heard.kind {
+            Kind::Audio(codec) => {
+                let payload = packet.get_mut(heard.header.start..heard.header.end);
+                transcode(payload.unwrap_or_default(), codec, remote.codec);
+                Some(remote.codec.payload_type())
+            }
+            Kind::Event => remote.dtmf,
+            Kind::Unwanted => None,
+        };
+        let Some(payload_type) = payload_type else {
+            self.out.leave_out(&heard.header);
+            return false;
+        };
+        let Some(stamp) = self.out.relay(&heard.header, world.now) else {
+            world.counters.late += 1;
+            return false;
+        };
+        rtp::rewrite(packet, stamp, payload_type);
+        self.send(packet, world);
+        world.counters.relayed += 1;
+        let Some(link) = &mut self.link else { return false };
+        let first = link.relayed.replace(world.now).is_none();
+        if first {
+            self.player.set(Feed::Silence);
+        }
+        first
+    }
+
+    /// Does what is due every 20 ms.
+    pub(super) fn tick(&mut self, buffer: &mut [u8; DATAGRAM_MAX], world: &mut World) {
+        if self.link.is_none() {
+            self.drain(buffer, world);
+        }
+        let Some(remote) = self.remote else { return };
+        if remote.send {
+            self.speak(remote, world);
+        }
+        self.watch(remote, world);
+        if world.now >= self.report_due {
+            self.report(false, world);
+            self.report_due = world.report_due();
+        }
+    }
+
+    /// Sends this packet time's key or feed.
+    fn speak(&mut self, remote: Remote, world: &mut World) {
+        match (self.mouth.step(), remote.dtmf) {
+            (Some(Step::Send { event, begins }), Some(payload_type)) => {
+                let stamp = self.out.event(begins, world.now);
+                let mut packet = [0; HEADER + 4];
+                let (header, payload) = packet.split_at_mut(HEADER);
+                header.copy_from_slice(&rtp::header(stamp, payload_type));
+                payload.copy_from_slice(&event.write());
+                world.counters.fed += 1;
+                return self.send(&packet, world);
+            }
+            (Some(_), _) => return,
+            (None, _) => {}
+        }
+        let hears_peer = self
+            .link
+            .is_some_and(|link| link.relayed.is_some_and(|at| world.now.since(at) < FILL_AFTER));
+        if !hears_peer {
+            self.play(remote.codec, world);
+        }
+    }
+
+    fn play(&mut self, codec: Codec, world: &mut World) {
+        let mut packet = [0; HEADER + PAYLOAD];
+        let Some(payload) = packet.last_chunk_mut() else { return };
+        match self.player.fill(payload, codec, &world.prompts) {
+            Played::Nothing => return,
+            Played::Frame => {}
+            Played::Done => world.tell(Event::PromptDone(self.id)),
+        }
+        let stamp = self.out.own(world.now);
+        let header = rtp::header(stamp, codec.payload_type());
+        if let Some(place) = packet.first_chunk_mut() {
+            *place = header;
+        }
+        world.counters.fed += 1;
+        self.send(&packet, world);
+    }
+
+    fn send(&mut self, packet: &[u8], world: &mut World) {
+        match self.pair.rtp.send_to(packet, self.latch.target()) {
+            Ok(length) => {
+                let payload = u32::try_from(length.saturating_sub(HEADER)).unwrap_or(0);
+                self.sent = self.sent.wrapping_add(1);
+                self.octets = self.octets.wrapping_add(payload);
+            }
+            Err(_) => world.counters.unsent += 1,
+        }
+    }
+
+    /// Tells once when a far end that should send does not.
+    fn watch(&mut self, remote: Remote, world: &mut World) {
+        let quiet = world.now.since(self.quiet_since) > world.silent_after;
+        if quiet && remote.receive && !self.silent_told {
+            self.silent_told = true;
+            world.tell(Event::Silent(self.id));
+        }
+    }
+
+    /// Reads one datagram from the RTCP socket.
+    pub(super) fn receive_report(&mut self, buffer: &mut [u8; DATAGRAM_MAX], world: &mut World) {
+        let Ok((length, from)) = self.pair.rtcp.recv_from(buffer) else { return };
+        let packet = buffer.get(..length).unwrap_or_default();
+        self.take_report(packet, from, world);
+    }
+
+    fn take_report(&mut self, packet: &[u8], from: SocketAddr, world: &mut World) {
+        let known = [self.rtcp.ip(), self.latch.target().ip()].contains(&from.ip());
+        if self.remote.is_none() || !known {
+            world.counters.strangers += 1;
+            return;
+        }
+        let Ok(told) = rtcp::read(packet, self.out.ssrc()) else {
+            world.counters.malformed += 1;
+            return;
+        };
+        world.counters.reports += 1;
+        self.rtcp = from;
+        if let Some(middle) = told.report {
+            self.last_report = Some((middle, world.now));
+        }
+        let arrival = Ntp::at(world.clock.now().wall);
+        let measured = told.block.and_then(|block| block.round_trip_ms(arrival));
+        self.round_trip_ms = measured.or(self.round_trip_ms);
+    }
+
+    /// Sends a report, with a goodbye at the end.
+    fn report(&mut self, bye: bool, world: &mut World) {
+        if self.remote.is_none() || self.rtcp.ip().is_unspecified() {
+            return;
+        }
+        let sender = (self.sent != self.sent_told).then(|| Sender {
+            ntp: Ntp::at(world.clock.now().wall),
+            timestamp: self.out.timestamp_at(world.now),
+            packets: self.sent,
+            octets: self.octets,
+        });
+        self.sent_told = self.sent;
+        let (last_report, delay) = self.last_report.map_or((0, 0), |(middle, at)| {
+            let passed = (world.now.since(at).as_micros() << 16) / 1_000_000;
+            (middle, u32::try_from(passed).unwrap_or(u32::MAX))
+        });
+        let block = self.reception.block().map(|block| Block { last_report, delay, ..block });
+        Report { ssrc: self.out.ssrc(), sender, block, bye }.write(&mut world.report);
+        if self.pair.rtcp.send_to(&world.report, self.rtcp).is_err() {
+            world.counters.unsent += 1;
+        }
+    }
+
+    /// Says goodbye and gives the leg's figures.
+    pub(super) fn close(mut self, world: &mut World) -> Quality {
+        self.report(true, world);
+        let jitter_ms = self.reception.jitter_ms();
+        let round_trip_ms = self.round_trip_ms;
+        Quality {
+            received: self.reception.received(),
+            lost: self.reception.lost(),
+            sent: u64::from(self.sent),
+            jitter_ms,
+            round_trip_ms,
+            mos: rtcp::mean_opinion_score(
+                self.reception.loss(),
+                jitter_ms,
+                round_trip_ms.unwrap_or(0.0),
+            ),
+        }
+    }
+}
+
+impl Kept {
+    fn keep(&mut self, packet: &[u8], heard: Heard, now: Mono) {
+        let audio = matches!(heard.kind, Kind::Audio(_));
+        if let Some(place) = self.bytes.get_mut(..packet.len()).filter(|_| audio) {
+            place.copy_from_slice(packet);
+            self.length = packet.len();
+            self.heard = Some((heard, now));
+        }
+    }
+}
+
+fn transcode(payload: &mut [u8], from: Codec, to: Codec) {
+    match (from, to) {
+        (Codec::Pcmu, Codec::Pcma) => g711::mu_to_a(payload),
+        (Codec::Pcma, Codec::Pcmu) => g711::a_to_mu(payload),
+        (Codec::Pcmu, Codec::Pcmu) | (Codec::Pcma, Codec::Pcma) => {}
+    }
+}

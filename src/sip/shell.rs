@@ -1,0 +1,461 @@
+//! The task that owns the SIP endpoint, and the handle to it.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::io;
+use std::net::SocketAddr;
+
+use tokio::sync::{mpsc, oneshot};
+
+use super::phones::Phone;
+use super::socket::{Port, sleep_until};
+use super::trunk::{Health, Trunk, resolve};
+use super::{Command, Event, outcome};
+use crate::core::fact::Failure;
+use crate::engine::clock::Clock;
+use crate::engine::tasks::Tasks;
+use crate::units::{AgentId, LegId, Mono, Number, Span, TrunkId};
+use crate::wire::sip::{self, Counters, Invite, Target};
+
+/// Commands that may wait for the task: some seconds' worth at 2,000 attempts a second, each
+/// with an offer of half a kilobyte.
+const ORDERS_MAX: usize = 8_192;
+/// Orders carried out before the socket is looked at again.
+const BATCH_MAX: usize = 64;
+/// Events that may wait for the engine before the task stops taking in more work.
+const EVENTS_MAX: usize = 16_384;
+/// How long a stopped task waits for the answers to its last BYEs: one repetition of each.
+const LAST_WORDS: Span = Span::secs(1);
+
+/// What the signalling needs to begin.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// The address to bind; port 0 lets the system choose.
+    pub bind: SocketAddr,
+    /// The address peers reach us at, where it is another (a NAT's); needed if `bind` is the
+    /// unspecified address.
+    pub public: Option<SocketAddr>,
+    /// The realm agents' phones are challenged with.
+    pub realm: String,
+    /// Where every tag, branch and nonce comes from; draw it from the system's randomness.
+    pub seed: u64,
+    /// The carriers.
+    pub trunks: Vec<Trunk>,
+    /// The agents' phones.
+    pub phones: Vec<Phone>,
+}
+
+/// Why the signalling could not begin or take a command.
+#[derive(Debug, thiserror::Error)]
+pub enum SipError {
+    /// The address is in use or not ours. Settings' fault: choose another.
+    #[error("cannot listen for SIP on {bind}: {source}; is another program using the port?")]
+    Bind {
+        /// The address.
+        bind: SocketAddr,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The address peers are told would be 0.0.0.0. Settings' fault.
+    #[error("SIP is bound to {0}, which peers cannot call back: set the public address as well")]
+    Unspecified(SocketAddr),
+    /// A host has no address now. Try again later, or mend the settings.
+    #[error("cannot find the address of {host:?}: {source}")]
+    Resolve {
+        /// The host as written.
+        host: String,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// Too many commands wait. Try again in a moment: nothing was done.
+    #[error("the SIP task has {ORDERS_MAX} commands waiting: try again in a moment")]
+    Busy,
+    /// The task has ended; nothing will be done any more.
+    #[error("the SIP task has ended")]
+    Stopped,
+}
+
+/// What the signalling counted since it began.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Figures {
+    /// The endpoint's counters.
+    pub counters: Counters,
+    /// Datagrams the system refused to send.
+    pub unsent: u64,
+    /// Legs that have not ended.
+    pub legs: usize,
+}
+
+/// What waits for the task.
+enum Order {
+    Perform(Command),
+    SetTrunk(Box<(Trunk, sip::Trunk)>),
+    RemoveTrunk(TrunkId),
+    SetPhone(sip::Phone),
+    RemovePhone(AgentId),
+    Count(oneshot::Sender<Figures>),
+}
+
+/// The way to the signalling task; the task ends when every handle is gone.
+#[derive(Clone, Debug)]
+pub struct SipHandle {
+    orders: mpsc::Sender<Order>,
+    local: SocketAddr,
+}
+
+impl SipHandle {
+    /// Gives the address the signalling is bound to.
+    #[must_use]
+    pub const fn local_addr(&self) -> SocketAddr {
+        self.local
+    }
+
+    /// Asks for something, without waiting.
+    ///
+    /// # Errors
+    /// Too many commands wait, or the task has ended.
+    pub fn send(&self, command: Command) -> Result<(), SipError> {
+        self.order(Order::Perform(command))
+    }
+
+    /// Makes a trunk known or changes it; looks its hosts up first.
+    ///
+    /// # Errors
+    /// A host has no address, too many commands wait, or the task has ended.
+    pub async fn set_trunk(&self, trunk: Trunk) -> Result<(), SipError> {
+        let known = known_trunk(&trunk).await?;
+        self.order(Order::SetTrunk(Box::new((trunk, known))))
+    }
+
+    /// Forgets a trunk; its calls go on.
+    ///
+    /// # Errors
+    /// Too many commands wait, or the task has ended.
+    pub fn remove_trunk(&self, trunk: TrunkId) -> Result<(), SipError> {
+        self.order(Order::RemoveTrunk(trunk))
+    }
+
+    /// Makes an agent's phone known or changes it; looks its host up first.
+    ///
+    /// # Errors
+    /// The host has no address, too many commands wait, or the task has ended.
+    pub async fn set_phone(&self, phone: &Phone) -> Result<(), SipError> {
+        let known = known_phone(phone).await?;
+        self.order(Order::SetPhone(known))
+    }
+
+    /// Forgets an agent's phone; its call goes on.
+    ///
+    /// # Errors
+    /// Too many commands wait, or the task has ended.
+    pub fn remove_phone(&self, agent: AgentId) -> Result<(), SipError> {
+        self.order(Order::RemovePhone(agent))
+    }
+
+    /// Asks for the counters.
+    ///
+    /// # Errors
+    /// Too many commands wait, or the task has ended.
+    pub async fn figures(&self) -> Result<Figures, SipError> {
+        let (answer, figures) = oneshot::channel();
+        self.order(Order::Count(answer))?;
+        figures.await.map_err(|_| SipError::Stopped)
+    }
+
+    fn order(&self, order: Order) -> Result<(), SipError> {
+        self.orders.try_send(order).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => SipError::Busy,
+            mpsc::error::TrySendError::Closed(_) => SipError::Stopped,
+        })
+    }
+}
+
+/// Binds the socket, looks every host up, and starts the signalling task.
+///
+/// # Errors
+/// The address cannot be bound, peers could not call it back, or a host has no address.
+pub async fn start(
+    settings: Settings,
+    clock: Clock,
+    tasks: &Tasks,
+) -> Result<(SipHandle, mpsc::Receiver<Event>), SipError> {
+    let Settings { bind, public, realm, seed, trunks, phones } = settings;
+    if bind.ip().is_unspecified() && public.is_none() {
+        return Err(SipError::Unspecified(bind));
+    }
+    let port = Port::open(bind, clock, |local| sip::Settings {
+        local: public.unwrap_or(local),
+        user_agent: concat!("cadran/", env!("CARGO_PKG_VERSION")).to_owned(),
+        seed,
+        realm,
+        open: false,
+    });
+    let port = port.map_err(|source| SipError::Bind { bind, source })?;
+    let local = port.local_addr().map_err(|source| SipError::Bind { bind, source })?;
+    let (orders, inbox) = mpsc::channel(ORDERS_MAX);
+    let (events, outbox) = mpsc::channel(EVENTS_MAX);
+    let mut shell =
+        Shell { port, clock, inbox, events, waiting: VecDeque::new(), trunks: BTreeMap::new() };
+    for trunk in trunks {
+        let known = known_trunk(&trunk).await?;
+        shell.set_trunk(trunk, known);
+    }
+    for phone in phones {
+        shell.port.endpoint.set_phone(known_phone(&phone).await?);
+    }
+    tasks.spawn(shell.run());
+    Ok((SipHandle { orders, local }, outbox))
+}
+
+async fn address_of(host: &str) -> Result<SocketAddr, SipError> {
+    resolve(host).await.map_err(|source| SipError::Resolve { host: host.to_owned(), source })
+}
+
+async fn known_trunk(trunk: &Trunk) -> Result<sip::Trunk, SipError> {
+    let mut sources = Vec::new();
+    for host in &trunk.sources {
+        sources.push(address_of(host).await?.ip());
+    }
+    Ok(sip::Trunk {
+        id: trunk.id,
+        address: address_of(&trunk.host).await?,
+        domain: trunk.domain.clone(),
+        sources,
+        credentials: trunk.credentials.clone(),
+        identity: trunk.identity.clone(),
+        redirects_max: trunk.redirects_max,
+        call_header: trunk.call_header,
+    })
+}
+
+async fn known_phone(phone: &Phone) -> Result<sip::Phone, SipError> {
+    let address = match phone.contact_host() {
+        Some(host) => Some(address_of(host).await?),
+        None => None,
+    };
+    Ok(phone.known(address))
+}
+
+/// The task's own state.
+struct Shell {
+    port: Port,
+    clock: Clock,
+    inbox: mpsc::Receiver<Order>,
+    events: mpsc::Sender<Event>,
+    /// Events the engine had no room for yet.
+    waiting: VecDeque<Event>,
+    trunks: BTreeMap<TrunkId, (Trunk, Health)>,
+}
+
+impl Shell {
+    async fn run(mut self) {
+        let mut batch = Vec::with_capacity(BATCH_MAX);
+        loop {
+            let signs = self.ask_for_signs_of_life();
+            self.report();
+            let open = self.waiting.is_empty();
+            let more = tokio::select! {
+                turned = self.port.turn(), if open => survives(&turned),
+                count = self.inbox.recv_many(&mut batch, BATCH_MAX), if open => count > 0,
+                () = sleep_until(self.clock, signs) => true,
+                room = self.events.reserve(), if !open => room.is_ok(),
+            };
+            for order in batch.drain(..) {
+                self.obey(order);
+            }
+            self.port.flush();
+            if !more {
+                break;
+            }
+        }
+        self.take_leave().await;
+    }
+
+    /// Lets the last BYEs and CANCELs be answered, for a moment.
+    async fn take_leave(mut self) {
+        let end = self.port.now() + LAST_WORDS;
+        while self.port.endpoint.legs() > 0 {
+            let goes_on = tokio::select! {
+                turned = self.port.turn() => survives(&turned),
+                () = sleep_until(self.clock, Some(end)) => false,
+            };
+            while self.port.endpoint.poll_event().is_some() {}
+            if !goes_on {
+                return;
+            }
+        }
+    }
+
+    fn obey(&mut self, order: Order) {
+        match order {
+            Order::Perform(command) => self.perform(command),
+            Order::SetTrunk(both) => self.set_trunk(both.0, both.1),
+            Order::RemoveTrunk(trunk) => {
+                self.trunks.remove(&trunk);
+                self.port.endpoint.remove_trunk(trunk);
+            }
+            Order::SetPhone(phone) => self.port.endpoint.set_phone(phone),
+            Order::RemovePhone(agent) => self.port.endpoint.remove_phone(agent),
+            Order::Count(answer) => {
+                let counters = self.port.endpoint.counters();
+                let legs = self.port.endpoint.legs();
+                let figures = Figures { counters, unsent: self.port.unsent(), legs };
+                if answer.send(figures).is_err() {
+                    tracing::debug!("nobody waits for the counters any more");
+                }
+            }
+        }
+    }
+
+    fn set_trunk(&mut self, trunk: Trunk, known: sip::Trunk) {
+        self.port.endpoint.set_trunk(known);
+        let health = Health::new(trunk.options_every, self.port.now());
+        if trunk.options_every.is_none() {
+            self.waiting.push_back(Event::Trunk(trunk.id, true));
+        }
+        self.trunks.insert(trunk.id, (trunk, health));
+    }
+
+    fn perform(&mut self, command: Command) {
+        let now = self.port.now();
+        let endpoint = &mut self.port.endpoint;
+        let done = match command {
+            Command::Dial { leg, trunk, to, from, offer, call_ref } => {
+                let dialled = self.dial(now, leg, trunk, &to, from.as_ref(), (offer, call_ref));
+                return self.report_undialled(leg, dialled);
+            }
+            Command::DialAgent { leg, agent, offer } => {
+                let target = Target::Phone(agent);
+                let call = Invite { target, from: None, offer, call_ref: None };
+                let dialled = endpoint.invite(now, leg, call);
+                return self.report_undialled(leg, dialled);
+            }
+            Command::Cancel(leg) => endpoint.cancel(now, leg),
+            Command::HangUp(leg) => endpoint.hang_up(now, leg),
+            Command::Accept(leg, sdp) => endpoint.accept(now, leg, sdp),
+            Command::Reject(leg, status) => endpoint.reject(now, leg, status, &[]),
+            Command::EndStale(dialog) => endpoint.end_stale(now, &dialog),
+        };
+        if let Err(error) = done {
+            // The far end was faster: the leg's last event is on its way to the engine.
+            tracing::debug!(%error, "a command came too late");
+        }
+    }
+
+    fn dial(
+        &mut self,
+        now: Mono,
+        leg: LegId,
+        trunk: TrunkId,
+        to: &Number,
+        from: Option<&Number>,
+        (offer, call_ref): (Vec<u8>, String),
+    ) -> Result<(), sip::CommandError> {
+        let (settings, _) = self.trunks.get(&trunk).ok_or(sip::CommandError::UnknownTrunk)?;
+        let target = Target::Trunk(trunk, settings.called_form.write(to));
+        let from = from.map(|number| settings.caller_form.write(number));
+        let call = Invite { target, from, offer, call_ref: Some(call_ref) };
+        self.port.endpoint.invite(now, leg, call)
+    }
+
+    /// A leg that could not even begin fails like one the trunk refused, with status 0.
+    fn report_undialled(&mut self, leg: LegId, dialled: Result<(), sip::CommandError>) {
+        let Err(error) = dialled else { return };
+        tracing::warn!(%leg, %error, "a call was not placed");
+        let failure = match error {
+            sip::CommandError::Full => Failure::Congestion,
+            sip::CommandError::UnknownLeg
+            | sip::CommandError::WrongState
+            | sip::CommandError::LegInUse
+            | sip::CommandError::UnknownTrunk
+            | sip::CommandError::PhoneAbsent
+            | sip::CommandError::BadText => Failure::TrunkFault,
+        };
+        self.waiting.push_back(Event::Failed { leg, failure, status: 0, retry_after: None });
+    }
+
+    /// Sends the OPTIONS that are due; gives the time of the next.
+    fn ask_for_signs_of_life(&mut self) -> Option<Mono> {
+        let now = self.port.now();
+        let mut next = None;
+        for (id, (_, health)) in &mut self.trunks {
+            if health.due().is_some_and(|due| due <= now) {
+                health.asked(now);
+                if let Err(error) = self.port.endpoint.send_options(now, *id) {
+                    tracing::debug!(trunk = %id, %error, "no sign of life was asked for");
+                }
+            }
+            next = [next, health.due()].into_iter().flatten().min();
+        }
+        next
+    }
+
+    /// Hands the endpoint's events to the engine, as far as it has room for them.
+    fn report(&mut self) {
+        loop {
+            while let Some(event) = self.waiting.pop_front() {
+                match self.events.try_send(event) {
+                    Ok(()) => {}
+                    Err(mpsc::error::TrySendError::Full(event)) => {
+                        self.waiting.push_front(event);
+                        return;
+                    }
+                    Err(mpsc::error::TrySendError::Closed(_)) => {}
+                }
+            }
+            let Some(event) = self.port.endpoint.poll_event() else { break };
+            let event = self.told(event);
+            self.waiting.extend(event);
+        }
+        self.port.flush();
+    }
+
+    /// Puts an event into the engine's words; refuses calls nobody here takes.
+    fn told(&mut self, event: sip::Event) -> Option<Event> {
+        match event {
+            sip::Event::Ringing(leg) => Some(Event::Ringing(leg)),
+            sip::Event::Progress(leg, sdp) => Some(Event::Progress(leg, sdp)),
+            sip::Event::Answered(leg, sdp) => Some(Event::Answered(leg, sdp)),
+            sip::Event::Dialog(leg, dialog) => Some(Event::Dialog(leg, dialog)),
+            sip::Event::Failed { leg, status, retry_after, reason } => {
+                tracing::debug!(%leg, status, %reason, "a call failed");
+                let failure = outcome::failure(status, reason.is_empty());
+                Some(Event::Failed { leg, failure, status, retry_after })
+            }
+            sip::Event::Ended { leg, bye, reason } => {
+                tracing::debug!(%leg, bye, %reason, "a call ended");
+                Some(Event::Ended { leg, bye })
+            }
+            sip::Event::Gone(leg) => Some(Event::Gone(leg)),
+            sip::Event::Offer(leg, sdp) => Some(Event::Offer(leg, sdp)),
+            sip::Event::Acked(leg, sdp) => sdp.map(|sdp| Event::AnswerInAck(leg, sdp)),
+            sip::Event::Incoming(call) => self.incoming(call),
+            sip::Event::Phone(agent, here) => Some(Event::Phone(agent, here)),
+            sip::Event::Options(trunk, status) => {
+                let (_, health) = self.trunks.get_mut(&trunk)?;
+                health.answered(status).map(|up| Event::Trunk(trunk, up))
+            }
+            sip::Event::Reoffered(..) | sip::Event::Digit(..) => None,
+        }
+    }
+
+    fn incoming(&mut self, call: sip::Incoming) -> Option<Event> {
+        let status = match (call.agent, call.offer) {
+            (Some(agent), Some(offer)) => return Some(Event::Incoming(call.leg, agent, offer)),
+            // A phone that makes no offer (RFC 3261 §13.2.1 allows it) cannot be joined at once.
+            (Some(_), None) => 488,
+            // Calls from the public network have nobody to go to.
+            (None, _) => 404,
+        };
+        if let Err(error) = self.port.endpoint.reject(self.port.now(), call.leg, status, &[]) {
+            tracing::debug!(%error, "an incoming call had gone before it was refused");
+        }
+        None
+    }
+}
+
+fn survives(turned: &io::Result<()>) -> bool {
+    if let Err(error) = turned {
+        tracing::error!(%error, "the SIP socket failed: no calls any more");
+    }
+    turned.is_ok()
+}

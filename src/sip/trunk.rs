@@ -1,0 +1,185 @@
+//! A carrier's side of the settings: its address, how numbers are written for it, its health.
+
+use std::net::SocketAddr;
+
+use crate::units::{Mono, Number, Span, TrunkId};
+use crate::wire::sip::{Credentials, Identity};
+
+/// A SIP trunk as the configuration describes it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trunk {
+    /// Its id.
+    pub id: TrunkId,
+    /// Where requests go, as `host:port` or `host` (port 5060, RFC 3261 §19.1.2); looked up when
+    /// the trunk is set.
+    pub host: String,
+    /// The domain in request URIs and From; `host` without its port if `None`.
+    pub domain: Option<String>,
+    /// Further hosts whose messages are taken for this trunk's.
+    pub sources: Vec<String>,
+    /// The account that answers the carrier's challenges.
+    pub credentials: Option<Credentials>,
+    /// How the shown number is written into From, P-Asserted-Identity and Privacy.
+    pub identity: Identity,
+    /// How called numbers are written.
+    pub called_form: NumberForm,
+    /// How our own number is written.
+    pub caller_form: NumberForm,
+    /// How many redirections (3xx) back to the same trunk are followed; 0 fails the call.
+    pub redirects_max: u8,
+    /// Writes the `X-Cadran-Call` header with the call's public id.
+    pub call_header: bool,
+    /// How often OPTIONS asks for a sign of life; never if `None`.
+    pub options_every: Option<Span>,
+}
+
+impl Trunk {
+    /// Makes a trunk without account, with numbers in E.164 and a sign of life every 30 seconds.
+    #[must_use]
+    pub fn new(id: TrunkId, host: impl Into<String>) -> Self {
+        Self {
+            id,
+            host: host.into(),
+            domain: None,
+            sources: Vec::new(),
+            credentials: None,
+            identity: Identity::default(),
+            called_form: NumberForm::Plus,
+            caller_form: NumberForm::Plus,
+            redirects_max: 0,
+            call_header: false,
+            options_every: Some(Span::secs(30)),
+        }
+    }
+}
+
+/// How a carrier wants telephone numbers written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NumberForm {
+    /// `+33199001234`.
+    Plus,
+    /// `33199001234`.
+    Plain,
+    /// `0033199001234`.
+    DoubleZero,
+    /// `0199001234` inside the country, `00…` outside it.
+    National {
+        /// The country's calling code, digits only, such as `33`.
+        country: String,
+        /// What replaces it inside the country, such as `0`; empty in Spain.
+        prefix: String,
+    },
+}
+
+impl NumberForm {
+    /// Writes a number in this form.
+    #[must_use]
+    pub fn write(&self, number: &Number) -> String {
+        let digits = number.reveal().trim_start_matches('+');
+        match self {
+            Self::Plus => number.reveal().to_owned(),
+            Self::Plain => digits.to_owned(),
+            Self::DoubleZero => format!("00{digits}"),
+            Self::National { country, prefix } => digits
+                .strip_prefix(country.as_str())
+                .map_or_else(|| format!("00{digits}"), |inside| format!("{prefix}{inside}")),
+        }
+    }
+}
+
+/// Unanswered signs of life after which a trunk counts as down: one lost datagram is repeated by
+/// the transaction itself for 32 s, so one silence is already long.
+const MISSES_MAX: u8 = 1;
+
+/// What the signs of life told about one trunk.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Health {
+    every: Option<Span>,
+    due: Option<Mono>,
+    misses: u8,
+    up: Option<bool>,
+}
+
+impl Health {
+    /// Begins with a sign of life at once, or in good faith if none is wanted.
+    pub(super) fn new(every: Option<Span>, now: Mono) -> Self {
+        Self { every, due: every.map(|_| now), misses: 0, up: None }
+    }
+
+    /// Tells when the next sign of life is to be asked for.
+    pub(super) const fn due(&self) -> Option<Mono> {
+        self.due
+    }
+
+    /// Notes that one was asked for.
+    pub(super) fn asked(&mut self, now: Mono) {
+        self.due = self.every.map(|every| now + every);
+    }
+
+    /// Takes the answer in, 408 for silence; gives the new health if it changed. Any answer but
+    /// 503 is a sign of life: many carriers answer OPTIONS with 404 or 405 (RFC 3261 §11.2).
+    pub(super) fn answered(&mut self, status: u16) -> Option<bool> {
+        if matches!(status, 408 | 503) {
+            self.misses = self.misses.saturating_add(1);
+        } else {
+            self.misses = 0;
+        }
+        let up = self.misses < MISSES_MAX;
+        (self.up.replace(up) != Some(up)).then_some(up)
+    }
+}
+
+/// Looks a host up: `host:port`, `host`, or an address.
+pub(super) async fn resolve(host: &str) -> std::io::Result<SocketAddr> {
+    /// SIP's own port over UDP (RFC 3261 §19.1.2).
+    const PORT: u16 = 5060;
+    if let Ok(address) = host.parse() {
+        return Ok(address);
+    }
+    if let Ok(ip) = host.trim_matches(['[', ']']).parse() {
+        return Ok(SocketAddr::new(ip, PORT));
+    }
+    let named = host.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok());
+    let text = if named { host.to_owned() } else { format!("{host}:{PORT}") };
+    let mut found = tokio::net::lookup_host(text).await?;
+    let missing = || std::io::Error::new(std::io::ErrorKind::NotFound, "no address for this name");
+    found.next().ok_or_else(missing)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::units::NotE164;
+
+    #[test]
+    fn numbers_are_written_as_the_carrier_wants_them() -> Result<(), NotE164> {
+        let national = NumberForm::National { country: "33".into(), prefix: "0".into() };
+        let (paris, london) = (Number::new("+33199001234")?, Number::new("+442079460001")?);
+        for (form, inside, outside) in [
+            (NumberForm::Plus, "+33199001234", "+442079460001"),
+            (NumberForm::Plain, "33199001234", "442079460001"),
+            (NumberForm::DoubleZero, "0033199001234", "00442079460001"),
+            (national, "0199001234", "00442079460001"),
+        ] {
+            assert_eq!((form.write(&paris), form.write(&london)), (inside.into(), outside.into()));
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn a_trunk_is_down_when_it_is_silent_and_up_at_its_first_word() {
+        let mut health = Health::new(Some(Span::secs(30)), Mono::START);
+        let told: Vec<_> =
+            [200, 405, 408, 408, 503, 404, 200].map(|status| health.answered(status)).into();
+        assert_eq!(told, [Some(true), None, Some(false), None, None, Some(true), None]);
+    }
+
+    #[test]
+    fn a_sign_of_life_is_asked_for_at_once_and_then_regularly() {
+        let mut health = Health::new(Some(Span::secs(30)), Mono::micros(5));
+        assert_eq!(health.due(), Some(Mono::micros(5)));
+        health.asked(Mono::micros(7));
+        assert_eq!(health.due(), Some(Mono::micros(30_000_007)));
+        assert_eq!(Health::new(None, Mono::START).due(), None);
+    }
+}

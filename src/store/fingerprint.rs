@@ -1,0 +1,93 @@
+//! Keyed fingerprints of telephone numbers, so that a person is recognised without the digits.
+
+use std::fs::{self, OpenOptions};
+use std::io::{ErrorKind, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use sha2::Sha256;
+
+use super::StoreError;
+use crate::units::Number;
+
+/// The key's length: that of the hash's output, the least RFC 2104 §3 recommends.
+const KEY_BYTES: usize = 32;
+
+/// Makes fingerprints under one key.
+#[derive(Clone)]
+pub(super) struct Fingerprints(Hmac<Sha256>);
+
+impl std::fmt::Debug for Fingerprints {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Fingerprints(hidden)")
+    }
+}
+
+impl Fingerprints {
+    /// Reads the key file; `create` makes it when it is missing, readable by its owner alone.
+    pub(super) fn open(path: &Path, create: bool) -> Result<Self, StoreError> {
+        let fault = |why: String| StoreError::Key { path: PathBuf::from(path), why };
+        let text = match fs::read_to_string(path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == ErrorKind::NotFound && create => {
+                make(path).map_err(|error| fault(error.to_string()))?
+            }
+            Err(error) => return Err(fault(error.to_string())),
+        };
+        let key = from_hex(text.trim())
+            .ok_or_else(|| fault("it is not 64 hexadecimal digits".to_owned()))?;
+        let mac = Hmac::new_from_slice(&key).map_err(|error| fault(error.to_string()))?;
+        Ok(Self(mac))
+    }
+
+    /// Gives the fingerprint of a number: HMAC-SHA256 of its E.164 form, in hexadecimal.
+    pub(super) fn of(&self, number: &Number) -> String {
+        self.digest(number.reveal().as_bytes())
+    }
+
+    /// Gives a text that only this key makes, to recognise the key without storing it.
+    pub(super) fn check(&self) -> String {
+        self.digest(b"cadran key check")
+    }
+
+    fn digest(&self, bytes: &[u8]) -> String {
+        let mut mac = self.0.clone();
+        mac.update(bytes);
+        hex(&mac.finalize().into_bytes())
+    }
+}
+
+/// Draws random bytes from the system, in hexadecimal: keys and ids that must not repeat.
+pub(super) fn random_hex<const N: usize>() -> std::io::Result<String> {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes).map_err(std::io::Error::other)?;
+    Ok(hex(&bytes))
+}
+
+fn make(path: &Path) -> std::io::Result<String> {
+    let text = random_hex::<KEY_BYTES>()?;
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()?;
+    Ok(text)
+}
+
+fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        write!(text, "{byte:02x}").expect("writing to a string cannot fail");
+        text
+    })
+}
+
+fn from_hex(text: &str) -> Option<[u8; KEY_BYTES]> {
+    let mut key = [0; KEY_BYTES];
+    if text.len() != KEY_BYTES * 2 || !text.is_ascii() {
+        return None;
+    }
+    for (byte, digits) in key.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
+        *byte = u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?;
+    }
+    Some(key)
+}

@@ -1,0 +1,270 @@
+//! Leasing contacts to a hopper.
+
+use std::collections::BTreeMap;
+
+use sqlx::Row as _;
+use sqlx::sqlite::SqliteRow;
+
+use super::text::{at, from_json, json, read};
+use super::{NEVER, Sqlite};
+use crate::core::fact::{Callback, Lead, LeadNumber, NumberClass, Supply};
+use crate::store::{CLAIM_MAX, Card, Claimed, StoreError};
+use crate::units::{AgentId, CampaignId, ContactId, Number, NumberId, PersonId, Span, Wall, Zone};
+
+/// Earlier attempts told with a number, as `LeadNumber::recent` has it.
+const RECENT_MAX: u32 = 16;
+
+impl Sqlite {
+    pub(in crate::store) async fn claim(
+        &self,
+        campaign: CampaignId,
+        count: u32,
+        lease: Span,
+        now: Wall,
+    ) -> Result<Claimed, StoreError> {
+        let mut leased = self.lease(campaign, count.min(CLAIM_MAX), lease, now).await?;
+        leased.sort_unstable_by_key(|row| row.order);
+        let ids: Vec<i64> = leased.iter().map(|row| row.card.contact.0.cast_signed()).collect();
+        let mut claimed =
+            Claimed { supply: self.supply(campaign, now).await?, ..Claimed::default() };
+        let mut numbers = self.numbers(&json(&ids), campaign, now, &mut claimed.digits).await?;
+        for row in leased {
+            let contact = row.card.contact;
+            claimed.leads.push(Lead {
+                contact,
+                numbers: numbers.remove(&contact).unwrap_or_default(),
+                attempts: row.card.attempts,
+                faults: row.faults,
+                next_number: row.next_number,
+                callback: row.card.callback,
+                owner: row.owner,
+            });
+            claimed.cards.insert(contact, row.card);
+        }
+        Ok(claimed)
+    }
+
+    pub(in crate::store) async fn release(&self, contacts: &[ContactId]) -> Result<(), StoreError> {
+        let ids: Vec<i64> = contacts.iter().map(|contact| contact.0.cast_signed()).collect();
+        sqlx::query(
+            "update contact set free_at = next_at
+             where id in (select value from json_each($1))
+               and state = 'open' and open_call_id is null
+               and lease_epoch = (select owner_epoch from campaign where id = campaign_id)",
+        )
+        .bind(json(&ids))
+        .execute(&mut *self.writer().await)
+        .await?;
+        Ok(())
+    }
+
+    /// Leases the contacts in one statement, so that no two claims can give the same one.
+    async fn lease(
+        &self,
+        campaign: CampaignId,
+        count: u32,
+        lease: Span,
+        now: Wall,
+    ) -> Result<Vec<Leased>, StoreError> {
+        let rows = sqlx::query(
+            "update contact set free_at = $4,
+               lease_epoch = (select owner_epoch from campaign where id = $1)
+             where id in (
+               select id from contact where campaign_id = $1 and free_at <= $3
+               order by turn, free_at, id limit $2)
+             returning *, (select name from contact_personal where contact_id = id) as name,
+               (select fields from contact_personal where contact_id = id) as fields",
+        )
+        .bind(campaign.0)
+        .bind(count)
+        .bind(at(now))
+        .bind(at(now + lease))
+        .fetch_all(&mut *self.writer().await)
+        .await?;
+        rows.iter().map(leased).collect()
+    }
+
+    /// Counts what the list still holds. Contacts in a call count as waiting without a due time.
+    async fn supply(&self, campaign: CampaignId, now: Wall) -> Result<Supply, StoreError> {
+        let row = sqlx::query(
+            "select count(*) filter (where free_at <= $2),
+               count(*) filter (where free_at > $2 and (free_at < $3 or open_call_id is not null)),
+               min(free_at) filter (where free_at > $2 and free_at < $3)
+             from contact where campaign_id = $1",
+        )
+        .bind(campaign.0)
+        .bind(at(now))
+        .bind(NEVER)
+        .fetch_one(&self.readers)
+        .await?;
+        Ok(Supply {
+            due: row.try_get::<i64, _>(0)?.cast_unsigned(),
+            waiting: row.try_get::<i64, _>(1)?.cast_unsigned(),
+            next_due: row.try_get::<Option<i64>, _>(2)?.map(Wall::micros),
+        })
+    }
+
+    /// Reads the numbers of some contacts, with what the gate must know of their persons.
+    async fn numbers(
+        &self,
+        contacts: &str,
+        campaign: CampaignId,
+        now: Wall,
+        digits: &mut BTreeMap<NumberId, Number>,
+    ) -> Result<BTreeMap<ContactId, Vec<LeadNumber>>, StoreError> {
+        let mut recent = self.recent(contacts, campaign).await?;
+        let rows = sqlx::query(
+            "select n.id, n.contact_id, n.person_id, n.zone, n.class, n.invalid, p.e164,
+               exists (select 1 from do_not_call d
+                 where d.person_id = n.person_id and (d.until_at is null or d.until_at > $3)
+                   and (d.scope = 'everyone'
+                     or d.scope = 'campaign' and d.scope_id = n.campaign_id
+                     or d.scope = 'client' and d.scope_id = c.client_id)) as do_not_call
+             from number n
+               join campaign c on c.id = $2
+               left join person_personal p on p.person_id = n.person_id
+             where n.contact_id in (select value from json_each($1))
+             order by n.contact_id, n.position",
+        )
+        .bind(contacts)
+        .bind(campaign.0)
+        .bind(at(now))
+        .fetch_all(&self.readers)
+        .await?;
+        let mut numbers: BTreeMap<ContactId, Vec<LeadNumber>> = BTreeMap::new();
+        for row in &rows {
+            let (contact, mut number) = lead_number(row, digits)?;
+            number.recent = recent.remove(&number.person).unwrap_or_default();
+            numbers.entry(contact).or_default().push(number);
+        }
+        Ok(numbers)
+    }
+
+    /// Reads when the persons behind some contacts were tried lately for the campaign's client.
+    async fn recent(
+        &self,
+        contacts: &str,
+        campaign: CampaignId,
+    ) -> Result<BTreeMap<PersonId, Vec<Wall>>, StoreError> {
+        let rows = sqlx::query(
+            "select person_id, opened_at from (
+               select a.person_id, a.opened_at, row_number() over (
+                 partition by a.person_id order by a.opened_at desc) as back
+               from number n
+                 join campaign c on c.id = $2
+                 join attempt a on a.person_id = n.person_id and a.client_id = c.client_id
+               where n.contact_id in (select value from json_each($1)))
+             where back <= $3 order by person_id, opened_at",
+        )
+        .bind(contacts)
+        .bind(campaign.0)
+        .bind(RECENT_MAX)
+        .fetch_all(&self.readers)
+        .await?;
+        let mut recent: BTreeMap<PersonId, Vec<Wall>> = BTreeMap::new();
+        for row in rows {
+            let person = PersonId(row.try_get::<i64, _>(0)?.cast_unsigned());
+            recent.entry(person).or_default().push(Wall::micros(row.try_get(1)?));
+        }
+        Ok(recent)
+    }
+
+    pub(in crate::store) async fn card(
+        &self,
+        contact: ContactId,
+    ) -> Result<Option<Card>, StoreError> {
+        let row = sqlx::query(
+            "select k.*, p.name, p.fields
+             from contact k left join contact_personal p on p.contact_id = k.id where k.id = $1",
+        )
+        .bind(contact.0.cast_signed())
+        .fetch_optional(&self.readers)
+        .await?;
+        row.as_ref().map(card).transpose()
+    }
+
+    pub(in crate::store) async fn digits(
+        &self,
+        number: NumberId,
+    ) -> Result<Option<Number>, StoreError> {
+        let text: Option<String> = sqlx::query_scalar(
+            "select p.e164 from number n join person_personal p on p.person_id = n.person_id
+             where n.id = $1",
+        )
+        .bind(number.0.cast_signed())
+        .fetch_optional(&self.readers)
+        .await?;
+        Ok(text.and_then(|text| Number::new(&text).ok()))
+    }
+}
+
+/// A leased contact.
+struct Leased {
+    order: (i64, i64, ContactId),
+    card: Card,
+    faults: u32,
+    next_number: Option<NumberId>,
+    owner: Option<AgentId>,
+}
+
+fn leased(row: &SqliteRow) -> Result<Leased, StoreError> {
+    let card = card(row)?;
+    let next: Option<i64> = row.try_get("next_number_id")?;
+    Ok(Leased {
+        order: (row.try_get("turn")?, row.try_get("next_at")?, card.contact),
+        faults: row.try_get("faults")?,
+        next_number: next.map(|id| NumberId(id.cast_unsigned())),
+        owner: row.try_get::<Option<u32>, _>("owner_agent_id")?.map(AgentId),
+        card,
+    })
+}
+
+fn card(row: &SqliteRow) -> Result<Card, StoreError> {
+    let fields: Option<String> = row.try_get("fields")?;
+    let agent: Option<u32> = row.try_get("callback_agent_id")?;
+    let callback: Option<i64> = row.try_get("callback_at")?;
+    Ok(Card {
+        contact: ContactId(row.try_get::<i64, _>("id")?.cast_unsigned()),
+        campaign: CampaignId(row.try_get("campaign_id")?),
+        external_id: row.try_get("external_id")?,
+        name: row.try_get("name")?,
+        fields: fields
+            .map(|fields| from_json("contact's fields", &fields))
+            .transpose()?
+            .unwrap_or_default(),
+        attempts: row.try_get("attempts")?,
+        callback: callback
+            .map(|micros| Callback { at: Wall::micros(micros), agent: agent.map(AgentId) }),
+        done: row.try_get::<&str, _>("state")? == "done",
+    })
+}
+
+/// Reads a number. One whose digits were erased, or whose row cannot be read, is given as
+/// invalid, so that the gate closes it instead of the campaign standing still.
+fn lead_number(
+    row: &SqliteRow,
+    digits: &mut BTreeMap<NumberId, Number>,
+) -> Result<(ContactId, LeadNumber), StoreError> {
+    let id = |column| row.try_get::<i64, _>(column).map(i64::cast_unsigned);
+    let number = NumberId(id("id")?);
+    let zone = Zone::new(row.try_get("zone")?);
+    let class = read::<NumberClass>("number class", row.try_get("class")?);
+    let e164: Option<&str> = row.try_get("e164")?;
+    let e164 = e164.and_then(|text| Number::new(text).ok());
+    let unusable = zone.is_err() || class.is_err() || e164.is_none();
+    if let Some(e164) = e164 {
+        digits.insert(number, e164);
+    }
+    let lead = LeadNumber {
+        number,
+        person: PersonId(id("person_id")?),
+        zone: zone
+            .or_else(|_| Zone::new("Etc/UTC"))
+            .map_err(|_| StoreError::Corrupt { what: "zone", value: number.to_string() })?,
+        class: class.unwrap_or(NumberClass::Other),
+        recent: Vec::new(),
+        invalid: unusable || row.try_get("invalid")?,
+        do_not_call: row.try_get("do_not_call")?,
+    };
+    Ok((ContactId(id("contact_id")?), lead))
+}

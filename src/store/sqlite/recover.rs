@@ -1,0 +1,136 @@
+//! Mending what a crash left, before the engine dials.
+
+use sqlx::Connection as _;
+use sqlx::Row as _;
+use sqlx::sqlite::{SqliteConnection, SqliteRow};
+
+use super::text::from_json;
+use super::{Shared, Sqlite, write};
+use crate::core::order::{AgentState, Closed, EndedBy, Next, Outcome, Record};
+use crate::store::{Recovered, StoreError, Write};
+use crate::units::{AgentId, CallId, CampaignId, ContactId, LegId, NumberId, Span, Wall};
+
+impl Sqlite {
+    pub(in crate::store) async fn recover(&self, now: Wall) -> Result<Recovered, StoreError> {
+        let mut recovered = Recovered::default();
+        {
+            let mut writer = self.writer().await;
+            let mut db = writer.begin_with("begin immediate").await?;
+            recovered.interrupted = close_open_attempts(&mut db, &self.shared, now).await?;
+            sign_everybody_out(&mut db, &self.shared, now).await?;
+            end_leases(&mut db).await?;
+            recovered.first_call = first_call(&mut db, self.shared.node).await?;
+            recovered.dialogs = dialogs(&mut db).await?;
+            db.commit().await?;
+        }
+        self.shared.event_added.notify_one();
+        let last_leg = recovered.dialogs.iter().map(|(leg, _)| leg.0).max();
+        recovered.first_leg = last_leg.map_or(1, |leg| leg.saturating_add(1));
+        recovered.campaigns = self.campaigns().await?;
+        recovered.agents = self.agents().await?;
+        Ok(recovered)
+    }
+}
+
+/// Closes and completes every attempt whose story was not told to the end.
+async fn close_open_attempts(
+    db: &mut SqliteConnection,
+    shared: &Shared,
+    now: Wall,
+) -> Result<Vec<CallId>, StoreError> {
+    let rows = sqlx::query(
+        "select call_id, campaign_id, contact_id, number_id, agent_id, opened_at, ended_at
+         from attempt where completed_at is null order by call_id",
+    );
+    let rows = rows.fetch_all(&mut *db).await?;
+    let mut interrupted = Vec::new();
+    for row in &rows {
+        let call = CallId(row.try_get::<i64, _>("call_id")?.cast_unsigned());
+        if row.try_get::<Option<i64>, _>("ended_at")?.is_none() {
+            let closed = interrupted_record(row, call, now, shared.interrupted_rest)?;
+            let record = Record::Closed(closed);
+            write::apply(db, shared, &Write::Record { record, at: now }).await?;
+            interrupted.push(call);
+        }
+        let record = Record::Completed(call);
+        write::apply(db, shared, &Write::Record { record, at: now }).await?;
+    }
+    Ok(interrupted)
+}
+
+fn interrupted_record(
+    row: &SqliteRow,
+    call: CallId,
+    now: Wall,
+    rest: Span,
+) -> Result<Closed, StoreError> {
+    let opened = Wall::micros(row.try_get("opened_at")?);
+    Ok(Closed {
+        call,
+        campaign: CampaignId(row.try_get("campaign_id")?),
+        contact: ContactId(row.try_get::<i64, _>("contact_id")?.cast_unsigned()),
+        number: NumberId(row.try_get::<i64, _>("number_id")?.cast_unsigned()),
+        outcome: Outcome::Interrupted,
+        cause: 0,
+        ended_by: EndedBy::Dialer,
+        agent: row.try_get::<Option<u32>, _>("agent_id")?.map(AgentId),
+        heard: None,
+        ringing: None,
+        answered: None,
+        bridged: None,
+        ended: now.max(opened),
+        held: Span::ZERO,
+        next: Next::Retry { at: now + rest, number: None },
+    })
+}
+
+async fn sign_everybody_out(
+    db: &mut SqliteConnection,
+    shared: &Shared,
+    now: Wall,
+) -> Result<(), StoreError> {
+    let agents: Vec<u32> = sqlx::query_scalar("select id from agent where state <> 'logged_out'")
+        .fetch_all(&mut *db)
+        .await?;
+    for agent in agents {
+        let record = Record::AgentState { agent: AgentId(agent), state: AgentState::LoggedOut };
+        write::apply(db, shared, &Write::Record { record, at: now }).await?;
+    }
+    Ok(())
+}
+
+/// Frees every leased contact; the new epoch makes leases of an earlier run unable to speak.
+async fn end_leases(db: &mut SqliteConnection) -> Result<(), StoreError> {
+    sqlx::query(
+        "update campaign set owner_epoch = owner_epoch + 1;
+         update contact set free_at = next_at
+         where state = 'open' and open_call_id is null and free_at <> next_at",
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+async fn first_call(db: &mut SqliteConnection, node: u16) -> Result<u64, StoreError> {
+    let lowest = CallId::of(node, 0).0.cast_signed();
+    let highest = CallId::of(node, u64::MAX).0.cast_signed();
+    let last: Option<i64> =
+        sqlx::query_scalar("select max(call_id) from attempt where call_id between $1 and $2")
+            .bind(lowest)
+            .bind(highest)
+            .fetch_one(db)
+            .await?;
+    Ok(last.map_or(1, |last| CallId(last.cast_unsigned()).count() + 1))
+}
+
+async fn dialogs(
+    db: &mut SqliteConnection,
+) -> Result<Vec<(LegId, crate::sip::StoredDialog)>, StoreError> {
+    let rows: Vec<(i64, String)> =
+        sqlx::query_as("select leg_id, dialog from dialog_personal order by leg_id")
+            .fetch_all(db)
+            .await?;
+    rows.into_iter()
+        .map(|(leg, dialog)| Ok((LegId(leg.cast_unsigned()), from_json("dialog", &dialog)?)))
+        .collect()
+}

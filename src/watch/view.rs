@@ -1,0 +1,257 @@
+//! What the live view shows, made from one snapshot.
+
+use ratatui::Frame;
+use ratatui::layout::{Constraint, Layout};
+use ratatui::style::{Color, Style, Stylize};
+use ratatui::text::{Line, Text};
+use ratatui::widgets::{Block, Paragraph, Row, Table};
+
+use super::Names;
+use super::words::{Lang, agent_state_word, campaign_state_word, clock};
+use crate::core::floor::{AgentFloor, CampaignFloor};
+use crate::core::order::AgentState;
+use crate::engine::handle::Snapshot;
+use crate::units::Mono;
+
+/// Agents shown before the rest is only counted: no terminal is taller.
+const AGENTS_SHOWN: usize = 200;
+
+/// The floor in words, ready to be drawn.
+#[derive(Clone, Debug, PartialEq)]
+pub struct View {
+    lang: Lang,
+    since: String,
+    campaigns: Vec<[String; 8]>,
+    agents: Vec<(AgentState, [String; 7])>,
+    trunks: Vec<String>,
+    sums: Sums,
+    draining: bool,
+}
+
+/// The counters of every campaign together.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+struct Sums {
+    ringing: u32,
+    talking: u32,
+    ready: u32,
+    attempts: u64,
+    answered: u64,
+    bridged: u64,
+    abandoned: u64,
+}
+
+/// Gives an agent's state as the API names it.
+#[must_use]
+pub fn agent_state(state: AgentState) -> &'static str {
+    match state {
+        AgentState::LoggedOut => "logged_out",
+        AgentState::Paused(_) => "paused",
+        AgentState::Ready => "ready",
+        AgentState::Previewing(_) => "previewing",
+        AgentState::Reserved(_) => "reserved",
+        AgentState::Talking(_) => "talking",
+        AgentState::Holding(_) => "holding",
+        AgentState::Wrapping(_) => "wrapping",
+    }
+}
+
+impl View {
+    /// Puts a snapshot into words.
+    #[must_use]
+    pub fn of(snapshot: &Snapshot, names: &Names, lang: Lang) -> Self {
+        let now = snapshot.now.mono;
+        let floor = &snapshot.floor;
+        let agent = |agent: &AgentFloor| (agent.state, agent_row(agent, names, lang, now));
+        let mut sums = Sums::default();
+        for campaign in &floor.campaigns {
+            sums.ringing += campaign.view.ringing;
+            sums.attempts += campaign.totals.attempts;
+            sums.answered += campaign.totals.answered;
+            sums.bridged += campaign.totals.bridged;
+            sums.abandoned += campaign.totals.abandoned;
+        }
+        for agent in &floor.agents {
+            let talks = matches!(agent.state, AgentState::Talking(_) | AgentState::Holding(_));
+            sums.talking += u32::from(talks);
+            sums.ready += u32::from(agent.state == AgentState::Ready);
+        }
+        let trunk = |trunk: &crate::core::floor::TrunkFloor| {
+            let name = names.trunks.get(&trunk.trunk).cloned();
+            let name = name.unwrap_or_else(|| trunk.trunk.to_string());
+            let up = if trunk.up { "" } else { lang.say(" DOWN", " INJOIGNABLE") };
+            format!("{name} {}/{}{up}", trunk.busy, trunk.channels)
+        };
+        Self {
+            lang,
+            since: clock(now.since(Mono::START).as_secs_f64()),
+            campaigns: floor.campaigns.iter().map(|c| campaign_row(c, names, lang)).collect(),
+            agents: floor.agents.iter().take(AGENTS_SHOWN).map(agent).collect(),
+            trunks: floor.trunks.iter().map(trunk).collect(),
+            sums,
+            draining: snapshot.draining,
+        }
+    }
+
+    /// Puts the floor into one line.
+    #[must_use]
+    pub fn line(&self) -> String {
+        let (sums, lang) = (&self.sums, self.lang);
+        format!(
+            "{}  {} {}  {} {}  {} {}  {} {}  {} {}  {} {}  {} {}{}",
+            self.since,
+            lang.say("ready", "prêts"),
+            sums.ready,
+            lang.say("ringing", "sonnent"),
+            sums.ringing,
+            lang.say("talking", "en ligne"),
+            sums.talking,
+            lang.say("attempts", "appels"),
+            sums.attempts,
+            lang.say("answered", "décrochés"),
+            sums.answered,
+            lang.say("bridged", "en relation"),
+            sums.bridged,
+            lang.say("abandoned", "abandonnés"),
+            sums.abandoned,
+            if self.draining { lang.say("  draining", "  vidange") } else { "" },
+        )
+    }
+
+    /// Draws the floor.
+    pub(super) fn draw(&self, frame: &mut Frame<'_>) {
+        let rows = u16::try_from(self.campaigns.len()).unwrap_or(u16::MAX).saturating_add(3);
+        let [head, campaigns, agents, foot] = Layout::vertical([
+            Constraint::Length(2),
+            Constraint::Length(rows),
+            Constraint::Min(3),
+            Constraint::Length(2),
+        ])
+        .areas(frame.area());
+        frame.render_widget(Paragraph::new(self.head()), head);
+        frame.render_widget(self.campaign_table(), campaigns);
+        frame.render_widget(self.agent_table(), agents);
+        frame.render_widget(Paragraph::new(self.foot()), foot);
+    }
+
+    fn head(&self) -> Text<'_> {
+        Text::from(vec![
+            Line::from(format!(" cadran  {}", self.since)).bold(),
+            Line::from(format!(" {}", self.line())),
+        ])
+    }
+
+    fn foot(&self) -> Text<'_> {
+        let keys = if self.draining {
+            self.lang.say(" letting conversations end", " les conversations se terminent")
+        } else {
+            self.lang.say(" q, Ctrl-C: leave politely", " q, Ctrl-C : quitter poliment")
+        };
+        Text::from(vec![Line::from(format!(" trunks  {}", self.trunks.join("   "))), keys.into()])
+    }
+
+    fn campaign_table(&self) -> Table<'_> {
+        let lang = self.lang;
+        let titles = [
+            lang.say("campaign", "campagne"),
+            lang.say("state", "état"),
+            lang.say("lines", "lignes"),
+            lang.say("attempts", "appels"),
+            lang.say("answered", "décrochés"),
+            lang.say("bridged", "en relation"),
+            lang.say("abandoned", "abandonnés"),
+            lang.say("speed set by", "vitesse fixée par"),
+        ];
+        let widths = [20, 10, 7, 8, 10, 12, 14, 20].map(Constraint::Length);
+        let rows = self.campaigns.iter().map(|cells| Row::new(cells.clone()));
+        Table::new(rows, widths)
+            .header(Row::new(titles).bold())
+            .block(Block::bordered().title(lang.say(" Campaigns ", " Campagnes ")))
+    }
+
+    fn agent_table(&self) -> Table<'_> {
+        let lang = self.lang;
+        let titles = [
+            "agent",
+            lang.say("state", "état"),
+            lang.say("for", "depuis"),
+            lang.say("calls", "appels"),
+            lang.say("talk", "conversation"),
+            lang.say("wrap-up", "post-appel"),
+            lang.say("idle", "attente"),
+        ];
+        let widths = [14, 24, 8, 8, 13, 11, 9].map(Constraint::Length);
+        let row = |(state, cells): &(AgentState, [String; 7])| {
+            Row::new(cells.clone()).style(Style::new().fg(color(*state)))
+        };
+        Table::new(self.agents.iter().map(row), widths)
+            .header(Row::new(titles).bold())
+            .block(Block::bordered().title(" Agents "))
+    }
+}
+
+/// Gives a state's colour; the word says the same, so that nothing hangs on colour alone.
+fn color(state: AgentState) -> Color {
+    match state {
+        AgentState::Talking(_) | AgentState::Holding(_) => Color::Green,
+        AgentState::Wrapping(_) => Color::Yellow,
+        AgentState::Reserved(_) | AgentState::Previewing(_) => Color::Cyan,
+        AgentState::Ready => Color::Reset,
+        AgentState::Paused(_) | AgentState::LoggedOut => Color::DarkGray,
+    }
+}
+
+fn campaign_row(campaign: &CampaignFloor, names: &Names, lang: Lang) -> [String; 8] {
+    let CampaignFloor { campaign: id, state, view, totals, .. } = campaign;
+    let persons = totals.bridged + totals.abandoned;
+    let share = (totals.abandoned * 1_000).checked_div(persons).unwrap_or(0);
+    let why = campaign.decision.map(|decision| limit_word(&decision, lang).to_owned());
+    [
+        names.campaigns.get(id).cloned().unwrap_or_else(|| id.to_string()),
+        campaign_state_word(*state, lang).to_owned(),
+        (view.ringing + view.listening + view.waiting).to_string(),
+        totals.attempts.to_string(),
+        totals.answered.to_string(),
+        totals.bridged.to_string(),
+        format!("{} ({}.{} %)", totals.abandoned, share / 10, share % 10),
+        why.unwrap_or_default(),
+    ]
+}
+
+/// Says what held the latest decision back.
+fn limit_word(decision: &crate::core::pacing::Decision, lang: Lang) -> &'static str {
+    use crate::core::pacing::Limit;
+    match decision.limit {
+        Limit::Ask => lang.say("the agents", "les agents"),
+        Limit::Abandon => lang.say("the abandon rule", "la règle d'abandon"),
+        Limit::Channels(_) => lang.say("trunk channels", "les canaux du trunk"),
+        Limit::CallsPerSecond(_) => lang.say("calls per second", "les appels/s"),
+        Limit::NoTrunk => lang.say("no trunk", "aucun trunk"),
+        Limit::Stock => lang.say("the list", "la liste"),
+    }
+}
+
+fn agent_row(agent: &AgentFloor, names: &Names, lang: Lang, now: Mono) -> [String; 7] {
+    let word = agent_state_word(agent_state(agent.state), lang);
+    let pause = match agent.state {
+        AgentState::Paused(pause) => names.pauses.get(usize::from(pause.0)),
+        AgentState::LoggedOut
+        | AgentState::Ready
+        | AgentState::Previewing(_)
+        | AgentState::Reserved(_)
+        | AgentState::Talking(_)
+        | AgentState::Holding(_)
+        | AgentState::Wrapping(_) => None,
+    };
+    [
+        names.agents.get(&agent.agent).cloned().unwrap_or_else(|| agent.agent.to_string()),
+        pause.map_or_else(|| word.to_owned(), |pause| format!("{word} · {pause}")),
+        clock(now.since(agent.since).as_secs_f64()),
+        agent.handled.to_string(),
+        clock(agent.talk.as_secs_f64()),
+        clock(agent.wrap.as_secs_f64()),
+        clock(agent.idle.as_secs_f64()),
+    ]
+}
+
+#[cfg(test)]
+mod tests;

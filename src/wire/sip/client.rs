@@ -1,0 +1,302 @@
+//! The client transactions of RFC 3261 §17.1, with the Accepted state of RFC 6026.
+//!
+//! ```text
+//! INVITE:  Calling ─► Proceeding ─► Completed (300–699, timer D) ─► gone
+//!             └────────────┴──────► Accepted  (2xx, timer M)     ─► gone
+//! others:  Trying ─► Pending ─► Finished (timer K) ─► gone
+//! ```
+
+use std::net::SocketAddr;
+
+use super::lexer::{Message, Name};
+use super::net::{Due, Net, T1, T1_64, T2, T4};
+use super::slab::{Key, Slab};
+use super::values::{Address, Method};
+use crate::units::{Mono, Span, TrunkId};
+
+/// How many client transactions may live at once: 2,000 attempts a second, each lingering 32 s
+/// after its refusal (timer D), twice over.
+const CLIENTS_MAX: usize = 131_072;
+/// How many forks of one INVITE are acknowledged; further 2xx are left to their senders' timers.
+const FORKS_MAX: usize = 8;
+/// The magic cookie of RFC 3261 §8.1.1.7.
+pub(super) const COOKIE: &str = "z9hG4bK";
+
+/// Who hears of a transaction's fate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Owner {
+    Leg(Key),
+    Ping(TrunkId),
+    Nobody,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum State {
+    Calling { pause: Span, end: Mono },
+    Proceeding,
+    Completed,
+    Accepted,
+    Trying { pause: Span, end: Mono },
+    Pending { end: Mono },
+    Finished,
+}
+
+/// A request of ours under way, or lingering to recognise repeated answers.
+#[derive(Debug)]
+struct Client {
+    to: SocketAddr,
+    owner: Owner,
+    method: Method,
+    state: State,
+    due: Option<Mono>,
+    /// The whole request while it may be repeated; then, for an INVITE, its request URI alone.
+    request: Vec<u8>,
+    acks: Vec<Ack>,
+    /// The CANCEL of an INVITE, which has the INVITE's branch (§9.1).
+    cancel: Option<Key>,
+}
+
+/// The ACK to one fork's 2xx.
+#[derive(Debug)]
+pub(super) struct Ack {
+    pub(super) tag: Vec<u8>,
+    pub(super) to: SocketAddr,
+    pub(super) bytes: Vec<u8>,
+}
+
+/// What a response or a timer means to the owner.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Outcome {
+    Provisional,
+    Success,
+    Failure,
+    Timeout,
+}
+
+/// A transaction's news.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct News {
+    pub(super) key: Key,
+    pub(super) owner: Owner,
+    pub(super) method: Method,
+    pub(super) to: SocketAddr,
+    pub(super) outcome: Outcome,
+}
+
+/// Every client transaction.
+#[derive(Debug)]
+pub(super) struct Clients(Slab<Client>);
+
+impl Clients {
+    pub(super) fn new() -> Self {
+        Self(Slab::new(CLIENTS_MAX))
+    }
+
+    /// Tells whether no new call or ping may begin; what ends a call always may.
+    pub(super) fn is_full(&self) -> bool {
+        self.0.is_full()
+    }
+
+    /// Gives the request URI of an INVITE that was answered.
+    pub(super) fn request_uri(&self, key: Key) -> Option<Vec<u8>> {
+        self.0.get(key).map(|client| client.request.clone())
+    }
+
+    /// Gives the key of the next transaction: its branch is written before it begins.
+    pub(super) fn next_key(&self, net: &mut Net) -> Key {
+        self.0.next_key(net.draw())
+    }
+
+    /// Sends a request and begins its transaction.
+    pub(super) fn begin(
+        &mut self,
+        net: &mut Net,
+        (key, owner, method): (Key, Owner, Method),
+        to: SocketAddr,
+        request: Vec<u8>,
+    ) {
+        let end = net.now + T1_64;
+        net.send_copy(to, &request);
+        let state = if method == Method::Invite {
+            State::Calling { pause: T1, end }
+        } else {
+            State::Trying { pause: T1, end }
+        };
+        let mut due = None;
+        net.set_timer(Due::Client(key), &mut due, Some(net.now + T1));
+        let acks = Vec::new();
+        self.0.insert(key, Client { to, owner, method, state, due, request, acks, cancel: None });
+    }
+
+    /// Sends the CANCEL of an INVITE, once, and begins its transaction.
+    pub(super) fn cancel(&mut self, net: &mut Net, invite: Key, to: SocketAddr, request: Vec<u8>) {
+        let key = self.next_key(net);
+        if let Some(client) = self.0.get_mut(invite) {
+            client.cancel = Some(key);
+            self.begin(net, (key, Owner::Nobody, Method::Cancel), to, request);
+        }
+    }
+
+    /// Finds the transaction a branch names (RFC 3261 §17.1.3), if its method matches.
+    pub(super) fn find(&self, branch: &[u8], method: &[u8]) -> Option<(Key, SocketAddr)> {
+        let mut key = branch_key(branch)?;
+        let mut client = self.0.get(key)?;
+        if method == b"CANCEL" {
+            key = client.cancel?;
+            client = self.0.get(key)?;
+        }
+        (client.method.name().as_bytes() == method).then_some((key, client.to))
+    }
+
+    /// Takes a response to a transaction in; gives news if it is the owner's business.
+    pub(super) fn response(
+        &mut self,
+        net: &mut Net,
+        key: Key,
+        status: u16,
+        message: &Message<'_>,
+    ) -> Option<News> {
+        let client = self.0.get_mut(key)?;
+        let (state, due, outcome) = match client.state {
+            State::Calling { .. } | State::Proceeding if status < 200 => {
+                (State::Proceeding, None, Outcome::Provisional)
+            }
+            State::Calling { .. } | State::Proceeding if status < 300 => {
+                (State::Accepted, Some(net.now + T1_64), Outcome::Success)
+            }
+            State::Calling { .. } | State::Proceeding => {
+                (State::Completed, Some(net.now + T1_64), Outcome::Failure)
+            }
+            State::Completed => {
+                if status >= 300 {
+                    net.repeated += 1;
+                    client.acknowledge(net, key, message);
+                }
+                return None;
+            }
+            State::Accepted => {
+                if !(200..300).contains(&status) || client.acknowledge_again(net, message) {
+                    return None;
+                }
+                (State::Accepted, client.due, Outcome::Success)
+            }
+            State::Trying { end, .. } | State::Pending { end } if status < 200 => {
+                (State::Pending { end }, Some((net.now + T2).min(end)), Outcome::Provisional)
+            }
+            State::Trying { .. } | State::Pending { .. } => {
+                let outcome = if status < 300 { Outcome::Success } else { Outcome::Failure };
+                (State::Finished, Some(net.now + T4), outcome)
+            }
+            State::Finished => return None,
+        };
+        client.state = state;
+        net.set_timer(Due::Client(key), &mut client.due, due);
+        client.forget_request();
+        if matches!(client.state, State::Completed) {
+            client.acknowledge(net, key, message);
+        }
+        Some(client.news(key, outcome))
+    }
+
+    /// Sends the ACK of a fork's 2xx and remembers it for the 2xx's repetitions.
+    pub(super) fn acknowledge(&mut self, net: &mut Net, key: Key, ack: Ack) {
+        net.send_copy(ack.to, &ack.bytes);
+        if let Some(client) = self.0.get_mut(key) {
+            client.acks.push(ack);
+        }
+    }
+
+    /// Leaves a cancelled INVITE to itself: a late 2xx is still ended properly, and nobody hears.
+    pub(super) fn abandon(&mut self, net: &mut Net, key: Key) {
+        if let Some(client) = self.0.get_mut(key) {
+            client.owner = Owner::Nobody;
+            if matches!(client.state, State::Proceeding) {
+                let end = net.now + T1_64;
+                net.set_timer(Due::Client(key), &mut client.due, Some(end));
+            }
+        }
+    }
+
+    /// Does what is due: repeats the request or lets the transaction go.
+    pub(super) fn due(&mut self, net: &mut Net, key: Key) -> Option<News> {
+        let client = self.0.get_mut(key)?;
+        client.due = None;
+        let (state, next, end) = match client.state {
+            State::Calling { pause, end } => {
+                let pause = pause.times(2);
+                (State::Calling { pause, end }, net.now + pause, end)
+            }
+            State::Trying { pause, end } => {
+                let pause = pause.times(2).min(T2);
+                (State::Trying { pause, end }, net.now + pause, end)
+            }
+            State::Pending { end } => (client.state, net.now + T2, end),
+            State::Proceeding | State::Completed | State::Accepted | State::Finished => {
+                self.0.remove(key);
+                return None;
+            }
+        };
+        if net.now >= end {
+            let news = client.news(key, Outcome::Timeout);
+            self.0.remove(key);
+            return Some(news);
+        }
+        client.state = state;
+        net.repeat(client.to, &client.request);
+        net.set_timer(Due::Client(key), &mut client.due, Some(next.min(end)));
+        None
+    }
+}
+
+impl Client {
+    fn news(&self, key: Key, outcome: Outcome) -> News {
+        News { key, owner: self.owner, method: self.method, to: self.to, outcome }
+    }
+
+    /// Lets the request's bytes go once nothing can ask for them again; of an INVITE the URI
+    /// stays, for the ACK.
+    fn forget_request(&mut self) {
+        match self.state {
+            State::Calling { .. } | State::Trying { .. } | State::Pending { .. } => {}
+            State::Proceeding | State::Completed | State::Accepted => {
+                if self.request.starts_with(b"INVITE ") {
+                    let uri = self.request.split(|byte| *byte == b' ').nth(1).unwrap_or_default();
+                    self.request = uri.to_vec();
+                }
+            }
+            State::Finished => self.request = Vec::new(),
+        }
+    }
+
+    /// Sends the ACK to a refusal, made of the response and the request URI (RFC 3261 §17.1.1.3).
+    fn acknowledge(&self, net: &mut Net, key: Key, response: &Message<'_>) {
+        let field = |name| response.first(name).unwrap_or_default();
+        let number = field(Name::CSeq).split(u8::is_ascii_whitespace).next().unwrap_or_default();
+        let mut writer = net.writer();
+        writer.request_head(Method::Ack, &self.request, &net.local, key);
+        writer
+            .text("From: ")
+            .unfolded(field(Name::From))
+            .text("\r\nTo: ")
+            .unfolded(field(Name::To));
+        writer.text("\r\nCall-ID: ").unfolded(field(Name::CallId)).text("\r\nCSeq: ");
+        writer.text(number).text(" ACK\r\n").body("", &[]);
+        net.send(self.to, writer.0);
+    }
+
+    /// Sends the ACK of a repeated 2xx again; tells whether nothing more need be done.
+    fn acknowledge_again(&self, net: &mut Net, response: &Message<'_>) -> bool {
+        let to = response.first(Name::To).and_then(Address::read);
+        let tag = to.and_then(|to| to.tag()).unwrap_or_default();
+        let known = self.acks.iter().find(|ack| ack.tag == tag);
+        if let Some(ack) = known {
+            net.repeat(ack.to, &ack.bytes);
+        }
+        known.is_some() || self.acks.len() >= FORKS_MAX
+    }
+}
+
+/// Reads the key out of a branch of ours.
+fn branch_key(branch: &[u8]) -> Option<Key> {
+    Key::read(branch.strip_prefix(COOKIE.as_bytes())?)
+}

@@ -1,0 +1,196 @@
+//! A dialog: who talks with whom, by which way, and in which order (RFC 3261 §12).
+
+use std::net::SocketAddr;
+
+use super::digest::Login;
+use super::event::StoredDialog;
+use super::lexer::{Message, Name};
+use super::net::Net;
+use super::slab::Key;
+use super::values::{Address, Method, Request, cseq, uri_address};
+use super::writer::{ALLOW, Writer, party};
+
+/// The longest route set taken; real ones have one to three hops.
+const ROUTES_MAX: usize = 16;
+/// How far a stored dialog's CSeq is advanced for its BYE, past every request sent since it was
+/// stored.
+const STALE_CSEQ_STEP: u32 = 1_000;
+
+/// A confirmed dialog.
+#[derive(Debug)]
+pub(super) struct Dialog {
+    pub(super) call_id: Vec<u8>,
+    /// Our side as From writes it, with our tag.
+    pub(super) local: Vec<u8>,
+    /// The peer's side as To writes it, with its tag.
+    pub(super) remote: Vec<u8>,
+    pub(super) remote_tag: Vec<u8>,
+    pub(super) cseq: u32,
+    pub(super) login: Option<Login>,
+    /// Where requests go when the target names no address by digits, or one behind a NAT.
+    pub(super) home: Home,
+    target: Vec<u8>,
+    routes: Vec<Vec<u8>>,
+    remote_cseq: Option<u32>,
+}
+
+/// Where a peer really is.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Home {
+    /// Where it was reached first.
+    pub(super) address: SocketAddr,
+    /// What it calls itself while it is reached at `address`: a phone behind a NAT.
+    pub(super) alias: Option<SocketAddr>,
+}
+
+impl Dialog {
+    /// Makes the dialog of a 2xx to our INVITE (§12.1.2); `target` stands in for a missing
+    /// Contact.
+    pub(super) fn of_response(response: &Message<'_>, target: &[u8], home: Home) -> Self {
+        let to = response.first(Name::To).unwrap_or_default();
+        let tag = Address::read(to).and_then(|to| to.tag()).unwrap_or_default();
+        let number = response.first(Name::CSeq).and_then(cseq).map_or(1, |(number, _)| number);
+        let mut routes = routes(response);
+        routes.reverse();
+        Self {
+            call_id: party(response.first(Name::CallId).unwrap_or_default()),
+            local: party(response.first(Name::From).unwrap_or_default()),
+            remote: party(to),
+            remote_tag: tag.to_vec(),
+            cseq: number,
+            login: None,
+            home,
+            target: contact(response).unwrap_or(target).to_vec(),
+            routes,
+            remote_cseq: None,
+        }
+    }
+
+    /// Makes the dialog of an INVITE that we answer with this tag (§12.1.1).
+    pub(super) fn of_request(request: &Request<'_>, tag: &[u8]) -> Self {
+        let mut local = party(request.message.first(Name::To).unwrap_or_default());
+        local.extend_from_slice(b";tag=");
+        local.extend_from_slice(tag);
+        Self {
+            call_id: request.call_id.to_vec(),
+            local,
+            remote: party(request.message.first(Name::From).unwrap_or_default()),
+            remote_tag: request.from.tag().unwrap_or_default().to_vec(),
+            cseq: 0,
+            login: None,
+            home: Home { address: request.source, alias: None },
+            target: contact(request.message).unwrap_or(request.from.uri).to_vec(),
+            routes: routes(request.message),
+            remote_cseq: Some(request.cseq),
+        }
+    }
+
+    /// Makes the dialog of an earlier run.
+    pub(super) fn of_stored(stored: &StoredDialog) -> Self {
+        Self {
+            call_id: stored.call_id.clone().into(),
+            local: stored.local.clone().into(),
+            remote: stored.remote.clone().into(),
+            remote_tag: Vec::new(),
+            cseq: stored.cseq.saturating_add(STALE_CSEQ_STEP),
+            login: None,
+            home: Home { address: stored.next_hop, alias: None },
+            target: stored.target.clone().into(),
+            routes: stored.routes.iter().map(|route| route.clone().into()).collect(),
+            remote_cseq: None,
+        }
+    }
+
+    /// Gives the dialog as the store keeps it.
+    pub(super) fn stored(&self) -> StoredDialog {
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        StoredDialog {
+            call_id: text(&self.call_id),
+            local: text(&self.local),
+            remote: text(&self.remote),
+            target: text(&self.target),
+            routes: self.routes.iter().map(|route| text(route)).collect(),
+            cseq: self.cseq,
+            next_hop: self.next_hop(),
+        }
+    }
+
+    /// Takes the CSeq of a request of the peer in; false if it comes too late (§12.2.2).
+    pub(super) fn in_order(&mut self, cseq: u32) -> bool {
+        let later = self.remote_cseq.is_none_or(|last| cseq > last);
+        if later {
+            self.remote_cseq = Some(cseq);
+        }
+        later
+    }
+
+    /// Takes a new remote target from a re-INVITE, an UPDATE or their 2xx (§12.2).
+    pub(super) fn refresh(&mut self, message: &Message<'_>) {
+        if let Some(target) = contact(message) {
+            self.target = target.to_vec();
+        }
+    }
+
+    /// Tells where requests go: to the first hop, or else to the target.
+    pub(super) fn next_hop(&self) -> SocketAddr {
+        let first = self.routes.first().and_then(|route| Address::read(route));
+        let uri = first.map_or(self.target.as_slice(), |route| route.uri);
+        match uri_address(uri) {
+            Some(address) if self.home.alias != Some(address) => address,
+            Some(_) | None => self.home.address,
+        }
+    }
+
+    /// Begins a request with its own CSeq: all but its body.
+    pub(super) fn request(&mut self, net: &mut Net, method: Method, key: Key) -> Writer {
+        self.cseq = self.cseq.saturating_add(1);
+        self.write(net, method, self.cseq, key)
+    }
+
+    /// Makes the ACK to a 2xx; its CSeq is the INVITE's, its branch its own (§13.2.2.4).
+    /// `login` is the INVITE's Authorization line.
+    pub(super) fn ack(&mut self, net: &mut Net, cseq: u32, login: &[u8]) -> Vec<u8> {
+        let key = Key { place: 0, secret: net.draw() };
+        let mut writer = self.write(net, Method::Ack, cseq, key);
+        writer.text(login).body("", &[]);
+        writer.0
+    }
+
+    fn write(&mut self, net: &mut Net, method: Method, cseq: u32, key: Key) -> Writer {
+        let mut writer = net.writer();
+        let first = self.routes.first().and_then(|route| Address::read(route));
+        // A first hop without `lr` is a strict router of RFC 2543 (§12.2.1.1).
+        let strict = first.filter(|route| super::values::param(route.uri, "lr").is_none());
+        let uri = strict.map_or(self.target.as_slice(), |route| route.uri);
+        writer.request_head(method, uri, &net.local, key);
+        for route in self.routes.iter().skip(usize::from(strict.is_some())) {
+            writer.header("Route", route);
+        }
+        if strict.is_some() {
+            writer.text("Route: <").text(&self.target).text(">\r\n");
+        }
+        writer.header("From", &self.local).header("To", &self.remote);
+        writer.header("Call-ID", &self.call_id);
+        writer.text("CSeq: ").number(cseq).text(" ").text(method.name()).text("\r\n");
+        if matches!(method, Method::Invite) {
+            writer.contact(&net.local).header("Allow", ALLOW);
+        }
+        if let Some(login) = self.login.as_mut().filter(|_| method != Method::Ack) {
+            let uri = uri.to_vec();
+            login.write(&mut writer, method.name(), &uri, net.draw());
+        }
+        if method != Method::Ack {
+            writer.header("User-Agent", &net.agent);
+        }
+        writer
+    }
+}
+
+fn contact<'a>(message: &Message<'a>) -> Option<&'a [u8]> {
+    message.list(Name::Contact).next().and_then(Address::read).map(|contact| contact.uri)
+}
+
+fn routes(message: &Message<'_>) -> Vec<Vec<u8>> {
+    let list = message.list(Name::RecordRoute).take(ROUTES_MAX);
+    list.take_while(|route| Address::read(route).is_some()).map(party).collect()
+}

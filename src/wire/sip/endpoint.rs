@@ -1,0 +1,445 @@
+//! The whole SIP side of the engine behind one type.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::net::{IpAddr, SocketAddr};
+
+use super::client::{Clients, Owner};
+use super::dialog::Dialog;
+use super::event::{CommandError, Counters, Event, Invite, Sdp, StoredDialog, Transmit};
+use super::leg::{Leg, Phase, State};
+use super::lexer::{Fault, Frame, Message, Name, Start, frame};
+use super::net::{Due, Net};
+use super::registrar::Registrar;
+use super::server::Servers;
+use super::settings::{Phone, Settings, Trunk};
+use super::slab::{Key, Slab};
+use super::uac::send_bye;
+use super::values::{Method, Request, Via, cseq};
+use super::writer::host_text;
+use crate::units::{AgentId, LegId, Mono, TrunkId};
+
+/// How many legs may be up at once: 60,000 nailed-up or talking legs are beyond what one UDP
+/// port can carry.
+pub const LEGS_MAX: usize = 60_000;
+
+/// A SIP user agent, client and server, with a registrar for agents' phones.
+#[derive(Debug)]
+pub struct Endpoint {
+    pub(super) settings: Settings,
+    pub(super) net: Net,
+    pub(super) clients: Clients,
+    pub(super) servers: Servers,
+    pub(super) legs: Slab<Leg>,
+    pub(super) by_id: BTreeMap<LegId, Key>,
+    pub(super) trunks: BTreeMap<TrunkId, Trunk>,
+    pub(super) registrar: Registrar,
+    pub(super) events: VecDeque<Event>,
+    pub(super) counters: Counters,
+    /// How many legs came in so far.
+    pub(super) incoming: u64,
+    /// Every address whose messages are taken.
+    peers: BTreeSet<IpAddr>,
+}
+
+impl Endpoint {
+    /// Makes an endpoint that knows no peer yet.
+    #[must_use]
+    pub fn new(settings: Settings) -> Self {
+        let mut net = Net::new(settings.local, settings.user_agent.clone(), settings.seed);
+        let servers = Servers::new(net.draw());
+        let registrar = Registrar::new(settings.realm.clone(), net.draw());
+        Self {
+            settings,
+            net,
+            clients: Clients::new(),
+            servers,
+            legs: Slab::new(LEGS_MAX),
+            by_id: BTreeMap::new(),
+            trunks: BTreeMap::new(),
+            registrar,
+            events: VecDeque::new(),
+            counters: Counters::default(),
+            incoming: 0,
+            peers: BTreeSet::new(),
+        }
+    }
+
+    /// Gives the endpoint's own settings.
+    #[must_use]
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// Makes a trunk known, or changes it; calls in flight keep what they began with.
+    pub fn set_trunk(&mut self, trunk: Trunk) {
+        self.trunks.insert(trunk.id, trunk);
+        self.learn_peers();
+    }
+
+    /// Forgets a trunk; its calls in flight go on.
+    pub fn remove_trunk(&mut self, trunk: TrunkId) {
+        self.trunks.remove(&trunk);
+        self.learn_peers();
+    }
+
+    /// Makes an agent's phone known, or changes it; a standing registration is kept.
+    pub fn set_phone(&mut self, phone: Phone) {
+        self.registrar.set_phone(phone);
+        self.learn_peers();
+    }
+
+    /// Forgets an agent's phone and its registration; its call in flight goes on.
+    pub fn remove_phone(&mut self, agent: AgentId) {
+        if let Some(mut binding) = self.registrar.remove_phone(agent) {
+            self.net.set_timer(Due::Binding(agent), &mut binding.due, None);
+        }
+        self.learn_peers();
+    }
+
+    /// Takes a datagram in.
+    pub fn receive(&mut self, now: Mono, from: SocketAddr, datagram: &[u8]) {
+        self.net.now = now;
+        self.counters.received += 1;
+        match frame(datagram) {
+            Frame::KeepAlive => self.counters.keep_alives += 1,
+            Frame::Garbage => self.counters.garbage += 1,
+            Frame::Message(message) => match message.start {
+                Start::Request { method, .. } => self.request(from, Method::of(method), &message),
+                Start::Response { status, .. } => self.response(from, status, &message),
+            },
+        }
+    }
+
+    /// Does what has fallen due.
+    pub fn handle_timeout(&mut self, now: Mono) {
+        self.net.now = now;
+        while let Some(due) = self.net.pop_timer() {
+            match due {
+                Due::Client(key) => {
+                    if let Some(news) = self.clients.due(&mut self.net, key) {
+                        self.client_news(news, 408, None);
+                    }
+                }
+                Due::Server(key) => {
+                    if let Some(leg) = self.servers.due(&mut self.net, key) {
+                        self.never_acknowledged(leg);
+                    }
+                }
+                Due::Leg(key) => self.give_up(key),
+                Due::Binding(agent) => {
+                    if self.registrar.expire(agent) {
+                        self.learn_peers();
+                        self.events.push_back(Event::Phone(agent, false));
+                    }
+                }
+            }
+        }
+    }
+
+    /// Tells when [`Endpoint::handle_timeout`] wants to be called next.
+    #[must_use]
+    pub fn next_timeout(&self) -> Option<Mono> {
+        self.net.next_timer()
+    }
+
+    /// Hands out the next datagram to send.
+    pub fn poll_transmit(&mut self) -> Option<Transmit> {
+        self.net.pop()
+    }
+
+    /// Hands out the next event.
+    pub fn poll_event(&mut self) -> Option<Event> {
+        self.events.pop_front()
+    }
+
+    /// Takes a sent buffer back, to be written into again.
+    pub fn recycle(&mut self, buffer: Vec<u8>) {
+        self.net.recycle(buffer);
+    }
+
+    /// Gives the counters.
+    #[must_use]
+    pub fn counters(&self) -> Counters {
+        Counters { sent: self.net.sent, retransmitted: self.net.repeated, ..self.counters }
+    }
+
+    /// Tells whether an agent's phone can be called: registered, or with a fixed contact.
+    #[must_use]
+    pub fn phone_reachable(&self, agent: AgentId) -> bool {
+        self.registrar.contact(agent).is_some()
+    }
+
+    /// Counts the legs that have not ended.
+    #[must_use]
+    pub fn legs(&self) -> usize {
+        self.legs.len()
+    }
+
+    /// Places a call.
+    ///
+    /// # Errors
+    /// The leg's id is in use, the target cannot be reached, or the tables are full.
+    pub fn invite(&mut self, now: Mono, leg: LegId, call: Invite) -> Result<(), CommandError> {
+        self.net.now = now;
+        self.place(leg, call)
+    }
+
+    /// Gives up a call we placed, whatever its state: CANCEL once a provisional came, BYE if it
+    /// was answered meanwhile. Ends in [`Event::Gone`].
+    ///
+    /// # Errors
+    /// The leg is unknown or incoming and unanswered.
+    pub fn cancel(&mut self, now: Mono, leg: LegId) -> Result<(), CommandError> {
+        let key = self.key(leg)?;
+        let session = self.legs.get_mut(key).and_then(Leg::session);
+        if session.is_some_and(|session| matches!(session.phase, Phase::Ringing(_))) {
+            return Err(CommandError::WrongState);
+        }
+        self.hang_up(now, leg)
+    }
+
+    /// Ends a leg whatever its state: BYE if answered, CANCEL if ours and not answered yet, 480
+    /// if incoming and not answered. Ends in [`Event::Gone`].
+    ///
+    /// # Errors
+    /// The leg is unknown.
+    pub fn hang_up(&mut self, now: Mono, leg: LegId) -> Result<(), CommandError> {
+        self.net.now = now;
+        let key = self.key(leg)?;
+        match self.legs.get(key).map(|leg| &leg.state) {
+            Some(State::Calling(_)) => self.cancel_call(key),
+            Some(State::Session(session)) if matches!(session.phase, Phase::Ringing(_)) => {
+                self.reject_leg(leg, 480, &[])
+            }
+            Some(State::Session(_)) => {
+                self.hang_up_talking(key);
+                Ok(())
+            }
+            None => Err(CommandError::UnknownLeg),
+        }
+    }
+
+    /// Tells the caller of an incoming leg that it rings: 180.
+    ///
+    /// # Errors
+    /// The leg is unknown, ours, or answered.
+    pub fn ring(&mut self, now: Mono, leg: LegId) -> Result<(), CommandError> {
+        self.net.now = now;
+        self.early(leg, 180, &[])
+    }
+
+    /// Gives the caller of an incoming leg early media: 183 with a session description.
+    ///
+    /// # Errors
+    /// The leg is unknown, ours, or answered.
+    pub fn progress(&mut self, now: Mono, leg: LegId, sdp: Sdp) -> Result<(), CommandError> {
+        self.net.now = now;
+        self.early(leg, 183, &sdp)
+    }
+
+    /// Answers an incoming leg, or an offer made inside a dialog: 200 with a session description,
+    /// the answer, or the offer where the far end made none.
+    ///
+    /// # Errors
+    /// The leg is unknown, or nothing waits for an answer.
+    pub fn accept(&mut self, now: Mono, leg: LegId, sdp: Sdp) -> Result<(), CommandError> {
+        self.net.now = now;
+        self.accept_leg(leg, &sdp)
+    }
+
+    /// Refuses an incoming leg (which is then gone), or an offer made inside a dialog (which goes
+    /// on), with a status of 300 to 699 and further header lines.
+    ///
+    /// # Errors
+    /// The leg is unknown, nothing waits for an answer, the status is none, or a header holds a
+    /// control character.
+    pub fn reject(
+        &mut self,
+        now: Mono,
+        leg: LegId,
+        status: u16,
+        headers: &[(&str, &str)],
+    ) -> Result<(), CommandError> {
+        self.net.now = now;
+        self.reject_leg(leg, status, headers)
+    }
+
+    /// Offers a change of the session by re-INVITE; answered by [`Event::Reoffered`].
+    ///
+    /// # Errors
+    /// The leg is unknown or not answered, or an offer of either side is pending.
+    pub fn reoffer(&mut self, now: Mono, leg: LegId, sdp: Sdp) -> Result<(), CommandError> {
+        self.net.now = now;
+        let key = self.key(leg)?;
+        self.send_reoffer(key, sdp)
+    }
+
+    /// Asks a trunk for a sign of life; answered by [`Event::Options`].
+    ///
+    /// # Errors
+    /// The trunk is unknown, or the tables are full.
+    pub fn send_options(&mut self, now: Mono, trunk: TrunkId) -> Result<(), CommandError> {
+        self.net.now = now;
+        let held = self.trunks.get(&trunk).ok_or(CommandError::UnknownTrunk)?;
+        if self.clients.is_full() {
+            return Err(CommandError::Full);
+        }
+        let net = &mut self.net;
+        let key = self.clients.next_key(net);
+        let host = held.domain.clone().unwrap_or_else(|| held.address.to_string());
+        let uri = format!("sip:{host}");
+        let mut writer = net.writer();
+        writer.request_head(Method::Options, uri.as_bytes(), &net.local, key);
+        writer.text("From: <sip:cadran@").text(host_text(self.settings.local.ip()));
+        writer.text(">;tag=").hex(net.draw(), 16).text("\r\nTo: <").text(&uri);
+        writer.text(">\r\nCall-ID: ").hex(net.draw(), 16).text("\r\nCSeq: 1 OPTIONS\r\n");
+        writer.contact(&net.local).header("Accept", "application/sdp");
+        writer.header("User-Agent", &net.agent).body("", &[]);
+        let names = (key, Owner::Ping(trunk), Method::Options);
+        self.clients.begin(net, names, held.address, writer.0);
+        Ok(())
+    }
+
+    /// Sends BYE into a dialog of an earlier run, repeated until answered; no event follows.
+    ///
+    /// # Errors
+    /// The tables are full, or a stored text holds a control character.
+    pub fn end_stale(&mut self, now: Mono, dialog: &StoredDialog) -> Result<(), CommandError> {
+        self.net.now = now;
+        let texts = [&dialog.call_id, &dialog.local, &dialog.remote, &dialog.target];
+        if texts.into_iter().chain(&dialog.routes).any(|text| text.contains(char::is_control)) {
+            return Err(CommandError::BadText);
+        }
+        if self.clients.is_full() {
+            return Err(CommandError::Full);
+        }
+        let mut dialog = Dialog::of_stored(dialog);
+        send_bye(&mut self.clients, &mut self.net, &mut dialog, Owner::Nobody);
+        Ok(())
+    }
+
+    fn response(&mut self, from: SocketAddr, status: u16, message: &Message<'_>) {
+        let mut vias = message.list(Name::Via);
+        let via = vias.next().and_then(Via::read);
+        let Some((via, method)) = via.zip(message.first(Name::CSeq).and_then(cseq)) else {
+            self.counters.garbage += 1;
+            return;
+        };
+        // A response with two Vias was meant for somebody behind us (§8.1.3.3).
+        let found = via.branch().and_then(|branch| self.clients.find(branch, method.1));
+        let Some((key, to)) = found.filter(|_| vias.next().is_none()) else {
+            let known = self.is_peer(from.ip());
+            let count = if known {
+                &mut self.counters.stray_responses
+            } else {
+                &mut self.counters.strangers
+            };
+            *count += 1;
+            return;
+        };
+        // A route set may lead past the trunk's addresses: whom we asked may answer.
+        if to.ip() != from.ip() && !self.is_peer(from.ip()) {
+            self.counters.strangers += 1;
+            return;
+        }
+        let news = self.clients.response(&mut self.net, key, status, message);
+        if let Some(news) = news {
+            self.client_news(news, status, Some(message));
+        }
+    }
+
+    fn request(&mut self, from: SocketAddr, method: Method, message: &Message<'_>) {
+        let request = Request::read(message, from);
+        let known = self.is_peer(from.ip())
+            || method == Method::Register && self.registrar.admit(self.net.now, from.ip())
+            || request.as_ref().is_ok_and(|request| self.is_dialog_peer(request));
+        if !known {
+            self.counters.strangers += 1;
+            return;
+        }
+        match request {
+            Ok(request) => self.take_request(&request),
+            Err(fault) => self.refuse_unread(from, method, message, fault),
+        }
+    }
+
+    /// Answers a request that could not be read, as far as it says how (RFC 3261 §16.3, §18.3).
+    fn refuse_unread(
+        &mut self,
+        from: SocketAddr,
+        method: Method,
+        message: &Message<'_>,
+        fault: Fault,
+    ) {
+        let Some(value) = message.first(Name::Via).filter(|_| method != Method::Ack) else {
+            self.counters.garbage += 1;
+            return;
+        };
+        self.counters.refused += 1;
+        let to = Via::read(value).map_or(from, |via| via.answer_to(from));
+        let mut writer = self.net.writer();
+        writer.status(fault.status, fault.reason).copied(message, from);
+        if let Some(party) = message.first(Name::To) {
+            writer.text("To: ").unfolded(party).text("\r\n");
+        }
+        writer.header("Server", &self.net.agent).body("", &[]);
+        self.net.send(to, writer.0);
+    }
+
+    pub(super) fn is_peer(&self, ip: IpAddr) -> bool {
+        self.settings.open || self.peers.contains(&ip)
+    }
+
+    /// Tells whether a request belongs to a dialog whose other end is where it came from.
+    fn is_dialog_peer(&mut self, request: &Request<'_>) -> bool {
+        let Some(key) = self.leg_of(request) else {
+            return false;
+        };
+        let dialog = self.legs.get_mut(key).and_then(Leg::dialog);
+        dialog.is_some_and(|dialog| dialog.next_hop().ip() == request.source.ip())
+    }
+
+    /// Gathers the addresses of every trunk and phone.
+    pub(super) fn learn_peers(&mut self) {
+        self.peers = self.registrar.addresses().collect();
+        for trunk in self.trunks.values() {
+            self.peers.insert(trunk.address.ip());
+            self.peers.extend(&trunk.sources);
+        }
+    }
+
+    /// Sets the timer of an agent's binding to its end.
+    pub(super) fn settle_binding(&mut self, agent: AgentId) {
+        let expires = self.registrar.expires(agent);
+        if let Some(binding) = self.registrar.binding(agent) {
+            self.net.set_timer(Due::Binding(agent), &mut binding.due, expires);
+        }
+    }
+
+    /// A cancelled INVITE got no final answer in 64 times T1 (RFC 3261 §9.1).
+    fn give_up(&mut self, key: Key) {
+        let Some(leg) = self.legs.get_mut(key) else {
+            return;
+        };
+        leg.due = None;
+        let event = Event::Gone(leg.id);
+        if let Some(calling) = leg.calling() {
+            let client = calling.client;
+            self.clients.abandon(&mut self.net, client);
+            self.finish(key, event);
+        }
+    }
+
+    pub(super) fn key(&self, leg: LegId) -> Result<Key, CommandError> {
+        self.by_id.get(&leg).copied().ok_or(CommandError::UnknownLeg)
+    }
+
+    /// Ends a leg with its last event.
+    pub(super) fn finish(&mut self, key: Key, event: Event) {
+        if let Some(mut leg) = self.legs.remove(key) {
+            self.net.set_timer(Due::Leg(key), &mut leg.due, None);
+            self.by_id.remove(&leg.id);
+            self.events.push_back(event);
+        }
+    }
+}

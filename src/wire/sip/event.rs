@@ -1,0 +1,180 @@
+//! What an [`Endpoint`](super::Endpoint) is asked and what it reports.
+
+use std::net::SocketAddr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::units::{AgentId, LegId, Span, TrunkId};
+
+/// A session description as it came or goes, raw; `wire::sdp` reads and writes it.
+pub type Sdp = Vec<u8>;
+
+/// A datagram to be sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Transmit {
+    /// Where to.
+    pub to: SocketAddr,
+    /// The message; give the buffer back with [`Endpoint::recycle`](super::Endpoint::recycle).
+    pub bytes: Vec<u8>,
+}
+
+/// A call to place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Invite {
+    /// Over which trunk, or to which phone.
+    pub target: Target,
+    /// The user part shown to the callee, in the form the trunk wants; `None` hides the caller
+    /// (anonymous From, `Privacy: id`, RFC 3323 §4.1 and RFC 3325 §9.3).
+    pub from: Option<String>,
+    /// Our offer.
+    pub offer: Sdp,
+    /// The call's public id, for `X-Cadran-Call` where the trunk wants it.
+    pub call_ref: Option<String>,
+}
+
+/// Where a call goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// To a user part over a trunk.
+    Trunk(TrunkId, String),
+    /// To an agent's phone, at its binding or its fixed contact.
+    Phone(AgentId),
+}
+
+/// Why a command was not carried out; nothing was sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CommandError {
+    /// The leg is unknown, or has ended: its last event was already given.
+    #[error("no such leg: it has ended or never began")]
+    UnknownLeg,
+    /// The leg is in a state in which the command makes no sense.
+    #[error("the leg's state does not allow this")]
+    WrongState,
+    /// The leg's id is in use.
+    #[error("the leg's id is already in use: give every leg its own")]
+    LegInUse,
+    /// The trunk was never set.
+    #[error("no such trunk: set it before calling over it")]
+    UnknownTrunk,
+    /// The agent's phone has neither a registration nor a fixed contact.
+    #[error("the agent's phone is not registered and has no fixed contact")]
+    PhoneAbsent,
+    /// Too many legs are up ([`LEGS_MAX`](super::LEGS_MAX)).
+    #[error("too many legs at once: wait until some have ended")]
+    Full,
+    /// A text holds a line break or another control character.
+    #[error("a text to be written into a header holds a control character")]
+    BadText,
+}
+
+/// A dialog's identity as the store keeps it, enough to send a BYE after a restart.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoredDialog {
+    /// Call-ID.
+    pub call_id: String,
+    /// Our From with its tag, as written in our requests.
+    pub local: String,
+    /// The peer's To with its tag, as written in our requests.
+    pub remote: String,
+    /// The remote target (Contact).
+    pub target: String,
+    /// The route set, first hop first.
+    pub routes: Vec<String>,
+    /// Our last CSeq number.
+    pub cseq: u32,
+    /// Where requests go.
+    pub next_hop: SocketAddr,
+}
+
+/// What the endpoint reports. Every leg, ours or incoming, ends with exactly one of
+/// [`Event::Failed`], [`Event::Ended`] and [`Event::Gone`], and nothing about it follows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// 180: the far end rings. Given once, or again when another fork rings.
+    Ringing(LegId),
+    /// 18x with a session description: early media.
+    Progress(LegId, Sdp),
+    /// 2xx, already acknowledged, with the far end's answer (the early one if the 2xx has none;
+    /// empty if there was never one). If it is unusable, hang up.
+    Answered(LegId, Sdp),
+    /// A dialog was confirmed: keep it so that a restart can end it.
+    Dialog(LegId, StoredDialog),
+    /// The leg ended before it was answered.
+    Failed {
+        /// The leg.
+        leg: LegId,
+        /// The final status; 408 for our own Timer B, 487 for an incoming call given up by
+        /// its caller, 503 for a transport error.
+        status: u16,
+        /// Retry-After, if the far end asked for it (RFC 3261 §20.33).
+        retry_after: Option<Span>,
+        /// The Reason header, or else the reason phrase, at most 128 characters.
+        reason: String,
+    },
+    /// An answered leg was ended by the far end, or lost.
+    Ended {
+        /// The leg.
+        leg: LegId,
+        /// Whether the far end said BYE; otherwise the dialog was lost.
+        bye: bool,
+        /// The BYE's Reason header, at most 128 characters, empty if there was none.
+        reason: String,
+    },
+    /// A leg we hung up, cancelled or refused is gone.
+    Gone(LegId),
+    /// The far end offers a change inside the dialog (re-INVITE or UPDATE); `None` asks us for
+    /// an offer. Answer with `accept` or `reject`.
+    Offer(LegId, Option<Sdp>),
+    /// The far end acknowledged our 2xx: to an incoming call, or to a re-INVITE. The session
+    /// description is its answer where our 2xx held the offer.
+    Acked(LegId, Option<Sdp>),
+    /// The far end answered our re-INVITE: its status, and its answer if that was 2xx.
+    Reoffered(LegId, u16, Sdp),
+    /// A call comes in: answer with `ring`, `progress`, `accept` or `reject`.
+    Incoming(Incoming),
+    /// A DTMF key came by INFO (`application/dtmf-relay`).
+    Digit(LegId, char),
+    /// An agent's phone registered, or moved (`true`); or left or expired (`false`).
+    Phone(AgentId, bool),
+    /// A trunk answered our OPTIONS with this status; 408 for silence (Timer F).
+    Options(TrunkId, u16),
+}
+
+/// An incoming call. Its leg is named by the endpoint, with the highest bit set, so that it
+/// never meets a name given from outside.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Incoming {
+    /// The new leg.
+    pub leg: LegId,
+    /// The agent whose phone calls; `None` for others (with `Settings::open`).
+    pub agent: Option<AgentId>,
+    /// The user part of the request URI.
+    pub to: String,
+    /// The user part of From.
+    pub from: String,
+    /// The caller's offer; `None` asks us to offer in the 2xx.
+    pub offer: Option<Sdp>,
+}
+
+/// What was dropped or refused since the start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Datagrams received.
+    pub received: u64,
+    /// Datagrams handed out for sending.
+    pub sent: u64,
+    /// Requests and responses sent again by a timer or a repetition.
+    pub retransmitted: u64,
+    /// Keep-alives (CRLF only, RFC 5626 §3.5.1).
+    pub keep_alives: u64,
+    /// Datagrams that are no SIP message, or a response that breaks the rules.
+    pub garbage: u64,
+    /// Requests answered 400, 416, 505 and the like.
+    pub refused: u64,
+    /// Messages from an address that is no trunk and no phone.
+    pub strangers: u64,
+    /// Responses that belong to no transaction of ours.
+    pub stray_responses: u64,
+    /// Messages dropped because a table or a rate limit was full.
+    pub overflow: u64,
+}

@@ -1,0 +1,292 @@
+//! The registrar for agents' phones (RFC 3261 §10.3): one binding each, behind a digest.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+
+use super::digest::{Params, keyed_print};
+use super::lexer::{Fault, Name, number};
+use super::net::Net;
+use super::settings::Phone;
+use super::values::{Address, Request, is_sip, uri_user};
+use super::writer::Writer;
+use crate::units::{AgentId, Mono, Span};
+
+/// How long a binding lasts if the phone does not say (RFC 3261 §10.2.1.1 suggests an hour).
+const EXPIRES_DEFAULT: u64 = 3_600;
+/// The shortest binding taken: below it, refreshes would be a load (§10.3 step 7, 423).
+pub(super) const EXPIRES_MIN: u64 = 60;
+/// The longest binding given, so that a phone that moved is found within the hour.
+const EXPIRES_MAX: u64 = 3_600;
+/// How long a nonce may be answered: longer than any phone thinks, shorter than any theft pays.
+const NONCE_AGE_MAX: Span = Span::secs(300);
+/// How many REGISTERs an address may send in a burst: a floor of 200 phones behind one NAT that
+/// come back at once, each twice.
+const BURST: u64 = 400;
+/// How many of them come back each second.
+const REFILL_PER_SECOND: u64 = 20;
+/// How many addresses' bursts are remembered; beyond them unknown addresses are not heard.
+const SOURCES_MAX: usize = 4_096;
+
+/// Agents' phones and where they are.
+#[derive(Debug)]
+pub(super) struct Registrar {
+    realm: String,
+    key: u64,
+    phones: BTreeMap<AgentId, Phone>,
+    users: BTreeMap<String, AgentId>,
+    bindings: BTreeMap<AgentId, Binding>,
+    /// The nonce each phone used last, and its count: neither may be used again.
+    used: BTreeMap<AgentId, (Vec<u8>, u64)>,
+    sources: BTreeMap<IpAddr, Source>,
+}
+
+/// Where a phone is.
+#[derive(Debug)]
+pub(super) struct Binding {
+    contact: String,
+    address: SocketAddr,
+    call_id: Vec<u8>,
+    cseq: u32,
+    expires: Mono,
+    /// The timer's memory.
+    pub(super) due: Option<Mono>,
+}
+
+/// What an address has left of its burst.
+#[derive(Clone, Copy, Debug)]
+struct Source {
+    left: u64,
+    at: Mono,
+}
+
+/// What to answer to a REGISTER.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// 401 with both challenges.
+    Challenge { stale: bool },
+    /// Refused with this status and phrase.
+    Refused(Fault),
+    /// 200; the agent's binding was set anew (`Some(true)`), removed (`Some(false)`), or only
+    /// refreshed or asked for.
+    Taken { agent: AgentId, changed: Option<bool> },
+}
+
+impl Registrar {
+    pub(super) fn new(realm: String, key: u64) -> Self {
+        Self {
+            realm,
+            key,
+            phones: BTreeMap::new(),
+            users: BTreeMap::new(),
+            bindings: BTreeMap::new(),
+            used: BTreeMap::new(),
+            sources: BTreeMap::new(),
+        }
+    }
+
+    pub(super) fn set_phone(&mut self, phone: Phone) {
+        if let Some(old) = self.phones.get(&phone.agent) {
+            self.users.remove(&old.user);
+        }
+        self.users.insert(phone.user.clone(), phone.agent);
+        self.phones.insert(phone.agent, phone);
+    }
+
+    /// Forgets a phone; gives its binding, whose timer must go too.
+    pub(super) fn remove_phone(&mut self, agent: AgentId) -> Option<Binding> {
+        if let Some(phone) = self.phones.remove(&agent) {
+            self.users.remove(&phone.user);
+        }
+        self.used.remove(&agent);
+        self.bindings.remove(&agent)
+    }
+
+    /// Gives where an agent's phone is called: its request URI and its address.
+    pub(super) fn contact(&self, agent: AgentId) -> Option<(String, SocketAddr)> {
+        let bound = self.bindings.get(&agent).map(|held| (held.contact.clone(), held.address));
+        bound.or_else(|| self.phones.get(&agent)?.contact.clone())
+    }
+
+    /// Gives every address a phone is at.
+    pub(super) fn addresses(&self) -> impl Iterator<Item = IpAddr> {
+        let bound = self.bindings.values().map(|binding| binding.address.ip());
+        let fixed = self.phones.values().filter_map(|phone| phone.contact.as_ref());
+        bound.chain(fixed.map(|(_, address)| address.ip()))
+    }
+
+    /// Tells which agent's phone a user part and an address belong to.
+    pub(super) fn agent_at(&self, user: &str, source: SocketAddr) -> Option<AgentId> {
+        let agent = *self.users.get(user)?;
+        self.contact(agent).filter(|(_, address)| *address == source).map(|_| agent)
+    }
+
+    pub(super) fn binding(&mut self, agent: AgentId) -> Option<&mut Binding> {
+        self.bindings.get_mut(&agent)
+    }
+
+    /// Takes a binding out whose time is over.
+    pub(super) fn expire(&mut self, agent: AgentId) -> bool {
+        self.bindings.remove(&agent).is_some()
+    }
+
+    /// Takes one REGISTER off an address's burst; false if nothing is left (token bucket).
+    pub(super) fn admit(&mut self, now: Mono, source: IpAddr) -> bool {
+        if self.sources.len() >= SOURCES_MAX && !self.sources.contains_key(&source) {
+            let full = Span::secs(BURST.div_ceil(REFILL_PER_SECOND));
+            self.sources.retain(|_, held| now.since(held.at) < full);
+            if self.sources.len() >= SOURCES_MAX {
+                return false;
+            }
+        }
+        let held = self.sources.entry(source).or_insert(Source { left: BURST, at: now });
+        let grown = now.since(held.at).as_micros() * REFILL_PER_SECOND / 1_000_000;
+        if grown > 0 {
+            *held = Source { left: (held.left + grown).min(BURST), at: now };
+        }
+        let admitted = held.left > 0;
+        held.left = held.left.saturating_sub(1);
+        admitted
+    }
+
+    /// Judges a REGISTER and does what it asks for.
+    pub(super) fn register(&mut self, now: Mono, request: &Request<'_>) -> Verdict {
+        if !is_sip(request.to.uri) {
+            return Verdict::Refused(Fault::new(400, "Unsupported Scheme In To"));
+        }
+        let mut fields = request.message.all(Name::Authorization).filter_map(Params::read);
+        let Some(params) = fields.find(|params| params.get("realm") == Some(self.realm.as_bytes()))
+        else {
+            return Verdict::Challenge { stale: false };
+        };
+        match self.prove(now, request, &params) {
+            Ok(agent) => self.bind(now, request, agent).unwrap_or_else(Verdict::Refused),
+            Err(verdict) => verdict,
+        }
+    }
+
+    fn prove(
+        &mut self,
+        now: Mono,
+        request: &Request<'_>,
+        params: &Params<'_>,
+    ) -> Result<AgentId, Verdict> {
+        let bad = Verdict::Refused(Fault::new(400, "Bad Authorization"));
+        let Some(proof) = params.proof() else {
+            return Err(bad);
+        };
+        if !self.is_fresh(now, proof.nonce) {
+            return Err(Verdict::Challenge { stale: true });
+        }
+        let forbidden = || Verdict::Refused(Fault::new(403, "Forbidden"));
+        let user = String::from_utf8_lossy(proof.user).into_owned();
+        let agent = *self.users.get(&user).ok_or_else(forbidden)?;
+        let ha1 = self.phones.get(&agent).and_then(|phone| phone.ha1.as_ref());
+        let known = ha1.is_some_and(|ha1| params.proves(&proof, ha1, "REGISTER"));
+        if !known || uri_user(request.to.uri) != user {
+            return Err(forbidden());
+        }
+        if let Some((count, _)) = proof.qop {
+            let count = core::str::from_utf8(count).ok();
+            let count = count.and_then(|count| u64::from_str_radix(count, 16).ok()).ok_or(bad)?;
+            let used = self.used.get(&agent);
+            if used.is_some_and(|(nonce, last)| nonce == proof.nonce && count <= *last) {
+                return Err(Verdict::Challenge { stale: true });
+            }
+            self.used.insert(agent, (proof.nonce.to_vec(), count));
+        }
+        Ok(agent)
+    }
+
+    fn bind(&mut self, now: Mono, request: &Request<'_>, agent: AgentId) -> Result<Verdict, Fault> {
+        let header = request.message.first(Name::Expires).and_then(number);
+        let mut contacts = request.message.list(Name::Contact).peekable();
+        let held = self.bindings.get(&agent);
+        if contacts.peek().is_none() {
+            return Ok(Verdict::Taken { agent, changed: None });
+        }
+        if held.is_some_and(|held| held.call_id == request.call_id && held.cseq >= request.cseq) {
+            return Err(Fault::new(500, "REGISTER Out Of Order"));
+        }
+        if contacts.peek() == Some(&&b"*"[..]) {
+            if header != Some(0) || contacts.nth(1).is_some() {
+                return Err(Fault::new(400, "Wildcard Without Expires: 0"));
+            }
+            let changed = self.bindings.remove(&agent).map(|_| false);
+            return Ok(Verdict::Taken { agent, changed });
+        }
+        let mut chosen = None;
+        let mut removed = false;
+        for value in contacts {
+            let contact = Address::read(value).filter(|contact| is_sip(contact.uri));
+            let contact = contact.ok_or(Fault::new(400, "Bad Contact"))?;
+            let uri = core::str::from_utf8(contact.uri);
+            let uri = uri.map_err(|_| Fault::new(400, "Bad Contact"))?;
+            let own = contact.param("expires").and_then(number);
+            let expires = own.or(header).unwrap_or(EXPIRES_DEFAULT).min(EXPIRES_MAX);
+            if expires == 0 {
+                removed |= held.is_some_and(|held| held.contact == uri);
+            } else if expires < EXPIRES_MIN {
+                return Err(Fault::new(423, "Interval Too Brief"));
+            } else {
+                chosen = chosen.or(Some((uri, Span::secs(expires))));
+            }
+        }
+        let Some((uri, span)) = chosen else {
+            let changed = (removed && self.bindings.remove(&agent).is_some()).then_some(false);
+            return Ok(Verdict::Taken { agent, changed });
+        };
+        let moved = held.is_none_or(|held| held.contact != uri || held.address != request.source);
+        let due = self.bindings.get(&agent).and_then(|held| held.due);
+        let binding = Binding {
+            contact: uri.to_owned(),
+            address: request.source,
+            call_id: request.call_id.to_vec(),
+            cseq: request.cseq,
+            expires: now + span,
+            due,
+        };
+        self.bindings.insert(agent, binding);
+        Ok(Verdict::Taken { agent, changed: moved.then_some(true) })
+    }
+
+    /// Tells when a binding ends.
+    pub(super) fn expires(&self, agent: AgentId) -> Option<Mono> {
+        self.bindings.get(&agent).map(|held| held.expires)
+    }
+
+    /// Writes the binding into a 200 (RFC 3261 §10.3 step 8).
+    pub(super) fn write_binding(&self, writer: &mut Writer, now: Mono, agent: AgentId) {
+        if let Some(held) = self.bindings.get(&agent) {
+            let left = held.expires.since(now).as_millis().div_ceil(1_000);
+            writer.text("Contact: <").text(&held.contact).text(">;expires=").number(left);
+            writer.text("\r\n");
+        }
+    }
+
+    /// Writes one challenge for each algorithm, the stronger first (RFC 8760 §2.4).
+    pub(super) fn write_challenges(&self, writer: &mut Writer, net: &mut Net, stale: bool) {
+        let mut seal = Writer(Vec::with_capacity(32));
+        seal.hex(net.now.as_micros(), 16).hex(net.draw(), 16);
+        let nonce = self.sealed(&seal.0);
+        for algorithm in ["SHA-256", "MD5"] {
+            writer.text("WWW-Authenticate: Digest realm=\"").text(&self.realm);
+            writer.text("\", nonce=\"").text(&nonce).text("\", algorithm=").text(algorithm);
+            writer.text(", qop=\"auth\"").text(if stale { ", stale=true" } else { "" });
+            writer.text("\r\n");
+        }
+    }
+
+    /// Makes a nonce that proves itself: a time, a chance number, and a keyed print of both.
+    fn sealed(&self, seal: &[u8]) -> Vec<u8> {
+        [seal, &keyed_print(self.key, seal)].concat()
+    }
+
+    fn is_fresh(&self, now: Mono, nonce: &[u8]) -> bool {
+        let Some(seal) = nonce.get(..32).filter(|seal| self.sealed(seal) == nonce) else {
+            return false;
+        };
+        let time = seal.get(..16).and_then(|digits| core::str::from_utf8(digits).ok());
+        let made = time.and_then(|digits| u64::from_str_radix(digits, 16).ok());
+        made.is_some_and(|made| now.since(Mono::micros(made)) <= NONCE_AGE_MAX)
+    }
+}

@@ -1,0 +1,122 @@
+//! What an [`Endpoint`](super::Endpoint) is told about itself and its peers.
+
+use core::fmt;
+use std::net::{IpAddr, SocketAddr};
+
+use crate::units::{AgentId, TrunkId};
+
+/// The endpoint's own settings.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// The address peers reach us at: written into Via and Contact.
+    pub local: SocketAddr,
+    /// The product's name in User-Agent and Server, a single line.
+    pub user_agent: String,
+    /// Where every tag, branch, Call-ID, cnonce and nonce key comes from; draw it from the
+    /// system's randomness in a real run.
+    pub seed: u64,
+    /// The realm our registrar challenges with.
+    pub realm: String,
+    /// Takes requests from any address, as the virtual carrier does; otherwise only a REGISTER
+    /// is taken from an address that is no trunk and no phone.
+    pub open: bool,
+}
+
+/// A carrier we send calls to and take in-dialog requests from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trunk {
+    /// Its id.
+    pub id: TrunkId,
+    /// Where requests go.
+    pub address: SocketAddr,
+    /// The host of the request URI, To and From; the address itself if `None`.
+    pub domain: Option<String>,
+    /// Further addresses whose messages are taken for this trunk's; `address` always counts.
+    pub sources: Vec<IpAddr>,
+    /// The account that answers 401 and 407.
+    pub credentials: Option<Credentials>,
+    /// How the caller is shown.
+    pub identity: Identity,
+    /// How many 3xx redirections to a host of this same trunk are followed; 0 fails the call.
+    pub redirects_max: u8,
+    /// Writes `X-Cadran-Call` with the call's public id.
+    pub call_header: bool,
+}
+
+impl Trunk {
+    /// Makes a trunk that shows the caller in From, has no account and follows no redirection.
+    #[must_use]
+    pub fn new(id: TrunkId, address: SocketAddr) -> Self {
+        Self {
+            id,
+            address,
+            domain: None,
+            sources: Vec::new(),
+            credentials: None,
+            identity: Identity::default(),
+            redirects_max: 0,
+            call_header: false,
+        }
+    }
+
+    /// Tells whether messages from this address are taken for the trunk's.
+    pub(super) fn owns(&self, ip: IpAddr) -> bool {
+        self.address.ip() == ip || self.sources.contains(&ip)
+    }
+}
+
+/// How a trunk wants the caller to be shown.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Identity {
+    /// The account's own user part: asserted when the caller hides, or shown in From.
+    pub account: Option<String>,
+    /// Writes the account into From, and the shown number only into P-Asserted-Identity.
+    pub from_account: bool,
+    /// Writes P-Asserted-Identity (RFC 3325 §9.1).
+    pub asserted: bool,
+}
+
+/// A user name and its password.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Credentials {
+    /// The user name of the digest.
+    pub user: String,
+    /// The password of the digest; never printed.
+    pub password: String,
+}
+
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Credentials({:?}, ***)", self.user)
+    }
+}
+
+/// What a phone's account proves itself with: hashes of `user:realm:password` in lower-case
+/// hexadecimal (RFC 7616 §3.4.2), so that no password is kept. As good as one: never printed.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Ha1 {
+    /// By MD5.
+    pub md5: String,
+    /// By SHA-256.
+    pub sha256: String,
+}
+
+impl fmt::Debug for Ha1 {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Ha1(***)")
+    }
+}
+
+/// An agent's telephone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Phone {
+    /// Whose it is.
+    pub agent: AgentId,
+    /// The user part of its address of record, and its account at our registrar; without
+    /// `ha1` the phone cannot register and is reached at `contact` only.
+    pub user: String,
+    /// What its account proves itself with.
+    pub ha1: Option<Ha1>,
+    /// A fixed contact, used while no registration stands: its request URI and its address.
+    pub contact: Option<(String, SocketAddr)>,
+}

@@ -1,0 +1,129 @@
+//! Changes of the session inside a dialog, made by either side.
+
+use super::*;
+
+const HOLD: &[u8] = b"v=0\r\nm=audio 20000 RTP/AVP 8\r\na=sendonly\r\n";
+const HELD: &[u8] = b"v=0\r\nm=audio 40000 RTP/AVP 8\r\na=recvonly\r\n";
+
+fn offered(event: &Event) -> Option<Option<Sdp>> {
+    if let Event::Offer(_, offer) = event { Some(offer.clone()) } else { None }
+}
+
+fn reoffered(event: &Event) -> Option<(u16, Sdp)> {
+    if let Event::Reoffered(_, status, sdp) = event { Some((*status, sdp.clone())) } else { None }
+}
+
+#[test]
+fn a_hold_is_offered_accepted_and_acknowledged() {
+    let mut world = World::new(20, Faults::default());
+    let theirs = world.talk();
+    let now = world.now;
+    world.carrier().reoffer(now, theirs, HOLD.to_vec()).expect("it talks");
+    let offer = world.wait(DIALER, offered);
+    assert_eq!(offer.as_deref(), Some(HOLD));
+    let now = world.now;
+    world.dialer().accept(now, LEG, HELD.to_vec()).expect("an offer waits");
+    assert_eq!(world.wait(CARRIER, reoffered), (200, HELD.to_vec()));
+    world.run(Span::secs(1));
+    assert_eq!(world.reported(DIALER).last(), Some(&Event::Acked(LEG, None)));
+    assert_eq!(world.sent(CARRIER, "ACK").len(), 1);
+    let now = world.now;
+    world.dialer().hang_up(now, LEG).expect("it talks");
+    world.run(Span::secs(1));
+    assert_eq!((world.dialer().legs(), world.carrier().legs()), (0, 0));
+}
+
+#[test]
+fn a_hold_of_ours_is_answered_too() {
+    let mut world = World::new(21, Faults::default());
+    let theirs = world.talk();
+    let now = world.now;
+    world.dialer().reoffer(now, LEG, HOLD.to_vec()).expect("it talks");
+    assert_eq!(world.wait(CARRIER, offered).as_deref(), Some(HOLD));
+    let now = world.now;
+    world.carrier().accept(now, theirs, HELD.to_vec()).expect("an offer waits");
+    assert_eq!(world.wait(DIALER, reoffered), (200, HELD.to_vec()));
+    let now = world.now;
+    world.dialer().reoffer(now, LEG, OFFER.to_vec()).expect("the first one is settled");
+}
+
+#[test]
+fn a_refused_offer_leaves_the_call_as_it_was() {
+    let mut world = World::new(22, Faults::default());
+    let theirs = world.talk();
+    let now = world.now;
+    world.carrier().reoffer(now, theirs, HOLD.to_vec()).expect("it talks");
+    world.wait(DIALER, offered);
+    let now = world.now;
+    world.dialer().reject(now, LEG, 488, &[]).expect("an offer waits");
+    assert_eq!(world.wait(CARRIER, reoffered), (488, Vec::new()));
+    assert_eq!((world.dialer().legs(), world.carrier().legs()), (1, 1));
+    let now = world.now;
+    assert_eq!(world.dialer().reject(now, LEG, 488, &[]), Err(CommandError::WrongState));
+}
+
+#[test]
+fn offers_that_cross_get_491_on_both_sides() {
+    let mut world = World::new(23, Faults::default());
+    let theirs = world.talk();
+    let now = world.now;
+    world.dialer().reoffer(now, LEG, HOLD.to_vec()).expect("it talks");
+    world.carrier().reoffer(now, theirs, HOLD.to_vec()).expect("it talks");
+    assert_eq!(world.wait(DIALER, reoffered).0, 491);
+    assert_eq!(world.wait(CARRIER, reoffered).0, 491);
+    let now = world.now;
+    world.dialer().reoffer(now, LEG, HOLD.to_vec()).expect("nothing is pending any more");
+}
+
+#[test]
+fn an_offer_left_waiting_is_told_to_wait() {
+    let mut world = World::new(24, Faults::default());
+    let theirs = world.talk();
+    let now = world.now;
+    world.carrier().reoffer(now, theirs, HOLD.to_vec()).expect("it talks");
+    world.run(Span::secs(3));
+    assert_eq!(world.sent(DIALER, "SIP/2.0 100").len(), 1);
+    assert_eq!(world.sent(CARRIER, "INVITE").len(), 1, "100 stops the repetitions");
+}
+
+#[test]
+fn a_call_hung_up_under_an_offer_settles_it() {
+    let mut world = World::new(25, Faults::default());
+    let theirs = world.talk();
+    let now = world.now;
+    world.carrier().reoffer(now, theirs, HOLD.to_vec()).expect("it talks");
+    world.wait(DIALER, offered);
+    let now = world.now;
+    world.dialer().hang_up(now, LEG).expect("it talks");
+    world.run(Span::secs(40));
+    assert_eq!(world.sent(DIALER, "SIP/2.0 487").len(), 1);
+    assert_eq!((world.dialer().legs(), world.carrier().legs()), (0, 0));
+    assert_eq!(world.dialer().next_timeout(), None);
+}
+
+#[test]
+fn a_caller_who_hangs_up_before_the_ack_of_its_answer_waits_for_it() {
+    let mut world = World::new(26, Faults::default());
+    let theirs = world.dial();
+    let now = world.now;
+    world.carrier().accept(now, theirs, ANSWER.to_vec()).expect("it rings");
+    world.carrier().hang_up(now, theirs).expect("it talks");
+    assert!(world.sent(CARRIER, "BYE").is_empty(), "the ACK did not come yet");
+    world.run(Span::secs(1));
+    assert_eq!(world.sent(CARRIER, "BYE").len(), 1);
+    assert_eq!(world.reported(CARRIER).last(), Some(&Event::Gone(theirs)));
+    assert_eq!(world.dialer().legs(), 0);
+}
+
+#[test]
+fn both_sides_may_hang_up_at_once() {
+    let mut world = World::new(27, Faults::default());
+    let theirs = world.talk();
+    let now = world.now;
+    world.dialer().hang_up(now, LEG).expect("it talks");
+    world.carrier().hang_up(now, theirs).expect("it talks");
+    world.run(Span::secs(40));
+    assert_eq!(world.reported(DIALER).last(), Some(&Event::Gone(LEG)));
+    assert_eq!(world.reported(CARRIER).last(), Some(&Event::Gone(theirs)));
+    assert_eq!(world.dialer().counters().retransmitted, 0);
+}

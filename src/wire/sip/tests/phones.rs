@@ -1,0 +1,261 @@
+//! Agents' phones: registration, calls to them and from them.
+
+use super::super::digest::{Challenge, Login};
+use super::super::lexer::{Frame, frame};
+use super::super::writer::Writer;
+use super::*;
+
+const AGENT: AgentId = AgentId(1);
+const PHONE: &str = "127.0.0.20:5080";
+
+/// An endpoint with one agent's phone, played by the test.
+struct Desk {
+    endpoint: Endpoint,
+    now: Mono,
+    from: SocketAddr,
+    cseq: u32,
+}
+
+/// What a REGISTER says.
+#[derive(Clone, Copy)]
+struct Wish<'a> {
+    contact: &'a str,
+    more: &'a str,
+    password: &'a str,
+}
+
+const USUAL: Wish<'_> =
+    Wish { contact: "<sip:a1@127.0.0.20:5080>", more: "Expires: 300\r\n", password: "s3cret" };
+
+impl Desk {
+    fn new() -> Self {
+        let mut endpoint = Endpoint::new(settings("127.0.0.1:5060", 1, false));
+        endpoint.set_phone(Phone {
+            agent: AGENT,
+            user: "a1".to_owned(),
+            ha1: Some(Ha1::of("a1", "cadran.test", "s3cret")),
+            contact: None,
+        });
+        Self { endpoint, now: Mono::START, from: address(PHONE), cseq: 0 }
+    }
+
+    fn ask(&mut self, text: &str) -> String {
+        self.endpoint.receive(self.now, self.from, text.as_bytes());
+        let transmit = self.endpoint.poll_transmit().expect("it is answered");
+        assert_eq!(transmit.to, self.from);
+        String::from_utf8_lossy(&transmit.bytes).into_owned()
+    }
+
+    fn text(&mut self, wish: Wish<'_>, login: &str) -> String {
+        self.cseq += 1;
+        let contact = if wish.contact.is_empty() {
+            String::new()
+        } else {
+            format!("Contact: {}\r\n", wish.contact)
+        };
+        format!(
+            "REGISTER sip:127.0.0.1:5060 SIP/2.0\r\n\
+             Via: SIP/2.0/UDP 10.0.0.9:5099;branch=z9hG4bK{};rport\r\nMax-Forwards: 70\r\n\
+             From: <sip:a1@127.0.0.1>;tag=phone\r\nTo: <sip:a1@127.0.0.1>\r\nCall-ID: reg\r\n\
+             CSeq: {} REGISTER\r\n{contact}{}{login}Content-Length: 0\r\n\r\n",
+            self.cseq, self.cseq, wish.more
+        )
+    }
+
+    /// Registers with a fresh challenge; gives the answer.
+    fn register(&mut self, wish: Wish<'_>) -> String {
+        let first = self.text(wish, "");
+        let reply = self.ask(&first);
+        assert!(reply.starts_with("SIP/2.0 401 "), "{reply}");
+        let login = log_in(&reply, "a1", wish.password);
+        let second = self.text(wish, &login);
+        self.ask(&second)
+    }
+
+    fn events(&mut self) -> Vec<Event> {
+        core::iter::from_fn(|| self.endpoint.poll_event()).collect()
+    }
+
+    fn wait(&mut self, span: Span) {
+        self.now = self.now + span;
+        self.endpoint.handle_timeout(self.now);
+    }
+}
+
+/// Answers the challenge of a reply.
+fn log_in(reply: &str, user: &str, password: &str) -> String {
+    let Frame::Message(message) = frame(reply.as_bytes()) else {
+        panic!("our replies are framed: {reply}");
+    };
+    let challenge = Challenge::of(&message, 401).expect("our challenges can be answered");
+    let credentials = Credentials { user: user.to_owned(), password: password.to_owned() };
+    let mut writer = Writer(Vec::new());
+    let mut login = Login::new(challenge, credentials);
+    login.write(&mut writer, "REGISTER", b"sip:127.0.0.1:5060", 5);
+    String::from_utf8(writer.0).expect("ASCII")
+}
+
+#[test]
+fn a_phone_registers_behind_a_challenge_and_is_called_where_it_really_is() {
+    let mut desk = Desk::new();
+    let reply = desk.register(USUAL);
+    assert!(reply.starts_with("SIP/2.0 200 OK\r\n"), "{reply}");
+    assert_eq!(header(&reply, "Contact"), Some("<sip:a1@127.0.0.20:5080>;expires=300"));
+    let via = header(&reply, "Via").expect("it is copied");
+    assert!(via.contains("rport=5080") && via.contains("received=127.0.0.20"), "{via}");
+    assert_eq!(desk.events(), [Event::Phone(AGENT, true)]);
+    desk.from = address("127.0.0.20:6000");
+    let behind_nat = Wish { contact: "<sip:a1@10.0.0.9:5099>", ..USUAL };
+    desk.register(behind_nat);
+    let call = Invite { target: Target::Phone(AGENT), ..call() };
+    desk.endpoint.invite(desk.now, LEG, call).expect("it is registered");
+    let invite = desk.endpoint.poll_transmit().expect("it is called");
+    assert_eq!(invite.to, address("127.0.0.20:6000"));
+    assert!(invite.bytes.starts_with(b"INVITE sip:a1@10.0.0.9:5099 SIP/2.0\r\n"));
+}
+
+#[test]
+fn a_registration_ends_by_itself_or_by_the_phones_wish() {
+    for wish in [
+        Wish { more: "Expires: 0\r\n", ..USUAL },
+        Wish { contact: "*", more: "Expires: 0\r\n", ..USUAL },
+        Wish { contact: "<sip:a1@127.0.0.20:5080>;expires=0", ..USUAL },
+    ] {
+        let mut desk = Desk::new();
+        desk.register(USUAL);
+        desk.events();
+        let reply = desk.register(wish);
+        assert!(reply.starts_with("SIP/2.0 200 "), "{reply}");
+        assert_eq!(desk.events(), [Event::Phone(AGENT, false)], "{}", wish.contact);
+    }
+    let mut desk = Desk::new();
+    desk.register(USUAL);
+    desk.wait(Span::secs(200));
+    desk.register(USUAL);
+    desk.events();
+    desk.wait(Span::secs(299));
+    assert!(desk.endpoint.phone_reachable(AGENT));
+    desk.wait(Span::secs(1));
+    assert_eq!(desk.events(), [Event::Phone(AGENT, false)]);
+    assert!(!desk.endpoint.phone_reachable(AGENT));
+}
+
+#[test]
+fn a_registration_is_judged() {
+    let cases = [
+        (Wish { password: "wrong", ..USUAL }, "SIP/2.0 403 "),
+        (Wish { more: "Expires: 30\r\n", ..USUAL }, "SIP/2.0 423 "),
+        (Wish { contact: "*", ..USUAL }, "SIP/2.0 400 "),
+        (Wish { contact: "sip:a1@h?Route=x", ..USUAL }, "SIP/2.0 400 "),
+        (Wish { contact: "<tel:1>", ..USUAL }, "SIP/2.0 400 "),
+        (Wish { contact: "", ..USUAL }, "SIP/2.0 200 "),
+    ];
+    for (wish, expected) in cases {
+        let mut desk = Desk::new();
+        let reply = desk.register(wish);
+        assert!(reply.starts_with(expected), "{}: {reply}", wish.contact);
+        assert_eq!(desk.events(), []);
+    }
+    let mut desk = Desk::new();
+    let brief = desk.register(Wish { more: "Expires: 30\r\n", ..USUAL });
+    assert_eq!(header(&brief, "Min-Expires"), Some("60"));
+    let long = desk.register(Wish { more: "Expires: 99999\r\n", ..USUAL });
+    assert!(header(&long, "Contact").is_some_and(|c| c.ends_with(";expires=3600")), "{long}");
+    desk.cseq = 1;
+    let late = desk.register(USUAL);
+    assert!(late.starts_with("SIP/2.0 500 "), "an overtaken REGISTER: {late}");
+}
+
+#[test]
+fn a_nonce_is_good_once_and_for_five_minutes() {
+    let mut desk = Desk::new();
+    let first = desk.text(USUAL, "");
+    let login = log_in(&desk.ask(&first.clone()), "a1", "s3cret");
+    let second = desk.text(USUAL, &login);
+    let taken = desk.ask(&second);
+    assert!(taken.starts_with("SIP/2.0 200 "));
+    assert_eq!(desk.ask(&second), taken, "a repetition gets the same answer");
+    let replayed = desk.text(USUAL, &login);
+    let reply = desk.ask(&replayed);
+    assert!(reply.starts_with("SIP/2.0 401 ") && reply.contains("stale=true"), "{reply}");
+    let login = log_in(&reply, "a1", "s3cret");
+    desk.wait(Span::secs(301));
+    let old = desk.text(USUAL, &login);
+    assert!(desk.ask(&old).contains("stale=true"));
+    let forged = login.replace("nonce=\"0", "nonce=\"1");
+    let forged = desk.text(USUAL, &forged);
+    assert!(desk.ask(&forged).contains("stale=true"));
+}
+
+#[test]
+fn both_algorithms_are_offered_with_one_nonce() {
+    let mut desk = Desk::new();
+    let text = desk.text(USUAL, "");
+    let reply = desk.ask(&text);
+    let lines: Vec<_> =
+        reply.lines().filter_map(|line| line.strip_prefix("WWW-Authenticate: ")).collect();
+    let [sha, md5] = lines[..] else {
+        panic!("two challenges: {reply}");
+    };
+    assert!(sha.contains("algorithm=SHA-256") && md5.contains("algorithm=MD5"), "{reply}");
+    assert_eq!(sha.replace("SHA-256", "MD5"), md5);
+    let only_md5 = reply.replace(&format!("WWW-Authenticate: {sha}\r\n"), "");
+    let text = desk.text(USUAL, &log_in(&only_md5, "a1", "s3cret"));
+    assert!(desk.ask(&text).starts_with("SIP/2.0 200 "));
+}
+
+#[test]
+fn registering_is_rate_limited_by_address() {
+    let mut desk = Desk::new();
+    let mut answered = 0;
+    for _ in 0..1_000 {
+        let text = desk.text(USUAL, "");
+        desk.endpoint.receive(desk.now, desk.from, text.as_bytes());
+        answered += u32::from(desk.endpoint.poll_transmit().is_some());
+    }
+    assert_eq!(answered, 400);
+    assert_eq!(desk.endpoint.counters().strangers, 600);
+    desk.wait(Span::secs(1));
+    let text = desk.text(USUAL, "");
+    assert!(desk.ask(&text).starts_with("SIP/2.0 401 "));
+}
+
+#[test]
+fn a_registered_phone_may_call_in_and_others_may_not() {
+    let mut desk = Desk::new();
+    desk.register(USUAL);
+    desk.events();
+    let invite = |from: &str, branch: &str| {
+        format!(
+            "INVITE sip:cadran@127.0.0.1 SIP/2.0\r\n\
+             Via: SIP/2.0/UDP 127.0.0.20:5080;branch=z9hG4bK{branch}\r\nMax-Forwards: 70\r\n\
+             From: <sip:{from}@127.0.0.1>;tag=1\r\nTo: <sip:cadran@127.0.0.1>\r\nCall-ID: {branch}\
+             \r\nCSeq: 1 INVITE\r\nContact: <sip:{from}@127.0.0.20:5080>\r\n\
+             Content-Type: application/sdp\r\nContent-Length: 5\r\n\r\nv=0\r\n"
+        )
+    };
+    assert!(desk.ask(&invite("a2", "other")).starts_with("SIP/2.0 403 "));
+    desk.endpoint.receive(desk.now, desk.from, invite("a1", "own").as_bytes());
+    let events = desk.events();
+    let [Event::Incoming(incoming)] = &events[..] else {
+        panic!("{events:?}");
+    };
+    assert_eq!((incoming.agent, incoming.from.as_str()), (Some(AGENT), "a1"));
+    assert_eq!(incoming.offer.as_deref(), Some(&b"v=0\r\n"[..]));
+    desk.endpoint.accept(desk.now, incoming.leg, ANSWER.to_vec()).expect("it waits");
+    let reply = desk.endpoint.poll_transmit().expect("it is answered");
+    assert!(reply.bytes.starts_with(b"SIP/2.0 200 OK\r\n"));
+}
+
+#[test]
+fn a_phone_with_a_fixed_contact_needs_no_registration() {
+    let mut desk = Desk::new();
+    let contact = Some(("sip:a1@127.0.0.20:5080".to_owned(), address(PHONE)));
+    desk.endpoint.set_phone(Phone { agent: AGENT, user: "a1".to_owned(), ha1: None, contact });
+    assert!(desk.endpoint.phone_reachable(AGENT));
+    let call = Invite { target: Target::Phone(AGENT), from: None, ..call() };
+    desk.endpoint.invite(desk.now, LEG, call).expect("it has a contact");
+    assert_eq!(desk.endpoint.poll_transmit().map(|sent| sent.to), Some(address(PHONE)));
+    let refused = desk.register(USUAL);
+    assert!(refused.starts_with("SIP/2.0 403 "), "{refused}");
+}

@@ -1,0 +1,570 @@
+//! The calls we place, and every answer to a request of ours.
+
+use std::net::SocketAddr;
+
+use super::client::{Ack, Clients, News, Outcome, Owner};
+use super::dialog::{Dialog, Home};
+use super::digest::{Challenge, Login};
+use super::endpoint::Endpoint;
+use super::event::{CommandError, Event, Invite, Sdp, Target};
+use super::leg::{Calling, Cancel, Leg, Pending, Phase, Session, State, Talking, Way};
+use super::lexer::{Message, Name, Start, number};
+use super::net::{Due, Net, T1_64};
+use super::settings::{Credentials, Trunk};
+use super::slab::Key;
+use super::values::{Address, Method, cseq, sdp, shown, uri_address, uri_host};
+use super::writer::{ALLOW, SDP_TYPE, Writer, host_text};
+use crate::units::{LegId, Span};
+
+/// How often one request is sent with credentials: once, and once more for a stale nonce.
+const LOGINS_MAX: u8 = 2;
+/// How many early dialogs of one call are told apart; others are heard but not remembered.
+const EARLY_MAX: usize = 8;
+/// The longest Retry-After believed: a day.
+const RETRY_AFTER_MAX: u64 = 86_400;
+
+impl Endpoint {
+    pub(super) fn place(&mut self, leg: LegId, call: Invite) -> Result<(), CommandError> {
+        if self.by_id.contains_key(&leg) {
+            return Err(CommandError::LegInUse);
+        }
+        if self.legs.is_full() || self.clients.is_full() {
+            return Err(CommandError::Full);
+        }
+        let way = self.way(&call.target)?;
+        let fit = |text: &Option<String>| text.as_deref().is_none_or(is_user);
+        if !fit(&call.from) || !fit(&call.call_ref) {
+            return Err(CommandError::BadText);
+        }
+        let key = self.legs.next_key(self.net.draw());
+        let calling = self.compose(key, way, call);
+        self.legs.insert(key, Leg { id: leg, state: State::Calling(Box::new(calling)), due: None });
+        self.by_id.insert(leg, key);
+        self.send_invite(key);
+        Ok(())
+    }
+
+    fn way(&self, target: &Target) -> Result<Way, CommandError> {
+        match target {
+            Target::Trunk(id, user) => {
+                let trunk = self.trunks.get(id).ok_or(CommandError::UnknownTrunk)?;
+                if !is_user(user) {
+                    return Err(CommandError::BadText);
+                }
+                let host = trunk.domain.clone().unwrap_or_else(|| trunk.address.to_string());
+                Ok(Way {
+                    uri: format!("sip:{user}@{host}").into(),
+                    home: Home { address: trunk.address, alias: None },
+                    trunk: Some(trunk.clone()),
+                })
+            }
+            Target::Phone(agent) => {
+                let (uri, address) =
+                    self.registrar.contact(*agent).ok_or(CommandError::PhoneAbsent)?;
+                let alias = uri_address(uri.as_bytes()).filter(|alias| *alias != address);
+                Ok(Way { uri: uri.into(), home: Home { address, alias }, trunk: None })
+            }
+        }
+    }
+
+    /// Writes down what every copy of the INVITE holds.
+    fn compose(&mut self, key: Key, way: Way, call: Invite) -> Calling {
+        let mut tag = Writer(Vec::new());
+        tag.text(";tag=").key(key);
+        let mut headers = Writer(Vec::new());
+        let mut from = Writer(Vec::new());
+        let local = self.settings.local.ip();
+        let host = way.trunk.as_ref().and_then(|trunk| trunk.domain.clone());
+        let host = host.unwrap_or_else(|| host_text(local));
+        identify(&mut from, &mut headers, way.trunk.as_ref(), call.from.as_deref(), &host);
+        from.text(&tag.0);
+        let trunk = way.trunk.as_ref();
+        if let Some(call_ref) = call.call_ref.filter(|_| trunk.is_some_and(|t| t.call_header)) {
+            headers.header("X-Cadran-Call", call_ref);
+        }
+        let mut call_id = Writer(Vec::with_capacity(48));
+        call_id.hex(self.net.draw(), 16).hex(self.net.draw(), 16).text("@").text(host_text(local));
+        let mut to = Writer(Vec::new());
+        to.text("<").text(&way.uri).text(">");
+        Calling {
+            client: key,
+            home: way.home,
+            from: from.0,
+            to: to.0,
+            call_id: call_id.0,
+            cseq: 0,
+            headers: headers.0,
+            offer: call.offer,
+            trunk: way.trunk.as_ref().map(|trunk| trunk.id),
+            redirects: way.trunk.as_ref().map_or(0, |trunk| trunk.redirects_max),
+            credentials: way.trunk.and_then(|trunk| trunk.credentials),
+            uri: way.uri,
+            login: None,
+            login_line: Vec::new(),
+            tries: 0,
+            provisional: false,
+            cancel: Cancel::No,
+            rang: false,
+            early: Vec::new(),
+        }
+    }
+
+    /// Sends the INVITE of a calling leg: first, with credentials, or redirected.
+    fn send_invite(&mut self, key: Key) {
+        let Some(calling) = self.legs.get_mut(key).and_then(Leg::calling) else {
+            return;
+        };
+        let net = &mut self.net;
+        let client = self.clients.next_key(net);
+        calling.client = client;
+        calling.provisional = false;
+        calling.cseq += 1;
+        let mut line = Writer(core::mem::take(&mut calling.login_line));
+        line.0.clear();
+        if let Some(login) = &mut calling.login {
+            login.write(&mut line, "INVITE", &calling.uri, net.draw());
+        }
+        calling.login_line = line.0;
+        let mut writer = net.writer();
+        writer.request_head(Method::Invite, &calling.uri, &net.local, client);
+        calling.write_parties(&mut writer, Method::Invite);
+        writer.contact(&net.local).header("Allow", ALLOW);
+        writer.header("User-Agent", &net.agent);
+        writer.text(&calling.headers).text(&calling.login_line).body(SDP_TYPE, &calling.offer);
+        let names = (client, Owner::Leg(key), Method::Invite);
+        self.clients.begin(net, names, calling.home.address, writer.0);
+    }
+
+    pub(super) fn cancel_call(&mut self, key: Key) -> Result<(), CommandError> {
+        let Some(calling) = self.legs.get_mut(key).and_then(Leg::calling) else {
+            return Err(CommandError::WrongState);
+        };
+        if calling.cancel == Cancel::No {
+            calling.cancel = Cancel::Wanted;
+            if calling.provisional {
+                self.send_cancel(key);
+            }
+        }
+        Ok(())
+    }
+
+    fn send_cancel(&mut self, key: Key) {
+        let Some(leg) = self.legs.get_mut(key) else {
+            return;
+        };
+        let State::Calling(calling) = &mut leg.state else {
+            return;
+        };
+        calling.cancel = Cancel::Sent;
+        let net = &mut self.net;
+        let mut writer = net.writer();
+        writer.request_head(Method::Cancel, &calling.uri, &net.local, calling.client);
+        calling.write_parties(&mut writer, Method::Cancel);
+        writer.body("", &[]);
+        self.clients.cancel(net, calling.client, calling.home.address, writer.0);
+        let end = net.now + T1_64;
+        net.set_timer(Due::Leg(key), &mut leg.due, Some(end));
+    }
+
+    /// Takes the news of a client transaction in; without a message it timed out.
+    pub(super) fn client_news(&mut self, news: News, status: u16, message: Option<&Message<'_>>) {
+        match news.owner {
+            Owner::Ping(trunk) => {
+                if news.outcome != Outcome::Provisional {
+                    self.events.push_back(Event::Options(trunk, status));
+                }
+            }
+            Owner::Nobody => self.end_fork(news, message),
+            Owner::Leg(key) if news.method == Method::Bye => {
+                self.bye_news(key, news, status, message);
+            }
+            Owner::Leg(key) => {
+                let leg = self.legs.get_mut(key);
+                match leg.map_or(Asked::Nothing, |leg| leg.asked(news.key)) {
+                    Asked::Call => self.invite_news(key, news, status, message),
+                    Asked::Change => self.reoffer_news(key, news, status, message),
+                    Asked::Nothing => self.end_fork(news, message),
+                }
+            }
+        }
+    }
+
+    fn invite_news(&mut self, key: Key, news: News, status: u16, message: Option<&Message<'_>>) {
+        match (news.outcome, message) {
+            (Outcome::Provisional, Some(message)) => self.provisional(key, status, message),
+            (Outcome::Success, Some(message)) => self.answered(key, news, message),
+            (Outcome::Failure, Some(message)) => {
+                let again = self.log_in_again(key, status, message)
+                    || (300..400).contains(&status) && self.redirected(key, message);
+                if again {
+                    self.send_invite(key);
+                } else {
+                    self.failed(key, status, Some(message));
+                }
+            }
+            (Outcome::Timeout, _)
+            | (Outcome::Provisional | Outcome::Success | Outcome::Failure, None) => {
+                self.failed(key, status, None);
+            }
+        }
+    }
+
+    fn provisional(&mut self, key: Key, status: u16, message: &Message<'_>) {
+        let Some(leg) = self.legs.get_mut(key) else {
+            return;
+        };
+        let id = leg.id;
+        let State::Calling(calling) = &mut leg.state else {
+            return;
+        };
+        calling.provisional = true;
+        if calling.cancel != Cancel::No {
+            if calling.cancel == Cancel::Wanted {
+                self.send_cancel(key);
+            }
+            return;
+        }
+        if let Some(sdp) = sdp(message).filter(|_| status > 100) {
+            let tag = remote_tag(message);
+            let held = calling.early.iter_mut().find(|(held, _)| held == tag);
+            let news = held.as_ref().is_none_or(|(_, held)| *held != sdp);
+            if let Some((_, held)) = held {
+                held.clone_from(&sdp);
+            } else if calling.early.len() < EARLY_MAX {
+                calling.early.push((tag.to_vec(), sdp.clone()));
+            }
+            if news {
+                self.events.push_back(Event::Progress(id, sdp));
+            }
+        } else if status == 180 && !calling.rang {
+            calling.rang = true;
+            self.events.push_back(Event::Ringing(id));
+        }
+    }
+
+    /// A 2xx came: acknowledges it, and talks, or hangs up if the call was given up.
+    fn answered(&mut self, key: Key, news: News, message: &Message<'_>) {
+        let Some(leg) = self.legs.get_mut(key) else {
+            return;
+        };
+        let id = leg.id;
+        let State::Calling(calling) = &mut leg.state else {
+            return;
+        };
+        let mut dialog = Dialog::of_response(message, &calling.uri, calling.home);
+        let bytes = dialog.ack(&mut self.net, calling.cseq, &calling.login_line);
+        let ack = Ack { tag: dialog.remote_tag.clone(), to: dialog.next_hop(), bytes };
+        self.clients.acknowledge(&mut self.net, news.key, ack);
+        dialog.cseq = calling.cseq;
+        dialog.login = calling.login.take();
+        if calling.cancel != Cancel::No {
+            self.net.set_timer(Due::Leg(key), &mut leg.due, None);
+            send_bye(&mut self.clients, &mut self.net, &mut dialog, Owner::Leg(key));
+            leg.state = State::Session(Box::new(Session { dialog, phase: Phase::Leaving(0) }));
+            return;
+        }
+        let early = calling.early.iter().position(|(tag, _)| *tag == dialog.remote_tag);
+        let early = early.map(|place| calling.early.swap_remove(place).1);
+        let answer = sdp(message).or(early).unwrap_or_default();
+        let stored = dialog.stored();
+        let phase = Phase::Talking(Talking::new(None));
+        leg.state = State::Session(Box::new(Session { dialog, phase }));
+        self.events.push_back(Event::Answered(id, answer));
+        self.events.push_back(Event::Dialog(id, stored));
+    }
+
+    /// Ends a fork that nobody waits for: ACK, then BYE (RFC 3261 §13.2.2.4).
+    fn end_fork(&mut self, news: News, message: Option<&Message<'_>>) {
+        let Some(message) =
+            message.filter(|_| news.outcome == Outcome::Success && news.method == Method::Invite)
+        else {
+            return;
+        };
+        let home = Home { address: news.to, alias: None };
+        let target = self.clients.request_uri(news.key).unwrap_or_default();
+        let mut dialog = Dialog::of_response(message, &target, home);
+        let bytes = dialog.ack(&mut self.net, dialog.cseq, &[]);
+        let ack = Ack { tag: dialog.remote_tag.clone(), to: dialog.next_hop(), bytes };
+        self.clients.acknowledge(&mut self.net, news.key, ack);
+        send_bye(&mut self.clients, &mut self.net, &mut dialog, Owner::Nobody);
+    }
+
+    fn failed(&mut self, key: Key, status: u16, message: Option<&Message<'_>>) {
+        let Some(leg) = self.legs.get(key) else {
+            return;
+        };
+        let given_up = matches!(&leg.state, State::Calling(c) if c.cancel != Cancel::No);
+        let event = if given_up {
+            Event::Gone(leg.id)
+        } else {
+            let retry_after = message.and_then(|message| message.first(Name::RetryAfter));
+            Event::Failed {
+                leg: leg.id,
+                status,
+                retry_after: retry_after.and_then(retry_after_span),
+                reason: message.map(failure_reason).unwrap_or_default(),
+            }
+        };
+        self.finish(key, event);
+    }
+
+    /// Answers a challenge to the INVITE, if that may help.
+    fn log_in_again(&mut self, key: Key, status: u16, message: &Message<'_>) -> bool {
+        let Some(calling) = self.legs.get_mut(key).and_then(Leg::calling) else {
+            return false;
+        };
+        let Some(credentials) =
+            calling.credentials.clone().filter(|_| calling.cancel == Cancel::No)
+        else {
+            return false;
+        };
+        let Some(login) = log_in(status, message, calling.tries, credentials) else {
+            return false;
+        };
+        calling.tries += 1;
+        calling.login = Some(login);
+        true
+    }
+
+    /// Follows a redirection to a host of the same trunk, if its settings allow it.
+    fn redirected(&mut self, key: Key, message: &Message<'_>) -> bool {
+        let Some(calling) = self.legs.get_mut(key).and_then(Leg::calling) else {
+            return false;
+        };
+        let trunk = calling.trunk.and_then(|id| self.trunks.get(&id));
+        let Some(trunk) = trunk.filter(|_| calling.redirects > 0 && calling.cancel == Cancel::No)
+        else {
+            return false;
+        };
+        let contact = message.list(Name::Contact).filter_map(Address::read).find_map(|contact| {
+            trunk_address(trunk, contact.uri).map(|address| (contact.uri, address))
+        });
+        let Some((uri, address)) = contact else {
+            return false;
+        };
+        calling.redirects -= 1;
+        calling.tries = 0;
+        calling.login = None;
+        calling.uri = uri.to_vec();
+        calling.home.address = address;
+        true
+    }
+
+    fn bye_news(&mut self, key: Key, news: News, status: u16, message: Option<&Message<'_>>) {
+        if news.outcome == Outcome::Provisional {
+            return;
+        }
+        let Some(leg) = self.legs.get_mut(key) else {
+            return;
+        };
+        let id = leg.id;
+        let Some(Session { dialog, phase: Phase::Leaving(tries) }) = leg.session() else {
+            return;
+        };
+        if dialog.log_in_again(status, message, tries) {
+            send_bye(&mut self.clients, &mut self.net, dialog, Owner::Leg(key));
+        } else {
+            self.finish(key, Event::Gone(id));
+        }
+    }
+
+    pub(super) fn send_reoffer(&mut self, key: Key, offer: Sdp) -> Result<(), CommandError> {
+        let talking = self.legs.get_mut(key).and_then(Leg::talking);
+        let (dialog, talking) = talking.ok_or(CommandError::WrongState)?;
+        if !matches!(talking.pending, Pending::None) || talking.unacked.is_some() {
+            return Err(CommandError::WrongState);
+        }
+        talking.reoffer((&mut self.clients, &mut self.net, dialog), key, offer, 0);
+        Ok(())
+    }
+
+    fn reoffer_news(&mut self, key: Key, news: News, status: u16, message: Option<&Message<'_>>) {
+        let Some(leg) = self.legs.get_mut(key) else {
+            return;
+        };
+        let id = leg.id;
+        let Some((dialog, talking)) =
+            leg.talking().filter(|_| news.outcome != Outcome::Provisional)
+        else {
+            return;
+        };
+        let Pending::Ours { offer, mut tries, .. } =
+            core::mem::replace(&mut talking.pending, Pending::None)
+        else {
+            return;
+        };
+        if let Some(message) = message.filter(|_| news.outcome == Outcome::Success) {
+            dialog.refresh(message);
+            let number = message.first(Name::CSeq).and_then(cseq).map_or(0, |(number, _)| number);
+            let bytes = dialog.ack(&mut self.net, number, &[]);
+            let (tag, to) = (dialog.remote_tag.clone(), dialog.next_hop());
+            self.clients.acknowledge(&mut self.net, news.key, Ack { tag, to, bytes });
+            self.events.push_back(Event::Reoffered(id, status, sdp(message).unwrap_or_default()));
+        } else if dialog.log_in_again(status, message, &mut tries) {
+            talking.reoffer((&mut self.clients, &mut self.net, dialog), key, offer, tries);
+        } else if matches!(status, 408 | 481) {
+            // The peer knows the dialog no longer (§12.2.1.2).
+            self.lose(key);
+        } else {
+            self.events.push_back(Event::Reoffered(id, status, Vec::new()));
+        }
+    }
+
+    /// Ends a dialog that broke, with a BYE for good measure.
+    pub(super) fn lose(&mut self, key: Key) {
+        let Some(leg) = self.legs.get_mut(key) else {
+            return;
+        };
+        let id = leg.id;
+        if let Some(dialog) = leg.dialog() {
+            send_bye(&mut self.clients, &mut self.net, dialog, Owner::Nobody);
+        }
+        self.finish(key, Event::Ended { leg: id, bye: false, reason: String::new() });
+    }
+}
+
+impl Calling {
+    /// Writes From, To, Call-ID and CSeq.
+    fn write_parties(&self, writer: &mut Writer, method: Method) {
+        writer.header("From", &self.from).header("To", &self.to).header("Call-ID", &self.call_id);
+        writer.text("CSeq: ").number(self.cseq).text(" ").text(method.name()).text("\r\n");
+    }
+}
+
+/// What a leg wants to hear about from a transaction.
+#[derive(Clone, Copy, Debug)]
+enum Asked {
+    Call,
+    Change,
+    Nothing,
+}
+
+impl Leg {
+    fn asked(&mut self, client: Key) -> Asked {
+        if self.calling().is_some_and(|calling| calling.client == client) {
+            return Asked::Call;
+        }
+        let pending = self.talking().map(|(_, talking)| &talking.pending);
+        match pending {
+            Some(Pending::Ours { client: held, .. }) if *held == client => Asked::Change,
+            Some(
+                Pending::Ours { .. } | Pending::None | Pending::Theirs(_) | Pending::TheirUpdate(_),
+            )
+            | None => Asked::Nothing,
+        }
+    }
+}
+
+impl Talking {
+    fn reoffer(
+        &mut self,
+        (clients, net, dialog): (&mut Clients, &mut Net, &mut Dialog),
+        leg: Key,
+        offer: Sdp,
+        tries: u8,
+    ) {
+        let client = clients.next_key(net);
+        let mut writer = dialog.request(net, Method::Invite, client);
+        writer.body(SDP_TYPE, &offer);
+        let to = dialog.next_hop();
+        clients.begin(net, (client, Owner::Leg(leg), Method::Invite), to, writer.0);
+        self.pending = Pending::Ours { client, offer, tries };
+    }
+}
+
+impl Dialog {
+    /// Answers a challenge to a request inside the dialog, if that may help.
+    fn log_in_again(&mut self, status: u16, message: Option<&Message<'_>>, tries: &mut u8) -> bool {
+        let credentials = self.login.as_ref().map(Login::credentials);
+        let login = credentials
+            .zip(message)
+            .and_then(|(credentials, message)| log_in(status, message, *tries, credentials));
+        *tries += 1;
+        let again = login.is_some();
+        self.login = login.or(self.login.take());
+        again
+    }
+}
+
+/// Sends BYE into a dialog.
+pub(super) fn send_bye(clients: &mut Clients, net: &mut Net, dialog: &mut Dialog, owner: Owner) {
+    let client = clients.next_key(net);
+    let mut writer = dialog.request(net, Method::Bye, client);
+    writer.body("", &[]);
+    clients.begin(net, (client, owner, Method::Bye), dialog.next_hop(), writer.0);
+}
+
+/// Makes the answer to a challenge: to the first one, and to a second only if it says that our
+/// nonce was stale; whoever refuses the credentials twice will refuse them again.
+fn log_in(
+    status: u16,
+    message: &Message<'_>,
+    tries: u8,
+    credentials: Credentials,
+) -> Option<Login> {
+    if !matches!(status, 401 | 407) || tries >= LOGINS_MAX {
+        return None;
+    }
+    let challenge = Challenge::of(message, status)?;
+    (tries == 0 || challenge.stale).then(|| Login::new(challenge, credentials))
+}
+
+/// Writes From, and the headers of RFC 3323 and RFC 3325 that the trunk wants.
+fn identify(
+    from: &mut Writer,
+    headers: &mut Writer,
+    trunk: Option<&Trunk>,
+    shown: Option<&str>,
+    host: &str,
+) {
+    let identity = trunk.map(|trunk| &trunk.identity);
+    let account = identity.and_then(|identity| identity.account.as_deref());
+    let own = account.filter(|_| identity.is_some_and(|identity| identity.from_account));
+    match (own, shown) {
+        (None, None) => from.text("\"Anonymous\" <sip:anonymous@anonymous.invalid>"),
+        (Some(user), _) | (None, Some(user)) => {
+            from.text("<sip:").text(user).text("@").text(host).text(">")
+        }
+    };
+    if shown.is_none() && trunk.is_some() {
+        headers.header("Privacy", "id");
+    }
+    let asserted = shown.or(account).filter(|_| identity.is_some_and(|i| i.asserted));
+    if let Some(user) = asserted {
+        headers.text("P-Asserted-Identity: <sip:").text(user).text("@").text(host).text(">\r\n");
+    }
+}
+
+/// Gives the address of a redirection's contact if it is the trunk's own.
+fn trunk_address(trunk: &Trunk, uri: &[u8]) -> Option<SocketAddr> {
+    if trunk.domain.is_some() && uri_host(uri) == trunk.domain {
+        return Some(trunk.address);
+    }
+    uri_address(uri).filter(|address| trunk.owns(address.ip()))
+}
+
+/// Tells whether a text may stand as a user part and as a header's value, unescaped.
+fn is_user(text: &str) -> bool {
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.!~*'()&=+$,/#".contains(&byte);
+    !text.is_empty() && text.len() <= 64 && text.bytes().all(fits)
+}
+
+fn remote_tag<'a>(message: &Message<'a>) -> &'a [u8] {
+    let to = message.first(Name::To).and_then(Address::read);
+    to.and_then(|to| to.tag()).unwrap_or_default()
+}
+
+/// Reads Retry-After: whole seconds, before any comment or parameter (RFC 3261 §20.33).
+fn retry_after_span(value: &[u8]) -> Option<Span> {
+    let digits = value.split(|byte| !byte.is_ascii_digit()).next().and_then(number)?;
+    Some(Span::secs(digits.min(RETRY_AFTER_MAX)))
+}
+
+/// Gives the Reason header (RFC 3326), or else the reason phrase.
+fn failure_reason(message: &Message<'_>) -> String {
+    let phrase = match message.start {
+        Start::Response { reason, .. } => reason,
+        Start::Request { .. } => &[],
+    };
+    shown(message.first(Name::Reason).unwrap_or(phrase))
+}

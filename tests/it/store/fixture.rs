@@ -1,0 +1,297 @@
+//! A house with a store in it, and the values the claims speak of.
+
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::path::Path;
+
+use cadran::core::campaign::DispositionClass;
+use cadran::core::fact::{Answerer, Heard, Lead, NumberClass};
+use cadran::core::order::{
+    Closed, EndedBy, Next, Opened, Outcome, Qualified, Record, RuleRefusal, Stage,
+};
+use cadran::core::rules::{Refusal, RuleId};
+use cadran::engine::clock::Clock;
+use cadran::engine::tasks::Tasks;
+use cadran::sip::StoredDialog;
+use cadran::store::{
+    CallRow, DispositionRow, ImportSource, ImportSummary, NewCampaign, NewContact, NewNumber,
+    PRIORITY_DEFAULT, Settings, Store, StoreError, Write,
+};
+use cadran::units::{
+    CallId, CampaignId, ContactId, DispositionId, Mono, NotE164, Number, NumberId, PersonId, Ratio,
+    Span, TrunkId, Wall, Zone,
+};
+
+/// What a claim gives.
+pub(crate) type Done = Result<(), Box<dyn Error>>;
+
+/// Noon of a Monday, the start of every test.
+pub(crate) const NOON: Wall = Wall::micros(1_700_481_600_000_000);
+/// How long a claim holds.
+pub(crate) const LEASE: Span = Span::secs(60);
+/// How long a contact rests after a crash.
+pub(crate) const REST: Span = Span::secs(300);
+
+/// A store with its folder and its tasks.
+pub(crate) struct House {
+    pub(crate) dir: tempfile::TempDir,
+    pub(crate) tasks: Tasks,
+    pub(crate) store: Store,
+}
+
+impl House {
+    /// Makes one on SQLite.
+    pub(crate) async fn sqlite() -> Result<Self, Box<dyn Error>> {
+        let dir = tempfile::tempdir()?;
+        let tasks = Tasks::new();
+        let store = Store::open(settings(dir.path()), &tasks).await?;
+        Ok(Self { dir, tasks, store })
+    }
+
+    /// Drops the store where it stands and opens its file again, as after a crash.
+    pub(crate) async fn reopened(self) -> Result<Self, Box<dyn Error>> {
+        let Self { dir, tasks, store } = self;
+        drop(store);
+        tasks.finished().await;
+        let store = Store::open(settings(dir.path()), &tasks).await?;
+        Ok(Self { dir, tasks, store })
+    }
+
+    /// Claims one contact that is due at noon or by the first rest.
+    pub(crate) async fn first_lead(&self, campaign: CampaignId) -> Result<Lead, Box<dyn Error>> {
+        let claimed = self.store.claim(campaign, 1, LEASE, NOON + REST).await?;
+        claimed.leads.into_iter().next().ok_or_else(|| "nothing is due".into())
+    }
+}
+
+/// Settings of a store in a folder.
+pub(crate) fn settings(dir: &Path) -> Settings {
+    Settings {
+        path: dir.join("cadran.db"),
+        key: None,
+        node: 0,
+        full_sync: false,
+        interrupted_rest: REST,
+        tell,
+    }
+}
+
+/// A body that shows every field, and the digits.
+pub(crate) fn tell(sequence: u32, call: &CallRow) -> String {
+    format!("{sequence} {:?} {call:?}", call.to.as_ref().map(Number::reveal))
+}
+
+/// A campaign with an endpoint, one caller ID and three dispositions.
+pub(crate) fn new_campaign(name: &str) -> NewCampaign {
+    let disposition = |code: &str, label: &str, class| DispositionRow {
+        code: code.to_owned(),
+        label: label.to_owned(),
+        class,
+    };
+    NewCampaign {
+        name: name.to_owned(),
+        client: "acme".to_owned(),
+        endpoint: Some("crm".to_owned()),
+        caller_ids: number_of(900).into_iter().collect(),
+        dispositions: vec![
+            disposition("rappel", "Rappel", DispositionClass::NotArgued),
+            disposition("vente", "Vente", DispositionClass::ArguedPositive),
+            disposition("faux", "Faux numéro", DispositionClass::NotArgued),
+        ],
+    }
+}
+
+/// Adds it to the store.
+pub(crate) async fn campaign(store: &Store, name: &str) -> Result<CampaignId, StoreError> {
+    store.set_campaign(&new_campaign(name)).await
+}
+
+/// The nth fiction number (ARCEP: 01 99 00 and 06 39 98 are kept for fiction).
+pub(crate) fn number_of(n: u32) -> Result<Number, NotE164> {
+    Number::new(&format!("+3319900{n:05}"))
+}
+
+/// The nth number as a list has it.
+pub(crate) fn mobile(n: u32) -> NewNumber {
+    NewNumber {
+        number: number_of(n).expect("five digits after the prefix are E.164"),
+        zone: Zone::new("Europe/Paris").expect("the bundled zone data has Paris"),
+        class: NumberClass::Mobile,
+    }
+}
+
+/// A contact with one number.
+pub(crate) fn contact(external_id: &str, n: u32) -> NewContact {
+    NewContact {
+        external_id: Some(external_id.to_owned()),
+        name: Some(format!("Camille {n}")),
+        fields: BTreeMap::from([("ville".to_owned(), "Paris".to_owned())]),
+        priority: PRIORITY_DEFAULT,
+        owner: None,
+        numbers: vec![mobile(n)],
+    }
+}
+
+/// The contact with another priority.
+pub(crate) fn with_priority(contact: NewContact, priority: u8) -> NewContact {
+    NewContact { priority, ..contact }
+}
+
+/// Imports contacts.
+pub(crate) async fn list(
+    store: &Store,
+    campaign: CampaignId,
+    contacts: impl IntoIterator<Item = NewContact, IntoIter: Send>,
+) -> Result<ImportSummary, StoreError> {
+    store.import(campaign, &source("liste.csv"), contacts, |_| ()).await
+}
+
+/// A file of that name.
+pub(crate) fn source(file: &str) -> ImportSource {
+    ImportSource { file: file.to_owned(), sha256: format!("hash of {file}"), at: NOON }
+}
+
+/// The nth call.
+pub(crate) fn call(n: u64) -> CallId {
+    CallId::of(0, n)
+}
+
+/// A record as a write.
+pub(crate) fn record(record: Record, at: Wall) -> Write {
+    Write::Record { record, at }
+}
+
+/// The beginning of the nth call, on the lead's first number.
+pub(crate) fn opened(n: u64, campaign: CampaignId, lead: &Lead, attempt: u32) -> Write {
+    let number = lead.numbers.first();
+    let opened = Opened {
+        call: call(n),
+        campaign,
+        contact: lead.contact,
+        number: number.map_or(NumberId(0), |number| number.number),
+        person: number.map_or(PersonId(0), |number| number.person),
+        trunk: TrunkId(1),
+        caller_id: 0,
+        attempt,
+        agent: None,
+        at: NOON + Span::secs(n),
+    };
+    record(Record::Opened(opened), NOON)
+}
+
+/// The end of the nth call; a connected one rang 5 s, waited 1 s and was talked in for 20 s,
+/// 4 s of them on hold.
+pub(crate) fn closed(
+    n: u64,
+    campaign: CampaignId,
+    lead: &Lead,
+    outcome: Outcome,
+    next: Next,
+) -> Write {
+    let begun = NOON + Span::secs(n);
+    let connected = outcome == Outcome::Connected;
+    let after = |seconds| connected.then_some(begun + Span::secs(seconds));
+    let closed = Closed {
+        call: call(n),
+        campaign,
+        contact: lead.contact,
+        number: lead.numbers.first().map_or(NumberId(0), |number| number.number),
+        outcome,
+        cause: if connected { 200 } else { 480 },
+        ended_by: EndedBy::Callee,
+        agent: None,
+        heard: connected.then_some(Heard { what: Answerer::Human, confidence: Ratio::new(0.9) }),
+        ringing: after(1),
+        answered: after(6),
+        bridged: after(7),
+        ended: begun + Span::secs(27),
+        held: if connected { Span::secs(4) } else { Span::ZERO },
+        next,
+    };
+    record(Record::Closed(closed), NOON)
+}
+
+/// The agent's word on the nth call.
+pub(crate) fn qualified(
+    n: u64,
+    campaign: CampaignId,
+    lead: &Lead,
+    disposition: u16,
+    next: Next,
+) -> Write {
+    let qualified = Qualified {
+        call: call(n),
+        campaign,
+        contact: lead.contact,
+        agent: None,
+        disposition: DispositionId(disposition),
+        wrong_number: disposition == 2,
+        next,
+        wrap: Span::secs(8),
+        at: NOON + Span::secs(n + 35),
+    };
+    record(Record::Qualified(qualified), NOON)
+}
+
+/// A refusal by the calling windows.
+pub(crate) fn refused(campaign: CampaignId, contact: ContactId, next: Next, at: Wall) -> Write {
+    let refusal = RuleRefusal {
+        campaign,
+        contact,
+        number: NumberId(1),
+        stage: Stage::Hopper,
+        refusal: Refusal { rule: RuleId::Window, until: None },
+        next,
+        at,
+    };
+    record(Record::Refused(refusal), at)
+}
+
+/// A dialog with a recognisable Call-ID.
+pub(crate) fn dialog(call_id: &str) -> StoredDialog {
+    StoredDialog {
+        call_id: call_id.to_owned(),
+        local: "<sip:us@127.0.0.1>;tag=a".to_owned(),
+        remote: "<sip:them@127.0.0.1>;tag=b".to_owned(),
+        target: "sip:them@127.0.0.1".to_owned(),
+        routes: vec![],
+        cseq: 1,
+        next_hop: std::net::SocketAddr::from(([127, 0, 0, 1], 5060)),
+    }
+}
+
+impl House {
+    /// Reads every row of every table as text, table by table in the order of their names.
+    pub(crate) async fn dump(&self) -> Result<Vec<(String, String)>, sqlx::Error> {
+        let path = self.dir.path().join("cadran.db");
+        let options = sqlx::sqlite::SqliteConnectOptions::new().filename(path).read_only(true);
+        let mut db = sqlx::ConnectOptions::connect(&options).await?;
+        let tables: Vec<String> = sqlx::query_scalar(
+            "select name from sqlite_master where type = 'table' and name not like '%sqlx%'
+             order by name",
+        )
+        .fetch_all(&mut db)
+        .await?;
+        let mut dump = Vec::new();
+        for table in tables {
+            let columns: Vec<String> =
+                sqlx::query_scalar("select '\"' || name || '\"' from pragma_table_info($1)")
+                    .bind(&table)
+                    .fetch_all(&mut db)
+                    .await?;
+            let select = format!(
+                "select coalesce(group_concat(row, char(10)), '') from (
+                   select json_array({}) as row from \"{table}\" order by 1)",
+                columns.join(", ")
+            );
+            let rows = sqlx::query_scalar(sqlx::AssertSqlSafe(select)).fetch_one(&mut db).await?;
+            dump.push((table, rows));
+        }
+        Ok(dump)
+    }
+}
+
+/// The time since the clock was started.
+pub(crate) fn spent(clock: Clock) -> Span {
+    clock.mono().since(Mono::START)
+}

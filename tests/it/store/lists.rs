@@ -1,0 +1,237 @@
+//! Lists, people, reports, and where personal data stands.
+
+use cadran::core::fact::DncScope;
+use cadran::core::order::{AgentState, DoneReason, Next, Outcome, Record};
+use cadran::engine::clock::Clock;
+use cadran::engine::tasks::Tasks;
+use cadran::store::{CallFilter, Fault, Ha1, NewAgent, NewDoNotCall, Store, StoreError};
+use cadran::units::{ClientId, Span};
+
+use super::fixture::{
+    Done, House, LEASE, NOON, REST, call, campaign, closed, contact, list, mobile, new_campaign,
+    number_of, opened, qualified, record, settings, source, spent,
+};
+
+pub(super) async fn the_same_list_twice_adds_nothing(house: House) -> Done {
+    let store = &house.store;
+    let campaign = campaign(store, "vente").await?;
+    let people = || (0..1_200).map(|n| contact(&format!("c{n}"), n));
+    let first = list(store, campaign, people()).await?;
+    assert_eq!((first.read, first.added, first.seen_before), (1_200, 1_200, None));
+    let again = list(store, campaign, people()).await?;
+    assert_eq!((again.added, again.doubled_in_campaign), (0, 1_200));
+    assert_eq!(again.seen_before, Some(NOON));
+    let other = store.set_campaign(&new_campaign("relance")).await?;
+    assert_eq!(list(store, other, people()).await?.added, 1_200, "another campaign takes them");
+    Ok(())
+}
+
+pub(super) async fn doubles_are_counted_where_they_stand(house: House) -> Done {
+    let store = &house.store;
+    let campaign = campaign(store, "vente").await?;
+    list(store, campaign, [contact("old", 1)]).await?;
+    store.add_do_not_call(&wish(7, DncScope::Everyone)?).await?;
+    let mut half_known = contact("half", 1);
+    half_known.numbers.push(mobile(2));
+    let mut nobody = contact("nobody", 3);
+    nobody.numbers.clear();
+    let people = [
+        contact("new number, known person", 1),
+        contact("old", 4),
+        half_known,
+        nobody,
+        contact("fresh", 5),
+        contact("fresh", 6),
+        contact("fresh number twice", 5),
+        contact("unwilling", 7),
+    ];
+    let mut told = Vec::new();
+    let summary =
+        store.import(campaign, &source("two.csv"), people, |read| told.push(read)).await?;
+    assert_eq!(told, [8]);
+    assert_eq!((summary.read, summary.added), (8, 3), "half, fresh, unwilling");
+    assert_eq!(summary.doubled_in_campaign, 2, "one by its number, one by its external id");
+    assert_eq!(summary.doubled_in_list, 2);
+    assert_eq!((summary.without_number, summary.numbers_dropped), (1, 1));
+    assert_eq!(summary.do_not_call, 1);
+    Ok(())
+}
+
+pub(super) async fn fifty_thousand_contacts_are_imported_within_ten_seconds(house: House) -> Done {
+    let store = &house.store;
+    let campaign = campaign(store, "vente").await?;
+    let clock = Clock::start();
+    let people = (0..50_000).map(|n| contact(&format!("c{n}"), n));
+    let summary = list(store, campaign, people).await?;
+    let took = spent(clock);
+    eprintln!("50,000 contacts imported in {took}");
+    assert_eq!(summary.added, 50_000);
+    assert!(took < Span::secs(10), "{took}");
+    let clock = Clock::start();
+    let claimed = store.claim(campaign, 500, LEASE, NOON).await?;
+    eprintln!("500 of 50,000 claimed with numbers and cards in {}", spent(clock));
+    assert_eq!((claimed.leads.len(), claimed.cards.len()), (500, 500));
+    assert_eq!(claimed.supply.due, 49_500);
+    Ok(())
+}
+
+pub(super) async fn agents_and_campaigns_keep_their_ids_by_name(house: House) -> Done {
+    let store = &house.store;
+    let (first, second) = (campaign(store, "vente").await?, campaign(store, "relance").await?);
+    assert_ne!(first, second);
+    assert_eq!(campaign(store, "vente").await?, first);
+    assert_eq!(store.trunk("ovh").await?, store.trunk("ovh").await?);
+    assert_ne!(store.trunk("ovh").await?, store.trunk("telnyx").await?);
+    let ha1 = Ha1 { md5: "m".repeat(32), sha256: "s".repeat(64) };
+    let mut agent = NewAgent {
+        name: "amina".to_owned(),
+        ha1: Some(ha1.clone()),
+        contact_uri: Some("sip:amina@127.0.0.1:5070".to_owned()),
+        campaigns: vec![second, first],
+    };
+    let id = store.set_agent(&agent).await?;
+    agent.ha1 = None;
+    agent.campaigns = vec![first];
+    assert_eq!(store.set_agent(&agent).await?, id);
+    let row = store.agent("amina").await?.ok_or("no agent")?;
+    assert_eq!((row.id, row.state), (id, AgentState::LoggedOut));
+    assert_eq!((row.ha1, row.campaigns.clone()), (Some(ha1), vec![first]));
+    assert_eq!(store.agents().await?.len(), 1);
+    assert!(store.agent("bruno").await?.is_none());
+    agent.campaigns = vec![cadran::units::CampaignId(77)];
+    let error = store.set_agent(&agent).await.expect_err("campaign 77 does not exist");
+    assert_eq!(error.fault(), Fault::Caller);
+    Ok(())
+}
+
+pub(super) async fn calls_are_listed_newest_first_page_by_page(house: House) -> Done {
+    let store = &house.store;
+    let campaign = campaign(store, "vente").await?;
+    list(store, campaign, (0..5).map(|n| contact(&format!("c{n}"), n))).await?;
+    let leads = store.claim(campaign, 5, LEASE, NOON).await?.leads;
+    for (n, lead) in (1..).zip(&leads) {
+        let outcome = if n == 3 { Outcome::Busy } else { Outcome::NoAnswer };
+        let close = closed(n, campaign, lead, outcome, Next::Untouched);
+        store.commit(vec![opened(n, campaign, lead, 1), close]).await?;
+    }
+    let all = CallFilter::default();
+    let mut seen = Vec::new();
+    let mut after = None;
+    loop {
+        let page = store.calls(&all, after.as_ref(), 2).await?;
+        seen.extend(page.rows.iter().map(|row| row.call.count()));
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    assert_eq!(seen, [5, 4, 3, 2, 1]);
+    let busy = CallFilter { outcome: Some(Outcome::Busy), ..all.clone() };
+    let rows = store.calls(&busy, None, 10).await?.rows;
+    assert_eq!(rows.iter().map(|row| row.call).collect::<Vec<_>>(), [call(3)]);
+    let one = CallFilter { to: Some(number_of(4)?), campaign: Some(campaign), ..all };
+    let rows = store.calls(&one, None, 10).await?.rows;
+    assert_eq!(rows.iter().map(|row| row.to.clone()).collect::<Vec<_>>(), [Some(number_of(4)?)]);
+    Ok(())
+}
+
+pub(super) async fn stats_count_what_the_calls_tell(house: House) -> Done {
+    let store = &house.store;
+    let campaign = campaign(store, "vente").await?;
+    list(store, campaign, (0..4).map(|n| contact(&format!("c{n}"), n))).await?;
+    let leads = store.claim(campaign, 4, LEASE, NOON).await?.leads;
+    let outcomes = [Outcome::Connected, Outcome::Connected, Outcome::Busy, Outcome::NoAnswer];
+    for ((n, lead), outcome) in (1..).zip(&leads).zip(outcomes) {
+        let mut writes =
+            vec![opened(n, campaign, lead, 1), closed(n, campaign, lead, outcome, Next::Untouched)];
+        if outcome == Outcome::Connected {
+            let done = Next::Done(DoneReason::Qualified);
+            writes.push(qualified(n, campaign, lead, u16::from(n == 1), done));
+        }
+        writes.push(record(Record::Completed(call(n)), NOON));
+        store.commit(writes).await?;
+    }
+    let stats = store.stats(campaign, NOON, NOON + REST).await?;
+    assert_eq!((stats.attempts, stats.rang, stats.answered), (4, 2, 2));
+    assert_eq!((stats.humans, stats.machines, stats.bridged, stats.abandoned), (2, 0, 2, 0));
+    assert_eq!((stats.argued_positive, stats.argued_negative, stats.not_argued), (1, 0, 1));
+    assert_eq!((stats.talk, stats.hold), (Span::secs(32), Span::secs(8)));
+    assert_eq!((stats.wait, stats.wrap), (Span::secs(2), Span::secs(16)));
+    assert_eq!((stats.contacts, stats.contacts_done), (4, 2));
+    assert_eq!(stats.outcomes.get(&Outcome::Busy), Some(&1));
+    assert_eq!(stats.dispositions.get("vente"), Some(&1));
+    assert_eq!(store.stats(campaign, NOON + REST, NOON + REST + REST).await?.attempts, 0);
+    Ok(())
+}
+
+pub(super) async fn a_do_not_call_wish_reaches_as_far_as_it_says(house: House) -> Done {
+    let store = &house.store;
+    let (here, there) = (campaign(store, "vente").await?, campaign(store, "relance").await?);
+    for campaign in [here, there] {
+        list(store, campaign, (1..=4).map(|n| contact(&format!("c{n}"), n))).await?;
+    }
+    store.add_do_not_call(&wish(1, DncScope::Campaign(here))?).await?;
+    store.add_do_not_call(&wish(2, DncScope::Client(ClientId(1)))?).await?;
+    let over = NewDoNotCall { until: Some(NOON), ..wish(3, DncScope::Everyone)? };
+    store.add_do_not_call(&over).await?;
+    let mut forbidden = Vec::new();
+    for campaign in [here, there] {
+        let leads = store.claim(campaign, 9, LEASE, NOON).await?.leads;
+        let numbers = leads.iter().flat_map(|lead| &lead.numbers);
+        forbidden.push(numbers.map(|number| number.do_not_call).collect::<Vec<_>>());
+    }
+    assert_eq!(forbidden, [[true, true, false, false], [false, true, false, false]]);
+    assert_eq!(store.do_not_call(&number_of(2)?, NOON).await?.len(), 1);
+    assert!(store.do_not_call(&number_of(3)?, NOON).await?.is_empty(), "it ended");
+    Ok(())
+}
+
+pub(super) async fn digits_and_names_stand_in_personal_tables_only(house: House) -> Done {
+    let store = &house.store;
+    let campaign = campaign(store, "vente").await?;
+    list(store, campaign, [contact("crm-1", 12_345)]).await?;
+    let lead = house.first_lead(campaign).await?;
+    store
+        .commit(vec![
+            opened(1, campaign, &lead, 1),
+            closed(1, campaign, &lead, Outcome::Connected, Next::Untouched),
+            qualified(1, campaign, &lead, 1, Next::Done(DoneReason::Qualified)),
+            record(Record::Completed(call(1)), NOON),
+        ])
+        .await?;
+    let mut found = 0;
+    for (table, rows) in house.dump().await? {
+        let personal = rows.contains("12345") || rows.contains("Camille");
+        assert!(!personal || table.ends_with("_personal"), "{table} holds personal data");
+        found += usize::from(personal);
+    }
+    assert_eq!(found, 3, "digits, the card and the event's body");
+    Ok(())
+}
+
+pub(super) async fn another_key_file_is_refused(house: House) -> Done {
+    use std::os::unix::fs::PermissionsExt as _;
+    let key = house.dir.path().join("cadran.db.key");
+    let mode = std::fs::metadata(&key)?.permissions().mode() & 0o777;
+    assert_eq!(mode, 0o600, "the key is its owner's alone");
+    let reopen = async || Store::open(settings(house.dir.path()), &Tasks::new()).await;
+    reopen().await?;
+    std::fs::write(&key, "0".repeat(64))?;
+    let error = reopen().await.expect_err("the key is another");
+    assert!(matches!(error, StoreError::WrongKey), "{error}");
+    std::fs::remove_file(&key)?;
+    let error = reopen().await.expect_err("a lost key is not made anew");
+    assert_eq!(error.fault(), Fault::Operator, "{error}");
+    Ok(())
+}
+
+fn wish(n: u32, scope: DncScope) -> Result<NewDoNotCall, cadran::units::NotE164> {
+    Ok(NewDoNotCall {
+        number: number_of(n)?,
+        scope,
+        reason: "a letter".to_owned(),
+        source: "test".to_owned(),
+        at: NOON,
+        until: None,
+    })
+}
