@@ -44,9 +44,7 @@ impl Serve {
 async fn serve(config: Config, output: &Output) -> Outcome {
     let mut signals = Signals::new()?;
     let door = Door::at(&config.api.socket).await?;
-    let mut running = boot::start(config)
-        .await
-        .map_err(|error| Failure::new(Exit::Error, "start_failed", error))?;
+    let mut running = boot::start(config).await.map_err(start_failed)?;
     let doors = open(&running, door).await?;
     output.note(&format!(
         "{} SIP {}, API {}",
@@ -59,7 +57,12 @@ async fn serve(config: Config, output: &Output) -> Outcome {
         () = signals.next() => leave(&mut running, &mut signals, output).await,
     };
     doors.close().await;
+    running.close().await;
     Ok(exit)
+}
+
+pub(super) fn start_failed(error: boot::BootError) -> Failure {
+    Failure::new(Exit::Error, "start_failed", error)
 }
 
 /// The API's doors while they are open.
