@@ -66,6 +66,7 @@ pub(super) fn start_failed(error: boot::BootError) -> Failure {
 }
 
 /// The API's doors while they are open.
+#[derive(Debug)]
 pub(super) struct Doors {
     closing: watch::Sender<bool>,
     tasks: Tasks,

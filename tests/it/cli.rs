@@ -58,8 +58,8 @@ fn every_command_explains_itself_with_an_example_first() -> Claim {
         if inner.is_empty() || path.is_empty() {
             leaves += 1;
             let example =
-                help.find("Examples:\n  cadran").ok_or(format!("{path:?}: no example"))?;
-            let usage = help.find("Usage:").ok_or(format!("{path:?}: no usage"))?;
+                help.find("Examples:\n  cadran").ok_or_else(|| format!("{path:?}: no example"))?;
+            let usage = help.find("Usage:").ok_or_else(|| format!("{path:?}: no usage"))?;
             assert!(example < usage, "{path:?}: the example comes late");
         }
         for name in inner {
