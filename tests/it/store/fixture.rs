@@ -292,3 +292,9 @@ impl House {
 pub(crate) fn spent(clock: Clock) -> Span {
     clock.mono().since(Mono::START)
 }
+
+/// Says aloud how long something took, or what was left out.
+#[expect(clippy::print_stderr, reason = "a test's timings and omissions are said aloud")]
+pub(crate) fn announce(text: &str) {
+    eprintln!("{text}");
+}
