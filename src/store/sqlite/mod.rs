@@ -147,12 +147,12 @@ async fn identity(
 ) -> Result<(Fingerprints, String), StoreError> {
     let path = settings.key.clone().unwrap_or_else(|| beside(&settings.path));
     let stored = meta(writer, "key_check").await?;
-    let fingerprints = Fingerprints::open(&path, stored.is_none())?;
+    let fingerprints = Fingerprints::open(&path, stored.is_none().then_some(settings.random))?;
     if stored.is_some_and(|stored| stored != fingerprints.check()) {
         return Err(StoreError::WrongKey);
     }
-    let instance =
-        random_hex::<4>().map_err(|error| StoreError::Key { path, why: error.to_string() })?;
+    let instance = random_hex::<4>(settings.random)
+        .map_err(|error| StoreError::Key { path, why: error.to_string() })?;
     for (name, value) in [("instance", &instance), ("key_check", &fingerprints.check())] {
         sqlx::query("insert into meta (name, value) values ($1, $2) on conflict do nothing")
             .bind(name)

@@ -75,6 +75,7 @@ pub(crate) fn settings(dir: &Path) -> Settings {
         full_sync: false,
         interrupted_rest: REST,
         tell,
+        random: |bytes| getrandom::fill(bytes).map_err(std::io::Error::other),
     }
 }
 
