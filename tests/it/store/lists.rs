@@ -66,7 +66,9 @@ pub(super) async fn fifty_thousand_contacts_are_imported_within_ten_seconds(hous
     let took = spent(clock);
     announce(&format!("50,000 contacts imported in {took}"));
     assert_eq!(summary.added, 50_000);
-    assert!(took < Span::secs(10), "{took}");
+    // The promise is an optimised build's; without optimisation it is given three times as long.
+    let limit = Span::secs(if cfg!(debug_assertions) { 30 } else { 10 });
+    assert!(took < limit, "{took}");
     let clock = Clock::start();
     let claimed = store.claim(campaign, 500, LEASE, NOON).await?;
     announce(&format!("500 of 50,000 claimed with numbers and cards in {}", spent(clock)));
