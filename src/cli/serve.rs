@@ -36,7 +36,7 @@ impl Serve {
             output.note(&warning.to_string());
         }
         super::install_crypto();
-        super::log(output);
+        super::log(output, "info");
         tokio::runtime::Runtime::new()?.block_on(serve(config, output))
     }
 }
