@@ -41,7 +41,8 @@ pub(super) struct Demo {
     #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=200))]
     pub(super) agents: u16,
     /// Fictional contacts
-    #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    #[arg(long, default_value_t = 1_000)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub(super) contacts: u32,
     /// The seed of the carrier's and the agents' chance
     #[arg(long, default_value_t = 42)]

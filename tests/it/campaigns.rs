@@ -141,7 +141,8 @@ fn every_list_imports_whole_with_fiction_numbers_only() -> Claim {
         let mut references = BTreeSet::new();
         while let Some(row) = list.next_row()? {
             let Row::Contact(contact) = row else { panic!("{stem}: {row:?}") };
-            let reference = contact.external_id.ok_or_else(|| format!("{stem}: a record has no id"))?;
+            let reference =
+                contact.external_id.ok_or_else(|| format!("{stem}: a record has no id"))?;
             assert!(references.insert(reference), "{stem}: an id stands twice");
             for number in &contact.numbers {
                 let digits = number.number.reveal();
