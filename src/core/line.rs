@@ -84,8 +84,8 @@ impl Dialer {
 
     /// Finds an agent for the person on the line: the one set aside, else the longest waiting.
     fn serve(&mut self, now: Now, id: CallId) {
-        let Some(call) = self.calls.get(&id) else { return };
-        let first_time = call.bridged.is_none();
+        let Some(call) = self.calls.get_mut(&id) else { return };
+        let first_time = !std::mem::replace(&mut call.person, true);
         let agent = call.reserved.or_else(|| self.teams.first_ready(call.campaign));
         if let Some(campaign) = self.campaigns.get_mut(&call.campaign) {
             campaign.persons += u64::from(first_time);
@@ -112,8 +112,10 @@ impl Dialer {
 
     /// Bridges a waiting person and an agent.
     fn join(&mut self, now: Now, id: CallId, agent: AgentId) {
-        let Some(call) = self.calls.get(&id) else { return };
+        let Some(call) = self.calls.get_mut(&id) else { return };
         let first_time = call.bridged.is_none();
+        // What an agent said whose leg broke since does not spare this one the write-up.
+        call.qualified = None;
         if let Some(campaign) = self.campaigns.get_mut(&call.campaign) {
             campaign.totals.bridged += u64::from(first_time);
         }
@@ -173,6 +175,7 @@ impl Dialer {
         campaign.tally(outcome);
         let lock = now.wall + campaign.settings.abandon.recall_lock;
         if outcome == Outcome::Abandoned {
+            campaign.persons += u64::from(!call.person);
             let client = campaign.settings.client;
             self.persons.lock(now.wall, client, call.number().person, lock);
         }
