@@ -12,9 +12,11 @@ use cadran::core::order::{
 use cadran::core::rules::{Refusal, RuleId};
 use cadran::engine::clock::Clock;
 use cadran::engine::tasks::Tasks;
+/// The bodies the house's store writes.
+pub(crate) use cadran::hooks::event::call_completed as tell;
 use cadran::sip::StoredDialog;
 use cadran::store::{
-    CallRow, DispositionRow, ImportSource, ImportSummary, NewCampaign, NewContact, NewNumber,
+    DispositionRow, ImportSource, ImportSummary, NewCampaign, NewContact, NewNumber,
     PRIORITY_DEFAULT, Settings, Store, StoreError, Write,
 };
 use cadran::units::{
@@ -74,11 +76,6 @@ pub(crate) fn settings(dir: &Path) -> Settings {
         interrupted_rest: REST,
         tell,
     }
-}
-
-/// A body that shows every field, and the digits.
-pub(crate) fn tell(sequence: u32, call: &CallRow) -> String {
-    format!("{sequence} {:?} {call:?}", call.to.as_ref().map(Number::reveal))
 }
 
 /// A campaign with an endpoint, one caller ID and three dispositions.
