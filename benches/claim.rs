@@ -46,6 +46,7 @@ async fn prepare() -> Result<Bench, Box<dyn Error>> {
         full_sync: false,
         interrupted_rest: Span::ZERO,
         tell: event::call_completed,
+        random: |bytes| getrandom::fill(bytes).map_err(std::io::Error::other),
     };
     let store = Store::open(settings, &tasks).await?;
     let campaign = NewCampaign {

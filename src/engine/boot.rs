@@ -178,6 +178,7 @@ async fn open_store(config: &Config, tasks: &Tasks) -> Result<Store, BootError> 
         node: config.node,
         full_sync: false,
         interrupted_rest: INTERRUPTED_REST,
+        random: |bytes| getrandom::fill(bytes).map_err(std::io::Error::other),
         tell: call_completed,
     };
     Ok(Store::open(settings, tasks).await?)

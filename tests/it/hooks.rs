@@ -18,8 +18,8 @@ use sink::{Answer, Sink};
 use tokio::sync::watch;
 
 use crate::store::fixture::{
-    Done, House, LEASE, NOON, call, campaign, closed, contact, list, number_of, opened, qualified,
-    record,
+    Done, House, LEASE, NOON, announce, call, campaign, closed, contact, list, number_of, opened,
+    qualified, record,
 };
 
 const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
@@ -75,7 +75,7 @@ async fn a_delivery_carries_the_standards_headers_and_a_signature_that_verifies(
 #[tokio::test]
 async fn a_failed_delivery_is_repeated_under_the_same_id_when_its_wait_is_over() -> Done {
     let house = House::sqlite().await?;
-    let sink = Sink::start(&[Answer::Status(500), Answer::Stall, Answer::Cut]).await?;
+    let sink = Sink::start(&[Answer::Status(500), Answer::Stall, Answer::Status(404)]).await?;
     let id = one_event(&house.store).await?;
     let courier = courier(&house, &sink.url)?;
     assert_eq!(round(&courier, NOON).await?, 1);
@@ -92,6 +92,21 @@ async fn a_failed_delivery_is_repeated_under_the_same_id_when_its_wait_is_over()
     assert!(received.windows(2).all(|pair| pair[0].body == pair[1].body));
     let timestamps: Vec<_> = received.iter().map(|got| got.header("webhook-timestamp")).collect();
     assert!(timestamps.is_sorted_by(|a, b| a < b), "each try has its own time: {timestamps:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_address_where_nobody_listens_is_tried_again_and_says_why() -> Done {
+    let (house, sink) = (House::sqlite().await?, Sink::start(&[]).await?);
+    let courier = courier(&house, &sink.url)?;
+    sink.leave().await;
+    one_event(&house.store).await?;
+    round(&courier, NOON).await?;
+    let event = house.store.events(None, true, 1).await?.remove(0);
+    assert_eq!((event.status, event.tries), (None, 1));
+    assert!(event.next_try.is_some());
+    let error = event.error.ok_or("no reason")?;
+    assert!(!error.is_empty() && !error.contains("hook"), "the address may hold a token: {error}");
     Ok(())
 }
 
@@ -266,7 +281,7 @@ async fn dispositions_reach_the_receiver_within_a_second() -> Done {
     }
     waits.sort_unstable();
     let p99 = waits.get(98).ok_or("fewer than 99")?;
-    eprintln!("100 dispositions: p99 from commit to receiver {p99}");
+    announce(&format!("100 dispositions: p99 from commit to receiver {p99}"));
     assert!(*p99 < Span::secs(1), "{p99}");
     Ok(())
 }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use cadran::engine::tasks::Tasks;
 use cadran::store::{Fault, Store, StoreError};
 
-use crate::store::fixture::{Done, House, settings};
+use crate::store::fixture::{Done, House, announce, settings};
 
 /// Table → columns, in the order of their names.
 type Schema = BTreeMap<String, BTreeSet<String>>;
@@ -88,7 +88,7 @@ fn names_are_lower_case_and_types_are_those_of_both_engines() -> Result<(), Box<
 fn every_engine_has_the_same_files_tables_and_columns() -> Result<(), Box<dyn Error>> {
     let ours = schema("sqlite")?;
     if !Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations/postgres").exists() {
-        eprintln!("SKIPPED: migrations/postgres does not exist yet, nothing to compare with");
+        announce("SKIPPED: migrations/postgres does not exist yet, nothing to compare with");
         return Ok(());
     }
     let names = |engine| -> Result<Vec<_>, std::io::Error> {

@@ -20,8 +20,6 @@ pub(super) enum Answer {
     Status(u16),
     /// Never.
     Stall,
-    /// With half an answer, then it hangs up.
-    Cut,
     /// With 307 to the sink on another port.
     Redirect(u16),
     /// With 429 and this `Retry-After`.
@@ -99,6 +97,12 @@ impl Sink {
         drop(enough.expect("the desk lives as long as the sink"));
     }
 
+    /// Stops listening and waits until it does.
+    pub(super) async fn leave(self) {
+        self.tasks.abort();
+        self.tasks.finished().await;
+    }
+
     /// Gives the clock by which arrivals are told.
     pub(super) fn clock(&self) -> Clock {
         self.desk.clock
@@ -124,10 +128,6 @@ async fn take(State(desk): State<Arc<Desk>>, headers: HeaderMap, body: String) -
     let response = match answer.unwrap_or(Answer::Status(200)) {
         Answer::Status(status) => response.status(status).body(Body::empty()),
         Answer::Stall => std::future::pending().await,
-        Answer::Cut => {
-            // A declared length that never comes is cut by the server as a broken answer.
-            response.status(500).header(header::CONTENT_LENGTH, 10).body(Body::from("cut"))
-        }
         Answer::Redirect(port) => response
             .status(307)
             .header(header::LOCATION, format!("http://127.0.0.1:{port}/"))

@@ -75,6 +75,7 @@ pub(crate) fn settings(dir: &Path) -> Settings {
         full_sync: false,
         interrupted_rest: REST,
         tell,
+        random: |bytes| getrandom::fill(bytes).map_err(std::io::Error::other),
     }
 }
 
@@ -291,4 +292,10 @@ impl House {
 /// The time since the clock was started.
 pub(crate) fn spent(clock: Clock) -> Span {
     clock.mono().since(Mono::START)
+}
+
+/// Says aloud how long something took, or what was left out.
+#[expect(clippy::print_stderr, reason = "a test's timings and omissions are said aloud")]
+pub(crate) fn announce(text: &str) {
+    eprintln!("{text}");
 }
