@@ -112,8 +112,10 @@ impl Dialer {
 
     /// Bridges a waiting person and an agent.
     fn join(&mut self, now: Now, id: CallId, agent: AgentId) {
-        let Some(call) = self.calls.get(&id) else { return };
+        let Some(call) = self.calls.get_mut(&id) else { return };
         let first_time = call.bridged.is_none();
+        // What an agent said whose leg broke since does not spare this one the write-up.
+        call.qualified = None;
         if let Some(campaign) = self.campaigns.get_mut(&call.campaign) {
             campaign.totals.bridged += u64::from(first_time);
         }

@@ -70,7 +70,7 @@ pub(super) fn story() -> impl Strategy<Value = Story> {
 
 fn told() -> impl Strategy<Value = Told> {
     let campaign = || (1..=CAMPAIGNS).prop_map(CampaignId);
-    let agent = || (1..=AGENTS).prop_map(AgentId);
+    let who = || (1..=AGENTS).prop_map(AgentId);
     let agent_fact = prop_oneof![
         3 => Just(AgentFact::LoggedIn),
         4 => Just(AgentFact::LegUp),
@@ -84,6 +84,9 @@ fn told() -> impl Strategy<Value = Told> {
         1 => Just(AgentFact::Held),
         1 => Just(AgentFact::Retrieved),
         1 => Just(AgentFact::WrapExtended(Span::secs(10))),
+        1 => vec(campaign(), 0..3).prop_map(|campaigns| {
+            AgentFact::Set(agent::Settings { campaigns, pause_at_login: PauseId(0) })
+        }),
     ];
     let campaign_fact = prop_oneof![
         6 => Just(CampaignFact::Started),
@@ -102,15 +105,15 @@ fn told() -> impl Strategy<Value = Told> {
         Just(DncScope::Client(ClientId(1))),
         Just(DncScope::Campaign(CampaignId(2))),
     ];
-    let owner = prop_oneof![3 => Just(None), 1 => agent().prop_map(Some)];
+    let owner = prop_oneof![3 => Just(None), 1 => who().prop_map(Some)];
     prop_oneof![
-        8 => (agent(), agent_fact).prop_map(|(id, fact)| Told::Fact(Fact::Agent(id, fact))),
+        8 => (who(), agent_fact).prop_map(|(id, fact)| Told::Fact(Fact::Agent(id, fact))),
         2 => (campaign(), campaign_fact).prop_map(|(id, fact)| Told::Fact(Fact::Campaign(id, fact))),
         1 => (1..=2_u32, trunk_fact)
             .prop_map(|(id, fact)| Told::Fact(Fact::Trunk(TrunkId(id), fact))),
         1 => (0..40_u64, scope).prop_map(|(id, s)| Told::Fact(Fact::DoNotCall(PersonId(id), s))),
         8 => (0..6_u64, call_fact()).prop_map(|(back, fact)| Told::Call(back, fact)),
-        1 => (agent(), 0..4_u64, 0..5_u16).prop_map(|(a, back, d)| Told::Qualified(a, back, d)),
+        1 => (who(), 0..4_u64, 0..5_u16).prop_map(|(a, back, d)| Told::Qualified(a, back, d)),
         4 => (campaign(), 0..40_u64, 0..8_u64, owner)
             .prop_map(|(id, first, count, owner)| Told::Claimed(id, first, count, owner)),
         4 => any::<bool>().prop_map(Told::Obedient),
