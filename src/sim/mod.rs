@@ -191,7 +191,7 @@ impl<'w> World<'w> {
             staff: (0..plan.agents.len()).map(|nth| staff::Agent::new(seed, nth)).collect(),
             chance: Stream::new(seed, Actor::Faults),
             tally: Tally { day: Day::default(), ends: plan.ends() },
-            oracle: plan.check.then(|| Oracle::new(&plan)),
+            oracle: plan.check_every.map(|_| Oracle::new(&plan)),
             witness: None,
             meter: None,
             turns: 0,
@@ -370,7 +370,10 @@ impl<'w> World<'w> {
         }
         if let Some(oracle) = &mut self.oracle {
             oracle.orders(now, &orders);
-            if let Err(violation) = self.dialer.check() {
+            let every = self.plan.check_every.unwrap_or(u64::MAX);
+            if self.tally.day.batches.is_multiple_of(every)
+                && let Err(violation) = self.dialer.check()
+            {
                 oracle.find(now.mono, violation.to_string());
             }
         }
@@ -466,7 +469,7 @@ impl<'w> World<'w> {
         {
             self.held.remove(&opened.call);
             self.unrecorded.insert(opened.call);
-            self.store.last_call = self.store.last_call.max(opened.call.count());
+            self.store.refuse(opened);
             self.tell_surely(Fact::Call(opened.call, CallFact::NotRecorded));
             return Ok(());
         }

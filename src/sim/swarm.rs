@@ -78,7 +78,7 @@ pub fn plan(seed: u64) -> Result<Plan, NoWorld> {
         },
         faults: faults(&mut chance, day)?,
         rest: true,
-        check: true,
+        check_every: Some(1),
     })
 }
 
