@@ -257,6 +257,7 @@ impl Endpoint {
         self.clients.acknowledge(&mut self.net, news.key, ack);
         dialog.cseq = calling.cseq;
         dialog.login = calling.login.take();
+        dialog.credentials = calling.credentials.take();
         if calling.cancel != Cancel::No {
             self.net.set_timer(Due::Leg(key), &mut leg.due, None);
             send_bye(&mut self.clients, &mut self.net, &mut dialog, Owner::Leg(key));
@@ -475,9 +476,8 @@ impl Talking {
 impl Dialog {
     /// Answers a challenge to a request inside the dialog, if that may help.
     fn log_in_again(&mut self, status: u16, message: Option<&Message<'_>>, tries: &mut u8) -> bool {
-        let credentials = self.login.as_ref().map(Login::credentials);
+        let credentials = self.credentials.clone().zip(message);
         let login = credentials
-            .zip(message)
             .and_then(|(credentials, message)| log_in(status, message, *tries, credentials));
         *tries += 1;
         let again = login.is_some();
