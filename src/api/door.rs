@@ -42,27 +42,41 @@ pub enum DoorError {
     Serve(io::Error),
 }
 
-/// Listens on a Unix socket, open to its owner only, and gives the work of serving it.
-///
-/// # Errors
-/// Another engine has it, or it cannot be made.
-pub async fn serve_socket(
-    path: &Path,
-    router: Router,
-    until: impl Future<Output = ()> + Send + 'static,
-) -> Result<impl Future<Output = Result<(), DoorError>> + Send + 'static, DoorError> {
-    if UnixStream::connect(path).await.is_ok() {
-        return Err(DoorError::Taken(path.to_owned()));
+/// A Unix socket, open to its owner only; connections wait until it is served.
+#[derive(Debug)]
+pub struct Door {
+    listener: UnixListener,
+    path: PathBuf,
+}
+
+impl Door {
+    /// Takes the socket, before the engine starts: two engines must not share a store.
+    ///
+    /// # Errors
+    /// Another engine has it, or it cannot be made.
+    pub async fn at(path: &Path) -> Result<Self, DoorError> {
+        if UnixStream::connect(path).await.is_ok() {
+            return Err(DoorError::Taken(path.to_owned()));
+        }
+        let listener = private_listener(path)
+            .map_err(|source| DoorError::Socket { path: path.to_owned(), source })?;
+        Ok(Self { listener, path: path.to_owned() })
     }
-    let listener = private_listener(path)
-        .map_err(|source| DoorError::Socket { path: path.to_owned(), source })?;
-    let path = path.to_owned();
-    Ok(async move {
-        let served = axum::serve(listener, router).with_graceful_shutdown(until).await;
+
+    /// Answers requests until `until` is done, then removes the socket.
+    ///
+    /// # Errors
+    /// Serving failed.
+    pub async fn serve(
+        self,
+        router: Router,
+        until: impl Future<Output = ()> + Send + 'static,
+    ) -> Result<(), DoorError> {
+        let served = axum::serve(self.listener, router).with_graceful_shutdown(until).await;
         // A socket left behind is replaced at the next start.
-        drop(std::fs::remove_file(path));
+        drop(std::fs::remove_file(self.path));
         served.map_err(DoorError::Serve)
-    })
+    }
 }
 
 /// Makes the socket under another name, closes it to others, then moves it into its place, so

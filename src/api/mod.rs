@@ -24,7 +24,7 @@ use axum::http::StatusCode;
 use axum::routing::{get, post};
 use serde::de::DeserializeOwned;
 
-pub use door::{DoorError, serve_http, serve_socket};
+pub use door::{Door, DoorError, serve_http};
 
 use crate::config::{self, Config};
 use crate::engine::clock::Clock;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -31,6 +32,9 @@ const INTERRUPTED_REST: Span = Span::secs(120);
 
 /// Events the signalling and the media may hold ready at once: ten seconds of a busy engine.
 pub const EVENTS_MAX: usize = 65_536;
+
+/// How long the end of everything may take: one delivery of a webhook.
+const CLOSE_MAX: Duration = Duration::from_secs(25);
 
 /// Why the engine could not start.
 #[derive(Debug, thiserror::Error)]
@@ -98,6 +102,16 @@ impl Running {
         // The sender is dropped at the engine's end and never says anything.
         let Err(_) = (&mut self.ended).await;
     }
+
+    /// Waits for what still runs after the engine: the last rows and webhooks.
+    pub async fn close(self) {
+        let tasks = self.tasks.clone();
+        drop(self);
+        if tokio::time::timeout(CLOSE_MAX, tasks.finished()).await.is_err() {
+            tracing::warn!("some tasks did not end; what they had to deliver is kept");
+            tasks.abort();
+        }
+    }
 }
 
 /// Starts the engine.
@@ -164,6 +178,7 @@ async fn open_store(config: &Config, tasks: &Tasks) -> Result<Store, BootError> 
         node: config.node,
         full_sync: false,
         interrupted_rest: INTERRUPTED_REST,
+        random: |bytes| getrandom::fill(bytes).map_err(std::io::Error::other),
         tell: call_completed,
     };
     Ok(Store::open(settings, tasks).await?)

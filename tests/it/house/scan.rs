@@ -14,6 +14,7 @@ pub(super) struct Source {
     pub code: String,
     /// The text of the comments alone.
     pub comments: String,
+    breaks: Vec<usize>,
 }
 
 /// The repository's root.
@@ -59,7 +60,8 @@ impl Source {
     /// Splits a text into code and comments.
     pub(super) fn new(path: String, raw: String) -> Self {
         let (code, comments) = split(&raw);
-        Self { path, raw, code, comments }
+        let breaks = code.match_indices('\n').map(|(at, _)| at).collect();
+        Self { path, raw, code, comments, breaks }
     }
 
     /// Gives the module directly below `src/` that the file belongs to.
@@ -70,7 +72,7 @@ impl Source {
 
     /// Gives the line, from 1, that holds a byte.
     pub(super) fn line(&self, at: usize) -> usize {
-        self.code.as_bytes().iter().take(at).filter(|byte| **byte == b'\n').count() + 1
+        self.breaks.partition_point(|end| *end < at) + 1
     }
 
     /// Gives every identifier and keyword with its place.
