@@ -135,7 +135,7 @@ fn dial(sip: &SipHandle, nth: u64) -> Result<(), Box<dyn Error>> {
         to: Number::new("+33199001234")?,
         from: Some(Number::new("+33162000000")?),
         offer: OFFER.as_bytes().to_vec(),
-        call_ref: String::new(),
+        call_ref: format!("bench-{nth}"),
     };
     Ok(sip.send(dialled)?)
 }
