@@ -12,7 +12,6 @@ pub mod legs;
 mod perform;
 mod resume;
 pub mod scribe;
-mod sounds;
 pub mod tape;
 pub mod tasks;
 mod trial;
@@ -60,6 +59,9 @@ enum Input {
     Time,
 }
 
+/// The store's answer to a campaign's claim; `None` if it failed.
+type Answer = (CampaignId, Option<Claimed>);
+
 /// Whether a call is still wanted while its row is being committed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Wanted {
@@ -98,10 +100,7 @@ pub(crate) struct Engine {
     legs: Legs,
     trials: BTreeMap<LegId, Trial>,
     previews: BTreeMap<AgentId, (CampaignId, ContactId)>,
-    claims: (
-        mpsc::Sender<(CampaignId, Option<Claimed>)>,
-        mpsc::Receiver<(CampaignId, Option<Claimed>)>,
-    ),
+    claims: (mpsc::Sender<Answer>, mpsc::Receiver<Answer>),
     backlog: VecDeque<scribe::Batch>,
     uncommitted: BTreeMap<CallId, Wanted>,
     answer_to_audio_ms: VecDeque<f64>,
@@ -173,7 +172,11 @@ impl Engine {
             match ask {
                 Ask::TestTrunk(trunk, number) => self.begin_trial(trunk, number, back),
                 Ask::AgentChanged(row) => facts.push(self.change_agent(now, *row, back)),
-                ask => {
+                ask @ (Ask::Campaign(..)
+                | Ask::Refill(_)
+                | Ask::Agent(..)
+                | Ask::DoNotCall(..)
+                | Ask::Drain) => {
                     let word = self.answer(now, ask, &mut facts);
                     // Whoever asked may have gone away: then nobody wants the word.
                     drop(back.send(word));

@@ -467,7 +467,7 @@ impl<'w> World<'w> {
             self.held.remove(&opened.call);
             self.unrecorded.insert(opened.call);
             self.store.last_call = self.store.last_call.max(opened.call.count());
-            self.tell(Fact::Call(opened.call, CallFact::NotRecorded));
+            self.tell_surely(Fact::Call(opened.call, CallFact::NotRecorded));
             return Ok(());
         }
         if let Record::Closed(closed) = record

@@ -248,7 +248,7 @@ fn what_waits_at_the_bridging_goes_on_at_once() -> Outcome {
 
 #[test]
 fn each_side_hears_one_continuous_stream_whoever_speaks() -> Outcome {
-    let mut town = town()?;
+    let town = town()?;
     let music = town.media.add_prompt(Clip::from_mu(&[0x55; 4_000]))?;
     let mut left = town.phone(LEFT, Codec::Pcmu, None)?;
     let mut right = town.phone(RIGHT, Codec::Pcmu, None)?;

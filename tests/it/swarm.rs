@@ -1,10 +1,13 @@
 //! Random worlds from seeds: whatever goes wrong, every invariant holds and all comes to rest.
+//!
+//! `CADRAN_SEEDS=5000` walks that many worlds, `CADRAN_SEED=8812` one alone, and
+//! `CADRAN_DIARY=FILE` writes down everything that happens in it.
 
 use std::collections::BTreeSet;
 
 use cadran::core::{Fact, Order, Settings};
 use cadran::sim::{Witness, swarm};
-use cadran::units::Now;
+use cadran::units::{Mono, Now};
 
 type Claim = Result<(), Box<dyn std::error::Error>>;
 
@@ -37,11 +40,17 @@ fn seeds() -> Result<BTreeSet<u64>, Box<dyn std::error::Error>> {
 fn random_worlds_keep_every_invariant_and_come_to_rest() -> Claim {
     let mut failed = Vec::new();
     for seed in seeds()? {
-        let (_, findings) = swarm::run(seed, None)?;
+        let mut diary = Diary::default();
+        let told = std::env::var_os("CADRAN_DIARY");
+        let witness = told.is_some().then_some(&mut diary as &mut dyn Witness);
+        let (_, findings) = swarm::run(seed, witness)?;
+        if let Some(path) = told {
+            std::fs::write(path, diary.0.join("\n"))?;
+        }
         if let Some(first) = findings.first() {
             failed.push(format!(
                 "CADRAN_SEED={seed} cargo test --test it swarm::random_worlds\n  {} {} (and {} more)",
-                first.at.since(cadran::units::Mono::START),
+                first.at.since(Mono::START),
                 first.what,
                 findings.len() - 1,
             ));
@@ -54,18 +63,25 @@ fn random_worlds_keep_every_invariant_and_come_to_rest() -> Claim {
     Ok(())
 }
 
+/// Everything that happened in a world, a batch an entry.
+#[derive(Default)]
+struct Diary(Vec<String>);
+
+impl Witness for Diary {
+    fn made(&mut self, settings: Settings, now: Now) {
+        self.0.push(format!("{} {settings:?}", now.mono.since(Mono::START)));
+    }
+
+    fn batch(&mut self, now: Now, facts: &[Fact], orders: &[Order]) {
+        let moment = format!("{} {}", now.mono.since(Mono::START), now.wall);
+        let facts = facts.iter().map(|fact| format!("\n    {fact:?}"));
+        let orders = orders.iter().map(|order| format!("\n  > {order:?}"));
+        self.0.push(facts.chain(orders).fold(moment, |entry, line| entry + &line));
+    }
+}
+
 #[test]
 fn a_world_goes_the_same_way_twice() -> Claim {
-    #[derive(Default)]
-    struct Diary(Vec<String>);
-    impl Witness for Diary {
-        fn made(&mut self, settings: Settings, now: Now) {
-            self.0.push(format!("{settings:?} {now:?}"));
-        }
-        fn batch(&mut self, now: Now, facts: &[Fact], orders: &[Order]) {
-            self.0.push(format!("{now:?} {facts:?} {orders:?}"));
-        }
-    }
     for seed in [5, 6] {
         let (mut one, mut two) = (Diary::default(), Diary::default());
         let first = swarm::run(seed, Some(&mut one))?;

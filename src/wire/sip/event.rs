@@ -108,7 +108,8 @@ pub enum Event {
         status: u16,
         /// Retry-After, if the far end asked for it (RFC 3261 §20.33).
         retry_after: Option<Span>,
-        /// The Reason header, or else the reason phrase, at most 128 characters.
+        /// The Reason header, or else the reason phrase, at most 128 characters; empty if and
+        /// only if nothing was answered.
         reason: String,
     },
     /// An answered leg was ended by the far end, or lost.

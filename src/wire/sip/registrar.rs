@@ -228,7 +228,7 @@ impl Registrar {
             } else if expires < EXPIRES_MIN {
                 return Err(Fault::new(423, "Interval Too Brief"));
             } else {
-                chosen = chosen.or(Some((uri, Span::secs(expires))));
+                chosen = chosen.or_else(|| Some((uri, Span::secs(expires))));
             }
         }
         let Some((uri, span)) = chosen else {

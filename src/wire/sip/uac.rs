@@ -13,7 +13,7 @@ use super::net::{Due, Net, T1_64};
 use super::settings::{Credentials, Trunk};
 use super::slab::Key;
 use super::values::{Address, Method, cseq, sdp, shown, uri_address, uri_host};
-use super::writer::{ALLOW, SDP_TYPE, Writer, host_text};
+use super::writer::{ALLOW, SDP_TYPE, Writer, host_text, reason};
 use crate::units::{LegId, Span};
 
 /// How often one request is sent with credentials: once, and once more for a stale nonce.
@@ -302,7 +302,7 @@ impl Endpoint {
                 leg: leg.id,
                 status,
                 retry_after: retry_after.and_then(retry_after_span),
-                reason: message.map(failure_reason).unwrap_or_default(),
+                reason: message.map(|m| failure_reason(status, m)).unwrap_or_default(),
             }
         };
         self.finish(key, event);
@@ -481,7 +481,7 @@ impl Dialog {
             .and_then(|(credentials, message)| log_in(status, message, *tries, credentials));
         *tries += 1;
         let again = login.is_some();
-        self.login = login.or(self.login.take());
+        self.login = login.or_else(|| self.login.take());
         again
     }
 }
@@ -560,11 +560,13 @@ fn retry_after_span(value: &[u8]) -> Option<Span> {
     Some(Span::secs(digits.min(RETRY_AFTER_MAX)))
 }
 
-/// Gives the Reason header (RFC 3326), or else the reason phrase.
-fn failure_reason(message: &Message<'_>) -> String {
+/// Gives the Reason header (RFC 3326), or else the reason phrase, or else our own for the status:
+/// it is empty for silence alone.
+fn failure_reason(status: u16, message: &Message<'_>) -> String {
     let phrase = match message.start {
         Start::Response { reason, .. } => reason,
         Start::Request { .. } => &[],
     };
-    shown(message.first(Name::Reason).unwrap_or(phrase))
+    let told = shown(message.first(Name::Reason).unwrap_or(phrase));
+    if told.is_empty() { reason(status).to_owned() } else { told }
 }

@@ -472,7 +472,7 @@ fn unreadable(request: &Request<'_>) -> Option<(Fault, &'static [u8])> {
     let plain = message
         .first(Name::ContentEncoding)
         .is_none_or(|coding| coding.eq_ignore_ascii_case(b"identity"));
-    if !message.body.is_empty() && !(plain && content_type_is(message, b"application/sdp")) {
+    if !(message.body.is_empty() || plain && content_type_is(message, b"application/sdp")) {
         let headers = b"Accept: application/sdp\r\nAccept-Encoding: identity\r\n";
         return Some((Fault::new(415, "Unsupported Media Type"), headers));
     }
