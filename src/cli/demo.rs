@@ -51,7 +51,7 @@ pub(super) struct Demo {
 impl Demo {
     pub(super) fn run(self, output: &Output) -> Outcome {
         crate::cli::install_crypto();
-        crate::cli::log(output);
+        crate::cli::log(output, "warn");
         tokio::runtime::Runtime::new()?.block_on(self.play(output))
     }
 

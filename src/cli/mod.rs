@@ -226,8 +226,8 @@ fn wait_for<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Fail
 
 /// Sends the log to standard error: lines for people, JSON for programs. `CADRAN_LOG` chooses
 /// what is told, as `tracing_subscriber`'s filters do.
-pub(super) fn log(output: &Output) {
-    let filter = EnvFilter::try_from_env("CADRAN_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+pub(super) fn log(output: &Output, usual: &str) {
+    let filter = EnvFilter::try_from_env("CADRAN_LOG").unwrap_or_else(|_| EnvFilter::new(usual));
     let lines = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)

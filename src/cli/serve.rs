@@ -36,7 +36,7 @@ impl Serve {
             output.note(&warning.to_string());
         }
         super::install_crypto();
-        super::log(output);
+        super::log(output, "info");
         tokio::runtime::Runtime::new()?.block_on(serve(config, output))
     }
 }
@@ -66,6 +66,7 @@ pub(super) fn start_failed(error: boot::BootError) -> Failure {
 }
 
 /// The API's doors while they are open.
+#[derive(Debug)]
 pub(super) struct Doors {
     closing: watch::Sender<bool>,
     tasks: Tasks,
