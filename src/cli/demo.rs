@@ -49,6 +49,9 @@ pub(super) struct Demo {
     pub(super) seed: u64,
 }
 
+/// How long conversations may go on once a demo's time is up.
+const TALK_OUT: Duration = Duration::from_secs(5);
+
 impl Demo {
     pub(super) fn run(self, output: &Output) -> Outcome {
         crate::cli::install_crypto();
@@ -65,10 +68,13 @@ impl Demo {
         let asked = watch_until_over(&self, &centre, &mut signals, output).await?;
         output.note("no new calls: conversations may end");
         let handle = centre.running.handle.clone();
+        let patience = self.length.map_or(Duration::MAX, |_| TALK_OUT);
         let forced = tokio::select! {
             () = centre.running.drain() => false,
+            () = tokio::time::sleep(patience) => false,
             () = signals.next() => true,
         };
+        centre.end_conversations().await;
         let report = DayReport::of(&handle.snapshot());
         drop(handle);
         report.print(output);
