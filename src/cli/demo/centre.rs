@@ -198,7 +198,8 @@ async fn load(client: &Client, contacts: u32, folder: &Path) -> Result<(), Failu
             .map_err(|error| Failure::new(Exit::Error, "list", error))?;
     }
     std::fs::write(folder.join("contacts.csv"), &list)?;
-    let at = At::path(["campaigns", CAMPAIGN, "contacts:import"]).with("file", Some("contacts.csv"));
+    let at =
+        At::path(["campaigns", CAMPAIGN, "contacts:import"]).with("file", Some("contacts.csv"));
     let report: ImportReport = client.send(&at, list.into_bytes()).await?;
     if report.added == u64::from(contacts) {
         return Ok(());

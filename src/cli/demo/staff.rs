@@ -30,7 +30,8 @@ pub(super) async fn work(handle: Handle, clock: Clock, seed: u64) {
                 due.remove(&agent.agent);
                 continue;
             };
-            let (known, at) = due.entry(agent.agent).or_insert_with(|| (call, now + wrap(&mut chance)));
+            let (known, at) =
+                due.entry(agent.agent).or_insert_with(|| (call, now + wrap(&mut chance)));
             if *known == call && *at <= now {
                 due.remove(&agent.agent);
                 write_up(&handle, agent.agent, call, &mut chance).await;
