@@ -173,6 +173,18 @@ impl Dialer {
         packet.truncate(length);
         Ok((packet, from))
     }
+
+    /// Waits until the far end has certainly heard all that was sent to it: it listens before it
+    /// speaks, so the second packet it says from now on comes after.
+    async fn is_heard(&self, remote: SocketAddr) -> Checked {
+        let mut old = [0; 1_500];
+        while self.audio.try_recv_from(&mut old).is_ok() {}
+        let mut spoke = 0;
+        while spoke < 2 {
+            spoke += u32::from(self.packet().await?.1 == remote);
+        }
+        Ok(())
+    }
 }
 
 /// Names the leg of which this is the last event.
@@ -288,6 +300,7 @@ async fn the_called_side_is_heard_and_hears() -> Checked {
     for _ in 0..3 {
         dialer.audio.send_to(&bytes, remote.rtp).await?;
     }
+    dialer.is_heard(remote.rtp).await?;
     dialer.sip.send(Command::HangUp(leg))?;
     dialer.end(leg).await?;
     let call = reports(&carrier, 1).await?.remove(0);
