@@ -20,7 +20,7 @@ use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 
 use crate::core::campaign::Mode;
 use crate::core::fact::{CallFact, CampaignFact};
-use crate::core::order::{Dial, Outcome};
+use crate::core::order::Dial;
 use crate::core::{Dialer, Fact, Order, Record, Settings};
 use crate::units::{AgentId, CallId, CampaignId, Mono, Now, Span, Zone};
 use carrier::Carrier;
@@ -477,10 +477,10 @@ impl<'w> World<'w> {
             && self.unrecorded.remove(&closed.call)
         {
             self.store.closed_without_row(closed);
-            if matches!(closed.outcome, Outcome::Interrupted | Outcome::Cancelled) {
+            if closed.answered.is_none() {
                 return Ok(());
             }
-            return Err(format!("{} had no row and ended {:?}", closed.call, closed.outcome));
+            return Err(format!("{} had no row and was answered", closed.call));
         }
         self.store.commit(record)
     }
