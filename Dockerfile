@@ -13,6 +13,7 @@ COPY --from=build --chown=nonroot:nonroot /data /var/lib/cadran
 USER nonroot:nonroot
 WORKDIR /var/lib/cadran
 VOLUME /var/lib/cadran
+ENV CADRAN_CONFIG=/etc/cadran/cadran.toml
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=3s --start-period=10s --retries=3 CMD ["cadran", "health"]
 ENTRYPOINT ["cadran"]

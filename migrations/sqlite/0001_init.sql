@@ -128,8 +128,8 @@ create table contact (
     turn integer not null,
     -- when it is due
     next_at bigint not null,
-    -- when it may be claimed: next_at, the end of its lease, or never (the greatest bigint) while
-    -- a call is open and once it is done
+    -- when it may be claimed: next_at, the end of its lease, or never: the greatest bigint once
+    -- it is done, the one before while a call is open
     free_at bigint not null,
     lease_epoch bigint not null,
     open_call_id bigint,

@@ -1,7 +1,170 @@
-//! HTTP under /v1.
+//! HTTP under `/v1`: campaigns, agents, calls, trunks, webhooks.
+//!
+//! Served on a Unix socket open to its owner only, and on a loopback address where asked. The
+//! shapes are in [`types`]; errors are RFC 9457 problems with a stable code and a hint.
 
+mod agents;
+mod calls;
+mod campaigns;
+mod door;
+mod error;
 pub mod import;
+mod lists;
+mod trunks;
 pub mod types;
+mod webhooks;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, State};
+use axum::http::StatusCode;
+use axum::routing::{get, post};
+use serde::de::DeserializeOwned;
+
+pub use door::{Door, DoorError, serve_http};
+
+use crate::config::{self, Config};
+use crate::engine::clock::Clock;
+use crate::engine::handle::{Handle, Snapshot};
+use crate::store::{CampaignRow, Store};
+use crate::units::{AgentId, CampaignId, Mono, TrunkId, Wall};
+use error::{Answer, ApiError};
 
 /// A list is not larger than this: five million contacts of fifty bytes.
 pub const LIST_BYTES_MAX: usize = 256 << 20;
+
+/// Any other body is not larger than this: notes and fields of one contact.
+const BODY_BYTES_MAX: usize = 64 << 10;
+
+/// A snapshot is renewed once a second; one that is not by then belongs to an engine that hangs.
+const FRESH_WITHIN: Duration = Duration::from_secs(2);
+
+/// What requests are answered from.
+#[derive(Clone, Debug)]
+pub struct Desk {
+    /// The door to the engine.
+    pub handle: Handle,
+    /// What survives.
+    pub store: Store,
+    /// What the engine was started with.
+    pub config: Arc<Config>,
+    /// The engine's clock.
+    pub clock: Clock,
+}
+
+/// Lays out every path.
+pub fn router(desk: Desk) -> Router {
+    let lists = Router::new()
+        .route("/v1/campaigns/{name}/contacts:import", post(lists::import))
+        .layer(DefaultBodyLimit::disable());
+    Router::new()
+        .route("/v1/health", get(health))
+        .route("/v1/campaigns", get(campaigns::list))
+        .route("/v1/campaigns/{name}", get(campaigns::show))
+        .route("/v1/campaigns/{name}/{verb}", post(campaigns::drive))
+        .route("/v1/stats", get(campaigns::stats))
+        .route("/v1/agents", get(agents::list).post(agents::add))
+        .route("/v1/agents/{name}/{verb}", post(agents::act))
+        .route("/v1/calls", get(calls::list))
+        .route("/v1/calls/{id}", get(calls::show))
+        .route("/v1/trunks", get(trunks::list))
+        .route("/v1/trunks/{name}/test", post(trunks::test))
+        .route("/v1/webhooks/deliveries", get(webhooks::deliveries))
+        .route("/v1/webhooks/test", post(webhooks::test))
+        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .merge(lists)
+        .fallback(no_such_path)
+        .method_not_allowed_fallback(no_such_method)
+        .with_state(desk)
+}
+
+async fn health(State(desk): State<Desk>) -> Answer<types::Health> {
+    let snapshot = desk.handle.snapshot();
+    Ok(axum::Json(types::Health {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        node: desk.config.node,
+        uptime_s: desk.clock.mono().since(Mono::START).as_secs_f64(),
+        draining: snapshot.draining,
+        calls: u64::try_from(snapshot.floor.calls.len()).unwrap_or(u64::MAX),
+        surprises: snapshot.floor.surprises,
+    }))
+}
+
+async fn no_such_path() -> ApiError {
+    ApiError::new(StatusCode::NOT_FOUND, "path_unknown", "there is no such path")
+        .hint("everything is under /v1: /v1/campaigns, /v1/agents, /v1/calls …")
+}
+
+async fn no_such_method() -> ApiError {
+    let detail = "this path does not take that method";
+    ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "method_wrong", detail)
+        .hint("GET reads, POST acts")
+}
+
+impl Desk {
+    /// Gives a snapshot no older than now.
+    async fn fresh(&self) -> Result<Arc<Snapshot>, ApiError> {
+        let now = self.clock.mono();
+        let mut watch = self.handle.watch();
+        let renewed = watch.wait_for(|snapshot| snapshot.now.mono >= now);
+        match tokio::time::timeout(FRESH_WITHIN, renewed).await {
+            Ok(Ok(snapshot)) => Ok(Arc::clone(&snapshot)),
+            Ok(Err(_)) | Err(_) => {
+                let detail = "the engine is stopping or hangs: its state is not renewed";
+                Err(ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "engine_stale", detail))
+            }
+        }
+    }
+
+    /// Finds a campaign in the files and in the store.
+    async fn campaign(&self, name: &str) -> Result<(&config::Campaign, CampaignRow), ApiError> {
+        let rows = self.store.campaigns().await?;
+        let row = rows.into_iter().find(|row| row.name == name);
+        row.and_then(|row| Some((self.config.campaign(name)?, row))).ok_or_else(|| {
+            let known = self.config.campaigns.iter().map(|campaign| campaign.name.as_str());
+            ApiError::unknown("campaign", "campaign_unknown", name, known)
+        })
+    }
+
+    /// Gives every campaign's name by its id.
+    async fn campaign_names(&self) -> Result<BTreeMap<CampaignId, String>, ApiError> {
+        Ok(self.store.campaigns().await?.into_iter().map(|row| (row.id, row.name)).collect())
+    }
+
+    /// Finds an agent's id.
+    async fn agent_id(&self, name: &str) -> Result<AgentId, ApiError> {
+        let agents = self.store.agents().await?;
+        let found = agents.iter().find(|agent| agent.name == name);
+        found.map(|agent| agent.id).ok_or_else(|| {
+            let known = agents.iter().map(|agent| agent.name.as_str());
+            ApiError::unknown("agent", "agent_unknown", name, known)
+        })
+    }
+
+    /// Gives every configured trunk with its id.
+    async fn trunks(&self) -> Result<Vec<(TrunkId, &config::Trunk)>, ApiError> {
+        let mut trunks = Vec::new();
+        for trunk in &self.config.trunks {
+            trunks.push((self.store.trunk(&trunk.name).await?, trunk));
+        }
+        Ok(trunks)
+    }
+
+    /// Gives the moment so many seconds ago.
+    fn ago(&self, seconds: u64) -> Wall {
+        self.clock.now().wall - crate::units::Span::secs(seconds)
+    }
+}
+
+/// Reads a body as JSON; nothing and `null` stand for the request without any word.
+fn body<T: DeserializeOwned + Default>(bytes: &[u8]) -> Result<T, ApiError> {
+    if bytes.is_empty() {
+        return Ok(T::default());
+    }
+    let read: Result<Option<T>, _> = serde_json::from_slice(bytes);
+    read.map(Option::unwrap_or_default)
+        .map_err(|error| ApiError::invalid(format!("the body cannot be used: {error}")))
+}

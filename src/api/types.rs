@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::core::campaign::DispositionClass;
+use crate::core::fact::SkipReason;
 use crate::core::floor::Totals;
 use crate::core::order::{CampaignState, EndedBy, Outcome};
 use crate::core::pacing::{Decision, View};
@@ -132,11 +133,25 @@ pub struct PauseRequest {
 }
 
 /// Why a previewed contact is passed over.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SkipRequest {
     /// `later`, `bad_record` or `not_ours`.
-    pub reason: crate::core::fact::SkipReason,
+    pub reason: SkipReason,
+}
+
+impl Default for SkipRequest {
+    /// The contact comes back later.
+    fn default() -> Self {
+        Self { reason: SkipReason::Later }
+    }
+}
+
+/// What was asked is done, or under way; `GET /v1/agents?fresh=true` shows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Accepted {
+    /// Always true: refusals are problems.
+    pub accepted: bool,
 }
 
 /// An agent's word on a call.
@@ -288,7 +303,7 @@ pub struct Trunk {
 }
 
 /// A test call.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TrunkTest {
     /// Whom to call, E.164.

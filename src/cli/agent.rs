@@ -284,9 +284,7 @@ async fn legs_up(
     bar: &indicatif::ProgressBar,
 ) -> Result<Vec<types::Agent>, Failure> {
     loop {
-        let agents: Vec<types::Agent> = client.get(&At::path(["agents"])).await?;
-        let asked = |agent: &types::Agent| names.contains(&agent.name);
-        let agents: Vec<_> = agents.into_iter().filter(asked).collect();
+        let agents = these(client, names).await?;
         let up = agents.iter().filter(|agent| agent.leg_up).count();
         bar.set_position(u64::try_from(up).unwrap_or(u64::MAX));
         if up == names.len() {
@@ -318,18 +316,24 @@ impl Qualify {
     }
 }
 
-/// Has one thing done for each of several agents.
+/// Has one thing done for each of several agents, and gives them as they are then.
 async fn each(
     client: &Client,
     names: &[String],
     verb: &str,
     body: &impl serde::Serialize,
 ) -> Result<Vec<types::Agent>, Failure> {
-    let mut agents = Vec::with_capacity(names.len());
     for name in names {
-        agents.push(client.post(&At::path(["agents", name, verb]), body).await?);
+        let _: types::Accepted = client.post(&At::path(["agents", name, verb]), body).await?;
     }
-    Ok(agents)
+    these(client, names).await
+}
+
+/// Gives some agents in a state no older than now.
+async fn these(client: &Client, names: &[String]) -> Result<Vec<types::Agent>, Failure> {
+    let path = At::path(["agents"]).with("fresh", Some(true));
+    let agents: Vec<types::Agent> = client.get(&path).await?;
+    Ok(agents.into_iter().filter(|agent| names.contains(&agent.name)).collect())
 }
 
 fn act(

@@ -29,6 +29,11 @@ impl Client {
             Some(socket) => socket.clone(),
             None => Config::load_engine(&global.config_path())?.api.socket,
         };
+        Self::at(socket)
+    }
+
+    /// Makes the way to the engine that answers on a socket.
+    pub(super) fn at(socket: PathBuf) -> Result<Self, Failure> {
         super::install_crypto();
         let http = reqwest::Client::builder()
             .unix_socket(socket.as_path())

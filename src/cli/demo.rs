@@ -1,16 +1,25 @@
 //! `cadran demo`, and the report at the end of a day.
 
+mod centre;
+mod staff;
+
+use std::io::IsTerminal;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, ValueHint};
 use serde::{Deserialize, Serialize};
 
+use self::centre::Centre;
 use super::failure::{Exit, Failure, Outcome};
-use super::output::{Lang, Output, Sheet};
+use super::output::{Form, Lang, Output, Sheet};
+use super::serve::Signals;
 use crate::config::measure;
 use crate::core::floor::Floor;
+use crate::core::order::CampaignState;
 use crate::engine::handle::Snapshot;
 use crate::units::Span;
+use crate::watch;
 
 /// `cadran demo`.
 #[derive(Debug, Args)]
@@ -32,17 +41,80 @@ pub(super) struct Demo {
     #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=200))]
     pub(super) agents: u16,
     /// Fictional contacts
-    #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    #[arg(long, default_value_t = 1_000)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub(super) contacts: u32,
     /// The seed of the carrier's and the agents' chance
     #[arg(long, default_value_t = 42)]
     pub(super) seed: u64,
 }
 
+/// How long conversations may go on once a demo's time is up.
+const TALK_OUT: Duration = Duration::from_secs(5);
+
 impl Demo {
-    pub(super) fn run(self, _output: &Output) -> Outcome {
-        let message = format!("{} agents cannot be seated yet", self.agents);
-        Err(Failure::new(Exit::Error, "demo", message))
+    pub(super) fn run(self, output: &Output) -> Outcome {
+        crate::cli::install_crypto();
+        crate::cli::log(output, "warn");
+        tokio::runtime::Runtime::new()?.block_on(self.play(output))
+    }
+
+    async fn play(self, output: &Output) -> Outcome {
+        let mut signals = Signals::new()?;
+        let mut centre = Centre::open(&self).await?;
+        let (handle, clock) = (centre.running.handle.clone(), centre.running.clock);
+        centre.running.tasks.spawn(staff::work(handle, clock, self.seed));
+        output.note("a call centre is at work on this machine; Ctrl-C lets conversations end");
+        let asked = watch_until_over(&self, &centre, &mut signals, output).await?;
+        output.note("no new calls: conversations may end");
+        let handle = centre.running.handle.clone();
+        let patience = self.length.map_or(Duration::MAX, |_| TALK_OUT);
+        let forced = tokio::select! {
+            () = centre.running.drain() => false,
+            () = tokio::time::sleep(patience) => false,
+            () = signals.next() => true,
+        };
+        centre.end_conversations().await;
+        let report = DayReport::of(&handle.snapshot());
+        drop(handle);
+        report.print(output);
+        output.note(&format!("the demo's CRM took {} signed webhooks", centre.events()));
+        if let Some(folder) = centre.close().await {
+            output.note(&format!("the project is kept in {}", folder.display()));
+        }
+        Ok(if forced && !asked { Exit::Interrupted } else { Exit::Done })
+    }
+}
+
+/// Shows the floor until the time is up, the campaign is over, or somebody asks to leave; tells
+/// whether somebody did.
+async fn watch_until_over(
+    demo: &Demo,
+    centre: &Centre,
+    signals: &mut Signals,
+    output: &Output,
+) -> Result<bool, Failure> {
+    let handle = &centre.running.handle;
+    let mut floor = handle.watch();
+    let completed = floor.wait_for(|snapshot| {
+        let campaigns = &snapshot.floor.campaigns;
+        campaigns.iter().any(|campaign| campaign.state == CampaignState::Completed)
+    });
+    let length = demo.length.map_or(Duration::MAX, Duration::from);
+    let over = async {
+        tokio::select! {
+            _ = completed => {}
+            () = tokio::time::sleep(length) => {}
+        }
+    };
+    let lang = output.lang;
+    if output.form == Form::Json || output.quiet || !std::io::stderr().is_terminal() {
+        tokio::select! {
+            () = watch::lines(handle, &centre.names, lang, over, |line| output.note(line)) => Ok(false),
+            () = signals.next() => Ok(true),
+        }
+    } else {
+        Ok(watch::screen(handle, &centre.names, lang, over).await? == watch::Ended::Asked)
     }
 }
 

@@ -28,6 +28,8 @@ use std::process::ExitCode;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueHint};
 
+use tracing_subscriber::EnvFilter;
+
 pub use demo::{AudioDelay, DayReport};
 pub use failure::{EXITS, Exit, Failure};
 pub use output::{Form, Lang, Output, Sheet};
@@ -63,10 +65,12 @@ pub(super) struct Cli {
 #[command(next_help_heading = "Everywhere")]
 pub(super) struct Global {
     /// The engine's file [default: ./cadran.toml]
-    #[arg(long, global = true, env = "CADRAN_CONFIG", hide_env_values = true, value_hint = ValueHint::FilePath)]
+    #[arg(long, global = true, env = "CADRAN_CONFIG", hide_env_values = true)]
+    #[arg(value_hint = ValueHint::FilePath)]
     config: Option<PathBuf>,
     /// The socket of a running engine [default: as configured]
-    #[arg(long, global = true, env = "CADRAN_SOCKET", hide_env_values = true, value_hint = ValueHint::FilePath)]
+    #[arg(long, global = true, env = "CADRAN_SOCKET", hide_env_values = true)]
+    #[arg(value_hint = ValueHint::FilePath)]
     socket: Option<PathBuf>,
     /// Print data as one JSON value
     #[arg(long, global = true)]
@@ -220,6 +224,21 @@ pub(super) fn dressed() -> clap::Command {
 /// Runs a short exchange with a running engine.
 fn wait_for<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(work)
+}
+
+/// Sends the log to standard error: lines for people, JSON for programs. `CADRAN_LOG` chooses
+/// what is told, as `tracing_subscriber`'s filters do.
+pub(super) fn log(output: &Output, usual: &str) {
+    let filter = EnvFilter::try_from_env("CADRAN_LOG").unwrap_or_else(|_| EnvFilter::new(usual));
+    let lines = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(output.color);
+    let begun =
+        if std::io::stderr().is_terminal() { lines.try_init() } else { lines.json().try_init() };
+    if let Err(error) = begun {
+        output.warn(&format!("the log stays off: {error}"));
+    }
 }
 
 /// Chooses the TLS arithmetic of this program, once.

@@ -3,9 +3,12 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueHint};
+use serde::Serialize;
 
 use super::failure::{Exit, Failure, Outcome};
 use super::output::Output;
+use super::output::Sheet;
+use crate::engine::tape::{self, Ending, TapeError};
 
 /// Run recorded tapes again.
 #[derive(Debug, Subcommand)]
@@ -25,10 +28,76 @@ pub(super) struct Verify {
     tapes: Vec<PathBuf>,
 }
 
+/// What became of one tape.
+#[derive(Debug, Serialize)]
+struct Replayed {
+    tape: PathBuf,
+    program: String,
+    batches: u64,
+    ending: &'static str,
+    same: bool,
+    detail: String,
+}
+
 impl Replay {
-    pub(super) fn run(self, _output: &Output) -> Outcome {
+    pub(super) fn run(self, output: &Output) -> Outcome {
         let Self::Verify(verify) = self;
-        let message = format!("{} tapes are not read in this build", verify.tapes.len());
-        Err(Failure::new(Exit::Error, "replay", message))
+        let bar = output.progress(u64::try_from(verify.tapes.len()).ok(), "replay");
+        let mut replayed = Vec::with_capacity(verify.tapes.len());
+        for path in verify.tapes {
+            let verdict = tape::verify(&path).map_err(|error| unreadable(&error))?;
+            let (ending, same, detail) = told(&verdict.ending);
+            let (program, batches) = (verdict.program, verdict.batches);
+            replayed.push(Replayed { tape: path, program, batches, ending, same, detail });
+            bar.inc(1);
+        }
+        bar.finish_and_clear();
+        output.show(&replayed, |lang| {
+            let mut sheet = Sheet::new(&[
+                lang.say("tape", "bande"),
+                lang.say("verdict", "verdict"),
+                lang.say("batches", "lots"),
+                "",
+            ]);
+            for replayed in &replayed {
+                sheet.add([
+                    replayed.tape.display().to_string(),
+                    replayed.ending.to_owned(),
+                    replayed.batches.to_string(),
+                    replayed.detail.clone(),
+                ]);
+            }
+            sheet
+        });
+        Ok(if replayed.iter().all(|replayed| replayed.same) { Exit::Done } else { Exit::Error })
+    }
+}
+
+fn unreadable(error: &TapeError) -> Failure {
+    let exit = match error {
+        TapeError::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
+            Exit::NotFound
+        }
+        TapeError::Io { .. } => Exit::Error,
+        TapeError::NoTape { .. } => Exit::Invalid,
+    };
+    Failure::new(exit, "tape_unreadable", error)
+}
+
+fn told(ending: &Ending) -> (&'static str, bool, String) {
+    match ending {
+        Ending::Same => ("same", true, String::new()),
+        Ending::CutShort => ("cut_short", true, "its last line was never finished".to_owned()),
+        Ending::Gap { batch, lost } => {
+            ("gap", false, format!("{lost} lines are missing before batch {batch}"))
+        }
+        Ending::Damaged { batch } => ("damaged", false, format!("batch {batch} is unreadable")),
+        Ending::Differs { batch, recorded, replayed } => {
+            let recorded = match recorded {
+                Some(orders) => format!("{orders:?}"),
+                None => "other orders".to_owned(),
+            };
+            ("differs", false, format!("batch {batch}: recorded {recorded}, now {replayed:?}"))
+        }
     }
 }

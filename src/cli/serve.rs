@@ -1,11 +1,23 @@
 //! `cadran serve`.
 
+use std::time::Duration;
+
 use clap::Args;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
 
 use super::Global;
 use super::failure::{Exit, Failure, Outcome};
 use super::output::Output;
+use crate::api::{self, Desk, Door, DoorError};
 use crate::config::Config;
+use crate::engine::boot::{self, Running};
+use crate::engine::handle::{Ask, CampaignVerb};
+use crate::engine::tasks::Tasks;
+
+/// Conversations cut by a second signal are given this long to be ended properly (32 s would be
+/// RFC 3261's timer B; an operator who signals twice wants less).
+const CUT_WITHIN: Duration = Duration::from_secs(5);
 
 /// `cadran serve`.
 #[derive(Debug, Args)]
@@ -23,6 +35,134 @@ impl Serve {
         for warning in &config.warnings {
             output.note(&warning.to_string());
         }
-        Err(Failure::new(Exit::Error, "serve", "the engine is not in this build"))
+        super::install_crypto();
+        super::log(output, "info");
+        tokio::runtime::Runtime::new()?.block_on(serve(config, output))
+    }
+}
+
+async fn serve(config: Config, output: &Output) -> Outcome {
+    let mut signals = Signals::new()?;
+    let door = Door::at(&config.api.socket).await?;
+    let mut running = boot::start(config).await.map_err(start_failed)?;
+    let doors = open(&running, door).await?;
+    output.note(&format!(
+        "{} SIP {}, API {}",
+        output.lang.say("serving:", "en service :"),
+        running.config.sip.bind,
+        running.config.api.socket.display()
+    ));
+    let exit = tokio::select! {
+        () = running.ended() => Exit::Done,
+        () = signals.next() => leave(&mut running, &mut signals, output).await,
+    };
+    doors.close().await;
+    running.close().await;
+    Ok(exit)
+}
+
+pub(super) fn start_failed(error: boot::BootError) -> Failure {
+    Failure::new(Exit::Error, "start_failed", error)
+}
+
+/// The API's doors while they are open.
+#[derive(Debug)]
+pub(super) struct Doors {
+    closing: watch::Sender<bool>,
+    tasks: Tasks,
+}
+
+impl Doors {
+    /// Takes no more requests, and waits for those under way.
+    pub(super) async fn close(self) {
+        self.closing.send_replace(true);
+        self.tasks.finished().await;
+    }
+}
+
+/// Opens the API of a running engine.
+pub(super) async fn open(running: &Running, door: Door) -> Result<Doors, Failure> {
+    let router = api::router(Desk {
+        handle: running.handle.clone(),
+        store: running.store.clone(),
+        config: running.config.clone(),
+        clock: running.clock,
+    });
+    let (closing, closed) = watch::channel(false);
+    let tasks = Tasks::new();
+    if let Some(address) = running.config.api.http {
+        let serving = api::serve_http(address, router.clone(), until(closed.clone())).await?;
+        tasks.spawn(told(serving));
+    }
+    tasks.spawn(told(door.serve(router, until(closed))));
+    Ok(Doors { closing, tasks })
+}
+
+async fn until(mut closed: watch::Receiver<bool>) {
+    // A sender that is gone closes the doors too.
+    drop(closed.wait_for(|closed| *closed).await);
+}
+
+async fn told(serving: impl Future<Output = Result<(), DoorError>>) {
+    if let Err(error) = serving.await {
+        tracing::error!(%error, "the API is gone");
+    }
+}
+
+/// Drains; a second signal cuts what is left.
+async fn leave(running: &mut Running, signals: &mut Signals, output: &Output) -> Exit {
+    output.note(output.lang.say(
+        "draining: no new calls, conversations end by themselves; once more to cut them",
+        "vidange : plus d'appels, les conversations se terminent ; encore une fois pour couper",
+    ));
+    let handle = running.handle.clone();
+    tokio::select! {
+        () = running.drain() => return Exit::Done,
+        () = signals.next() => {}
+    }
+    for campaign in &handle.snapshot().floor.campaigns {
+        let stop = Ask::Campaign(campaign.campaign, CampaignVerb::Stop);
+        if let Err(refused) = handle.ask(stop).await {
+            output.warn(&refused.to_string());
+        }
+    }
+    tokio::select! {
+        () = running.ended() => {}
+        () = signals.next() => {}
+        () = tokio::time::sleep(CUT_WITHIN) => {}
+    }
+    Exit::Interrupted
+}
+
+/// Ctrl-C and SIGTERM, one as good as the other.
+pub(super) struct Signals {
+    interrupt: tokio::signal::unix::Signal,
+    terminate: tokio::signal::unix::Signal,
+}
+
+impl Signals {
+    /// Begins to listen.
+    pub(super) fn new() -> std::io::Result<Self> {
+        let interrupt = signal(SignalKind::interrupt())?;
+        Ok(Self { interrupt, terminate: signal(SignalKind::terminate())? })
+    }
+
+    /// Waits for the next one.
+    pub(super) async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+}
+
+impl From<DoorError> for Failure {
+    fn from(error: DoorError) -> Self {
+        let (exit, code) = match &error {
+            DoorError::Taken(_) => (Exit::WrongState, "socket_taken"),
+            DoorError::Socket { .. } | DoorError::Address { .. } => (Exit::Error, "cannot_listen"),
+            DoorError::Serve(_) => (Exit::Error, "api_stopped"),
+        };
+        Self::new(exit, code, error)
     }
 }

@@ -294,11 +294,7 @@ impl Agent {
             (Previewing(..) | Reserved(_), Freed) => self.rest(now, self.wish),
             (Ready, Joined(call)) => self.go(now, Talking(call)),
             (Reserved(own), Joined(call)) if *own == call => self.go(now, Talking(call)),
-            (Reserved(call), HangsUp) => {
-                let effect = Effect::GiveUp(*call);
-                self.rest(now, self.wish);
-                Some(effect)
-            }
+            (Reserved(call), HangsUp) => self.give_up(now, *call),
             (Talking(call) | Holding(call), HangsUp) => Some(Effect::EndTalk(*call)),
             (Talking(call), Holds) => self.hold(now, *call),
             (Holding(call), Retrieves) => self.retrieve(now, *call),
@@ -447,6 +443,11 @@ impl Agent {
         Some(effect)
     }
 
+    fn give_up(&mut self, now: Mono, call: CallId) -> Option<Effect> {
+        self.rest(now, self.wish);
+        Some(Effect::GiveUp(call))
+    }
+
     fn hold(&mut self, now: Mono, call: CallId) -> Option<Effect> {
         self.enter(now, State::Holding(call));
         Some(Effect::Hold(call))
@@ -483,6 +484,3 @@ impl Agent {
         Ok(Some(Effect::Extended))
     }
 }
-
-#[cfg(test)]
-mod tests;

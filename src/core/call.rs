@@ -160,6 +160,8 @@ pub(super) struct Call {
     pub(super) heard: Option<Heard>,
     /// The disposition given, and what it made of the contact.
     pub(super) qualified: Option<(DispositionId, Next)>,
+    /// A person answered, and was counted.
+    pub(super) person: bool,
     /// An agent writes it up.
     pub(super) writing: bool,
     /// It replaces an attempt that another trunk refused.
@@ -192,6 +194,7 @@ impl Call {
             held: Span::ZERO,
             heard: None,
             qualified: None,
+            person: false,
             writing: false,
             replacement: false,
         }
@@ -249,50 +252,41 @@ impl Call {
         manner: &Manner,
         event: Event,
     ) -> Result<Option<Effect>, Surprise> {
+        use EndedBy::*;
         use Event::*;
+        use Outcome::*;
         use State::*;
         let effect = match (self.state, event) {
             (Dialing, Rang) => return Ok(self.rings(now, manner)),
             (Ringing, Rang) | (Ending { .. }, Rang | GivenUp | Stopped) => return Ok(None),
             (Dialing | Ringing, Answered) => self.answer(now, manner),
-            (Dialing | Ringing, Failed(failure, cause)) => {
-                let (outcome, by) = meaning(failure);
-                Effect::Close { outcome, cause, by }
-            }
-            (Dialing | Ringing, HungUp) => gone(Outcome::Abandoned, EndedBy::Callee),
-            (Dialing | Ringing, Gone) => gone(Outcome::TrunkFault, EndedBy::Carrier),
-            (Dialing | Ending { .. }, NotRecorded) => gone(Outcome::Interrupted, EndedBy::Dialer),
-            (Dialing, TimeUp) => self.end(now, Outcome::TrunkFault, EndedBy::Dialer),
-            (Ringing, TimeUp) => self.end(now, Outcome::NoAnswer, EndedBy::Dialer),
-            (Dialing | Ringing, GivenUp | Stopped) => {
-                self.end(now, Outcome::Cancelled, EndedBy::Dialer)
-            }
+            (Dialing | Ringing, Failed(failure, cause)) => failed(meaning(failure), cause),
+            (Dialing | Ringing, HungUp) => gone(Abandoned, Callee),
+            (Dialing | Ringing, Gone) => gone(TrunkFault, Carrier),
+            (Dialing | Ending { .. }, NotRecorded) => gone(Interrupted, Dialer),
+            (Dialing, TimeUp) => self.end(now, TrunkFault, Dialer),
+            (Ringing, TimeUp) => self.end(now, NoAnswer, Dialer),
+            (Dialing | Ringing, GivenUp | Stopped) => self.end(now, Cancelled, Dialer),
             (Listening, Judged(heard)) => self.judge(now, manner, heard),
             (Listening, TimeUp) => self.wait(now, manner),
             (Waiting, Bridged(agent)) => self.bridge(now, agent),
             (Waiting, TimeUp) if manner.notice => self.notice(now),
-            (Waiting | Notice, TimeUp)
-            | (Notice, NoticePlayed)
-            | (Listening | Waiting | Notice, Stopped) => {
-                self.end(now, Outcome::Abandoned, EndedBy::Dialer)
+            (Waiting | Notice, TimeUp) | (Notice, NoticePlayed) => self.end(now, Abandoned, Dialer),
+            (Listening | Waiting | Notice | Talking { .. }, Stopped) => {
+                self.end(now, self.worth(), Dialer)
             }
-            (Listening | Waiting | Notice, HungUp) => gone(Outcome::Abandoned, EndedBy::Callee),
-            (Listening | Waiting | Notice, Gone) => gone(Outcome::Abandoned, EndedBy::Carrier),
-            (Listening | Waiting | Notice, Lost) => {
-                self.end(now, Outcome::Abandoned, EndedBy::Carrier)
+            (Listening | Waiting | Notice | Talking { .. }, Lost) => {
+                self.end(now, self.worth(), Carrier)
             }
-            (Talking { .. }, HungUp) => gone(Outcome::Connected, EndedBy::Callee),
-            (Talking { .. }, Gone) => gone(Outcome::Connected, EndedBy::Carrier),
-            (Talking { .. }, Lost) => self.end(now, Outcome::Connected, EndedBy::Carrier),
-            (Talking { .. }, Stopped) => self.end(now, Outcome::Connected, EndedBy::Dialer),
-            (Talking { .. }, AgentHungUp) => self.end(now, Outcome::Connected, EndedBy::Agent),
+            (Listening | Waiting | Notice | Talking { .. }, HungUp) => gone(self.worth(), Callee),
+            (Listening | Waiting | Notice | Talking { .. }, Gone) => gone(self.worth(), Carrier),
+            (Talking { .. }, AgentHungUp) => self.end(now, Connected, Agent),
             (Talking { .. }, AgentLost) => self.wait(now, manner),
             (Talking { agent, hold: None }, Held) => self.hold(now, agent),
             (Talking { agent, hold: Some(since) }, Retrieved) => self.retrieve(now, agent, since),
             (Ending { .. }, Answered) if self.answered.is_none() => self.crossed(now),
             (Ending { outcome, by }, Failed(failure, cause)) => {
-                let (outcome, by) = settled(outcome, by, failure);
-                Effect::Close { outcome, cause, by }
+                failed(settled(outcome, by, failure), cause)
             }
             (Ending { outcome, by }, HungUp | Lost | Gone | TimeUp) => gone(outcome, by),
             (
@@ -318,6 +312,15 @@ impl Call {
             ) => return Err(Surprise),
         };
         Ok(Some(effect))
+    }
+
+    /// What the answered call was if it ended now: whoever got nobody was abandoned.
+    fn worth(&self) -> Outcome {
+        if matches!(self.state, State::Talking { .. }) {
+            Outcome::Connected
+        } else {
+            Outcome::Abandoned
+        }
     }
 
     fn enter(&mut self, now: Now, state: State, time: Option<Span>) {
@@ -391,7 +394,11 @@ impl Call {
 }
 
 fn gone(outcome: Outcome, by: EndedBy) -> Effect {
-    Effect::Close { outcome, cause: 0, by }
+    failed((outcome, by), 0)
+}
+
+fn failed((outcome, by): (Outcome, EndedBy), cause: u16) -> Effect {
+    Effect::Close { outcome, cause, by }
 }
 
 fn meaning(failure: Failure) -> (Outcome, EndedBy) {
@@ -415,6 +422,3 @@ fn settled(outcome: Outcome, by: EndedBy, failure: Failure) -> (Outcome, EndedBy
     );
     if ours || failure == Failure::Cancelled { (outcome, by) } else { meaning(failure) }
 }
-
-#[cfg(test)]
-mod tests;

@@ -222,9 +222,14 @@ impl Campaign {
         self.previewing == 0 && self.wrapping == 0 && self.stages.values().all(|&n| n == 0)
     }
 
+    /// Whether it dials.
+    pub(super) fn runs(&self) -> bool {
+        self.state == CampaignState::Running
+    }
+
     /// Whether it has contacts that an idle agent could be given now.
     pub(super) fn hungry(&self) -> bool {
-        self.state == CampaignState::Running && self.hopper.stock() > 0
+        self.runs() && self.hopper.stock() > 0
     }
 
     /// Counts what the pacer sees, but for the agents.

@@ -54,7 +54,8 @@ impl Dialer {
             let talks =
                 if let State::Talking { agent, .. } = call.state { Some(agent) } else { None };
             holds!(call.due.is_some() != talks.is_some(), "{id} has no end: {:?}", call.state);
-            holds!(talks.is_none() || call.reserved.is_none(), "{id} talks and is reserved");
+            let looks_for_one = !call.gave_up() && talks.is_none();
+            holds!(looks_for_one || call.reserved.is_none(), "{id} needs no agent and has one");
             let Some(agent) = talks.or(call.reserved) else { continue };
             let seat = self.agents.get(&agent).map(super::agent::Agent::label);
             let expected = match (talks, seat) {

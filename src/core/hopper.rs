@@ -162,9 +162,8 @@ impl Hopper {
         idle: bool,
         wanted: bool,
     ) -> Option<u32> {
-        if self.claimed_until.is_some_and(|until| until > now)
-            || self.claim_at(settings, idle, wanted)? > now
-        {
+        self.claimed_until = self.claimed_until.filter(|&until| until > now);
+        if self.claimed_until.is_some() || self.claim_at(settings, idle, wanted)? > now {
             return None;
         }
         self.claimed_until = Some(now + CLAIM_GUARD);

@@ -43,14 +43,24 @@ impl Dialer {
         }
         campaign.totals.answered += u64::from(call.answered.is_some() && !answered);
         self.timers.put(Wake::Call(id), call.due);
-        if let State::Talking { agent, .. } = state
-            && (!matches!(call.state, State::Talking { .. })
-                || matches!(effect, Some(Effect::Close { .. })))
-        {
+        let closes = matches!(effect, Some(Effect::Close { .. }));
+        let talker = if let State::Talking { agent, .. } = state { Some(agent) } else { None };
+        let freed = talker.filter(|_| closes || !matches!(call.state, State::Talking { .. }));
+        // Closing takes the call away, so its agent goes first; an order to hang up goes out
+        // before the agent can be bridged to another.
+        if let Some(agent) = freed.filter(|_| closes) {
             self.talk_over(now, id, agent);
         }
         if let Some(effect) = effect {
             self.perform_call(now, id, effect);
+        }
+        if let Some(agent) = freed.filter(|_| !closes) {
+            self.talk_over(now, id, agent);
+        }
+        if self.calls.get(&id).is_some_and(Call::gave_up)
+            && let Some(agent) = self.unreserve(id)
+        {
+            self.step_agent(now, agent, agent::Event::Freed);
         }
     }
 
@@ -74,8 +84,8 @@ impl Dialer {
 
     /// Finds an agent for the person on the line: the one set aside, else the longest waiting.
     fn serve(&mut self, now: Now, id: CallId) {
-        let Some(call) = self.calls.get(&id) else { return };
-        let first_time = call.bridged.is_none();
+        let Some(call) = self.calls.get_mut(&id) else { return };
+        let first_time = !std::mem::replace(&mut call.person, true);
         let agent = call.reserved.or_else(|| self.teams.first_ready(call.campaign));
         if let Some(campaign) = self.campaigns.get_mut(&call.campaign) {
             campaign.persons += u64::from(first_time);
@@ -102,8 +112,10 @@ impl Dialer {
 
     /// Bridges a waiting person and an agent.
     fn join(&mut self, now: Now, id: CallId, agent: AgentId) {
-        let Some(call) = self.calls.get(&id) else { return };
+        let Some(call) = self.calls.get_mut(&id) else { return };
         let first_time = call.bridged.is_none();
+        // What an agent said whose leg broke since does not spare this one the write-up.
+        call.qualified = None;
         if let Some(campaign) = self.campaigns.get_mut(&call.campaign) {
             campaign.totals.bridged += u64::from(first_time);
         }
@@ -161,6 +173,12 @@ impl Dialer {
         campaign.recount(Some(call.stage()), None);
         campaign.waiting.remove(&(call.since, id));
         campaign.tally(outcome);
+        let lock = now.wall + campaign.settings.abandon.recall_lock;
+        if outcome == Outcome::Abandoned {
+            campaign.persons += u64::from(!call.person);
+            let client = campaign.settings.client;
+            self.persons.lock(now.wall, client, call.number().person, lock);
+        }
         let next = call.qualified.map_or_else(
             || {
                 let next = recycle::after(
@@ -170,8 +188,7 @@ impl Dialer {
                     call.index,
                     now.wall,
                 );
-                let locked = matches!(outcome, Outcome::Abandoned);
-                let lock = now.wall + campaign.settings.abandon.recall_lock;
+                let locked = outcome == Outcome::Abandoned;
                 if locked { recycle::no_earlier(next, lock) } else { next }
             },
             |(_, next)| next,
@@ -184,7 +201,8 @@ impl Dialer {
         if let Some(agent) = reserved {
             self.step_agent(now, agent, agent::Event::Freed);
         }
-        if recycle::is_fault(outcome) && call.ringing.is_none() && !call.replacement {
+        let over = call.replacement || call.gave_up() || matches!(next, Next::Done(_));
+        if recycle::is_fault(outcome) && call.ringing.is_none() && !over {
             self.replace(now, &call, reserved);
         }
     }

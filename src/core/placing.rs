@@ -234,8 +234,13 @@ impl Dialer {
             self.agents.get(agent).is_some_and(|agent| agent.label() == AgentState::Ready)
         };
         let Some(campaign) = self.campaigns.get(&id) else { return };
-        if campaign.state != CampaignState::Running || !agent.iter().all(seated) || failed.gave_up()
-        {
+        let view = self.view(id);
+        let lines = pacing::lines_of(campaign.settings.mode, view.ready);
+        let wanted = match agent {
+            Some(_) => agent.iter().all(seated),
+            None => view.waiting == 0 && view.lines() < lines,
+        };
+        if campaign.state != CampaignState::Running || !wanted {
             return;
         }
         let mut lead = Lead::clone(&failed.lead);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::fact::{Lead, LeadNumber};
+use super::fact::{Callback, Lead, LeadNumber};
 use super::order::{DoneReason, Next, Outcome};
 use crate::units::{NumberId, Span, Wall};
 
@@ -49,7 +49,10 @@ pub(super) fn after(
     at: Wall,
 ) -> Next {
     let fault = u32::from(is_fault(outcome));
-    if spent(lead.attempts.saturating_add(1), lead.faults + fault) >= settings.attempts_max {
+    // A promise that a trunk broke is kept later, whatever the attempts, but not for ever.
+    let kept = fault > 0 && lead.callback.is_some() && lead.faults < FAULTS_FREE;
+    let spent = spent(lead.attempts.saturating_add(1), lead.faults.saturating_add(fault));
+    if spent >= settings.attempts_max && !kept {
         return Next::Done(DoneReason::Exhausted);
     }
     let delay = settings.after.get(&outcome).copied();
@@ -63,6 +66,9 @@ pub(super) fn after(
     let Some(delay) = delay.or_else(|| standing(outcome)) else {
         return Next::Done(DoneReason::Exhausted);
     };
+    if let Some(callback) = lead.callback.filter(|_| kept) {
+        return Next::Callback(Callback { at: at + delay.wait, ..callback });
+    }
     let next = if delay.next_number { following(lead, index) } else { None };
     retry(at + delay.wait, lead, next.unwrap_or(index))
 }

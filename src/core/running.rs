@@ -158,7 +158,7 @@ impl Dialer {
 
     fn refuse_away(&mut self, now: Now, id: CampaignId, stocked: &Stocked) {
         let lead = &stocked.lead;
-        let number = lead.next_number.or(lead.numbers.first().map(|number| number.number));
+        let number = lead.next_number.or_else(|| lead.numbers.first().map(|n| n.number));
         let at = now.wall + AWAY_WAIT;
         let number = number.unwrap_or(NumberId(0));
         let mut refused = refused(number, RuleId::AgentAway, Some(at), now.wall);
@@ -206,7 +206,10 @@ impl Dialer {
         loop {
             let before = hungry(self);
             let campaigns = &self.campaigns;
-            self.teams.find_homes(|id| campaigns.get(&id).is_some_and(Campaign::hungry));
+            self.teams.find_homes(
+                |id| campaigns.get(&id).is_some_and(Campaign::hungry),
+                |id| campaigns.get(&id).is_some_and(Campaign::runs),
+            );
             let mut next = campaigns.keys().next().copied();
             while let Some(id) = next {
                 self.settle_campaign(now, id);

@@ -18,7 +18,7 @@ impl Dialer {
     pub(super) fn take_agent(&mut self, now: Now, id: AgentId, fact: AgentFact) {
         let Some(event) = Event::of(&fact) else {
             if let AgentFact::Set(settings) = fact {
-                self.set_agent(id, settings);
+                self.set_agent(now, id, settings);
             }
             return;
         };
@@ -50,7 +50,7 @@ impl Dialer {
     }
 
     /// Takes an agent's campaigns; one who is ready keeps his place in the new queues.
-    fn set_agent(&mut self, id: AgentId, settings: super::agent::Settings) {
+    fn set_agent(&mut self, now: Now, id: AgentId, settings: super::agent::Settings) {
         let team = self.teams.place(&settings.campaigns);
         let Some(agent) = self.agents.get_mut(&id) else {
             self.agents.insert(id, Agent::new(settings, team));
@@ -66,6 +66,7 @@ impl Dialer {
         new.recount(AgentState::LoggedOut, label);
         if was_ready {
             new.ready.insert(place);
+            self.offer(now, id);
         }
     }
 

@@ -16,7 +16,8 @@ pub(super) struct Team {
     pub(super) paused: u32,
     /// Its agents signed in.
     pub(super) at_work: u32,
-    /// The campaign its ready agents count for: the best one that has contacts to call.
+    /// The campaign its ready agents count for: the best one that has contacts to call, or at
+    /// least runs.
     pub(super) home: Option<CampaignId>,
 }
 
@@ -79,10 +80,17 @@ impl Teams {
         self.all.iter().filter(home).map(|team| team.ready.len()).sum()
     }
 
-    /// Gives every team its home anew: the first of its campaigns that `hungers`.
-    pub(super) fn find_homes(&mut self, hungers: impl Fn(CampaignId) -> bool) {
+    /// Gives every team its home anew: the first of its campaigns that `hungers`, else the first
+    /// that `runs`.
+    pub(super) fn find_homes(
+        &mut self,
+        hungers: impl Fn(CampaignId) -> bool,
+        runs: impl Fn(CampaignId) -> bool,
+    ) {
         for team in &mut self.all {
-            team.home = team.campaigns.iter().copied().find(|&campaign| hungers(campaign));
+            let campaigns = || team.campaigns.iter().copied();
+            team.home =
+                campaigns().find(|&id| hungers(id)).or_else(|| campaigns().find(|&id| runs(id)));
         }
     }
 }

@@ -20,9 +20,9 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// The time one call's token takes to come back.
+    /// The time one call's token takes to come back, rounded up: never a call too early.
     fn interval(&self) -> Span {
-        Span::micros(whole(1e6 / self.calls_per_second).max(1))
+        Span::micros(whole(libm::ceil(1e6 / self.calls_per_second)).max(1))
     }
 }
 

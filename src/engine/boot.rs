@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -11,7 +12,6 @@ use super::book::{Book, CampaignPage, TrunkPage};
 use super::clock::Clock;
 use super::handle::{ASKS_MAX, Ask, Handle, Snapshot};
 use super::scribe::Scribe;
-use super::sounds::Sounds;
 use super::tape::{self, Recorder};
 use super::tasks::Tasks;
 use super::{Engine, Inbox, Parts};
@@ -22,7 +22,7 @@ use crate::core::{self, Dialer, Fact};
 use crate::hooks::event::call_completed;
 use crate::hooks::sign::{NotAKey, SigningKey};
 use crate::hooks::{self, Courier, Endpoint, NotAnEndpoint};
-use crate::media::{self, MediaHandle};
+use crate::media::{self, MediaHandle, PromptError, Prompts};
 use crate::sip;
 use crate::store::{self, DispositionRow, NewCampaign, Store};
 use crate::units::{CampaignId, ClientId, Span, TrunkId};
@@ -32,6 +32,9 @@ const INTERRUPTED_REST: Span = Span::secs(120);
 
 /// Events the signalling and the media may hold ready at once: ten seconds of a busy engine.
 pub const EVENTS_MAX: usize = 65_536;
+
+/// How long the end of everything may take: one delivery of a webhook.
+const CLOSE_MAX: Duration = Duration::from_secs(25);
 
 /// Why the engine could not start.
 #[derive(Debug, thiserror::Error)]
@@ -61,13 +64,8 @@ pub enum BootError {
     #[error(transparent)]
     Secret(#[from] config::SecretMissing),
     /// A prompt cannot be played.
-    #[error("cannot use the prompt {path}: {why}")]
-    Prompt {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it.
-        why: String,
-    },
+    #[error(transparent)]
+    Prompt(#[from] PromptError),
     /// The system gave no random bytes.
     #[error("the system gives no random bytes: {0}")]
     Random(getrandom::Error),
@@ -88,7 +86,7 @@ pub struct Running {
     pub config: Arc<Config>,
     /// The tape it writes.
     pub tape: Option<PathBuf>,
-    ended: oneshot::Receiver<Infallible>,
+    ended: Option<oneshot::Receiver<Infallible>>,
 }
 
 impl Running {
@@ -101,8 +99,21 @@ impl Running {
 
     /// Waits until the engine has left by itself.
     pub async fn ended(&mut self) {
-        // The sender is dropped at the engine's end and never says anything.
-        let Err(_) = (&mut self.ended).await;
+        if let Some(ended) = &mut self.ended {
+            // The sender is dropped at the engine's end and never says anything.
+            let Err(_) = ended.await;
+            self.ended = None;
+        }
+    }
+
+    /// Waits for what still runs after the engine: the last rows and webhooks.
+    pub async fn close(self) {
+        let tasks = self.tasks.clone();
+        drop(self);
+        if tokio::time::timeout(CLOSE_MAX, tasks.finished()).await.is_err() {
+            tracing::warn!("some tasks did not end; what they had to deliver is kept");
+            tasks.abort();
+        }
     }
 }
 
@@ -118,11 +129,12 @@ pub async fn start(config: Config) -> Result<Running, BootError> {
 
     let (media_out, media_events) = mpsc::channel(EVENTS_MAX);
     let media = MediaHandle::start(media_settings(&config, seed), clock, media_out)?;
-    let sounds = Sounds::load(&config, &media)?;
+    let notices = config.campaigns.iter().filter_map(|campaign| notice(campaign, &config));
+    let prompts = Prompts::load(notices, &media)?;
     let mut book = Book::default();
     let mut first = Vec::new();
     let trunks = set_trunks(&config, &store, &mut book, &mut first).await?;
-    first.extend(set_campaigns(&config, &store, &sounds, &trunks, &mut book).await?);
+    first.extend(set_campaigns(&config, &store, &prompts, &trunks, &mut book).await?);
     let (sip, sip_events) = sip::start(signalling(&config, &trunks, seed)?, clock, &tasks).await?;
     let (stop_courier, stopped) = watch::channel(false);
     // Endpoints stand in the operator's own files: one on this machine is meant.
@@ -159,7 +171,7 @@ pub async fn start(config: Config) -> Result<Running, BootError> {
         drop(ending);
     });
     let (handle, config) = (Handle::new(asks, watched), Arc::new(config));
-    Ok(Running { handle, store, clock, tasks, config, tape: path, ended })
+    Ok(Running { handle, store, clock, tasks, config, tape: path, ended: Some(ended) })
 }
 
 async fn open_store(config: &Config, tasks: &Tasks) -> Result<Store, BootError> {
@@ -169,6 +181,7 @@ async fn open_store(config: &Config, tasks: &Tasks) -> Result<Store, BootError> 
         node: config.node,
         full_sync: false,
         interrupted_rest: INTERRUPTED_REST,
+        random: |bytes| getrandom::fill(bytes).map_err(std::io::Error::other),
         tell: call_completed,
     };
     Ok(Store::open(settings, tasks).await?)
@@ -194,7 +207,7 @@ async fn set_trunks(
 async fn set_campaigns(
     config: &Config,
     store: &Store,
-    sounds: &Sounds,
+    prompts: &Prompts,
     trunks: &BTreeMap<String, TrunkId>,
     book: &mut Book,
 ) -> Result<Vec<Fact>, BootError> {
@@ -216,12 +229,17 @@ async fn set_campaigns(
         let page = CampaignPage {
             name: campaign.name.clone(),
             caller_ids: campaign.caller_ids.clone(),
-            notice: sounds.notice(campaign),
-            hold: sounds.hold,
+            notice: prompts.notice(notice(campaign, config).as_deref()),
+            hold: prompts.hold(),
         };
         book.campaigns.insert(id, page);
     }
     Ok(facts)
+}
+
+/// Gives the file of a campaign's notice.
+fn notice(campaign: &Campaign, config: &Config) -> Option<PathBuf> {
+    campaign.notice.as_ref().map(|file| config.prompts.join(file))
 }
 
 /// Gives a campaign as the store keeps it.

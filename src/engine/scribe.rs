@@ -4,7 +4,6 @@
 //! the scribe reports the calls of the batch as committed, or as held when the store fails, and
 //! then keeps trying to write the records until it succeeds.
 
-use std::collections::VecDeque;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
@@ -49,7 +48,6 @@ pub struct Scribe {
 
 impl Scribe {
     /// Makes the two ends; the second is to be run as a task.
-    #[must_use]
     pub fn new(store: Store) -> (Self, impl Future<Output = ()> + Send) {
         let (batches, incoming) = mpsc::channel(BATCHES_MAX);
         let (outgoing, written) = mpsc::channel(BATCHES_MAX);
@@ -93,12 +91,11 @@ async fn write_all(
     let mut group = Vec::with_capacity(GROUP_MAX);
     while incoming.recv_many(&mut group, GROUP_MAX).await > 0 {
         let mut writes = Vec::new();
-        let mut dials = VecDeque::new();
+        let mut dials = Vec::new();
         for batch in group.drain(..) {
             writes.extend(batch.writes);
             dials.extend(batch.dials);
         }
-        let mut dials = Vec::from(dials);
         while let Err(error) = store.commit(writes.clone()).await {
             tracing::error!(%error, rows = writes.len(), "the store refuses rows; calls are held");
             if !dials.is_empty()

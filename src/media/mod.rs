@@ -8,9 +8,11 @@ mod latch;
 mod leg;
 mod player;
 mod ports;
+mod prompts;
 mod reactor;
 
 pub use handle::{Counters, MediaError, MediaHandle, Settings};
+pub use prompts::{PromptError, Prompts};
 
 use crate::units::{LegId, Mono};
 pub use crate::wire::sdp::{Codec, Local, Remote};

@@ -3,6 +3,7 @@
 use super::carrier::teardown;
 use super::rng::{Actor, Stream};
 use super::scenario::Fate;
+use super::staff::Talk;
 use super::{Event, World};
 use crate::core::Fact;
 use crate::core::fact::{AgentFact, Answerer, CallFact, Failure, Heard};
@@ -178,10 +179,19 @@ impl World<'_> {
             Fate::Machine => &scenario.amd.missed_talk,
             Fate::Live | Fate::Busy | Fate::NoAnswer | Fate::Fail => &scenario.talk,
         };
-        let talk = line.stream.span(law);
+        let campaign = line.campaign;
+        let length = line.stream.span(law);
         let waited = line.waits_since.map_or(Span::ZERO, |since| self.now.since(since));
-        self.after(talk, Event::Line(call, Step::TalkEnds));
-        self.agent_talks(agent, call, waited, talk);
+        self.after(length, Event::Line(call, Step::TalkEnds));
+        self.agent_talks(agent, call, &Talk { campaign, waited, length });
+    }
+
+    /// Leaves a callee alone: the agent's leg is gone, the callee's is not.
+    pub(super) fn loses_agent(&mut self, call: CallId) {
+        let Some(line) = self.lines.get_mut(&call) else { return };
+        line.stage = Stage::Answered;
+        line.waits_since = Some(self.now);
+        self.unbridged.push(call);
     }
 
     /// Ends a conversation: the callee hangs up, or the agent does.

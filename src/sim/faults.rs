@@ -167,13 +167,14 @@ impl World<'_> {
         self.epoch += 1;
         self.facts.clear();
         self.held.clear();
+        self.unrecorded.clear();
         self.uncommitted = 0;
         self.lines.clear();
         for agent in 0..self.staff.len() {
             self.agent_loses_everything(agent);
         }
         if let Some(oracle) = &mut self.oracle {
-            oracle.crashed();
+            oracle.crashed(self.store.last_call);
         }
         self.after(DOWN, Event::Mishap(Mishap::Restart));
     }

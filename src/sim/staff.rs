@@ -24,6 +24,8 @@ pub(super) struct Agent {
     /// Churn: gone for a while.
     away: bool,
     leg: bool,
+    /// The campaign of the present or latest call, by its place in the plan.
+    campaign: usize,
     /// What the screen shows.
     shown: AgentState,
     /// Counts the times the agent came, so that an old plan to leave is known as old.
@@ -50,6 +52,16 @@ impl Phase {
             Self::OnBreak => Time::Paused,
         }
     }
+}
+
+/// A conversation that begins.
+pub(super) struct Talk {
+    /// The campaign, by its place in the plan.
+    pub(super) campaign: usize,
+    /// How long the person waited for it.
+    pub(super) waited: Span,
+    /// How long it will last.
+    pub(super) length: Span,
 }
 
 /// What an agent does next.
@@ -91,6 +103,7 @@ impl Agent {
             staffed: false,
             away: false,
             leg: false,
+            campaign: 0,
             shown: AgentState::LoggedOut,
             shift: 0,
         }
@@ -265,6 +278,7 @@ impl World<'_> {
         }
         if let Phase::Talking(call) = phase {
             self.agent_stops_talking(nth_agent(index), call);
+            self.loses_agent(call);
         }
         self.after_agent(LEG_RETURNS, index, Step::LegComesUp);
         true
@@ -279,19 +293,24 @@ impl World<'_> {
     }
 
     /// Begins a conversation.
-    pub(super) fn agent_talks(&mut self, agent: AgentId, call: CallId, waited: Span, talk: Span) {
+    pub(super) fn agent_talks(&mut self, agent: AgentId, call: CallId, talk: &Talk) {
         let index = place(agent);
         let Some(this) = self.staff.get_mut(index) else { return };
+        this.campaign = talk.campaign;
         let idle = self.now.since(this.since);
         let holds = this.stream.yes(self.plan.manners.holds);
         let early = this.stream.yes(self.plan.manners.early);
-        self.tally.bridged(self.now, waited, idle);
+        self.tally.bridged(self.now, talk.waited, idle);
         self.turn(index, Phase::Talking(call));
         if holds {
-            self.after_agent(Span::micros(talk.as_micros() / 3), index, Step::Holds(call));
+            self.after_agent(Span::micros(talk.length.as_micros() / 3), index, Step::Holds(call));
         }
         if early {
-            self.after_agent(Span::micros(talk.as_micros() / 2), index, Step::Qualifies(call));
+            self.after_agent(
+                Span::micros(talk.length.as_micros() / 2),
+                index,
+                Step::Qualifies(call),
+            );
         }
     }
 
@@ -302,21 +321,14 @@ impl World<'_> {
         if this.phase != Phase::Talking(call) {
             return;
         }
-        let law = &self.plan.campaigns[self.campaign_of(index)].scenario.wrap;
-        let this = &mut self.staff[index];
-        let wrap = this.stream.span(law);
+        let campaign = &self.plan.campaigns[this.campaign];
+        let wrap = this.stream.span(&campaign.scenario.wrap);
         let forgets = this.stream.yes(self.plan.manners.forgets);
+        let ends_by_itself = campaign.settings.wrap.max.is_some();
         self.turn(index, Phase::Wrapping(call));
-        let limit = self.plan.campaigns[self.campaign_of(index)].settings.wrap.max;
-        if !forgets || limit.is_none() {
+        if !forgets || !ends_by_itself {
             self.after_agent(wrap, index, Step::WrapEnds(call));
         }
-    }
-
-    /// Gives the place of the agent's first campaign in the plan.
-    fn campaign_of(&self, index: usize) -> usize {
-        let first = self.plan.agents.get(index).and_then(|campaigns| campaigns.first());
-        self.plan.campaigns.iter().position(|c| Some(&c.id) == first).unwrap_or(0)
     }
 
     fn wrap_ends(&mut self, index: usize, call: CallId) {
@@ -339,7 +351,7 @@ impl World<'_> {
     }
 
     fn qualify(&mut self, index: usize, call: CallId) {
-        let endless = self.plan.campaigns[self.campaign_of(index)].list == List::Endless;
+        let endless = self.plan.campaigns[self.staff[index].campaign].list == List::Endless;
         let wall = self.now().wall;
         let agent = &mut self.staff[index];
         // One sale in five; on finite lists also callbacks, wrong numbers and opt-outs.
@@ -383,7 +395,10 @@ impl World<'_> {
                 }
             }
             // The wrap-up ran out: the agent takes what comes.
-            (AgentState::Ready, Phase::Wrapping(_)) => self.turn(index, Phase::Idle),
+            (AgentState::Ready, Phase::Wrapping(_)) => {
+                self.turn(index, Phase::Idle);
+                self.agent_reconsiders(index);
+            }
             (
                 AgentState::LoggedOut
                 | AgentState::Paused(_)

@@ -13,7 +13,7 @@ use super::{Command, Event, outcome};
 use crate::core::fact::Failure;
 use crate::engine::clock::Clock;
 use crate::engine::tasks::Tasks;
-use crate::units::{AgentId, LegId, Mono, Number, Span, TrunkId};
+use crate::units::{AgentId, LegId, Mono, Number, TrunkId};
 use crate::wire::sip::{self, Counters, Invite, Target};
 
 /// Commands that may wait for the task: some seconds' worth at 2,000 attempts a second, each
@@ -23,9 +23,6 @@ const ORDERS_MAX: usize = 8_192;
 const BATCH_MAX: usize = 64;
 /// Events that may wait for the engine before the task stops taking in more work.
 const EVENTS_MAX: usize = 16_384;
-/// How long a stopped task waits for the answers to its last BYEs: one repetition of each.
-const LAST_WORDS: Span = Span::secs(1);
-
 /// What the signalling needs to begin.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
@@ -194,7 +191,7 @@ pub async fn start(
     let (orders, inbox) = mpsc::channel(ORDERS_MAX);
     let (events, outbox) = mpsc::channel(EVENTS_MAX);
     let mut shell =
-        Shell { port, clock, inbox, events, waiting: VecDeque::new(), trunks: BTreeMap::new() };
+        Shell { port, inbox, events, waiting: VecDeque::new(), trunks: BTreeMap::new() };
     for trunk in trunks {
         let known = known_trunk(&trunk).await?;
         shell.set_trunk(trunk, known);
@@ -238,7 +235,6 @@ async fn known_phone(phone: &Phone) -> Result<sip::Phone, SipError> {
 /// The task's own state.
 struct Shell {
     port: Port,
-    clock: Clock,
     inbox: mpsc::Receiver<Order>,
     events: mpsc::Sender<Event>,
     /// Events the engine had no room for yet.
@@ -253,10 +249,11 @@ impl Shell {
             let signs = self.ask_for_signs_of_life();
             self.report();
             let open = self.waiting.is_empty();
+            let clock = self.port.clock();
             let more = tokio::select! {
                 turned = self.port.turn(), if open => survives(&turned),
                 count = self.inbox.recv_many(&mut batch, BATCH_MAX), if open => count > 0,
-                () = sleep_until(self.clock, signs) => true,
+                () = sleep_until(clock, signs) => true,
                 room = self.events.reserve(), if !open => room.is_ok(),
             };
             for order in batch.drain(..) {
@@ -267,22 +264,7 @@ impl Shell {
                 break;
             }
         }
-        self.take_leave().await;
-    }
-
-    /// Lets the last BYEs and CANCELs be answered, for a moment.
-    async fn take_leave(mut self) {
-        let end = self.port.now() + LAST_WORDS;
-        while self.port.endpoint.legs() > 0 {
-            let goes_on = tokio::select! {
-                turned = self.port.turn() => survives(&turned),
-                () = sleep_until(self.clock, Some(end)) => false,
-            };
-            while self.port.endpoint.poll_event().is_some() {}
-            if !goes_on {
-                return;
-            }
-        }
+        self.port.linger().await;
     }
 
     fn obey(&mut self, order: Order) {
@@ -353,7 +335,8 @@ impl Shell {
         let (settings, _) = self.trunks.get(&trunk).ok_or(sip::CommandError::UnknownTrunk)?;
         let target = Target::Trunk(trunk, settings.called_form.write(to));
         let from = from.map(|number| settings.caller_form.write(number));
-        let call = Invite { target, from, offer, call_ref: Some(call_ref) };
+        let call_ref = Some(call_ref).filter(|text| !text.is_empty());
+        let call = Invite { target, from, offer, call_ref };
         self.port.endpoint.invite(now, leg, call)
     }
 
@@ -418,6 +401,7 @@ impl Shell {
             sip::Event::Dialog(leg, dialog) => Some(Event::Dialog(leg, dialog)),
             sip::Event::Failed { leg, status, retry_after, reason } => {
                 tracing::debug!(%leg, status, %reason, "a call failed");
+                // Only a response has a reason or a phrase: without one nobody answered.
                 let failure = outcome::failure(status, reason.is_empty());
                 Some(Event::Failed { leg, failure, status, retry_after })
             }

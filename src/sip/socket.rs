@@ -7,7 +7,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::UdpSocket;
 
 use crate::engine::clock::Clock;
-use crate::units::Mono;
+use crate::units::{Mono, Span};
 use crate::wire::sip::{Endpoint, Settings};
 
 /// What the kernel may hold for us each way, in bytes: a burst of a second at 2,000 attempts a
@@ -17,6 +17,9 @@ const BUFFER_BYTES: usize = 4 << 20;
 const DATAGRAM_MAX: usize = 65_535;
 /// Datagrams taken in before their answers go out: small enough for prompt acknowledgements.
 const BATCH_MAX: usize = 64;
+/// How long a stopped endpoint waits for the answers to its last BYEs: one repetition of each
+/// (RFC 3261 §17.1.2.2: T1 is 500 ms).
+const LAST_WORDS: Span = Span::secs(1);
 
 /// A bound UDP socket with the SIP endpoint behind it.
 #[derive(Debug)]
@@ -24,6 +27,8 @@ pub(crate) struct Port {
     /// The endpoint; after every call into it, [`Port::flush`].
     pub(crate) endpoint: Endpoint,
     socket: UdpSocket,
+    /// The same socket once more: what is sent need not ask the runtime whether it may.
+    sender: std::net::UdpSocket,
     clock: Clock,
     datagram: Box<[u8]>,
     unsent: u64,
@@ -41,10 +46,11 @@ impl Port {
         socket.set_send_buffer_size(BUFFER_BYTES)?;
         socket.set_nonblocking(true)?;
         socket.bind(&bind.into())?;
+        let sender = socket.try_clone()?.into();
         let socket = UdpSocket::from_std(socket.into())?;
         let endpoint = Endpoint::new(settings(socket.local_addr()?));
         let datagram = vec![0; DATAGRAM_MAX].into_boxed_slice();
-        Ok(Self { endpoint, socket, clock, datagram, unsent: 0 })
+        Ok(Self { endpoint, socket, sender, clock, datagram, unsent: 0 })
     }
 
     /// Gives the address the socket is bound to.
@@ -57,6 +63,11 @@ impl Port {
         self.unsent
     }
 
+    /// Gives the clock the endpoint lives by.
+    pub(crate) const fn clock(&self) -> Clock {
+        self.clock
+    }
+
     /// Reads the clock.
     pub(crate) fn now(&self) -> Mono {
         self.clock.mono()
@@ -65,6 +76,15 @@ impl Port {
     /// Waits for the network or for the endpoint's next timer, and lets the endpoint deal with
     /// it. Nothing is lost when this is dropped while it waits.
     pub(crate) async fn turn(&mut self) -> io::Result<()> {
+        self.turn_beside(|_, _| false).await
+    }
+
+    /// Does what [`Port::turn`] does, but first shows every datagram to somebody beside the
+    /// endpoint, who may take it.
+    pub(crate) async fn turn_beside(
+        &mut self,
+        taken: impl FnMut(Mono, &[u8]) -> bool,
+    ) -> io::Result<()> {
         if self.endpoint.next_timeout().is_some_and(|due| due <= self.now()) {
             self.endpoint.handle_timeout(self.now());
         } else {
@@ -72,7 +92,7 @@ impl Port {
                 ready = self.socket.readable() => ready?,
                 () = sleep_until(self.clock, self.endpoint.next_timeout()) => {}
             }
-            self.read();
+            self.read(taken);
             let now = self.now();
             if self.endpoint.next_timeout().is_some_and(|due| due <= now) {
                 self.endpoint.handle_timeout(now);
@@ -82,14 +102,32 @@ impl Port {
         Ok(())
     }
 
+    /// Lets the last BYEs and CANCELs be answered, for a moment. Events are dropped.
+    pub(crate) async fn linger(&mut self) {
+        let (clock, end) = (self.clock, Some(self.now() + LAST_WORDS));
+        self.flush();
+        while self.endpoint.legs() > 0 {
+            let turned = tokio::select! {
+                turned = self.turn() => turned.is_ok(),
+                () = sleep_until(clock, end) => false,
+            };
+            while self.endpoint.poll_event().is_some() {}
+            if !turned {
+                return;
+            }
+        }
+    }
+
     /// Takes in what the socket holds, up to a batch.
-    fn read(&mut self) {
+    fn read(&mut self, mut taken: impl FnMut(Mono, &[u8]) -> bool) {
         let now = self.now();
         for _ in 0..BATCH_MAX {
             match self.socket.try_recv_from(&mut self.datagram) {
                 Ok((length, from)) => {
                     let datagram = self.datagram.get(..length).unwrap_or_default();
-                    self.endpoint.receive(now, from, datagram);
+                    if !taken(now, datagram) {
+                        self.endpoint.receive(now, from, datagram);
+                    }
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
                 Err(error) => tracing::debug!(%error, "a datagram could not be read"),
@@ -101,11 +139,16 @@ impl Port {
     /// SIP's own repetitions.
     pub(crate) fn flush(&mut self) {
         while let Some(transmit) = self.endpoint.poll_transmit() {
-            if let Err(error) = self.socket.try_send_to(&transmit.bytes, transmit.to) {
-                self.unsent += 1;
-                tracing::debug!(%error, "a datagram was not sent");
-            }
+            self.send(&transmit.bytes, transmit.to);
             self.endpoint.recycle(transmit.bytes);
+        }
+    }
+
+    /// Sends one datagram.
+    pub(crate) fn send(&mut self, datagram: &[u8], to: SocketAddr) {
+        if let Err(error) = self.sender.send_to(datagram, to) {
+            self.unsent += 1;
+            tracing::debug!(%error, "a datagram was not sent");
         }
     }
 }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 
-use super::StoreError;
+use super::{Random, StoreError};
 use crate::units::Number;
 
 /// The key's length: that of the hash's output, the least RFC 2104 §3 recommends.
@@ -25,15 +25,15 @@ impl std::fmt::Debug for Fingerprints {
 }
 
 impl Fingerprints {
-    /// Reads the key file; `create` makes it when it is missing, readable by its owner alone.
-    pub(super) fn open(path: &Path, create: bool) -> Result<Self, StoreError> {
+    /// Reads the key file; with `create` a missing one is made, readable by its owner alone.
+    pub(super) fn open(path: &Path, create: Option<Random>) -> Result<Self, StoreError> {
         let fault = |why: String| StoreError::Key { path: PathBuf::from(path), why };
-        let text = match fs::read_to_string(path) {
-            Ok(text) => text,
-            Err(error) if error.kind() == ErrorKind::NotFound && create => {
-                make(path).map_err(|error| fault(error.to_string()))?
+        let text = match (fs::read_to_string(path), create) {
+            (Ok(text), _) => text,
+            (Err(error), Some(random)) if error.kind() == ErrorKind::NotFound => {
+                make(path, random).map_err(|error| fault(error.to_string()))?
             }
-            Err(error) => return Err(fault(error.to_string())),
+            (Err(error), _) => return Err(fault(error.to_string())),
         };
         let key = from_hex(text.trim())
             .ok_or_else(|| fault("it is not 64 hexadecimal digits".to_owned()))?;
@@ -58,15 +58,15 @@ impl Fingerprints {
     }
 }
 
-/// Draws random bytes from the system, in hexadecimal: keys and ids that must not repeat.
-pub(super) fn random_hex<const N: usize>() -> std::io::Result<String> {
+/// Draws random bytes, in hexadecimal: keys and ids that must not repeat.
+pub(super) fn random_hex<const N: usize>(random: Random) -> std::io::Result<String> {
     let mut bytes = [0; N];
-    getrandom::fill(&mut bytes).map_err(std::io::Error::other)?;
+    random(&mut bytes)?;
     Ok(hex(&bytes))
 }
 
-fn make(path: &Path) -> std::io::Result<String> {
-    let text = random_hex::<KEY_BYTES>()?;
+fn make(path: &Path, random: Random) -> std::io::Result<String> {
+    let text = random_hex::<KEY_BYTES>(random)?;
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
     file.write_all(text.as_bytes())?;
     file.sync_all()?;

@@ -49,6 +49,9 @@ pub const IMPORT_MAX: usize = 1_000_000;
 /// body is written in the transaction of the record without the store knowing its public shape.
 pub type Teller = fn(sequence: u32, call: &CallRow) -> String;
 
+/// Fills bytes from the one source of true randomness.
+pub type Random = fn(&mut [u8]) -> std::io::Result<()>;
+
 /// How the store is opened.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -66,6 +69,8 @@ pub struct Settings {
     pub interrupted_rest: Span,
     /// Makes the webhook bodies.
     pub tell: Teller,
+    /// Fills bytes from the system's randomness, for a new database's key and name.
+    pub random: Random,
 }
 
 /// The database.

@@ -88,7 +88,8 @@ pub struct NewCampaign {
     pub endpoint: Option<String>,
     /// The caller IDs, in the configured order.
     pub caller_ids: Vec<Number>,
-    /// The dispositions; their place in the list is their [`DispositionId`](crate::units::DispositionId).
+    /// The dispositions; their place in the list is their
+    /// [`DispositionId`](crate::units::DispositionId).
     pub dispositions: Vec<DispositionRow>,
 }
 

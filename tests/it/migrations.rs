@@ -1,1 +1,130 @@
-//! Placeholder.
+//! The schemas: from empty, readable, and the same in every engine.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::error::Error;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use cadran::engine::tasks::Tasks;
+use cadran::store::{Fault, Store, StoreError};
+
+use crate::store::fixture::{Done, House, announce, settings};
+
+/// Table → columns, in the order of their names.
+type Schema = BTreeMap<String, BTreeSet<String>>;
+
+/// Types that both engines know by the same name.
+const TYPES: [&str; 5] = ["bigint", "integer", "text", "boolean", "double precision"];
+
+/// What begins a table's constraint instead of a column.
+const CONSTRAINTS: [&str; 4] = ["primary", "unique", "foreign", "check"];
+
+fn files(engine: &str) -> Result<Vec<PathBuf>, std::io::Error> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations").join(engine);
+    let mut files = fs::read_dir(folder)?
+        .map(|entry| entry.map(|entry| entry.path()))
+        .collect::<Result<Vec<_>, _>>()?;
+    files.sort();
+    Ok(files)
+}
+
+/// Reads the files without their comments.
+fn statements(engine: &str) -> Result<String, std::io::Error> {
+    let mut text = String::new();
+    for file in files(engine)? {
+        for line in fs::read_to_string(file)?.lines() {
+            text.push_str(line.split("--").next().unwrap_or(""));
+            text.push('\n');
+        }
+    }
+    Ok(text)
+}
+
+/// Reads the tables of the statements: column lines as `name type …`.
+fn columns(sql: &str) -> Vec<(String, String, String)> {
+    let mut columns = Vec::new();
+    for statement in sql.split(';') {
+        let Some(rest) = statement.trim().strip_prefix("create table ") else { continue };
+        let Some((table, body)) = rest.split_once('(') else { continue };
+        for line in body.lines().map(|line| line.trim().trim_end_matches(',')) {
+            let Some((name, kind)) = line.split_once(' ') else { continue };
+            if !CONSTRAINTS.contains(&name) {
+                columns.push((table.trim().to_owned(), name.to_owned(), kind.to_owned()));
+            }
+        }
+    }
+    columns
+}
+
+fn schema(engine: &str) -> Result<Schema, std::io::Error> {
+    let mut schema = Schema::new();
+    for (table, column, _) in columns(&statements(engine)?) {
+        schema.entry(table).or_default().insert(column);
+    }
+    Ok(schema)
+}
+
+#[test]
+fn names_are_lower_case_and_types_are_those_of_both_engines() -> Result<(), Box<dyn Error>> {
+    let sql = statements("sqlite")?;
+    assert_eq!(sql, sql.to_lowercase(), "SQL is lower case");
+    let columns = columns(&sql);
+    assert!(columns.len() > 100, "the reader of this test found {} columns", columns.len());
+    for (table, column, kind) in &columns {
+        for name in [table, column] {
+            let snake =
+                name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
+            assert!(snake && !name.starts_with('_'), "{table}.{column}");
+        }
+        assert!(TYPES.iter().any(|known| kind.starts_with(known)), "{table}.{column}: {kind}");
+        if column == "at" || column.ends_with("_at") || column.ends_with("_us") {
+            assert!(kind.starts_with("bigint"), "{table}.{column}: moments are microseconds");
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn every_engine_has_the_same_files_tables_and_columns() -> Result<(), Box<dyn Error>> {
+    let ours = schema("sqlite")?;
+    if !Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations/postgres").exists() {
+        announce("SKIPPED: migrations/postgres does not exist yet, nothing to compare with");
+        return Ok(());
+    }
+    let names = |engine| -> Result<Vec<_>, std::io::Error> {
+        Ok(files(engine)?.iter().map(|file| file.file_name().map(ToOwned::to_owned)).collect())
+    };
+    assert_eq!(names("sqlite")?, names("postgres")?);
+    assert_eq!(ours, schema("postgres")?);
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_empty_database_gets_every_table_and_opening_it_again_changes_nothing() -> Done {
+    let house = House::sqlite().await?;
+    let made = house.dump().await?;
+    let tables: BTreeSet<_> = made.iter().map(|(table, _)| table.clone()).collect();
+    assert_eq!(tables, schema("sqlite")?.into_keys().collect());
+    let house = house.reopened().await?;
+    assert_eq!(house.dump().await?, made);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_database_of_a_newer_program_is_refused() -> Done {
+    let house = House::sqlite().await?;
+    let options =
+        sqlx::sqlite::SqliteConnectOptions::new().filename(house.dir.path().join("cadran.db"));
+    let mut db = sqlx::ConnectOptions::connect(&options).await?;
+    sqlx::query(
+        "insert into _sqlx_migrations (version, description, success, checksum, execution_time)
+         values (9999, 'from the future', true, x'00', 0)",
+    )
+    .execute(&mut db)
+    .await?;
+    let error = Store::open(settings(house.dir.path()), &Tasks::new()).await;
+    let error = error.expect_err("migration 9999 is unknown to this program");
+    assert!(matches!(error, StoreError::Migrate { .. }), "{error}");
+    assert_eq!(error.fault(), Fault::Operator);
+    Ok(())
+}

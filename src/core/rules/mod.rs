@@ -12,7 +12,7 @@ use super::campaign;
 use super::fact::{Lead, LeadNumber};
 use super::order::{DoneReason, Next, Stage};
 use super::recycle;
-use crate::units::{CallId, CampaignId, Mono, NumberId, PersonId, Span, Wall};
+use crate::units::{CallId, CampaignId, ClientId, Mono, NumberId, PersonId, Span, Wall};
 
 /// The rules of a campaign.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -75,6 +75,8 @@ pub enum RuleId {
     Exhausted,
     /// The contact belongs to one agent, who is not at work.
     AgentAway,
+    /// The person was abandoned lately.
+    RecallLock,
 }
 
 /// How long a contact waits when the same person is on the line.
@@ -92,9 +94,17 @@ pub(super) struct Persons {
     pub(super) attempts: attempts::Attempts,
     /// Who asked not to be called.
     pub(super) wishes: dnc::Wishes,
+    /// Who was abandoned, and until when he is not called again.
+    locks: BTreeMap<(ClientId, PersonId), Wall>,
 }
 
 impl Persons {
+    /// Locks a person who was abandoned, and forgets locks that are over.
+    pub(super) fn lock(&mut self, at: Wall, client: ClientId, person: PersonId, until: Wall) {
+        self.locks.retain(|_, until| *until > at);
+        self.locks.insert((client, person), until);
+    }
+
     /// Forgets what every lead claimed since that moment carries itself.
     pub(super) fn forget_before(&mut self, moment: Mono) {
         self.attempts.forget_before(moment);
@@ -181,6 +191,10 @@ impl Gate<'_> {
             let spell = self.hours.at(week, &number.zone, until);
             return Some((RuleId::AttemptCap, Some(spell.opens.unwrap_or(until))));
         }
+        if let Some(&until) = self.persons.locks.get(&who).filter(|&&until| until > at) {
+            let spell = self.hours.at(week, &number.zone, until);
+            return Some((RuleId::RecallLock, Some(spell.opens.unwrap_or(until))));
+        }
         (stage == Stage::Dial && self.persons.on_line.contains_key(&number.person))
             .then_some((RuleId::PersonBusy, Some(at + PERSON_BUSY_WAIT)))
     }
@@ -192,7 +206,11 @@ pub(super) fn refused(number: NumberId, rule: RuleId, until: Option<Wall>, at: W
         RuleId::DoNotCall => Next::Done(DoneReason::DoNotCall),
         RuleId::InvalidNumber => Next::Done(DoneReason::NoNumber),
         RuleId::Exhausted => Next::Done(DoneReason::Exhausted),
-        RuleId::Window | RuleId::AttemptCap | RuleId::PersonBusy | RuleId::AgentAway => {
+        RuleId::Window
+        | RuleId::AttemptCap
+        | RuleId::PersonBusy
+        | RuleId::AgentAway
+        | RuleId::RecallLock => {
             Next::Retry { at: until.unwrap_or(at + UNKNOWN_WAIT), number: Some(number) }
         }
     };

@@ -84,12 +84,13 @@ impl Sqlite {
         rows.iter().map(leased).collect()
     }
 
-    /// Counts what the list still holds. Contacts in a call count as waiting without a due time.
+    /// Counts what the list still holds, out of the index alone. Contacts in a call count as
+    /// waiting without a due time.
     async fn supply(&self, campaign: CampaignId, now: Wall) -> Result<Supply, StoreError> {
         let row = sqlx::query(
             "select count(*) filter (where free_at <= $2),
-               count(*) filter (where free_at > $2 and (free_at < $3 or open_call_id is not null)),
-               min(free_at) filter (where free_at > $2 and free_at < $3)
+               count(*) filter (where free_at > $2 and free_at < $3),
+               min(free_at) filter (where free_at > $2 and free_at < $3 - 1)
              from contact where campaign_id = $1",
         )
         .bind(campaign.0)

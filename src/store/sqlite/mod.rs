@@ -10,6 +10,8 @@ mod report;
 mod text;
 mod write;
 
+use std::fs::OpenOptions;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -42,7 +44,7 @@ const NODE_MAX: u16 = 0x7FFF;
 /// Where the node's number begins in an id, as in a `CallId`.
 const NODE_SHIFT: u32 = 48;
 
-/// A moment that never comes, for contacts that must not be claimed.
+/// A moment that never comes, for contacts that are done; those in a call have the one before.
 pub(super) const NEVER: i64 = i64::MAX;
 
 /// The SQLite store; cheap to clone.
@@ -77,8 +79,9 @@ impl Sqlite {
         if settings.node > NODE_MAX {
             return Err(StoreError::Setting("node: must be 0 to 32767"));
         }
-        let options = options(&settings);
         let opening = |source| StoreError::Open { path: settings.path.clone(), source };
+        create(&settings.path).map_err(|error| opening(sqlx::Error::Io(error)))?;
+        let options = options(&settings);
         let mut writer = options.connect().await.map_err(opening)?;
         MIGRATIONS
             .run(&mut writer)
@@ -87,7 +90,7 @@ impl Sqlite {
         let (fingerprints, instance) = identity(&mut writer, &settings).await?;
         let readers = SqlitePoolOptions::new()
             .max_connections(READERS_MAX)
-            .connect_lazy_with(options.read_only(true).create_if_missing(false));
+            .connect_lazy_with(options.read_only(true));
         let shared = Arc::new(Shared {
             fingerprints,
             instance,
@@ -119,11 +122,17 @@ impl Sqlite {
     }
 }
 
+/// Creates a missing database file for its owner alone: it will hold names and numbers. SQLite
+/// gives the files beside it the same mode.
+fn create(path: &Path) -> std::io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.create(true).append(true).mode(0o600).open(path).map(drop)
+}
+
 fn options(settings: &Settings) -> SqliteConnectOptions {
     let sync = if settings.full_sync { SqliteSynchronous::Full } else { SqliteSynchronous::Normal };
     SqliteConnectOptions::new()
         .filename(&settings.path)
-        .create_if_missing(true)
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(sync)
         .foreign_keys(true)
@@ -138,12 +147,12 @@ async fn identity(
 ) -> Result<(Fingerprints, String), StoreError> {
     let path = settings.key.clone().unwrap_or_else(|| beside(&settings.path));
     let stored = meta(writer, "key_check").await?;
-    let fingerprints = Fingerprints::open(&path, stored.is_none())?;
+    let fingerprints = Fingerprints::open(&path, stored.is_none().then_some(settings.random))?;
     if stored.is_some_and(|stored| stored != fingerprints.check()) {
         return Err(StoreError::WrongKey);
     }
-    let instance =
-        random_hex::<4>().map_err(|error| StoreError::Key { path, why: error.to_string() })?;
+    let instance = random_hex::<4>(settings.random)
+        .map_err(|error| StoreError::Key { path, why: error.to_string() })?;
     for (name, value) in [("instance", &instance), ("key_check", &fingerprints.check())] {
         sqlx::query("insert into meta (name, value) values ($1, $2) on conflict do nothing")
             .bind(name)

@@ -113,7 +113,7 @@ async fn open(db: &mut SqliteConnection, record: &Opened) -> Result<(), StoreErr
          from campaign where id = $2
          on conflict (call_id) do nothing;
          update contact set attempts = max(attempts, $8), last_number_id = $4, last_call_id = $1,
-           open_call_id = $1, free_at = 9223372036854775807
+           open_call_id = $1, free_at = 9223372036854775806
          where id = $3 and changes() > 0",
     );
     let done = statement
@@ -260,7 +260,7 @@ fn do_not_call(person: PersonId, reach: DncScope, call: Option<CallId>, moment: 
     let (word, id) = scope(reach);
     sqlx::query(
         "insert into do_not_call (person_id, scope, scope_id, reason, source, at)
-         values ($1, $2, $3, 'said in a call', $4, $5) on conflict do nothing",
+         values ($1, $2, $3, 'asked not to be called', $4, $5) on conflict do nothing",
     )
     .bind(person.0.cast_signed())
     .bind(word)

@@ -198,17 +198,17 @@ impl<'a> Request<'a> {
         }
         let bad = |reason| Fault::new(400, reason);
         let mut vias = message.list(Name::Via).map(Via::read);
-        let via = vias.next().flatten().ok_or(bad("Bad Via"))?;
+        let via = vias.next().flatten().ok_or_else(|| bad("Bad Via"))?;
         if vias.any(|via| via.is_none()) {
             return Err(bad("Bad Via"));
         }
         let address = |name| message.first(name).and_then(Address::read);
-        let from = address(Name::From).ok_or(bad("Bad Or Missing From"))?;
-        let to = address(Name::To).ok_or(bad("Bad Or Missing To"))?;
+        let from = address(Name::From).ok_or_else(|| bad("Bad Or Missing From"))?;
+        let to = address(Name::To).ok_or_else(|| bad("Bad Or Missing To"))?;
         let call_id = message.first(Name::CallId).filter(|id| !id.is_empty());
-        let call_id = call_id.ok_or(bad("Missing Call-ID"))?;
+        let call_id = call_id.ok_or_else(|| bad("Missing Call-ID"))?;
         let cseq = message.first(Name::CSeq).and_then(cseq);
-        let (cseq, cseq_method) = cseq.ok_or(bad("Bad Or Missing CSeq"))?;
+        let (cseq, cseq_method) = cseq.ok_or_else(|| bad("Bad Or Missing CSeq"))?;
         let method = Method::of(name);
         if cseq_method != name {
             return Err(bad("CSeq Method Mismatch"));

@@ -13,7 +13,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("wire", &["units"]),
     ("sound", &["units"]),
     ("sim", &["core", "units"]),
-    ("engine", &["core", "units", "wire::sdp", "sip", "media", "store"]),
+    ("engine", &["core", "units", "config", "wire::sdp", "sound", "sip", "media", "store"]),
     ("sip", &["wire", "units", "core::fact::Failure", CLOCK, TASKS]),
     ("media", &["wire", "sound", "units", CLOCK, TASKS]),
     ("store", &["core", "units", "sip::StoredDialog", "engine::handle", CLOCK, TASKS]),
@@ -24,7 +24,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("watch", &["engine::handle", "core", "units"]),
 ];
 /// The one file that puts the shell together may also name what it starts.
-const ROOT: (&str, &[&str]) = ("src/engine/boot.rs", &["config", "hooks"]);
+const ROOT: (&str, &[&str]) = ("src/engine/boot.rs", &["hooks"]);
 const CLOCK: &str = "engine::clock";
 const TASKS: &str = "engine::tasks";
 
@@ -53,7 +53,6 @@ const IMPURE: &[(&str, &str)] = &[
     ("tokio", "belongs to the shell"),
     ("sqlx", "belongs to the shell"),
     ("axum", "belongs to the shell"),
-    ("getrandom", "randomness is seeded"),
     ("thread_rng", "randomness is seeded"),
     ("OsRng", "randomness is seeded"),
     ("RandomState", "randomness is seeded"),
@@ -106,9 +105,11 @@ const TENANTS: &[(&str, &[&str])] = &[
     ("serde_json", &["api", "cli", "config", "engine", "hooks", "store", "watch"]),
 ];
 
-/// Lints that only these files may set aside.
+/// Lints that only these files may set aside, and the true randomness that only they may draw:
+/// the engine's seed and the store's key.
 const EXCEPTIONS: &[(&str, &[&str])] = &[
     ("clippy::disallowed_methods", &["src/engine/clock.rs", "src/engine/tasks.rs"]),
+    ("getrandom", &["src/engine/boot.rs", "src/store/fingerprint.rs"]),
     ("clippy::print_stdout", &["src/cli/output.rs"]),
     ("clippy::print_stderr", &["src/cli/output.rs"]),
     ("clippy::await_holding_lock", &[]),
@@ -333,7 +334,7 @@ pub(super) fn a_file_is_one_noun(sources: &[Source]) -> Vec<Offence> {
     })
 }
 
-/// A lint is set aside only in the file that is named for it.
+/// An exception lives only in the file that is named for it.
 pub(super) fn exceptions_live_in_named_files(sources: &[Source]) -> Vec<Offence> {
     each(sources, |source| {
         let strangers = EXCEPTIONS.iter().filter(|(_, homes)| !homes.contains(&&*source.path));
@@ -344,7 +345,7 @@ pub(super) fn exceptions_live_in_named_files(sources: &[Source]) -> Vec<Offence>
                 .map(move |at| (at, lint))
         });
         places
-            .map(|(at, lint)| offence(source, at, &format!("may not set `{lint}` aside")))
+            .map(|(at, lint)| offence(source, at, &format!("`{lint}` is kept for other files")))
             .collect()
     })
 }
@@ -384,13 +385,6 @@ pub(super) fn crates_stay_in_their_rooms(sources: &[Source]) -> Vec<Offence> {
         let live = places.filter(|(at, _)| in_src(source) && !source.is_test(*at));
         live.map(|(at, name)| offence(source, at, &format!("`{name}` lives elsewhere"))).collect()
     })
-}
-
-/// True randomness enters by one file, as a seed.
-pub(super) fn randomness_has_one_source(sources: &[Source]) -> Vec<Offence> {
-    let drawing = |source: &&Source| in_src(source) && !find(&source.code, "getrandom").is_empty();
-    let beyond = sources.iter().filter(drawing).skip(1);
-    beyond.map(|source| offence(source, 0, "a second source of randomness")).collect()
 }
 
 /// A test is a claim: its name is a sentence, and it never sleeps.

@@ -14,6 +14,7 @@ pub(super) struct Source {
     pub code: String,
     /// The text of the comments alone.
     pub comments: String,
+    breaks: Vec<usize>,
 }
 
 /// The repository's root.
@@ -59,7 +60,8 @@ impl Source {
     /// Splits a text into code and comments.
     pub(super) fn new(path: String, raw: String) -> Self {
         let (code, comments) = split(&raw);
-        Self { path, raw, code, comments }
+        let breaks = code.match_indices('\n').map(|(at, _)| at).collect();
+        Self { path, raw, code, comments, breaks }
     }
 
     /// Gives the module directly below `src/` that the file belongs to.
@@ -70,7 +72,7 @@ impl Source {
 
     /// Gives the line, from 1, that holds a byte.
     pub(super) fn line(&self, at: usize) -> usize {
-        self.code.as_bytes().iter().take(at).filter(|byte| **byte == b'\n').count() + 1
+        self.breaks.partition_point(|end| *end < at) + 1
     }
 
     /// Gives every identifier and keyword with its place.
@@ -224,26 +226,18 @@ fn is_word(sign: char) -> bool {
     sign.is_ascii_alphanumeric() || sign == '_'
 }
 
-/// What the splitter has before it.
-enum Piece {
-    Code,
-    Comment,
-    Literal,
-}
-
 /// Copies code and comments each into a text of its own; everything else becomes blanks.
 fn split(raw: &str) -> (String, String) {
     let (mut code, mut comments) = (String::new(), String::new());
-    let mut rest = raw;
-    let mut before = ' ';
-    while !rest.is_empty() {
-        let (piece, len) = piece(rest, before);
-        let (text, after) = rest.split_at(len);
-        code.push_str(&if matches!(piece, Piece::Code) { text.to_owned() } else { blank(text) });
-        let spoken = matches!(piece, Piece::Comment);
-        comments.push_str(&if spoken { text.to_owned() } else { blank(text) });
-        before = text.chars().next_back().unwrap_or(' ');
-        rest = after;
+    let mut at = 0;
+    while at < raw.len() {
+        let (start, end) = aside(raw, at).unwrap_or((raw.len(), raw.len()));
+        let (plain, other) = (&raw[at..start], &raw[start..end]);
+        code.push_str(plain);
+        code.push_str(&blank(other));
+        comments.push_str(&blank(plain));
+        comments.push_str(&if other.starts_with('/') { other.to_owned() } else { blank(other) });
+        at = end;
     }
     (code, comments)
 }
@@ -253,24 +247,25 @@ fn blank(text: &str) -> String {
     text.bytes().map(|byte| if byte == b'\n' { '\n' } else { ' ' }).collect()
 }
 
-/// Tells what a text starts with and how many bytes that takes.
-fn piece(rest: &str, before: char) -> (Piece, usize) {
-    if rest.starts_with("//") {
-        return (Piece::Comment, rest.find('\n').unwrap_or(rest.len()));
+/// Finds the next comment or literal: where it begins and where it ends.
+fn aside(raw: &str, from: usize) -> Option<(usize, usize)> {
+    let mut before = ' ';
+    for (offset, sign) in raw[from..].char_indices() {
+        let rest = &raw[from + offset..];
+        let len = match sign {
+            '/' if rest.starts_with("//") => Some(rest.find('\n').unwrap_or(rest.len())),
+            '/' if rest.starts_with("/*") => Some(block_comment(rest)),
+            '"' => Some(quoted(rest, '"')),
+            '\'' => char_literal(rest),
+            'r' | 'b' if !is_word(before) => raw_string(rest),
+            _ => None,
+        };
+        if let Some(len) = len {
+            return Some((from + offset, from + offset + len));
+        }
+        before = sign;
     }
-    if rest.starts_with("/*") {
-        return (Piece::Comment, block_comment(rest));
-    }
-    if let Some(len) = (!is_word(before)).then(|| raw_string(rest)).flatten() {
-        return (Piece::Literal, len);
-    }
-    if rest.starts_with('"') {
-        return (Piece::Literal, quoted(rest, '"'));
-    }
-    if let Some(len) = char_literal(rest) {
-        return (Piece::Literal, len);
-    }
-    (Piece::Code, rest.chars().next().map_or(1, char::len_utf8))
+    None
 }
 
 fn block_comment(rest: &str) -> usize {

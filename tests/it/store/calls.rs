@@ -10,8 +10,9 @@ use cadran::store::{CallFilter, Fault, NewAgent, NewDoNotCall, StoreError, Write
 use cadran::units::{AgentId, CampaignId, ContactId, LegId, Span};
 
 use super::fixture::{
-    Done, House, LEASE, NOON, REST, call, campaign, closed, contact, dialog, list, mobile,
-    new_campaign, number_of, opened, qualified, record, refused, spent, tell, with_priority,
+    Done, House, LEASE, NOON, REST, announce, call, campaign, closed, contact, dialog, list,
+    mobile, new_campaign, number_of, opened, qualified, record, refused, spent, tell,
+    with_priority,
 };
 
 pub(super) async fn a_claim_leases_callbacks_first_then_by_priority_and_age(house: House) -> Done {
@@ -408,7 +409,10 @@ pub(super) async fn many_callers_share_few_transactions(house: House) -> Done {
     while let Some(result) = results.recv().await {
         result?;
     }
-    eprintln!("400 attempts of 400 callers opened, closed and completed in {}", spent(clock));
+    announce(&format!(
+        "400 attempts of 400 callers opened, closed and completed in {}",
+        spent(clock)
+    ));
     let stats = store.stats(campaign, NOON, NOON + Span::secs(1_000)).await?;
     assert_eq!((stats.attempts, store.events(None, false, 1_000).await?.len()), (400, 400));
     Ok(())

@@ -12,9 +12,11 @@ use cadran::core::order::{
 use cadran::core::rules::{Refusal, RuleId};
 use cadran::engine::clock::Clock;
 use cadran::engine::tasks::Tasks;
+/// The bodies the house's store writes.
+pub(crate) use cadran::hooks::event::call_completed as tell;
 use cadran::sip::StoredDialog;
 use cadran::store::{
-    CallRow, DispositionRow, ImportSource, ImportSummary, NewCampaign, NewContact, NewNumber,
+    DispositionRow, ImportSource, ImportSummary, NewCampaign, NewContact, NewNumber,
     PRIORITY_DEFAULT, Settings, Store, StoreError, Write,
 };
 use cadran::units::{
@@ -73,12 +75,8 @@ pub(crate) fn settings(dir: &Path) -> Settings {
         full_sync: false,
         interrupted_rest: REST,
         tell,
+        random: |bytes| getrandom::fill(bytes).map_err(std::io::Error::other),
     }
-}
-
-/// A body that shows every field, and the digits.
-pub(crate) fn tell(sequence: u32, call: &CallRow) -> String {
-    format!("{sequence} {:?} {call:?}", call.to.as_ref().map(Number::reveal))
 }
 
 /// A campaign with an endpoint, one caller ID and three dispositions.
@@ -294,4 +292,10 @@ impl House {
 /// The time since the clock was started.
 pub(crate) fn spent(clock: Clock) -> Span {
     clock.mono().since(Mono::START)
+}
+
+/// Says aloud how long something took, or what was left out.
+#[expect(clippy::print_stderr, reason = "a test's timings and omissions are said aloud")]
+pub(crate) fn announce(text: &str) {
+    eprintln!("{text}");
 }

@@ -8,8 +8,8 @@ use cadran::store::{CallFilter, Fault, Ha1, NewAgent, NewDoNotCall, Store, Store
 use cadran::units::{ClientId, Span};
 
 use super::fixture::{
-    Done, House, LEASE, NOON, REST, call, campaign, closed, contact, list, mobile, new_campaign,
-    number_of, opened, qualified, record, settings, source, spent,
+    Done, House, LEASE, NOON, REST, announce, call, campaign, closed, contact, list, mobile,
+    new_campaign, number_of, opened, qualified, record, settings, source, spent,
 };
 
 pub(super) async fn the_same_list_twice_adds_nothing(house: House) -> Done {
@@ -64,12 +64,14 @@ pub(super) async fn fifty_thousand_contacts_are_imported_within_ten_seconds(hous
     let people = (0..50_000).map(|n| contact(&format!("c{n}"), n));
     let summary = list(store, campaign, people).await?;
     let took = spent(clock);
-    eprintln!("50,000 contacts imported in {took}");
+    announce(&format!("50,000 contacts imported in {took}"));
     assert_eq!(summary.added, 50_000);
-    assert!(took < Span::secs(10), "{took}");
+    // The promise is an optimised build's; without optimisation it is given three times as long.
+    let limit = Span::secs(if cfg!(debug_assertions) { 30 } else { 10 });
+    assert!(took < limit, "{took}");
     let clock = Clock::start();
     let claimed = store.claim(campaign, 500, LEASE, NOON).await?;
-    eprintln!("500 of 50,000 claimed with numbers and cards in {}", spent(clock));
+    announce(&format!("500 of 50,000 claimed with numbers and cards in {}", spent(clock)));
     assert_eq!((claimed.leads.len(), claimed.cards.len()), (500, 500));
     assert_eq!(claimed.supply.due, 49_500);
     Ok(())
@@ -212,8 +214,10 @@ pub(super) async fn digits_and_names_stand_in_personal_tables_only(house: House)
 pub(super) async fn another_key_file_is_refused(house: House) -> Done {
     use std::os::unix::fs::PermissionsExt as _;
     let key = house.dir.path().join("cadran.db.key");
-    let mode = std::fs::metadata(&key)?.permissions().mode() & 0o777;
-    assert_eq!(mode, 0o600, "the key is its owner's alone");
+    for name in ["cadran.db.key", "cadran.db", "cadran.db-wal"] {
+        let mode = std::fs::metadata(house.dir.path().join(name))?.permissions().mode() & 0o777;
+        assert_eq!(mode, 0o600, "{name} is its owner's alone");
+    }
     let reopen = async || Store::open(settings(house.dir.path()), &Tasks::new()).await;
     reopen().await?;
     std::fs::write(&key, "0".repeat(64))?;

@@ -52,7 +52,8 @@ impl Story {
             }
             (0 | 1, Some(n)) if !stage.closed => {
                 stage.closed = true;
-                let outcome = if seed % 5 == 0 { Outcome::Invalid } else { Outcome::Connected };
+                let outcome =
+                    if seed.is_multiple_of(5) { Outcome::Invalid } else { Outcome::Connected };
                 self.writes.push(closed(n, campaign, &lead, outcome, next));
             }
             (0 | 1, Some(n)) => {
@@ -84,7 +85,8 @@ impl Story {
         let at = NOON + Span::secs(self.writes.len() as u64 / 3);
         let leg = LegId(seed % 3);
         let agent = AgentId(1);
-        let state = if seed % 2 == 0 { AgentState::Ready } else { AgentState::Paused(PauseId(2)) };
+        let state =
+            if seed.is_multiple_of(2) { AgentState::Ready } else { AgentState::Paused(PauseId(2)) };
         let campaign = self.campaign;
         let write = match seed % 6 {
             0 => Write::Dialog { leg, call: None, dialog: dialog(&seed.to_string()) },
@@ -102,7 +104,7 @@ impl Story {
                 at,
                 status: Some(500),
                 error: None,
-                then: if seed % 4 == 0 { Then::Disable } else { Then::Retry(at) },
+                then: if seed.is_multiple_of(4) { Then::Disable } else { Then::Retry(at) },
             }),
         };
         self.writes.push(write);

@@ -185,18 +185,11 @@ fn an_answer_is_repeated_until_its_ack_and_acknowledged_each_time() {
     let now = world.now;
     world.carrier().accept(now, theirs, ANSWER.to_vec()).expect("it rings");
     world.run(Span::millis(15));
-    // The first ACK is on its way: it and the next two are lost.
     world.flight.clear();
-    world.faults.lost = 0;
-    for _ in 0..2 {
-        while world.flight.is_empty() || world.sent(CARRIER, "SIP/2.0 200").len() < 2 {
-            assert!(world.step(Mono::micros(60_000_000)), "the 200 is repeated");
-        }
-    }
     world.run(Span::secs(5));
     let (answers, acks) = (world.sent(CARRIER, "SIP/2.0 200"), world.sent(DIALER, "ACK"));
     assert_eq!(answers.len(), acks.len());
-    assert!(answers.len() >= 2, "{answers:?}");
+    assert_eq!(answers.len(), 2, "the first ACK was lost on its way");
     assert_eq!(branch(&acks[0]), branch(&acks[1]), "the same ACK is sent again");
     let answered = world.reported(DIALER);
     let times = answered.iter().filter(|event| matches!(event, Event::Answered(..))).count();
@@ -222,9 +215,8 @@ fn a_stored_dialog_is_ended_after_a_restart() {
     let theirs = world.dial();
     let now = world.now;
     world.carrier().accept(now, theirs, ANSWER.to_vec()).expect("it rings");
-    let stored = world.wait(DIALER, |event| match event {
-        Event::Dialog(_, stored) => Some(stored.clone()),
-        _ => None,
+    let stored = world.wait(DIALER, |event| {
+        if let Event::Dialog(_, stored) = event { Some(stored.clone()) } else { None }
     });
     world.run(Span::secs(1));
     world.ends[DIALER].1 = Endpoint::new(settings("127.0.0.1:5060", 99, false));

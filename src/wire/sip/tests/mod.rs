@@ -200,9 +200,8 @@ impl World {
     fn dial(&mut self) -> LegId {
         let now = self.now;
         self.dialer().invite(now, LEG, call()).expect("the trunk is known");
-        self.wait(CARRIER, |event| match event {
-            Event::Incoming(incoming) => Some(incoming.leg),
-            _ => None,
+        self.wait(CARRIER, |event| {
+            if let Event::Incoming(incoming) = event { Some(incoming.leg) } else { None }
         })
     }
 
@@ -211,14 +210,8 @@ impl World {
         let theirs = self.dial();
         let now = self.now;
         self.carrier().accept(now, theirs, ANSWER.to_vec()).expect("it rings");
-        self.wait(DIALER, |event| match event {
-            Event::Answered(leg, sdp) if *leg == LEG => Some(sdp.clone()),
-            _ => None,
-        });
-        self.wait(CARRIER, |event| match event {
-            Event::Acked(leg, _) if *leg == theirs => Some(()),
-            _ => None,
-        });
+        self.wait(DIALER, |event| matches!(event, Event::Answered(LEG, _)).then_some(()));
+        self.wait(CARRIER, |event| matches!(event, Event::Acked(..)).then_some(()));
         theirs
     }
 }

@@ -1,0 +1,153 @@
+//! Campaigns: what they are, what they do, and the levers.
+
+use axum::extract::{Path, Query, State};
+use axum::http::StatusCode;
+use serde::Deserialize;
+
+use super::error::{Answer, ApiError};
+use super::{Desk, types};
+use crate::config::campaign::mode_word;
+use crate::config::{self, Need, hours};
+use crate::engine::handle::{Ask, CampaignVerb, Snapshot};
+use crate::store::CampaignRow;
+use crate::units::Wall;
+
+/// `GET /v1/campaigns`.
+pub(super) async fn list(State(desk): State<Desk>) -> Answer<Vec<types::Campaign>> {
+    let snapshot = desk.handle.snapshot();
+    let rows = desk.store.campaigns().await?;
+    let known = |row: &CampaignRow| Some(view(desk.config.campaign(&row.name)?, row, &snapshot));
+    Ok(axum::Json(rows.iter().filter_map(known).collect()))
+}
+
+/// `GET /v1/campaigns/{name}`.
+pub(super) async fn show(
+    State(desk): State<Desk>,
+    Path(name): Path<String>,
+) -> Answer<types::Campaign> {
+    let (campaign, row) = desk.campaign(&name).await?;
+    Ok(axum::Json(view(campaign, &row, &desk.handle.snapshot())))
+}
+
+/// `POST /v1/campaigns/{name}/start|pause|drain|stop`; answers with the campaign as it is then.
+pub(super) async fn drive(
+    State(desk): State<Desk>,
+    Path((name, verb)): Path<(String, String)>,
+) -> Answer<types::Campaign> {
+    let verb = match verb.as_str() {
+        "start" => CampaignVerb::Start,
+        "pause" => CampaignVerb::Pause,
+        "drain" => CampaignVerb::Drain,
+        "stop" => CampaignVerb::Stop,
+        other => {
+            let verbs = ["start", "pause", "drain", "stop"].into_iter();
+            return Err(ApiError::unknown("action", "action_unknown", other, verbs));
+        }
+    };
+    let (campaign, row) = desk.campaign(&name).await?;
+    desk.handle.ask(Ask::Campaign(row.id, verb)).await?;
+    Ok(axum::Json(view(campaign, &row, &*desk.fresh().await?)))
+}
+
+/// The query of `GET /v1/stats`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct StatsQuery {
+    campaign: Option<String>,
+    #[serde(default = "a_day")]
+    last_s: u64,
+}
+
+fn a_day() -> u64 {
+    86_400
+}
+
+/// `GET /v1/stats`: one campaign's, or every one's.
+pub(super) async fn stats(
+    State(desk): State<Desk>,
+    Query(query): Query<StatsQuery>,
+) -> Answer<Vec<types::Stats>> {
+    let rows = match &query.campaign {
+        Some(name) => vec![desk.campaign(name).await?.1],
+        None => desk.store.campaigns().await?,
+    };
+    let (from, to) = (desk.ago(query.last_s), desk.clock.now().wall);
+    let mut all = Vec::with_capacity(rows.len());
+    for row in rows {
+        let counted = desk.store.stats(row.id, from, to).await?;
+        all.push(stats_view(row.name, from, to, counted));
+    }
+    Ok(axum::Json(all))
+}
+
+fn view(campaign: &config::Campaign, row: &CampaignRow, snapshot: &Snapshot) -> types::Campaign {
+    let floor = snapshot.floor.campaigns.iter().find(|floor| floor.campaign == row.id);
+    types::Campaign {
+        name: campaign.name.clone(),
+        title: campaign.title.clone(),
+        client: campaign.client.clone(),
+        mode: mode_word(campaign.mode).to_owned(),
+        state: floor.map_or(row.state, |floor| floor.state),
+        hours: hours::say(&campaign.week),
+        trunks: campaign.routes.iter().map(|route| route.trunk.clone()).collect(),
+        now: floor.map(|floor| floor.view).unwrap_or_default(),
+        decision: floor.and_then(|floor| floor.decision),
+        totals: floor.map(|floor| floor.totals).unwrap_or_default(),
+        dispositions: campaign.dispositions.iter().map(disposition).collect(),
+    }
+}
+
+fn disposition(disposition: &config::Disposition) -> types::Disposition {
+    types::Disposition {
+        code: disposition.code.clone(),
+        key: disposition.key,
+        label: disposition.label.clone(),
+        class: disposition.class,
+        needs: disposition.needs.map(|need| need_word(need).to_owned()),
+    }
+}
+
+fn need_word(need: Need) -> &'static str {
+    match need {
+        Need::Amount => "amount",
+        Need::Appointment => "appointment",
+        Need::Callback => "callback",
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "no campaign counts to 2^53")]
+fn stats_view(campaign: String, from: Wall, to: Wall, stats: crate::store::Stats) -> types::Stats {
+    let share = |part: u64, whole: u64| if whole == 0 { 0.0 } else { part as f64 / whole as f64 };
+    let mean_wait = stats.wait.as_secs_f64() / stats.bridged as f64;
+    types::Stats {
+        campaign,
+        from: from.to_string(),
+        to: to.to_string(),
+        attempts: stats.attempts,
+        answered: stats.answered,
+        machines: stats.machines,
+        humans: stats.humans,
+        bridged: stats.bridged,
+        abandoned: stats.abandoned,
+        abandon_ratio: share(stats.abandoned, stats.humans),
+        outcomes: stats.outcomes,
+        dispositions: stats.dispositions,
+        argued_positive: stats.argued_positive,
+        argued_negative: stats.argued_negative,
+        not_argued: stats.not_argued,
+        sales: stats.sales,
+        sales_cents: stats.sales_cents,
+        talk_s: stats.talk.as_secs_f64(),
+        hold_s: stats.hold.as_secs_f64(),
+        wrap_s: stats.wrap.as_secs_f64(),
+        answer_to_bridge_mean_s: (stats.bridged > 0).then_some(mean_wait),
+        contacts: stats.contacts,
+        contacts_done: stats.contacts_done,
+        refused: stats.refused,
+    }
+}
+
+/// Makes the error of something a campaign's file does not have.
+pub(super) fn not_configured(code: &'static str, detail: String, hint: &str) -> ApiError {
+    ApiError::new(StatusCode::CONFLICT, code, detail).hint(hint)
+}

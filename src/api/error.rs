@@ -1,0 +1,93 @@
+//! Errors as RFC 9457 has them, each with a stable code and what to do.
+
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+
+use super::types::Problem;
+use crate::engine::handle::Refused;
+use crate::store::{Fault, StoreError};
+
+/// Why a request was not done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct ApiError {
+    status: StatusCode,
+    code: &'static str,
+    detail: String,
+    hint: Option<String>,
+}
+
+/// What a request gives back.
+pub(super) type Answer<T> = Result<axum::Json<T>, ApiError>;
+
+impl ApiError {
+    /// Makes an error.
+    pub(super) fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
+        Self { status, code, detail: detail.into(), hint: None }
+    }
+
+    /// Adds what to do.
+    pub(super) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// Makes the error of a name nobody has, with the known name most like it.
+    pub(super) fn unknown<'n>(
+        what: &str,
+        code: &'static str,
+        name: &str,
+        known: impl Iterator<Item = &'n str>,
+    ) -> Self {
+        let error = Self::new(StatusCode::NOT_FOUND, code, format!("no {what} {name:?}"));
+        let likeness = |known: &str| strsim::jaro_winkler(name, known);
+        match known.max_by(|a, b| likeness(a).total_cmp(&likeness(b))) {
+            Some(best) => error.hint(format!("did you mean {best:?}?")),
+            None => error.hint(format!("there is no {what} at all yet")),
+        }
+    }
+
+    /// Makes the error of a body or value that cannot be used.
+    pub(super) fn invalid(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, "value_invalid", detail)
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let problem = Problem {
+            kind: "about:blank".to_owned(),
+            title: self.status.canonical_reason().unwrap_or("Error").to_owned(),
+            status: self.status.as_u16(),
+            code: self.code.to_owned(),
+            detail: self.detail,
+            hint: self.hint,
+        };
+        let content = [(header::CONTENT_TYPE, "application/problem+json")];
+        (self.status, content, axum::Json(problem)).into_response()
+    }
+}
+
+impl From<Refused> for ApiError {
+    fn from(refused: Refused) -> Self {
+        let (status, code) = match &refused {
+            Refused::Unknown(_) => (StatusCode::NOT_FOUND, "unknown"),
+            Refused::WrongState(_) => (StatusCode::CONFLICT, "wrong_state"),
+            Refused::Busy => (StatusCode::SERVICE_UNAVAILABLE, "engine_busy"),
+        };
+        Self::new(status, code, refused.to_string())
+    }
+}
+
+impl From<StoreError> for ApiError {
+    fn from(error: StoreError) -> Self {
+        let (status, code) = match (error.fault(), error.again()) {
+            (_, true) => (StatusCode::SERVICE_UNAVAILABLE, "store_busy"),
+            (Fault::Caller, false) => (StatusCode::CONFLICT, "store_conflict"),
+            (Fault::Operator | Fault::Us, false) => {
+                tracing::error!(%error, "the store failed a request");
+                (StatusCode::INTERNAL_SERVER_ERROR, "store")
+            }
+        };
+        Self::new(status, code, error.to_string())
+    }
+}

@@ -1,0 +1,51 @@
+//! Trunks: their load, and test calls.
+
+use axum::body::Bytes;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+
+use super::error::{Answer, ApiError};
+use super::{Desk, body, types};
+use crate::engine::handle::{Ask, Reply, TrunkReport};
+use crate::units::Number;
+
+/// `GET /v1/trunks`.
+pub(super) async fn list(State(desk): State<Desk>) -> Answer<Vec<types::Trunk>> {
+    let snapshot = desk.handle.snapshot();
+    let view = |(id, trunk): (_, &crate::config::Trunk)| {
+        let floor = snapshot.floor.trunks.iter().find(|floor| floor.trunk == id);
+        types::Trunk {
+            name: trunk.name.clone(),
+            host: trunk.host.to_string(),
+            up: floor.is_some_and(|floor| floor.up),
+            busy: floor.map_or(0, |floor| floor.busy),
+            channels: trunk.channels,
+            calls_per_second: trunk.calls_per_second,
+        }
+    };
+    Ok(axum::Json(desk.trunks().await?.into_iter().map(view).collect()))
+}
+
+/// `POST /v1/trunks/{name}/test`: places one call and says how it went.
+pub(super) async fn test(
+    State(desk): State<Desk>,
+    Path(name): Path<String>,
+    bytes: Bytes,
+) -> Answer<TrunkReport> {
+    let request: types::TrunkTest = body(&bytes)?;
+    let number = Number::new(&request.to)
+        .map_err(|error| ApiError::invalid(format!("to: {error}")).hint("write +33972101010"))?;
+    let trunks = desk.trunks().await?;
+    let found = trunks.iter().find(|(_, trunk)| trunk.name == name);
+    let (id, _) = found.ok_or_else(|| {
+        let known = trunks.iter().map(|(_, trunk)| trunk.name.as_str());
+        ApiError::unknown("trunk", "trunk_unknown", &name, known)
+    })?;
+    match desk.handle.ask(Ask::TestTrunk(*id, number)).await? {
+        Reply::Tested(report) => Ok(axum::Json(report)),
+        Reply::Done => {
+            let detail = "the engine gave no report of the test call";
+            Err(ApiError::new(StatusCode::BAD_GATEWAY, "trunk_untested", detail))
+        }
+    }
+}

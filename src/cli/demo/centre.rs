@@ -1,0 +1,230 @@
+//! A whole call centre on this machine: project folder, carrier, phones, CRM, engine.
+
+use std::fmt::Write as _;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use axum::Router;
+use axum::routing::post;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use tokio::net::TcpListener;
+
+use super::Demo;
+use crate::api::Door;
+use crate::api::types::{Accepted, Agent, Campaign, ImportReport, NewAgent};
+use crate::carrier::{self, CarrierHandle, PhoneSettings, PhonesHandle, Town};
+use crate::cli::client::{At, Client};
+use crate::cli::failure::{Exit, Failure};
+use crate::cli::serve::{self, Doors};
+use crate::config::Config;
+use crate::engine::boot::{self, Running};
+use crate::engine::clock::Clock;
+use crate::engine::handle::{Ask, CampaignVerb};
+use crate::engine::tasks::Tasks;
+use crate::watch::Names;
+
+/// The demo's one campaign.
+pub(super) const CAMPAIGN: &str = "jardin";
+
+/// How fast the carrier's people live: people answer after some 2 s and talk for some 10 s.
+const PACE: f64 = 0.33;
+
+/// How long the last write-ups and BYEs may take.
+const FAREWELL_MAX: Duration = Duration::from_secs(10);
+
+/// The project's folder: a temporary one, or one to be kept.
+#[derive(Debug)]
+enum Folder {
+    Temporary(tempfile::TempDir),
+    Kept(PathBuf),
+}
+
+impl Folder {
+    fn open(keep: Option<&Path>) -> Result<Self, Failure> {
+        let Some(path) = keep else { return Ok(Self::Temporary(tempfile::tempdir()?)) };
+        std::fs::create_dir_all(path)?;
+        if std::fs::read_dir(path)?.next().is_some() {
+            let message = format!("{} is not empty", path.display());
+            return Err(Failure::new(Exit::Invalid, "folder_taken", message)
+                .hint("name a folder that does not exist yet"));
+        }
+        Ok(Self::Kept(path.canonicalize()?))
+    }
+
+    fn path(&self) -> &Path {
+        match self {
+            Self::Temporary(folder) => folder.path(),
+            Self::Kept(path) => path,
+        }
+    }
+}
+
+/// The running centre.
+#[derive(Debug)]
+pub(super) struct Centre {
+    pub(super) running: Running,
+    pub(super) names: Names,
+    events: Arc<AtomicU64>,
+    doors: Doors,
+    outside: Tasks,
+    carrier: CarrierHandle,
+    phones: PhonesHandle,
+    folder: Folder,
+}
+
+impl Centre {
+    /// Builds the centre and starts its campaign.
+    pub(super) async fn open(demo: &Demo) -> Result<Self, Failure> {
+        let folder = Folder::open(demo.keep.as_deref())?;
+        let (clock, outside) = (Clock::start(), Tasks::new());
+        let town = Town { scale: PACE, ..Town::default() };
+        let carrier = carrier::Settings { seed: demo.seed, town, ..carrier::Settings::default() };
+        let carrier = carrier::start(carrier, clock, &outside).await?;
+        let count = u32::from(demo.agents);
+        let phones = PhoneSettings { count, seed: demo.seed, ..PhoneSettings::default() };
+        let phones = carrier::start_phones(phones, clock, &outside).await?;
+        let (crm, events) = crm(&outside).await?;
+        write_project(folder.path(), carrier.addr(), crm)?;
+
+        let config = Config::load(&folder.path().join("cadran.toml"))?;
+        let door = Door::at(&config.api.socket).await?;
+        let running = boot::start(config).await.map_err(serve::start_failed)?;
+        let doors = serve::open(&running, door).await?;
+        let client = Client::at(running.config.api.socket.clone())?;
+        hire(&client, &phones, count).await?;
+        load(&client, demo.contacts, folder.path()).await?;
+        let _: Campaign = client.post(&At::path(["campaigns", CAMPAIGN, "start"]), &()).await?;
+        let names = names(&running).await.map_err(serve::start_failed)?;
+        Ok(Self { running, names, events, doors, outside, carrier, phones, folder })
+    }
+
+    /// Gives how many webhooks the CRM took.
+    pub(super) fn events(&self) -> u64 {
+        self.events.load(Ordering::Relaxed)
+    }
+
+    /// Ends what still goes on, and waits until the engine has left.
+    pub(super) async fn end_conversations(&mut self) {
+        let handle = self.running.handle.clone();
+        for &campaign in self.names.campaigns.keys() {
+            // An engine that has left already has nothing to stop.
+            drop(handle.ask(Ask::Campaign(campaign, CampaignVerb::Stop)).await);
+        }
+        if tokio::time::timeout(FAREWELL_MAX, self.running.ended()).await.is_err() {
+            tracing::warn!("the engine did not leave in time");
+        }
+    }
+
+    /// Closes the centre once the engine has left; gives the folder if it is kept.
+    pub(super) async fn close(self) -> Option<PathBuf> {
+        let Self { running, doors, outside, carrier, phones, folder, .. } = self;
+        doors.close().await;
+        running.close().await;
+        carrier.stop();
+        drop(phones);
+        outside.abort();
+        match folder {
+            Folder::Temporary(_) => None,
+            Folder::Kept(path) => Some(path),
+        }
+    }
+}
+
+async fn names(running: &Running) -> Result<Names, boot::BootError> {
+    let (store, config) = (&running.store, &running.config);
+    let mut names = Names::default();
+    for trunk in &config.trunks {
+        names.trunks.insert(store.trunk(&trunk.name).await?, trunk.name.clone());
+    }
+    names.campaigns = store.campaigns().await?.into_iter().map(|row| (row.id, row.name)).collect();
+    names.agents = store.agents().await?.into_iter().map(|row| (row.id, row.name)).collect();
+    names.pauses = config.pauses.iter().map(|pause| pause.label.clone()).collect();
+    Ok(names)
+}
+
+/// Starts a CRM that takes every event and counts it.
+async fn crm(tasks: &Tasks) -> Result<(SocketAddr, Arc<AtomicU64>), Failure> {
+    let events = Arc::new(AtomicU64::new(0));
+    let counted = Arc::clone(&events);
+    let take = move || async move {
+        counted.fetch_add(1, Ordering::Relaxed);
+    };
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+    let address = listener.local_addr()?;
+    tasks.spawn(async move {
+        if let Err(error) = axum::serve(listener, Router::new().route("/", post(take))).await {
+            tracing::error!(%error, "the demo's CRM stopped");
+        }
+    });
+    Ok((address, events))
+}
+
+/// Writes the project a user would write.
+fn write_project(folder: &Path, carrier: SocketAddr, crm: SocketAddr) -> Result<(), Failure> {
+    let key: [u8; 32] = seed()?;
+    std::fs::create_dir_all(folder.join("campaigns"))?;
+    std::fs::create_dir_all(folder.join("tapes"))?;
+    std::fs::write(folder.join("crm.key"), format!("whsec_{}\n", STANDARD.encode(key)))?;
+    let engine = ENGINE.replace("{carrier}", &carrier.to_string());
+    std::fs::write(folder.join("cadran.toml"), engine)?;
+    let campaign = CAMPAIGN_FILE.replace("{crm}", &crm.to_string());
+    std::fs::write(folder.join("campaigns").join(format!("{CAMPAIGN}.toml")), campaign)?;
+    Ok(())
+}
+
+fn seed() -> Result<[u8; 32], Failure> {
+    let mut key = [0; 32];
+    getrandom::fill(&mut key).map_err(|error| Failure::new(Exit::Error, "random", error))?;
+    Ok(key)
+}
+
+const ENGINE: &str = include_str!("cadran.toml");
+const CAMPAIGN_FILE: &str = include_str!("jardin.toml");
+
+/// Adds the agents, signs them in and has them ask for calls.
+async fn hire(client: &Client, phones: &PhonesHandle, count: u32) -> Result<(), Failure> {
+    for nth in 1..=count {
+        let name = format!("a{nth}");
+        let contact = Some(phones.contact(nth));
+        let agent = NewAgent { name: name.clone(), contact, ..NewAgent::default() };
+        let _: Agent = client.post(&At::path(["agents"]), &agent).await?;
+        for verb in ["login", "ready"] {
+            let _: Accepted = client.post(&At::path(["agents", &name, verb]), &()).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Imports a list of invented people. Their numbers lie in the block 01 99 00 that the French
+/// numbering plan keeps for fiction (Arcep, décision 2018-0881), the later ones in 06 39 98.
+async fn load(client: &Client, contacts: u32, folder: &Path) -> Result<(), Failure> {
+    let mut list = String::from("ref;nom;prénom;téléphone;ville\n");
+    for nth in 0..contacts {
+        let (block, within) = if nth < 10_000 { ("019900", nth) } else { ("063998", nth - 10_000) };
+        let pick = |names: &[&'static str], step: u32| {
+            let place = usize::try_from(nth / step).unwrap_or_default() % names.len();
+            names[place]
+        };
+        let (first, last) = (pick(&FIRST_NAMES, 1), pick(&LAST_NAMES, 7));
+        let town = pick(&TOWNS, 3);
+        writeln!(list, "J{nth:05};{last};{first};{block}{within:04};{town}")
+            .map_err(|error| Failure::new(Exit::Error, "list", error))?;
+    }
+    std::fs::write(folder.join("contacts.csv"), &list)?;
+    let at =
+        At::path(["campaigns", CAMPAIGN, "contacts:import"]).with("file", Some("contacts.csv"));
+    let report: ImportReport = client.send(&at, list.into_bytes()).await?;
+    if report.added == u64::from(contacts) {
+        return Ok(());
+    }
+    let message = format!("only {} of {contacts} contacts were imported", report.added);
+    Err(Failure::new(Exit::Error, "import", message))
+}
+
+const FIRST_NAMES: [&str; 7] = ["Nadia", "Marc", "Julie", "Théo", "Amina", "Paul", "Sofia"];
+const LAST_NAMES: [&str; 6] = ["Moreau", "Robert", "Vidal", "Mercier", "Blanc", "Meunier"];
+const TOWNS: [&str; 5] = ["Lyon", "Dijon", "Brest", "Lille", "Tours"];

@@ -1,0 +1,78 @@
+//! The prompts callees hear: music on hold and each campaign's notice, read once at the start.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use super::{MediaError, MediaHandle, Prompt};
+use crate::sound::{Clip, tone, wav};
+
+/// A prompt is not longer than ten minutes of 16-bit samples; a larger file is a mistake.
+const FILE_BYTES_MAX: u64 = 10 << 20;
+
+/// Every prompt that callees hear.
+#[derive(Debug)]
+pub struct Prompts {
+    hold: Prompt,
+    notice: Prompt,
+    files: BTreeMap<PathBuf, Prompt>,
+}
+
+/// A prompt cannot be played.
+#[derive(Debug, thiserror::Error)]
+pub enum PromptError {
+    /// The file is no prompt: the user's to mend.
+    #[error("cannot use the prompt {path}: {why}")]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// The reactor takes no prompt.
+    #[error(transparent)]
+    Media(#[from] MediaError),
+}
+
+impl Prompts {
+    /// Reads the files and adds the built-in music and notice.
+    ///
+    /// # Errors
+    /// A file is missing, too large or no 8 kHz WAV, or there are too many.
+    pub fn load(
+        paths: impl IntoIterator<Item = PathBuf>,
+        media: &MediaHandle,
+    ) -> Result<Self, PromptError> {
+        let hold = media.add_prompt(tone::hold())?;
+        let notice = media.add_prompt(tone::notice())?;
+        let mut files = BTreeMap::new();
+        for path in paths {
+            if !files.contains_key(&path) {
+                let failed = |why| PromptError::File { path: path.clone(), why };
+                let prompt = media.add_prompt(read(&path).map_err(failed)?)?;
+                files.insert(path, prompt);
+            }
+        }
+        Ok(Self { hold, notice, files })
+    }
+
+    /// Gives the music on hold.
+    #[must_use]
+    pub const fn hold(&self) -> Prompt {
+        self.hold
+    }
+
+    /// Gives the notice of a file, or the built-in one.
+    #[must_use]
+    pub fn notice(&self, file: Option<&Path>) -> Prompt {
+        file.and_then(|path| self.files.get(path)).copied().unwrap_or(self.notice)
+    }
+}
+
+fn read(path: &Path) -> Result<Clip, String> {
+    let length = std::fs::metadata(path).map_err(|error| error.to_string())?.len();
+    if length > FILE_BYTES_MAX {
+        return Err("it is larger than ten minutes of sound".to_owned());
+    }
+    let bytes = std::fs::read(path).map_err(|error| error.to_string())?;
+    wav::read(&bytes).map_err(|error| error.to_string())
+}
