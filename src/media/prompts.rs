@@ -1,6 +1,7 @@
 //! The prompts callees hear: music on hold and each campaign's notice, read once at the start.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::path::{Path, PathBuf};
 
 use super::{MediaError, MediaHandle, Prompt};
@@ -46,10 +47,11 @@ impl Prompts {
         let notice = media.add_prompt(tone::notice())?;
         let mut files = BTreeMap::new();
         for path in paths {
-            if !files.contains_key(&path) {
+            if let Entry::Vacant(place) = files.entry(path) {
+                let path = place.key();
                 let failed = |why| PromptError::File { path: path.clone(), why };
-                let prompt = media.add_prompt(read(&path).map_err(failed)?)?;
-                files.insert(path, prompt);
+                let prompt = media.add_prompt(read(path).map_err(failed)?)?;
+                place.insert(prompt);
             }
         }
         Ok(Self { hold, notice, files })

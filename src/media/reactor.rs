@@ -197,7 +197,7 @@ impl Reactor {
         }
         while self.next_tick <= self.world.now {
             let slot = usize::try_from(self.round).unwrap_or(0) % SLOTS;
-            let deep = self.round / SLOTS as u64 % DEEP_EVERY == 0;
+            let deep = (self.round / SLOTS as u64).is_multiple_of(DEEP_EVERY);
             for leg in self.legs.iter_mut().skip(slot).step_by(SLOTS).flatten() {
                 leg.tick(deep, &mut self.buffer, &mut self.world);
             }

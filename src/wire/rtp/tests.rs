@@ -131,7 +131,8 @@ proptest! {
 
     #[test]
     fn no_sequence_number_goes_out_twice(
-        steps in proptest::collection::vec((0u8..4, 1u16..5_000, any::<u32>(), 1u64..50), 1..200),
+        steps in proptest::collection::vec(
+            (0u8..4, 1u16..5_000, any::<u32>(), 1u64..50), 1..200),
     ) {
         let mut out = Outgoing::new(1, 0, 0);
         let mut now = Mono::START;

@@ -45,8 +45,9 @@ fn an_ipv6_offer_says_so() -> Outcome {
 #[test]
 fn carriers_dirt_is_kept_out_of_the_way() -> Outcome {
     let mut body = b"\n o=- 1 2 IN IP4 203.0.113.1\ns=appel \xe9t\xe9\nc=IN IP4 203.0.113.9/127\n\
-        b=AS:80\nm=audio 4000/2 RTP/AVP 18 8 0 8 96 300 x\na=RTPMAP\na=rtpmap:96 TELEPHONE-EVENT/8000/1\n\
-        a=fmtp:18 annexb=no\na=rtcp:4010 IN IP4 203.0.113.10\na=maxptime:40\nz=\n=\nnothing\n"
+        b=AS:80\nm=audio 4000/2 RTP/AVP 18 8 0 8 96 300 x\na=RTPMAP\n\
+        a=rtpmap:96 TELEPHONE-EVENT/8000/1\na=fmtp:18 annexb=no\n\
+        a=rtcp:4010 IN IP4 203.0.113.10\na=maxptime:40\nz=\n=\nnothing\n"
         .to_vec();
     body.push(0);
     let session = read(&body)?;
