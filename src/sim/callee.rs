@@ -186,6 +186,14 @@ impl World<'_> {
         self.agent_talks(agent, call, &Talk { campaign, waited, length });
     }
 
+    /// Leaves a callee alone: the agent's leg is gone, the callee's is not.
+    pub(super) fn loses_agent(&mut self, call: CallId) {
+        let Some(line) = self.lines.get_mut(&call) else { return };
+        line.stage = Stage::Answered;
+        line.waits_since = Some(self.now);
+        self.unbridged.push(call);
+    }
+
     /// Ends a conversation: the callee hangs up, or the agent does.
     fn end_talk(&mut self, call: CallId, agent: AgentId) {
         let Some(line) = self.lines.get_mut(&call) else { return };

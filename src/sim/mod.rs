@@ -20,7 +20,7 @@ use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 
 use crate::core::campaign::Mode;
 use crate::core::fact::{CallFact, CampaignFact};
-use crate::core::order::{Dial, Outcome};
+use crate::core::order::Dial;
 use crate::core::{Dialer, Fact, Order, Record, Settings};
 use crate::units::{AgentId, CallId, CampaignId, Mono, Now, Span, Zone};
 use carrier::Carrier;
@@ -191,7 +191,7 @@ impl<'w> World<'w> {
             staff: (0..plan.agents.len()).map(|nth| staff::Agent::new(seed, nth)).collect(),
             chance: Stream::new(seed, Actor::Faults),
             tally: Tally { day: Day::default(), ends: plan.ends() },
-            oracle: plan.check.then(|| Oracle::new(&plan)),
+            oracle: plan.check_every.map(|_| Oracle::new(&plan)),
             witness: None,
             meter: None,
             turns: 0,
@@ -370,7 +370,10 @@ impl<'w> World<'w> {
         }
         if let Some(oracle) = &mut self.oracle {
             oracle.orders(now, &orders);
-            if let Err(violation) = self.dialer.check() {
+            let every = self.plan.check_every.unwrap_or(u64::MAX);
+            if self.tally.day.batches.is_multiple_of(every)
+                && let Err(violation) = self.dialer.check()
+            {
                 oracle.find(now.mono, violation.to_string());
             }
         }
@@ -466,7 +469,7 @@ impl<'w> World<'w> {
         {
             self.held.remove(&opened.call);
             self.unrecorded.insert(opened.call);
-            self.store.last_call = self.store.last_call.max(opened.call.count());
+            self.store.refuse(opened);
             self.tell_surely(Fact::Call(opened.call, CallFact::NotRecorded));
             return Ok(());
         }
@@ -474,10 +477,10 @@ impl<'w> World<'w> {
             && self.unrecorded.remove(&closed.call)
         {
             self.store.closed_without_row(closed);
-            if matches!(closed.outcome, Outcome::Interrupted | Outcome::Cancelled) {
+            if closed.answered.is_none() {
                 return Ok(());
             }
-            return Err(format!("{} had no row and ended {:?}", closed.call, closed.outcome));
+            return Err(format!("{} had no row and was answered", closed.call));
         }
         self.store.commit(record)
     }

@@ -162,6 +162,9 @@ impl Oracle {
         }
         for person in self.people.values_mut() {
             person.calls = 0;
+            // A lead does not say that its person was abandoned under another contact: the lock
+            // of that other contact survives a crash, the person's own does not.
+            person.abandoned = None;
             person.tried.retain(|(call, _)| call.count() <= last_call);
         }
         for campaign in self.campaigns.values_mut() {

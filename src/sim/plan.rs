@@ -34,8 +34,9 @@ pub struct Plan {
     pub faults: Faults,
     /// Whether the world goes on after the day until every call and agent has come to rest.
     pub rest: bool,
-    /// Whether the oracle looks on.
-    pub check: bool,
+    /// How many batches pass between two self-checks of the dialer while the oracle looks on;
+    /// `None` if it does not.
+    pub check_every: Option<u64>,
 }
 
 /// One campaign of a world.
@@ -103,6 +104,8 @@ pub(super) const DISPOSITIONS: [Disposition; 5] = [
 const RING_MAX: Span = Span::secs(120);
 /// The pacer's own tick in the reference simulator (pacing.md §3).
 const PACE_EVERY: Span = Span::millis(250);
+/// Batches between two self-checks of a dialer whose stock is thousands of leads.
+const CHECK_EVERY: u64 = 1_000;
 /// Contacts per agent the hopper holds, above any trunk's lines per agent but for the Markov case.
 const STOCK_PER_AGENT: u32 = 60;
 const STOCK_MAX: u32 = 10_000;
@@ -139,7 +142,7 @@ impl Plan {
             manners: Manners { skips: 0.1, ..Manners::default() },
             faults: Faults::default(),
             rest: run.check,
-            check: run.check,
+            check_every: run.check.then_some(CHECK_EVERY),
         }
     }
 

@@ -278,6 +278,7 @@ impl World<'_> {
         }
         if let Phase::Talking(call) = phase {
             self.agent_stops_talking(nth_agent(index), call);
+            self.loses_agent(call);
         }
         self.after_agent(LEG_RETURNS, index, Step::LegComesUp);
         true

@@ -232,6 +232,16 @@ impl Store {
         Ok(())
     }
 
+    /// Refuses an attempt's row; the contact stays on the line until the attempt is closed.
+    pub(super) fn refuse(&mut self, opened: &Opened) {
+        self.last_call = self.last_call.max(opened.call.count());
+        let shelf = self.lists.get_mut(&opened.campaign);
+        let contact = shelf.and_then(|shelf| shelf.contacts.get_mut(&opened.contact));
+        if let Some(contact) = contact {
+            contact.state = State::Open;
+        }
+    }
+
     /// Keeps what becomes of the contact of an attempt whose row was refused.
     pub(super) fn closed_without_row(&mut self, closed: &Closed) {
         self.next(closed.campaign, closed.contact, closed.next);
@@ -267,8 +277,9 @@ impl Store {
             let again = Next::Retry { at: now.wall, number: Some(opened.number) };
             self.next(opened.campaign, opened.contact, again);
         }
+        // A contact still on the line here is one whose row was refused.
         for contact in self.lists.values_mut().flat_map(|shelf| shelf.contacts.values_mut()) {
-            if matches!(contact.state, State::Leased { .. }) {
+            if matches!(contact.state, State::Leased { .. } | State::Open) {
                 contact.state = State::Free { due: now.wall };
             }
         }

@@ -78,7 +78,7 @@ pub fn plan(seed: u64) -> Result<Plan, NoWorld> {
         },
         faults: faults(&mut chance, day)?,
         rest: true,
-        check: true,
+        check_every: Some(1),
     })
 }
 
@@ -233,7 +233,8 @@ fn scenario(chance: &mut Stream, day: Span) -> Result<Scenario, NoWorld> {
         },
         talk: Law::mix(vec![
             (0.7, Law::exp(5.0 + 40.0 * chance.unit())?),
-            (0.3, Law::lomax(60.0, 2.5)?),
+            // A tail that ends within the hours a world may take to come to rest.
+            (0.3, Law::lomax(60.0, 4.0)?),
         ])?,
         wrap: Law::exp(2.0 + 20.0 * chance.unit())?,
         agents: Habits { pause: None, staffing: Vec::new(), churn: None },

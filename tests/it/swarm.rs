@@ -119,26 +119,71 @@ mod scenarios {
         Ok(())
     }
 
-    /// The progressive column for 20 agents of an independent simulator (docs/simulator.md), few
-    /// days each; the band is three points, about twice the spread of such means.
+    /// The progressive column of an independent simulator by pool size (docs/simulator.md says
+    /// where it is from), in the order of [`FILES`].
+    const REFERENCE: [(u32, [f64; 7]); 9] = [
+        (1, [66.9, 53.7, 81.6, 58.4, 69.3, 65.1, 63.8]),
+        (3, [67.8, 53.6, 82.9, 57.9, 70.8, 67.2, 63.2]),
+        (5, [68.4, 55.4, 83.0, 58.1, 71.7, 68.5, 62.9]),
+        (10, [68.4, 54.9, 83.6, 58.6, 72.0, 69.4, 63.5]),
+        (20, [68.0, 54.8, 83.4, 57.9, 71.9, 68.2, 62.7]),
+        (50, [68.4, 54.5, 83.5, 58.5, 71.4, 68.2, 63.0]),
+        (100, [68.7, 54.8, 83.2, 58.7, 71.2, 68.2, 62.8]),
+        (300, [68.3, 54.1, 83.0, 58.6, 71.5, 68.4, 62.6]),
+        (1000, [68.3, 54.7, 83.3, 58.6, 71.6, 68.4, 62.5]),
+    ];
+
+    fn progressive(agents: u32, days: u32, check: bool) -> RunSettings {
+        RunSettings { agents, mode: Mode::Progressive, days, seed: 1, check, meter: None }
+    }
+
+    /// One day of 20 agents in the plain scenario, the one of rare long talks and the one of
+    /// comings and goings; the band is twice the spread of such days.
     #[test]
     fn progressive_days_agree_with_an_independent_simulator() -> Claim {
-        let reference = [68.0, 54.8, 83.4, 57.9, 71.9, 68.2, 62.7];
-        for ((name, text), expected) in FILES.iter().zip(reference) {
-            let settings = RunSettings {
-                agents: 20,
-                mode: Mode::Progressive,
-                days: 2,
-                seed: 1,
-                check: true,
-                meter: None,
-            };
-            let summary = run(&scenario::read(text)?, &settings);
+        let short = ["b2c_evening", "appointment", "churn"];
+        for ((name, text), expected) in FILES.iter().zip(REFERENCE[4].1) {
+            if !short.contains(name) {
+                continue;
+            }
+            let summary = run(&scenario::read(text)?, &progressive(20, 1, true));
             let occupancy = 100.0 * summary.total.occupancy().get();
-            assert!((occupancy - expected).abs() < 3.0, "{name}: {occupancy:.1} is not {expected}");
-            assert!(summary.findings.is_empty(), "{name}: {:?}", summary.findings.first());
-            assert_eq!(summary.days.len(), 2);
+            assert!((occupancy - expected).abs() < 4.0, "{name}: {occupancy:.1} is not {expected}");
+            assert_eq!(summary.findings, Vec::new(), "{name}");
         }
+        Ok(())
+    }
+
+    /// The same at every pool size, against the interval of the days; minutes long in a release
+    /// build. `CADRAN_TABLE=FILE` writes the table of docs/simulator.md.
+    #[test]
+    #[ignore = "the full size: scripts/long runs it"]
+    fn progressive_agrees_at_every_pool_size() -> Claim {
+        let mut table = String::new();
+        let mut failed = Vec::new();
+        for (agents, expected) in REFERENCE {
+            table += &format!("| {agents} |");
+            let days = (2_000 / agents).clamp(4, 200);
+            for ((name, text), expected) in FILES.iter().zip(expected) {
+                let summary = run(&scenario::read(text)?, &progressive(agents, days, false));
+                let occupancy = 100.0 * summary.total.occupancy().get();
+                let abandon = 100.0 * summary.total.abandon().get();
+                let half_width = 100.0 * summary.occupancy_ci95().unwrap_or_default();
+                table +=
+                    &format!(" {occupancy:.1} ± {half_width:.1} ({expected}) / {abandon:.1} |");
+                // The reference had about six days a cell at small sizes: its own spread is
+                // several points there, and rounding everywhere.
+                let band = 0.6 + half_width + 4.0 / f64::from(agents).sqrt();
+                if (occupancy - expected).abs() > band {
+                    failed.push(format!("{name} {agents}: {occupancy:.1}, {expected} ± {band:.1}"));
+                }
+            }
+            table += "\n";
+        }
+        if let Some(path) = std::env::var_os("CADRAN_TABLE") {
+            std::fs::write(path, table)?;
+        }
+        assert!(failed.is_empty(), "{}", failed.join("\n"));
         Ok(())
     }
 
