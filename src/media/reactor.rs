@@ -1,7 +1,7 @@
 //! The one thread that carries every leg's audio.
 //!
 //! Bridged legs wake it by a level-triggered poll, one read and one send per packet. All others
-//! are read and fed on a clock of 20 ms, a quarter of them every 5 ms: a held agent costs a read and
+//! are read and fed on a clock of 20 ms, half of them every 10 ms: a held agent costs a read and
 //! a send per packet time, and no wake. There is no task, waker or allocation per packet.
 
 use std::collections::BTreeMap;
@@ -24,10 +24,10 @@ use crate::engine::clock::Clock;
 use crate::units::{LegId, Mono, Span};
 
 /// Legs are dealt to this many ticks, so that each has its own every 20 ms.
-const SLOTS: usize = 4;
+const SLOTS: usize = 2;
 
 /// The time between two ticks.
-const TICK: Span = Span::millis(5);
+const TICK: Span = Span::millis(10);
 
 /// Every so many packet times a leg is read to the ground; in between once, which saves the read
 /// that finds nothing.
@@ -35,7 +35,7 @@ const DEEP_EVERY: u64 = 8;
 
 /// Ticks made up for when the thread was held up; what is beyond is passed over. 100 ms of
 /// burst is what a phone's jitter buffer takes.
-const CATCH_UP_MAX: u64 = 20;
+const CATCH_UP_MAX: u64 = 10;
 
 /// Readiness taken at once: a bridging waits for at most so many packets, some 0.2 ms.
 const BATCH: usize = 128;
@@ -45,7 +45,7 @@ const COMMANDS_AT_ONCE: usize = 256;
 
 /// Beyond so many packets relayed in a tick, 4,000 a second or 40 calls, the thread wakes once a
 /// millisecond instead of once a packet: a third of the cost for half a millisecond of delay.
-const BUSY: u64 = 20;
+const BUSY: u64 = 40;
 
 /// The longest rest of a busy thread, in the poll's milliseconds.
 const REST: u8 = 1;
@@ -119,7 +119,7 @@ impl Reactor {
         let mut ready = [EpollEvent::empty(); BATCH];
         let mut count = 0;
         while !self.shared.stop.load(Ordering::Acquire) {
-            if self.busy && count < BATCH {
+            if self.busy && count < BATCH / 2 {
                 self.rest.wait(&mut ready, REST).ok();
             }
             count = self.poll.wait(&mut ready, self.timeout()).unwrap_or(0);

@@ -209,8 +209,11 @@ impl Outgoing {
             source.timestamp = header.timestamp;
             source.reach = source.reach.saturating_add(steps).min(LATE_MAX);
             self.sequence = sequence;
-            self.timestamp = timestamp;
-            self.at = Some(now);
+            // The packets of one event share the timestamp of its beginning.
+            if timestamp != self.timestamp {
+                self.timestamp = timestamp;
+                self.at = Some(now);
+            }
         }
         Some(Stamp { marker: header.marker, sequence, timestamp, ssrc: self.ssrc })
     }

@@ -106,6 +106,15 @@ fn an_event_keeps_its_first_timestamp_and_audio_goes_on_in_real_time() {
     assert_eq!(numbers(Some(out.own(ms(220)))), Some((true, 14, 1_760)));
 }
 
+#[test]
+fn a_relayed_event_does_not_hold_the_clock_up() {
+    let mut out = Outgoing::new(1, 10, 0);
+    for step in 0..50u16 {
+        out.relay(&heard(5, 100 + step, 0), ms(u64::from(step) * 20));
+    }
+    assert_eq!(numbers(Some(out.own(ms(1_000)))), Some((true, 61, 8_000)));
+}
+
 proptest! {
     #[test]
     fn any_bytes_are_read_or_refused(mut packet in proptest::collection::vec(any::<u8>(), 0..80)) {
