@@ -242,6 +242,12 @@ impl Oracle {
     }
 
     fn call_fact(&mut self, now: Now, id: CallId, fact: CallFact) {
+        if fact == CallFact::NotRecorded {
+            // Nobody was called, even if the attempt was given up before the store said so.
+            for person in self.people.values_mut() {
+                person.tried.retain(|(call, _)| *call != id);
+            }
+        }
         let Some(call) = self.calls.get_mut(&id) else { return };
         let listens = self
             .campaigns
@@ -269,14 +275,7 @@ impl Oracle {
                 call.left = true;
                 self.ends(id);
             }
-            CallFact::NotRecorded => {
-                let person = call.opened.person;
-                self.ends(id);
-                for (_, known) in self.people.iter_mut().filter(|((_, of), _)| *of == person) {
-                    known.tried.retain(|(call, _)| *call != id);
-                }
-            }
-            CallFact::Failed { .. } | CallFact::Gone => self.ends(id),
+            CallFact::Failed { .. } | CallFact::NotRecorded | CallFact::Gone => self.ends(id),
             CallFact::Ringing
             | CallFact::EarlyMedia
             | CallFact::Heard(_)
