@@ -72,7 +72,7 @@ impl Floor {
     fn settle(&mut self) {
         self.dialer.settle(self.now);
         while let Some(order) = self.dialer.next_order() {
-            match order {
+            match black_box(order) {
                 Order::Dial(dial) => self.ringing.push_back(dial.call),
                 Order::Bridge(call, agent) => self.talks.push_back((call, agent)),
                 Order::Claim { count, .. } => {
@@ -84,9 +84,19 @@ impl Floor {
                     self.tell(Fact::Campaign(CAMPAIGN, CampaignFact::Claimed { leads, supply }));
                     self.dialer.settle(self.now);
                 }
-                other => {
-                    black_box(other);
-                }
+                Order::Record(_)
+                | Order::Cancel(_)
+                | Order::HangUp(_)
+                | Order::Listen(_)
+                | Order::Comfort(_)
+                | Order::PlayNotice(..)
+                | Order::Hold(_)
+                | Order::Retrieve(_)
+                | Order::RaiseLeg(_)
+                | Order::DropLeg(_)
+                | Order::ShowPreview(..)
+                | Order::ClearPreview(_)
+                | Order::Release(..) => {}
             }
         }
     }

@@ -17,7 +17,6 @@ use crate::core::order::AgentState;
 use crate::engine::handle::{AgentVerb, Ask, Qualification, Snapshot};
 use crate::store::{AgentRow, Ha1};
 use crate::units::{AgentId, CallId, CampaignId, PauseId, Wall};
-use crate::watch::agent_state;
 
 /// The query of `GET /v1/agents`.
 #[derive(Debug, Default, Deserialize)]
@@ -253,7 +252,7 @@ fn view(
     let card = floor.and_then(|floor| floor.card);
     types::Agent {
         name: row.name.clone(),
-        state: agent_state(state).to_owned(),
+        state: state.name().to_owned(),
         pause,
         since_s: floor.map_or(0.0, |floor| snapshot.now.mono.since(floor.since).as_secs_f64()),
         leg_up: floor.is_some_and(|floor| floor.leg_up),

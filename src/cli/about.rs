@@ -141,8 +141,8 @@ impl Help {
 }
 
 fn exit_codes(output: &Output) {
-    let row = |(_, code, english, french): &(Exit, u8, &str, &str)| serde_json::json!({ "code": code, "en": english, "fr": french });
-    output.show(&EXITS.iter().map(row).collect::<Vec<_>>(), |lang| {
+    let row = |(_, code, en, fr)| serde_json::json!({ "code": code, "en": en, "fr": fr });
+    output.show(&EXITS.map(row), |lang| {
         let mut sheet = Sheet::new(&["code", lang.say("meaning", "signification")]);
         for (_, code, english, french) in EXITS {
             sheet.add([code.to_string(), lang.say(english, french).to_owned()]);

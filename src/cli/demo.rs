@@ -41,12 +41,16 @@ pub(super) struct Demo {
     #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=200))]
     pub(super) agents: u16,
     /// Fictional contacts
-    #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    #[arg(long, default_value_t = 1_000)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub(super) contacts: u32,
     /// The seed of the carrier's and the agents' chance
     #[arg(long, default_value_t = 42)]
     pub(super) seed: u64,
 }
+
+/// How long conversations may go on once a demo's time is up.
+const TALK_OUT: Duration = Duration::from_secs(5);
 
 impl Demo {
     pub(super) fn run(self, output: &Output) -> Outcome {
@@ -64,10 +68,13 @@ impl Demo {
         let asked = watch_until_over(&self, &centre, &mut signals, output).await?;
         output.note("no new calls: conversations may end");
         let handle = centre.running.handle.clone();
+        let patience = self.length.map_or(Duration::MAX, |_| TALK_OUT);
         let forced = tokio::select! {
             () = centre.running.drain() => false,
+            () = tokio::time::sleep(patience) => false,
             () = signals.next() => true,
         };
+        centre.end_conversations().await;
         let report = DayReport::of(&handle.snapshot());
         drop(handle);
         report.print(output);

@@ -65,10 +65,12 @@ pub(super) struct Cli {
 #[command(next_help_heading = "Everywhere")]
 pub(super) struct Global {
     /// The engine's file [default: ./cadran.toml]
-    #[arg(long, global = true, env = "CADRAN_CONFIG", hide_env_values = true, value_hint = ValueHint::FilePath)]
+    #[arg(long, global = true, env = "CADRAN_CONFIG", hide_env_values = true)]
+    #[arg(value_hint = ValueHint::FilePath)]
     config: Option<PathBuf>,
     /// The socket of a running engine [default: as configured]
-    #[arg(long, global = true, env = "CADRAN_SOCKET", hide_env_values = true, value_hint = ValueHint::FilePath)]
+    #[arg(long, global = true, env = "CADRAN_SOCKET", hide_env_values = true)]
+    #[arg(value_hint = ValueHint::FilePath)]
     socket: Option<PathBuf>,
     /// Print data as one JSON value
     #[arg(long, global = true)]

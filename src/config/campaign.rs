@@ -189,10 +189,10 @@ fn campaign(root: &Fields<'_, '_>, path: &Path, trunks: Option<&[Trunk]>) -> Opt
     let mode = mode(root);
     let routes = routes(root, trunks);
     let caller_ids = caller_ids(root);
-    let dispositions = dispositions::read(root);
+    let (dispositions, whole) = dispositions::read(root);
     let (ring_min, ring_max) = ring(root);
     let (abandon, notice) = abandon(root);
-    let wrap = wrap(root, &dispositions);
+    let wrap = wrap(root, whole.then_some(&dispositions));
     let week = week(root);
     let webhook = root.table("webhook").and_then(|fields| Webhook::of(&fields));
     let retry = retry(root, abandon.recall_lock);
@@ -378,7 +378,8 @@ fn abandon(root: &Fields<'_, '_>) -> (Abandon, Option<PathBuf>) {
     (abandon, notice)
 }
 
-fn wrap(root: &Fields<'_, '_>, dispositions: &[Disposition]) -> Wrap {
+/// Reads `[wrap]`; the default is not looked up while dispositions are unreadable.
+fn wrap(root: &Fields<'_, '_>, dispositions: Option<&Vec<Disposition>>) -> Wrap {
     let mut wrap =
         Wrap { max: Some(Span::secs(60)), default: None, extension_max: Span::secs(120) };
     let Some(fields) = root.table("wrap") else { return wrap };
@@ -390,7 +391,7 @@ fn wrap(root: &Fields<'_, '_>, dispositions: &[Disposition]) -> Wrap {
     wrap.extension_max =
         fields.or("extension_max", wrap.extension_max, |value| value.span_in(limits()));
     let default = fields.get("default");
-    wrap.default = default.and_then(|value| {
+    wrap.default = default.zip(dispositions).and_then(|(value, dispositions)| {
         let code = value.name()?;
         let found = dispositions.iter().find(|disposition| disposition.code == code);
         if found.is_none() {

@@ -77,8 +77,8 @@ const THENS: [(&str, ThenWord); 5] = [
     ("wrong_number", ThenWord::WrongNumber),
 ];
 
-/// Reads every `[[disposition]]`.
-pub(super) fn read(root: &Fields<'_, '_>) -> Vec<Disposition> {
+/// Reads every `[[disposition]]`, and tells whether all of them could be read.
+pub(super) fn read(root: &Fields<'_, '_>) -> (Vec<Disposition>, bool) {
     let tables = root.tables("disposition");
     if tables.is_empty() || tables.len() > DISPOSITIONS_MAX {
         let hint = "add `[[disposition]]` with code, label and class for each way a call may end";
@@ -100,7 +100,8 @@ pub(super) fn read(root: &Fields<'_, '_>) -> Vec<Disposition> {
         }
         dispositions.push(disposition);
     }
-    dispositions
+    let whole = dispositions.len() == tables.len();
+    (dispositions, whole)
 }
 
 fn disposition(fields: &Fields<'_, '_>, id: DispositionId) -> Option<Disposition> {

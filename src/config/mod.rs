@@ -153,7 +153,7 @@ impl Config {
         let Some(mut config) = config else { return Err(Problems(problems)) };
         config.load_campaigns(&mut problems);
         problems.sort_by_key(|problem| problem.severity);
-        if problems.iter().any(|problem| problem.severity == Severity::Error) {
+        if has_error(&problems) {
             return Err(Problems(problems));
         }
         config.warnings = problems;
@@ -167,8 +167,7 @@ impl Config {
     pub fn load_engine(path: &Path) -> Result<Self, Problems> {
         let text = read_file(path)?;
         let (config, problems) = parse(path, &text);
-        let wrong = problems.iter().any(|problem| problem.severity == Severity::Error);
-        config.filter(|_| !wrong).ok_or(Problems(problems))
+        config.filter(|_| !has_error(&problems)).ok_or(Problems(problems))
     }
 
     /// Finds a campaign by its name.
@@ -193,9 +192,11 @@ impl Config {
             }
         };
         let mut names: BTreeMap<String, PathBuf> = BTreeMap::new();
+        // Trunks that could not be read would make every route of theirs look wrong too.
+        let trunks = (!has_error(problems)).then_some(self.trunks.as_slice());
         for path in files {
             let (campaign, found) = match read_file(&path) {
-                Ok(text) => campaign::parse(&path, &text, Some(&self.trunks)),
+                Ok(text) => campaign::parse(&path, &text, trunks),
                 Err(unreadable) => (None, unreadable.0),
             };
             problems.extend(found);
@@ -214,6 +215,10 @@ impl Config {
             self.campaigns.push(campaign);
         }
     }
+}
+
+fn has_error(problems: &[Problem]) -> bool {
+    problems.iter().any(|problem| problem.severity == Severity::Error)
 }
 
 /// Reads a file of at most [`FILE_BYTES_MAX`] bytes.

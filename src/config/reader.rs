@@ -83,6 +83,7 @@ pub(super) struct Fields<'r, 't> {
     span: Range<usize>,
     name: String,
     known: RefCell<Vec<&'static str>>,
+    missing: RefCell<Vec<(&'static str, String)>>,
 }
 
 impl<'r, 't> Fields<'r, 't> {
@@ -94,6 +95,7 @@ impl<'r, 't> Fields<'r, 't> {
             span: 0..0,
             name: String::new(),
             known: RefCell::default(),
+            missing: RefCell::default(),
         }
     }
 
@@ -104,12 +106,11 @@ impl<'r, 't> Fields<'r, 't> {
         Some(self.value(located.span(), key, value))
     }
 
-    /// Asks for a key that must be there.
+    /// Asks for a key that must be there; [`Fields::finish`] tells when it is not.
     pub(super) fn must(&self, key: &'static str, example: &str) -> Option<Value<'r, 't>> {
         let value = self.get(key);
         if value.is_none() {
-            let hint = Some(format!("add `{key} = {example}`"));
-            self.reader.error(&self.span, &self.path(key), "is missing", hint);
+            self.missing.borrow_mut().push((key, format!("add `{key} = {example}`")));
         }
         value
     }
@@ -145,14 +146,20 @@ impl<'r, 't> Fields<'r, 't> {
         self.table.iter().map(entry).collect()
     }
 
-    /// Refuses every key that was not asked for, with the likeliest known one.
+    /// Refuses every key that was not asked for, with the likeliest known one, and tells which
+    /// keys are missing, misspelt ones excepted.
     pub(super) fn finish(&self) {
-        let known = self.known.borrow();
-        for key in self.table.keys() {
-            let name: &str = key.get_ref();
-            if !known.contains(&name) {
-                let hint = suggestion(name, known.iter().copied());
-                self.reader.error(&key.span(), &self.path(name), "unknown key", Some(hint));
+        let (known, missing) = (self.known.borrow(), self.missing.borrow());
+        let names = self.table.keys().map(|key| (key.span(), key.get_ref().as_ref()));
+        let unknown: Vec<(_, &str)> = names.filter(|(_, name)| !known.contains(name)).collect();
+        for (span, name) in &unknown {
+            let hint = suggestion(name, known.iter().copied());
+            self.reader.error(span, &self.path(name), "unknown key", Some(hint));
+        }
+        for (key, hint) in missing.iter() {
+            let misspelt = |name: &str| strsim::jaro_winkler(name, key) >= LIKENESS_MIN;
+            if !unknown.iter().any(|(_, name)| misspelt(name)) {
+                self.error(key, "is missing", hint);
             }
         }
     }
@@ -369,6 +376,7 @@ impl<'r, 't> Value<'r, 't> {
             span: self.key.clone(),
             name: self.name.clone(),
             known: RefCell::default(),
+            missing: RefCell::default(),
         })
     }
 

@@ -484,6 +484,3 @@ impl Agent {
         Ok(Some(Effect::Extended))
     }
 }
-
-#[cfg(test)]
-mod tests;

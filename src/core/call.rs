@@ -422,6 +422,3 @@ fn settled(outcome: Outcome, by: EndedBy, failure: Failure) -> (Outcome, EndedBy
     );
     if ours || failure == Failure::Cancelled { (outcome, by) } else { meaning(failure) }
 }
-
-#[cfg(test)]
-mod tests;

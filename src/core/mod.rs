@@ -213,3 +213,6 @@ impl Dialer {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -343,6 +343,23 @@ pub enum AgentState {
     Wrapping(CallId),
 }
 
+impl AgentState {
+    /// Names the state as its serialized form does, without what it holds.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::LoggedOut => "logged_out",
+            Self::Paused(_) => "paused",
+            Self::Ready => "ready",
+            Self::Previewing(_) => "previewing",
+            Self::Reserved(_) => "reserved",
+            Self::Talking(_) => "talking",
+            Self::Holding(_) => "holding",
+            Self::Wrapping(_) => "wrapping",
+        }
+    }
+}
+
 /// A campaign's state as others see it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

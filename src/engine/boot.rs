@@ -86,7 +86,7 @@ pub struct Running {
     pub config: Arc<Config>,
     /// The tape it writes.
     pub tape: Option<PathBuf>,
-    ended: oneshot::Receiver<Infallible>,
+    ended: Option<oneshot::Receiver<Infallible>>,
 }
 
 impl Running {
@@ -99,8 +99,11 @@ impl Running {
 
     /// Waits until the engine has left by itself.
     pub async fn ended(&mut self) {
-        // The sender is dropped at the engine's end and never says anything.
-        let Err(_) = (&mut self.ended).await;
+        if let Some(ended) = &mut self.ended {
+            // The sender is dropped at the engine's end and never says anything.
+            let Err(_) = ended.await;
+            self.ended = None;
+        }
     }
 
     /// Waits for what still runs after the engine: the last rows and webhooks.
@@ -168,7 +171,7 @@ pub async fn start(config: Config) -> Result<Running, BootError> {
         drop(ending);
     });
     let (handle, config) = (Handle::new(asks, watched), Arc::new(config));
-    Ok(Running { handle, store, clock, tasks, config, tape: path, ended })
+    Ok(Running { handle, store, clock, tasks, config, tape: path, ended: Some(ended) })
 }
 
 async fn open_store(config: &Config, tasks: &Tasks) -> Result<Store, BootError> {

@@ -142,8 +142,7 @@ impl Engine {
             Ask::TestTrunk(..) | Ask::AgentChanged(_) => return Err(Refused::Busy),
         };
         let before = self.parts.dialer.surprises();
-        self.parts.dialer.take(now, fact.clone());
-        facts.push(fact);
+        self.note(now, fact, facts);
         if self.parts.dialer.surprises() > before {
             return Err(Refused::WrongState(
                 "that cannot be done in the present state: look at the state and try again".into(),
@@ -153,10 +152,16 @@ impl Engine {
     }
 
     /// Takes a new or changed agent, and answers once his or her phone is known.
-    pub(super) fn change_agent(&mut self, now: Now, row: AgentRow, back: Word) -> Fact {
+    pub(super) fn change_agent(
+        &mut self,
+        now: Now,
+        row: AgentRow,
+        facts: &mut Vec<Fact>,
+        back: Word,
+    ) {
         let phone = phone(&row);
         let fact = self.set_agent(row);
-        self.parts.dialer.take(now, fact.clone());
+        self.note(now, fact, facts);
         let sip = self.parts.sip.clone();
         self.parts.tasks.spawn(async move {
             let word = match sip.set_phone(&phone).await {
@@ -166,7 +171,6 @@ impl Engine {
             // Whoever asked may have gone away: then nobody wants the word.
             drop(back.send(word));
         });
-        fact
     }
 
     /// Writes an agent into the book and gives the fact for the core.
@@ -236,18 +240,34 @@ impl Engine {
         }
     }
 
-    /// Begins to leave: no new calls, conversations end by themselves, then everybody goes home.
+    /// Begins to leave: no new calls, conversations end by themselves.
     fn drain(&mut self, now: Now, facts: &mut Vec<Fact>) {
         self.draining = true;
-        let campaigns = self.parts.book.campaigns.keys();
-        let agents = self.parts.book.agents.keys();
-        let leave = campaigns
-            .map(|&campaign| Fact::Campaign(campaign, CampaignFact::Drained))
-            .chain(agents.map(|&agent| Fact::Agent(agent, AgentFact::LoggedOut)));
-        for fact in leave.collect::<Vec<_>>() {
-            self.parts.dialer.take(now, fact.clone());
-            facts.push(fact);
+        let campaigns: Vec<CampaignId> = self.parts.book.campaigns.keys().copied().collect();
+        for campaign in campaigns {
+            self.note(now, Fact::Campaign(campaign, CampaignFact::Drained), facts);
         }
+    }
+
+    /// Sends the agents of a draining engine home once no call is left: until then each may still
+    /// be needed by a person who answers.
+    pub(super) fn send_home(&mut self, now: Now, facts: &mut Vec<Fact>) {
+        let floor = self.parts.dialer.floor(now);
+        if !self.draining || !floor.calls.is_empty() || !self.uncommitted.is_empty() {
+            return;
+        }
+        for row in floor.agents {
+            let waits = matches!(row.state, AgentState::Ready | AgentState::Paused(_));
+            if waits || matches!(row.state, AgentState::Previewing(_)) {
+                self.note(now, Fact::Agent(row.agent, AgentFact::LoggedOut), facts);
+            }
+        }
+    }
+
+    /// Lets the dialer take a fact, and keeps it for the tape.
+    fn note(&mut self, now: Now, fact: Fact, facts: &mut Vec<Fact>) {
+        self.parts.dialer.take(now, fact.clone());
+        facts.push(fact);
     }
 
     /// Makes a fact of the call a callee's leg serves.

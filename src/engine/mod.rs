@@ -34,13 +34,16 @@ use crate::core::{Dialer, Fact, Order};
 use crate::media::{self, MediaHandle};
 use crate::sip::{self, SipHandle};
 use crate::store::{Claimed, Store};
-use crate::units::{AgentId, CallId, CampaignId, ContactId, LegId, Mono, Span};
+use crate::units::{AgentId, CallId, CampaignId, ContactId, LegId, Mono, Now, Span};
 
 /// Happenings taken into one batch at most, so that orders never wait long for a busy network.
 const BATCH_MAX: usize = 256;
 
 /// How often the snapshot is renewed while things happen.
 const PUBLISH_EVERY: Span = Span::millis(200);
+
+/// How often the snapshot is renewed while nothing happens: who reads it sees that we live.
+const PUBLISH_IDLE_EVERY: Span = Span::secs(1);
 
 /// Claims that may be answered at once: one per campaign is under way at most.
 const CLAIMS_MAX: usize = 1_024;
@@ -105,6 +108,7 @@ pub(crate) struct Engine {
     uncommitted: BTreeMap<CallId, Wanted>,
     answer_to_audio_ms: VecDeque<f64>,
     published: Mono,
+    changed: bool,
     draining: bool,
 }
 
@@ -121,6 +125,7 @@ impl Engine {
             uncommitted: BTreeMap::new(),
             answer_to_audio_ms: VecDeque::new(),
             published: Mono::START,
+            changed: true,
             draining: false,
         }
     }
@@ -164,14 +169,19 @@ impl Engine {
     /// Takes a batch of facts and requests, settles, and performs every order.
     fn batch(&mut self, mut facts: Vec<Fact>, asked: Vec<Asked>) {
         let now = self.parts.clock.now();
+        let answered = !asked.is_empty();
+        let due = self.parts.dialer.next_wake().is_some_and(|(moment, _)| moment <= now.mono);
+        if facts.is_empty() && !answered && !due && !self.draining {
+            self.publish_if_due(now);
+            return;
+        }
         for fact in &facts {
             self.parts.dialer.take(now, fact.clone());
         }
-        let answered = !asked.is_empty();
         for (ask, back) in asked {
             match ask {
                 Ask::TestTrunk(trunk, number) => self.begin_trial(trunk, number, back),
-                Ask::AgentChanged(row) => facts.push(self.change_agent(now, *row, back)),
+                Ask::AgentChanged(row) => self.change_agent(now, *row, &mut facts, back),
                 ask @ (Ask::Campaign(..)
                 | Ask::Refill(_)
                 | Ask::Agent(..)
@@ -183,6 +193,9 @@ impl Engine {
                 }
             }
         }
+        if self.draining {
+            self.send_home(now, &mut facts);
+        }
         self.parts.dialer.settle(now);
         let orders: Vec<Order> = std::iter::from_fn(|| self.parts.dialer.next_order()).collect();
         if let Some(tape) = &mut self.parts.tape {
@@ -193,15 +206,18 @@ impl Engine {
             tape.end();
         }
         self.perform(now, orders);
-        if answered || now.mono.since(self.published) >= PUBLISH_EVERY {
+        self.changed = true;
+        if answered {
             self.publish();
+        } else {
+            self.publish_if_due(now);
         }
     }
 
     /// Waits for the next thing that happens; earlier arms matter more.
     async fn wait(&mut self) -> Input {
         let wake = self.parts.dialer.next_wake().map(|(moment, _)| moment);
-        let renew = self.published + PUBLISH_EVERY;
+        let renew = self.publish_due();
         let at = [wake, self.trial_due()].into_iter().flatten().fold(renew, Mono::min);
         let timer = tokio::time::sleep_until(self.parts.clock.instant(at));
         let inbox = &mut self.parts.inbox;
@@ -234,10 +250,22 @@ impl Engine {
         inbox.asks.try_recv().ok().map(Input::Asked)
     }
 
+    /// Says when the snapshot is to be renewed.
+    fn publish_due(&self) -> Mono {
+        self.published + if self.changed { PUBLISH_EVERY } else { PUBLISH_IDLE_EVERY }
+    }
+
+    fn publish_if_due(&mut self, now: Now) {
+        if now.mono >= self.publish_due() {
+            self.publish();
+        }
+    }
+
     /// Renews the snapshot others read.
     fn publish(&mut self) {
         let now = self.parts.clock.now();
         self.published = now.mono;
+        self.changed = false;
         let snapshot = Snapshot {
             now,
             floor: self.parts.dialer.floor(now),
@@ -263,6 +291,6 @@ impl Engine {
 }
 
 /// What a failed claim tells the core: nothing now, ask again soon.
-fn failed_supply(now: crate::units::Now) -> Supply {
+fn failed_supply(now: Now) -> Supply {
     Supply { due: 0, waiting: 1, next_due: Some(now.wall + Span::secs(2)) }
 }

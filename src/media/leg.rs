@@ -241,9 +241,9 @@ impl Leg {
         Some(Heard { header, kind })
     }
 
-    /// Reads what waits at a leg nobody listens to, and keeps the newest packet.
-    pub(super) fn drain(&mut self, buffer: &mut [u8; DATAGRAM_MAX], world: &mut World) {
-        for _ in 0..DRAIN_MAX {
+    /// Reads what waits at a leg nobody listens to, one packet or all, and keeps the newest.
+    pub(super) fn drain(&mut self, deep: bool, buffer: &mut [u8; DATAGRAM_MAX], world: &mut World) {
+        for _ in 0..if deep { DRAIN_MAX } else { 1 } {
             match self.receive(buffer, world) {
                 Received::Empty => return,
                 Received::Dropped => {}
@@ -304,10 +304,10 @@ impl Leg {
         first
     }
 
-    /// Does what is due every 20 ms.
-    pub(super) fn tick(&mut self, buffer: &mut [u8; DATAGRAM_MAX], world: &mut World) {
+    /// Does what is due every 20 ms; `deep` now and then.
+    pub(super) fn tick(&mut self, deep: bool, buffer: &mut [u8; DATAGRAM_MAX], world: &mut World) {
         if self.link.is_none() {
-            self.drain(buffer, world);
+            self.drain(deep, buffer, world);
         }
         let Some(remote) = self.remote else { return };
         if remote.send {

@@ -335,7 +335,8 @@ impl Shell {
         let (settings, _) = self.trunks.get(&trunk).ok_or(sip::CommandError::UnknownTrunk)?;
         let target = Target::Trunk(trunk, settings.called_form.write(to));
         let from = from.map(|number| settings.caller_form.write(number));
-        let call = Invite { target, from, offer, call_ref: Some(call_ref) };
+        let call_ref = Some(call_ref).filter(|text| !text.is_empty());
+        let call = Invite { target, from, offer, call_ref };
         self.port.endpoint.invite(now, leg, call)
     }
 

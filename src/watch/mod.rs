@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use ratatui::crossterm::event::{self, Event, KeyCode, KeyEvent, KeyModifiers};
 
-pub use view::{View, agent_state};
+pub use view::View;
 pub use words::{Lang, agent_state_word, campaign_state_word, clock};
 
 use crate::engine::handle::Handle;

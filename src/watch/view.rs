@@ -40,21 +40,6 @@ struct Sums {
     abandoned: u64,
 }
 
-/// Gives an agent's state as the API names it.
-#[must_use]
-pub fn agent_state(state: AgentState) -> &'static str {
-    match state {
-        AgentState::LoggedOut => "logged_out",
-        AgentState::Paused(_) => "paused",
-        AgentState::Ready => "ready",
-        AgentState::Previewing(_) => "previewing",
-        AgentState::Reserved(_) => "reserved",
-        AgentState::Talking(_) => "talking",
-        AgentState::Holding(_) => "holding",
-        AgentState::Wrapping(_) => "wrapping",
-    }
-}
-
 impl View {
     /// Puts a snapshot into words.
     #[must_use]
@@ -231,7 +216,7 @@ fn limit_word(decision: &crate::core::pacing::Decision, lang: Lang) -> &'static 
 }
 
 fn agent_row(agent: &AgentFloor, names: &Names, lang: Lang, now: Mono) -> [String; 7] {
-    let word = agent_state_word(agent_state(agent.state), lang);
+    let word = agent_state_word(agent.state.name(), lang);
     let pause = match agent.state {
         AgentState::Paused(pause) => names.pauses.get(usize::from(pause.0)),
         AgentState::LoggedOut

@@ -1,1 +1,211 @@
-//! Placeholder.
+//! The command line as its users meet it: the built program, its output and its exit codes.
+
+mod mistakes;
+mod running;
+
+use std::error::Error;
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+
+type Claim = Result<(), Box<dyn Error>>;
+
+/// The program, told nothing by the environment.
+fn cadran() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_cadran"));
+    for name in ["CADRAN_CONFIG", "CADRAN_SOCKET", "CADRAN_LANG", "CADRAN_LOG", "LC_ALL"] {
+        command.env_remove(name);
+    }
+    command.env("LANG", "C").current_dir(env!("CARGO_MANIFEST_DIR"));
+    command
+}
+
+fn run(arguments: &[&str]) -> Result<Output, Box<dyn Error>> {
+    Ok(cadran().args(arguments).output()?)
+}
+
+fn text(bytes: &[u8]) -> Result<&str, Box<dyn Error>> {
+    Ok(std::str::from_utf8(bytes)?)
+}
+
+fn code(output: &Output) -> Result<i32, Box<dyn Error>> {
+    output.status.code().ok_or_else(|| format!("ended by a signal: {output:?}").into())
+}
+
+/// Reads standard output as one JSON value, and nothing else.
+fn json(output: &Output) -> Result<serde_json::Value, Box<dyn Error>> {
+    let text = text(&output.stdout)?;
+    serde_json::from_str(text).map_err(|error| format!("{error} in {text:?}").into())
+}
+
+/// Lists the commands that a help text names.
+fn commands(help: &str) -> Vec<String> {
+    let lines = help.lines().skip_while(|line| *line != "Commands:").skip(1);
+    let named = lines.take_while(|line| line.starts_with("  "));
+    let names = named.filter(|line| !line.starts_with("   "));
+    names.filter_map(|line| line.split_whitespace().next()).map(str::to_owned).collect()
+}
+
+#[test]
+fn every_command_explains_itself_with_an_example_first() -> Claim {
+    let mut open: Vec<Vec<String>> = vec![Vec::new()];
+    let mut leaves = 0;
+    while let Some(path) = open.pop() {
+        let output = cadran().args(&path).arg("--help").output()?;
+        let help = text(&output.stdout)?;
+        assert_eq!(code(&output)?, 0, "{path:?}");
+        let inner = commands(help);
+        if inner.is_empty() || path.is_empty() {
+            leaves += 1;
+            let example =
+                help.find("Examples:\n  cadran").ok_or_else(|| format!("{path:?}: no example"))?;
+            let usage = help.find("Usage:").ok_or_else(|| format!("{path:?}: no usage"))?;
+            assert!(example < usage, "{path:?}: the example comes late");
+        }
+        for name in inner {
+            open.push([path.clone(), vec![name]].concat());
+        }
+    }
+    assert!(leaves >= 38, "only {leaves} commands were found");
+    Ok(())
+}
+
+#[test]
+fn without_arguments_it_helps_and_says_that_it_wanted_some() -> Claim {
+    let output = run(&[])?;
+    assert_eq!(code(&output)?, 2);
+    assert!(text(&output.stderr)?.contains("Examples:"));
+    assert_eq!(text(&output.stdout)?, "");
+    Ok(())
+}
+
+#[test]
+fn flags_stand_before_and_after_the_command() -> Claim {
+    let before = run(&["--json", "--lang", "fr", "help", "exit-codes"])?;
+    let after = run(&["help", "exit-codes", "--lang", "fr", "--json"])?;
+    assert_eq!(before, after);
+    Ok(())
+}
+
+#[test]
+fn exit_codes_are_documented_and_complete() -> Claim {
+    let codes: Vec<_> = json(&run(&["help", "exit-codes", "--json"])?)?
+        .as_array()
+        .ok_or("no list")?
+        .iter()
+        .filter_map(|row| row.get("code").and_then(serde_json::Value::as_u64))
+        .collect();
+    assert_eq!(codes, [0, 1, 2, 3, 4, 5, 6, 7, 8, 130]);
+    let page = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/cli.md"))?;
+    for code in codes {
+        assert!(page.contains(&format!("| {code} |")), "docs/cli.md does not explain {code}");
+    }
+    Ok(())
+}
+
+#[test]
+fn each_way_to_fail_has_its_code() -> Claim {
+    let nowhere = ["--socket", "/nonexistent/cadran.sock"];
+    let cases: [(&[&str], i32); 9] = [
+        (&["version"], 0),
+        (&["help", "teapot"], 5),
+        (&["campain"], 2),
+        (&["campaign", "start"], 2),
+        (&["stats", "--last", "24"], 2),
+        (&["campaign", "list", "--config", "/nonexistent/cadran.toml"], 3),
+        (&["campaign", "list", nowhere[0], nowhere[1]], 7),
+        (&["replay", "verify", "/nonexistent/tape"], 5),
+        (&["replay", "verify", "Cargo.toml"], 3),
+    ];
+    for (arguments, expected) in cases {
+        let output = run(arguments)?;
+        assert_eq!(code(&output)?, expected, "{arguments:?}: {}", text(&output.stderr)?);
+    }
+    Ok(())
+}
+
+#[test]
+fn failures_in_json_leave_standard_output_empty() -> Claim {
+    let output = run(&["campaign", "list", "--json", "--socket", "/nonexistent/cadran.sock"])?;
+    assert_eq!(text(&output.stdout)?, "");
+    let told: serde_json::Value = serde_json::from_slice(&output.stderr)?;
+    assert_eq!(told.get("code"), Some(&"engine_unreachable".into()));
+    assert!(told.get("hint").is_some_and(serde_json::Value::is_string));
+    Ok(())
+}
+
+#[test]
+fn data_is_pure_json_where_it_is_asked_for() -> Claim {
+    let list = "campaigns/lists/vente.csv";
+    let scenario = "tests/it/scenarios/appointment.toml";
+    let cases: [&[&str]; 5] = [
+        &["version"],
+        &["help", "exit-codes"],
+        &["campaign", "validate", "--config", "docs/cadran.toml"],
+        &["list", "import", list, "--campaign", "vente", "--dry-run"],
+        &["simulate", "run", scenario, "--agents", "4"],
+    ];
+    for arguments in cases {
+        let output = cadran().args(arguments).arg("--json").output()?;
+        assert_eq!(code(&output)?, 0, "{arguments:?}: {}", text(&output.stderr)?);
+        json(&output)?;
+    }
+    Ok(())
+}
+
+#[test]
+fn nothing_is_coloured_away_from_a_terminal() -> Claim {
+    let cases: [&[&str]; 4] =
+        [&["--help"], &["campain"], &["doctor"], &["campaign", "validate", "nowhere.toml"]];
+    for arguments in cases {
+        let output = run(arguments)?;
+        let printed = [output.stdout, output.stderr].concat();
+        assert!(!printed.contains(&0x1b), "{arguments:?} prints escapes");
+    }
+    Ok(())
+}
+
+#[test]
+fn the_same_seed_gives_the_same_bytes() -> Claim {
+    let scenario = "tests/it/scenarios/b2b.toml";
+    let arguments = ["simulate", "run", scenario, "--agents", "2", "--seed", "7", "--json"];
+    assert_eq!(run(&arguments)?.stdout, run(&arguments)?.stdout);
+    Ok(())
+}
+
+#[test]
+fn rejected_records_are_kept_beside_the_list_with_reason_and_fix() -> Claim {
+    let folder = tempfile::tempdir()?;
+    let list = folder.path().join("mars.csv");
+    fs::write(&list, "nom;tel\nA;01 99 00 00 01\nB;3,36E+10\nC;\n")?;
+    let output = cadran()
+        .args(["list", "import", "--campaign", "x", "--dry-run", "--json"])
+        .arg(&list)
+        .output()?;
+    assert_eq!(code(&output)?, 8);
+    let report = json(&output)?;
+    let count = |key: &str| report.get(key).and_then(serde_json::Value::as_u64);
+    assert_eq!(
+        (count("rows"), count("importable"), count("rejected"), count("repaired")),
+        (Some(3), Some(1), Some(2), Some(0))
+    );
+    let rejects = fs::read_to_string(folder.path().join("mars.rejets.csv"))?;
+    let lines: Vec<_> = rejects.lines().collect();
+    assert_eq!(lines.len(), 3);
+    assert!(lines.iter().any(|line| line.starts_with("B;3,36E+10;3;number_lost;")), "{rejects}");
+    assert!(lines.iter().any(|line| line.starts_with("C;;4;number_missing;")), "{rejects}");
+    Ok(())
+}
+
+#[test]
+fn completions_and_manual_pages_cover_the_tree() -> Claim {
+    for shell in ["bash", "zsh", "fish", "powershell"] {
+        let output = run(&["completions", shell])?;
+        assert!(text(&output.stdout)?.contains("campaign"), "{shell}");
+    }
+    let folder = tempfile::tempdir()?;
+    let output = cadran().args(["man", "--to"]).arg(folder.path()).output()?;
+    assert_eq!(code(&output)?, 0, "{}", text(&output.stderr)?);
+    assert!(folder.path().join("cadran-campaign-start.1").is_file());
+    Ok(())
+}

@@ -1,6 +1,8 @@
 //! SIP messages meant to hurt: those of RFC 4475, some of our own, and mutations of both.
 
 mod own;
+#[cfg(feature = "engine")]
+mod statuses;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;

@@ -28,7 +28,7 @@ pub(super) enum Meaning {
 }
 
 /// Titles as [`plain`] writes them, digits at the end left out.
-const TITLES: [(&str, Meaning); 49] = [
+const TITLES: [(&str, Meaning); 54] = [
     ("tel", Meaning::Phone),
     ("telephone", Meaning::Phone),
     ("telephone_fixe", Meaning::Phone),
@@ -71,6 +71,11 @@ const TITLES: [(&str, Meaning); 49] = [
     ("ref", Meaning::ExternalId),
     ("reference", Meaning::ExternalId),
     ("external_id", Meaning::ExternalId),
+    ("id_client", Meaning::ExternalId),
+    ("ref_client", Meaning::ExternalId),
+    ("code_client", Meaning::ExternalId),
+    ("contact_id", Meaning::ExternalId),
+    ("customer_id", Meaning::ExternalId),
     ("zone", Meaning::Zone),
     ("fuseau", Meaning::Zone),
     ("timezone", Meaning::Zone),

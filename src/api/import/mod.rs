@@ -63,9 +63,7 @@ pub enum NotAList {
     #[error("the list has more than {COLUMNS_MAX} columns: keep those you need")]
     TooWide,
     /// No column holds telephone numbers.
-    #[error(
-        "no column holds telephone numbers (found: {0}): name one of them \"telephone\" or \"phone\""
-    )]
+    #[error("no column holds telephone numbers (found: {0}): call one \"telephone\" or \"phone\"")]
     NoPhone(String),
 }
 
@@ -121,8 +119,8 @@ impl Reason {
         match self {
             Self::NumberMissing => ["ajoutez un numéro de téléphone", "add a telephone number"],
             Self::NumberLost => [
-                "le tableur a perdu des chiffres : reprenez le numéro à la source, colonne en texte",
-                "the spreadsheet lost digits: take the number from its source, column as text",
+                "le tableur a perdu des chiffres : reprenez le numéro à la source, en texte",
+                "the spreadsheet lost digits: take the number from its source, as text",
             ],
             Self::NumberInvalid => [
                 "vérifiez le numéro : longueur ou préfixe impossible",

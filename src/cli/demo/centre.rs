@@ -5,6 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use axum::Router;
 use axum::routing::post;
@@ -22,6 +23,7 @@ use crate::cli::serve::{self, Doors};
 use crate::config::Config;
 use crate::engine::boot::{self, Running};
 use crate::engine::clock::Clock;
+use crate::engine::handle::{Ask, CampaignVerb};
 use crate::engine::tasks::Tasks;
 use crate::watch::Names;
 
@@ -30,6 +32,9 @@ pub(super) const CAMPAIGN: &str = "jardin";
 
 /// How fast the carrier's people live: people answer after some 2 s and talk for some 10 s.
 const PACE: f64 = 0.33;
+
+/// How long the last write-ups and BYEs may take.
+const FAREWELL_MAX: Duration = Duration::from_secs(10);
 
 /// The project's folder: a temporary one, or one to be kept.
 #[derive(Debug)]
@@ -100,6 +105,18 @@ impl Centre {
     /// Gives how many webhooks the CRM took.
     pub(super) fn events(&self) -> u64 {
         self.events.load(Ordering::Relaxed)
+    }
+
+    /// Ends what still goes on, and waits until the engine has left.
+    pub(super) async fn end_conversations(&mut self) {
+        let handle = self.running.handle.clone();
+        for &campaign in self.names.campaigns.keys() {
+            // An engine that has left already has nothing to stop.
+            drop(handle.ask(Ask::Campaign(campaign, CampaignVerb::Stop)).await);
+        }
+        if tokio::time::timeout(FAREWELL_MAX, self.running.ended()).await.is_err() {
+            tracing::warn!("the engine did not leave in time");
+        }
     }
 
     /// Closes the centre once the engine has left; gives the folder if it is kept.

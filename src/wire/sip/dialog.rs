@@ -6,6 +6,7 @@ use super::digest::Login;
 use super::event::StoredDialog;
 use super::lexer::{Message, Name};
 use super::net::Net;
+use super::settings::Credentials;
 use super::slab::Key;
 use super::values::{Address, Method, Request, cseq, uri_address};
 use super::writer::{ALLOW, Writer, party};
@@ -26,6 +27,8 @@ pub(super) struct Dialog {
     pub(super) remote: Vec<u8>,
     pub(super) remote_tag: Vec<u8>,
     pub(super) cseq: u32,
+    /// What answers a challenge inside the dialog.
+    pub(super) credentials: Option<Credentials>,
     pub(super) login: Option<Login>,
     /// Where requests go when the target names no address by digits, or one behind a NAT.
     pub(super) home: Home,
@@ -58,6 +61,7 @@ impl Dialog {
             remote: party(to),
             remote_tag: tag.to_vec(),
             cseq: number,
+            credentials: None,
             login: None,
             home,
             target: contact(response).unwrap_or(target).to_vec(),
@@ -77,6 +81,7 @@ impl Dialog {
             remote: party(request.message.first(Name::From).unwrap_or_default()),
             remote_tag: request.from.tag().unwrap_or_default().to_vec(),
             cseq: 0,
+            credentials: None,
             login: None,
             home: Home { address: request.source, alias: None },
             target: contact(request.message).unwrap_or(request.from.uri).to_vec(),
@@ -93,6 +98,7 @@ impl Dialog {
             remote: stored.remote.clone().into(),
             remote_tag: Vec::new(),
             cseq: stored.cseq.saturating_add(STALE_CSEQ_STEP),
+            credentials: None,
             login: None,
             home: Home { address: stored.next_hop, alias: None },
             target: stored.target.clone().into(),

@@ -112,10 +112,6 @@ impl Login {
         Self { challenge, credentials, count: 0 }
     }
 
-    pub(super) fn credentials(&self) -> Credentials {
-        self.credentials.clone()
-    }
-
     /// Writes the Authorization or Proxy-Authorization of a request, its nonce count one higher
     /// than the last (RFC 7616 §3.4). `chance` becomes the cnonce.
     pub(super) fn write(&mut self, writer: &mut Writer, method: &str, uri: &[u8], chance: u64) {

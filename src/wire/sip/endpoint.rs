@@ -15,7 +15,7 @@ use super::settings::{Phone, Settings, Trunk};
 use super::slab::{Key, Slab};
 use super::uac::send_bye;
 use super::values::{Method, Request, Via, cseq};
-use super::writer::host_text;
+use super::writer::{Writer, host_text};
 use crate::units::{AgentId, LegId, Mono, TrunkId};
 
 /// How many legs may be up at once: 60,000 nailed-up or talking legs are beyond what one UDP
@@ -127,7 +127,7 @@ impl Endpoint {
                 }
                 Due::Leg(key) => self.give_up(key),
                 Due::Binding(agent) => {
-                    if self.registrar.expire(agent) {
+                    if self.registrar.expire(now, agent) {
                         self.learn_peers();
                         self.events.push_back(Event::Phone(agent, false));
                     }
@@ -434,9 +434,12 @@ impl Endpoint {
         self.by_id.get(&leg).copied().ok_or(CommandError::UnknownLeg)
     }
 
-    /// Ends a leg with its last event.
+    /// Ends a leg with its last event; an offer that waits for us is not left waiting.
     pub(super) fn finish(&mut self, key: Key, event: Event) {
         if let Some(mut leg) = self.legs.remove(key) {
+            if let Some(server) = leg.session().and_then(|session| session.waiting()) {
+                self.servers.respond(&mut self.net, server, 487, Writer::no_body);
+            }
             self.net.set_timer(Due::Leg(key), &mut leg.due, None);
             self.by_id.remove(&leg.id);
             self.events.push_back(event);

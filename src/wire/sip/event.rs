@@ -90,7 +90,7 @@ pub struct StoredDialog {
 /// [`Event::Failed`], [`Event::Ended`] and [`Event::Gone`], and nothing about it follows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
-    /// 180: the far end rings. Given once, or again when another fork rings.
+    /// 180: the far end rings. Given once.
     Ringing(LegId),
     /// 18x with a session description: early media.
     Progress(LegId, Sdp),
@@ -170,7 +170,7 @@ pub struct Counters {
     pub keep_alives: u64,
     /// Datagrams that are no SIP message, or a response that breaks the rules.
     pub garbage: u64,
-    /// Requests answered 400, 416, 505 and the like.
+    /// Requests refused at once, challenges to log in included.
     pub refused: u64,
     /// Messages from an address that is no trunk and no phone.
     pub strangers: u64,

@@ -10,7 +10,7 @@
 use super::dialog::{Dialog, Home};
 use super::digest::Login;
 use super::event::Sdp;
-use super::settings::{Credentials, Trunk};
+use super::settings::Credentials;
 use super::slab::Key;
 use crate::units::{LegId, Mono, TrunkId};
 
@@ -100,14 +100,6 @@ pub(super) enum Pending {
     Theirs(Key),
     TheirUpdate(Key),
     Ours { client: Key, offer: Sdp, tries: u8 },
-}
-
-/// Where a call of ours goes.
-#[derive(Debug)]
-pub(super) struct Way {
-    pub(super) uri: Vec<u8>,
-    pub(super) home: Home,
-    pub(super) trunk: Option<Trunk>,
 }
 
 impl Talking {

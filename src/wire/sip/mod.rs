@@ -12,6 +12,7 @@ mod event;
 mod leg;
 mod lexer;
 mod net;
+mod place;
 mod registrar;
 mod server;
 mod settings;

@@ -124,9 +124,10 @@ impl Registrar {
         self.bindings.get_mut(&agent)
     }
 
-    /// Takes a binding out whose time is over.
-    pub(super) fn expire(&mut self, agent: AgentId) -> bool {
-        self.bindings.remove(&agent).is_some()
+    /// Takes a binding out if its time is over; the timer of one removed before may come too.
+    pub(super) fn expire(&mut self, now: Mono, agent: AgentId) -> bool {
+        let over = self.expires(agent).is_some_and(|expires| expires <= now);
+        over && self.bindings.remove(&agent).is_some()
     }
 
     /// Takes one REGISTER off an address's burst; false if nothing is left (token bucket).

@@ -1,4 +1,4 @@
-//! The calls we place, and every answer to a request of ours.
+//! The calls we placed, from the INVITE on, and every answer to a request of ours.
 
 use std::net::SocketAddr;
 
@@ -6,15 +6,15 @@ use super::client::{Ack, Clients, News, Outcome, Owner};
 use super::dialog::{Dialog, Home};
 use super::digest::{Challenge, Login};
 use super::endpoint::Endpoint;
-use super::event::{CommandError, Event, Invite, Sdp, Target};
-use super::leg::{Calling, Cancel, Leg, Pending, Phase, Session, State, Talking, Way};
+use super::event::{CommandError, Event, Sdp};
+use super::leg::{Calling, Cancel, Leg, Pending, Phase, Session, State, Talking};
 use super::lexer::{Message, Name, Start, number};
 use super::net::{Due, Net, T1_64};
 use super::settings::{Credentials, Trunk};
 use super::slab::Key;
 use super::values::{Address, Method, cseq, sdp, shown, uri_address, uri_host};
-use super::writer::{ALLOW, SDP_TYPE, Writer, host_text, reason};
-use crate::units::{LegId, Span};
+use super::writer::{ALLOW, SDP_TYPE, Writer, reason};
+use crate::units::Span;
 
 /// How often one request is sent with credentials: once, and once more for a stale nonce.
 const LOGINS_MAX: u8 = 2;
@@ -24,93 +24,8 @@ const EARLY_MAX: usize = 8;
 const RETRY_AFTER_MAX: u64 = 86_400;
 
 impl Endpoint {
-    pub(super) fn place(&mut self, leg: LegId, call: Invite) -> Result<(), CommandError> {
-        if self.by_id.contains_key(&leg) {
-            return Err(CommandError::LegInUse);
-        }
-        if self.legs.is_full() || self.clients.is_full() {
-            return Err(CommandError::Full);
-        }
-        let way = self.way(&call.target)?;
-        let fit = |text: &Option<String>| text.as_deref().is_none_or(is_user);
-        if !fit(&call.from) || !fit(&call.call_ref) {
-            return Err(CommandError::BadText);
-        }
-        let key = self.legs.next_key(self.net.draw());
-        let calling = self.compose(key, way, call);
-        self.legs.insert(key, Leg { id: leg, state: State::Calling(Box::new(calling)), due: None });
-        self.by_id.insert(leg, key);
-        self.send_invite(key);
-        Ok(())
-    }
-
-    fn way(&self, target: &Target) -> Result<Way, CommandError> {
-        match target {
-            Target::Trunk(id, user) => {
-                let trunk = self.trunks.get(id).ok_or(CommandError::UnknownTrunk)?;
-                if !is_user(user) {
-                    return Err(CommandError::BadText);
-                }
-                let host = trunk.domain.clone().unwrap_or_else(|| trunk.address.to_string());
-                Ok(Way {
-                    uri: format!("sip:{user}@{host}").into(),
-                    home: Home { address: trunk.address, alias: None },
-                    trunk: Some(trunk.clone()),
-                })
-            }
-            Target::Phone(agent) => {
-                let (uri, address) =
-                    self.registrar.contact(*agent).ok_or(CommandError::PhoneAbsent)?;
-                let alias = uri_address(uri.as_bytes()).filter(|alias| *alias != address);
-                Ok(Way { uri: uri.into(), home: Home { address, alias }, trunk: None })
-            }
-        }
-    }
-
-    /// Writes down what every copy of the INVITE holds.
-    fn compose(&mut self, key: Key, way: Way, call: Invite) -> Calling {
-        let mut tag = Writer(Vec::new());
-        tag.text(";tag=").key(key);
-        let mut headers = Writer(Vec::new());
-        let mut from = Writer(Vec::new());
-        let local = self.settings.local.ip();
-        let host = way.trunk.as_ref().and_then(|trunk| trunk.domain.clone());
-        let host = host.unwrap_or_else(|| host_text(local));
-        identify(&mut from, &mut headers, way.trunk.as_ref(), call.from.as_deref(), &host);
-        from.text(&tag.0);
-        let trunk = way.trunk.as_ref();
-        if let Some(call_ref) = call.call_ref.filter(|_| trunk.is_some_and(|t| t.call_header)) {
-            headers.header("X-Cadran-Call", call_ref);
-        }
-        let mut call_id = Writer(Vec::with_capacity(48));
-        call_id.hex(self.net.draw(), 16).hex(self.net.draw(), 16).text("@").text(host_text(local));
-        let mut to = Writer(Vec::new());
-        to.text("<").text(&way.uri).text(">");
-        Calling {
-            client: key,
-            home: way.home,
-            from: from.0,
-            to: to.0,
-            call_id: call_id.0,
-            cseq: 0,
-            headers: headers.0,
-            offer: call.offer,
-            trunk: way.trunk.as_ref().map(|trunk| trunk.id),
-            redirects: way.trunk.as_ref().map_or(0, |trunk| trunk.redirects_max),
-            credentials: way.trunk.and_then(|trunk| trunk.credentials),
-            uri: way.uri,
-            login: None,
-            login_line: Vec::new(),
-            tries: 0,
-            provisional: false,
-            cancel: Cancel::No,
-            rang: false,
-            early: Vec::new(),
-        }
-    }
-
     /// Sends the INVITE of a calling leg: first, with credentials, or redirected.
-    fn send_invite(&mut self, key: Key) {
+    pub(super) fn send_invite(&mut self, key: Key) {
         let Some(calling) = self.legs.get_mut(key).and_then(Leg::calling) else {
             return;
         };
@@ -224,6 +139,10 @@ impl Endpoint {
             }
             return;
         }
+        if status == 180 && !calling.rang {
+            calling.rang = true;
+            self.events.push_back(Event::Ringing(id));
+        }
         if let Some(sdp) = sdp(message).filter(|_| status > 100) {
             let tag = remote_tag(message);
             let held = calling.early.iter_mut().find(|(held, _)| held == tag);
@@ -236,9 +155,6 @@ impl Endpoint {
             if news {
                 self.events.push_back(Event::Progress(id, sdp));
             }
-        } else if status == 180 && !calling.rang {
-            calling.rang = true;
-            self.events.push_back(Event::Ringing(id));
         }
     }
 
@@ -257,6 +173,7 @@ impl Endpoint {
         self.clients.acknowledge(&mut self.net, news.key, ack);
         dialog.cseq = calling.cseq;
         dialog.login = calling.login.take();
+        dialog.credentials = calling.credentials.take();
         if calling.cancel != Cancel::No {
             self.net.set_timer(Due::Leg(key), &mut leg.due, None);
             send_bye(&mut self.clients, &mut self.net, &mut dialog, Owner::Leg(key));
@@ -475,9 +392,8 @@ impl Talking {
 impl Dialog {
     /// Answers a challenge to a request inside the dialog, if that may help.
     fn log_in_again(&mut self, status: u16, message: Option<&Message<'_>>, tries: &mut u8) -> bool {
-        let credentials = self.login.as_ref().map(Login::credentials);
+        let credentials = self.credentials.clone().zip(message);
         let login = credentials
-            .zip(message)
             .and_then(|(credentials, message)| log_in(status, message, *tries, credentials));
         *tries += 1;
         let again = login.is_some();
@@ -509,44 +425,12 @@ fn log_in(
     (tries == 0 || challenge.stale).then(|| Login::new(challenge, credentials))
 }
 
-/// Writes From, and the headers of RFC 3323 and RFC 3325 that the trunk wants.
-fn identify(
-    from: &mut Writer,
-    headers: &mut Writer,
-    trunk: Option<&Trunk>,
-    shown: Option<&str>,
-    host: &str,
-) {
-    let identity = trunk.map(|trunk| &trunk.identity);
-    let account = identity.and_then(|identity| identity.account.as_deref());
-    let own = account.filter(|_| identity.is_some_and(|identity| identity.from_account));
-    match (own, shown) {
-        (None, None) => from.text("\"Anonymous\" <sip:anonymous@anonymous.invalid>"),
-        (Some(user), _) | (None, Some(user)) => {
-            from.text("<sip:").text(user).text("@").text(host).text(">")
-        }
-    };
-    if shown.is_none() && trunk.is_some() {
-        headers.header("Privacy", "id");
-    }
-    let asserted = shown.or(account).filter(|_| identity.is_some_and(|i| i.asserted));
-    if let Some(user) = asserted {
-        headers.text("P-Asserted-Identity: <sip:").text(user).text("@").text(host).text(">\r\n");
-    }
-}
-
 /// Gives the address of a redirection's contact if it is the trunk's own.
 fn trunk_address(trunk: &Trunk, uri: &[u8]) -> Option<SocketAddr> {
     if trunk.domain.is_some() && uri_host(uri) == trunk.domain {
         return Some(trunk.address);
     }
     uri_address(uri).filter(|address| trunk.owns(address.ip()))
-}
-
-/// Tells whether a text may stand as a user part and as a header's value, unescaped.
-fn is_user(text: &str) -> bool {
-    let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.!~*'()&=+$,/#".contains(&byte);
-    !text.is_empty() && text.len() <= 64 && text.bytes().all(fits)
 }
 
 fn remote_tag<'a>(message: &Message<'a>) -> &'a [u8] {

@@ -184,13 +184,12 @@ impl Endpoint {
             // Both sides hung up at once: ours is answered by its own 200.
             return;
         };
-        let (ours, theirs) = (talking.hang_up, talking.pending.server());
-        if let Some(server) = theirs {
-            self.servers.respond(&mut self.net, server, 487, Writer::no_body);
-        }
         let reason = shown(request.message.first(Name::Reason).unwrap_or_default());
-        let event =
-            if ours { Event::Gone(id) } else { Event::Ended { leg: id, bye: true, reason } };
+        let event = if talking.hang_up {
+            Event::Gone(id)
+        } else {
+            Event::Ended { leg: id, bye: true, reason }
+        };
         self.finish(key, event);
     }
 
@@ -427,7 +426,7 @@ impl Endpoint {
 
 impl Session {
     /// Gives the transaction that waits for the application's answer.
-    fn waiting(&self) -> Option<Key> {
+    pub(super) fn waiting(&self) -> Option<Key> {
         match &self.phase {
             Phase::Ringing(server) => Some(*server),
             Phase::Talking(talking) => talking.pending.server(),
@@ -448,7 +447,7 @@ impl Pending {
 
 impl Writer {
     /// Ends a message without further headers.
-    fn no_body(&mut self) {
+    pub(super) fn no_body(&mut self) {
         self.body("", &[]);
     }
 }

@@ -76,6 +76,7 @@ async fn an_agent_and_a_callee_hear_each_other_when_joined() -> Checked {
         let to = if from == agent { callee } else { agent };
         dialer.audio.send_to(&packet, to).await?;
     }
+    dialer.is_heard(callee).await?;
     dialer.sip.send(Command::HangUp(leg))?;
     dialer.end(leg).await?;
     let call = reports(&carrier, 1).await?.remove(0);

@@ -108,7 +108,8 @@ fn told() -> impl Strategy<Value = Told> {
     let owner = prop_oneof![3 => Just(None), 1 => who().prop_map(Some)];
     prop_oneof![
         8 => (who(), agent_fact).prop_map(|(id, fact)| Told::Fact(Fact::Agent(id, fact))),
-        2 => (campaign(), campaign_fact).prop_map(|(id, fact)| Told::Fact(Fact::Campaign(id, fact))),
+        2 => (campaign(), campaign_fact)
+            .prop_map(|(id, fact)| Told::Fact(Fact::Campaign(id, fact))),
         1 => (1..=2_u32, trunk_fact)
             .prop_map(|(id, fact)| Told::Fact(Fact::Trunk(TrunkId(id), fact))),
         1 => (0..40_u64, scope).prop_map(|(id, s)| Told::Fact(Fact::DoNotCall(PersonId(id), s))),

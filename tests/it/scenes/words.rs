@@ -401,7 +401,7 @@ fn agent_fact(now: Now, what: &str, rest: &[&str]) -> Result<AgentFact, String> 
 pub(super) fn tell(now: Now, order: &Order) -> Told {
     let told = |kind, text| Told { kind, text };
     match order {
-        Order::Record(record) => return record_told(now, record),
+        Order::Record(record) => record_told(now, record),
         Order::Dial(dial) => {
             told("dial", format!("dial {} {} {}", dial.call, dial.number, dial.trunk))
         }
@@ -443,7 +443,8 @@ fn record_told(now: Now, record: &Record) -> Told {
         Record::Completed(call) => told("completed", format!("completed {call}")),
         Record::Qualified(qualified) => {
             let (call, disposition) = (qualified.call, qualified.disposition);
-            let whom = qualified.agent.map_or("default".to_owned(), |agent| agent.to_string());
+            let whom =
+                qualified.agent.map_or_else(|| "default".to_owned(), |agent| agent.to_string());
             let wrong = if qualified.wrong_number { " wrong number" } else { "" };
             let next = next(now, qualified.next);
             let text = format!("qualified {call} {disposition} by {whom}:{wrong} {next}");
@@ -498,7 +499,8 @@ fn word(value: &impl serde::Serialize) -> String {
 }
 
 fn pairs<'a>(words: &[&'a str]) -> Result<Vec<(&'a str, &'a str)>, String> {
-    let pair = |word: &&'a str| word.split_once('=').ok_or(format!("{word}: write key=value"));
+    let pair =
+        |word: &&'a str| word.split_once('=').ok_or_else(|| format!("{word}: write key=value"));
     words.iter().map(pair).collect()
 }
 
@@ -511,13 +513,13 @@ fn parse<T: FromStr>(text: &str) -> Result<T, String> {
 }
 
 fn number<T: FromStr>(text: &str, prefix: char) -> Result<T, String> {
-    parse(text.strip_prefix(prefix).ok_or(format!("{text}: write {prefix} and a number"))?)
+    parse(text.strip_prefix(prefix).ok_or_else(|| format!("{text}: write {prefix} and a number"))?)
 }
 
 /// `2s`, `1.5s`, `30m`, `8h`, `30d`.
 fn span(text: &str) -> Result<Span, String> {
     let units = [('s', 1.0), ('m', 60.0), ('h', 3_600.0), ('d', 86_400.0)];
     let unit = units.iter().find(|(unit, _)| text.ends_with(*unit));
-    let (unit, factor) = unit.ok_or(format!("{text}: write 2s, 30m, 8h or 30d"))?;
+    let (unit, factor) = unit.ok_or_else(|| format!("{text}: write 2s, 30m, 8h or 30d"))?;
     Ok(Span::from_secs_f64(parse::<f64>(text.trim_end_matches(*unit))? * factor))
 }

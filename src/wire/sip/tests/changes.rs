@@ -102,6 +102,26 @@ fn a_call_hung_up_under_an_offer_settles_it() {
 }
 
 #[test]
+fn a_call_lost_under_an_offer_settles_it() {
+    let mut world = World::new(28, Faults::default());
+    let theirs = world.dial();
+    let now = world.now;
+    world.carrier().accept(now, theirs, ANSWER.to_vec()).expect("it rings");
+    world.run(Span::millis(15));
+    // No ACK ever arrives, but an offer does.
+    world.flight.clear();
+    let now = world.now;
+    world.dialer().reoffer(now, LEG, HOLD.to_vec()).expect("it talks");
+    world.wait(CARRIER, offered);
+    world.ends.remove(DIALER);
+    world.run(Span::secs(200));
+    assert_eq!(world.ends[0].1.legs(), 0);
+    assert_eq!(world.ends[0].1.next_timeout(), None);
+    let refusals = world.sent(0, "SIP/2.0 487").len();
+    assert!(refusals > 0, "the offer was refused in the end");
+}
+
+#[test]
 fn a_caller_who_hangs_up_before_the_ack_of_its_answer_waits_for_it() {
     let mut world = World::new(26, Faults::default());
     let theirs = world.dial();

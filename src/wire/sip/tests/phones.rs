@@ -130,6 +130,7 @@ fn a_registration_ends_by_itself_or_by_the_phones_wish() {
     }
     let mut desk = Desk::new();
     desk.register(USUAL);
+    desk.register(Wish { more: "Expires: 0\r\n", ..USUAL });
     desk.wait(Span::secs(200));
     desk.register(USUAL);
     desk.events();

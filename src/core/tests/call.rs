@@ -1,8 +1,14 @@
 //! Every state of a call meets every event.
 
-use super::*;
-use crate::core::fact::NumberClass;
-use crate::units::{ContactId, NumberId, PersonId, Ratio, Zone};
+use std::sync::Arc;
+
+use crate::core::call::{Call, Effect, Event, Manner, State, Surprise};
+use crate::core::fact::{Answerer, Failure, Heard, Lead, LeadNumber, NumberClass};
+use crate::core::order::{EndedBy, Outcome};
+use crate::units::{
+    AgentId, CampaignId, ContactId, Mono, Now, NumberId, PersonId, Ratio, Span, TrunkId,
+    UnknownZone, Wall, Zone,
+};
 
 const MANNER: Manner =
     Manner { listen: true, notice: true, ring_max: Span::secs(30), abandon_within: Span::secs(2) };
@@ -46,7 +52,7 @@ fn events() -> [Event; 18] {
 }
 
 /// A call in a state; what came after the answer was answered.
-fn call(state: State) -> Result<Call, crate::units::UnknownZone> {
+fn call(state: State) -> Result<Call, UnknownZone> {
     let number = LeadNumber {
         number: NumberId(1),
         person: PersonId(1),
@@ -74,7 +80,7 @@ fn call(state: State) -> Result<Call, crate::units::UnknownZone> {
 }
 
 /// Where an event leads: `!` nowhere, as a surprise; `-` nowhere, in peace.
-fn cell(state: State, event: Event) -> Result<String, crate::units::UnknownZone> {
+fn cell(state: State, event: Event) -> Result<String, UnknownZone> {
     let mut call = call(state)?;
     let now = Now { mono: Mono::micros(5), wall: Wall::micros(5) };
     let step = call.step(now, &MANNER, event);
@@ -97,7 +103,7 @@ fn cell(state: State, event: Event) -> Result<String, crate::units::UnknownZone>
     Ok(format!("{:?} {effect}{ends}", call.stage()).trim_end().to_owned())
 }
 
-fn table() -> Result<String, crate::units::UnknownZone> {
+fn table() -> Result<String, UnknownZone> {
     let mut table = String::new();
     for (name, state) in states() {
         for event in events() {
@@ -111,14 +117,14 @@ fn table() -> Result<String, crate::units::UnknownZone> {
 }
 
 #[test]
-fn every_state_meets_every_event_as_the_table_says() -> Result<(), crate::units::UnknownZone> {
+fn every_state_meets_every_event_as_the_table_says() -> Result<(), UnknownZone> {
     let played = table()?;
-    assert_eq!(played, include_str!("table.txt"), "src/core/call/table.txt should read:\n{played}");
+    assert_eq!(played, include_str!("call.txt"), "src/core/tests/call.txt should read:\n{played}");
     Ok(())
 }
 
 #[test]
-fn the_time_on_hold_is_summed_up() -> Result<(), crate::units::UnknownZone> {
+fn the_time_on_hold_is_summed_up() -> Result<(), UnknownZone> {
     let mut call = call(State::Talking { agent: AgentId(1), hold: None })?;
     let at = |micros| Now { mono: Mono::micros(micros), wall: Wall::micros(0) };
     for (moment, event) in [(10, Event::Held), (15, Event::Retrieved), (20, Event::Held)] {

@@ -1,0 +1,137 @@
+//! Placing a call: where it goes, and what its INVITE says of the caller.
+
+use super::dialog::Home;
+use super::endpoint::Endpoint;
+use super::event::{CommandError, Invite, Target};
+use super::leg::{Calling, Cancel, Leg, State};
+use super::settings::Trunk;
+use super::slab::Key;
+use super::values::uri_address;
+use super::writer::{Writer, host_text};
+use crate::units::LegId;
+
+/// Where a call of ours goes.
+struct Way {
+    uri: Vec<u8>,
+    home: Home,
+    trunk: Option<Trunk>,
+}
+
+impl Endpoint {
+    pub(super) fn place(&mut self, leg: LegId, call: Invite) -> Result<(), CommandError> {
+        if self.by_id.contains_key(&leg) {
+            return Err(CommandError::LegInUse);
+        }
+        if self.legs.is_full() || self.clients.is_full() {
+            return Err(CommandError::Full);
+        }
+        let way = self.way(&call.target)?;
+        let fit = |text: &Option<String>| text.as_deref().is_none_or(is_user);
+        if !fit(&call.from) || !fit(&call.call_ref) {
+            return Err(CommandError::BadText);
+        }
+        let key = self.legs.next_key(self.net.draw());
+        let calling = self.compose(key, way, call);
+        self.legs.insert(key, Leg { id: leg, state: State::Calling(Box::new(calling)), due: None });
+        self.by_id.insert(leg, key);
+        self.send_invite(key);
+        Ok(())
+    }
+
+    fn way(&self, target: &Target) -> Result<Way, CommandError> {
+        match target {
+            Target::Trunk(id, user) => {
+                let trunk = self.trunks.get(id).ok_or(CommandError::UnknownTrunk)?;
+                if !is_user(user) {
+                    return Err(CommandError::BadText);
+                }
+                let host = trunk.domain.clone().unwrap_or_else(|| trunk.address.to_string());
+                Ok(Way {
+                    uri: format!("sip:{user}@{host}").into(),
+                    home: Home { address: trunk.address, alias: None },
+                    trunk: Some(trunk.clone()),
+                })
+            }
+            Target::Phone(agent) => {
+                let (uri, address) =
+                    self.registrar.contact(*agent).ok_or(CommandError::PhoneAbsent)?;
+                let alias = uri_address(uri.as_bytes()).filter(|alias| *alias != address);
+                Ok(Way { uri: uri.into(), home: Home { address, alias }, trunk: None })
+            }
+        }
+    }
+
+    /// Writes down what every copy of the INVITE holds.
+    fn compose(&mut self, key: Key, way: Way, call: Invite) -> Calling {
+        let mut tag = Writer(Vec::new());
+        tag.text(";tag=").key(key);
+        let mut headers = Writer(Vec::new());
+        let mut from = Writer(Vec::new());
+        let local = self.settings.local.ip();
+        let host = way.trunk.as_ref().and_then(|trunk| trunk.domain.clone());
+        let host = host.unwrap_or_else(|| host_text(local));
+        identify(&mut from, &mut headers, way.trunk.as_ref(), call.from.as_deref(), &host);
+        from.text(&tag.0);
+        let trunk = way.trunk.as_ref();
+        if let Some(call_ref) = call.call_ref.filter(|_| trunk.is_some_and(|t| t.call_header)) {
+            headers.header("X-Cadran-Call", call_ref);
+        }
+        let mut call_id = Writer(Vec::with_capacity(48));
+        call_id.hex(self.net.draw(), 16).hex(self.net.draw(), 16).text("@").text(host_text(local));
+        let mut to = Writer(Vec::new());
+        to.text("<").text(&way.uri).text(">");
+        Calling {
+            client: key,
+            home: way.home,
+            from: from.0,
+            to: to.0,
+            call_id: call_id.0,
+            cseq: 0,
+            headers: headers.0,
+            offer: call.offer,
+            trunk: way.trunk.as_ref().map(|trunk| trunk.id),
+            redirects: way.trunk.as_ref().map_or(0, |trunk| trunk.redirects_max),
+            credentials: way.trunk.and_then(|trunk| trunk.credentials),
+            uri: way.uri,
+            login: None,
+            login_line: Vec::new(),
+            tries: 0,
+            provisional: false,
+            cancel: Cancel::No,
+            rang: false,
+            early: Vec::new(),
+        }
+    }
+}
+
+/// Writes From, and the headers of RFC 3323 and RFC 3325 that the trunk wants.
+fn identify(
+    from: &mut Writer,
+    headers: &mut Writer,
+    trunk: Option<&Trunk>,
+    shown: Option<&str>,
+    host: &str,
+) {
+    let identity = trunk.map(|trunk| &trunk.identity);
+    let account = identity.and_then(|identity| identity.account.as_deref());
+    let own = account.filter(|_| identity.is_some_and(|identity| identity.from_account));
+    match (own, shown) {
+        (None, None) => from.text("\"Anonymous\" <sip:anonymous@anonymous.invalid>"),
+        (Some(user), _) | (None, Some(user)) => {
+            from.text("<sip:").text(user).text("@").text(host).text(">")
+        }
+    };
+    if shown.is_none() && trunk.is_some() {
+        headers.header("Privacy", "id");
+    }
+    let asserted = shown.or(account).filter(|_| identity.is_some_and(|i| i.asserted));
+    if let Some(user) = asserted {
+        headers.text("P-Asserted-Identity: <sip:").text(user).text("@").text(host).text(">\r\n");
+    }
+}
+
+/// Tells whether a text may stand as a user part and as a header's value, unescaped.
+fn is_user(text: &str) -> bool {
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.!~*'()&=+$,/#".contains(&byte);
+    !text.is_empty() && text.len() <= 64 && text.bytes().all(fits)
+}

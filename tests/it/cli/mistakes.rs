@@ -1,0 +1,239 @@
+//! Seeded mistakes: the first line of the answer names file, line, column and key.
+
+use std::error::Error;
+use std::fs;
+
+use super::{Claim, cadran, code, text};
+
+const CAMPAIGN: &str = r#"name = "essai"
+title = "Essai"
+client = "Acme"
+mode = "progressive"
+routes = ["t1"]
+caller_ids = ["+33162000000"]
+hours = "lun-ven 10:00-13:00, 14:00-20:00"
+attempt_caps = ["4/30d"]
+
+[ring]
+min = "15s"
+max = "25s"
+
+[abandon]
+within = "2s"
+cap = "3%"
+
+[wrap]
+max = "60s"
+default = "refus"
+
+[retry]
+busy = "20m"
+
+[hopper]
+size = 100
+
+[[disposition]]
+key = "1"
+code = "vente"
+class = "ca+"
+
+[[disposition]]
+key = "2"
+code = "refus"
+class = "ca-"
+
+[webhook]
+url = "https://crm.example/"
+secret_file = "key"
+"#;
+
+const ENGINE: &str = r#"[sip]
+bind = "127.0.0.1:5060"
+
+[rtp]
+ports = "20000-20999"
+
+[api]
+http = "127.0.0.1:8080"
+
+[folders]
+campaigns = "campaigns"
+
+[[trunk]]
+name = "t1"
+host = "sip.example"
+user = "me"
+secret_file = "key"
+channels = 10
+calls_per_second = "2/s"
+"#;
+
+/// What stands in the good file, what is put in its place with `§` where the finger must point,
+/// and the key that must be named.
+type Mistake = (&'static str, &'static str, &'static str);
+
+const CAMPAIGN_MISTAKES: [Mistake; 32] = [
+    (r#"mode = "progressive""#, r#"mode = §"progresive""#, "mode"),
+    (r#"mode = "progressive""#, r#"mode = §"predictive""#, "mode"),
+    (r#"mode = "progressive""#, r#"§mod = "progressive""#, "mod"),
+    (r#"name = "essai""#, r#"name = §"Essai 2""#, "name"),
+    (r#"name = "essai""#, r#"name = §7"#, "name"),
+    (r#"client = "Acme""#, r#"client = §"  ""#, "client"),
+    (r#"routes = ["t1"]"#, r#"routes = [§"t9"]"#, "routes[1]"),
+    (r#"routes = ["t1"]"#, r#"routes = ["t1", §"t1"]"#, "routes[2]"),
+    (r#"routes = ["t1"]"#, r#"routes = [{ trunk = "t1", weight = §0 }]"#, "routes[1].weight"),
+    (r#"routes = ["t1"]"#, r#"routes = [{ trunk = "t1", §prio = 1 }]"#, "routes[1].prio"),
+    (r#"["+33162000000"]"#, r#"[§"0162000000"]"#, "caller_ids[1]"),
+    (r#"["+33162000000"]"#, r"§[]", "caller_ids"),
+    ("lun-ven 10:00-13:00", "lun-ven 13:00-10:00", "hours"),
+    (
+        r#"hours = "lun-ven 10:00-13:00, 14:00-20:00""#,
+        r#"hours = §"lundredi 10:00-13:00""#,
+        "hours",
+    ),
+    (
+        r#"hours = "lun-ven 10:00-13:00, 14:00-20:00""#,
+        r#"hours = §"lun 10:00-13:00, 12:00-14:00""#,
+        "hours",
+    ),
+    (r#"["4/30d"]"#, r#"[§"quatre"]"#, "attempt_caps[1]"),
+    (r#"min = "15s""#, "min = §15", "ring.min"),
+    (r#"max = "25s""#, r#"max = §"25 parsecs""#, "ring.max"),
+    (r#"max = "25s""#, r#"max = §"25h""#, "ring.max"),
+    (r#"within = "2s""#, r#"withn = "2s""#, "abandon.withn"),
+    (r#"cap = "3%""#, "cap = §0.03", "abandon.cap"),
+    (r#"cap = "3%""#, r#"cap = §"130%""#, "abandon.cap"),
+    (r#"default = "refus""#, r#"default = §"refu""#, "wrap.default"),
+    (r#"busy = "20m""#, r#"busy = §"bientôt""#, "retry.busy"),
+    (r#"busy = "20m""#, r#"§bussy = "20m""#, "retry.bussy"),
+    ("size = 100", "size = §0", "hopper.size"),
+    (r#"key = "2""#, r#"key = §"12""#, "disposition[2].key"),
+    (r#"code = "refus""#, r#"code = §"un refus""#, "disposition[2].code"),
+    (r#"class = "ca-""#, r#"class = §"négatif""#, "disposition[2].class"),
+    (r#"class = "ca-""#, "class = \"ca-\"\nthen = §\"rappeler\"", "disposition[2].then"),
+    (r#"secret_file = "key""#, r#"secret = §"whsec_MfKQ9r8GKYqrTwjU""#, "webhook.secret"),
+    (r#"url = "https://crm.example/""#, r#"url = §"crm.example""#, "webhook.url"),
+];
+
+const ENGINE_MISTAKES: [Mistake; 10] = [
+    (r#"bind = "127.0.0.1:5060""#, r#"bind = §"localhost""#, "sip.bind"),
+    (r#"bind = "127.0.0.1:5060""#, r#"§binds = "127.0.0.1:5060""#, "sip.binds"),
+    ("[rtp]", "[§rpt]", "rpt"),
+    (r#""20000-20999""#, r#"§"20001-20000""#, "rtp.ports"),
+    (r#"http = "127.0.0.1:8080""#, r#"http = §"0.0.0.0:8080""#, "api.http"),
+    (r#"host = "sip.example""#, r#"host = §"sip example""#, "trunk[1].host"),
+    (r#"secret_file = "key""#, r#"password = §"12345""#, "trunk[1].password"),
+    ("channels = 10", r#"channels = §"10""#, "trunk[1].channels"),
+    (r#"calls_per_second = "2/s""#, "calls_per_second = §2", "trunk[1].calls_per_second"),
+    ("channels = 10", "channels = 10\nredirect = §\"follow\"", "trunk[1].redirect"),
+];
+
+/// Puts the mistake in and gives the text with the line and column of its `§`.
+fn seeded(good: &str, mistake: &Mistake) -> Result<(String, Option<(usize, usize)>), String> {
+    let (from, to, _) = mistake;
+    if !good.contains(from) {
+        return Err(format!("{from:?} is not in the good file"));
+    }
+    let marked = good.replacen(from, to, 1);
+    let Some(at) = marked.find('§') else { return Ok((marked, None)) };
+    let before = &marked[..at];
+    let line = before.matches('\n').count() + 1;
+    let column = before.chars().rev().take_while(|letter| *letter != '\n').count() + 1;
+    Ok((marked.replacen('§', "", 1), Some((line, column))))
+}
+
+/// Writes both files, runs `campaign validate` and gives its exit code and first line.
+fn answer(engine: &str, campaign: &str) -> Result<(i32, String), Box<dyn Error>> {
+    let folder = tempfile::tempdir()?;
+    fs::create_dir(folder.path().join("campaigns"))?;
+    fs::write(folder.path().join("cadran.toml"), engine)?;
+    fs::write(folder.path().join("campaigns/essai.toml"), campaign)?;
+    let output = cadran().args(["campaign", "validate"]).current_dir(folder.path()).output()?;
+    let first = text(&output.stderr)?.lines().next().unwrap_or_default().to_owned();
+    Ok((code(&output)?, first))
+}
+
+#[test]
+fn the_good_files_are_good() -> Claim {
+    assert_eq!(answer(ENGINE, CAMPAIGN)?, (0, String::new()));
+    Ok(())
+}
+
+#[test]
+fn every_mistake_in_a_campaign_is_pointed_at() -> Claim {
+    for mistake in &CAMPAIGN_MISTAKES {
+        let (campaign, place) = seeded(CAMPAIGN, mistake)?;
+        let (code, first) = answer(ENGINE, &campaign)?;
+        pointed_at(mistake, place, "campaigns/essai.toml", code, &first)?;
+    }
+    Ok(())
+}
+
+#[test]
+fn every_mistake_in_the_engines_file_is_pointed_at() -> Claim {
+    for mistake in &ENGINE_MISTAKES {
+        let (engine, place) = seeded(ENGINE, mistake)?;
+        let (code, first) = answer(&engine, CAMPAIGN)?;
+        pointed_at(mistake, place, "cadran.toml", code, &first)?;
+    }
+    Ok(())
+}
+
+fn pointed_at(
+    (_, to, key): &Mistake,
+    place: Option<(usize, usize)>,
+    file: &str,
+    code: i32,
+    first: &str,
+) -> Result<(), String> {
+    let head = match place {
+        Some((line, column)) => format!("{file}:{line}:{column}: error: {key}: "),
+        None => format!("{file}:"),
+    };
+    if code == 3 && first.starts_with(&head) && first.contains(&format!(": error: {key}: ")) {
+        Ok(())
+    } else {
+        Err(format!("{to}: wanted exit 3 and {head:?}, got {code} and {first:?}"))
+    }
+}
+
+#[test]
+fn several_mistakes_are_told_at_once() -> Claim {
+    let campaign = CAMPAIGN
+        .replace(r#"within = "2s""#, "within = 2")
+        .replace(r#"busy = "20m""#, r#"busi = "20m""#)
+        .replace(r#"class = "ca+""#, "");
+    let folder = tempfile::tempdir()?;
+    let path = folder.path().join("essai.toml");
+    fs::write(&path, campaign)?;
+    let output = cadran().args(["campaign", "validate"]).arg(&path).output()?;
+    let told = text(&output.stderr)?;
+    for key in ["abandon.within", "retry.busi", "disposition[1].class"] {
+        assert!(told.contains(&format!("error: {key}: ")), "{key} is not in\n{told}");
+    }
+    assert!(told.contains("did you mean `busy`?"), "{told}");
+    Ok(())
+}
+
+#[test]
+fn broken_toml_is_pointed_at_too() -> Claim {
+    let campaign = CAMPAIGN.replace(r#"title = "Essai""#, "title = \"Essai");
+    let (code, first) = answer(ENGINE, &campaign)?;
+    assert_eq!(code, 3);
+    assert!(first.starts_with("campaigns/essai.toml:2:"), "{first}");
+    Ok(())
+}
+
+#[test]
+fn a_secret_is_never_repeated() -> Claim {
+    let mistake = &CAMPAIGN_MISTAKES[30];
+    let (campaign, _) = seeded(CAMPAIGN, mistake)?;
+    let folder = tempfile::tempdir()?;
+    let path = folder.path().join("essai.toml");
+    fs::write(&path, campaign)?;
+    let output = cadran().args(["campaign", "validate"]).arg(&path).output()?;
+    let printed = [output.stdout, output.stderr].concat();
+    assert!(text(&printed)?.contains("webhook.secret"));
+    assert!(!text(&printed)?.contains("MfKQ9r8GKYqrTwjU"));
+    Ok(())
+}

@@ -1,0 +1,217 @@
+//! The command line against a running engine.
+
+use std::error::Error;
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::net::UdpSocket;
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use super::{Claim, cadran, code, json, text};
+
+/// A running engine in a folder of its own; ended by force if a test leaves it behind.
+struct Engine {
+    folder: tempfile::TempDir,
+    child: Child,
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        // An engine that has ended already needs no force.
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+impl Engine {
+    /// Starts an engine on free ports and waits until it says that it serves.
+    fn start() -> Result<Self, Box<dyn Error>> {
+        let folder = tempfile::tempdir()?;
+        write_project(folder.path())?;
+        let mut child = cadran()
+            .arg("serve")
+            .current_dir(folder.path())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()?;
+        let stderr = child.stderr.take().ok_or("no standard error")?;
+        let engine = Self { folder, child };
+        let mut told = String::new();
+        let mut lines = BufReader::new(stderr);
+        while lines.read_line(&mut told)? > 0 {
+            if told.contains("serving:") {
+                return Ok(engine);
+            }
+        }
+        Err(format!("the engine did not start: {told}").into())
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = cadran();
+        command.args(arguments).current_dir(self.folder.path());
+        command
+    }
+
+    fn run(&self, arguments: &[&str]) -> Result<Output, Box<dyn Error>> {
+        Ok(self.command(arguments).output()?)
+    }
+
+    /// Runs a command that must succeed and reads its JSON.
+    fn ask(&self, arguments: &[&str]) -> Result<serde_json::Value, Box<dyn Error>> {
+        let output = self.command(arguments).arg("--json").output()?;
+        if code(&output)? == 0 {
+            json(&output)
+        } else {
+            Err(format!("{arguments:?}: {}", text(&output.stderr)?).into())
+        }
+    }
+}
+
+/// Finds a port nobody has at the moment.
+fn free_port() -> std::io::Result<u16> {
+    Ok(UdpSocket::bind("127.0.0.1:0")?.local_addr()?.port())
+}
+
+fn write_project(folder: &Path) -> Result<(), Box<dyn Error>> {
+    let (sip, carrier) = (free_port()?, free_port()?);
+    let rtp = free_port()?.clamp(2_000, 60_000) & !1;
+    fs::create_dir(folder.join("campaigns"))?;
+    fs::create_dir(folder.join("tapes"))?;
+    fs::write(
+        folder.join("cadran.toml"),
+        format!(
+            "[sip]\nbind = \"127.0.0.1:{sip}\"\n[rtp]\nports = \"{rtp}-{}\"\n\
+             [folders]\ntapes = \"tapes\"\n\
+             [[trunk]]\nname = \"t1\"\nhost = \"127.0.0.1:{carrier}\"\nchannels = 5\n\
+             calls_per_second = \"5/s\"\noptions_every = \"never\"\n",
+            rtp + 999
+        ),
+    )?;
+    fs::write(
+        folder.join("campaigns/essai.toml"),
+        "name = \"essai\"\nclient = \"Acme\"\nmode = \"progressive\"\nroutes = [\"t1\"]\n\
+         caller_ids = [\"+33162000000\"]\nhours = \"lun-dim 00:00-24:00\"\n\
+         [[disposition]]\nkey = \"1\"\ncode = \"vente\"\nclass = \"ca+\"\nneeds = \"amount\"\n",
+    )?;
+    Ok(())
+}
+
+fn field<'v>(value: &'v serde_json::Value, path: &str) -> &'v serde_json::Value {
+    value.pointer(path).unwrap_or(&serde_json::Value::Null)
+}
+
+#[test]
+fn a_campaign_is_filled_and_driven_over_the_socket() -> Claim {
+    let engine = Engine::start()?;
+    assert_eq!(field(&engine.ask(&["health"])?, "/draining"), false);
+
+    let list = Path::new(env!("CARGO_MANIFEST_DIR")).join("campaigns/lists/prospection.csv");
+    let list = list.to_str().ok_or("a path that is no text")?;
+    let first = engine.ask(&["list", "import", list, "--campaign", "essai"])?;
+    assert_eq!((field(&first, "/added"), field(&first, "/known")), (&60.into(), &0.into()));
+    let again = engine.ask(&["list", "import", list, "--campaign", "essai"])?;
+    assert_eq!((field(&again, "/added"), field(&again, "/known")), (&0.into(), &60.into()));
+
+    let started = engine.ask(&["campaign", "start", "essai"])?;
+    assert_eq!(field(&started, "/state"), "running");
+    let paused = engine.ask(&["campaign", "pause", "essai"])?;
+    assert_eq!(field(&paused, "/state"), "paused");
+    let stopped = engine.ask(&["campaign", "stop", "essai"])?;
+    assert_eq!(field(&stopped, "/state"), "stopped");
+    let stats = engine.ask(&["stats", "essai"])?;
+    assert_eq!(field(&stats, "/0/contacts"), 60);
+    assert_eq!(field(&engine.ask(&["call", "list"])?, "/calls"), &serde_json::json!([]));
+    assert_eq!(field(&engine.ask(&["trunk", "list"])?, "/0/channels"), 5);
+    assert_eq!(engine.ask(&["webhook", "deliveries"])?, serde_json::json!([]));
+    Ok(())
+}
+
+#[test]
+fn agents_are_added_and_sent_on_breaks() -> Claim {
+    let engine = Engine::start()?;
+    let added = engine.ask(&["agent", "add", "a1", "a2", "--sip", "sip:{name}@127.0.0.1:9"])?;
+    assert_eq!(field(&added, "/1/contact"), "sip:a2@127.0.0.1:9");
+    assert_eq!(field(&added, "/0/campaigns/0"), "essai");
+    let login = engine.ask(&["agent", "login", "--all"])?;
+    assert_eq!(field(&login, "/0/state"), "paused");
+    assert_eq!(field(&login, "/0/pause"), "arrivee");
+    let lunch = engine.ask(&["agent", "pause", "a1", "--code", "repas"])?;
+    assert_eq!(field(&lunch, "/0/pause"), "repas");
+    let left = engine.ask(&["agent", "logout", "a1"])?;
+    assert_eq!(field(&left, "/0/state"), "logged_out");
+    Ok(())
+}
+
+#[test]
+fn a_phones_password_is_taken_from_a_file_and_never_kept() -> Claim {
+    let engine = Engine::start()?;
+    let secret = "tres-secret-31";
+    fs::write(engine.folder.path().join("amina.secret"), format!("{secret}\n"))?;
+    let added = engine.ask(&["agent", "add", "amina", "--secret-file", "amina.secret"])?;
+    assert!(!added.to_string().contains(secret));
+    for file in ["cadran.db", "cadran.db-wal"] {
+        let bytes = fs::read(engine.folder.path().join(file))?;
+        let found = bytes.windows(secret.len()).any(|window| window == secret.as_bytes());
+        assert!(!found, "{file} holds the password");
+    }
+    Ok(())
+}
+
+#[test]
+fn what_cannot_be_done_has_its_code_and_a_hint() -> Claim {
+    let engine = Engine::start()?;
+    let cases: [(&[&str], i32, &str); 8] = [
+        (&["campaign", "start", "esai"], 5, "did you mean \"essai\"?"),
+        (&["agent", "login", "nobody"], 5, "there is no agent at all yet"),
+        (&["agent", "login", "--all"], 5, "cadran agent add"),
+        (&["agent", "add", "bruno"], 3, "--secret-file"),
+        (&["call", "show", "999"], 5, ""),
+        (&["trunk", "test", "t9", "--to", "+33199000001"], 5, "did you mean \"t1\"?"),
+        (&["trunk", "test", "t1", "--to", "0199000001"], 3, "+33972101010"),
+        (&["webhook", "test", "essai"], 6, "[webhook]"),
+    ];
+    for (arguments, expected, hint) in cases {
+        let output = engine.run(arguments)?;
+        let told = text(&output.stderr)?;
+        assert_eq!(code(&output)?, expected, "{arguments:?}: {told}");
+        assert!(told.contains(hint), "{arguments:?}: {hint:?} is not in {told:?}");
+    }
+    Ok(())
+}
+
+#[test]
+fn a_signal_drains_the_engine_and_its_tape_replays() -> Claim {
+    let mut engine = Engine::start()?;
+    engine.ask(&["campaign", "start", "essai"])?;
+    kill(Pid::from_raw(i32::try_from(engine.child.id())?), Signal::SIGTERM)?;
+    assert_eq!(engine.child.wait()?.code(), Some(0));
+    assert!(!engine.folder.path().join("cadran.sock").exists());
+    let mut tapes = fs::read_dir(engine.folder.path().join("tapes"))?;
+    let tape = tapes.next().ok_or("no tape was written")??.path();
+    let tape = tape.to_str().ok_or("a path that is no text")?;
+    let replayed = engine.ask(&["replay", "verify", tape])?;
+    assert_eq!(field(&replayed, "/0/ending"), "same");
+    Ok(())
+}
+
+#[test]
+fn two_engines_never_share_a_socket() -> Claim {
+    let engine = Engine::start()?;
+    let second = engine.run(&["serve"])?;
+    assert_eq!(code(&second)?, 6, "{}", text(&second.stderr)?);
+    assert!(text(&second.stderr)?.contains("another engine answers"));
+    assert_eq!(field(&engine.ask(&["health"])?, "/draining"), false);
+    Ok(())
+}
+
+#[test]
+fn the_socket_is_its_owners_alone() -> Claim {
+    use std::os::unix::fs::PermissionsExt;
+    let engine = Engine::start()?;
+    let mode = fs::metadata(engine.folder.path().join("cadran.sock"))?.permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    Ok(())
+}

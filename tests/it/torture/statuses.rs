@@ -1,0 +1,24 @@
+//! What a final status means is what `docs/sip.md` says.
+
+use cadran::sip::failure;
+
+#[test]
+fn the_documented_table_is_the_one_in_use() {
+    let page = include_str!("../../../docs/sip.md");
+    let rows = page.lines().filter_map(|line| {
+        let mut cells = line.trim_matches('|').split('|').map(str::trim);
+        Some((cells.next()?, cells.next()?))
+    });
+    let mut documented = [None; 700];
+    for (statuses, meaning) in rows {
+        for status in statuses.split(", ").filter_map(|status| status.parse::<usize>().ok()) {
+            documented[status] = Some(meaning);
+        }
+    }
+    assert!(documented.iter().flatten().count() > 15, "the table is found");
+    for (status, meaning) in (300u16..).zip(&documented[300..]) {
+        let expected = meaning.unwrap_or("TrunkFault");
+        assert_eq!(format!("{:?}", failure(status, false)), expected, "{status}");
+    }
+    assert_eq!(format!("{:?}", failure(408, true)), "TrunkFault", "silence");
+}
