@@ -9,6 +9,7 @@ mod campaigns;
 mod door;
 mod error;
 pub mod import;
+mod inspector;
 mod lists;
 mod trunks;
 pub mod types;
@@ -25,6 +26,7 @@ use axum::routing::{get, post};
 use serde::de::DeserializeOwned;
 
 pub use door::{Door, DoorError, serve_http};
+pub use inspector::Inspector;
 
 use crate::config::{self, Config};
 use crate::engine::clock::Clock;

@@ -107,14 +107,14 @@ async fn watch_until_over(
             () = tokio::time::sleep(length) => {}
         }
     };
-    let lang = output.lang;
+    let (names, lang) = (&centre.names, output.lang);
     if output.form == Form::Json || output.quiet || !std::io::stderr().is_terminal() {
         tokio::select! {
-            () = watch::lines(handle, &centre.names, lang, over, |line| output.note(line)) => Ok(false),
+            () = watch::lines(handle, names, lang, over, |line| output.note(line)) => Ok(false),
             () = signals.next() => Ok(true),
         }
     } else {
-        Ok(watch::screen(handle, &centre.names, lang, over).await? == watch::Ended::Asked)
+        Ok(watch::screen(handle, names, lang, over).await? == watch::Ended::Asked)
     }
 }
 

@@ -126,7 +126,6 @@ impl Hopper {
     /// Ends a contact's lease: it was closed, refused, passed over or given back.
     pub(super) fn resolved(&mut self, contact: ContactId) {
         self.leased.remove(&contact);
-        self.stale = true;
     }
 
     /// Takes every lead out of stock, or every one whose time is over; they stay leased.
@@ -213,8 +212,10 @@ impl Hopper {
         }
     }
 
-    /// Notes that a contact of this campaign falls due then.
-    pub(super) fn due_at(&mut self, now: Now, at: Wall) {
+    /// Notes that a contact of this campaign falls due then, or never again.
+    pub(super) fn due_at(&mut self, now: Now, at: Option<Wall>) {
+        self.stale = true;
+        let Some(at) = at else { return };
         let at = now.mono + at.since(now.wall);
         self.not_before = self.not_before.min(at.max(self.last_claim + self.pause()));
     }

@@ -56,16 +56,16 @@ impl Dialer {
     /// Lets the pacer of a running campaign decide, and places what is granted. Gives the moment
     /// at which a limit passes by itself.
     pub(super) fn pace(&mut self, now: Now, id: CampaignId) -> Option<Mono> {
-        self.serve_personal(now, id);
-        let view = self.view(id);
-        let campaign = self.campaigns.get(&id)?;
-        let mode = campaign.settings.mode;
+        let mode = self.campaigns.get(&id)?.settings.mode;
+        let personal = self.serve_personal(now, id, mode == Mode::Preview);
         if mode == Mode::Preview {
-            let until = self.dial_previews(now, id);
+            let dialled = self.dial_previews(now, id);
             let ready = self.view(id).ready;
             self.show_previews(now, id, ready);
-            return until;
+            return [personal, dialled].into_iter().flatten().min();
         }
+        let view = self.view(id);
+        let campaign = self.campaigns.get(&id)?;
         let asked = pacing::ask(mode, &view);
         let (granted, mut limit) = pacing::within_cap(asked, &campaign.settings.abandon, &view);
         let mut placed = 0;
@@ -82,7 +82,7 @@ impl Dialer {
         if asked.calls > 0 {
             self.decided(id, Decision { view, ask: asked, placed, limit });
         }
-        until
+        [personal, until].into_iter().flatten().min()
     }
 
     /// Keeps a decision, and records it if it placed a call or differs from the one before.
@@ -258,42 +258,43 @@ impl Dialer {
     }
 
     /// Gives ready agents the leads that only they may be given, as long as no line in flight
-    /// counts on them.
-    fn serve_personal(&mut self, now: Now, id: CampaignId) {
-        let Some(campaign) = self.campaigns.get(&id) else { return };
-        let preview = campaign.settings.mode == Mode::Preview;
-        let awaited = campaign.hopper.awaited().collect::<Vec<_>>();
+    /// counts on them. Gives the moment at which a limit passes by itself.
+    fn serve_personal(&mut self, now: Now, id: CampaignId, preview: bool) -> Option<Mono> {
+        let awaited = self.campaigns.get(&id)?.hopper.awaited().collect::<Vec<_>>();
         for agent in awaited {
-            if !self.spare(agent, id) {
-                continue;
-            }
-            while self.agents.get(&agent).is_some_and(|a| a.label() == AgentState::Ready) {
-                let trunk = if preview { Ok(TrunkId(0)) } else { self.choose_trunk(now, id, None) };
-                let Ok(trunk) = trunk else { return };
-                let campaign = self.campaigns.get_mut(&id);
-                let Some(stocked) = campaign.and_then(|c| c.hopper.take_for(agent)) else { break };
+            while self.spare(agent, id) {
+                let trunk = match self.choose_trunk(now, id, None) {
+                    Ok(trunk) => trunk,
+                    Err(blocked) => return blocked.until,
+                };
+                let Some(stocked) = self.campaigns.get_mut(&id)?.hopper.take_for(agent) else {
+                    break;
+                };
                 let Some(index) = self.gate(now, id, &stocked.lead) else { continue };
                 if preview {
                     self.show(now, id, agent, stocked);
-                    continue;
+                } else {
+                    let (lead, agent, replacement) = (stocked.lead, Some(agent), false);
+                    self.open(now, Placed { campaign: id, lead, index, trunk, agent, replacement });
                 }
-                let lead = stocked.lead;
-                let agent = Some(agent);
-                let replacement = false;
-                self.open(now, Placed { campaign: id, lead, index, trunk, agent, replacement });
             }
         }
+        None
     }
 
-    /// Whether an agent is ready for a campaign and no line in flight counts on him.
+    /// Whether an agent is ready for a campaign and the lines in flight can do without him.
     fn spare(&self, id: AgentId, campaign: CampaignId) -> bool {
         let Some(agent) = self.agents.get(&id) else { return false };
         let team = self.teams.at(agent.team);
         if agent.label() != AgentState::Ready || !team.campaigns.contains(&campaign) {
             return false;
         }
-        let view = self.view(team.home.unwrap_or(campaign));
-        team.home.is_none() || view.ready > view.lines()
+        let home = team.home.and_then(|home| Some((home, self.campaigns.get(&home)?)));
+        home.is_some_and(|(home, campaign)| {
+            let view = self.view(home);
+            let others = view.ready.saturating_sub(1);
+            view.ready > 0 && view.lines() <= pacing::lines_of(campaign.settings.mode, others)
+        })
     }
 
     /// Shows contacts to so many of the agents who count for a preview campaign.

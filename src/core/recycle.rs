@@ -31,8 +31,8 @@ pub struct Delay {
 /// that a number which always fails is not tried for ever.
 pub const FAULTS_FREE: u32 = 5;
 
-/// The delay after an outcome of ours or the carrier's for which none is configured: cancelled,
-/// interrupted, congestion, trunk fault. Long enough for a carrier to mend.
+/// The delay after an outcome of ours for which none is configured: abandoned, cancelled,
+/// interrupted. Long enough for a carrier to mend.
 pub const OURS_WAIT: Span = Span::secs(600);
 
 /// The delay after a talk that nobody qualified and for which none is configured: a day, as a
@@ -105,12 +105,10 @@ fn spent(attempts: u32, faults: u32) -> u32 {
 fn standing(outcome: Outcome) -> Option<Delay> {
     let wait = match outcome {
         Outcome::Connected => UNQUALIFIED_WAIT,
-        Outcome::Abandoned
-        | Outcome::Cancelled
-        | Outcome::Congestion
+        Outcome::Abandoned | Outcome::Cancelled | Outcome::Interrupted => OURS_WAIT,
+        Outcome::Congestion
         | Outcome::TrunkFault
-        | Outcome::Interrupted => OURS_WAIT,
-        Outcome::Machine
+        | Outcome::Machine
         | Outcome::Busy
         | Outcome::NoAnswer
         | Outcome::Invalid

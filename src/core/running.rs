@@ -191,12 +191,13 @@ impl Dialer {
     /// Remembers when a contact falls due, so that the hopper asks the store for it then.
     pub(super) fn falls_due(&mut self, now: Now, id: CampaignId, next: Next) {
         let Some(campaign) = self.campaigns.get_mut(&id) else { return };
-        match next {
-            Next::Retry { at, .. } => campaign.hopper.due_at(now, at),
-            Next::Callback(callback) => campaign.hopper.due_at(now, callback.at),
-            Next::Untouched => campaign.hopper.due_at(now, now.wall),
-            Next::Done(_) => {}
-        }
+        let at = match next {
+            Next::Retry { at, .. } => Some(at),
+            Next::Callback(callback) => Some(callback.at),
+            Next::Untouched => Some(now.wall),
+            Next::Done(_) => None,
+        };
+        campaign.hopper.due_at(now, at);
     }
 
     /// Settles every campaign; again as long as one ran out of contacts and left its idle agents

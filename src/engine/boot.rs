@@ -117,6 +117,16 @@ impl Running {
     }
 }
 
+/// Makes a new signing key for webhooks, as a key file holds it.
+///
+/// # Errors
+/// The system gives no random bytes.
+pub fn new_signing_key() -> Result<String, BootError> {
+    let mut bytes = [0; 32];
+    getrandom::fill(&mut bytes).map_err(BootError::Random)?;
+    Ok(SigningKey::write(&bytes))
+}
+
 /// Starts the engine.
 ///
 /// # Errors

@@ -46,6 +46,12 @@ impl SigningKey {
         Ok(Self(mac))
     }
 
+    /// Writes a key as a key file holds it.
+    #[must_use]
+    pub fn write(key: &[u8; 32]) -> String {
+        format!("{PREFIX}{}", STANDARD.encode(key))
+    }
+
     /// Signs one delivery: `v1,` and base64 of the HMAC of `id.timestamp.body`.
     ///
     /// `timestamp` is the delivery's, in Unix seconds; `body` is what is sent, byte for byte.

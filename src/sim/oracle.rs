@@ -27,7 +27,7 @@ pub const FINDINGS_MAX: usize = 20;
 /// fact may keep it from knowing, so only its own delay counts.
 const SLACK: Span = Span::millis(1);
 
-/// Trunk faults that cost a contact none of its attempts (docs/campaigns.md, retries).
+/// Trunk faults that cost a contact none of its attempts (`core::recycle::FAULTS_FREE`).
 const FAULTS_FREE: u32 = 5;
 
 /// Looks on, one batch at a time.
@@ -242,6 +242,12 @@ impl Oracle {
     }
 
     fn call_fact(&mut self, now: Now, id: CallId, fact: CallFact) {
+        if fact == CallFact::NotRecorded {
+            // Nobody was called, even if the attempt was given up before the store said so.
+            for person in self.people.values_mut() {
+                person.tried.retain(|(call, _)| *call != id);
+            }
+        }
         let Some(call) = self.calls.get_mut(&id) else { return };
         let listens = self
             .campaigns
@@ -269,14 +275,7 @@ impl Oracle {
                 call.left = true;
                 self.ends(id);
             }
-            CallFact::NotRecorded => {
-                let person = call.opened.person;
-                self.ends(id);
-                for (_, known) in self.people.iter_mut().filter(|((_, of), _)| *of == person) {
-                    known.tried.retain(|(call, _)| *call != id);
-                }
-            }
-            CallFact::Failed { .. } | CallFact::Gone => self.ends(id),
+            CallFact::Failed { .. } | CallFact::NotRecorded | CallFact::Gone => self.ends(id),
             CallFact::Ringing
             | CallFact::EarlyMedia
             | CallFact::Heard(_)
@@ -593,7 +592,8 @@ impl Trunk {
         let earned = now.mono.since(self.as_of).as_secs_f64() * self.settings.calls_per_second;
         self.tokens = (self.tokens + earned).min(f64::from(self.settings.burst));
         self.as_of = now.mono;
-        // A bucket kept in whole microseconds may be half of one off a call: the slack of thousands.
+        // A bucket kept in whole microseconds may be half of one off a call: this is the slack of
+        // thousands of calls.
         if self.tokens < 1.0 - 1e-3 {
             wrong.push(format!("{} left too soon for {}", opened.call, opened.trunk));
         }

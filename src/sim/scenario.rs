@@ -126,9 +126,7 @@ pub struct Shares {
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum NoScenario {
     /// The shares of one block are no probabilities.
-    #[error(
-        "the outcomes from {at} on sum to {sum}: live, machine, busy, noanswer and fail must be shares that sum to 1"
-    )]
+    #[error("the outcomes from {at} on sum to {sum}: the five shares of a block must sum to 1")]
     Shares {
         /// The block's beginning.
         at: Span,

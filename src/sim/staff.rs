@@ -248,7 +248,7 @@ impl World<'_> {
 
     fn leg_comes_up(&mut self, index: usize) {
         let agent = &mut self.staff[index];
-        if agent.phase == Phase::Off || agent.leg {
+        if agent.phase == Phase::Off {
             return;
         }
         agent.leg = true;
@@ -395,7 +395,7 @@ impl World<'_> {
                 }
             }
             // The wrap-up ran out: the agent takes what comes.
-            (AgentState::Ready, Phase::Wrapping(_)) => {
+            (AgentState::Ready | AgentState::Paused(_), Phase::Wrapping(_)) => {
                 self.turn(index, Phase::Idle);
                 self.agent_reconsiders(index);
             }

@@ -49,7 +49,7 @@ fn random_worlds_keep_every_invariant_and_come_to_rest() -> Claim {
         }
         if let Some(first) = findings.first() {
             failed.push(format!(
-                "CADRAN_SEED={seed} cargo test --test it swarm::random_worlds\n  {} {} (and {} more)",
+                "CADRAN_SEED={seed} cargo test --test it swarm::random\n  {} {} (and {} more)",
                 first.at.since(Mono::START),
                 first.what,
                 findings.len() - 1,

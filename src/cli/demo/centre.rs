@@ -1,21 +1,13 @@
 //! A whole call centre on this machine: project folder, carrier, phones, CRM, engine.
 
 use std::fmt::Write as _;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use axum::Router;
-use axum::routing::post;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use tokio::net::TcpListener;
-
 use super::Demo;
-use crate::api::Door;
 use crate::api::types::{Accepted, Agent, Campaign, ImportReport, NewAgent};
+use crate::api::{Door, Inspector};
 use crate::carrier::{self, CarrierHandle, PhoneSettings, PhonesHandle, Town};
 use crate::cli::client::{At, Client};
 use crate::cli::failure::{Exit, Failure};
@@ -68,7 +60,7 @@ impl Folder {
 pub(super) struct Centre {
     pub(super) running: Running,
     pub(super) names: Names,
-    events: Arc<AtomicU64>,
+    crm: Inspector,
     doors: Doors,
     outside: Tasks,
     carrier: CarrierHandle,
@@ -87,8 +79,8 @@ impl Centre {
         let count = u32::from(demo.agents);
         let phones = PhoneSettings { count, seed: demo.seed, ..PhoneSettings::default() };
         let phones = carrier::start_phones(phones, clock, &outside).await?;
-        let (crm, events) = crm(&outside).await?;
-        write_project(folder.path(), carrier.addr(), crm)?;
+        let crm = Inspector::open(&outside).await?;
+        write_project(folder.path(), carrier.addr(), crm.address())?;
 
         let config = Config::load(&folder.path().join("cadran.toml"))?;
         let door = Door::at(&config.api.socket).await?;
@@ -99,12 +91,12 @@ impl Centre {
         load(&client, demo.contacts, folder.path()).await?;
         let _: Campaign = client.post(&At::path(["campaigns", CAMPAIGN, "start"]), &()).await?;
         let names = names(&running).await.map_err(serve::start_failed)?;
-        Ok(Self { running, names, events, doors, outside, carrier, phones, folder })
+        Ok(Self { running, names, crm, doors, outside, carrier, phones, folder })
     }
 
     /// Gives how many webhooks the CRM took.
     pub(super) fn events(&self) -> u64 {
-        self.events.load(Ordering::Relaxed)
+        self.crm.events()
     }
 
     /// Ends what still goes on, and waits until the engine has left.
@@ -146,40 +138,17 @@ async fn names(running: &Running) -> Result<Names, boot::BootError> {
     Ok(names)
 }
 
-/// Starts a CRM that takes every event and counts it.
-async fn crm(tasks: &Tasks) -> Result<(SocketAddr, Arc<AtomicU64>), Failure> {
-    let events = Arc::new(AtomicU64::new(0));
-    let counted = Arc::clone(&events);
-    let take = move || async move {
-        counted.fetch_add(1, Ordering::Relaxed);
-    };
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
-    let address = listener.local_addr()?;
-    tasks.spawn(async move {
-        if let Err(error) = axum::serve(listener, Router::new().route("/", post(take))).await {
-            tracing::error!(%error, "the demo's CRM stopped");
-        }
-    });
-    Ok((address, events))
-}
-
 /// Writes the project a user would write.
 fn write_project(folder: &Path, carrier: SocketAddr, crm: SocketAddr) -> Result<(), Failure> {
-    let key: [u8; 32] = seed()?;
+    let key = boot::new_signing_key().map_err(serve::start_failed)?;
     std::fs::create_dir_all(folder.join("campaigns"))?;
     std::fs::create_dir_all(folder.join("tapes"))?;
-    std::fs::write(folder.join("crm.key"), format!("whsec_{}\n", STANDARD.encode(key)))?;
+    std::fs::write(folder.join("crm.key"), format!("{key}\n"))?;
     let engine = ENGINE.replace("{carrier}", &carrier.to_string());
     std::fs::write(folder.join("cadran.toml"), engine)?;
     let campaign = CAMPAIGN_FILE.replace("{crm}", &crm.to_string());
     std::fs::write(folder.join("campaigns").join(format!("{CAMPAIGN}.toml")), campaign)?;
     Ok(())
-}
-
-fn seed() -> Result<[u8; 32], Failure> {
-    let mut key = [0; 32];
-    getrandom::fill(&mut key).map_err(|error| Failure::new(Exit::Error, "random", error))?;
-    Ok(key)
 }
 
 const ENGINE: &str = include_str!("cadran.toml");
