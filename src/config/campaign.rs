@@ -449,31 +449,29 @@ fn retry(root: &Fields<'_, '_>, recall_lock: Span) -> recycle::Settings {
     settings.attempts_max = fields.or("attempts_max", 10, |value| value.whole(1..=100));
     for (key, outcome, ..) in RETRY {
         let Some(value) = fields.get(key) else { continue };
-        match delay(&value) {
-            Some(Some(delay)) => settings.after.insert(outcome, delay),
-            Some(None) => settings.after.remove(&outcome),
-            None => None,
-        };
+        if let Some(delay) = delay(&value) {
+            settings.after.insert(outcome, delay);
+        }
     }
     fields.finish();
     settings
 }
 
 /// Reads `"4h"`, `"never"` or `{ wait = "4h", next_number = true }`.
-fn delay(value: &Value<'_, '_>) -> Option<Option<Delay>> {
+fn delay(value: &Value<'_, '_>) -> Option<Delay> {
     if value.is_table() {
         let fields = value.fields()?;
         let wait =
             fields.or("wait", Span::ZERO, |value| value.span_in(Span::ZERO..=DAY.times(365)));
         let next_number = fields.or("next_number", false, |value| value.flag());
         fields.finish();
-        return Some(Some(Delay { wait, next_number }));
+        return Some(Delay { wait, next_number });
     }
     if matches!(value.text(), Some("never" | "jamais")) {
-        return Some(None);
+        return Some(Delay::NEVER);
     }
     let wait = value.span_in(Span::ZERO..=DAY.times(365))?;
-    Some(Some(Delay { wait, next_number: false }))
+    Some(Delay { wait, next_number: false })
 }
 
 fn hopper(root: &Fields<'_, '_>) -> hopper::Settings {

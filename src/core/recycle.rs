@@ -27,12 +27,17 @@ pub struct Delay {
     pub next_number: bool,
 }
 
+impl Delay {
+    /// The outcome closes the contact.
+    pub const NEVER: Self = Self { wait: Span::MAX, next_number: false };
+}
+
 /// Congestions and trunk faults that cost a contact none of its attempts; further ones do, so
 /// that a number which always fails is not tried for ever.
 pub const FAULTS_FREE: u32 = 5;
 
-/// The delay after an outcome of ours for which none is configured: abandoned, cancelled,
-/// interrupted. Long enough for a carrier to mend.
+/// The delay after an outcome of ours or the carrier's for which none is configured: cancelled,
+/// interrupted, congestion, trunk fault. Long enough for a carrier to mend.
 pub const OURS_WAIT: Span = Span::secs(600);
 
 /// The delay after a talk that nobody qualified and for which none is configured: a day, as a
@@ -63,9 +68,8 @@ pub(super) fn after(
                 retry(at + delay.map_or(Span::ZERO, |delay| delay.wait), lead, next)
             });
     }
-    let Some(delay) = delay.or_else(|| standing(outcome)) else {
-        return Next::Done(DoneReason::Exhausted);
-    };
+    let delay = delay.or_else(|| standing(outcome)).filter(|delay| *delay != Delay::NEVER);
+    let Some(delay) = delay else { return Next::Done(DoneReason::Exhausted) };
     if let Some(callback) = lead.callback.filter(|_| kept) {
         return Next::Callback(Callback { at: at + delay.wait, ..callback });
     }
@@ -105,10 +109,12 @@ fn spent(attempts: u32, faults: u32) -> u32 {
 fn standing(outcome: Outcome) -> Option<Delay> {
     let wait = match outcome {
         Outcome::Connected => UNQUALIFIED_WAIT,
-        Outcome::Abandoned | Outcome::Cancelled | Outcome::Interrupted => OURS_WAIT,
-        Outcome::Congestion
+        Outcome::Abandoned
+        | Outcome::Cancelled
+        | Outcome::Congestion
         | Outcome::TrunkFault
-        | Outcome::Machine
+        | Outcome::Interrupted => OURS_WAIT,
+        Outcome::Machine
         | Outcome::Busy
         | Outcome::NoAnswer
         | Outcome::Invalid
