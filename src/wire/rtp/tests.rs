@@ -123,7 +123,8 @@ proptest! {
             prop_assert!(header.start <= header.end && header.end <= packet.len());
             rewrite(&mut packet, stamp, 8);
             let back = read(&packet);
-            prop_assert_eq!(back.map(|back| (back.start, back.end)), Ok((header.start, header.end)));
+            let place = back.map(|back| (back.start, back.end));
+            prop_assert_eq!(place, Ok((header.start, header.end)));
         } else {
             rewrite(&mut packet, stamp, 8);
         }
