@@ -106,8 +106,8 @@ const RING_MAX: Span = Span::secs(120);
 const PACE_EVERY: Span = Span::millis(250);
 /// Batches between two self-checks of a dialer whose stock is thousands of leads.
 const CHECK_EVERY: u64 = 1_000;
-/// Contacts per agent the hopper holds, above any trunk's lines per agent but for the Markov case.
-const STOCK_PER_AGENT: u32 = 60;
+/// Contacts per agent the hopper holds: more than any business scenario has lines for.
+const STOCK_PER_AGENT: u32 = 20;
 const STOCK_MAX: u32 = 10_000;
 
 impl Plan {
@@ -154,7 +154,7 @@ impl Plan {
 }
 
 fn settings_of(scenario: &Scenario, run: &RunSettings) -> Settings {
-    let size = run.agents.saturating_mul(STOCK_PER_AGENT).clamp(100, STOCK_MAX);
+    let size = run.agents.saturating_mul(STOCK_PER_AGENT).clamp(50, STOCK_MAX);
     Settings {
         client: ClientId(1),
         mode: run.mode,
