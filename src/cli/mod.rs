@@ -1,6 +1,6 @@
 //! The command line: one file per noun.
 //!
-//! Data goes to standard output through [`output`], everything else to standard error; the exit
+//! Data goes to standard output through `output`, everything else to standard error; the exit
 //! codes are those of [`failure::EXITS`].
 
 mod about;

@@ -1,7 +1,7 @@
 //! Runs one `Dialer` against the world.
 //!
 //! One task owns the dialer. It waits for anything to happen, turns a batch of happenings into
-//! facts ([`hear`]), lets the dialer take and settle them, and performs its orders ([`perform`]).
+//! facts (`hear`), lets the dialer take and settle them, and performs its orders (`perform`).
 
 pub mod book;
 pub mod boot;

@@ -72,10 +72,10 @@ pub enum MediaError {
     /// The system refuses the thread or its poll.
     #[error("cannot start the audio thread: {0}")]
     Start(io::Error),
-    /// More than [`COMMANDS_MAX`] commands wait, or the reactor has stopped: try again.
+    /// More than `COMMANDS_MAX` commands wait, or the reactor has stopped: try again.
     #[error("the audio thread takes no commands now")]
     Busy,
-    /// More than [`PROMPTS_MAX`] prompts: the user's to mend.
+    /// More than `PROMPTS_MAX` prompts: the user's to mend.
     #[error("more than {PROMPTS_MAX} prompts")]
     TooManyPrompts,
 }
@@ -269,7 +269,7 @@ impl MediaHandle {
     /// Adds a sound to play.
     ///
     /// # Errors
-    /// There are [`PROMPTS_MAX`] prompts already, or too many commands wait.
+    /// There are `PROMPTS_MAX` prompts already, or too many commands wait.
     pub fn add_prompt(&self, clip: Clip) -> Result<Prompt, MediaError> {
         // Two callers at once must be numbered in the order their commands are queued.
         let mut prompts = self.door.prompts.lock().unwrap_or_else(PoisonError::into_inner);
