@@ -154,16 +154,22 @@ pub enum Refused {
     /// It cannot be done in the present state.
     #[error("{0}")]
     WrongState(String),
-    /// The engine is stopping or too busy to take requests.
-    #[error("the engine takes no requests now: it is stopping, or more than {ASKS_MAX} wait")]
+    /// The engine is stopping or too busy to take requests, or its store fails.
+    #[error(
+        "the engine takes no requests now: it is stopping, its database fails, or more than \
+         {ASKS_MAX} wait"
+    )]
     Busy,
 }
 
 /// Requests that may wait at once; beyond that the caller is told to come back.
 pub const ASKS_MAX: usize = 1_024;
 
+/// The way back to whoever asked.
+pub type Word = oneshot::Sender<Result<Reply, Refused>>;
+
 /// A request with the way back to whoever asked.
-pub type Asked = (Ask, oneshot::Sender<Result<Reply, Refused>>);
+pub type Asked = (Ask, Word);
 
 /// The snapshot others read: the core's floor with what only the shell knows.
 #[derive(Clone, Debug, Default)]
@@ -194,7 +200,8 @@ impl Handle {
         Self { asks, snapshot }
     }
 
-    /// Asks the engine for something and waits for its word.
+    /// Asks the engine for something and waits for its word, which comes once what it makes the
+    /// engine record is committed.
     ///
     /// # Errors
     /// The engine refused; see [`Refused`].

@@ -1,8 +1,6 @@
 //! Turns what happened outside into facts, and answers requests.
 
-use tokio::sync::oneshot;
-
-use super::handle::{AgentVerb, Ask, CampaignVerb, Details, Qualification, Refused, Reply};
+use super::handle::{AgentVerb, Ask, CampaignVerb, Details, Qualification, Refused, Reply, Word};
 use super::legs::{Leg, Party};
 use super::perform::heard;
 use super::{Claimed, Engine, Written, failed_supply};
@@ -20,9 +18,6 @@ const NO_USABLE_AUDIO: u16 = 488;
 
 /// The first configured pause holds between signing in and the first *ready*.
 const PAUSE_AT_LOGIN: PauseId = PauseId(0);
-
-/// The way back to whoever asked.
-type Word = oneshot::Sender<Result<Reply, Refused>>;
 
 impl Engine {
     /// Hears the signalling.

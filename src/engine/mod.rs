@@ -178,6 +178,7 @@ impl Engine {
         for fact in &facts {
             self.parts.dialer.take(now, fact.clone());
         }
+        let mut words = Vec::new();
         for (ask, back) in asked {
             match ask {
                 Ask::TestTrunk(trunk, number) => self.begin_trial(trunk, number, back),
@@ -187,9 +188,7 @@ impl Engine {
                 | Ask::Agent(..)
                 | Ask::DoNotCall(..)
                 | Ask::Drain) => {
-                    let word = self.answer(now, ask, &mut facts);
-                    // Whoever asked may have gone away: then nobody wants the word.
-                    drop(back.send(word));
+                    words.push((back, self.answer(now, ask, &mut facts)));
                 }
             }
         }
@@ -205,7 +204,7 @@ impl Engine {
             }
             tape.end();
         }
-        self.perform(now, orders);
+        self.perform(now, orders, words);
         self.changed = true;
         if answered {
             self.publish();

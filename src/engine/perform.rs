@@ -1,7 +1,7 @@
 //! Performs the core's orders: one arm each.
 
 use super::legs::{Leg, Party};
-use super::scribe::Batch;
+use super::scribe::{Batch, Words};
 use super::{Engine, Wanted};
 use crate::core::fact::{CallFact, Failure};
 use crate::core::order::Dial;
@@ -12,9 +12,9 @@ use crate::store::Write;
 use crate::units::{AgentId, CallId, CampaignId, ContactId, LegId, Now, Span};
 
 impl Engine {
-    /// Performs a batch of orders; its calls go out once its records are committed.
-    pub(super) fn perform(&mut self, now: Now, orders: Vec<Order>) {
-        let mut batch = Batch::default();
+    /// Performs a batch of orders; its calls and its words go out once its records are committed.
+    pub(super) fn perform(&mut self, now: Now, orders: Vec<Order>, words: Words) {
+        let mut batch = Batch { words, ..Batch::default() };
         for order in orders {
             match order {
                 // The stop of a shutdown is nobody's decision: the campaign runs again afterwards.
@@ -194,8 +194,8 @@ impl Engine {
     /// Hands a batch to the scribe, behind those it had no room for. Calls that wait too long
     /// for their rows are given up by the core's own ring limit.
     fn hand_over(&mut self, batch: Batch) {
-        if batch.writes.is_empty() && batch.dials.is_empty() {
-            return;
+        if batch.is_idle() {
+            return batch.tell();
         }
         for dial in &batch.dials {
             self.uncommitted.insert(dial.call, Wanted::Yes);

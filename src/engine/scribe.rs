@@ -2,14 +2,16 @@
 //!
 //! *No call without a row; no human waits for a disk.* The engine hands a batch over and goes on;
 //! the scribe reports the calls of the batch as committed, or as held when the store fails, and
-//! then keeps trying to write the records until it succeeds.
+//! then keeps trying to write the records. A record the store will never take is left out aloud,
+//! so that it cannot block those behind it.
 
 use std::time::Duration;
 
 use tokio::sync::mpsc;
 
+use super::handle::{Refused, Reply, Word};
 use crate::core::order::Dial;
-use crate::store::{Store, Write};
+use crate::store::{Store, StoreError, Write};
 
 /// Batches that may wait for the store. At 500 batches a second this is over a minute of a store
 /// that stands still; beyond it the engine places no calls.
@@ -21,6 +23,9 @@ const GROUP_MAX: usize = 256;
 /// How long the scribe waits before it tries a failed commit again.
 const RETRY_EVERY: Duration = Duration::from_millis(500);
 
+/// Answers with the way to whoever asked.
+pub type Words = Vec<(Word, Result<Reply, Refused>)>;
+
 /// What one batch of the engine must have written, and what waits for it.
 #[derive(Debug, Default)]
 pub struct Batch {
@@ -28,6 +33,28 @@ pub struct Batch {
     pub writes: Vec<Write>,
     /// The calls that may go out once the rows are committed.
     pub dials: Vec<Dial>,
+    /// Who is told once the rows are committed: what was accepted outlives a crash.
+    pub words: Words,
+}
+
+impl Batch {
+    /// Tells whether nothing is to be written and no call waits.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.writes.is_empty() && self.dials.is_empty()
+    }
+
+    /// Tells everybody who waits for this batch.
+    pub fn tell(self) {
+        tell(self.words);
+    }
+}
+
+fn tell(words: Words) {
+    for (back, word) in words {
+        // Whoever asked may have gone away: then nobody wants the word.
+        drop(back.send(word));
+    }
 }
 
 /// What became of the calls of a batch.
@@ -90,23 +117,45 @@ async fn write_all(
 ) {
     let mut group = Vec::with_capacity(GROUP_MAX);
     while incoming.recv_many(&mut group, GROUP_MAX).await > 0 {
-        let mut writes = Vec::new();
-        let mut dials = Vec::new();
+        let mut all = Batch::default();
         for batch in group.drain(..) {
-            writes.extend(batch.writes);
-            dials.extend(batch.dials);
+            all.writes.extend(batch.writes);
+            all.dials.extend(batch.dials);
+            all.words.extend(batch.words);
         }
-        while let Err(error) = store.commit(writes.clone()).await {
-            tracing::error!(%error, rows = writes.len(), "the store refuses rows; calls are held");
-            if !dials.is_empty()
-                && outgoing.send(Written::Held(std::mem::take(&mut dials))).await.is_err()
-            {
+        if let Err(error) = store.commit(all.writes.clone()).await {
+            tracing::error!(%error, rows = all.writes.len(), "the store fails; calls are held");
+            // Without an answer whoever asked is told to come back.
+            all.words.clear();
+            let held = std::mem::take(&mut all.dials);
+            if !held.is_empty() && outgoing.send(Written::Held(held)).await.is_err() {
                 return;
             }
-            tokio::time::sleep(RETRY_EVERY).await;
+            insist(&store, all.writes, error).await;
         }
-        if !dials.is_empty() && outgoing.send(Written::Committed(dials)).await.is_err() {
+        tell(all.words);
+        if !all.dials.is_empty() && outgoing.send(Written::Committed(all.dials)).await.is_err() {
             return;
+        }
+    }
+}
+
+/// Tries again while that may help, then row by row without those the store will never take.
+async fn insist(store: &Store, writes: Vec<Write>, mut error: StoreError) {
+    while error.again() {
+        tokio::time::sleep(RETRY_EVERY).await;
+        match store.commit(writes.clone()).await {
+            Ok(()) => return,
+            Err(next) => error = next,
+        }
+    }
+    for write in writes {
+        while let Err(error) = store.commit(vec![write.clone()]).await {
+            if !error.again() {
+                tracing::error!(%error, what = write.name(), "a row is refused and left out");
+                break;
+            }
+            tokio::time::sleep(RETRY_EVERY).await;
         }
     }
 }

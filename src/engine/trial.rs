@@ -1,9 +1,7 @@
 //! A test call over a trunk, outside every campaign: how far it came and what was heard.
 
-use tokio::sync::oneshot;
-
 use super::Engine;
-use super::handle::{Refused, Reply, TrunkReport};
+use super::handle::{Refused, Reply, TrunkReport, Word};
 use super::legs::Party;
 use crate::core::fact::CallFact;
 use crate::media::Quality;
@@ -19,7 +17,7 @@ const RING_MAX: Span = Span::secs(15);
 /// A test call under way.
 #[derive(Debug)]
 pub(super) struct Trial {
-    back: oneshot::Sender<Result<Reply, Refused>>,
+    back: Word,
     started: Mono,
     until: Mono,
     report: TrunkReport,
@@ -46,12 +44,7 @@ impl Trial {
 
 impl Engine {
     /// Places a test call; the report goes back when it has ended.
-    pub(super) fn begin_trial(
-        &mut self,
-        trunk: TrunkId,
-        to: Number,
-        back: oneshot::Sender<Result<Reply, Refused>>,
-    ) {
+    pub(super) fn begin_trial(&mut self, trunk: TrunkId, to: Number, back: Word) {
         let id = self.legs.next_id();
         let refusal = if self.parts.book.trunks.contains_key(&trunk) {
             Refused::Busy

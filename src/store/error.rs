@@ -55,8 +55,8 @@ pub enum StoreError {
     /// The store is closing and takes nothing more.
     #[error("the store is closed")]
     Closed,
-    /// The database is locked by another program, or out of room for the moment.
-    #[error("the database is busy or out of room: {0}")]
+    /// The database is locked by another program, out of room, or its disk fails for the moment.
+    #[error("the database is busy, out of room or cannot be reached: {0}")]
     Busy(sqlx::Error),
     /// Any other error of the database.
     #[error("database error: {0}")]
@@ -101,17 +101,21 @@ impl StoreError {
 
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
+        if matches!(error, sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut) {
+            return Self::Busy(error);
+        }
         let Some(database) = error.as_database_error() else {
             return Self::Database(error);
         };
         if database.is_unique_violation() || database.is_foreign_key_violation() {
             return Self::Conflict("a row of that name or id");
         }
-        // SQLite's primary result codes 5 BUSY, 6 LOCKED, 13 FULL sit in the lower eight bits
+        // SQLite's primary result codes 5 BUSY, 6 LOCKED, 7 NOMEM, 8 READONLY, 10 IOERR, 13 FULL
+        // and 14 CANTOPEN speak of the machine, not of the row; they sit in the lower eight bits
         // of the extended code (https://www.sqlite.org/rescode.html, §2).
         let code = database.code().and_then(|code| code.parse::<u32>().ok());
         match code.map(|code| code & 0xFF) {
-            Some(5 | 6 | 13) => Self::Busy(error),
+            Some(5..=8 | 10 | 13 | 14) => Self::Busy(error),
             Some(_) | None => Self::Database(error),
         }
     }

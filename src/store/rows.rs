@@ -47,6 +47,20 @@ pub enum Write {
     Delivery(Delivery),
 }
 
+impl Write {
+    /// Names what is written, without its contents.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Record { .. } => "record",
+            Self::Details { .. } => "details",
+            Self::Dialog { .. } => "dialog",
+            Self::DialogGone(_) => "dialog gone",
+            Self::Delivery(_) => "delivery",
+        }
+    }
+}
+
 /// How one delivery of an event went.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Delivery {

@@ -1,0 +1,404 @@
+//! A call centre around an engine that is a process of its own.
+
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::fmt::Write as _;
+use std::fs::File;
+use std::net::{Ipv4Addr, UdpSocket};
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::HeaderMap;
+use cadran::api::types::{Agent, Health, NewAgent, QualifyRequest};
+use cadran::carrier::{self, CarrierHandle, Cast, PhoneSettings, PhonesHandle, Town};
+use cadran::engine::clock::Clock;
+use cadran::engine::handle::Details;
+use cadran::engine::tasks::Tasks;
+use cadran::units::{CallId, Span};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use rand_core::Rng;
+use rand_pcg::Pcg64;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tokio::process::{Child, Command};
+use tokio::time::{MissedTickBehavior, interval, timeout};
+
+use super::Claim;
+use super::tap::{Offers, Tap};
+
+/// Agents, each with a phone.
+const AGENTS: u32 = 8;
+/// Contacts for one round: more than it can call.
+const CONTACTS: u32 = 120;
+/// How fast the called people live: a talk of half a minute takes a second and a half.
+const PACE: f64 = 0.05;
+/// Whatever is waited for comes within this, on a busy machine too: an event that was under way at
+/// a kill is leased for a minute.
+const WITHIN: Duration = Duration::from_secs(120);
+/// How often a state is looked at.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+
+type Fallible<T> = Result<T, Box<dyn Error>>;
+/// Event ids, and how often each came.
+type Received = BTreeMap<String, u32>;
+
+/// Everything but the engine, which comes and goes.
+pub(super) struct Centre {
+    folder: tempfile::TempDir,
+    http: reqwest::Client,
+    engine: Option<Child>,
+    carrier: CarrierHandle,
+    phones: PhonesHandle,
+    tap: Tap,
+    received: Arc<Mutex<Received>>,
+    qualified: BTreeMap<CallId, &'static str>,
+    contacts: u32,
+    /// Phones that a crash left in a call which nobody ended.
+    pub(super) stuck: u32,
+    outside: Tasks,
+}
+
+impl Centre {
+    /// Opens one whose engine does not run yet.
+    pub(super) async fn open(seed: u64, rounds: u32) -> Fallible<Self> {
+        let (clock, outside) = (Clock::start(), Tasks::new());
+        let town = Town { scale: PACE, cast: Cast::Drawn, ..Town::default() };
+        let settings = carrier::Settings { seed, town, ..carrier::Settings::default() };
+        let carrier = carrier::start(settings, clock, &outside).await?;
+        let settings = PhoneSettings { count: AGENTS, seed, ..PhoneSettings::default() };
+        let phones = carrier::start_phones(settings, clock, &outside).await?;
+        let tap = Tap::start(carrier.addr(), &outside).await?;
+        let received = Arc::default();
+        let crm = start_crm(Arc::clone(&received), &outside).await?;
+        let folder = tempfile::tempdir()?;
+        write_project(&folder, &tap, &crm)?;
+        drop(rustls::crypto::ring::default_provider().install_default());
+        let http = reqwest::Client::builder()
+            .unix_socket(folder.path().join("cadran.sock"))
+            .no_proxy()
+            .timeout(WITHIN)
+            .build()?;
+        Ok(Self {
+            folder,
+            http,
+            engine: None,
+            carrier,
+            phones,
+            tap,
+            received,
+            qualified: BTreeMap::new(),
+            contacts: CONTACTS * (rounds + 1),
+            stuck: 0,
+            outside,
+        })
+    }
+
+    /// Starts the engine and brings every agent back to work; the first time there is more to do.
+    pub(super) async fn serve(&mut self, first: bool) -> Claim {
+        let log = File::options().append(true).create(true).open(self.log())?;
+        let engine = Command::new(env!("CARGO_BIN_EXE_cadran"))
+            .args(["serve", "--config", "cadran.toml"])
+            .current_dir(self.folder.path())
+            .env("CADRAN_LOG", "info")
+            .stdout(Stdio::null())
+            .stderr(log)
+            .kill_on_drop(true)
+            .spawn()?;
+        self.engine = Some(engine);
+        let mut look = ticks();
+        while self.get::<Health>("health").await.is_err() {
+            look.tick().await;
+            let engine = self.engine.as_mut().ok_or("no engine")?;
+            if let Some(status) = engine.try_wait()? {
+                return Err(format!("{status}: {}", std::fs::read_to_string(self.log())?).into());
+            }
+        }
+        if first {
+            self.hire().await?;
+            self.import().await?;
+        }
+        self.free_phones().await?;
+        for nth in 1..=AGENTS {
+            for verb in ["login", "ready"] {
+                self.post(&format!("agents/a{nth}/{verb}"), &()).await?;
+            }
+        }
+        if first {
+            self.post("campaigns/essai/start", &()).await?;
+        }
+        Ok(())
+    }
+
+    async fn hire(&self) -> Claim {
+        for nth in 1..=AGENTS {
+            let contact = Some(self.phones.contact(nth));
+            let agent = NewAgent { name: format!("a{nth}"), contact, ..NewAgent::default() };
+            self.post("agents", &agent).await?;
+        }
+        Ok(())
+    }
+
+    async fn import(&self) -> Claim {
+        let mut list = String::from("ref;nom;téléphone\n");
+        for nth in 0..self.contacts {
+            // Blocks kept for fiction (Arcep, décision 2018-0881).
+            let (block, within) =
+                if nth < 10_000 { ("019900", nth) } else { ("063998", nth - 10_000) };
+            writeln!(list, "K{nth:05};Moreau;{block}{within:04}")?;
+        }
+        let request = self.http.post(url("campaigns/essai/contacts:import?file=liste.csv"));
+        let answer = request.header("content-type", "text/csv").body(list).send().await?;
+        let status = answer.status();
+        if status.is_success() { Ok(()) } else { Err(answer.text().await?.into()) }
+    }
+
+    /// Waits until the restarted engine has ended the legs it left up; counts those it forgot.
+    async fn free_phones(&mut self) -> Claim {
+        let mut look = ticks();
+        for _ in 0..100 {
+            if self.phones.reports().await?.iter().all(|phone| !phone.up) {
+                return Ok(());
+            }
+            look.tick().await;
+        }
+        for phone in self.phones.reports().await? {
+            if phone.up {
+                self.stuck += 1;
+                self.phones.hang_up(phone.nth).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Works until some more calls were offered.
+    pub(super) async fn work(&mut self, calls: u64, dice: &mut Pcg64) -> Claim {
+        let count = self.tap.count();
+        let enough = *count.borrow() + calls;
+        let worked = timeout(WITHIN, async {
+            while *count.borrow() < enough {
+                self.qualify_some(dice).await?;
+            }
+            Claim::Ok(())
+        });
+        worked.await.map_err(|_| self.trouble("too few calls"))?
+    }
+
+    /// Works until some more calls were offered and for a moment longer, then kills the engine.
+    pub(super) async fn work_then_kill(
+        &mut self,
+        calls: u64,
+        after: Span,
+        dice: &mut Pcg64,
+    ) -> Claim {
+        self.work(calls, dice).await?;
+        // The moment may fall into a request: then nobody knows whether it was accepted.
+        let worked = timeout(after.into(), async {
+            loop {
+                self.qualify_some(dice).await?;
+            }
+        });
+        let worked: Result<Claim, _> = worked.await;
+        worked.unwrap_or(Ok(()))?;
+        let mut engine = self.engine.take().ok_or("no engine")?;
+        engine.kill().await?;
+        Ok(())
+    }
+
+    /// Writes up some of the calls that wait for it; the others are left to run out.
+    async fn qualify_some(&mut self, dice: &mut Pcg64) -> Claim {
+        const CODES: [&str; 4] = ["vente", "refus", "rappel", "opposition"];
+        for agent in self.get::<Vec<Agent>>("agents?fresh=true").await? {
+            let (true, Some(call)) = (agent.state == "wrapping", agent.call) else { continue };
+            let pick = usize::try_from(dice.next_u64() % 6)?;
+            let Some(&code) = CODES.get(pick) else { continue };
+            let details =
+                Details { amount_cents: (pick == 0).then_some(100), ..Details::default() };
+            let word = QualifyRequest {
+                disposition: code.to_owned(),
+                call: Some(call),
+                details,
+                ..QualifyRequest::default()
+            };
+            // The write-up may have run out in the meantime: then the word is refused.
+            if self.post(&format!("agents/{}/qualify", agent.name), &word).await.is_ok() {
+                self.qualified.insert(CallId(call), code);
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends the campaign and lets the engine leave once the receiver has everything.
+    pub(super) async fn leave(&mut self) -> Claim {
+        self.post("campaigns/essai/drain", &()).await?;
+        let quiet = timeout(WITHIN, async {
+            let mut look = ticks();
+            while !self.is_quiet().await? {
+                look.tick().await;
+            }
+            Claim::Ok(())
+        });
+        quiet.await.map_err(|_| self.trouble("calls or events remain"))??;
+        let mut engine = self.engine.take().ok_or("no engine")?;
+        let id = engine.id().and_then(|id| i32::try_from(id).ok()).ok_or("no process")?;
+        kill(Pid::from_raw(id), Signal::SIGTERM)?;
+        let status = timeout(WITHIN, engine.wait()).await??;
+        if status.success() { Ok(()) } else { Err(self.trouble("no good end").into()) }
+    }
+
+    /// Tells whether no call goes on, no agent writes one up, and no event is on its way.
+    async fn is_quiet(&self) -> Fallible<bool> {
+        let busy = ["reserved", "talking", "holding", "wrapping"];
+        let agents = self.get::<Vec<Agent>>("agents?fresh=true").await?;
+        let idle = !agents.iter().any(|agent| busy.contains(&agent.state.as_str()));
+        let left: Vec<serde_json::Value> = self.get("webhooks/deliveries?waiting=true").await?;
+        let health: Health = self.get("health").await?;
+        Ok(idle && health.calls == 0 && left.is_empty())
+    }
+
+    fn trouble(&self, what: &str) -> String {
+        let log = std::fs::read_to_string(self.log()).unwrap_or_default();
+        let tail: Vec<_> = log.lines().rev().take(30).collect();
+        format!("{what}: {:?}\n{}", self.carrier.stats(), tail.join("\n"))
+    }
+
+    async fn get<T: DeserializeOwned>(&self, path: &str) -> Fallible<T> {
+        Ok(self.http.get(url(path)).send().await?.error_for_status()?.json().await?)
+    }
+
+    async fn post(&self, path: &str, body: &impl Serialize) -> Claim {
+        let answer = self.http.post(url(path)).json(body).send().await?;
+        let status = answer.status();
+        if status.is_success() {
+            return Ok(());
+        }
+        Err(format!("{path}: {status} {}", answer.text().await?).into())
+    }
+
+    fn log(&self) -> PathBuf {
+        self.folder.path().join("engine.log")
+    }
+
+    /// Gives the database's file.
+    pub(super) fn database(&self) -> PathBuf {
+        self.folder.path().join("cadran.db")
+    }
+
+    /// Gives what was offered to the carrier.
+    pub(super) fn offers(&self) -> Offers {
+        self.tap.offers()
+    }
+
+    /// Gives the accepted dispositions.
+    pub(super) fn qualified(&self) -> &BTreeMap<CallId, &'static str> {
+        &self.qualified
+    }
+
+    /// Gives the events the receiver was sent.
+    pub(super) fn received(&self) -> Received {
+        self.received.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl Drop for Centre {
+    fn drop(&mut self) {
+        self.outside.abort();
+    }
+}
+
+fn url(path: &str) -> String {
+    format!("http://cadran/v1/{path}")
+}
+
+fn ticks() -> tokio::time::Interval {
+    let mut ticks = interval(LOOK_EVERY);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    ticks
+}
+
+/// Starts a receiver that counts how often each event came, and gives its address.
+async fn start_crm(received: Arc<Mutex<Received>>, tasks: &Tasks) -> Fallible<String> {
+    let take = |State(received): State<Arc<Mutex<Received>>>, headers: HeaderMap| async move {
+        let id = headers.get("webhook-id").and_then(|id| id.to_str().ok()).unwrap_or_default();
+        let mut received = received.lock().unwrap_or_else(PoisonError::into_inner);
+        *received.entry(id.to_owned()).or_default() += 1;
+    };
+    let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+    let address = listener.local_addr()?;
+    let router = Router::new().fallback(take).with_state(received);
+    tasks.spawn(async move {
+        let served = axum::serve(listener, router).await;
+        served.expect("a bound listener serves until it is dropped");
+    });
+    Ok(format!("http://{address}/"))
+}
+
+fn write_project(folder: &tempfile::TempDir, tap: &Tap, crm: &str) -> Claim {
+    // The same port every time: what the dead engine's calls still say reaches the next one.
+    let sip = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
+    let folder = folder.path();
+    std::fs::create_dir(folder.join("campaigns"))?;
+    std::fs::write(folder.join("crm.key"), "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n")?;
+    let engine = format!(
+        "[sip]\nbind = \"127.0.0.1:{sip}\"\n[rtp]\nports = \"40000-41999\"\n\
+         [folders]\ncampaigns = \"campaigns\"\n\
+         [[trunk]]\nname = \"t1\"\nhost = \"{}\"\nchannels = 100\n\
+         calls_per_second = \"50/s\"\noptions_every = \"never\"\ncall_header = true\n",
+        tap.addr
+    );
+    std::fs::write(folder.join("cadran.toml"), engine)?;
+    std::fs::write(folder.join("campaigns/essai.toml"), CAMPAIGN.replace("{crm}", crm))?;
+    Ok(())
+}
+
+const CAMPAIGN: &str = r#"
+name = "essai"
+client = "Acme"
+mode = "progressive"
+routes = ["t1"]
+caller_ids = ["+33162000000"]
+hours = "lun-dim 00:00-24:00"
+[ring]
+min = "15s"
+max = "20s"
+[wrap]
+max = "2s"
+default = "sans-suite"
+[retry]
+attempts_max = 3
+busy = "1s"
+no_answer = "1s"
+[[disposition]]
+key = "1"
+code = "vente"
+class = "ca+"
+needs = "amount"
+[[disposition]]
+key = "2"
+code = "refus"
+class = "ca-"
+[[disposition]]
+key = "3"
+code = "rappel"
+class = "cna"
+then = "callback"
+after = "1h"
+[[disposition]]
+key = "4"
+code = "opposition"
+class = "ca-"
+then = "do_not_call"
+[[disposition]]
+key = "8"
+code = "sans-suite"
+class = "cna"
+then = "retry"
+after = "2h"
+[webhook]
+url = "{crm}"
+secret_file = "../crm.key"
+"#;

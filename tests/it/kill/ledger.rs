@@ -1,0 +1,105 @@
+//! What the database must say once everything is over.
+
+use std::collections::BTreeSet;
+use std::error::Error;
+
+use cadran::units::CallId;
+use sqlx::sqlite::{SqliteConnectOptions, SqlitePool};
+
+use super::centre::Centre;
+
+/// Figures of a whole run.
+#[derive(Debug)]
+#[expect(dead_code, reason = "printed as a whole by `Debug`")]
+pub(super) struct Told {
+    /// Attempts on record.
+    pub(super) attempts: i64,
+    /// Of those, the ones a crash cut.
+    pub(super) interrupted: i64,
+    /// INVITEs the carrier was sent.
+    pub(super) offered: usize,
+    /// Qualifications the engine accepted.
+    pub(super) qualified: usize,
+    /// Webhooks the receiver was sent, repetitions not counted.
+    pub(super) events: usize,
+    /// Webhooks sent more than once.
+    pub(super) repeated: usize,
+}
+
+/// What must not exist, and why.
+const NEVER: [(&str, &str); 7] = [
+    (
+        "an attempt that was never closed",
+        "select count(*) from attempt
+         where ended_at is null or completed_at is null or outcome is null",
+    ),
+    (
+        "a contact in two calls at once",
+        "select count(*) from attempt one join attempt two
+         on one.contact_id = two.contact_id and one.call_id < two.call_id
+         where two.opened_at < one.ended_at and one.opened_at < two.ended_at",
+    ),
+    (
+        "two attempts with the same number for a contact",
+        "select count(*) from (select 1 from attempt group by contact_id, attempt
+         having count(*) > 1)",
+    ),
+    (
+        "a contact whose count of attempts is not its attempts",
+        "select count(*) from contact where attempts <>
+         (select count(*) from attempt where contact_id = contact.id)",
+    ),
+    (
+        "a contact kept in a call that is over",
+        "select count(*) from contact where open_call_id is not null",
+    ),
+    (
+        "an attempt without exactly one event",
+        "select count(*) from attempt where 1 <> (select count(*) from outbox
+         where outbox.call_id = attempt.call_id and kind = 'call.completed')",
+    ),
+    ("an event nobody took", "select count(*) from outbox where delivered_at is null"),
+];
+
+/// Compares the database with what the carrier, the agents and the receiver know.
+pub(super) async fn check(centre: &Centre) -> Result<Told, Box<dyn Error>> {
+    let options = SqliteConnectOptions::new().filename(centre.database()).read_only(true);
+    let db = SqlitePool::connect_with(options).await?;
+    for (what, query) in NEVER {
+        let count: i64 = sqlx::query_scalar(query).fetch_one(&db).await?;
+        assert_eq!(count, 0, "{what}");
+    }
+    let offers = centre.offers();
+    for (call, dialogs) in &offers {
+        assert_eq!(dialogs.len(), 1, "{call:?} was offered more than once");
+        let id: u64 = call.strip_prefix('C').ok_or("a call without its name")?.parse()?;
+        let rows: i64 = sqlx::query_scalar("select count(*) from attempt where call_id = $1")
+            .bind(id.cast_signed())
+            .fetch_one(&db)
+            .await?;
+        assert_eq!(rows, 1, "{call} was dialled and is not on record");
+    }
+    for (&CallId(call), code) in centre.qualified() {
+        let kept: Option<String> =
+            sqlx::query_scalar("select disposition_code from attempt where call_id = $1")
+                .bind(call.cast_signed())
+                .fetch_one(&db)
+                .await?;
+        assert_eq!(kept.as_deref(), Some(*code), "the disposition of C{call} was lost");
+    }
+    let events: Vec<String> =
+        sqlx::query_scalar("select event_id from outbox").fetch_all(&db).await?;
+    let events: BTreeSet<String> = events.into_iter().collect();
+    let received = centre.received();
+    let known: BTreeSet<String> = received.keys().cloned().collect();
+    assert_eq!(known, events, "the receiver knows other events than the outbox");
+    let count = |query: &'static str| sqlx::query_scalar::<_, i64>(query).fetch_one(&db);
+    Ok(Told {
+        attempts: count("select count(*) from attempt").await?,
+        interrupted: count("select count(*) from attempt where outcome = 'interrupted'").await?,
+        offered: offers.len(),
+        qualified: centre.qualified().len(),
+        events: events.len(),
+        repeated: received.values().filter(|times| **times > 1).count(),
+    })
+}
