@@ -233,6 +233,8 @@ pub(super) fn log(output: &Output, usual: &str) {
     let lines = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
+        // Complaining about a log nobody reads would end the engine with it.
+        .log_internal_errors(false)
         .with_ansi(output.color);
     let begun =
         if std::io::stderr().is_terminal() { lines.try_init() } else { lines.json().try_init() };

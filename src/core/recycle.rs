@@ -54,8 +54,9 @@ pub(super) fn after(
     at: Wall,
 ) -> Next {
     let fault = u32::from(is_fault(outcome));
-    // A promise that a trunk broke is kept later, whatever the attempts, but not for ever.
-    let kept = fault > 0 && lead.callback.is_some() && lead.faults < FAULTS_FREE;
+    // A promise that a trunk or we broke is kept later, whatever the attempts, but not for ever.
+    let broken = fault > 0 || matches!(outcome, Outcome::Cancelled | Outcome::Interrupted);
+    let kept = broken && lead.callback.is_some() && lead.faults < FAULTS_FREE;
     let spent = spent(lead.attempts.saturating_add(1), lead.faults.saturating_add(fault));
     if spent >= settings.attempts_max && !kept {
         return Next::Done(DoneReason::Exhausted);

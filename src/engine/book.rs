@@ -41,8 +41,10 @@ pub struct Book {
     pub agents: BTreeMap<AgentId, String>,
     /// Every trunk.
     pub trunks: BTreeMap<TrunkId, TrunkPage>,
-    numbers: BTreeMap<ContactId, Vec<(NumberId, Number)>>,
-    leased: VecDeque<ContactId>,
+    numbers: BTreeMap<ContactId, (u64, Vec<(NumberId, Number)>)>,
+    /// The claims in their order; a contact claimed again counts from then.
+    leased: VecDeque<(u64, ContactId)>,
+    claims: u64,
 }
 
 impl Book {
@@ -52,11 +54,12 @@ impl Book {
             let digits = lead.numbers.iter().filter_map(|number| {
                 Some((number.number, claimed.digits.get(&number.number)?.clone()))
             });
-            if self.numbers.insert(lead.contact, digits.collect()).is_none() {
-                self.leased.push_back(lead.contact);
-            }
+            self.claims += 1;
+            self.numbers.insert(lead.contact, (self.claims, digits.collect()));
+            self.leased.push_back((self.claims, lead.contact));
             if self.leased.len() > CONTACTS_MAX
-                && let Some(oldest) = self.leased.pop_front()
+                && let Some((claim, oldest)) = self.leased.pop_front()
+                && self.numbers.get(&oldest).is_some_and(|(latest, _)| *latest == claim)
             {
                 self.numbers.remove(&oldest);
             }
@@ -66,7 +69,8 @@ impl Book {
     /// Gives the digits behind a leased contact's number.
     #[must_use]
     pub fn number(&self, contact: ContactId, number: NumberId) -> Option<&Number> {
-        let (_, digits) = self.numbers.get(&contact)?.iter().find(|(id, _)| *id == number)?;
+        let (_, numbers) = self.numbers.get(&contact)?;
+        let (_, digits) = numbers.iter().find(|(id, _)| *id == number)?;
         Some(digits)
     }
 

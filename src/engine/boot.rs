@@ -354,6 +354,8 @@ fn begin_tape(
     clock: Clock,
 ) -> Result<(Option<Recorder>, Option<PathBuf>), BootError> {
     let Some(folder) = &config.tapes else { return Ok((None, None)) };
+    let unwritable = |source| tape::TapeError::Io { path: folder.clone(), source };
+    std::fs::create_dir_all(folder).map_err(unwritable)?;
     let now = clock.now();
     let path = folder.join(format!("{}.tape", now.wall.timestamp().strftime("%Y%m%dT%H%M%S%.3fZ")));
     Ok((Some(Recorder::create(&path, settings, now, false)?), Some(path)))

@@ -16,8 +16,19 @@ use crate::wire::sdp;
 /// The status kept for an answer without usable audio: 488 Not Acceptable Here (RFC 3261 §21.4.26).
 const NO_USABLE_AUDIO: u16 = 488;
 
+/// 503 Service Unavailable: its Retry-After speaks for the whole trunk (RFC 3261 §21.5.4).
+const UNAVAILABLE: u16 = 503;
+
 /// The first configured pause holds between signing in and the first *ready*.
 const PAUSE_AT_LOGIN: PauseId = PauseId(0);
+
+/// What a request is about.
+#[derive(Clone, Copy, Debug)]
+enum About {
+    Agent(AgentId),
+    Campaign(CampaignId),
+    Engine,
+}
 
 impl Engine {
     /// Hears the signalling.
@@ -30,10 +41,10 @@ impl Engine {
             }
             sip::Event::Answered(leg, sdp) => self.hear_answer(leg, &sdp),
             sip::Event::Dialog(leg, dialog) => {
-                let call = self.legs.leg(leg).and_then(|leg| match leg.party {
+                let call = match self.legs.leg(leg)?.party {
                     Party::Callee(call) => Some(call),
                     Party::Agent(_) | Party::Test => None,
-                });
+                };
                 self.write_later(Write::Dialog { leg, call, dialog });
                 None
             }
@@ -41,7 +52,8 @@ impl Engine {
                 self.hear_failure(leg, failure, status, retry_after)
             }
             sip::Event::Ended { leg, bye } => {
-                self.hear_end(leg, if bye { CallFact::HungUp } else { CallFact::Lost })
+                // A lost dialog is gone already: nothing is left to hang up.
+                self.hear_end(leg, if bye { CallFact::HungUp } else { CallFact::Gone })
             }
             sip::Event::Gone(leg) => self.hear_end(leg, CallFact::Gone),
             sip::Event::Offer(leg, offer) => {
@@ -58,6 +70,7 @@ impl Engine {
                 None
             }
             sip::Event::Trunk(trunk, up) => {
+                tracing::warn!(%trunk, up, "a trunk answers OPTIONS again, or stopped answering");
                 let fact = if up { TrunkFact::Up } else { TrunkFact::Down };
                 Some(Fact::Trunk(trunk, fact))
             }
@@ -136,14 +149,38 @@ impl Engine {
             }
             Ask::TestTrunk(..) | Ask::AgentChanged(_) => return Err(Refused::Busy),
         };
+        let about = match &fact {
+            Fact::Agent(agent, _) => About::Agent(*agent),
+            Fact::Campaign(campaign, _) => About::Campaign(*campaign),
+            Fact::Trunk(..) | Fact::Call(..) | Fact::DoNotCall(..) => About::Engine,
+        };
         let before = self.parts.dialer.surprises();
         self.note(now, fact, facts);
         if self.parts.dialer.surprises() > before {
-            return Err(Refused::WrongState(
-                "that cannot be done in the present state: look at the state and try again".into(),
-            ));
+            return Err(Refused::WrongState(self.present_state(now, about)));
         }
         Ok(Reply::Done)
+    }
+
+    /// Says in which state a request met an agent or a campaign that it made no sense for.
+    fn present_state(&self, now: Now, about: About) -> String {
+        let (floor, book) = (self.parts.dialer.floor(now), &self.parts.book);
+        match about {
+            About::Agent(agent) => {
+                let name = book.agents.get(&agent).map_or("the agent", String::as_str);
+                let row = floor.agents.iter().find(|row| row.agent == agent);
+                let state = row.map_or("unknown", |row| row.state.name());
+                format!("{name} cannot do that now: the state is {state}")
+            }
+            About::Campaign(campaign) => {
+                let name = book.campaigns.get(&campaign).map_or("the campaign", |page| &page.name);
+                let row = floor.campaigns.iter().find(|row| row.campaign == campaign);
+                let state =
+                    row.map_or_else(|| "unknown".to_owned(), |row| format!("{:?}", row.state));
+                format!("{name} cannot do that now: the state is {}", state.to_lowercase())
+            }
+            About::Engine => "that cannot be done in the present state".to_owned(),
+        }
     }
 
     /// Takes a new or changed agent, and answers once his or her phone is known.
@@ -326,11 +363,12 @@ impl Engine {
         if let Some(trial) = self.trials.get_mut(&id) {
             trial.failed(status);
         }
-        let party = self.drop_leg(id)?.party;
-        match party {
+        let leg = self.drop_leg(id)?;
+        match leg.party {
             Party::Callee(call) => {
-                if let Some(span) = retry_after {
-                    tracing::warn!(%call, status, %span, "the carrier asks to be spared");
+                if let (Some(span), Some(trunk), UNAVAILABLE) = (retry_after, leg.trunk, status) {
+                    tracing::warn!(%trunk, %span, "the carrier asks to be spared");
+                    self.pending.push(Fact::Trunk(trunk, TrunkFact::Spared(span)));
                 }
                 Some(Fact::Call(call, CallFact::Failed { failure, cause: status }))
             }
@@ -351,7 +389,7 @@ impl Engine {
     }
 
     /// Forgets a leg that signalling says is over, and ends its audio.
-    fn drop_leg(&mut self, id: LegId) -> Option<Leg> {
+    pub(super) fn drop_leg(&mut self, id: LegId) -> Option<Leg> {
         let leg = self.legs.remove(id)?;
         heard(self.parts.media.close(id));
         if leg.answered.is_some() {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::sip::Sdp;
-use crate::units::{AgentId, CallId, CampaignId, LegId, Mono};
+use crate::units::{AgentId, CallId, CampaignId, LegId, Mono, TrunkId};
 use crate::wire::sdp::{self, Direction, Local, Origin, Remote, SdpError};
 
 /// Whom a leg serves.
@@ -30,6 +30,8 @@ pub struct Leg {
     pub answered: Option<Mono>,
     /// A callee's campaign.
     pub campaign: Option<CampaignId>,
+    /// The trunk a callee was called over.
+    pub trunk: Option<TrunkId>,
     /// The agent a callee was bridged to last.
     pub agent: Option<AgentId>,
 }
@@ -44,6 +46,7 @@ impl Leg {
             origin: Origin::new(id.0),
             answered: None,
             campaign: None,
+            trunk: None,
             agent: None,
         }
     }

@@ -104,6 +104,8 @@ pub(crate) struct Engine {
     trials: BTreeMap<LegId, Trial>,
     previews: BTreeMap<AgentId, (CampaignId, ContactId)>,
     claims: (mpsc::Sender<Answer>, mpsc::Receiver<Answer>),
+    /// Facts of our own making, which go before the next one heard.
+    pending: Vec<Fact>,
     backlog: VecDeque<scribe::Batch>,
     uncommitted: BTreeMap<CallId, Wanted>,
     answer_to_audio_ms: VecDeque<f64>,
@@ -121,6 +123,7 @@ impl Engine {
             trials: BTreeMap::new(),
             previews: BTreeMap::new(),
             claims: mpsc::channel(CLAIMS_MAX),
+            pending: Vec::new(),
             backlog: VecDeque::new(),
             uncommitted: BTreeMap::new(),
             answer_to_audio_ms: VecDeque::new(),
@@ -146,7 +149,11 @@ impl Engine {
             for input in inputs {
                 match input {
                     Input::Asked(ask) => asked.push(ask),
-                    Input::Sip(event) => facts.extend(self.hear_sip(event)),
+                    Input::Sip(event) => {
+                        let heard = self.hear_sip(event);
+                        facts.append(&mut self.pending);
+                        facts.extend(heard);
+                    }
                     Input::Media(event) => facts.extend(self.hear_media(event)),
                     Input::Written(written) => facts.extend(self.hear_written(written)),
                     Input::Claimed(campaign, claimed) => {
@@ -155,6 +162,7 @@ impl Engine {
                     Input::Time => self.end_due_trials(),
                 }
             }
+            facts.append(&mut self.pending);
             self.batch(facts, asked);
         }
         self.publish();
@@ -215,6 +223,9 @@ impl Engine {
 
     /// Waits for the next thing that happens; earlier arms matter more.
     async fn wait(&mut self) -> Input {
+        if !self.pending.is_empty() {
+            return Input::Time;
+        }
         let wake = self.parts.dialer.next_wake().map(|(moment, _)| moment);
         let renew = self.publish_due();
         let at = [wake, self.trial_due()].into_iter().flatten().fold(renew, Mono::min);

@@ -3,7 +3,7 @@
 use super::legs::{Leg, Party};
 use super::scribe::{Batch, Words};
 use super::{Engine, Wanted};
-use crate::core::fact::{CallFact, Failure};
+use crate::core::fact::{AgentFact, CallFact};
 use crate::core::order::Dial;
 use crate::core::{Fact, Order, Record};
 use crate::media::{Feed, MediaError};
@@ -20,7 +20,10 @@ impl Engine {
                 // The stop of a shutdown is nobody's decision: the campaign runs again afterwards.
                 Order::Record(Record::CampaignState { .. }) if self.draining => {}
                 Order::Record(record) => batch.writes.push(Write::Record { record, at: now.wall }),
-                Order::Dial(dial) => batch.dials.push(dial),
+                Order::Dial(dial) => {
+                    self.uncommitted.insert(dial.call, Wanted::Yes);
+                    batch.dials.push(dial);
+                }
                 Order::Cancel(call) => self.end_call(call, Command::Cancel),
                 Order::HangUp(call) => self.end_call(call, Command::HangUp),
                 Order::Listen(call) | Order::Comfort(call) => self.feed_callee(call, Feed::Comfort),
@@ -55,8 +58,8 @@ impl Engine {
             Ok(()) => None,
             Err(cause) => {
                 tracing::warn!(%call, cause, "the call could not be placed");
-                let failure = Failure::TrunkFault;
-                Some(Fact::Call(call, CallFact::Failed { failure, cause: 0 }))
+                // Our own shortage: neither the carrier's fault nor a chance of the contact's.
+                Some(Fact::Call(call, CallFact::NotRecorded))
             }
         }
     }
@@ -69,20 +72,25 @@ impl Engine {
         let (to, from) = (to.clone(), from.cloned());
         let id = self.legs.next_id();
         let mut leg = self.open_leg(id, Party::Callee(dial.call)).ok_or("no media port is free")?;
-        leg.campaign = Some(dial.campaign);
+        (leg.campaign, leg.trunk) = (Some(dial.campaign), Some(dial.trunk));
         let offer = leg.offer();
         self.legs.insert(id, leg);
         let call_ref = dial.call.to_string();
-        self.signal(Command::Dial { leg: id, trunk: dial.trunk, to, from, offer, call_ref });
-        Ok(())
+        if self.signal(Command::Dial { leg: id, trunk: dial.trunk, to, from, offer, call_ref }) {
+            return Ok(());
+        }
+        self.drop_leg(id);
+        Err("the signalling takes no command")
     }
 
-    /// Asks the signalling for something. A command it cannot take is logged: the core's own
-    /// limits on ringing and on farewells then end what the command was about.
-    pub(super) fn signal(&self, command: Command) {
-        if let Err(error) = self.parts.sip.send(command) {
+    /// Asks the signalling for something and tells whether it could take it. Where it could not,
+    /// the core's own limits on ringing and on farewells end what the command was about.
+    pub(super) fn signal(&self, command: Command) -> bool {
+        let taken = self.parts.sip.send(command);
+        if let Err(error) = &taken {
             tracing::error!(%error, "the signalling takes no command");
         }
+        taken.is_ok()
     }
 
     /// Opens a leg's audio; the leg is not in the table yet.
@@ -148,10 +156,15 @@ impl Engine {
             return;
         }
         let id = self.legs.next_id();
-        let Some(mut leg) = self.open_leg(id, Party::Agent(agent)) else { return };
-        let offer = leg.offer();
-        self.legs.insert(id, leg);
-        self.signal(Command::DialAgent { leg: id, agent, offer });
+        if let Some(mut leg) = self.open_leg(id, Party::Agent(agent)) {
+            let offer = leg.offer();
+            self.legs.insert(id, leg);
+            if self.signal(Command::DialAgent { leg: id, agent, offer }) {
+                return;
+            }
+            self.drop_leg(id);
+        }
+        self.pending.push(Fact::Agent(agent, AgentFact::LegDown));
     }
 
     fn drop_agent_leg(&self, agent: AgentId) {
@@ -196,9 +209,6 @@ impl Engine {
     fn hand_over(&mut self, batch: Batch) {
         if batch.is_idle() {
             return batch.tell();
-        }
-        for dial in &batch.dials {
-            self.uncommitted.insert(dial.call, Wanted::Yes);
         }
         self.backlog.push_back(batch);
         while let Some(batch) = self.backlog.pop_front() {

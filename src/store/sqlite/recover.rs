@@ -24,8 +24,9 @@ impl Sqlite {
             db.commit().await?;
         }
         self.shared.event_added.notify_one();
-        let last_leg = recovered.dialogs.iter().map(|(leg, _)| leg.0).max();
-        recovered.first_leg = last_leg.map_or(1, |leg| leg.saturating_add(1));
+        // Incoming legs have the highest bit and are counted by the signalling itself.
+        let own = recovered.dialogs.iter().map(|(leg, _)| leg.0).filter(|leg| leg >> 63 == 0);
+        recovered.first_leg = own.max().map_or(1, |leg| leg.saturating_add(1));
         recovered.campaigns = self.campaigns().await?;
         recovered.agents = self.agents().await?;
         Ok(recovered)
