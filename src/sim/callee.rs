@@ -59,6 +59,9 @@ impl World<'_> {
         if self.tally.counts(self.now) {
             self.tally.day.attempts += 1;
         }
+        if let Some(seat) = self.rivals.get_mut(index) {
+            seat.placed += 1;
+        }
         let scenario = &self.plan.campaigns[index].scenario;
         let actor = Actor::Callee(dial.contact.0, dial.call.count());
         let mut stream = Stream::new(self.plan.seed, actor);

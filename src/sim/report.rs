@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::oracle::Finding;
+use super::scenario::Scenario;
 use crate::core::order::Outcome;
 use crate::units::{Mono, Ratio, Span};
 
@@ -117,6 +118,13 @@ pub struct Summary {
 }
 
 impl Summary {
+    /// Starts the summary of a scenario's days, of which none has come in.
+    #[must_use]
+    pub fn of(scenario: &Scenario, agents: u32) -> Self {
+        let (scenario, cap) = (scenario.name.clone(), scenario.cap);
+        Self { scenario, agents, cap, ..Self::default() }
+    }
+
     /// Takes in one more day.
     pub fn add(&mut self, day: &Day, findings: Vec<Finding>) {
         self.days.push((day.occupancy(), day.abandon()));
@@ -131,33 +139,45 @@ impl Summary {
         Ratio::new(shares.fold(0.0, f64::max))
     }
 
-    /// Gives the share of days whose abandon share is above the cap.
+    /// Counts the days whose abandon share is above the cap.
     #[must_use]
-    pub fn days_over(&self) -> Ratio {
-        let over = self.days.iter().filter(|(_, abandon)| abandon.get() > self.cap.get()).count();
-        share(count(over as u64), count(self.days.len() as u64))
+    pub fn days_over(&self) -> u64 {
+        self.days.iter().filter(|(_, abandon)| abandon.get() > self.cap.get()).count() as u64
     }
 
     /// Gives the half-width of the 95 % confidence interval of the occupancy, taking the days as
-    /// independent: t · s / √n with Student's t for n − 1 degrees of freedom (table values of
-    /// Gosset's law, 1.96 beyond 30). `None` with fewer than two days.
+    /// independent. `None` with fewer than two days.
     #[must_use]
     pub fn occupancy_ci95(&self) -> Option<f64> {
-        const T: [f64; 30] = [
-            12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179,
-            2.160, 2.145, 2.131, 2.120, 2.110, 2.101, 2.093, 2.086, 2.080, 2.074, 2.069, 2.064,
-            2.060, 2.056, 2.052, 2.048, 2.045, 2.042,
-        ];
-        let free = self.days.len().checked_sub(1).filter(|free| *free > 0)?;
-        let n = count(self.days.len() as u64);
-        let mean = self.days.iter().map(|(occupancy, _)| occupancy.get()).sum::<f64>() / n;
-        let squares = self.days.iter().map(|(occupancy, _)| {
-            let off = occupancy.get() - mean;
-            off * off
-        });
-        let deviation = libm::sqrt(squares.sum::<f64>() / (n - 1.0));
-        Some(T.get(free - 1).copied().unwrap_or(1.96) * deviation / libm::sqrt(n))
+        let days: Vec<f64> = self.days.iter().map(|(occupancy, _)| occupancy.get()).collect();
+        spread(&days).map(|(_, half_width)| half_width)
     }
+
+    /// Gives the same for the abandon share of a day.
+    #[must_use]
+    pub fn abandon_ci95(&self) -> Option<f64> {
+        let days: Vec<f64> = self.days.iter().map(|(_, abandon)| abandon.get()).collect();
+        spread(&days).map(|(_, half_width)| half_width)
+    }
+}
+
+/// Gives the mean of independent values and the half-width of its 95 % confidence interval:
+/// t · s / √n with Student's t for n − 1 degrees of freedom (table values of Gosset's law, 1.96
+/// beyond 30). `None` with fewer than two values.
+#[must_use]
+pub fn spread(values: &[f64]) -> Option<(f64, f64)> {
+    const T: [f64; 30] = [
+        12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160,
+        2.145, 2.131, 2.120, 2.110, 2.101, 2.093, 2.086, 2.080, 2.074, 2.069, 2.064, 2.060, 2.056,
+        2.052, 2.048, 2.045, 2.042,
+    ];
+    let free = values.len().checked_sub(1).filter(|free| *free > 0)?;
+    let n = count(values.len() as u64);
+    let mean = values.iter().sum::<f64>() / n;
+    let squares = values.iter().map(|value| (value - mean) * (value - mean));
+    let deviation = libm::sqrt(squares.sum::<f64>() / (n - 1.0));
+    let half_width = T.get(free - 1).copied().unwrap_or(1.96) * deviation / libm::sqrt(n);
+    Some((mean, half_width))
 }
 
 /// Counts of values in steps of 5 %, so that days can be added up and quantiles told to ± 2.5 %.
@@ -299,7 +319,7 @@ mod tests {
         summary.add(&bad, Vec::new());
         assert_eq!(summary.total.occupancy(), Ratio::new(0.5));
         assert_eq!(summary.worst_day(), Ratio::new(0.1));
-        assert_eq!(summary.days_over(), Ratio::new(0.5));
+        assert_eq!(summary.days_over(), 1);
         // Two days at 0.75 and 0: s = 0.5303, t = 12.706.
         let half_width = summary.occupancy_ci95().unwrap_or_default();
         assert!((half_width - 12.706 * 0.375).abs() < 1e-9, "{half_width}");

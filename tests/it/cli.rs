@@ -3,6 +3,7 @@
 mod mistakes;
 mod running;
 
+use std::collections::BTreeSet;
 use std::error::Error;
 use std::fs;
 use std::path::Path;
@@ -168,8 +169,41 @@ fn nothing_is_coloured_away_from_a_terminal() -> Claim {
 #[test]
 fn the_same_seed_gives_the_same_bytes() -> Claim {
     let scenario = "tests/it/scenarios/b2b.toml";
-    let arguments = ["simulate", "run", scenario, "--agents", "2", "--seed", "7", "--json"];
+    let arguments = ["simulate", "run", scenario, "--agents", "2", "--seed", "7", "--plain"];
     assert_eq!(run(&arguments)?.stdout, run(&arguments)?.stdout);
+    Ok(())
+}
+
+#[test]
+fn a_simulation_prints_a_cell_for_every_scenario_pool_and_dialer() -> Claim {
+    let [b2b, churn] = ["b2b", "churn"].map(|name| format!("tests/it/scenarios/{name}.toml"));
+    let modes = "progressive,vici-average,osdial";
+    let arguments =
+        ["simulate", "run", &b2b, &churn, "--agents", "1,2", "--days", "2", "--mode", modes];
+    let output = cadran().args(arguments).arg("--json").output()?;
+    assert_eq!(code(&output)?, 0, "{}", text(&output.stderr)?);
+    let cells = json(&output)?;
+    let cells = cells.as_array().ok_or("no array")?;
+    let name = |cell: &serde_json::Value| {
+        let word = |key: &str| cell.get(key).and_then(serde_json::Value::as_str).map(str::to_owned);
+        (word("scenario"), cell.get("agents").and_then(serde_json::Value::as_u64), word("mode"))
+    };
+    let names: BTreeSet<_> = cells.iter().map(name).collect();
+    assert_eq!((cells.len(), names.len()), (12, 12), "{names:?}");
+    for cell in cells {
+        for key in [
+            "days",
+            "occupancy",
+            "abandon",
+            "worst_day",
+            "days_over",
+            "talk_min_per_hour",
+            "idle_s_per_call",
+            "decision_ns",
+        ] {
+            assert!(cell.get(key).is_some_and(serde_json::Value::is_number), "{key}: {cell}");
+        }
+    }
     Ok(())
 }
 
