@@ -20,6 +20,11 @@ const BATCHES_MAX: usize = 32_768;
 /// Batches committed together at most, so that one commit stays short.
 const GROUP_MAX: usize = 256;
 
+/// How long rows that nobody waits for may gather before they are committed: a commit costs far
+/// more than a row, and what a crash then takes of them is told again by the network (a call that
+/// was open is found interrupted).
+const GATHER: Duration = Duration::from_millis(20);
+
 /// How long the scribe waits before it tries a failed commit again.
 const RETRY_EVERY: Duration = Duration::from_millis(500);
 
@@ -42,6 +47,11 @@ impl Batch {
     #[must_use]
     pub fn is_idle(&self) -> bool {
         self.writes.is_empty() && self.dials.is_empty()
+    }
+
+    /// Tells whether a call or somebody who asked waits for the commit.
+    fn is_awaited(&self) -> bool {
+        !self.dials.is_empty() || !self.words.is_empty()
     }
 
     /// Tells everybody who waits for this batch.
@@ -117,6 +127,7 @@ async fn write_all(
 ) {
     let mut group = Vec::with_capacity(GROUP_MAX);
     while incoming.recv_many(&mut group, GROUP_MAX).await > 0 {
+        gather(&mut incoming, &mut group).await;
         let mut all = Batch::default();
         for batch in group.drain(..) {
             all.writes.extend(batch.writes);
@@ -136,6 +147,20 @@ async fn write_all(
         tell(all.words);
         if !all.dials.is_empty() && outgoing.send(Written::Committed(all.dials)).await.is_err() {
             return;
+        }
+    }
+}
+
+/// Lets a group that nobody waits for grow for a moment, until somebody does.
+async fn gather(incoming: &mut mpsc::Receiver<Batch>, group: &mut Vec<Batch>) {
+    let enough = tokio::time::sleep(GATHER);
+    tokio::pin!(enough);
+    while group.len() < GROUP_MAX && !group.iter().any(Batch::is_awaited) {
+        let room = GROUP_MAX - group.len();
+        tokio::select! {
+            biased;
+            more = incoming.recv_many(group, room) => if more == 0 { return },
+            () = &mut enough => return,
         }
     }
 }
