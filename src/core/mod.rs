@@ -13,6 +13,7 @@ pub mod rules;
 pub mod trunks;
 
 mod call;
+mod cover;
 mod line;
 mod placing;
 mod running;

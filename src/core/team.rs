@@ -80,6 +80,28 @@ impl Teams {
         self.all.iter().filter(home).map(|team| team.ready.len()).sum()
     }
 
+    /// Counts the ready agents who serve any of these campaigns.
+    pub(super) fn ready_for(&self, campaigns: &[CampaignId]) -> usize {
+        let serves = |team: &&Team| team.campaigns.iter().any(|id| campaigns.contains(id));
+        self.all.iter().filter(serves).map(|team| team.ready.len()).sum()
+    }
+
+    /// Gives these campaigns and all that share agents with them, directly or through others.
+    pub(super) fn joined(&self, campaigns: &[CampaignId]) -> Vec<CampaignId> {
+        let mut joined = campaigns.to_vec();
+        let mut seen = 0;
+        while let Some(&id) = joined.get(seen) {
+            seen += 1;
+            let beside = self.of(id).flat_map(|team| team.campaigns.iter().copied());
+            for other in beside {
+                if !joined.contains(&other) {
+                    joined.push(other);
+                }
+            }
+        }
+        joined
+    }
+
     /// Gives every team its home anew: the first of its campaigns that `hungers`, else the first
     /// that `runs`.
     pub(super) fn find_homes(

@@ -133,6 +133,15 @@ pub(super) fn lines_of(mode: Mode, agents: u32) -> u32 {
     }
 }
 
+/// Says how many ready agents so many lines count on; the inverse of [`lines_of`], but that a
+/// line left without its agent in preview wants one as well.
+pub(super) fn agents_of(mode: Mode, lines: u32) -> u32 {
+    match mode {
+        Mode::Preview | Mode::Progressive => lines,
+        Mode::Power { lines_per_agent } => power::agents(lines_per_agent, lines),
+    }
+}
+
 /// Asks for the calls missing to `lines`; nothing while persons wait or nobody is idle.
 fn fill(view: &View, lines: u32, why: Why) -> Ask {
     if view.waiting > 0 {
