@@ -286,7 +286,7 @@ impl Dialer {
     fn spare(&self, id: AgentId, campaign: CampaignId) -> bool {
         let Some(agent) = self.agents.get(&id) else { return false };
         let serves = self.teams.at(agent.team).campaigns.contains(&campaign);
-        agent.label() == AgentState::Ready && serves && self.can_spare_one(agent.team)
+        agent.label() == AgentState::Ready && serves && !agent.leaves() && self.can_spare(agent)
     }
 
     /// Shows contacts to so many of the agents who count for a preview campaign.

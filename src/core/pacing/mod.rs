@@ -14,6 +14,7 @@ use crate::units::TrunkId;
 pub struct View {
     /// Agents waiting for a call of this campaign; one who serves several counts for the best of
     /// them that has contacts to call, less the lines other campaigns ring for the same agents.
+    /// Those who leave as soon as the lines in flight can do without them do not count.
     pub ready: u32,
     /// Agents reserved for a call that is being dialled for them.
     pub reserved: u32,
