@@ -44,11 +44,14 @@ pub(super) struct Run {
     check: bool,
 }
 
+/// The pool where neither the command nor the scenario names one.
+const POOL: u32 = 20;
+
 /// How much is simulated.
 #[derive(Debug, Args)]
 struct What {
-    /// Agents in the pool
-    #[arg(long, value_delimiter = ',', default_value = "20")]
+    /// Agents in the pool [default: as the scenario says, else 20]
+    #[arg(long, value_delimiter = ',')]
     #[arg(value_parser = clap::value_parser!(u32).range(1..=10_000))]
     agents: Vec<u32>,
     /// Lines per idle agent in power mode, 1 to 10
@@ -86,7 +89,9 @@ impl What {
         let mut cells = Vec::new();
         for path in scenarios {
             let scenario = Arc::new(read(path)?);
-            for &agents in &self.agents {
+            let own = [scenario.pool.unwrap_or(POOL)];
+            let pools = if self.agents.is_empty() { &own[..] } else { &self.agents };
+            for &agents in pools {
                 cells.extend(words.iter().map(|&word| Cell {
                     scenario: Arc::clone(&scenario),
                     agents,

@@ -5,7 +5,9 @@
 
 mod callee;
 mod carrier;
+pub mod course;
 pub mod faults;
+pub mod optimum;
 pub mod oracle;
 pub mod plan;
 pub mod report;
@@ -205,7 +207,7 @@ impl<'w> World<'w> {
             staff: (0..plan.agents.len()).map(|nth| staff::Agent::new(seed, nth)).collect(),
             rivals: Vec::new(),
             chance: Stream::new(seed, Actor::Faults),
-            tally: Tally { day: Day::default(), ends: plan.ends() },
+            tally: Tally::until(plan.ends()),
             oracle: plan.check_every.map(|_| Oracle::new(&plan)),
             witness: None,
             meter: None,

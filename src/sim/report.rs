@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::course::{Course, Slot};
 use super::oracle::Finding;
 use super::scenario::Scenario;
 use crate::core::order::Outcome;
@@ -38,6 +39,8 @@ pub struct Day {
     pub decisions: u64,
     /// What one settling cost, in nanoseconds, if the runner lent a meter.
     pub settle_ns: Histogram,
+    /// The course of the day; that of days added up is the first one's.
+    pub course: Course,
 }
 
 impl Day {
@@ -90,12 +93,12 @@ impl Day {
     }
 }
 
-fn share(part: f64, whole: f64) -> Ratio {
+pub(super) fn share(part: f64, whole: f64) -> Ratio {
     Ratio::new(if whole > 0.0 { part / whole } else { 0.0 })
 }
 
 #[expect(clippy::cast_precision_loss, reason = "no simulation counts to 2^53")]
-const fn count(number: u64) -> f64 {
+pub(super) const fn count(number: u64) -> f64 {
     number as f64
 }
 
@@ -110,6 +113,12 @@ pub struct Summary {
     pub cap: Ratio,
     /// Every day's occupancy and abandon share, in the order of the days.
     pub days: Vec<(Ratio, Ratio)>,
+    /// Every day's slots, in the order of the days.
+    pub slots: Vec<Vec<Slot>>,
+    /// The greatest abandon share of a clock hour of any day.
+    pub worst_hour: Ratio,
+    /// The greatest abandon share of 500 consecutive answers of any day.
+    pub worst_window: Ratio,
     /// All days added up.
     pub total: Day,
     /// What was found wrong, if it was looked for; at most
@@ -128,8 +137,20 @@ impl Summary {
     /// Takes in one more day.
     pub fn add(&mut self, day: &Day, findings: Vec<Finding>) {
         self.days.push((day.occupancy(), day.abandon()));
+        self.slots.push(day.course.slots.clone());
+        let worse = |one: Ratio, other: Ratio| if other > one { other } else { one };
+        self.worst_hour = worse(self.worst_hour, day.course.worst_hour());
+        self.worst_window = worse(self.worst_window, day.course.worst_window());
         self.total.add(day);
         self.findings.extend(findings);
+    }
+
+    /// Gives the nth five minutes of all days together.
+    #[must_use]
+    pub fn slot(&self, nth: usize) -> Slot {
+        let mut all = Slot::default();
+        self.slots.iter().filter_map(|day| day.get(nth)).for_each(|slot| all.add(slot));
+        all
     }
 
     /// Gives the greatest abandon share of a day.
@@ -261,13 +282,23 @@ pub(super) enum Time {
 }
 
 impl Tally {
+    pub(super) fn until(ends: Mono) -> Self {
+        Self { day: Day::default(), ends }
+    }
+
     pub(super) fn counts(&self, now: Mono) -> bool {
         now < self.ends
     }
 
     /// Books an agent's time from a moment until now, as far as it lies within the day.
     pub(super) fn book(&mut self, time: Time, since: Mono, now: Mono) {
-        let span = now.min(self.ends).since(since);
+        let until = now.min(self.ends);
+        let span = until.since(since);
+        match time {
+            Time::Talk | Time::Wrap => self.day.course.book(true, since, until),
+            Time::Idle => self.day.course.book(false, since, until),
+            Time::Paused | Time::Off => {}
+        }
         match time {
             Time::Talk => self.day.talk += span,
             Time::Wrap => self.day.wrap += span,
@@ -280,6 +311,7 @@ impl Tally {
     pub(super) fn bridged(&mut self, now: Mono, person: Span, agent: Span) {
         if self.counts(now) {
             self.day.connected += 1;
+            self.day.course.answered(now, false);
             self.day.person_waits.count(person.as_millis());
             self.day.agent_waits.count(agent.as_millis());
         }
@@ -290,6 +322,7 @@ impl Tally {
             *self.day.outcomes.entry(outcome).or_default() += 1;
             if outcome == Outcome::Abandoned {
                 self.day.abandoned += 1;
+                self.day.course.answered(now, true);
             }
         }
     }

@@ -24,6 +24,12 @@ pub(super) struct Report {
     pub(super) worst_day: f64,
     /// Days above the cap.
     pub(super) days_over: u64,
+    /// The greatest abandon share of a clock hour with 30 answers or more.
+    pub(super) worst_hour: f64,
+    /// The greatest abandon share of 500 consecutive answers.
+    pub(super) worst_500: f64,
+    /// The abandon share of the first five minutes of all days together.
+    pub(super) abandon_first_5_min: f64,
     pub(super) talk_min_per_hour: f64,
     pub(super) idle_s_per_call: f64,
     /// The median cost of taking a batch of facts and settling, as measured on this machine.
@@ -79,6 +85,9 @@ impl Report {
             abandon: total.abandon().get(),
             worst_day: summary.worst_day().get(),
             days_over: summary.days_over(),
+            worst_hour: summary.worst_hour.get(),
+            worst_500: summary.worst_window.get(),
+            abandon_first_5_min: summary.slot(0).abandon().get(),
             talk_min_per_hour: total.talk_min_per_hour(),
             idle_s_per_call: total.idle_s_per_call(),
             decision_ns: total.settle_ns.quantile(Ratio::new(0.5)),
