@@ -94,7 +94,8 @@ pub(super) struct Persons {
     pub(super) attempts: attempts::Attempts,
     /// Who asked not to be called.
     pub(super) wishes: dnc::Wishes,
-    /// Who was abandoned, and until when he is not called again.
+    /// Who was abandoned in this run, and until when he is not called again; leads claimed before
+    /// cannot know of it.
     locks: BTreeMap<(ClientId, PersonId), Wall>,
 }
 
@@ -191,7 +192,9 @@ impl Gate<'_> {
             let spell = self.hours.at(week, &number.zone, until);
             return Some((RuleId::AttemptCap, Some(spell.opens.unwrap_or(until))));
         }
-        if let Some(&until) = self.persons.locks.get(&who).filter(|&&until| until > at) {
+        let told = number.abandoned.map(|then| then + self.settings.abandon.recall_lock);
+        let locked = self.persons.locks.get(&who).copied().max(told);
+        if let Some(until) = locked.filter(|&until| until > at) {
             let spell = self.hours.at(week, &number.zone, until);
             return Some((RuleId::RecallLock, Some(spell.opens.unwrap_or(until))));
         }

@@ -120,7 +120,10 @@ impl Sqlite {
                  where d.person_id = n.person_id and (d.until_at is null or d.until_at > $3)
                    and (d.scope = 'everyone'
                      or d.scope = 'campaign' and d.scope_id = n.campaign_id
-                     or d.scope = 'client' and d.scope_id = c.client_id)) as do_not_call
+                     or d.scope = 'client' and d.scope_id = c.client_id)) as do_not_call,
+               (select max(a.ended_at) from attempt a
+                 where a.person_id = n.person_id and a.client_id = c.client_id
+                   and a.outcome = 'abandoned') as abandoned_at
              from number n
                join campaign c on c.id = $2
                left join person_personal p on p.person_id = n.person_id
@@ -264,6 +267,7 @@ fn lead_number(
             .map_err(|_| StoreError::Corrupt { what: "zone", value: number.to_string() })?,
         class: class.unwrap_or(NumberClass::Other),
         recent: Vec::new(),
+        abandoned: row.try_get::<Option<i64>, _>("abandoned_at")?.map(Wall::micros),
         invalid: unusable || row.try_get("invalid")?,
         do_not_call: row.try_get("do_not_call")?,
     };
