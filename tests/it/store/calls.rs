@@ -357,7 +357,7 @@ pub(super) async fn a_lead_tells_that_its_person_was_abandoned_under_another_con
     let leads = house.store.claim(vente, 2, LEASE, NOON).await?.leads;
     let later = Next::Retry { at: NOON + LEASE + LEASE, number: None };
     for (n, outcome) in [(1, Outcome::Abandoned), (2, Outcome::NoAnswer)] {
-        let lead = leads.iter().nth(usize::try_from(n - 1)?).ok_or("no lead")?;
+        let lead = leads.get(usize::try_from(n - 1)?).ok_or("no lead")?;
         let done = record(Record::Completed(call(n)), NOON);
         let closed = closed(n, vente, lead, outcome, later);
         house.store.commit(vec![opened(n, vente, lead, 1), closed, done]).await?;
