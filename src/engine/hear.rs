@@ -104,7 +104,7 @@ impl Engine {
         }
     }
 
-    /// Hears the scribe: committed calls go out, held ones are told to the core.
+    /// Hears the scribe: committed calls go out, held ones are told to the core, claims are made.
     pub(super) fn hear_written(&mut self, written: Written) -> Vec<Fact> {
         match written {
             Written::Committed(dials) => {
@@ -115,6 +115,12 @@ impl Engine {
                     self.uncommitted.remove(&dial.call);
                 });
                 held.map(|dial| Fact::Call(dial.call, CallFact::NotRecorded)).collect()
+            }
+            Written::Due(claims) => {
+                for claim in claims {
+                    self.claim(claim);
+                }
+                Vec::new()
             }
         }
     }
