@@ -10,7 +10,6 @@ use serde::Deserialize;
 use sha2::Digest;
 use tokio::io::AsyncWriteExt;
 
-use super::agents::hex;
 use super::error::{Answer, ApiError};
 use super::import::{self, List, Options, Row};
 use super::types::ImportReport;
@@ -100,7 +99,8 @@ async fn spool(mut body: Body) -> Result<(std::fs::File, String), ApiError> {
     file.flush().await.map_err(|error| spool_error(&error))?;
     let mut file = file.into_std().await;
     file.rewind().map_err(|error| spool_error(&error))?;
-    Ok((file, hex(&hash.finalize())))
+    let digest = hash.finalize();
+    Ok((file, digest.iter().map(|byte| format!("{byte:02x}")).collect()))
 }
 
 /// Gives the next bytes of a body; `None` at its end.

@@ -136,13 +136,16 @@ fn failures_in_json_leave_standard_output_empty() -> Claim {
 
 #[test]
 fn data_is_pure_json_where_it_is_asked_for() -> Claim {
+    let project = crate::campaigns::project()?;
+    let config = project.path().join("cadran.toml");
+    let config = config.to_str().ok_or("a path that is no text")?;
     let list = "campaigns/lists/vente.csv";
     let scenario = "tests/it/scenarios/appointment.toml";
     let cases: [&[&str]; 5] = [
         &["version"],
         &["help", "exit-codes"],
-        &["campaign", "validate", "--config", "docs/cadran.toml"],
-        &["list", "import", list, "--campaign", "vente", "--dry-run"],
+        &["campaign", "validate", "--config", config],
+        &["list", "import", list, "--campaign", "vente", "--dry-run", "--config", config],
         &["simulate", "run", scenario, "--agents", "4"],
     ];
     for arguments in cases {
@@ -204,8 +207,25 @@ fn completions_and_manual_pages_cover_the_tree() -> Claim {
         assert!(text(&output.stdout)?.contains("campaign"), "{shell}");
     }
     let folder = tempfile::tempdir()?;
-    let output = cadran().args(["man", "--to"]).arg(folder.path()).output()?;
+    let pages = folder.path().join("share/man1");
+    let output = cadran().args(["man", "--to"]).arg(&pages).output()?;
     assert_eq!(code(&output)?, 0, "{}", text(&output.stderr)?);
-    assert!(folder.path().join("cadran-campaign-start.1").is_file());
+    assert!(pages.join("cadran-campaign-start.1").is_file());
+    Ok(())
+}
+
+#[test]
+fn the_doctor_looks_at_the_folder_of_tapes() -> Claim {
+    let project = crate::campaigns::project()?;
+    let path = project.path().join("cadran.toml");
+    let engine = fs::read_to_string(&path)?;
+    let engine = engine.replace("# tapes = \"tapes\"", "tapes = \"no/tapes\"");
+    fs::write(&path, engine)?;
+    let output = cadran().args(["doctor", "--json"]).current_dir(project.path()).output()?;
+    let checks = json(&output)?;
+    let checks = checks.as_array().ok_or("no list")?;
+    let tapes = checks.iter().find(|check| check.get("what") == Some(&"tapes".into()));
+    let tapes = tapes.ok_or("the tapes are not looked at")?;
+    assert_eq!(tapes.get("verdict"), Some(&"wrong".into()), "{tapes}");
     Ok(())
 }

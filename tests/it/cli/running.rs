@@ -164,12 +164,12 @@ fn a_phones_password_is_taken_from_a_file_and_never_kept() -> Claim {
 fn what_cannot_be_done_has_its_code_and_a_hint() -> Claim {
     let engine = Engine::start()?;
     let cases: [(&[&str], i32, &str); 8] = [
-        (&["campaign", "start", "esai"], 5, "did you mean \"essai\"?"),
+        (&["campaign", "start", "esai"], 5, "did you mean `essai`?"),
         (&["agent", "login", "nobody"], 5, "there is no agent at all yet"),
         (&["agent", "login", "--all"], 5, "cadran agent add"),
         (&["agent", "add", "bruno"], 3, "--secret-file"),
         (&["call", "show", "999"], 5, ""),
-        (&["trunk", "test", "t9", "--to", "+33199000001"], 5, "did you mean \"t1\"?"),
+        (&["trunk", "test", "t9", "--to", "+33199000001"], 5, "known here: t1"),
         (&["trunk", "test", "t1", "--to", "0199000001"], 3, "+33972101010"),
         (&["webhook", "test", "essai"], 6, "[webhook]"),
     ];
@@ -194,6 +194,28 @@ fn a_signal_drains_the_engine_and_its_tape_replays() -> Claim {
     let tape = tape.to_str().ok_or("a path that is no text")?;
     let replayed = engine.ask(&["replay", "verify", tape])?;
     assert_eq!(field(&replayed, "/0/ending"), "same");
+    Ok(())
+}
+
+#[test]
+fn a_configuration_that_cannot_serve_is_refused_with_its_remedy() -> Claim {
+    let folder = tempfile::tempdir()?;
+    write_project(folder.path())?;
+    let path = folder.path().join("cadran.toml");
+    let good = fs::read_to_string(&path)?;
+    let named = good.replace("host =", "user = \"me\"\nsecret_file = \"nowhere\"\nhost =");
+    let cases = [
+        (good.replace("channels = 5", "channels = 900"), "900 channels of trunks and 0 agents"),
+        (named, "nowhere"),
+        (good.replace("[folders]", "[store]\ndatabase = \"no/where.db\"\n[folders]"), "where.db"),
+    ];
+    for (engine, wanted) in cases {
+        fs::write(&path, engine)?;
+        let output = cadran().arg("serve").current_dir(folder.path()).output()?;
+        let told = text(&output.stderr)?;
+        assert_eq!(code(&output)?, 3, "{told}");
+        assert!(told.contains(wanted) && told.contains("cadran doctor"), "{told}");
+    }
     Ok(())
 }
 
