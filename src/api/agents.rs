@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 
 use axum::body::Bytes;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use serde::Deserialize;
 
 use super::error::{Answer, ApiError};
 use super::types::{NewAgent, PauseRequest, QualifyRequest, SkipRequest};
-use super::{Desk, body, types};
+use super::{Desk, Search, body, types};
 use crate::config::{self, Need};
 use crate::core::fact::Callback;
 use crate::core::floor::AgentFloor;
@@ -30,7 +30,7 @@ pub(super) struct ListQuery {
 /// `GET /v1/agents`.
 pub(super) async fn list(
     State(desk): State<Desk>,
-    Query(query): Query<ListQuery>,
+    Search(query): Search<ListQuery>,
 ) -> Answer<Vec<types::Agent>> {
     let snapshot = if query.fresh { desk.fresh().await? } else { desk.handle.snapshot() };
     let names = desk.campaign_names().await?;

@@ -4,7 +4,7 @@ use std::io::{self, BufReader, Seek};
 use std::pin::Pin;
 
 use axum::body::{Body, Bytes, HttpBody};
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use serde::Deserialize;
 use sha2::Digest;
@@ -13,7 +13,7 @@ use tokio::io::AsyncWriteExt;
 use super::error::{Answer, ApiError};
 use super::import::{self, List, Options, Row};
 use super::types::ImportReport;
-use super::{Desk, LIST_BYTES_MAX};
+use super::{Desk, LIST_BYTES_MAX, Search};
 use crate::engine::handle::Ask;
 use crate::store::{ImportSource, NewContact};
 use crate::units::Zone;
@@ -36,7 +36,7 @@ pub(super) struct ImportQuery {
 pub(super) async fn import(
     State(desk): State<Desk>,
     Path(name): Path<String>,
-    Query(query): Query<ImportQuery>,
+    Search(query): Search<ImportQuery>,
     body: Body,
 ) -> Answer<ImportReport> {
     let started = desk.clock.mono();

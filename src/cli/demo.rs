@@ -4,7 +4,7 @@ mod centre;
 mod staff;
 
 use std::io::IsTerminal;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{Args, ValueHint};
@@ -79,11 +79,25 @@ impl Demo {
         drop(handle);
         report.print(output);
         output.note(&format!("the demo's CRM took {} signed webhooks", centre.events()));
+        let tape = centre.running.tape.clone();
         if let Some(folder) = centre.close().await {
-            output.note(&format!("the project is kept in {}", folder.display()));
+            go_on(output, &folder, tape.as_deref());
         }
         Ok(if forced && !asked { Exit::Interrupted } else { Exit::Done })
     }
+}
+
+/// Says where the project is kept and what can be done with it.
+fn go_on(output: &Output, folder: &Path, tape: Option<&Path>) {
+    let config = folder.join("cadran.toml");
+    let config = config.display();
+    output.note(&format!("the project is kept in {}; go on with", folder.display()));
+    output.note(&format!("    → cadran serve --config {config}"));
+    output.note(&format!("    → cadran stats --config {config}    and the like, from elsewhere"));
+    if let Some(tape) = tape {
+        output.note(&format!("    → cadran replay verify {}", tape.display()));
+    }
+    output.note("the demo's carrier and phones are gone: put your own into [[trunk]] first");
 }
 
 /// Shows the floor until the time is up, the campaign is over, or somebody asks to leave; tells

@@ -213,6 +213,16 @@ pub struct Claimed {
     pub supply: Supply,
 }
 
+/// What a campaign's list holds, and what makes the next of its contacts wait.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Outlook {
+    /// What the list holds; contacts in a call are counted nowhere.
+    pub supply: Supply,
+    /// The rule that refused the contact which falls due next, until then; `None` if it waits for
+    /// a retry, a callback or the end of a lease.
+    pub next_rule: Option<String>,
+}
+
 /// What an agent sees of a contact.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Card {
