@@ -307,9 +307,9 @@ fn unreached(output: &Output, agents: &[types::Agent]) -> usize {
     if !absent.is_empty() {
         output.note(output.lang.say(
             "    → register it with the agent's name and password, or give its address with\n      \
-             `cadran agent add NAME --sip URI`; it is called again by itself",
-            "    → enregistrez-le au nom et mot de passe de l'agent, ou donnez son adresse :\n      \
-             `cadran agent add NOM --sip URI` ; il est rappelé de lui-même",
+             `cadran agent add NAME --sip URI`; it is then called by itself",
+            "    → enregistrez-le au nom de l'agent, ou donnez son adresse par\n      \
+             `cadran agent add NOM --sip URI` ; il est alors appelé de lui-même",
         ));
     }
     absent.len()

@@ -54,16 +54,17 @@ pub(super) struct ListCalls {
     #[arg(long, value_parser = OUTCOMES)]
     outcome: Option<String>,
     /// To this number, E.164
-    #[arg(long)]
+    #[arg(long, value_name = "NUMBER")]
     to: Option<String>,
     /// How far back, such as 1h or 30d
-    #[arg(long, value_parser = measure::span)]
+    #[arg(long, value_name = "TIME", value_parser = measure::span)]
     last: Option<Span>,
     /// How many at most
-    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    #[arg(long, value_name = "COUNT", default_value_t = 50)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=1_000))]
     limit: u32,
     /// Go on after a page: the `next` of the page before
-    #[arg(long)]
+    #[arg(long, value_name = "NEXT")]
     after: Option<String>,
 }
 

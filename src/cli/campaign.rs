@@ -32,7 +32,7 @@ pub(super) enum Campaign {
   cadran campaign list
   cadran campaign list --json")]
     List,
-    /// Show one campaign
+    /// Show one campaign, and why it dials nobody if it does not
     #[command(before_help = "Examples:
   cadran campaign show prospection-fr")]
     Show(Named),
@@ -79,7 +79,7 @@ pub(super) struct Waited {
     #[arg(long)]
     wait: bool,
     /// Wait at most this long, such as 30s or 2h
-    #[arg(long, value_parser = measure::span, requires = "wait")]
+    #[arg(long, value_name = "TIME", value_parser = measure::span, requires = "wait")]
     timeout: Option<Span>,
 }
 

@@ -38,10 +38,11 @@ pub(super) struct Demo {
     #[arg(long, value_name = "FOLDER", value_hint = ValueHint::DirPath)]
     pub(super) keep: Option<PathBuf>,
     /// Simulated agents
-    #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=200))]
+    #[arg(long, value_name = "COUNT", default_value_t = 8)]
+    #[arg(value_parser = clap::value_parser!(u16).range(1..=200))]
     pub(super) agents: u16,
     /// Fictional contacts
-    #[arg(long, default_value_t = 1_000)]
+    #[arg(long, value_name = "COUNT", default_value_t = 1_000)]
     #[arg(value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub(super) contacts: u32,
     /// The seed of the carrier's and the agents' chance

@@ -46,11 +46,11 @@ pub(super) struct Import {
     /// The campaign
     #[arg(long)]
     campaign: String,
-    /// Read and check only
+    /// Check the list and the campaign only
     #[arg(long)]
     dry_run: bool,
-    /// The country of numbers without a country code
-    #[arg(long, default_value = "FR", value_parser = region)]
+    /// The country of numbers without a country code, such as FR, GB or US
+    #[arg(long, value_name = "COUNTRY", default_value = "FR", value_parser = region)]
     region: Country,
     /// The time zone of every contact whose record names none [default: told by the number]
     #[arg(long, value_parser = Zone::new)]

@@ -31,7 +31,7 @@ pub(super) struct Test {
     /// The trunk's name
     trunk: String,
     /// Whom to call, E.164: a phone of yours
-    #[arg(long)]
+    #[arg(long, value_name = "NUMBER")]
     to: String,
 }
 

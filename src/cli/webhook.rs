@@ -44,7 +44,8 @@ pub(super) struct Deliveries {
     #[arg(long)]
     waiting: bool,
     /// How many at most
-    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    #[arg(long, value_name = "COUNT", default_value_t = 50)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=1_000))]
     limit: u32,
 }
 

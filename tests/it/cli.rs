@@ -139,7 +139,7 @@ fn a_wrong_command_line_is_told_in_json_like_any_failure() -> Claim {
     let cases: [(&[&str], &str, &str); 6] = [
         (&["--json", "campain"], "unrecognized subcommand 'campain'", "'campaign'"),
         (&["campaign", "start", "--json"], "required arguments", "Usage:"),
-        (&["stats", "--last", "24", "--json"], "'--last <LAST>'", "--help"),
+        (&["stats", "--last", "24", "--json"], "'--last <TIME>'", "--help"),
         (&["call", "list", "--outcome", "zzz", "--json"], "'zzz'", "no_answer"),
         (&["--json"], "requires a subcommand", "Usage:"),
         (&["--json", "campaign"], "a command is missing", "cadran help"),
