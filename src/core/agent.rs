@@ -15,7 +15,8 @@
 //! ```
 //!
 //! A break or a leave wanted while reserved, talking or holding is a wish that waits for the
-//! call's end; while wrapping it ends the write-up. An agent whose leg is lost in a talk leaves
+//! call's end; while wrapping it ends the write-up. One who is ready stays until the lines in
+//! flight can do without him (`cover.rs`). An agent whose leg is lost in a talk leaves
 //! the person to the next free colleague.
 
 use std::sync::Arc;
@@ -106,6 +107,8 @@ pub(super) enum Event {
     LegRose,
     LegFell,
     Wants(Want),
+    /// The agent wants to go, and a line in flight counts on him.
+    Postpones(Want),
     Dials,
     Skips(SkipReason),
     HangsUp,
@@ -119,7 +122,8 @@ pub(super) enum Event {
     SetAside(CallId),
     /// The agent is bridged.
     Joined(CallId),
-    /// The call dialled for the agent, or the preview, came to nothing.
+    /// The call dialled for the agent, or the preview, came to nothing; no line in flight counts
+    /// on him any more.
     Freed,
     /// The talk is over; what is to be written up, if anything.
     TalkOver(Option<Box<Writing>>),
@@ -235,6 +239,11 @@ impl Agent {
         self.state != State::LoggedOut
     }
 
+    /// Whether the agent is ready only until the lines in flight can do without him.
+    pub(super) fn leaves(&self) -> bool {
+        self.state == State::Ready && self.wish != Want::Calls
+    }
+
     /// When the present state ends by itself.
     pub(super) fn due(&self) -> Option<Mono> {
         match &self.state {
@@ -281,7 +290,9 @@ impl Agent {
             (Paused { .. } | Ready, Wants(want)) => self.rest(now, want),
             (Previewing(..), Wants(Want::Calls)) => None,
             (Previewing(..), Wants(want)) => self.withdraw(now, want),
-            (Reserved(_) | Talking(_) | Holding(_), Wants(want)) => self.keep_in_mind(want),
+            (Reserved(_) | Talking(_) | Holding(_), Wants(want)) | (Ready, Postpones(want)) => {
+                self.keep_in_mind(want)
+            }
             (Wrapping(_), Wants(want)) => self.written(now, want),
             (Wrapping(_), TimeUp) => self.written(now, self.wish),
             (Wrapping(_), Extends(span)) => return self.extend(span),
@@ -291,7 +302,7 @@ impl Agent {
             (Previewing(..), Skips(reason)) => self.skip(now, reason),
             (Previewing(..), TimeUp) => self.withdraw(now, Want::Calls),
             (Ready | Previewing(..), SetAside(call)) => self.go(now, Reserved(call)),
-            (Previewing(..) | Reserved(_), Freed) => self.rest(now, self.wish),
+            (Ready | Previewing(..) | Reserved(_), Freed) => self.rest(now, self.wish),
             (Ready, Joined(call)) => self.go(now, Talking(call)),
             (Reserved(own), Joined(call)) if *own == call => self.go(now, Talking(call)),
             (Reserved(call), HangsUp) => self.give_up(now, *call),
@@ -311,11 +322,21 @@ impl Agent {
                 SignedIn,
             )
             | (LoggedOut, Wants(_))
-            | (LoggedOut | Paused { .. }, Shown(..) | SetAside(_) | Joined(_))
+            | (LoggedOut | Paused { .. }, Shown(..) | SetAside(_) | Joined(_) | Freed)
             | (
                 LoggedOut | Paused { .. } | Ready,
-                Dials | Skips(_) | HangsUp | Holds | Retrieves | Qualifies(_) | Extends(_) | Freed
+                Dials | Skips(_) | HangsUp | Holds | Retrieves | Qualifies(_) | Extends(_)
                 | TalkOver(_) | TimeUp,
+            )
+            | (
+                LoggedOut
+                | Paused { .. }
+                | Previewing(..)
+                | Reserved(_)
+                | Talking(_)
+                | Holding(_)
+                | Wrapping(_),
+                Postpones(_),
             )
             | (
                 Previewing(..),

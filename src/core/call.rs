@@ -15,7 +15,8 @@
 //!  Ending(cancel) ───────────►  Ending(hang up) ─────────────────────► gone: one outcome
 //! ```
 //!
-//! A failure before the answer and the callee's own hang-up lead straight to *gone*. In `Ending`
+//! A failure before the answer and the callee's own hang-up lead straight to *gone*; an answer
+//! without usable audio is hung up. In `Ending`
 //! the driver owes us the leg's end; if it never comes the guard frees the call.
 
 use std::sync::Arc;
@@ -60,6 +61,7 @@ pub(super) enum State {
 pub(super) enum Event {
     Rang,
     Answered,
+    Unusable,
     Judged(Heard),
     Failed(Failure, u16),
     HungUp,
@@ -88,6 +90,7 @@ impl From<CallFact> for Event {
         match fact {
             CallFact::Ringing | CallFact::EarlyMedia => Self::Rang,
             CallFact::Answered => Self::Answered,
+            CallFact::Unusable => Self::Unusable,
             CallFact::Heard(heard) => Self::Judged(heard),
             CallFact::Failed { failure, cause } => Self::Failed(failure, cause),
             CallFact::HungUp => Self::HungUp,
@@ -260,6 +263,7 @@ impl Call {
             (Dialing, Rang) => return Ok(self.rings(now, manner)),
             (Ringing, Rang) | (Ending { .. }, Rang | GivenUp | Stopped) => return Ok(None),
             (Dialing | Ringing, Answered) => self.answer(now, manner),
+            (Dialing | Ringing, Unusable) => self.deaf(now),
             (Dialing | Ringing, Failed(failure, cause)) => failed(meaning(failure), cause),
             (Dialing | Ringing, HungUp) => gone(Abandoned, Callee),
             (Dialing | Ringing, Gone) => gone(TrunkFault, Carrier),
@@ -284,9 +288,9 @@ impl Call {
             (Talking { .. }, AgentLost) => self.wait(now, manner),
             (Talking { agent, hold: None }, Held) => self.hold(now, agent),
             (Talking { agent, hold: Some(since) }, Retrieved) => self.retrieve(now, agent, since),
-            (Ending { .. }, Answered) if self.answered.is_none() => self.crossed(now),
+            (Ending { .. }, Answered | Unusable) if self.answered.is_none() => self.crossed(now),
             (Ending { outcome, by }, Failed(failure, cause)) => {
-                failed(settled(outcome, by, failure), cause)
+                failed(self.settled(outcome, by, failure), cause)
             }
             (Ending { outcome, by }, HungUp | Lost | Gone | TimeUp) => gone(outcome, by),
             (
@@ -297,7 +301,7 @@ impl Call {
             | (Ringing, NotRecorded)
             | (
                 Listening | Waiting | Notice | Talking { .. },
-                Rang | Answered | Failed(..) | NotRecorded | GivenUp,
+                Rang | Answered | Unusable | Failed(..) | NotRecorded | GivenUp,
             )
             | (Listening | Talking { .. }, NoticePlayed | Bridged(_))
             | (Waiting | Notice | Talking { .. }, Judged(_))
@@ -307,8 +311,8 @@ impl Call {
             | (Talking { .. }, TimeUp | Held | Retrieved)
             | (
                 Ending { .. },
-                Answered | Judged(_) | NoticePlayed | Bridged(_) | AgentHungUp | AgentLost | Held
-                | Retrieved,
+                Answered | Unusable | Judged(_) | NoticePlayed | Bridged(_) | AgentHungUp
+                | AgentLost | Held | Retrieved,
             ) => return Err(Surprise),
         };
         Ok(Some(effect))
@@ -343,6 +347,12 @@ impl Call {
         }
         self.enter(now, State::Listening, Some(LISTENING_MAX));
         Effect::Listen
+    }
+
+    /// Ends an answered call in which nobody can hear the other.
+    fn deaf(&mut self, now: Now) -> Effect {
+        self.answered = Some(now.wall);
+        self.end(now, Outcome::TrunkFault, EndedBy::Carrier)
     }
 
     fn judge(&mut self, now: Now, manner: &Manner, heard: Heard) -> Effect {
@@ -391,6 +401,13 @@ impl Call {
         self.answered = Some(now.wall);
         self.end(now, Outcome::Abandoned, EndedBy::Dialer)
     }
+
+    /// What it was if it failed while we were giving it up: a failure that says more than our own
+    /// cancel stands, and an answered call stays what it was.
+    fn settled(&self, outcome: Outcome, by: EndedBy, failure: Failure) -> (Outcome, EndedBy) {
+        let stays = self.answered.is_some() || failure == Failure::Cancelled;
+        if stays { (outcome, by) } else { meaning(failure) }
+    }
 }
 
 fn gone(outcome: Outcome, by: EndedBy) -> Effect {
@@ -411,14 +428,4 @@ fn meaning(failure: Failure) -> (Outcome, EndedBy) {
         Failure::Congestion => (Outcome::Congestion, EndedBy::Carrier),
         Failure::TrunkFault => (Outcome::TrunkFault, EndedBy::Carrier),
     }
-}
-
-/// What a call was that failed while we were giving it up: a failure that says more than our own
-/// cancel stands, and an answered call stays what it was.
-fn settled(outcome: Outcome, by: EndedBy, failure: Failure) -> (Outcome, EndedBy) {
-    let ours = matches!(
-        outcome,
-        Outcome::Connected | Outcome::Abandoned | Outcome::Machine | Outcome::Interrupted
-    );
-    if ours || failure == Failure::Cancelled { (outcome, by) } else { meaning(failure) }
 }

@@ -67,7 +67,8 @@ pub enum Mode {
 pub struct Route {
     /// The trunk.
     pub trunk: TrunkId,
-    /// Trunks of a lower tier are used first; a higher one only when no lower one has room.
+    /// Trunks of a lower tier are used first; a higher one only while every lower one is down,
+    /// resting or out of channels. A lower tier's calls per second are waited for.
     pub tier: u8,
     /// The share of calls among the trunks of one tier, at least 1.
     pub weight: u16,

@@ -93,12 +93,13 @@ impl Dialer {
             holds!(!needs_leg || agent.leg == Leg::Up, "{id} is {:?} legless", agent.label());
             holds!(agent.at_work() || agent.leg == Leg::Down, "{id} left, the leg did not");
             if agent.state == Seat::Ready {
-                ready.insert((agent.team, agent.idle_since, id));
+                ready.insert((agent.team, agent.leaves(), agent.idle_since, id));
                 holds!(!self.someone_waits_for(id), "{id} is ready and somebody waits");
             }
         }
         let queued = self.teams.each().enumerate().flat_map(|(place, team)| {
-            team.ready.iter().map(move |&(since, agent)| (place, since, agent))
+            let of = move |leaves| move |&(since, agent)| (place, leaves, since, agent);
+            team.ready.iter().map(of(false)).chain(team.leaving.iter().map(of(true)))
         });
         holds!(queued.collect::<BTreeSet<_>>() == ready, "the ready queues hold others");
         for (place, team) in self.teams.each().enumerate() {

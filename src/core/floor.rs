@@ -54,7 +54,7 @@ pub struct Totals {
     pub busy: u64,
     /// Attempts nobody answered.
     pub no_answer: u64,
-    /// Attempts that ended otherwise without an answer.
+    /// Attempts that came to nothing otherwise, answers without usable audio among them.
     pub failed: u64,
     /// Contacts refused by a rule.
     pub refused: u64,
@@ -182,11 +182,28 @@ impl Dialer {
         });
         Floor {
             campaigns: campaigns.collect(),
-            agents: self.agents.iter().map(|(&id, agent)| self.seat(now, id, agent)).collect(),
+            agents: self.agents(now).collect(),
             trunks: trunks.collect(),
             calls: calls.collect(),
             surprises: self.surprises,
         }
+    }
+
+    /// Gives one agent as others see him or her; `None` if there is no such agent.
+    #[must_use]
+    pub fn agent(&self, now: Now, id: AgentId) -> Option<AgentFloor> {
+        self.agents.get(&id).map(|agent| self.seat(now, id, agent))
+    }
+
+    /// Gives every agent as others see them, by id.
+    pub fn agents(&self, now: Now) -> impl Iterator<Item = AgentFloor> {
+        self.agents.iter().map(move |(&id, agent)| self.seat(now, id, agent))
+    }
+
+    /// Counts the calls in progress.
+    #[must_use]
+    pub fn calls_in_progress(&self) -> usize {
+        self.calls.len()
     }
 
     fn seat(&self, now: Now, id: AgentId, agent: &Agent) -> AgentFloor {

@@ -16,7 +16,7 @@ impl Dialer {
             return;
         }
         self.surprise();
-        if fact == CallFact::Answered {
+        if matches!(fact, CallFact::Answered | CallFact::Unusable) {
             // Nobody here knows the call any more: the person must not hang on a silent line.
             self.orders.push_back(Order::HangUp(id));
         }
@@ -202,7 +202,8 @@ impl Dialer {
             self.step_agent(now, agent, agent::Event::Freed);
         }
         let over = call.replacement || call.gave_up() || matches!(next, Next::Done(_));
-        if recycle::is_fault(outcome) && call.ringing.is_none() && !over {
+        let reached = call.ringing.is_some() || call.answered.is_some();
+        if recycle::is_fault(outcome) && !reached && !over {
             self.replace(now, &call, reserved);
         }
     }

@@ -13,6 +13,7 @@ pub mod rules;
 pub mod trunks;
 
 mod call;
+mod cover;
 mod line;
 mod placing;
 mod running;
@@ -125,6 +126,7 @@ impl Dialer {
         let horizon = (self.longest_lease + MEMORY_MARGIN).as_micros();
         let horizon = Mono::micros(now.mono.as_micros().saturating_sub(horizon));
         self.persons.forget_before(horizon);
+        self.let_go(now);
         self.settle_campaigns(now);
         if cfg!(debug_assertions) {
             self.check_now_and_then();

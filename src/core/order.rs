@@ -214,7 +214,7 @@ pub enum Outcome {
     Cancelled,
     /// The carrier had no room.
     Congestion,
-    /// The trunk failed.
+    /// The trunk failed, or what it answered had no usable audio.
     TrunkFault,
     /// The engine stopped in the middle of it.
     Interrupted,

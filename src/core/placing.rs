@@ -285,16 +285,8 @@ impl Dialer {
     /// Whether an agent is ready for a campaign and the lines in flight can do without him.
     fn spare(&self, id: AgentId, campaign: CampaignId) -> bool {
         let Some(agent) = self.agents.get(&id) else { return false };
-        let team = self.teams.at(agent.team);
-        if agent.label() != AgentState::Ready || !team.campaigns.contains(&campaign) {
-            return false;
-        }
-        let home = team.home.and_then(|home| Some((home, self.campaigns.get(&home)?)));
-        home.is_some_and(|(home, campaign)| {
-            let view = self.view(home);
-            let others = view.ready.saturating_sub(1);
-            view.ready > 0 && view.lines() <= pacing::lines_of(campaign.settings.mode, others)
-        })
+        let serves = self.teams.at(agent.team).campaigns.contains(&campaign);
+        agent.label() == AgentState::Ready && serves && !agent.leaves() && self.can_spare(agent)
     }
 
     /// Shows contacts to so many of the agents who count for a preview campaign.

@@ -45,6 +45,7 @@ impl Dialer {
         } else if let Some((call, disposition, callback)) = said {
             self.take_qualified(now, id, call, disposition, callback);
         } else {
+            let event = self.postponed(id, event);
             self.step_agent(now, id, event);
         }
     }
@@ -56,16 +57,16 @@ impl Dialer {
             self.agents.insert(id, Agent::new(settings, team));
             return;
         };
-        let (before, label) = (agent.team, agent.label());
+        let (before, label, leaves) = (agent.team, agent.label(), agent.leaves());
         (agent.team, agent.settings) = (team, settings);
         let place = (agent.idle_since, id);
         let old = self.teams.at_mut(before);
         old.recount(label, AgentState::LoggedOut);
-        let was_ready = old.ready.remove(&place);
+        let was_ready = old.dequeue(place);
         let new = self.teams.at_mut(team);
         new.recount(AgentState::LoggedOut, label);
         if was_ready {
-            new.ready.insert(place);
+            new.enqueue(place, leaves);
             self.offer(now, id);
         }
     }
@@ -90,6 +91,8 @@ impl Dialer {
         if new_label != label {
             let (team, place) = (agent.team, agent.idle_since);
             self.moved(id, team, (label, queued), (new_label, place));
+        } else if label == AgentState::Ready {
+            self.teams.at_mut(agent.team).enqueue((queued, id), agent.leaves());
         }
         if let Some(effect) = effect {
             self.perform_agent(now, id, effect);
@@ -110,10 +113,10 @@ impl Dialer {
         let team = self.teams.at_mut(team);
         team.recount(from, to);
         if from == AgentState::Ready {
-            team.ready.remove(&(queued, id));
+            team.dequeue((queued, id));
         }
         if to == AgentState::Ready {
-            team.ready.insert((place, id));
+            team.enqueue((place, id), false);
         }
         let left = matches!(to, AgentState::Paused(_) | AgentState::LoggedOut);
         if from == AgentState::Ready

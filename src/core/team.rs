@@ -12,6 +12,9 @@ pub(super) struct Team {
     pub(super) campaigns: Vec<CampaignId>,
     /// Its ready agents, the longest waiting first.
     pub(super) ready: BTreeSet<(Mono, AgentId)>,
+    /// Those who are ready only until the lines in flight can do without them: no line is dialled
+    /// for them, but they take an answer nobody else can.
+    pub(super) leaving: BTreeSet<(Mono, AgentId)>,
     /// Its agents on a break.
     pub(super) paused: u32,
     /// Its agents signed in.
@@ -35,6 +38,7 @@ impl Teams {
             self.all.push(Team {
                 campaigns: campaigns.to_vec(),
                 ready: BTreeSet::new(),
+                leaving: BTreeSet::new(),
                 paused: 0,
                 at_work: 0,
                 home: None,
@@ -63,9 +67,12 @@ impl Teams {
         self.all.iter().filter(move |team| team.campaigns.contains(&campaign))
     }
 
-    /// Gives the longest-waiting ready agent who serves a campaign.
+    /// Gives the longest-waiting ready agent who serves a campaign; one who is about to leave only
+    /// if there is no other.
     pub(super) fn first_ready(&self, campaign: CampaignId) -> Option<AgentId> {
-        self.of(campaign).filter_map(|team| team.ready.first()).min().map(|&(_, agent)| agent)
+        let stays = self.of(campaign).filter_map(|team| team.ready.first()).min();
+        let leaves = || self.of(campaign).filter_map(|team| team.leaving.first()).min();
+        stays.or_else(leaves).map(|&(_, agent)| agent)
     }
 
     /// Gives the longest-waiting ready agent who counts for a campaign.
@@ -78,6 +85,28 @@ impl Teams {
     pub(super) fn ready_at_home(&self, campaign: CampaignId) -> usize {
         let home = |team: &&Team| team.home == Some(campaign);
         self.all.iter().filter(home).map(|team| team.ready.len()).sum()
+    }
+
+    /// Counts the ready agents who serve any of these campaigns.
+    pub(super) fn ready_for(&self, campaigns: &[CampaignId]) -> usize {
+        let serves = |team: &&Team| team.campaigns.iter().any(|id| campaigns.contains(id));
+        self.all.iter().filter(serves).map(|team| team.ready.len()).sum()
+    }
+
+    /// Gives these campaigns and all that share agents with them, directly or through others.
+    pub(super) fn joined(&self, campaigns: &[CampaignId]) -> Vec<CampaignId> {
+        let mut joined = campaigns.to_vec();
+        let mut seen = 0;
+        while let Some(&id) = joined.get(seen) {
+            seen += 1;
+            let beside = self.of(id).flat_map(|team| team.campaigns.iter().copied());
+            for other in beside {
+                if !joined.contains(&other) {
+                    joined.push(other);
+                }
+            }
+        }
+        joined
     }
 
     /// Gives every team its home anew: the first of its campaigns that `hungers`, else the first
@@ -96,6 +125,21 @@ impl Teams {
 }
 
 impl Team {
+    /// Puts an agent into the queue of those who stay or of those who leave.
+    pub(super) fn enqueue(&mut self, place: (Mono, AgentId), leaves: bool) {
+        self.dequeue(place);
+        if leaves {
+            self.leaving.insert(place)
+        } else {
+            self.ready.insert(place)
+        };
+    }
+
+    /// Takes an agent out of his queue; says whether he was in one.
+    pub(super) fn dequeue(&mut self, place: (Mono, AgentId)) -> bool {
+        self.ready.remove(&place) || self.leaving.remove(&place)
+    }
+
     /// Counts an agent out of one state and into another.
     pub(super) fn recount(&mut self, from: AgentState, to: AgentState) {
         let paused = |state| u32::from(matches!(state, AgentState::Paused(_)));

@@ -93,7 +93,8 @@ impl Trunks {
         true
     }
 
-    /// Chooses the trunk of the next call: the lowest tier with room, in it by weight.
+    /// Chooses the trunk of the next call: the lowest tier that has a free channel on a trunk in
+    /// use, in it by weight. A rate is waited for: a higher tier is for failures and full lines.
     pub(super) fn choose(
         &self,
         routes: &[Route],
@@ -101,15 +102,14 @@ impl Trunks {
         now: Mono,
         except: Option<TrunkId>,
     ) -> Result<TrunkId, Blocked> {
-        let usable = |route: &&Route| {
-            Some(route.trunk) != except && self.blocked(route.trunk, now).is_none()
-        };
-        let Some(tier) = routes.iter().filter(usable).map(|route| route.tier).min() else {
-            return Err(self.why_blocked(routes, now));
-        };
+        let other = |route: &&Route| Some(route.trunk) != except;
+        let has_room = |route: &&Route| self.has_room(route.trunk, now);
+        let tier = routes.iter().filter(other).filter(has_room).map(|route| route.tier).min();
+        let tier = |route: &&Route| other(route) && tier.is_none_or(|lowest| route.tier == lowest);
+        let usable = |route: &&Route| self.blocked(route.trunk, now).is_none();
         let mut sum = 0;
         let mut best: Option<(i64, TrunkId)> = None;
-        for route in routes.iter().filter(usable).filter(|route| route.tier == tier) {
+        for route in routes.iter().filter(tier).filter(usable) {
             let weight = i64::from(route.weight.max(1));
             let credit = rota.credit.entry(route.trunk).or_insert(0);
             *credit += weight;
@@ -118,9 +118,17 @@ impl Trunks {
                 best = Some((*credit, route.trunk));
             }
         }
-        let (credit, trunk) = best.expect("the tier was taken from a usable route");
+        let Some((credit, trunk)) = best else {
+            return Err(self.why_blocked(routes.iter().filter(tier), now));
+        };
         rota.credit.insert(trunk, credit - sum);
         Ok(trunk)
+    }
+
+    /// Whether a trunk is in use and has a channel free.
+    fn has_room(&self, id: TrunkId, now: Mono) -> bool {
+        let waits = |blocked: Blocked| matches!(blocked.limit, Limit::CallsPerSecond(_));
+        self.blocked(id, now).is_none_or(waits)
     }
 
     /// Counts a call onto a trunk.
@@ -162,14 +170,13 @@ impl Trunks {
     }
 
     /// Names the limit nearest to passing: a token, then a channel, then a trunk that rests.
-    fn why_blocked(&self, routes: &[Route], now: Mono) -> Blocked {
+    fn why_blocked<'a>(&self, routes: impl Iterator<Item = &'a Route>, now: Mono) -> Blocked {
         let rank = |blocked: &Blocked| match blocked.limit {
             Limit::CallsPerSecond(_) => 0,
             Limit::Channels(_) => 1,
             Limit::NoTrunk | Limit::Ask | Limit::Abandon | Limit::Stock => 2,
         };
         routes
-            .iter()
             .filter_map(|route| self.blocked(route.trunk, now))
             .min_by_key(|blocked| (rank(blocked), blocked.until.is_none(), blocked.until))
             .unwrap_or(Blocked { limit: Limit::NoTrunk, until: None })
@@ -202,6 +209,23 @@ mod tests {
             }
         }
         assert_eq!(started, [0, 0, 0, 100, 200, 300, 400]);
+    }
+
+    #[test]
+    fn a_lower_tier_short_of_a_token_is_waited_for() {
+        let mut trunks = Trunks::default();
+        let slow = |channels| Settings { channels, calls_per_second: 1.0, burst: 1 };
+        trunks.set(TrunkId(1), slow(9));
+        trunks.set(TrunkId(2), wide());
+        let routes = [route(1, 0, 1), route(2, 1, 1)];
+        let choose = |trunks: &Trunks| {
+            let chosen = trunks.choose(&routes, &mut Rota::default(), Mono::START, None);
+            chosen.map_err(|blocked| blocked.limit)
+        };
+        trunks.seize(TrunkId(1), Mono::START);
+        assert_eq!(choose(&trunks), Err(Limit::CallsPerSecond(TrunkId(1))));
+        trunks.set(TrunkId(1), slow(1));
+        assert_eq!(choose(&trunks), Ok(TrunkId(2)));
     }
 
     #[test]

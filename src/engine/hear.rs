@@ -104,7 +104,7 @@ impl Engine {
         }
     }
 
-    /// Hears the scribe: committed calls go out, held ones are told to the core.
+    /// Hears the scribe: committed calls go out, held ones are told to the core, claims are made.
     pub(super) fn hear_written(&mut self, written: Written) -> Vec<Fact> {
         match written {
             Written::Committed(dials) => {
@@ -115,6 +115,12 @@ impl Engine {
                     self.uncommitted.remove(&dial.call);
                 });
                 held.map(|dial| Fact::Call(dial.call, CallFact::NotRecorded)).collect()
+            }
+            Written::Due(claims) => {
+                for claim in claims {
+                    self.claim(claim);
+                }
+                Vec::new()
             }
         }
     }
@@ -259,8 +265,7 @@ impl Engine {
 
     /// Finds the call an agent talks in or writes up.
     fn present_call(&self, now: Now, agent: AgentId) -> Option<CallId> {
-        let floor = self.parts.dialer.floor(now);
-        match floor.agents.iter().find(|row| row.agent == agent)?.state {
+        match self.parts.dialer.agent(now, agent)?.state {
             AgentState::Talking(call) | AgentState::Holding(call) | AgentState::Wrapping(call) => {
                 Some(call)
             }
@@ -284,15 +289,16 @@ impl Engine {
     /// Sends the agents of a draining engine home once no call is left: until then each may still
     /// be needed by a person who answers.
     pub(super) fn send_home(&mut self, now: Now, facts: &mut Vec<Fact>) {
-        let floor = self.parts.dialer.floor(now);
-        if !self.draining || !floor.calls.is_empty() || !self.uncommitted.is_empty() {
+        let dialer = &self.parts.dialer;
+        if !self.draining || dialer.calls_in_progress() > 0 || !self.uncommitted.is_empty() {
             return;
         }
-        for row in floor.agents {
-            let waits = matches!(row.state, AgentState::Ready | AgentState::Paused(_));
-            if waits || matches!(row.state, AgentState::Previewing(_)) {
-                self.note(now, Fact::Agent(row.agent, AgentFact::LoggedOut), facts);
-            }
+        let waits = |state| {
+            matches!(state, AgentState::Ready | AgentState::Paused(_) | AgentState::Previewing(_))
+        };
+        let waiting = dialer.agents(now).filter(|row| waits(row.state)).map(|row| row.agent);
+        for agent in waiting.collect::<Vec<_>>() {
+            self.note(now, Fact::Agent(agent, AgentFact::LoggedOut), facts);
         }
     }
 
@@ -453,8 +459,8 @@ impl Engine {
     }
 
     fn logged_in(&self, agent: AgentId) -> bool {
-        let floor = self.parts.dialer.floor(self.parts.clock.now());
-        floor.agents.iter().any(|row| row.agent == agent && row.state != AgentState::LoggedOut)
+        let row = self.parts.dialer.agent(self.parts.clock.now(), agent);
+        row.is_some_and(|row| row.state != AgentState::LoggedOut)
     }
 }
 

@@ -1,7 +1,7 @@
 //! Performs the core's orders: one arm each.
 
 use super::legs::{Leg, Party};
-use super::scribe::{Batch, Words};
+use super::scribe::{Batch, Claim, Words};
 use super::{Engine, Wanted};
 use crate::core::fact::{AgentFact, CallFact};
 use crate::core::order::Dial;
@@ -9,7 +9,7 @@ use crate::core::{Fact, Order, Record};
 use crate::media::{Feed, MediaError};
 use crate::sip::Command;
 use crate::store::Write;
-use crate::units::{AgentId, CallId, CampaignId, ContactId, LegId, Now, Span};
+use crate::units::{AgentId, CallId, CampaignId, ContactId, LegId, Now};
 
 impl Engine {
     /// Performs a batch of orders; its calls and its words go out once its records are committed.
@@ -39,7 +39,9 @@ impl Engine {
                 Order::ClearPreview(agent) => {
                     self.previews.remove(&agent);
                 }
-                Order::Claim { campaign, count, lease } => self.claim(now, campaign, count, lease),
+                Order::Claim { campaign, count, lease } => {
+                    batch.claims.push(Claim { campaign, count, lease });
+                }
                 Order::Release(_, contacts) => self.release(contacts),
             }
         }
@@ -175,10 +177,11 @@ impl Engine {
     }
 
     /// Leases contacts in a task of its own; the answer comes back as an input.
-    fn claim(&self, now: Now, campaign: CampaignId, count: u32, lease: Span) {
+    pub(super) fn claim(&self, Claim { campaign, count, lease }: Claim) {
         let (store, back) = (self.parts.store.clone(), self.claims.0.clone());
+        let now = self.parts.clock.now().wall;
         self.parts.tasks.spawn(async move {
-            let claimed = match store.claim(campaign, count, lease, now.wall).await {
+            let claimed = match store.claim(campaign, count, lease, now).await {
                 Ok(claimed) => Some(claimed),
                 Err(error) => {
                     tracing::error!(%campaign, %error, "contacts cannot be claimed");

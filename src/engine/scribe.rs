@@ -12,6 +12,7 @@ use tokio::sync::mpsc;
 use super::handle::{Refused, Reply, Word};
 use crate::core::order::Dial;
 use crate::store::{Store, StoreError, Write};
+use crate::units::{CampaignId, Span};
 
 /// Batches that may wait for the store. At 500 batches a second this is over a minute of a store
 /// that stands still; beyond it the engine places no calls.
@@ -20,11 +21,27 @@ const BATCHES_MAX: usize = 32_768;
 /// Batches committed together at most, so that one commit stays short.
 const GROUP_MAX: usize = 256;
 
+/// How long rows that nobody waits for may gather before they are committed: a commit costs far
+/// more than a row, and what a crash then takes of them is told again by the network (a call that
+/// was open is found interrupted).
+const GATHER: Duration = Duration::from_millis(20);
+
 /// How long the scribe waits before it tries a failed commit again.
 const RETRY_EVERY: Duration = Duration::from_millis(500);
 
 /// Answers with the way to whoever asked.
 pub type Words = Vec<(Word, Result<Reply, Refused>)>;
+
+/// A wish for contacts to call.
+#[derive(Clone, Copy, Debug)]
+pub struct Claim {
+    /// For which campaign.
+    pub campaign: CampaignId,
+    /// At most this many.
+    pub count: u32,
+    /// How long they are kept for us.
+    pub lease: Span,
+}
 
 /// What one batch of the engine must have written, and what waits for it.
 #[derive(Debug, Default)]
@@ -33,15 +50,29 @@ pub struct Batch {
     pub writes: Vec<Write>,
     /// The calls that may go out once the rows are committed.
     pub dials: Vec<Dial>,
+    /// The claims that may be made then: the store counts what is left by the rows it has.
+    pub claims: Vec<Claim>,
     /// Who is told once the rows are committed: what was accepted outlives a crash.
     pub words: Words,
 }
 
 impl Batch {
-    /// Tells whether nothing is to be written and no call waits.
+    /// Tells whether nothing is to be written and neither call nor claim waits.
     #[must_use]
     pub fn is_idle(&self) -> bool {
-        self.writes.is_empty() && self.dials.is_empty()
+        self.writes.is_empty() && self.dials.is_empty() && self.claims.is_empty()
+    }
+
+    /// Tells whether a call, a claim or somebody who asked waits for the commit.
+    fn is_awaited(&self) -> bool {
+        !self.dials.is_empty() || !self.claims.is_empty() || !self.words.is_empty()
+    }
+
+    fn append(&mut self, batch: Self) {
+        self.writes.extend(batch.writes);
+        self.dials.extend(batch.dials);
+        self.claims.extend(batch.claims);
+        self.words.extend(batch.words);
     }
 
     /// Tells everybody who waits for this batch.
@@ -57,13 +88,15 @@ fn tell(words: Words) {
     }
 }
 
-/// What became of the calls of a batch.
+/// What became of that which waited for a batch.
 #[derive(Debug)]
 pub enum Written {
     /// Their rows are committed: place them.
     Committed(Vec<Dial>),
     /// The store failed: do not place them.
     Held(Vec<Dial>),
+    /// Every row handed over before these claims is committed: make them.
+    Due(Vec<Claim>),
 }
 
 /// The engine's end of the scribe.
@@ -93,12 +126,12 @@ impl Scribe {
         })
     }
 
-    /// Waits for the next word on calls handed over.
+    /// Waits for the next word on calls and claims handed over.
     pub async fn written(&mut self) -> Option<Written> {
         self.written.recv().await
     }
 
-    /// Takes the next word on calls handed over, if there is one.
+    /// Takes the next word on calls and claims handed over, if there is one.
     pub fn try_written(&mut self) -> Option<Written> {
         self.written.try_recv().ok()
     }
@@ -117,11 +150,10 @@ async fn write_all(
 ) {
     let mut group = Vec::with_capacity(GROUP_MAX);
     while incoming.recv_many(&mut group, GROUP_MAX).await > 0 {
+        gather(&mut incoming, &mut group).await;
         let mut all = Batch::default();
         for batch in group.drain(..) {
-            all.writes.extend(batch.writes);
-            all.dials.extend(batch.dials);
-            all.words.extend(batch.words);
+            all.append(batch);
         }
         if let Err(error) = store.commit(all.writes.clone()).await {
             tracing::error!(%error, rows = all.writes.len(), "the store fails; calls are held");
@@ -136,6 +168,23 @@ async fn write_all(
         tell(all.words);
         if !all.dials.is_empty() && outgoing.send(Written::Committed(all.dials)).await.is_err() {
             return;
+        }
+        if !all.claims.is_empty() && outgoing.send(Written::Due(all.claims)).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// Lets a group that nobody waits for grow for a moment, until somebody does.
+async fn gather(incoming: &mut mpsc::Receiver<Batch>, group: &mut Vec<Batch>) {
+    let enough = tokio::time::sleep(GATHER);
+    tokio::pin!(enough);
+    while group.len() < GROUP_MAX && !group.iter().any(Batch::is_awaited) {
+        let room = GROUP_MAX - group.len();
+        tokio::select! {
+            biased;
+            more = incoming.recv_many(group, room) => if more == 0 { return },
+            () = &mut enough => return,
         }
     }
 }

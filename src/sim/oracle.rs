@@ -67,6 +67,10 @@ struct Agent {
     leg: bool,
     shown: AgentState,
     bridged: Option<CallId>,
+    /// Asked to go while idle: no line may be dialled for him any more.
+    leaves: bool,
+    /// When the leg was last lost, which nobody can put off.
+    fell: Option<Mono>,
 }
 
 #[derive(Debug)]
@@ -121,7 +125,14 @@ impl Oracle {
         };
         let agent = |(index, campaigns): (usize, &Vec<CampaignId>)| {
             let shown = AgentState::LoggedOut;
-            let agent = Agent { campaigns: campaigns.clone(), leg: false, shown, bridged: None };
+            let agent = Agent {
+                campaigns: campaigns.clone(),
+                leg: false,
+                shown,
+                bridged: None,
+                leaves: false,
+                fell: None,
+            };
             (super::staff::nth_agent(index), agent)
         };
         let trunk = |(id, settings): &(TrunkId, crate::core::trunks::Settings)| {
@@ -173,6 +184,7 @@ impl Oracle {
         for agent in self.agents.values_mut() {
             agent.leg = false;
             agent.bridged = None;
+            agent.leaves = false;
             agent.shown = AgentState::LoggedOut;
         }
     }
@@ -187,6 +199,7 @@ impl Oracle {
                     AgentFact::LegUp => agent.leg = true,
                     AgentFact::LegDown => {
                         agent.leg = false;
+                        agent.fell = Some(now.mono);
                         let call = agent.bridged.take();
                         if let Some(call) = call.and_then(|id| self.calls.get_mut(&id))
                             && !call.over
@@ -196,11 +209,12 @@ impl Oracle {
                             call.waits_since = Some(now.mono);
                         }
                     }
+                    AgentFact::Paused(_) | AgentFact::LoggedOut => {
+                        agent.leaves = agent.shown == AgentState::Ready;
+                    }
+                    AgentFact::Ready => agent.leaves = false,
                     AgentFact::Set(_)
                     | AgentFact::LoggedIn
-                    | AgentFact::Ready
-                    | AgentFact::Paused(_)
-                    | AgentFact::LoggedOut
                     | AgentFact::PreviewDialed
                     | AgentFact::PreviewSkipped(_)
                     | AgentFact::HungUp
@@ -265,8 +279,9 @@ impl Oracle {
                     call.waits_since = Some(now.mono);
                 }
             }
+            CallFact::Unusable if !call.over && !call.answered => call.answered = true,
             // An answer that crosses our cancel finds nobody: such a person is abandoned at once.
-            CallFact::Answered => call.left |= !call.answered,
+            CallFact::Answered | CallFact::Unusable => call.left |= !call.answered,
             CallFact::HungUp => {
                 call.left = true;
                 self.ends(id);
@@ -344,9 +359,7 @@ impl Oracle {
                 }
             }
             Record::AgentState { agent, state } => {
-                if let Some(agent) = self.agents.get_mut(agent) {
-                    agent.shown = *state;
-                }
+                self.shows(now, *agent, *state);
             }
             Record::Qualified(_)
             | Record::Refused(_)
@@ -354,6 +367,23 @@ impl Oracle {
             | Record::DoNotCall { .. }
             | Record::CampaignState { .. }
             | Record::Decided(..) => {}
+        }
+    }
+
+    /// Sees an agent's change of state: nobody leaves the persons in the lurch who may answer.
+    fn shows(&mut self, now: Now, id: AgentId, state: AgentState) {
+        let Some(agent) = self.agents.get_mut(&id) else { return };
+        let before = core::mem::replace(&mut agent.shown, state);
+        let gone = matches!(state, AgentState::Paused(_) | AgentState::LoggedOut);
+        agent.leaves = false;
+        if before != AgentState::Ready || !gone || agent.fell == Some(now.mono) {
+            return;
+        }
+        for campaign in agent.campaigns.clone() {
+            let lines = self.lines(campaign, |call| call.waits_since.is_none());
+            if self.progressive(campaign) && lines > self.idle(campaign, |_| true) {
+                self.find(now.mono, format!("{id} left while a line rang for him"));
+            }
         }
     }
 
@@ -501,32 +531,39 @@ impl Oracle {
 
     /// Progressive: never more lines than idle agents at the moment of dialling.
     fn one_line_per_idle_agent(&mut self, now: Now, id: CampaignId) {
-        let mode = self.campaigns.get(&id).map(|campaign| campaign.settings.mode);
-        if !mode.is_some_and(progressive) {
-            return;
-        }
-        let idle = self.agents.values().filter(|agent| {
-            agent.campaigns.contains(&id)
-                && match agent.shown {
-                    AgentState::Ready => true,
-                    AgentState::Reserved(call) => {
-                        let call = self.calls.get(&call);
-                        call.is_some_and(|call| call.opened.agent.is_none())
-                    }
-                    AgentState::LoggedOut
-                    | AgentState::Paused(_)
-                    | AgentState::Previewing(_)
-                    | AgentState::Talking(_)
-                    | AgentState::Holding(_)
-                    | AgentState::Wrapping(_) => false,
-                }
-        });
-        let idle = idle.count();
-        let of = |call: &&Call| call.opened.campaign == id && call.opened.agent.is_none();
-        let lines = self.calls.values().filter(|call| call.is_line()).filter(of).count();
-        if lines > idle {
+        let idle = self.idle(id, |agent| !agent.leaves);
+        let lines = self.lines(id, |_| true);
+        if self.progressive(id) && lines > idle {
             self.find(now.mono, format!("{id} dialled: {lines} lines for {idle} idle agents"));
         }
+    }
+
+    fn progressive(&self, id: CampaignId) -> bool {
+        self.campaigns.get(&id).is_some_and(|campaign| progressive(campaign.settings.mode))
+    }
+
+    /// Counts the agents of a campaign who wait for any of its calls.
+    fn idle(&self, id: CampaignId, counts: impl Fn(&Agent) -> bool) -> usize {
+        let waits = |agent: &&Agent| match agent.shown {
+            AgentState::Ready => counts(agent),
+            AgentState::Reserved(call) => {
+                self.calls.get(&call).is_some_and(|call| call.opened.agent.is_none())
+            }
+            AgentState::LoggedOut
+            | AgentState::Paused(_)
+            | AgentState::Previewing(_)
+            | AgentState::Talking(_)
+            | AgentState::Holding(_)
+            | AgentState::Wrapping(_) => false,
+        };
+        let serves = |agent: &&Agent| agent.campaigns.contains(&id);
+        self.agents.values().filter(serves).filter(waits).count()
+    }
+
+    /// Counts the lines of a campaign that any of its agents may be given.
+    fn lines(&self, id: CampaignId, counts: impl Fn(&Call) -> bool) -> usize {
+        let of = |call: &&Call| call.opened.campaign == id && call.opened.agent.is_none();
+        self.calls.values().filter(|call| call.is_line() && counts(call)).filter(of).count()
     }
 
     /// A waiting person goes to the first agent who frees, before any later one, and is told the

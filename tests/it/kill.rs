@@ -7,7 +7,7 @@ mod tap;
 
 use std::error::Error;
 
-use cadran::engine::scribe::{Batch, Scribe};
+use cadran::engine::scribe::{self, Batch, Scribe, Written};
 use cadran::engine::tasks::Tasks;
 use cadran::units::{CampaignId, Span};
 use rand_core::{Rng, SeedableRng};
@@ -68,6 +68,24 @@ async fn a_row_the_store_refuses_does_not_block_those_behind_it() -> Claim {
     scribe.write(Batch { writes, ..Batch::default() }).map_err(|_| "no room")?;
     scribe.finish().await;
     assert!(house.store.call(call(1)).await?.is_none());
+    assert!(house.store.call(call(2)).await?.is_some());
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_claim_is_made_once_the_rows_before_it_are_there() -> Claim {
+    let house = House::sqlite().await?;
+    let campaign = campaign(&house.store, "vente").await?;
+    list(&house.store, campaign, [contact("1", 1)]).await?;
+    let lead = house.first_lead(campaign).await?;
+    let (mut scribe, writing) = Scribe::new(house.store.clone());
+    let tasks = Tasks::new();
+    tasks.spawn(writing);
+    let writes = vec![opened(2, campaign, &lead, 1)];
+    let claim = scribe::Claim { campaign, count: 1, lease: Span::secs(60) };
+    scribe.write(Batch { writes, ..Batch::default() }).map_err(|_| "no room")?;
+    scribe.write(Batch { claims: vec![claim], ..Batch::default() }).map_err(|_| "no room")?;
+    assert!(matches!(scribe.written().await, Some(Written::Due(claims)) if claims.len() == 1));
     assert!(house.store.call(call(2)).await?.is_some());
     Ok(())
 }

@@ -154,6 +154,18 @@ mod scenarios {
         Ok(())
     }
 
+    /// One who wants to go while a line rings for him waits until it has resolved.
+    #[test]
+    fn progressive_abandons_nobody_when_agents_come_and_go() -> Claim {
+        for agents in [1, 3] {
+            let summary = run(&scenario::read(FILES[5].1)?, &progressive(agents, 4, true));
+            assert!(summary.total.attempts > 100, "too short a day to tell");
+            assert_eq!(summary.total.abandoned, 0, "{agents} agents");
+            assert_eq!(summary.findings, Vec::new());
+        }
+        Ok(())
+    }
+
     /// The same at every pool size, against the interval of the days; minutes long in a release
     /// build. `CADRAN_TABLE=FILE` writes the table of docs/simulator.md.
     #[test]

@@ -14,6 +14,7 @@ use crate::units::TrunkId;
 pub struct View {
     /// Agents waiting for a call of this campaign; one who serves several counts for the best of
     /// them that has contacts to call, less the lines other campaigns ring for the same agents.
+    /// Those who leave as soon as the lines in flight can do without them do not count.
     pub ready: u32,
     /// Agents reserved for a call that is being dialled for them.
     pub reserved: u32,
@@ -130,6 +131,15 @@ pub(super) fn lines_of(mode: Mode, agents: u32) -> u32 {
         Mode::Preview => 0,
         Mode::Progressive => agents,
         Mode::Power { lines_per_agent } => power::lines(lines_per_agent, agents),
+    }
+}
+
+/// Says how many ready agents so many lines count on; the inverse of [`lines_of`], but that a
+/// line left without its agent in preview wants one as well.
+pub(super) fn agents_of(mode: Mode, lines: u32) -> u32 {
+    match mode {
+        Mode::Preview | Mode::Progressive => lines,
+        Mode::Power { lines_per_agent } => power::agents(lines_per_agent, lines),
     }
 }
 

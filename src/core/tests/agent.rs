@@ -49,7 +49,7 @@ fn states() -> [State; 9] {
     ]
 }
 
-fn events() -> [(&'static str, Event); 23] {
+fn events() -> [(&'static str, Event); 24] {
     [
         ("signs in", Event::SignedIn),
         ("leg rose", Event::LegRose),
@@ -57,6 +57,7 @@ fn events() -> [(&'static str, Event); 23] {
         ("wants calls", Event::Wants(Want::Calls)),
         ("wants a break", Event::Wants(Want::Break(PauseId(2)))),
         ("leaves", Event::Wants(Want::Leave)),
+        ("is to leave later", Event::Postpones(Want::Leave)),
         ("dials", Event::Dials),
         ("skips", Event::Skips(SkipReason::Later)),
         ("hangs up", Event::HangsUp),
@@ -138,6 +139,20 @@ fn a_wish_waits_for_the_end_of_the_write_up() {
         assert!(agent.step(NOW, event).is_ok());
     }
     assert_eq!((agent.state, agent.leg), (State::LoggedOut, Leg::Down));
+}
+
+#[test]
+fn a_wish_put_off_is_kept_or_taken_back() {
+    let put_off = |after: Event| {
+        let mut agent = agent(State::Ready);
+        for event in [Event::Postpones(Want::Leave), after, Event::Freed] {
+            assert!(agent.step(NOW, event).is_ok());
+        }
+        agent.state
+    };
+    assert_eq!(put_off(Event::Wants(Want::Calls)), State::Ready);
+    let on_break = State::Paused { code: PauseId(2), when_up: false };
+    assert_eq!(put_off(Event::Postpones(Want::Break(PauseId(2)))), on_break);
 }
 
 #[test]

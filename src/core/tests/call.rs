@@ -27,11 +27,12 @@ fn states() -> [(&'static str, State); 8] {
     ]
 }
 
-fn events() -> [Event; 18] {
+fn events() -> [Event; 19] {
     let judged = |what| Event::Judged(Heard { what, confidence: Ratio::new(1.0) });
     [
         Event::Rang,
         Event::Answered,
+        Event::Unusable,
         judged(Answerer::Human),
         judged(Answerer::Machine),
         Event::Failed(Failure::Busy, 486),

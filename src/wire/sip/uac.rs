@@ -158,7 +158,8 @@ impl Endpoint {
         }
     }
 
-    /// A 2xx came: acknowledges it, and talks, or hangs up if the call was given up.
+    /// A 2xx came: acknowledges it, and talks, or hangs up if the call was given up: whoever
+    /// picked up is told of all the same.
     fn answered(&mut self, key: Key, news: News, message: &Message<'_>) {
         let Some(leg) = self.legs.get_mut(key) else {
             return;
@@ -174,15 +175,16 @@ impl Endpoint {
         dialog.cseq = calling.cseq;
         dialog.login = calling.login.take();
         dialog.credentials = calling.credentials.take();
+        let early = calling.early.iter().position(|(tag, _)| *tag == dialog.remote_tag);
+        let early = early.map(|place| calling.early.swap_remove(place).1);
+        let answer = sdp(message).or(early).unwrap_or_default();
         if calling.cancel != Cancel::No {
             self.net.set_timer(Due::Leg(key), &mut leg.due, None);
             send_bye(&mut self.clients, &mut self.net, &mut dialog, Owner::Leg(key));
             leg.state = State::Session(Box::new(Session { dialog, phase: Phase::Leaving(0) }));
+            self.events.push_back(Event::Answered(id, answer));
             return;
         }
-        let early = calling.early.iter().position(|(tag, _)| *tag == dialog.remote_tag);
-        let early = early.map(|place| calling.early.swap_remove(place).1);
-        let answer = sdp(message).or(early).unwrap_or_default();
         let stored = dialog.stored();
         let phase = Phase::Talking(Talking::new(None));
         leg.state = State::Session(Box::new(Session { dialog, phase }));

@@ -128,6 +128,7 @@ fn call_fact() -> impl Strategy<Value = CallFact> {
         3 => Just(CallFact::Ringing),
         1 => Just(CallFact::EarlyMedia),
         5 => Just(CallFact::Answered),
+        1 => Just(CallFact::Unusable),
         3 => Just(heard(Answerer::Human)),
         1 => Just(heard(Answerer::Machine)),
         1 => Just(failed(Failure::Busy)),

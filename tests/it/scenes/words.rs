@@ -336,6 +336,7 @@ fn call(what: &str, rest: &[&str]) -> Result<CallFact, String> {
         "ringing" => CallFact::Ringing,
         "early" => CallFact::EarlyMedia,
         "answered" => CallFact::Answered,
+        "unusable" => CallFact::Unusable,
         "human" => heard(Answerer::Human),
         "machine" => heard(Answerer::Machine),
         "fax" => heard(Answerer::Fax),

@@ -147,7 +147,8 @@ fn an_answer_that_crosses_the_cancel_is_acknowledged_and_ended() {
     world.dialer().cancel(now, LEG).expect("it rings");
     world.carrier().accept(now, theirs, ANSWER.to_vec()).expect("it rings");
     world.run(Span::secs(5));
-    assert_eq!(world.reported(DIALER), [Event::Ringing(LEG), Event::Gone(LEG)]);
+    let answered = Event::Answered(LEG, ANSWER.to_vec());
+    assert_eq!(world.reported(DIALER), [Event::Ringing(LEG), answered, Event::Gone(LEG)]);
     assert_eq!(world.sent(DIALER, "ACK").len(), 1);
     assert_eq!(world.sent(DIALER, "BYE").len(), 1);
     assert_eq!(world.carrier().legs(), 0);

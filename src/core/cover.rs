@@ -1,0 +1,54 @@
+//! Whether those who are ready cover the lines in flight.
+
+use std::collections::BTreeSet;
+
+use super::agent::{Agent, Event, State, Want};
+use super::{Dialer, pacing};
+use crate::units::{AgentId, CampaignId, Now};
+
+impl Dialer {
+    /// Whether the lines in flight can do without a ready agent: for each of his campaigns, and
+    /// for all that share agents with them taken together, the others who are ready to stay are
+    /// as many as the lines want.
+    pub(super) fn can_spare(&self, agent: &Agent) -> bool {
+        let own = &self.teams.at(agent.team).campaigns;
+        let counted = usize::from(!agent.leaves());
+        let covered = |campaigns: &[CampaignId]| {
+            let wanted: u32 = campaigns.iter().map(|&id| self.agents_wanted(id)).sum();
+            wanted as usize <= self.teams.ready_for(campaigns).saturating_sub(counted)
+        };
+        own.iter().all(|id| covered(std::slice::from_ref(id))) && covered(&self.teams.joined(own))
+    }
+
+    /// Puts off the going of an agent on whom a line in flight counts.
+    pub(super) fn postponed(&self, id: AgentId, event: Event) -> Event {
+        let needed = |agent: &Agent| agent.state == State::Ready && !self.can_spare(agent);
+        match event {
+            Event::Wants(want @ (Want::Break(_) | Want::Leave))
+                if self.agents.get(&id).is_some_and(needed) =>
+            {
+                Event::Postpones(want)
+            }
+            other => other,
+        }
+    }
+
+    /// Lets those go who wanted to and on whom no line in flight counts any more. None is dialled
+    /// for them meanwhile, so that is when those that rang have resolved, at the latest.
+    pub(super) fn let_go(&mut self, now: Now) {
+        let leaving = self.teams.each().flat_map(|team| &team.leaving).copied();
+        let leaving: BTreeSet<_> = leaving.collect();
+        for (_, id) in leaving {
+            if self.agents.get(&id).is_some_and(|agent| self.can_spare(agent)) {
+                self.step_agent(now, id, Event::Freed);
+            }
+        }
+    }
+
+    /// Counts the ready agents a campaign's lines in flight count on.
+    fn agents_wanted(&self, id: CampaignId) -> u32 {
+        self.campaigns.get(&id).map_or(0, |campaign| {
+            pacing::agents_of(campaign.settings.mode, campaign.view().lines())
+        })
+    }
+}
