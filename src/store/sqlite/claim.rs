@@ -8,7 +8,7 @@ use sqlx::sqlite::SqliteRow;
 use super::text::{at, from_json, json, read};
 use super::{NEVER, Sqlite};
 use crate::core::fact::{Callback, Lead, LeadNumber, NumberClass, Supply};
-use crate::store::{CLAIM_MAX, Card, Claimed, StoreError};
+use crate::store::{CLAIM_MAX, Card, Claimed, Outlook, StoreError};
 use crate::units::{AgentId, CampaignId, ContactId, Number, NumberId, PersonId, Span, Wall, Zone};
 
 /// Earlier attempts told with a number, as `LeadNumber::recent` has it.
@@ -82,6 +82,24 @@ impl Sqlite {
         .fetch_all(&mut *self.writer().await)
         .await?;
         rows.iter().map(leased).collect()
+    }
+
+    pub(in crate::store) async fn outlook(
+        &self,
+        campaign: CampaignId,
+        now: Wall,
+    ) -> Result<Outlook, StoreError> {
+        let supply = self.supply(campaign, now).await?;
+        let next_rule = sqlx::query_scalar(
+            "select r.rule from contact k
+               join rule_refusal r on r.contact_id = k.id and r.until_at = k.free_at
+             where k.campaign_id = $1 and k.free_at = $2 order by r.at desc limit 1",
+        )
+        .bind(campaign.0)
+        .bind(supply.next_due.map(at))
+        .fetch_optional(&self.readers)
+        .await?;
+        Ok(Outlook { supply, next_rule })
     }
 
     /// Counts what the list still holds, out of the index alone. Contacts in a call count as
