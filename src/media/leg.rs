@@ -21,8 +21,8 @@ use crate::wire::sdp::EVENTS;
 /// The largest datagram taken, in bytes: an Ethernet frame's; G.711 at 20 ms needs 172.
 pub(super) const DATAGRAM_MAX: usize = 1_500;
 
-/// Packets read at once from a leg nobody listens to; it has four packet times' room to spare.
-const DRAIN_MAX: usize = 8;
+/// Packets read at once from a leg nobody listens to: 80 ms of 10 ms packets, and as many to spare.
+const DRAIN_MAX: usize = 16;
 
 /// The newest packet is kept for a bridging, up to 30 ms of audio with its header.
 const KEPT_MAX: usize = HEADER + 240;
@@ -185,9 +185,10 @@ impl Leg {
         world.counters.keys_dropped += dropped as u64;
     }
 
-    /// Reads one datagram from the RTP socket.
+    /// Reads one datagram from the RTP socket; `timed` if the moment tells when it came.
     pub(super) fn receive(
         &mut self,
+        timed: bool,
         buffer: &mut [u8; DATAGRAM_MAX],
         world: &mut World,
     ) -> Received {
@@ -197,14 +198,20 @@ impl Leg {
             self.take_report(packet, from, world);
             return Received::Dropped;
         }
-        match self.hear(packet, from, world) {
+        match self.hear(packet, from, timed, world) {
             Some(heard) => Received::Packet(length, heard),
             None => Received::Dropped,
         }
     }
 
     /// Judges a packet and keeps the books on it.
-    fn hear(&mut self, packet: &[u8], from: SocketAddr, world: &mut World) -> Option<Heard> {
+    fn hear(
+        &mut self,
+        packet: &[u8],
+        from: SocketAddr,
+        timed: bool,
+        world: &mut World,
+    ) -> Option<Heard> {
         let remote = self.remote?;
         let Ok(header) = rtp::read(packet) else {
             world.counters.malformed += 1;
@@ -220,8 +227,8 @@ impl Leg {
             None if events => Kind::Event,
             None => Kind::Unwanted,
         };
-        let audio = matches!(kind, Kind::Audio(_));
-        self.reception.hear(&header, audio, world.now);
+        let times = timed && matches!(kind, Kind::Audio(_));
+        self.reception.hear(&header, times, world.now);
         if self.reception.received() == 1 {
             world.tell(Event::FirstPacket(self.id));
         }
@@ -241,10 +248,11 @@ impl Leg {
         Some(Heard { header, kind })
     }
 
-    /// Reads what waits at a leg nobody listens to, one packet or all, and keeps the newest.
-    pub(super) fn drain(&mut self, deep: bool, buffer: &mut [u8; DATAGRAM_MAX], world: &mut World) {
-        for _ in 0..if deep { DRAIN_MAX } else { 1 } {
-            match self.receive(buffer, world) {
+    /// Reads what waits at a leg nobody listens to and keeps the newest. Only the first packet is
+    /// timed: on a steady clock it is the one whose wait is always the same.
+    pub(super) fn drain(&mut self, buffer: &mut [u8; DATAGRAM_MAX], world: &mut World) {
+        for read in 0..DRAIN_MAX {
+            match self.receive(read == 0, buffer, world) {
                 Received::Empty => return,
                 Received::Dropped => {}
                 Received::Packet(length, heard) => {
@@ -304,12 +312,18 @@ impl Leg {
         first
     }
 
-    /// Does what is due every 20 ms; `deep` now and then.
-    pub(super) fn tick(&mut self, deep: bool, buffer: &mut [u8; DATAGRAM_MAX], world: &mut World) {
-        if self.link.is_none() {
-            self.drain(deep, buffer, world);
+    /// Does what is due every 20 ms and says when there is something to do again; reads the far
+    /// end's packets when told to `listen`, and always while none has come.
+    pub(super) fn tick(
+        &mut self,
+        listen: bool,
+        buffer: &mut [u8; DATAGRAM_MAX],
+        world: &mut World,
+    ) -> Mono {
+        if self.link.is_none() && (listen || self.reception.received() == 0) {
+            self.drain(buffer, world);
         }
-        let Some(remote) = self.remote else { return };
+        let Some(remote) = self.remote else { return world.now };
         if remote.send {
             self.speak(remote, world);
         }
@@ -318,6 +332,16 @@ impl Leg {
             self.report(false, world);
             self.report_due = world.report_due();
         }
+        match self.hears_peer_until(world.now).filter(|_| self.mouth.is_idle()) {
+            Some(end) => end.min(self.report_due),
+            None => world.now,
+        }
+    }
+
+    /// Tells until when what the other leg has sent lasts, while it does.
+    fn hears_peer_until(&self, now: Mono) -> Option<Mono> {
+        let end = self.link?.relayed? + FILL_AFTER;
+        (end > now).then_some(end)
     }
 
     /// Sends this packet time's key or feed.
@@ -335,10 +359,7 @@ impl Leg {
             (Some(_), _) => return,
             (None, _) => {}
         }
-        let hears_peer = self
-            .link
-            .is_some_and(|link| link.relayed.is_some_and(|at| world.now.since(at) < FILL_AFTER));
-        if !hears_peer {
+        if self.hears_peer_until(world.now).is_none() {
             self.play(remote.codec, world);
         }
     }
