@@ -9,10 +9,10 @@
 //! the sender's: a packet's arrival at the far end is in our figure, its arrival at our port in the
 //! far end's.
 //!
-//! Where the far ends run decides half of the figure, and the scheduler would choose anew each
-//! time. So both threads are given their cores: *apart*, the figure that counts, each packet crosses
-//! from one core's caches to the other's and back; *together*, they share one core and nothing
-//! crosses. What the kernel takes for the same two calls is printed for both.
+//! Where the far ends run decides much of the figure, and the scheduler would choose anew each
+//! time. So both threads are given their cores: *apart*, the figure that counts, each packet
+//! crosses from one core's caches to the other's and back; *together*, they share one core and
+//! nothing crosses. What the kernel takes for the same two calls is printed for both.
 
 #![expect(clippy::print_stdout, reason = "a bench prints its table")]
 
@@ -208,7 +208,8 @@ fn cpu(task: &str) -> io::Result<f64> {
 }
 
 /// Measures what the kernel alone takes for a packet in and a packet out over a thousand sockets,
-/// at this very moment on this very machine: what no relay with a socket a leg can go below.
+/// at this very moment on this very machine: what no relay with a socket a leg can go below. Here
+/// the far ends wait while the packets are relayed; in the other cases both work at once.
 fn floor(cores: Cores) -> Result<(), Box<dyn Error>> {
     const ROUNDS: u32 = 200;
     const SOCKETS: u32 = 1_000;
