@@ -21,8 +21,8 @@ use crate::wire::sdp::EVENTS;
 /// The largest datagram taken, in bytes: an Ethernet frame's; G.711 at 20 ms needs 172.
 pub(super) const DATAGRAM_MAX: usize = 1_500;
 
-/// Packets read at once from a leg nobody listens to: 80 ms of 10 ms packets, and as many to spare.
-const DRAIN_MAX: usize = 16;
+/// Packets read at once from a leg nobody listens to; it has four packet times' room to spare.
+const DRAIN_MAX: usize = 8;
 
 /// The newest packet is kept for a bridging, up to 30 ms of audio with its header.
 const KEPT_MAX: usize = HEADER + 240;
@@ -185,10 +185,9 @@ impl Leg {
         world.counters.keys_dropped += dropped as u64;
     }
 
-    /// Reads one datagram from the RTP socket; `timed` if the moment tells when it came.
+    /// Reads one datagram from the RTP socket.
     pub(super) fn receive(
         &mut self,
-        timed: bool,
         buffer: &mut [u8; DATAGRAM_MAX],
         world: &mut World,
     ) -> Received {
@@ -198,20 +197,14 @@ impl Leg {
             self.take_report(packet, from, world);
             return Received::Dropped;
         }
-        match self.hear(packet, from, timed, world) {
+        match self.hear(packet, from, world) {
             Some(heard) => Received::Packet(length, heard),
             None => Received::Dropped,
         }
     }
 
     /// Judges a packet and keeps the books on it.
-    fn hear(
-        &mut self,
-        packet: &[u8],
-        from: SocketAddr,
-        timed: bool,
-        world: &mut World,
-    ) -> Option<Heard> {
+    fn hear(&mut self, packet: &[u8], from: SocketAddr, world: &mut World) -> Option<Heard> {
         let remote = self.remote?;
         let Ok(header) = rtp::read(packet) else {
             world.counters.malformed += 1;
@@ -227,8 +220,8 @@ impl Leg {
             None if events => Kind::Event,
             None => Kind::Unwanted,
         };
-        let times = timed && matches!(kind, Kind::Audio(_));
-        self.reception.hear(&header, times, world.now);
+        let audio = matches!(kind, Kind::Audio(_));
+        self.reception.hear(&header, audio, world.now);
         if self.reception.received() == 1 {
             world.tell(Event::FirstPacket(self.id));
         }
@@ -248,11 +241,10 @@ impl Leg {
         Some(Heard { header, kind })
     }
 
-    /// Reads what waits at a leg nobody listens to and keeps the newest. Only the first packet is
-    /// timed: on a steady clock it is the one whose wait is always the same.
-    pub(super) fn drain(&mut self, buffer: &mut [u8; DATAGRAM_MAX], world: &mut World) {
-        for read in 0..DRAIN_MAX {
-            match self.receive(read == 0, buffer, world) {
+    /// Reads what waits at a leg nobody listens to, one packet or all, and keeps the newest.
+    pub(super) fn drain(&mut self, deep: bool, buffer: &mut [u8; DATAGRAM_MAX], world: &mut World) {
+        for _ in 0..if deep { DRAIN_MAX } else { 1 } {
+            match self.receive(buffer, world) {
                 Received::Empty => return,
                 Received::Dropped => {}
                 Received::Packet(length, heard) => {
@@ -312,18 +304,12 @@ impl Leg {
         first
     }
 
-    /// Does what is due every 20 ms and says when there is something to do again; reads the far
-    /// end's packets when told to `listen`, and always while none has come.
-    pub(super) fn tick(
-        &mut self,
-        listen: bool,
-        buffer: &mut [u8; DATAGRAM_MAX],
-        world: &mut World,
-    ) -> Mono {
-        if self.link.is_none() && (listen || self.reception.received() == 0) {
-            self.drain(buffer, world);
+    /// Does what is due every 20 ms; `deep` now and then.
+    pub(super) fn tick(&mut self, deep: bool, buffer: &mut [u8; DATAGRAM_MAX], world: &mut World) {
+        if self.link.is_none() {
+            self.drain(deep, buffer, world);
         }
-        let Some(remote) = self.remote else { return world.now };
+        let Some(remote) = self.remote else { return };
         if remote.send {
             self.speak(remote, world);
         }
@@ -332,16 +318,6 @@ impl Leg {
             self.report(false, world);
             self.report_due = world.report_due();
         }
-        match self.hears_peer_until(world.now).filter(|_| self.mouth.is_idle()) {
-            Some(end) => end.min(self.report_due),
-            None => world.now,
-        }
-    }
-
-    /// Tells until when what the other leg has sent lasts, while it does.
-    fn hears_peer_until(&self, now: Mono) -> Option<Mono> {
-        let end = self.link?.relayed? + FILL_AFTER;
-        (end > now).then_some(end)
     }
 
     /// Sends this packet time's key or feed.
@@ -359,7 +335,10 @@ impl Leg {
             (Some(_), _) => return,
             (None, _) => {}
         }
-        if self.hears_peer_until(world.now).is_none() {
+        let hears_peer = self
+            .link
+            .is_some_and(|link| link.relayed.is_some_and(|at| world.now.since(at) < FILL_AFTER));
+        if !hears_peer {
             self.play(remote.codec, world);
         }
     }

@@ -1,8 +1,8 @@
 //! The one thread that carries every leg's audio.
 //!
 //! Bridged legs wake it by a level-triggered poll, one read and one send per packet. All others
-//! are fed on a clock of 20 ms, half of them every 10 ms, and read four packets at a time: a held
-//! agent causes no wake. There is no task, waker or allocation per packet.
+//! are read and fed on a clock of 20 ms, half of them every 10 ms: a held agent costs a read and
+//! a send per packet time, and no wake. There is no task, waker or allocation per packet.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -29,16 +29,16 @@ const SLOTS: usize = 2;
 /// The time between two ticks.
 const TICK: Span = Span::millis(10);
 
-/// Every so many packet times a leg nobody listens to is read: four packets from a socket at once
-/// cost half of what they cost one by one, with the socket out of the cache each time.
-const LISTEN_EVERY: u64 = 4;
+/// Every so many packet times a leg is read to the ground; in between once, which saves the read
+/// that finds nothing.
+const DEEP_EVERY: u64 = 8;
 
 /// Ticks made up for when the thread was held up; what is beyond is passed over. 100 ms of
 /// burst is what a phone's jitter buffer takes.
 const CATCH_UP_MAX: u64 = 10;
 
-/// Readiness taken at once: a bridging waits for at most so many packets, some 0.7 ms.
-const BATCH: usize = 256;
+/// Readiness taken at once: a bridging waits for at most so many packets, some 0.2 ms.
+const BATCH: usize = 128;
 
 /// Commands done between two polls.
 const COMMANDS_AT_ONCE: usize = 256;
@@ -47,9 +47,8 @@ const COMMANDS_AT_ONCE: usize = 256;
 /// millisecond instead of once a packet: a third of the cost for half a millisecond of delay.
 const BUSY: u64 = 40;
 
-/// Beyond so many, 25,000 a second or 250 calls, it wakes every other millisecond: a tenth of the
-/// cost for another half a millisecond.
-const CROWDED: u64 = 250;
+/// The longest rest of a busy thread, in the poll's milliseconds.
+const REST: u8 = 1;
 
 /// The poll's word for the queue of commands; sockets have their leg's place and kind.
 const WAKE: u64 = u64::MAX;
@@ -60,28 +59,19 @@ pub(super) struct Reactor {
     poll: Epoll,
     /// Wakes for commands alone.
     rest: Epoll,
-    /// Packets relayed up to the last tick.
+    /// Packets relayed up to the last tick, and whether they came as from a busy floor.
     relayed: u64,
-    /// How long a busy thread rests between two polls, in their milliseconds; 0 is not at all.
-    pause: u8,
+    busy: bool,
     shared: Arc<Shared>,
     inbox: Receiver<Command>,
     world: World,
-    legs: Vec<Place>,
+    legs: Vec<Option<Box<Leg>>>,
     free: Vec<usize>,
     places: BTreeMap<LegId, usize>,
     buffer: [u8; DATAGRAM_MAX],
     next_tick: Mono,
     /// Ticks done.
     round: u64,
-}
-
-/// Room for a leg.
-#[derive(Debug)]
-struct Place {
-    leg: Option<Box<Leg>>,
-    /// Ticks before this moment pass the leg over, out of the cache as it is.
-    due: Mono,
 }
 
 impl Reactor {
@@ -111,7 +101,7 @@ impl Reactor {
             poll,
             rest,
             relayed: 0,
-            pause: 0,
+            busy: false,
             shared,
             inbox,
             next_tick: world.now,
@@ -129,8 +119,8 @@ impl Reactor {
         let mut ready = [EpollEvent::empty(); BATCH];
         let mut count = 0;
         while !self.shared.stop.load(Ordering::Acquire) {
-            if self.pause > 0 && count < BATCH {
-                self.rest.wait(&mut ready, self.pause).ok();
+            if self.busy && count < BATCH / 2 {
+                self.rest.wait(&mut ready, REST).ok();
             }
             count = self.poll.wait(&mut ready, self.timeout()).unwrap_or(0);
             self.world.now = self.world.clock.mono();
@@ -168,8 +158,7 @@ impl Reactor {
         if word & 1 == 1 {
             return leg.receive_report(&mut self.buffer, &mut self.world);
         }
-        let Received::Packet(length, heard) = leg.receive(true, &mut self.buffer, &mut self.world)
-        else {
+        let Received::Packet(length, heard) = leg.receive(&mut self.buffer, &mut self.world) else {
             return;
         };
         if let Some(link) = leg.link {
@@ -208,21 +197,15 @@ impl Reactor {
         }
         while self.next_tick <= self.world.now {
             let slot = usize::try_from(self.round).unwrap_or(0) % SLOTS;
-            let mut turn = self.round / SLOTS as u64;
-            for place in self.legs.iter_mut().skip(slot).step_by(SLOTS) {
-                turn += 1;
-                let Some(leg) = &mut place.leg else { continue };
-                if place.due <= self.world.now {
-                    let listen = turn.is_multiple_of(LISTEN_EVERY);
-                    place.due = leg.tick(listen, &mut self.buffer, &mut self.world);
-                }
+            let deep = (self.round / SLOTS as u64).is_multiple_of(DEEP_EVERY);
+            for leg in self.legs.iter_mut().skip(slot).step_by(SLOTS).flatten() {
+                leg.tick(deep, &mut self.buffer, &mut self.world);
             }
             self.round += 1;
             self.next_tick = self.next_tick + TICK;
         }
         let relayed = self.world.counters.relayed;
-        let lately = relayed - self.relayed;
-        self.pause = u8::from(lately > BUSY) + u8::from(lately > CROWDED);
+        self.busy = relayed - self.relayed > BUSY;
         self.relayed = relayed;
         self.publish();
     }
@@ -263,11 +246,7 @@ impl Reactor {
     }
 
     fn change(&mut self, leg: LegId, change: Change) {
-        let Some(place) = self.place(leg).and_then(|place| self.legs.get_mut(place)) else {
-            return;
-        };
-        place.due = self.world.now;
-        let Some(leg) = &mut place.leg else { return };
+        let Some(leg) = self.place(leg).and_then(|place| at(&mut self.legs, place)) else { return };
         match change {
             Change::Connect(remote) => leg.connect(remote, &self.world),
             Change::Feed(feed) => leg.player.set(feed),
@@ -289,13 +268,14 @@ impl Reactor {
         if self.places.is_empty() {
             self.next_tick = self.world.now + TICK;
         }
-        let place = self.free.pop().unwrap_or(self.legs.len());
+        let place = self.free.pop().unwrap_or_else(|| {
+            self.legs.push(None);
+            self.legs.len() - 1
+        });
         listen(&self.poll, &pair.rtcp, place, true);
-        let leg = Some(Box::new(Leg::new(id, pair, &mut self.world)));
-        let seated = Place { leg, due: self.world.now };
-        match self.legs.get_mut(place) {
-            Some(room) => *room = seated,
-            None => self.legs.push(seated),
+        let leg = Leg::new(id, pair, &mut self.world);
+        if let Some(room) = self.legs.get_mut(place) {
+            *room = Some(Box::new(leg));
         }
         self.places.insert(id, place);
     }
@@ -305,7 +285,7 @@ impl Reactor {
         self.part(place);
         self.places.remove(&id);
         self.free.push(place);
-        if let Some(leg) = self.legs.get_mut(place).and_then(|place| place.leg.take()) {
+        if let Some(leg) = self.legs.get_mut(place).and_then(Option::take) {
             let quality = leg.close(&mut self.world);
             self.world.tell(Event::Closed(id, quality));
         }
@@ -321,7 +301,7 @@ impl Reactor {
         self.part(right);
         for (place, peer) in [(left, right), (right, left)] {
             if let Some(leg) = at(&mut self.legs, place) {
-                leg.drain(&mut self.buffer, &mut self.world);
+                leg.drain(true, &mut self.buffer, &mut self.world);
                 leg.link = Some(Link { peer, left: place == left, relayed: None });
                 listen(&self.poll, &leg.pair.rtp, place, false);
             }
@@ -339,9 +319,7 @@ impl Reactor {
     fn part(&mut self, place: usize) {
         let Some(link) = at(&mut self.legs, place).and_then(|leg| leg.link) else { return };
         for place in [place, link.peer] {
-            let Some(room) = self.legs.get_mut(place) else { continue };
-            room.due = self.world.now;
-            if let Some(leg) = &mut room.leg {
+            if let Some(leg) = at(&mut self.legs, place) {
                 leg.link = None;
                 if let Err(error) = self.poll.delete(&leg.pair.rtp) {
                     tracing::error!(%error, "a leg stays in the poll");
@@ -351,8 +329,8 @@ impl Reactor {
     }
 }
 
-fn at(legs: &mut [Place], place: usize) -> Option<&mut Leg> {
-    legs.get_mut(place)?.leg.as_deref_mut()
+fn at(legs: &mut [Option<Box<Leg>>], place: usize) -> Option<&mut Leg> {
+    legs.get_mut(place)?.as_deref_mut()
 }
 
 fn listen(poll: &Epoll, socket: &UdpSocket, place: usize, rtcp: bool) {
