@@ -161,6 +161,7 @@ fn lead(id: u64, zone: &Zone) -> Lead {
         zone: zone.clone(),
         class: NumberClass::Fixed,
         recent: Vec::new(),
+        abandoned: None,
         invalid: false,
         do_not_call: false,
     };

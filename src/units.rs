@@ -409,6 +409,36 @@ impl Number {
     }
 }
 
+/// How a carrier wants telephone numbers written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NumberForm {
+    /// `+33199001234` (ITU-T E.164 with its plus sign).
+    Plus,
+    /// `33199001234`.
+    Plain,
+    /// `0033199001234`.
+    DoubleZero,
+    /// `0199001234` for French numbers, `00…` for the others.
+    NationalFr,
+}
+
+impl NumberForm {
+    /// Writes a number in this form.
+    #[must_use]
+    pub fn write(self, number: &Number) -> String {
+        let digits = number.reveal().trim_start_matches('+');
+        match self {
+            Self::Plus => number.reveal().to_owned(),
+            Self::Plain => digits.to_owned(),
+            Self::DoubleZero => format!("00{digits}"),
+            Self::NationalFr => match digits.strip_prefix("33") {
+                Some(national) => format!("0{national}"),
+                None => format!("00{digits}"),
+            },
+        }
+    }
+}
+
 impl fmt::Display for Number {
     /// Writes the first three characters and the last two digits: `+33 •••• 78`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -431,6 +461,20 @@ mod tests {
     fn a_printed_number_hides_its_middle() -> Result<(), NotE164> {
         let number = Number::new("+33199001234")?;
         assert_eq!(format!("{number} {number:?}"), "+33 •••• 34 +33 •••• 34");
+        Ok(())
+    }
+
+    #[test]
+    fn every_carrier_gets_numbers_its_own_way() -> Result<(), NotE164> {
+        let (paris, london) = (Number::new("+33199001234")?, Number::new("+442079460001")?);
+        for (form, inside, outside) in [
+            (NumberForm::Plus, "+33199001234", "+442079460001"),
+            (NumberForm::Plain, "33199001234", "442079460001"),
+            (NumberForm::DoubleZero, "0033199001234", "00442079460001"),
+            (NumberForm::NationalFr, "0199001234", "00442079460001"),
+        ] {
+            assert_eq!((form.write(&paris), form.write(&london)), (inside.into(), outside.into()));
+        }
         Ok(())
     }
 

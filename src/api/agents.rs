@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 
 use axum::body::Bytes;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use serde::Deserialize;
 
 use super::error::{Answer, ApiError};
 use super::types::{NewAgent, PauseRequest, QualifyRequest, SkipRequest};
-use super::{Desk, body, types};
+use super::{Desk, Search, body, types};
 use crate::config::{self, Need};
 use crate::core::fact::Callback;
 use crate::core::floor::AgentFloor;
@@ -30,7 +30,7 @@ pub(super) struct ListQuery {
 /// `GET /v1/agents`.
 pub(super) async fn list(
     State(desk): State<Desk>,
-    Query(query): Query<ListQuery>,
+    Search(query): Search<ListQuery>,
 ) -> Answer<Vec<types::Agent>> {
     let snapshot = if query.fresh { desk.fresh().await? } else { desk.handle.snapshot() };
     let names = desk.campaign_names().await?;
@@ -43,7 +43,8 @@ pub(super) async fn add(State(desk): State<Desk>, bytes: Bytes) -> Answer<types:
     let new: NewAgent = body(&bytes)?;
     let known = desk.store.agent(&new.name).await?;
     check(&new, known.as_ref())?;
-    let ha1 = new.secret.as_ref().map(|secret| ha1(&new.name, &desk.config.phones.realm, secret));
+    let realm = &desk.config.phones.realm;
+    let ha1 = new.secret.as_ref().map(|secret| Ha1::of(&new.name, realm, secret));
     let campaigns = campaign_ids(&desk, &new.campaigns).await?;
     let agent = crate::store::NewAgent {
         name: new.name.clone(),
@@ -78,18 +79,6 @@ fn check(new: &NewAgent, known: Option<&AgentRow>) -> Result<(), ApiError> {
             .hint("give --secret-file for a phone that registers, or --sip for a fixed address"));
     }
     Ok(())
-}
-
-/// Hashes an account's password (RFC 7616 §3.4.2), so that it is not kept.
-fn ha1(user: &str, realm: &str, secret: &str) -> Ha1 {
-    use md5::Digest;
-    let text = format!("{user}:{realm}:{secret}");
-    Ha1 { md5: hex(&md5::Md5::digest(&text)), sha256: hex(&sha2::Sha256::digest(&text)) }
-}
-
-/// Writes bytes in lower-case hexadecimal.
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 async fn campaign_ids(desk: &Desk, names: &[String]) -> Result<Vec<CampaignId>, ApiError> {

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use serde::Deserialize;
 
 use super::error::{Answer, ApiError};
-use super::{Desk, types};
+use super::{Desk, Search, types};
 use crate::core::order::Outcome;
 use crate::store::{CallFilter, CallRow, Cursor, PAGE_MAX};
 use crate::units::{CallId, Number, TrunkId, Wall};
@@ -33,7 +33,7 @@ fn fifty() -> u32 {
 /// `GET /v1/calls`: newest first, a page at a time.
 pub(super) async fn list(
     State(desk): State<Desk>,
-    Query(query): Query<ListQuery>,
+    Search(query): Search<ListQuery>,
 ) -> Answer<types::Calls> {
     let mut filter = CallFilter { outcome: query.outcome, ..CallFilter::default() };
     if let Some(name) = &query.campaign {

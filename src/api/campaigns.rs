@@ -1,14 +1,15 @@
 //! Campaigns: what they are, what they do, and the levers.
 
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use serde::Deserialize;
 
 use super::error::{Answer, ApiError};
-use super::{Desk, types};
+use super::{Desk, Search, idle, types};
 use crate::config::campaign::mode_word;
 use crate::config::{self, Need, hours};
-use crate::engine::handle::{Ask, CampaignVerb, Snapshot};
+use crate::core::order::CampaignState;
+use crate::engine::handle::{Ask, CampaignVerb, Refused, Snapshot};
 use crate::store::CampaignRow;
 use crate::units::Wall;
 
@@ -26,14 +27,17 @@ pub(super) async fn show(
     Path(name): Path<String>,
 ) -> Answer<types::Campaign> {
     let (campaign, row) = desk.campaign(&name).await?;
-    Ok(axum::Json(view(campaign, &row, &desk.handle.snapshot())))
+    let snapshot = desk.handle.snapshot();
+    let idle = idle::why(&desk, campaign, &row, &snapshot).await?;
+    Ok(axum::Json(types::Campaign { idle, ..view(campaign, &row, &snapshot) }))
 }
 
 /// `POST /v1/campaigns/{name}/start|pause|drain|stop`; answers with the campaign as it is then.
+/// One that is in that state already is left as it is.
 pub(super) async fn drive(
     State(desk): State<Desk>,
     Path((name, verb)): Path<(String, String)>,
-) -> Answer<types::Campaign> {
+) -> Answer<types::Driven> {
     let verb = match verb.as_str() {
         "start" => CampaignVerb::Start,
         "pause" => CampaignVerb::Pause,
@@ -45,8 +49,30 @@ pub(super) async fn drive(
         }
     };
     let (campaign, row) = desk.campaign(&name).await?;
-    desk.handle.ask(Ask::Campaign(row.id, verb)).await?;
-    Ok(axum::Json(view(campaign, &row, &*desk.fresh().await?)))
+    let there = view(campaign, &row, &desk.handle.snapshot());
+    if is_done(verb, there.state) {
+        return Ok(axum::Json(types::Driven { campaign: there, changed: false }));
+    }
+    let asked = desk.handle.ask(Ask::Campaign(row.id, verb)).await;
+    let campaign = view(campaign, &row, &*desk.fresh().await?);
+    match asked {
+        Ok(_) => Ok(axum::Json(types::Driven { campaign, changed: true })),
+        // Somebody else was a moment faster.
+        Err(Refused::WrongState(_)) if is_done(verb, campaign.state) => {
+            Ok(axum::Json(types::Driven { campaign, changed: false }))
+        }
+        Err(refused) => Err(refused.into()),
+    }
+}
+
+/// Tells whether a campaign in this state is where a lever would bring it.
+fn is_done(verb: CampaignVerb, state: CampaignState) -> bool {
+    match verb {
+        CampaignVerb::Start => state == CampaignState::Running,
+        CampaignVerb::Pause => state == CampaignState::Paused,
+        CampaignVerb::Drain => matches!(state, CampaignState::Draining | CampaignState::Stopped),
+        CampaignVerb::Stop => state == CampaignState::Stopped,
+    }
 }
 
 /// The query of `GET /v1/stats`.
@@ -65,7 +91,7 @@ fn a_day() -> u64 {
 /// `GET /v1/stats`: one campaign's, or every one's.
 pub(super) async fn stats(
     State(desk): State<Desk>,
-    Query(query): Query<StatsQuery>,
+    Search(query): Search<StatsQuery>,
 ) -> Answer<Vec<types::Stats>> {
     let rows = match &query.campaign {
         Some(name) => vec![desk.campaign(name).await?.1],
@@ -94,6 +120,7 @@ fn view(campaign: &config::Campaign, row: &CampaignRow, snapshot: &Snapshot) -> 
         decision: floor.and_then(|floor| floor.decision),
         totals: floor.map(|floor| floor.totals).unwrap_or_default(),
         dispositions: campaign.dispositions.iter().map(disposition).collect(),
+        idle: None,
     }
 }
 

@@ -4,6 +4,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
 use super::types::Problem;
+use crate::config::likeness::suggestion;
 use crate::engine::handle::Refused;
 use crate::store::{Fault, StoreError};
 
@@ -36,14 +37,11 @@ impl ApiError {
         what: &str,
         code: &'static str,
         name: &str,
-        known: impl Iterator<Item = &'n str>,
+        known: impl Iterator<Item = &'n str> + Clone,
     ) -> Self {
         let error = Self::new(StatusCode::NOT_FOUND, code, format!("no {what} {name:?}"));
-        let likeness = |known: &str| strsim::jaro_winkler(name, known);
-        match known.max_by(|a, b| likeness(a).total_cmp(&likeness(b))) {
-            Some(best) => error.hint(format!("did you mean {best:?}?")),
-            None => error.hint(format!("there is no {what} at all yet")),
-        }
+        let hint = suggestion(name, known);
+        error.hint(hint.unwrap_or_else(|| format!("there is no {what} at all yet")))
     }
 
     /// Makes the error of a body or value that cannot be used.

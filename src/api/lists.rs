@@ -4,17 +4,16 @@ use std::io::{self, BufReader, Seek};
 use std::pin::Pin;
 
 use axum::body::{Body, Bytes, HttpBody};
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use serde::Deserialize;
 use sha2::Digest;
 use tokio::io::AsyncWriteExt;
 
-use super::agents::hex;
 use super::error::{Answer, ApiError};
 use super::import::{self, List, Options, Row};
 use super::types::ImportReport;
-use super::{Desk, LIST_BYTES_MAX};
+use super::{Desk, LIST_BYTES_MAX, Search};
 use crate::engine::handle::Ask;
 use crate::store::{ImportSource, NewContact};
 use crate::units::Zone;
@@ -37,7 +36,7 @@ pub(super) struct ImportQuery {
 pub(super) async fn import(
     State(desk): State<Desk>,
     Path(name): Path<String>,
-    Query(query): Query<ImportQuery>,
+    Search(query): Search<ImportQuery>,
     body: Body,
 ) -> Answer<ImportReport> {
     let started = desk.clock.mono();
@@ -100,7 +99,8 @@ async fn spool(mut body: Body) -> Result<(std::fs::File, String), ApiError> {
     file.flush().await.map_err(|error| spool_error(&error))?;
     let mut file = file.into_std().await;
     file.rewind().map_err(|error| spool_error(&error))?;
-    Ok((file, hex(&hash.finalize())))
+    let digest = hash.finalize();
+    Ok((file, digest.iter().map(|byte| format!("{byte:02x}")).collect()))
 }
 
 /// Gives the next bytes of a body; `None` at its end.

@@ -8,6 +8,7 @@ mod calls;
 mod campaigns;
 mod door;
 mod error;
+mod idle;
 pub mod import;
 mod inspector;
 mod lists;
@@ -20,8 +21,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, State};
+use axum::extract::{DefaultBodyLimit, FromRequestParts, Query, State};
 use axum::http::StatusCode;
+use axum::http::request::Parts;
 use axum::routing::{get, post};
 use serde::de::DeserializeOwned;
 
@@ -158,6 +160,22 @@ impl Desk {
     /// Gives the moment so many seconds ago.
     fn ago(&self, seconds: u64) -> Wall {
         self.clock.now().wall - crate::units::Span::secs(seconds)
+    }
+}
+
+/// A request's query; one that cannot be read is a problem of the same shape as any other.
+struct Search<T>(T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Search<T> {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        match Query::from_request_parts(parts, state).await {
+            Ok(Query(query)) => Ok(Self(query)),
+            Err(wrong) => {
+                Err(ApiError::new(StatusCode::BAD_REQUEST, "query_invalid", wrong.body_text()))
+            }
+        }
     }
 }
 

@@ -56,6 +56,68 @@ pub struct Campaign {
     pub totals: Totals,
     /// The dispositions agents choose from.
     pub dispositions: Vec<Disposition>,
+    /// Why nothing is dialled now; told of one campaign at a time, `None` while calls ring.
+    #[serde(default)]
+    pub idle: Option<Idle>,
+}
+
+/// Why a campaign dials nobody.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Idle {
+    /// The cause to mend first.
+    pub cause: IdleCause,
+    /// When waiting contacts may be called again, if that is known.
+    pub until: Option<String>,
+    /// The rule that made the next of them wait, if a rule did.
+    pub rule: Option<String>,
+    /// Contacts refused in the last day, by rule.
+    pub refused: BTreeMap<String, u64>,
+}
+
+/// What keeps a campaign from dialling.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum IdleCause {
+    /// It was not started, or was stopped.
+    Stopped,
+    /// It is paused.
+    Paused,
+    /// It is draining.
+    Draining,
+    /// Every contact is closed.
+    Completed,
+    /// No list was imported.
+    NoContacts,
+    /// Every open contact waits for its time.
+    ContactsWait,
+    /// No agent of it is signed in.
+    NobodySignedIn,
+    /// No signed-in agent's phone is connected.
+    NoPhone,
+    /// Every agent is busy or on a break.
+    NobodyReady,
+    /// The agents dial by themselves, in preview.
+    AgentDials,
+    /// None of its trunks answers.
+    NoTrunk,
+    /// Its trunks are full.
+    Channels,
+    /// A trunk takes no more calls this second.
+    CallsPerSecond,
+    /// Too many persons were abandoned.
+    Abandon,
+    /// Contacts are being fetched: calls come in a moment.
+    Starting,
+}
+
+/// A campaign after a lever was pulled.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Driven {
+    /// The campaign.
+    #[serde(flatten)]
+    pub campaign: Campaign,
+    /// Whether anything changed: it may have been in that state already.
+    pub changed: bool,
 }
 
 /// One disposition of a campaign.

@@ -1,11 +1,11 @@
 //! Webhooks: deliveries, and test events.
 
 use axum::body::Bytes;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use serde::Deserialize;
 
 use super::error::Answer;
-use super::{Desk, body, campaigns, types};
+use super::{Desk, Search, body, campaigns, types};
 use crate::store::{EventRow, NewEvent, PAGE_MAX};
 
 /// The query of `GET /v1/webhooks/deliveries`.
@@ -25,7 +25,7 @@ fn fifty() -> u32 {
 /// `GET /v1/webhooks/deliveries`: newest first.
 pub(super) async fn deliveries(
     State(desk): State<Desk>,
-    Query(query): Query<DeliveriesQuery>,
+    Search(query): Search<DeliveriesQuery>,
 ) -> Answer<Vec<types::Delivery>> {
     let limit = query.limit.clamp(1, PAGE_MAX);
     let events = desk.store.events(None, query.waiting, limit).await?;

@@ -89,7 +89,8 @@ impl Completions {
   cadran man | man -l -             read the manual's first page
   cadran man --to /usr/local/share/man/man1")]
 pub(super) struct Man {
-    /// Write one page per command into this folder instead of the first to standard output
+    /// Write one page per command into this folder, made if missing, instead of the first to
+    /// standard output
     #[arg(long, value_name = "FOLDER", value_hint = ValueHint::DirPath)]
     to: Option<PathBuf>,
 }
@@ -97,6 +98,7 @@ pub(super) struct Man {
 impl Man {
     pub(super) fn run(self, output: &Output) -> Outcome {
         if let Some(folder) = self.to {
+            std::fs::create_dir_all(&folder)?;
             clap_mangen::generate_to(dressed(), &folder)?;
             output.note(&format!("manual pages written to {}", folder.display()));
             return Ok(Exit::Done);

@@ -20,6 +20,9 @@ const ASK_EVERY: Duration = Duration::from_millis(200);
 /// A phone that has not picked up by then is not there.
 const LEGS_WITHIN: Duration = Duration::from_secs(30);
 
+/// A phone that is there and answers by itself has picked up by then; about others a word is said.
+const LEGS_SOON: Duration = Duration::from_secs(2);
+
 /// Add agents and act for them.
 #[derive(Debug, Subcommand)]
 pub(super) enum Agent {
@@ -199,7 +202,7 @@ impl Agent {
             Self::Add(add) => add.run(&client, output),
             Self::List => list(&client, output),
             Self::Login(login) => login.run(&client, output),
-            Self::Ready(who) => act(&client, output, &who, "ready", &()),
+            Self::Ready(who) => ready(&client, output, &who),
             Self::Pause(pause) => {
                 act(&client, output, &pause.who, "pause", &PauseRequest { code: pause.code })
             }
@@ -258,24 +261,68 @@ impl Who {
 
 impl Login {
     fn run(self, client: &Client, output: &Output) -> Outcome {
-        let agents = wait_for(async {
+        let acted = wait_for(async {
             let names = self.who.names(client).await?;
-            let agents = each(client, &names, "login", &()).await?;
-            if !self.wait {
-                return Ok(agents);
-            }
+            let acted = each(client, output, &names, "login", &()).await?;
+            let names: Vec<_> = acted.agents.iter().map(|agent| agent.name.clone()).collect();
             let bar = output.progress(u64::try_from(names.len()).ok(), "login");
-            let waited = tokio::time::timeout(LEGS_WITHIN, legs_up(client, &names, &bar)).await;
+            let patience = if self.wait { LEGS_WITHIN } else { LEGS_SOON };
+            let waited = tokio::time::timeout(patience, legs_up(client, &names, &bar)).await;
             bar.finish_and_clear();
-            waited.map_err(|_| {
-                let message = "some phones did not pick up within 30 s";
-                Failure::new(Exit::Unreachable, "phone_unreachable", message)
-                    .hint("`cadran agent list` shows whose; check that they ring and answer")
-            })?
+            let agents = match waited {
+                Ok(agents) => agents?,
+                Err(_) => these(client, &names).await?,
+            };
+            Ok(Acted { agents, ..acted })
         })?;
-        output.show(&agents, |lang| sheet(&agents, lang));
-        Ok(Exit::Done)
+        acted.show(output)?;
+        let absent = unreached(output, &acted.agents);
+        if self.wait && absent > 0 {
+            let message = format!("{absent} of {} phones did not pick up", acted.agents.len());
+            return Err(Failure::new(Exit::Unreachable, "phone_unreachable", message)
+                .hint("check that they are registered, ring and answer"));
+        }
+        Ok(acted.exit)
     }
+}
+
+/// Says whose phones are not connected and what to do; gives how many.
+fn unreached(output: &Output, agents: &[types::Agent]) -> usize {
+    let signed_in = |agent: &&types::Agent| agent.state != "logged_out" && !agent.leg_up;
+    let absent: Vec<_> = agents.iter().filter(signed_in).collect();
+    for agent in &absent {
+        let said = match &agent.contact {
+            Some(_) => output.lang.say(
+                "{name} takes no calls: no phone has answered at {uri} yet",
+                "{name} ne reçoit pas d'appels : aucun poste n'a encore décroché à {uri}",
+            ),
+            None => output.lang.say(
+                "{name} takes no calls: no phone is registered as {name}, or it still rings",
+                "{name} ne reçoit pas d'appels : aucun poste enregistré comme {name}, ou il sonne",
+            ),
+        };
+        let uri = agent.contact.as_deref().unwrap_or_default();
+        output.warn(&said.replace("{name}", &agent.name).replace("{uri}", uri));
+    }
+    if !absent.is_empty() {
+        output.note(output.lang.say(
+            "    → register it with the agent's name and password, or give its address with\n      \
+             `cadran agent add NAME --sip URI`; it is then called by itself",
+            "    → enregistrez-le au nom de l'agent, ou donnez son adresse par\n      \
+             `cadran agent add NOM --sip URI` ; il est alors appelé de lui-même",
+        ));
+    }
+    absent.len()
+}
+
+/// Makes agents ready, and says whose phones are still missing.
+fn ready(client: &Client, output: &Output, who: &Who) -> Outcome {
+    let acted = wait_for(async {
+        let names = who.names(client).await?;
+        each(client, output, &names, "ready", &()).await
+    })?;
+    unreached(output, &acted.agents);
+    acted.show(output)
 }
 
 async fn legs_up(
@@ -310,23 +357,51 @@ impl Qualify {
             },
         };
         let names = [self.name];
-        let agents = wait_for(each(client, &names, "qualify", &request))?;
-        output.show(&agents, |lang| sheet(&agents, lang));
-        Ok(Exit::Done)
+        let acted = wait_for(each(client, output, &names, "qualify", &request))?;
+        acted.show(output)
     }
 }
 
-/// Has one thing done for each of several agents, and gives them as they are then.
+/// What was done for several agents.
+struct Acted {
+    /// Those it was done for, as they are then.
+    agents: Vec<types::Agent>,
+    /// How the first refusal ends the command.
+    exit: Exit,
+}
+
+impl Acted {
+    fn show(&self, output: &Output) -> Outcome {
+        if !self.agents.is_empty() {
+            output.show(&self.agents, |lang| sheet(&self.agents, lang));
+        }
+        Ok(self.exit)
+    }
+}
+
+/// Has one thing done for each of several agents. One who is refused keeps the others from
+/// nothing: each refusal is told, and the first one gives the exit code.
 async fn each(
     client: &Client,
+    output: &Output,
     names: &[String],
     verb: &str,
     body: &impl serde::Serialize,
-) -> Result<Vec<types::Agent>, Failure> {
+) -> Result<Acted, Failure> {
+    let (mut done, mut exit) = (Vec::new(), Exit::Done);
     for name in names {
-        let _: types::Accepted = client.post(&At::path(["agents", name, verb]), body).await?;
+        let answer: Result<types::Accepted, Failure> =
+            client.post(&At::path(["agents", name, verb]), body).await;
+        match answer {
+            Ok(_) => done.push(name.clone()),
+            Err(gone) if gone.exit == Exit::Unreachable => return Err(gone),
+            Err(refused) => {
+                output.failure(&refused);
+                exit = if exit == Exit::Done { refused.exit } else { exit };
+            }
+        }
     }
-    these(client, names).await
+    Ok(Acted { agents: these(client, &done).await?, exit })
 }
 
 /// Gives some agents in a state no older than now.
@@ -343,12 +418,11 @@ fn act(
     verb: &str,
     body: &impl serde::Serialize,
 ) -> Outcome {
-    let agents = wait_for(async {
+    let acted = wait_for(async {
         let names = who.names(client).await?;
-        each(client, &names, verb, body).await
+        each(client, output, &names, verb, body).await
     })?;
-    output.show(&agents, |lang| sheet(&agents, lang));
-    Ok(Exit::Done)
+    acted.show(output)
 }
 
 fn list(client: &Client, output: &Output) -> Outcome {

@@ -26,6 +26,21 @@ pub(super) enum Call {
     Show(Show),
 }
 
+/// The outcomes as the API names them.
+const OUTCOMES: [&str; 11] = [
+    "connected",
+    "abandoned",
+    "machine",
+    "busy",
+    "no_answer",
+    "invalid",
+    "declined",
+    "cancelled",
+    "congestion",
+    "trunk_fault",
+    "interrupted",
+];
+
 /// Which calls.
 #[derive(Debug, Args)]
 pub(super) struct ListCalls {
@@ -35,20 +50,21 @@ pub(super) struct ListCalls {
     /// Of this agent
     #[arg(long)]
     agent: Option<String>,
-    /// With this outcome, such as connected, no_answer, busy, abandoned
-    #[arg(long)]
+    /// With this outcome
+    #[arg(long, value_parser = OUTCOMES)]
     outcome: Option<String>,
     /// To this number, E.164
-    #[arg(long)]
+    #[arg(long, value_name = "NUMBER")]
     to: Option<String>,
     /// How far back, such as 1h or 30d
-    #[arg(long, value_parser = measure::span)]
+    #[arg(long, value_name = "TIME", value_parser = measure::span)]
     last: Option<Span>,
     /// How many at most
-    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    #[arg(long, value_name = "COUNT", default_value_t = 50)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=1_000))]
     limit: u32,
     /// Go on after a page: the `next` of the page before
-    #[arg(long)]
+    #[arg(long, value_name = "NEXT")]
     after: Option<String>,
 }
 
@@ -168,4 +184,23 @@ fn described(call: &types::Call, lang: Lang) -> Sheet {
     let appointment = call.details.appointment.as_ref();
     line("appointment", "rendez-vous", appointment.map(|appointment| appointment.at.clone()));
     sheet
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::order::Outcome;
+
+    #[test]
+    fn every_outcome_may_be_asked_for() -> Result<(), serde_json::Error> {
+        for word in OUTCOMES {
+            let read: Outcome = serde_json::from_value(word.into())?;
+            assert_eq!(serde_json::to_value(read)?, word);
+        }
+        // The reader names every word it knows when it meets one it does not.
+        let unknown = serde_json::from_value::<Outcome>("zzz".into()).map_err(|e| e.to_string());
+        let known = unknown.expect_err("no outcome is called so").matches('`').count() / 2 - 1;
+        assert_eq!(known, OUTCOMES.len());
+        Ok(())
+    }
 }

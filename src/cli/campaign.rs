@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::client::{At, Client};
 use super::failure::{Exit, Failure, Outcome};
 use super::output::{Form, Lang, Output, Sheet};
-use super::{Global, wait_for};
+use super::{Global, idle, wait_for};
 use crate::api::types;
 use crate::config::{self, Config, Problem, Problems, Severity, measure};
 use crate::core::order::CampaignState;
@@ -32,7 +32,7 @@ pub(super) enum Campaign {
   cadran campaign list
   cadran campaign list --json")]
     List,
-    /// Show one campaign
+    /// Show one campaign, and why it dials nobody if it does not
     #[command(before_help = "Examples:
   cadran campaign show prospection-fr")]
     Show(Named),
@@ -79,7 +79,7 @@ pub(super) struct Waited {
     #[arg(long)]
     wait: bool,
     /// Wait at most this long, such as 30s or 2h
-    #[arg(long, value_parser = measure::span, requires = "wait")]
+    #[arg(long, value_name = "TIME", value_parser = measure::span, requires = "wait")]
     timeout: Option<Span>,
 }
 
@@ -309,6 +309,13 @@ fn described(campaign: &types::Campaign, lang: Lang) -> Sheet {
     line("bridged", "mis en relation", totals.bridged.to_string());
     line("abandoned", "abandonnés", totals.abandoned.to_string());
     line("refused by a rule", "refusés par une règle", totals.refused.to_string());
+    if let Some(why) = &campaign.idle {
+        if !why.refused.is_empty() {
+            line("  in the last 24 h", "  ces dernières 24 h", idle::refusals(why));
+        }
+        let why = idle::sentence(campaign, why, lang);
+        line("nothing is dialled", "rien n'est appelé", why);
+    }
     for disposition in &campaign.dispositions {
         let key = disposition.key.map_or_else(String::new, |key| format!("[{key}] "));
         let value = format!("{key}{} ({})", disposition.label, disposition.code);
@@ -321,27 +328,30 @@ fn drive(global: &Global, output: &Output, verb: &str, waited: Waited) -> Outcom
     let client = Client::open(global)?;
     let name = waited.name;
     let path = At::path(["campaigns", &name, verb]);
-    let campaign = wait_for(async {
-        let campaign: types::Campaign = client.post(&path, &()).await?;
+    let driven: types::Driven = wait_for(async {
+        let driven: types::Driven = client.post(&path, &()).await?;
         if !waited.wait {
-            return Ok(campaign);
+            return Ok(driven);
         }
         let ended = until_ended(&client, &name, verb == "start", output);
-        match waited.timeout {
+        let campaign = match waited.timeout {
             None => ended.await,
             Some(limit) => tokio::time::timeout(limit.into(), ended).await.map_err(|_| {
                 let message = format!("{name} is not over after {}", measure::say(limit));
                 Failure::new(Exit::Error, "timeout", message)
                     .hint(format!("it goes on; look at it with `cadran campaign show {name}`"))
             })?,
-        }
+        }?;
+        Ok(types::Driven { campaign, ..driven })
     })?;
     if output.form == Form::Json {
-        output.json(&campaign);
+        output.json(&driven);
     } else {
-        let state = campaign_state_word(campaign.state, output.lang);
-        output.note(&format!("{name}: {state}"));
-        output.note(&format!("    → cadran stats {name}"));
+        let state = campaign_state_word(driven.campaign.state, output.lang);
+        let already = if driven.changed { "" } else { output.lang.say("already ", "déjà ") };
+        output.note(&format!("{name}: {already}{state}"));
+        let next = if verb == "start" { "campaign show" } else { "stats" };
+        output.note(&format!("    → cadran {next} {name}"));
     }
     Ok(Exit::Done)
 }

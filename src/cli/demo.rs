@@ -4,7 +4,7 @@ mod centre;
 mod staff;
 
 use std::io::IsTerminal;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{Args, ValueHint};
@@ -38,10 +38,11 @@ pub(super) struct Demo {
     #[arg(long, value_name = "FOLDER", value_hint = ValueHint::DirPath)]
     pub(super) keep: Option<PathBuf>,
     /// Simulated agents
-    #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=200))]
+    #[arg(long, value_name = "COUNT", default_value_t = 8)]
+    #[arg(value_parser = clap::value_parser!(u16).range(1..=200))]
     pub(super) agents: u16,
     /// Fictional contacts
-    #[arg(long, default_value_t = 1_000)]
+    #[arg(long, value_name = "COUNT", default_value_t = 1_000)]
     #[arg(value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub(super) contacts: u32,
     /// The seed of the carrier's and the agents' chance
@@ -79,11 +80,25 @@ impl Demo {
         drop(handle);
         report.print(output);
         output.note(&format!("the demo's CRM took {} signed webhooks", centre.events()));
+        let tape = centre.running.tape.clone();
         if let Some(folder) = centre.close().await {
-            output.note(&format!("the project is kept in {}", folder.display()));
+            go_on(output, &folder, tape.as_deref());
         }
         Ok(if forced && !asked { Exit::Interrupted } else { Exit::Done })
     }
+}
+
+/// Says where the project is kept and what can be done with it.
+fn go_on(output: &Output, folder: &Path, tape: Option<&Path>) {
+    let config = folder.join("cadran.toml");
+    let config = config.display();
+    output.note(&format!("the project is kept in {}; go on with", folder.display()));
+    output.note(&format!("    → cadran serve --config {config}"));
+    output.note(&format!("    → cadran stats --config {config}    and the like, from elsewhere"));
+    if let Some(tape) = tape {
+        output.note(&format!("    → cadran replay verify {}", tape.display()));
+    }
+    output.note("the demo's carrier and phones are gone: put your own into [[trunk]] first");
 }
 
 /// Shows the floor until the time is up, the campaign is over, or somebody asks to leave; tells

@@ -70,6 +70,7 @@ fn configured(config: &Config, checks: &mut Vec<Check>) {
     checks.extend(config.warnings.iter().map(|warning| problem(warning).look()));
     checks.push(folder("database", config.store.database.parent()));
     checks.push(folder("socket", config.api.socket.parent()));
+    checks.extend(tapes(config));
     checks.push(port("SIP port", config.sip.bind));
     let rtp = std::net::SocketAddr::new(config.rtp.ip, config.rtp.first);
     checks.push(port("first RTP port", rtp));
@@ -162,16 +163,23 @@ fn port(what: &'static str, address: std::net::SocketAddr) -> Check {
     }
 }
 
-/// Each leg takes an even and an odd port; a call has a leg, an agent has one for the shift.
+/// Compares the ports with the channels; how many agents there are only the engine knows, which
+/// compares again when it starts.
 fn rtp_room(config: &Config) -> Check {
-    let legs = u32::from(config.rtp.last - config.rtp.first).div_ceil(2);
-    let channels: u32 = config.trunks.iter().map(|trunk| trunk.channels).sum();
+    let (legs, channels) = (config.rtp.legs(), config.legs_wanted(0));
     let found = format!("{legs} legs for {channels} channels and the agents");
     if legs > channels {
-        Check::fine("RTP ports", found)
-    } else {
-        Check::wrong("RTP ports", found, "widen `rtp.ports`: two for each channel and agent")
+        return Check::fine("RTP ports", found);
     }
+    let range = config.rtp.range_for(channels);
+    let fix = format!("set `rtp.ports` to {range} and two more for each agent");
+    Check::wrong("RTP ports", found, fix)
+}
+
+/// The folder of tapes is made at the start if its own folder is there.
+fn tapes(config: &Config) -> Option<Check> {
+    let path = config.tapes.as_deref()?;
+    Some(folder("tapes", if path.exists() { Some(path) } else { path.parent() }))
 }
 
 fn problem(problem: &Problem) -> Check {

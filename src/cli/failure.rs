@@ -81,6 +81,25 @@ impl Failure {
         Self { exit, code: code.to_owned(), message: message.to_string(), hint: None }
     }
 
+    /// Makes the failure of a command line that clap refuses: its first paragraph says what is
+    /// wrong, the tip or the usage after it what to do.
+    pub(super) fn usage(error: &clap::Error) -> Self {
+        if error.kind() == clap::error::ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+            return Self::new(Exit::Usage, "usage", "a command is missing")
+                .hint("`cadran help` lists the commands");
+        }
+        let text = error.render().to_string();
+        let mut paragraphs = text.split("\n\n").map(|paragraph| {
+            paragraph.lines().map(str::trim).collect::<Vec<_>>().join(" ").trim().to_owned()
+        });
+        let message = paragraphs.next().unwrap_or_default();
+        let failure = Self::new(Exit::Usage, "usage", message.trim_start_matches("error: "));
+        match paragraphs.next().filter(|hint| !hint.is_empty()) {
+            Some(hint) => failure.hint(hint.trim_start_matches("tip: ")),
+            None => failure.hint("`cadran help` explains every command"),
+        }
+    }
+
     /// Adds what to do.
     pub(super) fn hint(mut self, hint: impl fmt::Display) -> Self {
         self.hint = Some(hint.to_string());

@@ -14,15 +14,21 @@ use super::{Global, wait_for};
 use crate::api::LIST_BYTES_MAX;
 use crate::api::import::{self, NotAList, Options, RejectsFile, Row};
 use crate::api::types::ImportReport;
+use crate::config::Config;
+use crate::config::likeness::suggestion;
 use crate::engine::clock::Clock;
 use crate::units::Zone;
+
+/// From one invalid number in so many records on, the country is doubted: mistyped numbers are a
+/// few in a hundred, those of another country nearly all.
+const DOUBT_SHARE: u64 = 5;
 
 /// Import lists of contacts.
 #[derive(Debug, Subcommand)]
 pub(super) enum List {
     /// Import a list (CSV with a header) into a campaign
     #[command(before_help = "Examples:
-  cadran list import mars.csv --campaign prospection-fr --dry-run    needs no engine
+  cadran list import mars.csv --campaign prospection-fr --dry-run    check it; needs no engine
   cadran list import mars.csv --campaign prospection-fr
   cadran list import leads.csv --campaign power-us --region US --zone America/New_York
 
@@ -40,11 +46,11 @@ pub(super) struct Import {
     /// The campaign
     #[arg(long)]
     campaign: String,
-    /// Read and check only
+    /// Check the list and the campaign only
     #[arg(long)]
     dry_run: bool,
-    /// The country of numbers without a country code
-    #[arg(long, default_value = "FR", value_parser = region)]
+    /// The country of numbers without a country code, such as FR, GB or US
+    #[arg(long, value_name = "COUNTRY", default_value = "FR", value_parser = region)]
     region: Country,
     /// The time zone of every contact whose record names none [default: told by the number]
     #[arg(long, value_parser = Zone::new)]
@@ -77,6 +83,9 @@ impl List {
 
 impl Import {
     fn run(self, global: &Global, output: &Output) -> Outcome {
+        if self.dry_run {
+            self.find_campaign(global, output)?;
+        }
         let bytes = read_list(&self.file)?;
         let mut report = self.check(&bytes, output)?;
         if !self.dry_run && report.importable > 0 {
@@ -85,6 +94,7 @@ impl Import {
         }
         report.file = self.file.display().to_string();
         output.show(&report, |lang| summary(&report, lang));
+        self.doubt_region(&report, output);
         if self.dry_run {
             output.note(output.lang.say(
                 "Nothing was imported: run it again without --dry-run.",
@@ -92,6 +102,45 @@ impl Import {
             ));
         }
         Ok(if report.rejected > 0 { Exit::Rejects } else { Exit::Done })
+    }
+
+    /// Looks the campaign up without an engine: in the files, if there are any.
+    fn find_campaign(&self, global: &Global, output: &Output) -> Result<(), Failure> {
+        let name = &self.campaign;
+        if global.config.is_none() && !global.config_path().exists() {
+            output.warn(output.lang.say(
+                "no ./cadran.toml here, so the campaign was not looked up: name it with --config",
+                "pas de ./cadran.toml ici, la campagne n'a pas été cherchée : donnez --config",
+            ));
+            return Ok(());
+        }
+        let config = Config::load(&global.config_path())?;
+        if config.campaign(name).is_some() {
+            return Ok(());
+        }
+        let known = config.campaigns.iter().map(|campaign| campaign.name.as_str());
+        let hint = suggestion(name, known);
+        let folder = config.campaigns_folder.display();
+        let failure =
+            Failure::new(Exit::NotFound, "campaign_unknown", format!("no campaign {name:?}"));
+        Err(failure.hint(hint.unwrap_or_else(|| format!("{folder} holds no campaign yet"))))
+    }
+
+    /// Asks whether the list comes from another country when many of its numbers are none.
+    fn doubt_region(&self, report: &ImportReport, output: &Output) {
+        let invalid = report.reasons.get("number_invalid").copied().unwrap_or(0);
+        if invalid == 0 || invalid * DOUBT_SHARE < report.rows {
+            return;
+        }
+        let said = output.lang.say(
+            "{invalid} of {rows} records have no number of {region}: if the list comes from \
+             another country, name it, such as --region GB or --region US",
+            "{invalid} fiches sur {rows} n'ont pas de numéro de {region} : si la liste vient d'un \
+             autre pays, nommez-le, par ex. --region GB ou --region US",
+        );
+        let said = said.replace("{invalid}", &invalid.to_string());
+        let said = said.replace("{rows}", &report.rows.to_string());
+        output.warn(&said.replace("{region}", &self.region.code));
     }
 
     /// Reads the whole list and writes the file of rejects.

@@ -11,6 +11,7 @@ mod client;
 mod demo;
 mod doctor;
 mod failure;
+mod idle;
 mod list;
 mod output;
 mod replay;
@@ -141,12 +142,7 @@ pub fn run() -> ExitCode {
     let parsed = dressed().try_get_matches().and_then(|matches| Cli::from_arg_matches(&matches));
     let cli = match parsed {
         Ok(cli) => cli,
-        Err(error) => {
-            // Help goes to standard output, a usage error to standard error; if that fails there
-            // is nobody left to tell.
-            drop(error.print());
-            return if error.use_stderr() { Exit::Usage.into() } else { Exit::Done.into() };
-        }
+        Err(error) => return not_run(&error),
     };
     let output = cli.global.output();
     match cli.command.run(&cli.global, &output) {
@@ -156,6 +152,23 @@ pub fn run() -> ExitCode {
             failure.exit.into()
         }
     }
+}
+
+/// Prints the help that was asked for, or says what is wrong with the command line; under
+/// `--json`, which clap has not read then, in the shape of every other failure.
+fn not_run(error: &clap::Error) -> ExitCode {
+    if !error.use_stderr() {
+        // Help and version go to standard output; if that fails there is nobody left to tell.
+        drop(error.print());
+        return Exit::Done.into();
+    }
+    if std::env::args_os().any(|argument| argument == "--json") {
+        let output = Output { form: Form::Json, color: false, quiet: false, lang: Lang::default() };
+        output.failure(&Failure::usage(error));
+    } else {
+        drop(error.print());
+    }
+    Exit::Usage.into()
 }
 
 impl Command {

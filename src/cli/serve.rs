@@ -56,13 +56,22 @@ async fn serve(config: Config, output: &Output) -> Outcome {
         () = running.ended() => Exit::Done,
         () = signals.next() => leave(&mut running, &mut signals, output).await,
     };
+    if exit == Exit::Done {
+        // Whoever watches the drain is answered as long as something is still to be sent.
+        tokio::select! {
+            () = running.delivered() => {}
+            () = signals.next() => {}
+        }
+    }
     doors.close().await;
     running.close().await;
     Ok(exit)
 }
 
 pub(super) fn start_failed(error: boot::BootError) -> Failure {
-    Failure::new(Exit::Error, "start_failed", error)
+    let exit = if error.is_configuration() { Exit::Invalid } else { Exit::Error };
+    Failure::new(exit, "start_failed", error)
+        .hint("`cadran doctor` checks the configuration, ports, folders and secrets")
 }
 
 /// The API's doors while they are open.

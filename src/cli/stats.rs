@@ -20,7 +20,7 @@ pub(super) struct Stats {
     /// The campaign; every one otherwise
     campaign: Option<String>,
     /// How far back to count, such as 1h or 30d
-    #[arg(long, default_value = "24h", value_parser = measure::span)]
+    #[arg(long, value_name = "TIME", default_value = "24h", value_parser = measure::span)]
     last: Span,
 }
 

@@ -3,7 +3,7 @@
 use clap::{Args, Subcommand};
 
 use super::client::{At, Client};
-use super::failure::{Exit, Outcome};
+use super::failure::{Exit, Failure, Outcome};
 use super::output::{Lang, Output, Sheet};
 use super::{Global, wait_for};
 use crate::api::types;
@@ -18,7 +18,10 @@ pub(super) enum Trunk {
     List,
     /// Place one test call and say how it went
     #[command(before_help = "Examples:
-  cadran trunk test ovh-1 --to +33972101010")]
+  cadran trunk test ovh-1 --to +33972101010
+
+It is answered, heard for 3 s and ended. The exit code is 0 when it was answered and audio went both
+ways, 7 otherwise.")]
     Test(Test),
 }
 
@@ -28,7 +31,7 @@ pub(super) struct Test {
     /// The trunk's name
     trunk: String,
     /// Whom to call, E.164: a phone of yours
-    #[arg(long)]
+    #[arg(long, value_name = "NUMBER")]
     to: String,
 }
 
@@ -75,8 +78,37 @@ impl Test {
         let path = At::path(["trunks", &self.trunk, "test"]);
         let report: TrunkReport = wait_for(client.post(&path, &types::TrunkTest { to: self.to }))?;
         output.show(&report, |lang| told(&report, lang));
-        Ok(if report.status == 200 { Exit::Done } else { Exit::Unreachable })
+        judged(&report, output.lang)
     }
+}
+
+/// A test call is good when it was answered and audio went both ways.
+fn judged(report: &TrunkReport, lang: Lang) -> Outcome {
+    if report.status != 200 {
+        let status = match report.status {
+            0 => lang.say("no answer to the INVITE", "aucune réponse à l'INVITE").to_owned(),
+            status => meaning(status, lang),
+        };
+        let head = lang.say("the test call failed", "l'appel d'essai a échoué");
+        return Err(Failure::new(Exit::Unreachable, "call_failed", format!("{head}: {status}")));
+    }
+    let message = match (report.sent, report.received) {
+        (1.., 1..) => return Ok(Exit::Done),
+        (_, 0) => lang.say(
+            "the test call was answered, but no audio came from the far end",
+            "l'appel d'essai a été décroché, mais aucun son n'est venu d'en face",
+        ),
+        (0, _) => lang.say(
+            "the test call was answered, but no audio was sent",
+            "l'appel d'essai a été décroché, mais aucun son n'a été envoyé",
+        ),
+    };
+    Err(Failure::new(Exit::Unreachable, "no_audio", message).hint(lang.say(
+        "open the UDP ports of [rtp] in the firewall, and set [rtp] public to the address the \
+         carrier sees; or call a number that speaks",
+        "ouvrez les ports UDP de [rtp] dans le pare-feu et donnez dans [rtp] public l'adresse vue \
+         par l'opérateur ; ou appelez un numéro qui parle",
+    )))
 }
 
 fn told(report: &TrunkReport, lang: Lang) -> Sheet {
@@ -92,6 +124,7 @@ fn told(report: &TrunkReport, lang: Lang) -> Sheet {
     line("ringing after", "sonnerie après", millis(report.ringing_ms));
     line("answered after", "décroché après", millis(report.answer_ms));
     line("codec", "codec", report.codec.clone());
+    line("RTP packets sent", "paquets RTP envoyés", Some(report.sent.to_string()));
     line("RTP packets received", "paquets RTP reçus", Some(report.received.to_string()));
     line("lost", "perdus", Some(report.lost.to_string()));
     line("jitter", "gigue", Some(format!("{:.1} ms", report.jitter_ms)));
@@ -116,4 +149,29 @@ fn meaning(status: u16, lang: Lang) -> String {
         _ => ("see RFC 3261", "voir la RFC 3261"),
     };
     format!("{status} ({})", lang.say(english, french))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_an_answered_call_with_audio_both_ways_is_good() {
+        let report = |status, sent, received| TrunkReport {
+            status,
+            sent,
+            received,
+            ..TrunkReport::default()
+        };
+        assert_eq!(judged(&report(200, 150, 149), Lang::En), Ok(Exit::Done));
+        for (report, code) in [
+            (report(200, 150, 0), "no_audio"),
+            (report(200, 0, 150), "no_audio"),
+            (report(486, 0, 0), "call_failed"),
+            (report(0, 0, 0), "call_failed"),
+        ] {
+            let failed = judged(&report, Lang::Fr).map_err(|failure| (failure.exit, failure.code));
+            assert_eq!(failed, Err((Exit::Unreachable, code.to_owned())), "{report:?}");
+        }
+    }
 }

@@ -6,7 +6,7 @@ use clap::{Args, Subcommand};
 
 use super::client::{At, Client};
 use super::failure::{Exit, Failure, Outcome};
-use super::output::{Output, Sheet};
+use super::output::{Lang, Output, Sheet};
 use super::{Global, wait_for};
 use crate::api::types;
 
@@ -44,7 +44,8 @@ pub(super) struct Deliveries {
     #[arg(long)]
     waiting: bool,
     /// How many at most
-    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    #[arg(long, value_name = "COUNT", default_value_t = 50)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=1_000))]
     limit: u32,
 }
 
@@ -67,7 +68,7 @@ impl Test {
             let waited = tokio::time::timeout(TAKEN_WITHIN, tried(client, &sent)).await;
             waited.unwrap_or(Ok(sent))
         })?;
-        output.show(&vec![delivery.clone()], |_| sheet(std::slice::from_ref(&delivery)));
+        output.show(&vec![delivery.clone()], |lang| sheet(std::slice::from_ref(&delivery), lang));
         if delivery.delivered_at.is_some() {
             return Ok(Exit::Done);
         }
@@ -97,14 +98,22 @@ impl Deliveries {
             .with("waiting", self.waiting.then_some(true))
             .with("limit", Some(self.limit));
         let deliveries: Vec<types::Delivery> = wait_for(client.get(&path))?;
-        output.show(&deliveries, |_| sheet(&deliveries));
+        output.show(&deliveries, |lang| sheet(&deliveries, lang));
         Ok(Exit::Done)
     }
 }
 
-fn sheet(deliveries: &[types::Delivery]) -> Sheet {
-    let mut sheet =
-        Sheet::new(&["event", "type", "endpoint", "tries", "status", "delivered", "next"]);
+fn sheet(deliveries: &[types::Delivery], lang: Lang) -> Sheet {
+    let mut sheet = Sheet::new(&[
+        lang.say("event", "événement"),
+        "type",
+        lang.say("endpoint", "destination"),
+        lang.say("tries", "essais"),
+        "HTTP",
+        lang.say("delivered (UTC)", "livré (UTC)"),
+        lang.say("next try (UTC)", "prochain essai (UTC)"),
+        lang.say("what went wrong", "échec"),
+    ]);
     for delivery in deliveries {
         sheet.add([
             delivery.event.clone(),
@@ -113,7 +122,8 @@ fn sheet(deliveries: &[types::Delivery]) -> Sheet {
             delivery.tries.to_string(),
             delivery.status.map(|status| status.to_string()).unwrap_or_default(),
             delivery.delivered_at.clone().unwrap_or_default(),
-            delivery.next_try_at.clone().or_else(|| delivery.error.clone()).unwrap_or_default(),
+            delivery.next_try_at.clone().unwrap_or_default(),
+            delivery.error.clone().unwrap_or_default(),
         ]);
     }
     sheet

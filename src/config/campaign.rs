@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::dispositions::{self, Disposition};
+use super::likeness::suggestion;
 use super::problem::{Problem, Problems, Severity};
 use super::reader::{Fields, Reader, Value};
 use super::secret::Webhook;
@@ -174,10 +175,12 @@ pub(super) fn parse(
     trunks: Option<&[Trunk]>,
 ) -> (Option<Campaign>, Vec<Problem>) {
     let reader = Reader::new(path, text);
-    let document = reader.parse();
-    let root = Fields::root(&reader, &document);
-    let campaign = campaign(&root, path, trunks);
-    root.finish();
+    let campaign = reader.parse().and_then(|document| {
+        let root = Fields::root(&reader, &document);
+        let campaign = campaign(&root, path, trunks);
+        root.finish();
+        campaign
+    });
     (campaign, reader.finish())
 }
 
@@ -293,9 +296,10 @@ fn routes(root: &Fields<'_, '_>, trunks: Option<&[Trunk]>) -> Vec<NamedRoute> {
         let known = |trunks: &[Trunk]| trunks.iter().any(|trunk| trunk.name == route.trunk);
         if let Some(trunks) = trunks.filter(|trunks| !known(trunks)) {
             let names = trunks.iter().map(|trunk| trunk.name.as_str());
-            let hint = super::reader::suggestion(&route.trunk, names);
+            let hint = suggestion(&route.trunk, names);
+            let hint = hint.or_else(|| Some("add a [[trunk]] to it".to_owned()));
             let message = format!("cadran.toml has no trunk {:?}", route.trunk);
-            value.error(&message, Some(hint));
+            value.error(&message, hint);
         }
         if routes.iter().any(|other| other.trunk == route.trunk) {
             value.error("names a trunk twice", Some("keep one".to_owned()));
@@ -397,8 +401,8 @@ fn wrap(root: &Fields<'_, '_>, dispositions: Option<&Vec<Disposition>>) -> Wrap 
         let found = dispositions.iter().find(|disposition| disposition.code == code);
         if found.is_none() {
             let codes = dispositions.iter().map(|disposition| disposition.code.as_str());
-            let hint = super::reader::suggestion(&code, codes);
-            value.error(&format!("no disposition has the code {code:?}"), Some(hint));
+            let hint = suggestion(&code, codes);
+            value.error(&format!("no disposition has the code {code:?}"), hint);
         }
         found.map(|disposition| disposition.id)
     });

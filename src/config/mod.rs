@@ -6,6 +6,7 @@
 pub mod campaign;
 mod dispositions;
 pub mod hours;
+pub mod likeness;
 pub mod measure;
 mod problem;
 mod reader;
@@ -20,8 +21,8 @@ use std::path::{Path, PathBuf};
 pub use campaign::Campaign;
 pub use dispositions::{Disposition, Need};
 pub use problem::{Problem, Problems, Severity};
-pub use secret::{EVENTS, Secret, SecretMissing, SecretPlace, Webhook};
-pub use trunk::{Auth, CallerId, Digits, Host, Identity, NumberFormat, Redirect, Trunk};
+pub use secret::{Secret, SecretMissing, SecretPlace, Webhook};
+pub use trunk::{Auth, CallerId, Host, Identity, NumberFormat, Redirect, Trunk};
 
 use crate::units::PauseId;
 use reader::{Fields, Reader, Value};
@@ -97,6 +98,20 @@ impl Rtp {
     pub fn advertised(&self) -> IpAddr {
         self.public.unwrap_or(self.ip)
     }
+
+    /// Gives how many legs have ports: each takes an even one for RTP and the next for RTCP
+    /// (RFC 3550 §11).
+    #[must_use]
+    pub fn legs(&self) -> u32 {
+        (u32::from(self.last) + 1).saturating_sub(u32::from(self.first)) / 2
+    }
+
+    /// Gives the range that has ports for so many legs, from the same first port on; it may end
+    /// above the last port there is.
+    #[must_use]
+    pub fn range_for(&self, legs: u32) -> String {
+        format!("{}-{}", self.first, (u32::from(self.first) + 2 * legs).saturating_sub(1))
+    }
 }
 
 /// Where the store lies.
@@ -106,6 +121,8 @@ pub struct StorePlace {
     pub database: PathBuf,
     /// The key that seals personal columns; made when missing.
     pub key_file: PathBuf,
+    /// Whether each commit waits for the disk itself, so that even a power cut loses none.
+    pub full_sync: bool,
 }
 
 /// The door for the command line and other programs.
@@ -168,6 +185,14 @@ impl Config {
         let text = read_file(path)?;
         let (config, problems) = parse(path, &text);
         config.filter(|_| !has_error(&problems)).ok_or(Problems(problems))
+    }
+
+    /// Gives how many legs there can be at once: one for each channel of the trunks, and one that
+    /// each agent keeps for the shift.
+    #[must_use]
+    pub fn legs_wanted(&self, agents: u32) -> u32 {
+        let channels = self.trunks.iter().map(|trunk| trunk.channels);
+        channels.fold(agents, u32::saturating_add)
     }
 
     /// Finds a campaign by its name.
@@ -254,10 +279,12 @@ fn toml_files(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
 /// Reads the engine's file; the campaigns stay empty.
 fn parse(path: &Path, text: &str) -> (Option<Config>, Vec<Problem>) {
     let reader = Reader::new(path, text);
-    let document = reader.parse();
-    let root = Fields::root(&reader, &document);
-    let config = engine(&reader, &root, path);
-    root.finish();
+    let config = reader.parse().and_then(|document| {
+        let root = Fields::root(&reader, &document);
+        let config = engine(&reader, &root, path);
+        root.finish();
+        config
+    });
     (config, reader.finish())
 }
 
@@ -316,12 +343,15 @@ fn rtp(root: &Fields<'_, '_>, sip: &Sip) -> Rtp {
 }
 
 fn store(reader: &Reader<'_>, root: &Fields<'_, '_>) -> StorePlace {
-    let (database, key_file) = (reader.beside("cadran.db"), reader.beside("cadran.key"));
-    let Some(fields) = root.table("store") else { return StorePlace { database, key_file } };
-    let place = StorePlace {
-        database: fields.or("database", database, Value::file),
-        key_file: fields.or("key_file", key_file, Value::file),
+    let mut place = StorePlace {
+        database: reader.beside("cadran.db"),
+        key_file: reader.beside("cadran.key"),
+        full_sync: false,
     };
+    let Some(fields) = root.table("store") else { return place };
+    place.database = fields.or("database", place.database, Value::file);
+    place.key_file = fields.or("key_file", place.key_file, Value::file);
+    place.full_sync = fields.or("full_sync", false, Value::flag);
     fields.finish();
     place
 }

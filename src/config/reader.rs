@@ -7,13 +7,10 @@ use std::path::{Path, PathBuf};
 use toml::Spanned as Located;
 use toml::de::{DeTable as Table, DeValue};
 
+use super::likeness::{likeliest, suggestion};
 use super::measure;
 use super::problem::{Problem, Severity, place};
 use crate::units::{Ratio, Span};
-
-/// A suggestion is made for a misspelt word at least this like a known one (Jaro-Winkler, 0 to 1):
-/// low enough for two swapped letters in a short key, high enough not to guess wildly.
-const LIKENESS_MIN: f64 = 0.8;
 
 /// A file being read, with the problems found so far.
 #[derive(Debug)]
@@ -29,13 +26,14 @@ impl<'t> Reader<'t> {
         Self { path, text, problems: RefCell::default() }
     }
 
-    /// Parses the document; its mistakes of grammar join the problems.
-    pub(super) fn parse(&self) -> Located<Table<'t>> {
+    /// Parses the document. With a mistake of grammar there is none: what could still be read of
+    /// it would look as if keys were missing, and hide the mistake.
+    pub(super) fn parse(&self) -> Option<Located<Table<'t>>> {
         let (document, errors) = Table::parse_recoverable(self.text);
-        for error in errors {
+        for error in &errors {
             self.error(&error.span().unwrap_or(0..0), "", error.message(), None);
         }
-        document
+        errors.is_empty().then_some(document)
     }
 
     /// Gives the problems found, in the order of the file.
@@ -154,10 +152,11 @@ impl<'r, 't> Fields<'r, 't> {
         let unknown: Vec<(_, &str)> = names.filter(|(_, name)| !known.contains(name)).collect();
         for (span, name) in &unknown {
             let hint = suggestion(name, known.iter().copied());
-            self.reader.error(span, &self.path(name), "unknown key", Some(hint));
+            let hint = hint.or_else(|| Some("remove it".to_owned()));
+            self.reader.error(span, &self.path(name), "unknown key", hint);
         }
         for (key, hint) in missing.iter() {
-            let misspelt = |name: &str| strsim::jaro_winkler(name, key) >= LIKENESS_MIN;
+            let misspelt = |name: &str| likeliest(name, std::iter::once(*key)).is_some();
             if !unknown.iter().any(|(_, name)| misspelt(name)) {
                 self.error(key, "is missing", hint);
             }
@@ -190,18 +189,6 @@ impl<'r, 't> Fields<'r, 't> {
             span: value.span(),
             value: value.get_ref(),
         }
-    }
-}
-
-/// Names the known word most like a misspelt one, or all of them.
-pub(super) fn suggestion<'k>(word: &str, known: impl Iterator<Item = &'k str> + Clone) -> String {
-    let lower = word.to_lowercase();
-    let likeness = |known: &str| strsim::jaro_winkler(&lower, known);
-    let best = known.clone().max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
-    match best {
-        Some(best) if likeness(best) >= LIKENESS_MIN => format!("did you mean `{best}`?"),
-        Some(_) => format!("known here: {}", known.collect::<Vec<_>>().join(", ")),
-        None => "remove it".to_owned(),
     }
 }
 
@@ -250,7 +237,7 @@ impl<'r, 't> Value<'r, 't> {
         let found = words.iter().find(|(word, _)| word.eq_ignore_ascii_case(text));
         if found.is_none() {
             let hint = suggestion(text, words.iter().map(|(word, _)| *word));
-            self.error(&format!("{text:?} is no choice here"), Some(hint));
+            self.error(&format!("{text:?} is no choice here"), hint);
         }
         found.map(|(_, value)| *value)
     }

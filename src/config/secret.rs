@@ -135,12 +135,11 @@ pub struct Webhook {
     pub url: String,
     /// The signing key's place (Standard Webhooks 1.0: `whsec_` and base64).
     pub secret: SecretPlace,
-    /// The event types sent, such as `call.completed`.
-    pub events: Vec<String>,
 }
 
-/// The event types a webhook may ask for.
-pub const EVENTS: [&str; 1] = ["call.completed"];
+/// The event types a webhook may ask for. There is one, so naming events can only be right or
+/// wrong, and nothing of it has to be kept.
+const EVENTS: [(&str, ()); 1] = [("call.completed", ())];
 
 /// A webhook's address is not longer than this: longer ones are refused by common servers.
 const URL_BYTES_MAX: usize = 2_048;
@@ -152,16 +151,23 @@ impl Webhook {
             .must("url", "\"https://crm.example/cadran\"")
             .and_then(|url| url.parse(http_url));
         let secret = SecretPlace::of(fields, true);
-        let event = |value: Value<'_, '_>| {
-            let words = EVENTS.map(|event| (event, event));
-            value.choice(&words).map(str::to_owned)
-        };
-        let events = match fields.get("events") {
-            Some(value) => value.list().into_iter().filter_map(event).collect(),
-            None => EVENTS.map(str::to_owned).to_vec(),
-        };
+        if let Some(events) = fields.get("events") {
+            check_events(&events);
+        }
         fields.finish();
-        Some(Self { url: url?, secret: secret?, events })
+        Some(Self { url: url?, secret: secret? })
+    }
+}
+
+/// Refuses unknown events, and a list of none: whoever wants no event leaves the table out.
+fn check_events(events: &Value<'_, '_>) {
+    let named = events.list();
+    if named.is_empty() {
+        let hint = "write `events = [\"call.completed\"]`, or leave the key or the table out";
+        events.error("names no event", Some(hint.to_owned()));
+    }
+    for event in named {
+        event.choice(&EVENTS);
     }
 }
 

@@ -6,7 +6,7 @@ use super::measure;
 use super::reader::Fields;
 use super::secret::{Secret, SecretMissing, SecretPlace};
 use crate::core::trunks;
-use crate::units::Span;
+use crate::units::{NumberForm, Span};
 
 /// The port of SIP over UDP (RFC 3261 §19.1.2).
 const SIP_PORT: u16 = 5_060;
@@ -75,39 +75,9 @@ impl Auth {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NumberFormat {
     /// The called number.
-    pub to: Digits,
+    pub to: NumberForm,
     /// The number shown.
-    pub from: Digits,
-}
-
-/// A way to write a telephone number.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Digits {
-    /// `+33162000000` (ITU-T E.164 with plus sign).
-    Plus,
-    /// `33162000000`.
-    Bare,
-    /// `0033162000000`.
-    DoubleZero,
-    /// `0162000000` for French numbers, `00…` for the others.
-    NationalFr,
-}
-
-impl Digits {
-    /// Writes a number this way.
-    #[must_use]
-    pub fn write(self, number: &crate::units::Number) -> String {
-        let digits = number.reveal().trim_start_matches('+');
-        match self {
-            Self::Plus => number.reveal().to_owned(),
-            Self::Bare => digits.to_owned(),
-            Self::DoubleZero => format!("00{digits}"),
-            Self::NationalFr => match digits.strip_prefix("33") {
-                Some(national) => format!("0{national}"),
-                None => format!("00{digits}"),
-            },
-        }
-    }
+    pub from: NumberForm,
 }
 
 /// How our own number is shown.
@@ -181,8 +151,8 @@ impl Trunk {
             calls_per_second: rate?,
             burst: fields.or("burst", 1, |value| value.whole(1..=1_000)),
             number_format: NumberFormat {
-                to: fields.or("to_format", Digits::Plus, |value| value.choice(&DIGITS)),
-                from: fields.or("from_format", Digits::Plus, |value| value.choice(&DIGITS)),
+                to: fields.or("to_format", NumberForm::Plus, |value| value.choice(&FORMS)),
+                from: fields.or("from_format", NumberForm::Plus, |value| value.choice(&FORMS)),
             },
             caller_id: CallerId {
                 identity: fields.or("identity", Identity::From, |value| value.choice(&IDENTITY)),
@@ -196,11 +166,11 @@ impl Trunk {
     }
 }
 
-const DIGITS: [(&str, Digits); 4] = [
-    ("+e164", Digits::Plus),
-    ("e164", Digits::Bare),
-    ("00e164", Digits::DoubleZero),
-    ("national-fr", Digits::NationalFr),
+const FORMS: [(&str, NumberForm); 4] = [
+    ("+e164", NumberForm::Plus),
+    ("e164", NumberForm::Plain),
+    ("00e164", NumberForm::DoubleZero),
+    ("national-fr", NumberForm::NationalFr),
 ];
 
 const IDENTITY: [(&str, Identity); 3] = [
@@ -258,17 +228,6 @@ impl std::fmt::Display for Host {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::units::{NotE164, Number};
-
-    #[test]
-    fn every_carrier_gets_numbers_its_own_way() -> Result<(), NotE164> {
-        let number = Number::new("+33199001234")?;
-        let written = DIGITS.map(|(_, digits)| digits.write(&number));
-        assert_eq!(written, ["+33199001234", "33199001234", "0033199001234", "0199001234"]);
-        let abroad = Number::new("+442079460123")?;
-        assert_eq!(Digits::NationalFr.write(&abroad), "00442079460123");
-        Ok(())
-    }
 
     #[test]
     fn hosts_have_a_port_written_or_usual() {

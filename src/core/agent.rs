@@ -290,9 +290,8 @@ impl Agent {
             (Paused { .. } | Ready, Wants(want)) => self.rest(now, want),
             (Previewing(..), Wants(Want::Calls)) => None,
             (Previewing(..), Wants(want)) => self.withdraw(now, want),
-            (Reserved(_) | Talking(_) | Holding(_), Wants(want)) | (Ready, Postpones(want)) => {
-                self.keep_in_mind(want)
-            }
+            (Reserved(_) | Talking(_) | Holding(_), Wants(want)) => self.keep_in_mind(want),
+            (Ready, Postpones(want)) => self.keep_in_mind(want),
             (Wrapping(_), Wants(want)) => self.written(now, want),
             (Wrapping(_), TimeUp) => self.written(now, self.wish),
             (Wrapping(_), Extends(span)) => return self.extend(span),
@@ -329,16 +328,6 @@ impl Agent {
                 | TalkOver(_) | TimeUp,
             )
             | (
-                LoggedOut
-                | Paused { .. }
-                | Previewing(..)
-                | Reserved(_)
-                | Talking(_)
-                | Holding(_)
-                | Wrapping(_),
-                Postpones(_),
-            )
-            | (
                 Previewing(..),
                 HangsUp | Holds | Retrieves | Qualifies(_) | Extends(_) | Shown(..) | Joined(_)
                 | TalkOver(_),
@@ -355,7 +344,7 @@ impl Agent {
                 Dials | Skips(_) | HangsUp | Holds | Retrieves | Qualifies(_) | Shown(..)
                 | SetAside(_) | Joined(_) | Freed | TalkOver(_),
             )
-            | (_, LegRose | LegFell) => return Err(Surprise),
+            | (_, LegRose | LegFell | Postpones(_)) => return Err(Surprise),
         };
         Ok(effect)
     }

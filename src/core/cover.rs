@@ -23,14 +23,12 @@ impl Dialer {
     /// Puts off the going of an agent on whom a line in flight counts.
     pub(super) fn postponed(&self, id: AgentId, event: Event) -> Event {
         let needed = |agent: &Agent| agent.state == State::Ready && !self.can_spare(agent);
-        match event {
-            Event::Wants(want @ (Want::Break(_) | Want::Leave))
-                if self.agents.get(&id).is_some_and(needed) =>
-            {
-                Event::Postpones(want)
-            }
-            other => other,
+        if let Event::Wants(want @ (Want::Break(_) | Want::Leave)) = event
+            && self.agents.get(&id).is_some_and(needed)
+        {
+            return Event::Postpones(want);
         }
+        event
     }
 
     /// Lets those go who wanted to and on whom no line in flight counts any more. None is dialled

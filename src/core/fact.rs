@@ -112,6 +112,9 @@ pub struct LeadNumber {
     pub class: NumberClass,
     /// When this person was tried lately for the same client, oldest first, at most 16.
     pub recent: Vec<Wall>,
+    /// When this person was last abandoned for the same client, under whatever contact.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub abandoned: Option<Wall>,
     /// The number was found not to exist.
     pub invalid: bool,
     /// A do-not-call wish stands against it.

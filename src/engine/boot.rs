@@ -66,9 +66,59 @@ pub enum BootError {
     /// A prompt cannot be played.
     #[error(transparent)]
     Prompt(#[from] PromptError),
+    /// The RTP ports are too few for every channel and agent.
+    #[error(
+        "the RTP ports have room for {room} legs, but {channels} channels of trunks and {agents} \
+         agents want {}: set `[rtp] ports` to {range}, or a wider range", channels + agents
+    )]
+    Ports {
+        /// Legs that have ports.
+        room: u32,
+        /// Channels of all trunks.
+        channels: u32,
+        /// Agents there are.
+        agents: u32,
+        /// A range that is wide enough.
+        range: String,
+    },
     /// The system gave no random bytes.
     #[error("the system gives no random bytes: {0}")]
     Random(getrandom::Error),
+}
+
+impl BootError {
+    /// Tells whether the configuration is at fault: with other settings the engine would start.
+    #[must_use]
+    pub fn is_configuration(&self) -> bool {
+        use media::MediaError;
+        use sip::SipError;
+        use store::StoreError;
+        match self {
+            Self::Endpoint(_)
+            | Self::Key(..)
+            | Self::Trunk(_)
+            | Self::Secret(_)
+            | Self::Prompt(_)
+            | Self::Tape(_)
+            | Self::Ports { .. } => true,
+            Self::Store(error) => matches!(
+                error,
+                StoreError::Open { .. }
+                    | StoreError::Key { .. }
+                    | StoreError::WrongKey
+                    | StoreError::Setting(_)
+            ),
+            Self::Sip(error) => matches!(
+                error,
+                SipError::Bind { .. } | SipError::Unspecified(_) | SipError::Resolve { .. }
+            ),
+            Self::Media(error) => matches!(
+                error,
+                MediaError::Range { .. } | MediaError::NoAddress | MediaError::Socket { .. }
+            ),
+            Self::Random(_) => false,
+        }
+    }
 }
 
 /// A running engine.
@@ -87,6 +137,7 @@ pub struct Running {
     /// The tape it writes.
     pub tape: Option<PathBuf>,
     ended: Option<oneshot::Receiver<Infallible>>,
+    delivered: oneshot::Receiver<Infallible>,
 }
 
 impl Running {
@@ -104,6 +155,12 @@ impl Running {
             let Err(_) = ended.await;
             self.ended = None;
         }
+    }
+
+    /// Waits, once the engine has left, until the last webhooks went out or were given up for now.
+    pub async fn delivered(&mut self) {
+        // The sender is dropped with the courier and never says anything.
+        drop(tokio::time::timeout(CLOSE_MAX, &mut self.delivered).await);
     }
 
     /// Waits for what still runs after the engine: the last rows and webhooks.
@@ -135,6 +192,7 @@ pub async fn start(config: Config) -> Result<Running, BootError> {
     let (clock, tasks) = (Clock::start(), Tasks::new());
     let store = open_store(&config, &tasks).await?;
     let recovered = store.recover(clock.now().wall).await?;
+    check_ports(&config, recovered.agents.len())?;
     let seed = getrandom::u64().map_err(BootError::Random)?;
 
     let (media_out, media_events) = mpsc::channel(EVENTS_MAX);
@@ -151,7 +209,11 @@ pub async fn start(config: Config) -> Result<Running, BootError> {
     let deliveries = hooks::Settings { loopback: true, ..hooks::Settings::default() };
     let receivers = endpoints(&config)?;
     let courier = Courier::new(store.clone(), clock, tasks.clone(), receivers, deliveries)?;
-    tasks.spawn(courier.run(stopped));
+    let (delivering, delivered) = oneshot::channel::<Infallible>();
+    tasks.spawn(async move {
+        courier.run(stopped).await;
+        drop(delivering);
+    });
 
     let settings = core::Settings { node: config.node, first_call: recovered.first_call, seed };
     let (tape, path) = begin_tape(&config, settings, clock)?;
@@ -181,7 +243,18 @@ pub async fn start(config: Config) -> Result<Running, BootError> {
         drop(ending);
     });
     let (handle, config) = (Handle::new(asks, watched), Arc::new(config));
-    Ok(Running { handle, store, clock, tasks, config, tape: path, ended: Some(ended) })
+    Ok(Running { handle, store, clock, tasks, config, tape: path, ended: Some(ended), delivered })
+}
+
+/// Refuses RTP ports that would run out in the middle of a busy hour.
+fn check_ports(config: &Config, agents: usize) -> Result<(), BootError> {
+    let agents = u32::try_from(agents).unwrap_or(u32::MAX);
+    let (room, wanted) = (config.rtp.legs(), config.legs_wanted(agents));
+    if room >= wanted {
+        return Ok(());
+    }
+    let (channels, range) = (config.legs_wanted(0), config.rtp.range_for(wanted));
+    Err(BootError::Ports { room, channels, agents, range })
 }
 
 async fn open_store(config: &Config, tasks: &Tasks) -> Result<Store, BootError> {
@@ -189,7 +262,7 @@ async fn open_store(config: &Config, tasks: &Tasks) -> Result<Store, BootError> 
         path: config.store.database.clone(),
         key: Some(config.store.key_file.clone()),
         node: config.node,
-        full_sync: false,
+        full_sync: config.store.full_sync,
         interrupted_rest: INTERRUPTED_REST,
         random: |bytes| getrandom::fill(bytes).map_err(std::io::Error::other),
         tell: call_completed,
@@ -322,8 +395,8 @@ fn carrier_side(id: TrunkId, trunk: &config::Trunk) -> Result<sip::Trunk, BootEr
             asserted: trunk.caller_id.identity != config::Identity::From,
         },
         credentials,
-        called_form: number_form(trunk.number_format.to),
-        caller_form: number_form(trunk.number_format.from),
+        called_form: trunk.number_format.to,
+        caller_form: trunk.number_format.from,
         redirects_max: match trunk.redirect {
             config::Redirect::Refuse => 0,
             config::Redirect::SameHost => REDIRECTS_MAX,
@@ -336,17 +409,6 @@ fn carrier_side(id: TrunkId, trunk: &config::Trunk) -> Result<sip::Trunk, BootEr
 /// How often a call follows a redirection inside its trunk's host: carriers move a call once, and a
 /// second time only when they balance load.
 const REDIRECTS_MAX: u8 = 2;
-
-fn number_form(digits: config::Digits) -> sip::NumberForm {
-    match digits {
-        config::Digits::Plus => sip::NumberForm::Plus,
-        config::Digits::Bare => sip::NumberForm::Plain,
-        config::Digits::DoubleZero => sip::NumberForm::DoubleZero,
-        config::Digits::NationalFr => {
-            sip::NumberForm::National { country: "33".to_owned(), prefix: "0".to_owned() }
-        }
-    }
-}
 
 fn begin_tape(
     config: &Config,

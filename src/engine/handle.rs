@@ -137,6 +137,9 @@ pub struct TrunkReport {
     pub answer_ms: Option<f64>,
     /// The codec agreed.
     pub codec: Option<String>,
+    /// RTP packets sent.
+    #[serde(default)]
+    pub sent: u64,
     /// RTP packets received.
     pub received: u64,
     /// RTP packets lost.

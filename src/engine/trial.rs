@@ -89,6 +89,7 @@ impl Engine {
     /// Sends the report of a test call whose audio was closed.
     pub(super) fn end_trial(&mut self, leg: LegId, quality: Quality) {
         let Some(mut trial) = self.trials.remove(&leg) else { return };
+        trial.report.sent = quality.sent;
         trial.report.received = quality.received;
         trial.report.lost = quality.lost;
         trial.report.jitter_ms = quality.jitter_ms;

@@ -187,7 +187,7 @@ impl World<'_> {
             self.agent_loses_everything(agent);
         }
         if let Some(oracle) = &mut self.oracle {
-            oracle.crashed(self.store.last_call);
+            oracle.crashed(self.store.last_call, &self.store.open_attempts());
         }
         self.after(DOWN, Event::Mishap(Mishap::Restart));
     }

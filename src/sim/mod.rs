@@ -280,7 +280,7 @@ impl<'w> World<'w> {
         self.now > self.plan.ends()
             && self.uncommitted == 0
             && self.lines.is_empty()
-            && self.store.open_attempts() == 0
+            && self.store.open_attempts().is_empty()
             && self.staff.iter().all(staff::Agent::rests)
     }
 

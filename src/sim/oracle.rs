@@ -48,6 +48,8 @@ struct Campaign {
     stopped: bool,
     /// Contacts handed out.
     leases: BTreeMap<ContactId, Lease>,
+    /// Callbacks a crash cut short, and whose they are.
+    promises: BTreeMap<ContactId, Option<AgentId>>,
     /// Whether people can be met again in this world.
     remembers: bool,
 }
@@ -87,7 +89,7 @@ struct Trunk {
 struct Person {
     calls: u32,
     tried: Vec<(CallId, Wall)>,
-    abandoned: Option<Wall>,
+    abandoned: Option<(CallId, Wall)>,
 }
 
 #[derive(Debug)]
@@ -121,6 +123,7 @@ impl Oracle {
             settings: plan.settings.clone(),
             stopped: false,
             leases: BTreeMap::new(),
+            promises: BTreeMap::new(),
             remembers: plan.list != super::plan::List::Endless,
         };
         let agent = |(index, campaigns): (usize, &Vec<CampaignId>)| {
@@ -162,8 +165,16 @@ impl Oracle {
     }
 
     /// Sees the engine die: what was open is interrupted, what was not written (the calls after
-    /// `last_call`) never was, nobody is logged in.
-    pub(super) fn crashed(&mut self, last_call: u64) {
+    /// `last_call`) never was, nobody is logged in. The attempts in `open` have a row and no end.
+    pub(super) fn crashed(&mut self, last_call: u64, open: &BTreeSet<CallId>) {
+        for opened in open.iter().filter_map(|id| Some(&self.calls.get(id)?.opened)) {
+            if let Some(campaign) = self.campaigns.get_mut(&opened.campaign)
+                && let Some(lease) = campaign.leases.get(&opened.contact)
+                && let Some(promise) = lease.lead.callback
+            {
+                campaign.promises.insert(opened.contact, promise.agent);
+            }
+        }
         self.used.retain(|call| call.count() <= last_call);
         self.calls.clear();
         for trunk in self.trunks.values_mut() {
@@ -173,9 +184,8 @@ impl Oracle {
         }
         for person in self.people.values_mut() {
             person.calls = 0;
-            // A lead does not say that its person was abandoned under another contact: the lock
-            // of that other contact survives a crash, the person's own does not.
-            person.abandoned = None;
+            // What was not written was not told to anyone after the crash.
+            person.abandoned = person.abandoned.filter(|(call, _)| !open.contains(call));
             person.tried.retain(|(call, _)| call.count() <= last_call);
         }
         for campaign in self.campaigns.values_mut() {
@@ -228,11 +238,10 @@ impl Oracle {
                 let Some(campaign) = self.campaigns.get_mut(id) else { return };
                 match fact {
                     CampaignFact::Claimed { leads, .. } if campaign.remembers => {
-                        let lease = |lead: &Lead| {
-                            let lease = Lease { lead: lead.clone(), spent: false, refused: None };
-                            (lead.contact, lease)
-                        };
-                        campaign.leases.extend(leads.iter().map(lease));
+                        let broken = campaign.claimed(leads);
+                        for contact in broken {
+                            self.find(now.mono, format!("{contact}: a promise was forgotten"));
+                        }
                     }
                     CampaignFact::Stopped => campaign.stopped = true,
                     CampaignFact::Started => campaign.stopped = false,
@@ -476,7 +485,7 @@ impl Oracle {
             let person = self.people.entry(key).or_default();
             person.calls = person.calls.saturating_sub(1);
             if closed.outcome == Outcome::Abandoned {
-                person.abandoned = Some(now.wall);
+                person.abandoned = Some((closed.call, now.wall));
             }
         }
         let (id, agent) = (closed.call, call.bridged);
@@ -617,6 +626,23 @@ impl Oracle {
     }
 }
 
+impl Campaign {
+    /// Takes leads handed out; gives those whose callback was cut short and is none any more.
+    fn claimed(&mut self, leads: &[Lead]) -> Vec<ContactId> {
+        let mut broken = Vec::new();
+        for lead in leads {
+            let lease = Lease { lead: lead.clone(), spent: false, refused: None };
+            self.leases.insert(lead.contact, lease);
+            let promised = self.promises.remove(&lead.contact);
+            let kept = |agent| lead.callback.is_some_and(|callback| callback.agent == agent);
+            if promised.is_some_and(|agent| !kept(agent)) {
+                broken.push(lead.contact);
+            }
+        }
+        broken
+    }
+}
+
 impl Trunk {
     /// Says what speaks against one more call on this trunk.
     fn takes(&mut self, now: Now, opened: &Opened) -> Vec<String> {
@@ -656,7 +682,7 @@ fn rules_broken(now: Now, opened: &Opened, campaign: &Campaign, person: &Person)
         }
     }
     let lock = campaign.settings.abandon.recall_lock;
-    if person.abandoned.is_some_and(|at| now.wall.since(at) < lock) {
+    if person.abandoned.is_some_and(|(_, at)| now.wall.since(at) < lock) {
         against("though its person was abandoned lately");
     }
     if !campaign.remembers {

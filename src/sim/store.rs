@@ -56,6 +56,8 @@ enum State {
 #[derive(Clone, Debug, Default)]
 struct Person {
     tried: Vec<(ClientId, Wall)>,
+    /// When last abandoned, by client.
+    abandoned: BTreeMap<ClientId, Wall>,
     do_not_call: bool,
 }
 
@@ -206,7 +208,6 @@ impl Store {
             return Err(format!("{} is no contact", opened.contact));
         };
         contact.attempts += 1;
-        contact.callback = None;
         let before = core::mem::replace(&mut contact.state, State::Open);
         match before {
             State::Free { .. } | State::Leased { .. } => Ok(()),
@@ -216,14 +217,21 @@ impl Store {
     }
 
     fn closed(&mut self, closed: &Closed) -> Result<(), Complaint> {
-        if self.open.remove(&closed.call).is_none() {
+        let Some(opened) = self.open.remove(&closed.call) else {
             return Err(format!("{} was closed and is not open", closed.call));
-        }
-        if matches!(closed.outcome, Outcome::Congestion | Outcome::TrunkFault)
-            && let Some(shelf) = self.lists.get_mut(&closed.campaign)
+        };
+        if let Some(shelf) = self.lists.get_mut(&closed.campaign)
             && let Some(contact) = shelf.contacts.get_mut(&closed.contact)
         {
-            contact.faults += 1;
+            let fault = matches!(closed.outcome, Outcome::Congestion | Outcome::TrunkFault);
+            contact.faults += u32::from(fault);
+            if matches!(closed.next, Next::Retry { .. }) {
+                contact.callback = None;
+            }
+            if closed.outcome == Outcome::Abandoned {
+                let person = self.people.entry(opened.person).or_default();
+                person.abandoned.insert(shelf.client, closed.ended);
+            }
         }
         if closed.outcome == Outcome::Invalid {
             self.invalid.insert(closed.number);
@@ -274,7 +282,13 @@ impl Store {
     /// Does what a restart does: closes open attempts as interrupted and frees every lease.
     pub(super) fn recover(&mut self, now: Now) {
         for (_, opened) in core::mem::take(&mut self.open) {
-            let again = Next::Retry { at: now.wall, number: Some(opened.number) };
+            let shelf = self.lists.get(&opened.campaign);
+            let contact = shelf.and_then(|shelf| shelf.contacts.get(&opened.contact));
+            let again = contact
+                .and_then(|contact| contact.callback)
+                .map_or(Next::Retry { at: now.wall, number: Some(opened.number) }, |promise| {
+                    Next::Callback(Callback { at: promise.at.max(now.wall), ..promise })
+                });
             self.next(opened.campaign, opened.contact, again);
         }
         // A contact still on the line here is one whose row was refused.
@@ -285,9 +299,9 @@ impl Store {
         }
     }
 
-    /// Gives how many attempts have a row and no end.
-    pub(super) fn open_attempts(&self) -> usize {
-        self.open.len()
+    /// Gives the attempts that have a row and no end.
+    pub(super) fn open_attempts(&self) -> BTreeSet<CallId> {
+        self.open.keys().copied().collect()
     }
 }
 
@@ -317,6 +331,7 @@ impl Contact {
                 zone: zone.clone(),
                 class: NumberClass::Fixed,
                 recent,
+                abandoned: known.and_then(|known| known.abandoned.get(&client).copied()),
                 invalid: invalid.contains(number),
                 do_not_call: known.is_some_and(|known| known.do_not_call),
             }
@@ -343,6 +358,7 @@ fn fresh(id: u64, zone: &Zone) -> Lead {
             zone: zone.clone(),
             class: NumberClass::Fixed,
             recent: Vec::new(),
+            abandoned: None,
             invalid: false,
             do_not_call: false,
         }],

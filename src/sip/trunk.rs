@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use crate::units::{Mono, Number, Span, TrunkId};
+use crate::units::{Mono, NumberForm, Span, TrunkId};
 use crate::wire::sip::{Credentials, Identity};
 
 /// A SIP trunk as the configuration describes it.
@@ -49,40 +49,6 @@ impl Trunk {
             redirects_max: 0,
             call_header: false,
             options_every: Some(Span::secs(30)),
-        }
-    }
-}
-
-/// How a carrier wants telephone numbers written.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum NumberForm {
-    /// `+33199001234`.
-    Plus,
-    /// `33199001234`.
-    Plain,
-    /// `0033199001234`.
-    DoubleZero,
-    /// `0199001234` inside the country, `00…` outside it.
-    National {
-        /// The country's calling code, digits only, such as `33`.
-        country: String,
-        /// What replaces it inside the country, such as `0`; empty in Spain.
-        prefix: String,
-    },
-}
-
-impl NumberForm {
-    /// Writes a number in this form.
-    #[must_use]
-    pub fn write(&self, number: &Number) -> String {
-        let digits = number.reveal().trim_start_matches('+');
-        match self {
-            Self::Plus => number.reveal().to_owned(),
-            Self::Plain => digits.to_owned(),
-            Self::DoubleZero => format!("00{digits}"),
-            Self::National { country, prefix } => digits
-                .strip_prefix(country.as_str())
-                .map_or_else(|| format!("00{digits}"), |inside| format!("{prefix}{inside}")),
         }
     }
 }
@@ -149,22 +115,6 @@ pub(super) async fn resolve(host: &str) -> std::io::Result<SocketAddr> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::units::NotE164;
-
-    #[test]
-    fn numbers_are_written_as_the_carrier_wants_them() -> Result<(), NotE164> {
-        let national = NumberForm::National { country: "33".into(), prefix: "0".into() };
-        let (paris, london) = (Number::new("+33199001234")?, Number::new("+442079460001")?);
-        for (form, inside, outside) in [
-            (NumberForm::Plus, "+33199001234", "+442079460001"),
-            (NumberForm::Plain, "33199001234", "442079460001"),
-            (NumberForm::DoubleZero, "0033199001234", "00442079460001"),
-            (national, "0199001234", "00442079460001"),
-        ] {
-            assert_eq!((form.write(&paris), form.write(&london)), (inside.into(), outside.into()));
-        }
-        Ok(())
-    }
 
     #[test]
     fn a_trunk_is_down_when_it_is_silent_and_up_at_its_first_word() {

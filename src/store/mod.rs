@@ -22,13 +22,14 @@ use std::path::PathBuf;
 pub use error::{Fault, StoreError};
 pub use rows::{
     AgentRow, CallFilter, CallRow, CampaignRow, Card, Claimed, Cursor, Delivery, DispositionRow,
-    DncScope, DoNotCallRow, EndpointRow, EventRow, Ha1, ImportSource, ImportSummary, NUMBERS_MAX,
-    NewAgent, NewCampaign, NewContact, NewDoNotCall, NewEvent, NewNumber, PAGE_MAX,
+    DncScope, DoNotCallRow, EndpointRow, EventRow, ImportSource, ImportSummary, NUMBERS_MAX,
+    NewAgent, NewCampaign, NewContact, NewDoNotCall, NewEvent, NewNumber, Outlook, PAGE_MAX,
     PRIORITY_DEFAULT, Page, Recovered, Stats, Then, Write,
 };
 pub use sqlite::Sqlite;
 
 use crate::engine::tasks::Tasks;
+pub use crate::sip::Ha1;
 use crate::units::{AgentId, CallId, CampaignId, ContactId, Number, NumberId, Span, TrunkId, Wall};
 
 /// Writes in one transaction at most: a few milliseconds of work (benches/claim.rs).
@@ -123,6 +124,16 @@ impl Store {
     ) -> Result<Claimed, StoreError> {
         match self {
             Self::Sqlite(store) => store.claim(campaign, count, lease, now).await,
+        }
+    }
+
+    /// Tells what a campaign's list still holds and what makes its next contact wait.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn outlook(&self, campaign: CampaignId, now: Wall) -> Result<Outlook, StoreError> {
+        match self {
+            Self::Sqlite(store) => store.outlook(campaign, now).await,
         }
     }
 

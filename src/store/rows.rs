@@ -1,13 +1,12 @@
 //! What goes into the store and what comes out of it, as values.
 
 use std::collections::BTreeMap;
-use std::fmt;
 
 use crate::core::campaign::DispositionClass;
 use crate::core::fact::{Callback, Heard, Lead, NumberClass, Supply};
 use crate::core::order::{AgentState, CampaignState, EndedBy, Outcome, Record};
 use crate::engine::handle::Details;
-use crate::sip::StoredDialog;
+use crate::sip::{Ha1, StoredDialog};
 use crate::units::{
     AgentId, CallId, CampaignId, ClientId, ContactId, LegId, Number, NumberId, Span, TrunkId, Wall,
     Zone,
@@ -214,6 +213,16 @@ pub struct Claimed {
     pub supply: Supply,
 }
 
+/// What a campaign's list holds, and what makes the next of its contacts wait.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Outlook {
+    /// What the list holds; contacts in a call are counted nowhere.
+    pub supply: Supply,
+    /// The rule that refused the contact which falls due next, until then; `None` if it waits for
+    /// a retry, a callback or the end of a lease.
+    pub next_rule: Option<String>,
+}
+
 /// What an agent sees of a contact.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Card {
@@ -250,22 +259,6 @@ pub struct Recovered {
     pub campaigns: Vec<CampaignRow>,
     /// Every agent, signed out.
     pub agents: Vec<AgentRow>,
-}
-
-/// The two digest secrets of an agent's phone: hashes of `name:realm:password` (RFC 7616 §3.4.2),
-/// in lower-case hexadecimal. They are as good as the password: `Debug` hides them.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Ha1 {
-    /// By MD5.
-    pub md5: String,
-    /// By SHA-256.
-    pub sha256: String,
-}
-
-impl fmt::Debug for Ha1 {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Ha1(hidden)")
-    }
 }
 
 /// An agent to be added or changed, known by his or her name.

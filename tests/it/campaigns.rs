@@ -17,8 +17,16 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
+/// Copies the engine's example beside the folder of examples, as its reader does.
+pub(crate) fn project() -> Result<tempfile::TempDir, Box<dyn Error>> {
+    let folder = tempfile::tempdir()?;
+    fs::copy(root().join("docs/cadran.toml"), folder.path().join("cadran.toml"))?;
+    std::os::unix::fs::symlink(root().join("campaigns"), folder.path().join("campaigns"))?;
+    Ok(folder)
+}
+
 fn examples() -> Result<Config, Box<dyn Error>> {
-    Ok(Config::load(&root().join("docs/cadran.toml"))?)
+    Ok(Config::load(&project()?.path().join("cadran.toml"))?)
 }
 
 /// Numbers kept for fiction: Arcep's blocks (décision 2018-0881), Ofcom's drama numbers, and

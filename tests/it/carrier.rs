@@ -15,9 +15,9 @@ use cadran::core::fact::Failure;
 use cadran::engine::clock::Clock;
 use cadran::engine::tasks::Tasks;
 use cadran::sip::{
-    self, Command, Event, Figures, NumberForm, Phone, Sdp, SipError, SipHandle, StoredDialog, Trunk,
+    self, Command, Event, Figures, Phone, Sdp, SipError, SipHandle, StoredDialog, Trunk,
 };
-use cadran::units::{AgentId, LegId, Number, Span, TrunkId};
+use cadran::units::{AgentId, LegId, Number, NumberForm, Span, TrunkId};
 use cadran::wire::sdp::{self, Direction, Local, Origin};
 use tokio::net::UdpSocket;
 use tokio::sync::mpsc;
@@ -443,8 +443,7 @@ async fn a_trunk_is_asked_for_a_sign_of_life() -> Checked {
 async fn a_number_is_dialled_in_the_trunks_form() -> Checked {
     let world = World::new();
     let carrier = world.carrier(Cast::ByLastDigit, carrier::Settings::default()).await?;
-    let called_form = NumberForm::National { country: "33".into(), prefix: "0".into() };
-    let trunk = Trunk { called_form, ..quiet_trunk(carrier.addr()) };
+    let trunk = Trunk { called_form: NumberForm::NationalFr, ..quiet_trunk(carrier.addr()) };
     let mut dialer = world.dialer(vec![trunk], Vec::new()).await?;
     let leg = dialer.dial("+33199000005")?;
     dialer.end(leg).await?;

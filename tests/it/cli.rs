@@ -136,14 +136,40 @@ fn failures_in_json_leave_standard_output_empty() -> Claim {
 }
 
 #[test]
+fn a_wrong_command_line_is_told_in_json_like_any_failure() -> Claim {
+    let cases: [(&[&str], &str, &str); 6] = [
+        (&["--json", "campain"], "unrecognized subcommand 'campain'", "'campaign'"),
+        (&["campaign", "start", "--json"], "required arguments", "Usage:"),
+        (&["stats", "--last", "24", "--json"], "'--last <TIME>'", "--help"),
+        (&["call", "list", "--outcome", "zzz", "--json"], "'zzz'", "no_answer"),
+        (&["--json"], "requires a subcommand", "Usage:"),
+        (&["--json", "campaign"], "a command is missing", "cadran help"),
+    ];
+    for (arguments, message, hint) in cases {
+        let output = run(arguments)?;
+        assert_eq!(code(&output)?, 2, "{arguments:?}");
+        assert_eq!(text(&output.stdout)?, "", "{arguments:?}");
+        let told: serde_json::Value = serde_json::from_slice(&output.stderr)?;
+        assert_eq!(told.get("code"), Some(&"usage".into()), "{told}");
+        let says = |key: &str| told.get(key).and_then(|value| value.as_str()).unwrap_or_default();
+        assert!(says("message").contains(message), "{told}");
+        assert!(says("hint").contains(hint) || says("message").contains(hint), "{told}");
+    }
+    Ok(())
+}
+
+#[test]
 fn data_is_pure_json_where_it_is_asked_for() -> Claim {
+    let project = crate::campaigns::project()?;
+    let config = project.path().join("cadran.toml");
+    let config = config.to_str().ok_or("a path that is no text")?;
     let list = "campaigns/lists/vente.csv";
     let scenario = "tests/it/scenarios/appointment.toml";
     let cases: [&[&str]; 5] = [
         &["version"],
         &["help", "exit-codes"],
-        &["campaign", "validate", "--config", "docs/cadran.toml"],
-        &["list", "import", list, "--campaign", "vente", "--dry-run"],
+        &["campaign", "validate", "--config", config],
+        &["list", "import", list, "--campaign", "vente", "--dry-run", "--config", config],
         &["simulate", "run", scenario, "--agents", "4"],
     ];
     for arguments in cases {
@@ -232,14 +258,74 @@ fn rejected_records_are_kept_beside_the_list_with_reason_and_fix() -> Claim {
 }
 
 #[test]
+fn a_dry_run_looks_the_campaign_up_and_doubts_the_country() -> Claim {
+    let project = crate::campaigns::project()?;
+    let dry_run = |file: &str, campaign: &str| {
+        let list = project.path().join(file);
+        let mut command = cadran();
+        command.args(["list", "import", "--dry-run", "--campaign", campaign]).arg(list);
+        command.current_dir(project.path()).output()
+    };
+    fs::write(project.path().join("uk.csv"), "name;phone\nA;020 7946 0001\nB;020 7946 0002\n")?;
+    let unknown = dry_run("uk.csv", "prospection-rf")?;
+    assert_eq!(code(&unknown)?, 5);
+    assert!(text(&unknown.stderr)?.contains("did you mean `prospection-fr`?"), "{unknown:?}");
+    let foreign = dry_run("uk.csv", "progressive-uk")?;
+    assert_eq!(code(&foreign)?, 8);
+    assert!(text(&foreign.stderr)?.contains("--region GB"), "{foreign:?}");
+    let own = dry_run("campaigns/lists/vente.csv", "vente")?;
+    assert_eq!(code(&own)?, 0);
+    assert!(!text(&own.stderr)?.contains("--region"), "{own:?}");
+    Ok(())
+}
+
+#[test]
+fn rejects_are_found_on_their_line_whatever_ends_it() -> Claim {
+    let folder = tempfile::tempdir()?;
+    let lines = ["nom;tel", "A;01 99 00 00 01", "B;3,36E+10", "\"C\nc\";01 99 00 00 02", "D;"];
+    for (head, end, expected) in
+        [("", "\n", [3, 6]), ("", "\r\n", [3, 6]), ("sep=;\r\n", "\r\n", [4, 7])]
+    {
+        let list = folder.path().join("mars.csv");
+        fs::write(&list, format!("{head}{}{end}", lines.join(end)))?;
+        let output = cadran()
+            .args(["list", "import", "--campaign", "x", "--dry-run", "--json"])
+            .arg(&list)
+            .output()?;
+        let report = json(&output)?;
+        let line = |place: usize| report.pointer(&format!("/examples/{place}/line"));
+        let found = [line(0), line(1)].map(|line| line.and_then(serde_json::Value::as_u64));
+        assert_eq!(found, expected.map(Some), "{head:?} {end:?}");
+    }
+    Ok(())
+}
+
+#[test]
 fn completions_and_manual_pages_cover_the_tree() -> Claim {
     for shell in ["bash", "zsh", "fish", "powershell"] {
         let output = run(&["completions", shell])?;
         assert!(text(&output.stdout)?.contains("campaign"), "{shell}");
     }
     let folder = tempfile::tempdir()?;
-    let output = cadran().args(["man", "--to"]).arg(folder.path()).output()?;
+    let pages = folder.path().join("share/man1");
+    let output = cadran().args(["man", "--to"]).arg(&pages).output()?;
     assert_eq!(code(&output)?, 0, "{}", text(&output.stderr)?);
-    assert!(folder.path().join("cadran-campaign-start.1").is_file());
+    assert!(pages.join("cadran-campaign-start.1").is_file());
+    Ok(())
+}
+
+#[test]
+fn the_doctor_looks_at_the_folder_of_tapes() -> Claim {
+    let project = crate::campaigns::project()?;
+    let path = project.path().join("cadran.toml");
+    let engine = fs::read_to_string(&path)?;
+    let engine = engine.replace("# tapes = \"tapes\"", "tapes = \"no/tapes\"");
+    fs::write(&path, engine)?;
+    let output = cadran().args(["doctor", "--json"]).current_dir(project.path()).output()?;
+    let checks = json(&output)?;
+    let checks = checks.as_array().ok_or("no list")?;
+    let tapes = checks.iter().find(|check| check.get("what") == Some(&"tapes".into()));
+    let tapes = tapes.ok_or("the tapes are not looked at")?;
+    assert_eq!(tapes.get("verdict"), Some(&"wrong".into()), "{tapes}");
     Ok(())
 }

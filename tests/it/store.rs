@@ -38,6 +38,8 @@ suite! {
         a_completed_call_leaves_one_event_with_its_whole_story,
         a_campaign_without_an_endpoint_leaves_no_event,
         a_crash_closes_open_attempts_as_interrupted_once,
+        a_crash_keeps_the_promise_of_the_callback_it_cut,
+        a_lead_tells_that_its_person_was_abandoned_under_another_contact,
         a_crash_gives_dialogs_leases_and_call_numbers_back,
         an_attempt_of_an_unknown_campaign_is_refused_alone,
         a_refused_or_skipped_contact_goes_where_the_core_says,

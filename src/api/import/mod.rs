@@ -185,6 +185,8 @@ pub struct List<R> {
     header: StringRecord,
     columns: Columns,
     delimiter: u8,
+    /// Lines the reader of CSV does not count: a `sep=` line, and the `\n` of the `\r\n` before a
+    /// record, which it takes for the record's own.
     lines_before: u64,
     seen: BTreeSet<String>,
     record: ByteRecord,
@@ -207,6 +209,7 @@ impl<R: BufRead> List<R> {
             first = first_line(&mut input)?;
             lines_before = 1;
         }
+        lines_before += u64::from(first.ends_with(b"\r\n"));
         let delimiter = declared.unwrap_or_else(|| likely_delimiter(&first));
         let mut csv = csv::ReaderBuilder::new()
             .delimiter(delimiter)

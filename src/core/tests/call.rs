@@ -60,6 +60,7 @@ fn call(state: State) -> Result<Call, UnknownZone> {
         zone: Zone::new("Europe/Paris")?,
         class: NumberClass::Fixed,
         recent: Vec::new(),
+        abandoned: None,
         invalid: false,
         do_not_call: false,
     };

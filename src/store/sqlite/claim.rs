@@ -8,7 +8,7 @@ use sqlx::sqlite::SqliteRow;
 use super::text::{at, from_json, json, read};
 use super::{NEVER, Sqlite};
 use crate::core::fact::{Callback, Lead, LeadNumber, NumberClass, Supply};
-use crate::store::{CLAIM_MAX, Card, Claimed, StoreError};
+use crate::store::{CLAIM_MAX, Card, Claimed, Outlook, StoreError};
 use crate::units::{AgentId, CampaignId, ContactId, Number, NumberId, PersonId, Span, Wall, Zone};
 
 /// Earlier attempts told with a number, as `LeadNumber::recent` has it.
@@ -84,6 +84,24 @@ impl Sqlite {
         rows.iter().map(leased).collect()
     }
 
+    pub(in crate::store) async fn outlook(
+        &self,
+        campaign: CampaignId,
+        now: Wall,
+    ) -> Result<Outlook, StoreError> {
+        let supply = self.supply(campaign, now).await?;
+        let next_rule = sqlx::query_scalar(
+            "select r.rule from contact k
+               join rule_refusal r on r.contact_id = k.id and r.until_at = k.free_at
+             where k.campaign_id = $1 and k.free_at = $2 order by r.at desc limit 1",
+        )
+        .bind(campaign.0)
+        .bind(supply.next_due.map(at))
+        .fetch_optional(&self.readers)
+        .await?;
+        Ok(Outlook { supply, next_rule })
+    }
+
     /// Counts what the list still holds, out of the index alone. Contacts in a call count as
     /// waiting without a due time.
     async fn supply(&self, campaign: CampaignId, now: Wall) -> Result<Supply, StoreError> {
@@ -120,7 +138,10 @@ impl Sqlite {
                  where d.person_id = n.person_id and (d.until_at is null or d.until_at > $3)
                    and (d.scope = 'everyone'
                      or d.scope = 'campaign' and d.scope_id = n.campaign_id
-                     or d.scope = 'client' and d.scope_id = c.client_id)) as do_not_call
+                     or d.scope = 'client' and d.scope_id = c.client_id)) as do_not_call,
+               (select max(a.ended_at) from attempt a
+                 where a.person_id = n.person_id and a.client_id = c.client_id
+                   and a.outcome = 'abandoned') as abandoned_at
              from number n
                join campaign c on c.id = $2
                left join person_personal p on p.person_id = n.person_id
@@ -264,6 +285,7 @@ fn lead_number(
             .map_err(|_| StoreError::Corrupt { what: "zone", value: number.to_string() })?,
         class: class.unwrap_or(NumberClass::Other),
         recent: Vec::new(),
+        abandoned: row.try_get::<Option<i64>, _>("abandoned_at")?.map(Wall::micros),
         invalid: unusable || row.try_get("invalid")?,
         do_not_call: row.try_get("do_not_call")?,
     };

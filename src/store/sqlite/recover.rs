@@ -6,6 +6,7 @@ use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
 use super::text::from_json;
 use super::{Shared, Sqlite, write};
+use crate::core::fact::Callback;
 use crate::core::order::{AgentState, Closed, EndedBy, Next, Outcome, Record};
 use crate::store::{Recovered, StoreError, Write};
 use crate::units::{AgentId, CallId, CampaignId, ContactId, LegId, NumberId, Span, Wall};
@@ -40,8 +41,10 @@ async fn close_open_attempts(
     now: Wall,
 ) -> Result<Vec<CallId>, StoreError> {
     let rows = sqlx::query(
-        "select call_id, campaign_id, contact_id, number_id, agent_id, opened_at, ended_at
-         from attempt where completed_at is null order by call_id",
+        "select a.call_id, a.campaign_id, a.contact_id, a.number_id, a.agent_id, a.opened_at,
+           a.ended_at, k.callback_at, k.callback_agent_id
+         from attempt a left join contact k on k.id = a.contact_id
+         where a.completed_at is null order by a.call_id",
     );
     let rows = rows.fetch_all(&mut *db).await?;
     let mut interrupted = Vec::new();
@@ -66,6 +69,15 @@ fn interrupted_record(
     rest: Span,
 ) -> Result<Closed, StoreError> {
     let opened = Wall::micros(row.try_get("opened_at")?);
+    let at = now + rest;
+    // A promise stays one: to the same agent, as soon as the person has had some rest.
+    let next = match row.try_get::<Option<i64>, _>("callback_at")? {
+        Some(promised) => Next::Callback(Callback {
+            at: at.max(Wall::micros(promised)),
+            agent: row.try_get::<Option<u32>, _>("callback_agent_id")?.map(AgentId),
+        }),
+        None => Next::Retry { at, number: None },
+    };
     Ok(Closed {
         call,
         campaign: CampaignId(row.try_get("campaign_id")?),
@@ -81,7 +93,7 @@ fn interrupted_record(
         bridged: None,
         ended: now.max(opened),
         held: Span::ZERO,
-        next: Next::Retry { at: now + rest, number: None },
+        next,
     })
 }
 

@@ -92,7 +92,7 @@ impl fmt::Debug for Credentials {
 }
 
 /// What a phone's account proves itself with: hashes of `user:realm:password` in lower-case
-/// hexadecimal (RFC 7616 §3.4.2), so that no password is kept. As good as one: never printed.
+/// hexadecimal (RFC 7616 §3.4.2), so that no password is kept. As good as one: `Debug` hides them.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Ha1 {
     /// By MD5.

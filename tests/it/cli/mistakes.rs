@@ -72,7 +72,7 @@ calls_per_second = "2/s"
 /// and the key that must be named.
 type Mistake = (&'static str, &'static str, &'static str);
 
-const CAMPAIGN_MISTAKES: [Mistake; 32] = [
+const CAMPAIGN_MISTAKES: [Mistake; 34] = [
     (r#"mode = "progressive""#, r#"mode = §"progresive""#, "mode"),
     (r#"mode = "progressive""#, r#"mode = §"predictive""#, "mode"),
     (r#"mode = "progressive""#, r#"§mod = "progressive""#, "mod"),
@@ -113,12 +113,19 @@ const CAMPAIGN_MISTAKES: [Mistake; 32] = [
     (r#"class = "ca-""#, "class = \"ca-\"\nthen = §\"rappeler\"", "disposition[2].then"),
     (r#"secret_file = "key""#, r#"secret = §"whsec_MfKQ9r8GKYqrTwjU""#, "webhook.secret"),
     (r#"url = "https://crm.example/""#, r#"url = §"crm.example""#, "webhook.url"),
+    (r#"secret_file = "key""#, "secret_file = \"key\"\nevents = §[]", "webhook.events"),
+    (
+        r#"secret_file = "key""#,
+        "secret_file = \"key\"\nevents = [§\"call.complete\"]",
+        "webhook.events[1]",
+    ),
 ];
 
-const ENGINE_MISTAKES: [Mistake; 10] = [
+const ENGINE_MISTAKES: [Mistake; 11] = [
     (r#"bind = "127.0.0.1:5060""#, r#"bind = §"localhost""#, "sip.bind"),
     (r#"bind = "127.0.0.1:5060""#, r#"§binds = "127.0.0.1:5060""#, "sip.binds"),
     ("[rtp]", "[§rpt]", "rpt"),
+    ("[rtp]", "[store]\nfull_sync = §\"yes\"\n[rtp]", "store.full_sync"),
     (r#""20000-20999""#, r#"§"20001-20000""#, "rtp.ports"),
     (r#"http = "127.0.0.1:8080""#, r#"http = §"0.0.0.0:8080""#, "api.http"),
     (r#"host = "sip.example""#, r#"host = §"sip example""#, "trunk[1].host"),
@@ -144,13 +151,17 @@ fn seeded(good: &str, mistake: &Mistake) -> Result<(String, Option<(usize, usize
 
 /// Writes both files, runs `campaign validate` and gives its exit code and first line.
 fn answer(engine: &str, campaign: &str) -> Result<(i32, String), Box<dyn Error>> {
+    let (code, told) = whole_answer(engine, campaign)?;
+    Ok((code, told.lines().next().unwrap_or_default().to_owned()))
+}
+
+fn whole_answer(engine: &str, campaign: &str) -> Result<(i32, String), Box<dyn Error>> {
     let folder = tempfile::tempdir()?;
     fs::create_dir(folder.path().join("campaigns"))?;
     fs::write(folder.path().join("cadran.toml"), engine)?;
     fs::write(folder.path().join("campaigns/essai.toml"), campaign)?;
     let output = cadran().args(["campaign", "validate"]).current_dir(folder.path()).output()?;
-    let first = text(&output.stderr)?.lines().next().unwrap_or_default().to_owned();
-    Ok((code(&output)?, first))
+    Ok((code(&output)?, text(&output.stderr)?.to_owned()))
 }
 
 #[test]
@@ -216,11 +227,27 @@ fn several_mistakes_are_told_at_once() -> Claim {
 }
 
 #[test]
-fn broken_toml_is_pointed_at_too() -> Claim {
+fn broken_toml_is_pointed_at_and_nothing_else_is_blamed() -> Claim {
     let campaign = CAMPAIGN.replace(r#"title = "Essai""#, "title = \"Essai");
-    let (code, first) = answer(ENGINE, &campaign)?;
-    assert_eq!(code, 3);
-    assert!(first.starts_with("campaigns/essai.toml:2:"), "{first}");
+    let engine = ENGINE.replace("[sip]", "[sip");
+    for (engine, campaign, place) in
+        [(ENGINE, &*campaign, "campaigns/essai.toml:2:"), (&*engine, CAMPAIGN, "cadran.toml:1:")]
+    {
+        let (code, told) = whole_answer(engine, campaign)?;
+        assert_eq!(code, 3);
+        assert!(told.starts_with(place), "{told}");
+        assert_eq!(told.matches("error: ").count(), 1, "{told}");
+    }
+    Ok(())
+}
+
+#[test]
+fn a_french_word_for_a_mode_is_understood_as_a_mistake() -> Claim {
+    for (french, english) in [("predictif", "predictive"), ("progressif", "progressive")] {
+        let campaign = CAMPAIGN.replace(r#"mode = "progressive""#, &format!("mode = {french:?}"));
+        let (_, told) = whole_answer(ENGINE, &campaign)?;
+        assert!(told.contains(&format!("did you mean `{english}`?")), "{told}");
+    }
     Ok(())
 }
 

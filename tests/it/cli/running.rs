@@ -29,8 +29,16 @@ impl Drop for Engine {
 impl Engine {
     /// Starts an engine on free ports and waits until it says that it serves.
     fn start() -> Result<Self, Box<dyn Error>> {
+        Self::start_with(|_| Ok(()))
+    }
+
+    /// Starts an engine whose project was changed before.
+    fn start_with(
+        change: impl FnOnce(&Path) -> std::io::Result<()>,
+    ) -> Result<Self, Box<dyn Error>> {
         let folder = tempfile::tempdir()?;
         write_project(folder.path())?;
+        change(folder.path())?;
         let mut child = cadran()
             .arg("serve")
             .current_dir(folder.path())
@@ -146,6 +154,118 @@ fn agents_are_added_and_sent_on_breaks() -> Claim {
 }
 
 #[test]
+fn a_lever_pulled_twice_is_done_already() -> Claim {
+    let engine = Engine::start()?;
+    let list = Path::new(env!("CARGO_MANIFEST_DIR")).join("campaigns/lists/prospection.csv");
+    let list = list.to_str().ok_or("a path that is no text")?;
+    engine.ask(&["list", "import", list, "--campaign", "essai"])?;
+    for (verb, state) in [
+        ("stop", "stopped"),
+        ("drain", "stopped"),
+        ("start", "running"),
+        ("pause", "paused"),
+        ("stop", "stopped"),
+    ] {
+        engine.ask(&["campaign", verb, "essai"])?;
+        let again = engine.ask(&["campaign", verb, "essai"])?;
+        assert_eq!(
+            (field(&again, "/state"), field(&again, "/changed")),
+            (&state.into(), &false.into())
+        );
+    }
+    let told = engine.run(&["campaign", "stop", "essai"])?;
+    assert!(text(&told.stderr)?.contains("already stopped"), "{told:?}");
+    assert_eq!(field(&engine.ask(&["health"])?, "/surprises"), 0);
+    Ok(())
+}
+
+#[test]
+fn one_agent_who_is_refused_keeps_no_other_from_working() -> Claim {
+    let engine = Engine::start()?;
+    engine.ask(&["agent", "add", "a1", "a2", "a3", "--sip", "sip:{name}@127.0.0.1:9"])?;
+    engine.ask(&["agent", "login", "a3"])?;
+    let output = engine.run(&["agent", "ready", "--all", "--json"])?;
+    assert_eq!(code(&output)?, 6);
+    let told = text(&output.stderr)?;
+    let refused = |name: &str| told.lines().any(|line| line.contains(&format!("{name} cannot")));
+    assert!(refused("a1") && refused("a2") && !refused("a3"), "{told}");
+    let done = json(&output)?;
+    assert_eq!((field(&done, "/0/name"), field(&done, "/1")), (&"a3".into(), &().into()));
+    Ok(())
+}
+
+#[test]
+fn a_phone_that_is_not_there_is_spoken_of() -> Claim {
+    let engine = Engine::start()?;
+    fs::write(engine.folder.path().join("amina.secret"), "tres-secret-31\n")?;
+    engine.ask(&["agent", "add", "amina", "--secret-file", "amina.secret"])?;
+    for verb in ["login", "ready"] {
+        let output = engine.run(&["agent", verb, "amina"])?;
+        assert_eq!(code(&output)?, 0);
+        let told = text(&output.stderr)?;
+        assert!(told.contains("no phone is registered as amina"), "{told}");
+        assert!(told.contains("→ register it"), "{told}");
+    }
+    Ok(())
+}
+
+#[test]
+fn a_campaign_that_dials_nobody_says_why() -> Claim {
+    let engine = Engine::start()?;
+    let cause = |wanted: &str| -> Claim {
+        let shown = engine.ask(&["campaign", "show", "essai"])?;
+        assert_eq!(field(&shown, "/idle/cause"), wanted, "{shown}");
+        Ok(())
+    };
+    cause("stopped")?;
+    engine.ask(&["agent", "add", "a1", "--sip", "sip:{name}@127.0.0.1:9"])?;
+    let list = Path::new(env!("CARGO_MANIFEST_DIR")).join("campaigns/lists/prospection.csv");
+    let list = list.to_str().ok_or("a path that is no text")?;
+    engine.ask(&["list", "import", list, "--campaign", "essai"])?;
+    engine.ask(&["campaign", "start", "essai"])?;
+    cause("nobody_signed_in")?;
+    engine.ask(&["agent", "login", "a1"])?;
+    cause("no_phone")?;
+    for (lang, words) in [("en", "no signed-in agent's phone"), ("fr", "aucun poste d'agent")] {
+        let shown = engine.run(&["campaign", "show", "essai", "--lang", lang])?;
+        assert!(text(&shown.stdout)?.contains(words), "{shown:?}");
+    }
+    engine.ask(&["campaign", "pause", "essai"])?;
+    cause("paused")
+}
+
+#[test]
+fn outside_the_hours_a_campaign_says_until_when() -> Claim {
+    // Two days from now, so that no zone of the list is open yet.
+    let wall =
+        cadran::engine::clock::Clock::start().now().wall + cadran::units::Span::secs(172_800);
+    let day = wall.timestamp().to_zoned(jiff::tz::TimeZone::UTC).strftime("%A").to_string();
+    let engine = Engine::start_with(|folder| {
+        let path = folder.join("campaigns/essai.toml");
+        let text = fs::read_to_string(&path)?;
+        fs::write(&path, text.replace("lun-dim 00:00-24:00", &format!("{day} 10:00-12:00")))
+    })?;
+    let list = Path::new(env!("CARGO_MANIFEST_DIR")).join("campaigns/lists/prospection.csv");
+    let list = list.to_str().ok_or("a path that is no text")?;
+    engine.ask(&["list", "import", list, "--campaign", "essai"])?;
+    engine.ask(&["agent", "add", "a1", "--sip", "sip:{name}@127.0.0.1:9"])?;
+    engine.ask(&["agent", "login", "a1"])?;
+    engine.ask(&["campaign", "start", "essai"])?;
+    let shown = loop {
+        let shown = engine.ask(&["campaign", "show", "essai"])?;
+        if field(&shown, "/idle/cause") == "contacts_wait" {
+            break shown;
+        }
+    };
+    assert_eq!(field(&shown, "/idle/rule"), "window", "{shown}");
+    assert_eq!(field(&shown, "/idle/refused/window"), 60, "{shown}");
+    assert!(field(&shown, "/idle/until").is_string(), "{shown}");
+    let told = engine.run(&["campaign", "show", "essai", "--lang", "fr"])?;
+    assert!(text(&told.stdout)?.contains("hors des horaires d'appel jusqu'au 2"), "{told:?}");
+    Ok(())
+}
+
+#[test]
 fn a_phones_password_is_taken_from_a_file_and_never_kept() -> Claim {
     let engine = Engine::start()?;
     let secret = "tres-secret-31";
@@ -164,12 +284,12 @@ fn a_phones_password_is_taken_from_a_file_and_never_kept() -> Claim {
 fn what_cannot_be_done_has_its_code_and_a_hint() -> Claim {
     let engine = Engine::start()?;
     let cases: [(&[&str], i32, &str); 8] = [
-        (&["campaign", "start", "esai"], 5, "did you mean \"essai\"?"),
+        (&["campaign", "start", "esai"], 5, "did you mean `essai`?"),
         (&["agent", "login", "nobody"], 5, "there is no agent at all yet"),
         (&["agent", "login", "--all"], 5, "cadran agent add"),
         (&["agent", "add", "bruno"], 3, "--secret-file"),
         (&["call", "show", "999"], 5, ""),
-        (&["trunk", "test", "t9", "--to", "+33199000001"], 5, "did you mean \"t1\"?"),
+        (&["trunk", "test", "t9", "--to", "+33199000001"], 5, "known here: t1"),
         (&["trunk", "test", "t1", "--to", "0199000001"], 3, "+33972101010"),
         (&["webhook", "test", "essai"], 6, "[webhook]"),
     ];
@@ -194,6 +314,56 @@ fn a_signal_drains_the_engine_and_its_tape_replays() -> Claim {
     let tape = tape.to_str().ok_or("a path that is no text")?;
     let replayed = engine.ask(&["replay", "verify", tape])?;
     assert_eq!(field(&replayed, "/0/ending"), "same");
+    Ok(())
+}
+
+#[test]
+fn health_is_answered_while_the_last_webhook_waits() -> Claim {
+    let receiver = std::net::TcpListener::bind("127.0.0.1:0")?;
+    let url = format!("http://{}/", receiver.local_addr()?);
+    let mut engine = Engine::start_with(|folder| {
+        let key = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n";
+        fs::write(folder.join("campaigns/key"), key)?;
+        let path = folder.join("campaigns/essai.toml");
+        let hook = format!("[webhook]\nurl = \"{url}\"\nsecret_file = \"key\"\n");
+        fs::write(&path, fs::read_to_string(&path)? + &hook)
+    })?;
+    let test = engine.command(&["webhook", "test", "essai"]).stdout(Stdio::null()).spawn();
+    let mut test = test?;
+    // The receiver takes the connection and says nothing: the delivery is under way.
+    let (held, _) = receiver.accept()?;
+    kill(Pid::from_raw(i32::try_from(engine.child.id())?), Signal::SIGTERM)?;
+    let draining = || -> Result<bool, Box<dyn Error>> {
+        Ok(field(&engine.ask(&["health"])?, "/draining") == true)
+    };
+    while !draining()? {}
+    assert!(draining()?, "the engine has left, its webhook has not");
+    drop((held, receiver));
+    assert_eq!(engine.child.wait()?.code(), Some(0));
+    test.kill()?;
+    test.wait()?;
+    Ok(())
+}
+
+#[test]
+fn a_configuration_that_cannot_serve_is_refused_with_its_remedy() -> Claim {
+    let folder = tempfile::tempdir()?;
+    write_project(folder.path())?;
+    let path = folder.path().join("cadran.toml");
+    let good = fs::read_to_string(&path)?;
+    let named = good.replace("host =", "user = \"me\"\nsecret_file = \"nowhere\"\nhost =");
+    let cases = [
+        (good.replace("channels = 5", "channels = 900"), "900 channels of trunks and 0 agents"),
+        (named, "nowhere"),
+        (good.replace("[folders]", "[store]\ndatabase = \"no/where.db\"\n[folders]"), "where.db"),
+    ];
+    for (engine, wanted) in cases {
+        fs::write(&path, engine)?;
+        let output = cadran().arg("serve").current_dir(folder.path()).output()?;
+        let told = text(&output.stderr)?;
+        assert_eq!(code(&output)?, 3, "{told}");
+        assert!(told.contains(wanted) && told.contains("cadran doctor"), "{told}");
+    }
     Ok(())
 }
 

@@ -16,7 +16,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("engine", &["core", "units", "config", "wire::sdp", "sound", "sip", "media", "store"]),
     ("sip", &["wire", "units", "core::fact::Failure", CLOCK, TASKS]),
     ("media", &["wire", "sound", "units", CLOCK, TASKS]),
-    ("store", &["core", "units", "sip::StoredDialog", "engine::handle", CLOCK, TASKS]),
+    ("store", &["core", "units", "sip::Ha1", "sip::StoredDialog", "engine::handle", CLOCK, TASKS]),
     ("hooks", &["store", "core", "units", "engine::handle", CLOCK, TASKS]),
     ("config", &["core", "sim", "units"]),
     ("carrier", &["wire", "sound", "sip", "media", "units", CLOCK, TASKS]),

@@ -224,6 +224,7 @@ impl Stage {
             zone: self.zone.clone(),
             class: NumberClass::Mobile,
             recent: Vec::new(),
+            abandoned: None,
             invalid: id % 11 == 3,
             do_not_call: id % 13 == 5,
         };

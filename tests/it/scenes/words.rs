@@ -327,6 +327,7 @@ fn lead_number(text: &str) -> Result<LeadNumber, String> {
         zone: Zone::new(zone).map_err(|error| error.to_string())?,
         class: NumberClass::Fixed,
         recent: Vec::new(),
+        abandoned: None,
         invalid,
         do_not_call: dnc,
     })

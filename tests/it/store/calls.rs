@@ -6,12 +6,12 @@ use cadran::core::fact::{Callback, DncScope, Lead, SkipReason};
 use cadran::core::order::{AgentState, CampaignState, DoneReason, Next, Outcome, Record};
 use cadran::engine::clock::Clock;
 use cadran::engine::handle::Details;
-use cadran::store::{CallFilter, Fault, NewAgent, NewDoNotCall, StoreError, Write};
+use cadran::store::{CallFilter, Fault, ImportSource, NewAgent, NewDoNotCall, StoreError, Write};
 use cadran::units::{AgentId, CampaignId, ContactId, LegId, Span};
 
 use super::fixture::{
     Done, House, LEASE, NOON, REST, announce, call, campaign, closed, contact, dialog, list,
-    mobile, new_campaign, number_of, opened, qualified, record, refused, spent, tell,
+    mobile, new_campaign, number_of, opened, qualified, record, refused, source, spent, tell,
     with_priority,
 };
 
@@ -311,6 +311,63 @@ pub(super) async fn a_crash_closes_open_attempts_as_interrupted_once(house: Hous
     assert_eq!(now.leads.len(), 1, "the second call's contact stayed untouched");
     let rested = house.store.claim(campaign, 9, LEASE, NOON + REST + REST).await?;
     assert!(rested.leads.iter().any(|lead| lead.attempts == 1));
+    Ok(())
+}
+
+pub(super) async fn a_crash_keeps_the_promise_of_the_callback_it_cut(house: House) -> Done {
+    let campaign = campaign(&house.store, "vente").await?;
+    list(&house.store, campaign, [contact("a", 1), contact("b", 2)]).await?;
+    let leads = house.store.claim(campaign, 2, LEASE, NOON).await?.leads;
+    let far = NOON + REST + REST + REST;
+    for (n, lead) in (1..).zip(&leads) {
+        let promise = Callback { at: NOON, agent: Some(AgentId(3)) };
+        let promised = refused(campaign, lead.contact, Next::Callback(promise), NOON);
+        let mut writes = vec![promised, opened(n, campaign, lead, 1)];
+        if n == 2 {
+            let anew = Next::Callback(Callback { at: far, agent: None });
+            writes.push(qualified(n, campaign, lead, 1, anew));
+        }
+        house.store.commit(writes).await?;
+    }
+    let house = house.reopened().await?;
+    house.store.recover(NOON + REST).await?;
+    let due = NOON + REST + REST;
+    let mut promises = Vec::new();
+    for lead in &leads {
+        promises.push(house.store.card(lead.contact).await?.ok_or("no card")?.callback);
+    }
+    let kept = Callback { at: due, agent: Some(AgentId(3)) };
+    assert_eq!(promises, [Some(kept), Some(Callback { at: far, agent: None })]);
+    let early = house.store.claim(campaign, 9, LEASE, due - Span::micros(1)).await?;
+    assert_eq!(early.leads, [], "a person just cut off is not called at once");
+    let again = house.store.claim(campaign, 9, LEASE, due).await?;
+    let again: Vec<_> = again.leads.iter().map(|lead| (lead.callback, lead.attempts)).collect();
+    assert_eq!(again, [(Some(kept), 1)]);
+    Ok(())
+}
+
+pub(super) async fn a_lead_tells_that_its_person_was_abandoned_under_another_contact(
+    house: House,
+) -> Done {
+    let (vente, suivi) =
+        (campaign(&house.store, "vente").await?, campaign(&house.store, "suivi").await?);
+    list(&house.store, vente, [contact("a", 1), contact("b", 2)]).await?;
+    let same = ImportSource { sha256: "another".to_owned(), ..source("autre.csv") };
+    house.store.import(suivi, &same, [contact("x", 1), contact("y", 2)], |_| ()).await?;
+    let leads = house.store.claim(vente, 2, LEASE, NOON).await?.leads;
+    let later = Next::Retry { at: NOON + LEASE + LEASE, number: None };
+    for (n, outcome) in [(1, Outcome::Abandoned), (2, Outcome::NoAnswer)] {
+        let lead = leads.get(usize::try_from(n - 1)?).ok_or("no lead")?;
+        let done = record(Record::Completed(call(n)), NOON);
+        let closed = closed(n, vente, lead, outcome, later);
+        house.store.commit(vec![opened(n, vente, lead, 1), closed, done]).await?;
+    }
+    let house = house.reopened().await?;
+    house.store.recover(NOON + REST).await?;
+    let claimed = house.store.claim(suivi, 2, LEASE, NOON + REST).await?.leads;
+    let abandoned: Vec<_> =
+        claimed.iter().flat_map(|lead| &lead.numbers).map(|number| number.abandoned).collect();
+    assert_eq!(abandoned, [Some(NOON + Span::secs(28)), None]);
     Ok(())
 }
 

@@ -1,0 +1,118 @@
+//! Why a campaign dials nobody, in one plain sentence.
+
+use jiff::tz::TimeZone;
+
+use super::output::Lang;
+use crate::api::types::{Campaign, Idle, IdleCause};
+
+/// Says why nothing is dialled, and what to do.
+pub(super) fn sentence(campaign: &Campaign, idle: &Idle, lang: Lang) -> String {
+    let said = match idle.cause {
+        IdleCause::Stopped | IdleCause::Paused => lang.say(
+            "it is not running: cadran campaign start {name}",
+            "elle n'est pas en cours : cadran campaign start {name}",
+        ),
+        IdleCause::Draining => lang.say(
+            "it is draining: conversations end, nothing new is dialled",
+            "elle est en vidange : les conversations se terminent, plus rien n'est appelé",
+        ),
+        IdleCause::Completed => lang.say(
+            "every contact is closed: cadran list import FILE --campaign {name}",
+            "toutes les fiches sont closes : cadran list import FICHIER --campaign {name}",
+        ),
+        IdleCause::NoContacts => lang.say(
+            "it has no contacts: cadran list import FILE --campaign {name}",
+            "elle n'a pas de fiches : cadran list import FICHIER --campaign {name}",
+        ),
+        IdleCause::ContactsWait => return waiting(idle, lang),
+        IdleCause::NobodySignedIn => lang.say(
+            "no agent of it is signed in: cadran agent login --all",
+            "aucun de ses agents n'est connecté : cadran agent login --all",
+        ),
+        IdleCause::NoPhone => lang.say(
+            "no signed-in agent's phone is connected: cadran agent list shows whose",
+            "aucun poste d'agent n'est connecté : cadran agent list montre lesquels",
+        ),
+        IdleCause::NobodyReady => return nobody_ready(campaign, lang),
+        IdleCause::AgentDials => lang.say(
+            "in preview the agents dial: a card is shown to them, cadran agent dial NAME",
+            "en preview ce sont les agents qui appellent, fiche à l'écran : cadran agent dial NOM",
+        ),
+        IdleCause::NoTrunk => lang.say(
+            "no trunk of it answers ({trunks}): cadran trunk list",
+            "aucun de ses trunks ne répond ({trunks}) : cadran trunk list",
+        ),
+        IdleCause::Channels => lang.say(
+            "its trunks are full ({trunks}): cadran trunk list",
+            "ses trunks sont pleins ({trunks}) : cadran trunk list",
+        ),
+        IdleCause::CallsPerSecond => lang.say(
+            "a trunk takes no more calls this second: the next one follows by itself",
+            "un trunk ne prend plus d'appels cette seconde : le suivant part de lui-même",
+        ),
+        IdleCause::Abandon => lang.say(
+            "too many answered persons were abandoned: it waits for idle agents",
+            "trop de personnes décrochées ont été abandonnées : elle attend des agents libres",
+        ),
+        IdleCause::Starting => lang.say(
+            "contacts are being fetched: calls come in a moment",
+            "les fiches arrivent : les appels partent dans un instant",
+        ),
+    };
+    said.replace("{name}", &campaign.name).replace("{trunks}", &campaign.trunks.join(", "))
+}
+
+/// Tells who keeps the agents busy.
+fn nobody_ready(campaign: &Campaign, lang: Lang) -> String {
+    let now = &campaign.now;
+    let (talking, wrapping, paused) = (now.talking, now.wrapping, now.paused);
+    lang.say(
+        &format!(
+            "no agent is ready ({talking} talking, {wrapping} writing up, {paused} on a break): \
+             cadran agent ready --all"
+        ),
+        &format!(
+            "aucun agent n'est prêt ({talking} en ligne, {wrapping} en post-appel, {paused} en \
+             pause) : cadran agent ready --all"
+        ),
+    )
+    .to_owned()
+}
+
+/// Tells what the next contact waits for, and until when.
+fn waiting(idle: &Idle, lang: Lang) -> String {
+    let what = match idle.rule.as_deref() {
+        Some("window") => lang.say("outside the calling hours", "hors des horaires d'appel"),
+        Some("attempt-cap") => lang.say(
+            "every contact left had the attempts allowed",
+            "toutes les fiches restantes ont eu les tentatives permises",
+        ),
+        Some("agent-away") => lang.say(
+            "every contact left belongs to an agent who is away",
+            "toutes les fiches restantes appartiennent à un agent absent",
+        ),
+        Some(_) | None => lang.say(
+            "every contact left waits for its next attempt or callback",
+            "toutes les fiches restantes attendent leur prochaine tentative ou leur rappel",
+        ),
+    };
+    match idle.until.as_deref().map(local) {
+        Some(until) => format!("{what} {} {until}", lang.say("until", "jusqu'au")),
+        None => what.to_owned(),
+    }
+}
+
+/// Writes a moment on this machine's clock; one that cannot be read stays as it is.
+fn local(text: &str) -> String {
+    text.parse::<jiff::Timestamp>().map_or_else(
+        |_| text.to_owned(),
+        |at| at.to_zoned(TimeZone::system()).strftime("%Y-%m-%d %H:%M %Z").to_string(),
+    )
+}
+
+/// Writes how many contacts each rule refused, the strictest first.
+pub(super) fn refusals(idle: &Idle) -> String {
+    let mut rules: Vec<_> = idle.refused.iter().collect();
+    rules.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
+    rules.iter().map(|(rule, count)| format!("{rule} {count}")).collect::<Vec<_>>().join(", ")
+}
