@@ -1,7 +1,11 @@
 //! `cadran simulate`.
 
 mod cells;
+mod chart;
+mod compare;
 mod dialers;
+mod page;
+mod plot;
 mod report;
 
 use std::path::{Path, PathBuf};
@@ -10,10 +14,12 @@ use std::sync::Arc;
 use clap::{Args, Subcommand, ValueHint};
 
 use super::failure::{Exit, Failure, Outcome};
-use super::output::Output;
+use super::output::{Form, Output};
 use crate::config::scenario;
 use crate::sim::scenario::Scenario;
-use cells::Cell;
+use crate::units::Ratio;
+use cells::{Cell, Solved};
+use compare::Beside;
 use dialers::Word;
 use report::Report;
 
@@ -26,14 +32,26 @@ pub(super) enum Simulate {
   cadran simulate run scenarios/*.toml --agents 5,20 --days 8 --mode progressive,vici-best --json
   cadran simulate run scenarios/churn.toml --mode power --lines 1.5 --check")]
     Run(Run),
+    /// Set every dialer beside one of them, on the very same days
+    #[command(before_help = "Examples:
+  cadran simulate compare scenarios/b2b.toml
+  cadran simulate compare scenarios/b2b.toml --agents 12 --days 30 --mode progressive,vici-best")]
+    Compare(Compare),
+    /// Go through pools, caps and dialers
+    #[command(before_help = "Examples:
+  cadran simulate sweep scenarios/b2b.toml --agents 5,10,20 --cap 1%,2%,3% --mode progressive,ratio
+  cadran simulate sweep scenarios/*.toml --agents 1,3,5,10,20 --days 20 --json")]
+    Sweep(Sweep),
+    /// Draw the same as bars here, or as charts in an SVG or an HTML file
+    #[command(before_help = "Examples:
+  cadran simulate plot scenarios/b2b.toml --mode progressive,vici-average,vici-best
+  cadran simulate plot scenarios/b2b.toml --agents 5,10,20,50 --days 10 --html tomorrow.html")]
+    Plot(Plot),
 }
 
 /// A simulation: every scenario with every pool and every dialer.
 #[derive(Debug, Args)]
 pub(super) struct Run {
-    /// The scenarios
-    #[arg(required = true, value_hint = ValueHint::FilePath)]
-    scenarios: Vec<PathBuf>,
     #[command(flatten)]
     what: What,
     /// Which dialer paces
@@ -44,12 +62,52 @@ pub(super) struct Run {
     check: bool,
 }
 
-/// The pool where neither the command nor the scenario names one.
-const POOL: u32 = 20;
+/// A comparison.
+#[derive(Debug, Args)]
+pub(super) struct Compare {
+    #[command(flatten)]
+    what: What,
+    /// Which dialers; the others are compared with the first [default: all of them]
+    #[arg(long, value_enum, value_delimiter = ',')]
+    mode: Vec<Word>,
+}
 
-/// How much is simulated.
+/// A sweep.
+#[derive(Debug, Args)]
+pub(super) struct Sweep {
+    #[command(flatten)]
+    what: What,
+    #[command(flatten)]
+    caps: Caps,
+    /// Which dialers pace
+    #[arg(long, value_enum, value_delimiter = ',', default_value = "progressive")]
+    mode: Vec<Word>,
+}
+
+/// A drawing.
+#[derive(Debug, Args)]
+pub(super) struct Plot {
+    #[command(flatten)]
+    what: What,
+    #[command(flatten)]
+    caps: Caps,
+    /// Which dialers pace [default: all of them]
+    #[arg(long, value_enum, value_delimiter = ',')]
+    mode: Vec<Word>,
+    /// Write the charts to this SVG file
+    #[arg(long, value_hint = ValueHint::FilePath)]
+    svg: Option<PathBuf>,
+    /// Write the charts and the figures to this HTML file, which loads nothing from elsewhere
+    #[arg(long, value_hint = ValueHint::FilePath)]
+    html: Option<PathBuf>,
+}
+
+/// What is simulated, and how much.
 #[derive(Debug, Args)]
 struct What {
+    /// The scenarios
+    #[arg(required = true, value_hint = ValueHint::FilePath)]
+    scenarios: Vec<PathBuf>,
     /// Agents in the pool [default: as the scenario says, else 20]
     #[arg(long, value_delimiter = ',')]
     #[arg(value_parser = clap::value_parser!(u32).range(1..=10_000))]
@@ -57,18 +115,39 @@ struct What {
     /// Lines per idle agent in power mode, 1 to 10
     #[arg(long, default_value_t = 1.5, value_parser = lines)]
     lines: f64,
-    /// Days
-    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=10_000))]
-    days: u32,
+    /// Days [default: 1, or 8 where bands are wanted]
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    days: Option<u32>,
     /// The seed: the same one gives the same figures
     #[arg(long, default_value_t = 42)]
     seed: u64,
 }
 
+/// The abandon caps gone through.
+#[derive(Debug, Args)]
+struct Caps {
+    /// Abandon caps, such as 1%,3% [default: the scenario's]
+    #[arg(long, value_delimiter = ',', value_parser = cap)]
+    cap: Vec<Ratio>,
+}
+
+/// The pool where neither the command nor the scenario names one.
+const POOL: u32 = 20;
+/// Days where the spread of the days is of interest: enough for an interval.
+const DAYS: u32 = 8;
+
 fn lines(text: &str) -> Result<f64, String> {
     match text.parse() {
         Ok(lines) if (1.0..=10.0).contains(&lines) => Ok(lines),
         Ok(_) | Err(_) => Err(format!("{text:?} is no number from 1 to 10")),
+    }
+}
+
+fn cap(text: &str) -> Result<Ratio, String> {
+    let percent = text.strip_suffix('%').and_then(|number| number.trim().parse::<f64>().ok());
+    match percent {
+        Some(percent) if (0.0..=100.0).contains(&percent) => Ok(Ratio::new(percent / 100.0)),
+        Some(_) | None => Err(format!("{text:?} is no share such as 3%")),
     }
 }
 
@@ -84,26 +163,33 @@ fn read(path: &Path) -> Result<Scenario, Failure> {
 }
 
 impl What {
-    /// Gives every scenario with every pool and every dialer, in this order.
-    fn cells(&self, scenarios: &[PathBuf], words: &[Word]) -> Result<Vec<Cell>, Failure> {
+    /// Gives every scenario with every cap, every pool and every dialer, in this order.
+    fn cells(&self, caps: &[Ratio], words: &[Word], days: u32) -> Result<Vec<Cell>, Failure> {
         let mut cells = Vec::new();
-        for path in scenarios {
-            let scenario = Arc::new(read(path)?);
-            let own = [scenario.pool.unwrap_or(POOL)];
-            let pools = if self.agents.is_empty() { &own[..] } else { &self.agents };
-            for &agents in pools {
-                cells.extend(words.iter().map(|&word| Cell {
-                    scenario: Arc::clone(&scenario),
-                    agents,
-                    word,
-                    lines: self.lines,
-                    days: self.days,
-                    seed: self.seed,
-                    check: false,
-                }));
+        for path in &self.scenarios {
+            let own = read(path)?;
+            let caps = if caps.is_empty() { vec![own.cap] } else { caps.to_vec() };
+            for cap in caps {
+                let scenario = Arc::new(Scenario { cap, ..own.clone() });
+                for agents in self.pools(&scenario) {
+                    cells.extend(words.iter().map(|&word| Cell {
+                        scenario: Arc::clone(&scenario),
+                        agents,
+                        word,
+                        lines: self.lines,
+                        days: self.days.unwrap_or(days),
+                        seed: self.seed,
+                        check: false,
+                    }));
+                }
             }
         }
         Ok(cells)
+    }
+
+    fn pools(&self, scenario: &Scenario) -> Vec<u32> {
+        let own = || vec![scenario.pool.unwrap_or(POOL)];
+        if self.agents.is_empty() { own() } else { self.agents.clone() }
     }
 }
 
@@ -111,18 +197,86 @@ impl Simulate {
     pub(super) fn run(self, output: &Output) -> Outcome {
         match self {
             Self::Run(run) => run.run(output),
+            Self::Compare(compare) => compare.run(output),
+            Self::Sweep(sweep) => sweep.run(output),
+            Self::Plot(plot) => plot.run(output),
         }
     }
 }
 
+/// Gives the dialers that were named, or all there are.
+fn or_all(words: Vec<Word>) -> Vec<Word> {
+    if words.is_empty() { Word::all() } else { words }
+}
+
+fn reports(solved: &[Solved]) -> Vec<Report> {
+    solved.iter().map(Report::of).collect()
+}
+
 impl Run {
     fn run(self, output: &Output) -> Outcome {
-        let mut cells = self.what.cells(&self.scenarios, &self.mode)?;
+        let mut cells = self.what.cells(&[], &self.mode, 1)?;
         cells.iter_mut().for_each(|cell| cell.check = self.check);
-        let solved = cells::solve(cells, output)?;
-        let reports: Vec<Report> = solved.iter().map(Report::of).collect();
+        let reports = reports(&cells::solve(cells, output)?);
         output.show(&reports, |lang| report::sheet(&reports, lang));
         let sound = reports.iter().all(|report| report.findings.is_empty());
         Ok(if sound { Exit::Done } else { Exit::Error })
     }
+}
+
+impl Compare {
+    fn run(self, output: &Output) -> Outcome {
+        let cells = self.what.cells(&[], &or_all(self.mode), DAYS)?;
+        let rows = Beside::all(&cells::solve(cells, output)?);
+        output.show(&rows, |lang| compare::sheet(&rows, lang));
+        Ok(Exit::Done)
+    }
+}
+
+impl Sweep {
+    fn run(self, output: &Output) -> Outcome {
+        let cells = self.what.cells(&self.caps.cap, &self.mode, DAYS)?;
+        let reports = reports(&cells::solve(cells, output)?);
+        output.show(&reports, |lang| report::a_line_each(&reports, lang));
+        Ok(Exit::Done)
+    }
+}
+
+impl Plot {
+    fn run(self, output: &Output) -> Outcome {
+        let cells = self.what.cells(&self.caps.cap, &or_all(self.mode), DAYS)?;
+        let solved = cells::solve(cells, output)?;
+        let (reports, lang) = (reports(&solved), output.lang);
+        let charts = plot::charts(&solved, lang);
+        if let Some(path) = &self.svg {
+            write(path, &chart::file(&charts), output)?;
+        }
+        if let Some(path) = &self.html {
+            let title = lang.say("What tomorrow would look like", "À quoi ressemblerait demain");
+            let lead = lang.say(
+                "Simulated days; bands are 95 % intervals of the mean, through the day four days \
+                 in five.",
+                "Journées simulées ; bandes : intervalle à 95 % de la moyenne, au fil de la \
+                 journée quatre jours sur cinq.",
+            );
+            let lead = format!("{lead} {} {}.", lang.say("Seed", "Graine"), self.what.seed);
+            let figures = report::a_line_each(&reports, lang);
+            write(path, &page::page(title, &lead, &charts, &figures, lang), output)?;
+        }
+        match output.form {
+            Form::Json => output.json(&reports),
+            Form::Plain => output.text(&plot::bars(&reports, true, lang)),
+            Form::Table => output.text(&plot::bars(&reports, false, lang)),
+        }
+        Ok(Exit::Done)
+    }
+}
+
+fn write(path: &Path, text: &str, output: &Output) -> Result<(), Failure> {
+    std::fs::write(path, text).map_err(|error| {
+        let message = format!("{}: cannot be written: {error}", path.display());
+        Failure::new(Exit::Error, "chart_unwritten", message)
+    })?;
+    output.note(&format!("→ {}", path.display()));
+    Ok(())
 }

@@ -69,6 +69,11 @@ impl Tune {
 }
 
 impl Word {
+    /// Gives every dialer, in the order of their help.
+    pub(super) fn all() -> Vec<Self> {
+        Self::value_variants().to_vec()
+    }
+
     /// Gives the word as it is typed.
     pub(super) fn name(self) -> String {
         self.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())

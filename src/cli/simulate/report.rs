@@ -109,6 +109,14 @@ impl Report {
     }
 }
 
+impl Report {
+    /// Names the dialer, with the setting that proved best.
+    pub(super) fn name(&self) -> String {
+        let setting = self.best_setting.map(|best| format!(" ({best:.2})"));
+        self.mode.clone() + &setting.unwrap_or_default()
+    }
+}
+
 /// Writes a share as a percentage, with the half-width of its interval if there is one.
 pub(super) fn percent(share: f64, half_width: Option<f64>) -> String {
     let spread = half_width.map_or_else(String::new, |half| format!(" ± {:.1}", half * 100.0));
@@ -123,9 +131,11 @@ pub(super) fn sheet(cells: &[Report], lang: Lang) -> Sheet {
     }
 }
 
-fn a_line_each(cells: &[Report], lang: Lang) -> Sheet {
+/// Shows several cells, a line each.
+pub(super) fn a_line_each(cells: &[Report], lang: Lang) -> Sheet {
     let mut sheet = Sheet::new(&[
         lang.say("scenario", "scénario"),
+        lang.say("cap", "plafond"),
         lang.say("agents", "agents"),
         lang.say("dialer", "numéroteur"),
         lang.say("occupancy", "occupation"),
@@ -136,11 +146,11 @@ fn a_line_each(cells: &[Report], lang: Lang) -> Sheet {
         lang.say("idle/call", "attente/appel"),
     ]);
     for cell in cells {
-        let setting = cell.best_setting.map_or_else(String::new, |best| format!(" ({best:.2})"));
         sheet.add([
             cell.scenario.clone(),
+            percent(cell.abandon_cap, None),
             cell.agents.to_string(),
-            cell.mode.clone() + &setting,
+            cell.name(),
             percent(cell.occupancy, cell.occupancy_ci95),
             percent(cell.abandon, cell.abandon_ci95),
             percent(cell.worst_day, None),
