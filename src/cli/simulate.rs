@@ -16,6 +16,9 @@ use clap::{Args, Subcommand, ValueHint};
 use super::failure::{Exit, Failure, Outcome};
 use super::output::{Form, Output};
 use crate::config::scenario;
+use crate::core::{Fact, Order};
+use crate::engine::tape;
+use crate::sim::learn::Learner;
 use crate::sim::scenario::Scenario;
 use crate::units::Ratio;
 use cells::{Cell, Solved};
@@ -30,7 +33,8 @@ pub(super) enum Simulate {
     #[command(before_help = "Examples:
   cadran simulate run scenarios/b2c_evening.toml
   cadran simulate run scenarios/*.toml --agents 5,20 --days 8 --mode progressive,vici-best --json
-  cadran simulate run scenarios/churn.toml --mode power --lines 1.5 --check")]
+  cadran simulate run scenarios/churn.toml --mode power --lines 1.5 --check
+  cadran simulate run --from-tape tapes/2026-11-20.tape --agents 10,12,15 --days 20")]
     Run(Run),
     /// Set every dialer beside one of them, on the very same days
     #[command(before_help = "Examples:
@@ -106,8 +110,11 @@ pub(super) struct Plot {
 #[derive(Debug, Args)]
 struct What {
     /// The scenarios
-    #[arg(required = true, value_hint = ValueHint::FilePath)]
+    #[arg(required_unless_present = "from_tape", value_hint = ValueHint::FilePath)]
     scenarios: Vec<PathBuf>,
+    /// Learn a scenario from a recorded day as well: outcomes by the hour, times as measured
+    #[arg(long, value_hint = ValueHint::FilePath)]
+    from_tape: Vec<PathBuf>,
     /// Agents in the pool [default: as the scenario says, else 20]
     #[arg(long, value_delimiter = ',')]
     #[arg(value_parser = clap::value_parser!(u32).range(1..=10_000))]
@@ -162,12 +169,25 @@ fn read(path: &Path) -> Result<Scenario, Failure> {
     })
 }
 
+fn learn(path: &Path) -> Result<Scenario, Failure> {
+    let mut learner = Learner::default();
+    let mut seen = |now, facts: &[Fact], orders: &[Order]| learner.batch(now, facts, orders);
+    tape::replay(path, &mut seen).map_err(|error| super::replay::unreadable(&error))?;
+    let name = path.file_stem().unwrap_or_default().to_string_lossy();
+    learner.scenario(&name).map_err(|error| {
+        let message = format!("{}: {error}", path.display());
+        Failure::new(Exit::Invalid, "nothing_to_learn", message)
+            .hint("simulate from a scenario file, or from the tape of a fuller day")
+    })
+}
+
 impl What {
     /// Gives every scenario with every cap, every pool and every dialer, in this order.
     fn cells(&self, caps: &[Ratio], words: &[Word], days: u32) -> Result<Vec<Cell>, Failure> {
         let mut cells = Vec::new();
-        for path in &self.scenarios {
-            let own = read(path)?;
+        let files = self.scenarios.iter().map(|path| read(path));
+        for own in files.chain(self.from_tape.iter().map(|path| learn(path))) {
+            let own = own?;
             let caps = if caps.is_empty() { vec![own.cap] } else { caps.to_vec() };
             for cap in caps {
                 let scenario = Arc::new(Scenario { cap, ..own.clone() });

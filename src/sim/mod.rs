@@ -7,6 +7,7 @@ mod callee;
 mod carrier;
 pub mod course;
 pub mod faults;
+pub mod learn;
 pub mod optimum;
 pub mod oracle;
 pub mod plan;

@@ -50,11 +50,11 @@ pub(super) struct Point {
 
 /// The size of a chart, its plot's frame within it, and the place of its legend.
 const WIDTH: f64 = 760.0;
-const HEIGHT: f64 = 340.0;
+const HEIGHT: f64 = 352.0;
 const LEFT: f64 = 52.0;
 const RIGHT: f64 = 590.0;
-const TOP: f64 = 40.0;
-const BOTTOM: f64 = 292.0;
+const TOP: f64 = 54.0;
+const BOTTOM: f64 = 304.0;
 const LEGEND: f64 = 606.0;
 /// Colours before they are used again.
 const COLORS: usize = 10;
@@ -166,7 +166,7 @@ impl Chart {
             text("x", self.x(*value), BOTTOM + 18.0, label);
         }
         text("x label", f64::midpoint(LEFT, RIGHT), BOTTOM + 38.0, &self.x.label);
-        text("label", LEFT - 44.0, TOP - 6.0, &self.y.label);
+        text("label", LEFT - 44.0, TOP - 16.0, &self.y.label);
         match &self.limit {
             Some((Direction::X, at, name)) => text("cap", self.x(*at) + 4.0, TOP + 10.0, name),
             Some((Direction::Y, at, name)) => {
@@ -247,7 +247,8 @@ impl Chart {
     }
 }
 
-/// Writes charts one below the other as a file of their own.
+/// Writes charts one below the other as a file of their own, in the colours for light ground:
+/// programs that draw SVG into documents know no style variables.
 pub(super) fn file(charts: &[Chart]) -> String {
     let mut out = String::new();
     let mut top = 0.0;
@@ -255,32 +256,50 @@ pub(super) fn file(charts: &[Chart]) -> String {
         out += &chart.svg(top);
         top += HEIGHT;
     }
+    let mut style = CHART_STYLE.to_owned();
+    for (nth, (light, _)) in PALETTE.iter().enumerate() {
+        put(&mut style, format_args!(".c{nth}{{color:{light}}}"));
+    }
+    for (name, light, _) in INKS {
+        style = style.replace(&format!("var(--{name})"), light);
+    }
     format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {top}\" \
-         width=\"{WIDTH}\" height=\"{top}\"><style>{}</style>\
+         width=\"{WIDTH}\" height=\"{top}\"><style>{style}</style>\
          <rect class=\"ground\" width=\"100%\" height=\"100%\"/>{out}</svg>\n",
-        style("svg")
     )
 }
 
-/// Gives the charts' style sheet, with the colours kept at `root`.
-pub(super) fn style(root: &str) -> String {
+/// Gives the charts' style sheet for a page, which follows the reader's choice of light or dark.
+pub(super) fn style() -> String {
     let colors = |dark: bool| {
+        let ink = |(name, light, night): &(&str, &str, &str)| {
+            format!("--{name}:{};", if dark { night } else { light })
+        };
         let of = |(nth, pair): (usize, &(&str, &str))| {
             format!("--c{nth}:{};", if dark { pair.1 } else { pair.0 })
         };
-        PALETTE.iter().enumerate().map(of).collect::<String>()
+        let inks: String = INKS.iter().map(ink).collect();
+        inks + &PALETTE.iter().enumerate().map(of).collect::<String>()
     };
-    let classes: String = (0..COLORS).map(|nth| format!(".c{nth}{{--c:var(--c{nth})}}")).collect();
+    let classes: String =
+        (0..COLORS).map(|nth| format!(".c{nth}{{color:var(--c{nth})}}")).collect();
     format!(
-        "{root}{{--ground:#fdfcfa;--card:#ffffff;--ink:#24211d;--faint:#77706a;--rule:#e6e1da;\
-         --cap:#b3261e;{}}}\
-         @media(prefers-color-scheme:dark){{{root}{{--ground:#171614;--card:#201e1b;--ink:#ece7e0;\
-         --faint:#a39b91;--rule:#37332e;--cap:#ff897d;{}}}}}{CHART_STYLE}{classes}",
+        ":root{{{}}}@media(prefers-color-scheme:dark){{:root{{{}}}}}{CHART_STYLE}{classes}",
         colors(false),
         colors(true)
     )
 }
+
+/// The colours of everything but the lines: name, on light ground, on dark ground.
+const INKS: [(&str, &str, &str); 6] = [
+    ("ground", "#fdfcfa", "#171614"),
+    ("card", "#ffffff", "#201e1b"),
+    ("ink", "#24211d", "#ece7e0"),
+    ("faint", "#77706a", "#a39b91"),
+    ("rule", "#e6e1da", "#37332e"),
+    ("cap", "#b3261e", "#ff897d"),
+];
 
 const CHART_STYLE: &str = ".ground{fill:var(--ground)}\
 .chart text{font:12px system-ui,sans-serif;fill:var(--faint)}\
@@ -288,9 +307,9 @@ const CHART_STYLE: &str = ".ground{fill:var(--ground)}\
 .chart .y{text-anchor:end}.chart .x{text-anchor:middle}.chart .end{text-anchor:end}\
 .grid{stroke:var(--rule)}.tick,.axis{stroke:var(--faint)}\
 .limit{stroke:var(--cap);stroke-dasharray:5 4}.chart .cap{fill:var(--cap)}\
-.series polyline{fill:none;stroke:var(--c);stroke-width:2;stroke-linejoin:round}\
-.series polygon{fill:var(--c);opacity:.14}.series circle,.key rect{fill:var(--c)}\
-.cross{fill:none;stroke:var(--c);stroke-width:1.2;opacity:.7}.key{cursor:pointer}\
+.series polyline{fill:none;stroke:currentColor;stroke-width:2;stroke-linejoin:round}\
+.series polygon{fill:currentColor;opacity:.14}.series circle,.key rect{fill:currentColor}\
+.cross{fill:none;stroke:currentColor;stroke-width:1.2;opacity:.7}.key{cursor:pointer}\
 .chart .key text{fill:var(--ink)}.off{opacity:.18}";
 
 /// Writes into a string, which never fails.

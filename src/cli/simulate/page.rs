@@ -29,7 +29,7 @@ pub(super) fn page(
          <p class=\"lead\">{lead}</p>{charts}<p class=\"hint\">{hint}</p>\
          <h2>{table}</h2><div class=\"wide\">{}</div></main>\
          <script>{SCRIPT}</script></body></html>\n",
-        style(":root"),
+        style(),
         rows(figures),
         title = escaped(title),
         lead = escaped(lead),
