@@ -95,7 +95,7 @@ fn share(report: &Value) -> Result<f64, Box<dyn Error>> {
 fn moments(values: &[f64]) -> (f64, f64) {
     let count = values.len() as f64;
     let mean = values.iter().sum::<f64>() / count;
-    let spread = values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / count;
+    let spread = values.iter().map(|value| (value - mean) * (value - mean)).sum::<f64>() / count;
     (mean, spread.sqrt())
 }
 
