@@ -164,7 +164,7 @@ const QUANTILES_MAX: usize = 201;
 fn between(steps: &[f64], share: f64) -> f64 {
     let place = share * (steps.len().saturating_sub(1)) as f64;
     let below = libm::floor(place);
-    let at = |nth: usize| steps.get(nth).or(steps.last()).copied().unwrap_or(0.0);
+    let at = |nth: usize| steps.get(nth).or_else(|| steps.last()).copied().unwrap_or(0.0);
     let (low, high) = (at(below as usize), at(below as usize + 1));
     low + (high - low) * (place - below)
 }

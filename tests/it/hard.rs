@@ -5,9 +5,13 @@ use std::path::PathBuf;
 use cadran::config::scenario;
 use cadran::core::campaign::Mode;
 use cadran::core::order::Outcome;
-use cadran::sim::report::Summary;
+use cadran::core::{Fact, Order, Settings};
+use cadran::sim::learn::{Learner, NoDay};
+use cadran::sim::plan::Plan;
+use cadran::sim::report::{Day, Summary};
 use cadran::sim::scenario::Scenario;
-use cadran::sim::{RunSettings, run};
+use cadran::sim::{RunSettings, Witness, World, run};
+use cadran::units::Now;
 
 type Claim = Result<(), Box<dyn std::error::Error>>;
 
@@ -55,7 +59,7 @@ fn a_swapped_list_talks_and_rings_otherwise() -> Claim {
     let swapped = read("list_swap")?;
     let kept = Scenario { swaps: Vec::new(), ..swapped.clone() };
     let (swapped, kept) = (progressive(&swapped, false).total, progressive(&kept, false).total);
-    let talk = |day: &cadran::sim::report::Day| day.talk.as_secs_f64() / day.connected as f64;
+    let talk = |day: &Day| day.talk.as_secs_f64() / day.connected as f64;
     assert!(talk(&swapped) < 0.95 * talk(&kept), "{} and {}", talk(&swapped), talk(&kept));
     Ok(())
 }
@@ -86,6 +90,44 @@ fn agents_of_two_campaigns_serve_both() -> Claim {
     // The second campaign's talks are twice as long.
     assert!(talk(&both) > 1.1 * talk(&alone), "{} and {}", talk(&both), talk(&alone));
     Ok(())
+}
+
+/// Hands every batch of a world to a learner, as a tape would.
+struct Recording(Learner);
+
+impl Witness for Recording {
+    fn made(&mut self, _settings: Settings, _now: Now) {}
+
+    fn batch(&mut self, now: Now, facts: &[Fact], orders: &[Order]) {
+        self.0.batch(now, facts, orders);
+    }
+}
+
+#[test]
+fn a_recorded_day_teaches_the_scenario_it_came_from() -> Claim {
+    let original = read("lunch_gap")?;
+    let run_of = |days, seed| {
+        let (agents, mode) = (12, Mode::Progressive);
+        RunSettings { agents, mode, days, seed, check: false, meter: None }
+    };
+    let mut recording = Recording(Learner::default());
+    let plan = Plan::of(&original, &run_of(1, 5), 5);
+    let (day, _) = World::new(plan).witnessed(&mut recording).run();
+    let learnt = recording.0.scenario("yesterday")?;
+    assert_eq!((learnt.name.as_str(), learnt.pool), ("yesterday", Some(12)));
+    let again = run(&learnt, &run_of(2, 8)).total;
+    let (was, is) = (day.occupancy().get(), again.occupancy().get());
+    assert!((was - is).abs() < 0.05, "occupancy {was} and {is}");
+    let answers = |day: &Day| day.connected as f64 / day.attempts as f64;
+    let (was, is) = (answers(&day), answers(&again));
+    assert!((was - is).abs() < 0.02, "answers {was} and {is}");
+    Ok(())
+}
+
+#[test]
+fn of_too_short_a_day_nothing_is_learnt() {
+    let learnt = Learner::default().scenario("nothing");
+    assert_eq!(learnt, Err(NoDay::TooFew { calls: 0 }));
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use cadran::core::{Fact, Order, Settings};
-use cadran::engine::tape::{Ending, Recorder, TapeError, verify};
+use cadran::engine::tape::{Ending, Recorder, TapeError, replay, verify};
 use cadran::sim::{Witness, swarm};
 use cadran::units::{CallId, Now};
 
@@ -125,6 +125,21 @@ fn a_tape_cut_by_a_crash_verifies_up_to_the_cut() -> Claim {
     std::fs::write(tape, &bytes[..bytes.len() - 9])?;
     let verdict = verify(tape)?;
     assert_eq!((verdict.batches, verdict.ending), (batches - 1, Ending::CutShort));
+    Ok(())
+}
+
+#[test]
+fn a_replay_shows_every_batch_of_a_tape() -> Claim {
+    let dir = tempfile::tempdir()?;
+    let tapes = Taping::new(dir.path()).record(3)?;
+    let (tape, batches) = tapes.first().ok_or("a world has a tape")?;
+    let (mut seen, mut facts) = (0, 0);
+    let verdict = replay(tape, &mut |_, told, _| {
+        seen += 1;
+        facts += told.len();
+    })?;
+    assert_eq!((seen, verdict.ending), (*batches, Ending::Same));
+    assert!(facts > 100, "{facts} facts");
     Ok(())
 }
 
