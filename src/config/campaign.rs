@@ -233,6 +233,7 @@ pub fn mode_word(mode: Mode) -> &'static str {
         Mode::Preview => "preview",
         Mode::Progressive => "progressive",
         Mode::Power { .. } => "power",
+        Mode::Directed => "directed",
     }
 }
 

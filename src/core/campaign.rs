@@ -60,6 +60,9 @@ pub enum Mode {
         /// Lines per idle agent, at least 1.
         lines_per_agent: f64,
     },
+    /// As many calls as somebody outside the core names, from moment to moment: for other pacers
+    /// over the same dialer. No campaign file offers it.
+    Directed,
 }
 
 /// A trunk a campaign may use.
@@ -162,6 +165,8 @@ pub(super) struct Campaign {
     /// Persons who answered.
     pub(super) persons: u64,
     pub(super) decision: Option<Decision>,
+    /// Calls named from outside since the campaign was settled last.
+    pub(super) directed: u32,
     caller_id: u16,
 }
 
@@ -185,6 +190,7 @@ impl Campaign {
             totals: Totals::default(),
             persons: 0,
             decision: None,
+            directed: 0,
             caller_id: 0,
         }
     }
@@ -222,6 +228,11 @@ impl Campaign {
         self.previewing == 0 && self.wrapping == 0 && self.stages.values().all(|&n| n == 0)
     }
 
+    /// Whether somebody outside the core names its calls.
+    pub(super) fn is_directed(&self) -> bool {
+        self.settings.mode == Mode::Directed
+    }
+
     /// Whether it dials.
     pub(super) fn runs(&self) -> bool {
         self.state == CampaignState::Running
@@ -244,6 +255,7 @@ impl Campaign {
             stock: u32::try_from(self.hopper.stock()).unwrap_or(u32::MAX),
             answered: self.persons,
             abandoned: self.totals.abandoned,
+            directed: self.directed,
             ready: 0,
             paused: 0,
         }

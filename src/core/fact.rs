@@ -62,6 +62,10 @@ pub enum CampaignFact {
     },
     /// New contacts were imported or became due: ask the store again.
     Refilled,
+    /// A pacer outside the core wants so many calls placed now, at most; the next settle places
+    /// what trunks, rates, stock and rules let through, and forgets the rest. Of two in one batch
+    /// the later counts. Only for [`Mode::Directed`](super::campaign::Mode::Directed).
+    Directed(u32),
 }
 
 /// What a campaign's list still holds, as counted by the store when it answered a claim.

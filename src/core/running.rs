@@ -47,7 +47,11 @@ impl Dialer {
             (CampaignFact::Refilled, Stopped | Running | Paused | Draining) => {
                 campaign.hopper.refilled(now.mono);
             }
-            (CampaignFact::Started, Running)
+            (CampaignFact::Directed(calls), Running) if campaign.is_directed() => {
+                campaign.directed = calls;
+            }
+            (CampaignFact::Directed(_), _)
+            | (CampaignFact::Started, Running)
             | (CampaignFact::Paused, Paused | Draining | Stopped)
             | (CampaignFact::Drained, Draining | Stopped)
             | (CampaignFact::Stopped, Stopped) => self.surprise(),
@@ -238,6 +242,9 @@ impl Dialer {
             }
         };
         self.timers.put(Wake::Pace(id), pace.map(|at| later(at, now)));
+        if let Some(campaign) = self.campaigns.get_mut(&id) {
+            campaign.directed = 0;
+        }
         self.claim_or_end(now, id);
     }
 

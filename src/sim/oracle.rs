@@ -226,7 +226,8 @@ impl Oracle {
                     | CampaignFact::Paused
                     | CampaignFact::Drained
                     | CampaignFact::Claimed { .. }
-                    | CampaignFact::Refilled => {}
+                    | CampaignFact::Refilled
+                    | CampaignFact::Directed(_) => {}
                 }
             }
             Fact::Trunk(id, fact) => {

@@ -1,5 +1,6 @@
 //! How many calls to place now: `View → Ask → Limit → Decision`.
 
+mod directed;
 mod power;
 mod preview;
 mod progressive;
@@ -35,6 +36,8 @@ pub struct View {
     pub answered: u64,
     /// Of those, the abandoned.
     pub abandoned: u64,
+    /// Calls a pacer outside the core names for this settle.
+    pub directed: u32,
 }
 
 /// How many new calls the pacer wants.
@@ -60,6 +63,8 @@ pub enum Why {
     NobodyIdle,
     /// Persons are waiting: nothing is dialled until they are served.
     PersonsWaiting,
+    /// A pacer outside the core said so.
+    Directed,
 }
 
 /// What cut the ask.
@@ -108,16 +113,18 @@ pub fn ask(mode: Mode, view: &View) -> Ask {
         Mode::Preview => preview::ask(view),
         Mode::Progressive => progressive::ask(view),
         Mode::Power { lines_per_agent } => power::ask(lines_per_agent, view),
+        Mode::Directed => directed::ask(view),
     }
 }
 
-/// Cuts an ask by the abandon rule: over its cap, only one line per idle agent is dialled.
+/// Cuts an ask by the abandon rule: over its cap, only one line per idle agent is dialled. A pacer
+/// outside the core answers for its own abandoned calls.
 #[must_use]
 pub fn within_cap(ask: Ask, abandon: &Abandon, view: &View) -> (Ask, Limit) {
     #[expect(clippy::cast_precision_loss, reason = "2^53 calls are not made")]
     let over = view.abandoned as f64 > abandon.cap.get() * view.answered as f64;
     let safe = progressive::ask(view);
-    if over && safe.calls < ask.calls {
+    if over && safe.calls < ask.calls && ask.why != Why::Directed {
         (Ask { calls: safe.calls, ..ask }, Limit::Abandon)
     } else {
         (ask, Limit::Ask)
@@ -127,7 +134,8 @@ pub fn within_cap(ask: Ask, abandon: &Abandon, view: &View) -> (Ask, Limit) {
 /// Says how many lines so many agents are worth when they leave while their lines ring.
 pub(super) fn lines_of(mode: Mode, agents: u32) -> u32 {
     match mode {
-        Mode::Preview => 0,
+        // Whoever directs from outside gives up no line.
+        Mode::Preview | Mode::Directed => 0,
         Mode::Progressive => agents,
         Mode::Power { lines_per_agent } => power::lines(lines_per_agent, agents),
     }

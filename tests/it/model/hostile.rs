@@ -59,6 +59,7 @@ pub(super) fn story() -> impl Strategy<Value = Story> {
             2 => Just(Mode::Progressive),
             1 => Just(Mode::Preview),
             1 => (1.0..4.0).prop_map(|lines_per_agent| Mode::Power { lines_per_agent }),
+            1 => Just(Mode::Directed),
         ]
     };
     let wrap = prop_oneof![Just(None), (0..30_u64).prop_map(|secs| Some(Span::secs(secs)))];
@@ -94,6 +95,7 @@ fn told() -> impl Strategy<Value = Told> {
         1 => Just(CampaignFact::Drained),
         1 => Just(CampaignFact::Stopped),
         1 => Just(CampaignFact::Refilled),
+        4 => (0..20_u32).prop_map(CampaignFact::Directed),
     ];
     let trunk_fact = prop_oneof![
         2 => Just(TrunkFact::Up),

@@ -129,6 +129,7 @@ impl World {
             "drained" => CampaignFact::Drained,
             "stopped" => CampaignFact::Stopped,
             "refilled" => CampaignFact::Refilled,
+            "directed" => CampaignFact::Directed(parse(rest.first().ok_or("how many?")?)?),
             "set" => {
                 let known = self.campaigns.get(&id).cloned().ok_or("no such campaign")?;
                 let new = settings(known, rest)?;
@@ -248,6 +249,7 @@ fn mode(text: &str) -> Result<Mode, String> {
         Some(("power", lines)) => Mode::Power { lines_per_agent: parse(lines)? },
         None if text == "progressive" => Mode::Progressive,
         None if text == "preview" => Mode::Preview,
+        None if text == "directed" => Mode::Directed,
         Some(_) | None => return Err(format!("no mode {text}")),
     })
 }
