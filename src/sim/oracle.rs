@@ -227,6 +227,7 @@ impl Oracle {
                     | CampaignFact::Drained
                     | CampaignFact::Claimed { .. }
                     | CampaignFact::Refilled
+                    | CampaignFact::Known(_)
                     | CampaignFact::Directed(_) => {}
                 }
             }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::faults::Faults;
 use super::oracle::Finding;
-use super::plan::{CampaignPlan, List, MONDAY, Manners, Plan, always, dispositions};
+use super::plan::{CampaignPlan, List, MONDAY, Manners, Plan, account, always, dispositions};
 use super::report::Day;
 use super::rng::{Actor, Law, NoLaw, Stream};
 use super::scenario::{Amd, Block, Habits, NoScenario, Outcomes, Ring, Scenario, Shares};
@@ -123,6 +123,7 @@ fn campaign(
     Ok(CampaignPlan {
         id,
         list,
+        full_info: false,
         settings: Settings {
             client: ClientId(1),
             mode,
@@ -137,6 +138,7 @@ fn campaign(
                 recall_lock: Span::secs(chance.below(72 * 3_600)),
                 cap: scenario.cap,
             },
+            account: account(),
             wrap: Wrap {
                 max: chance.yes(0.7).then(|| Span::secs(10 + chance.below(60))),
                 default: chance.yes(0.5).then_some(DispositionId(1)),

@@ -1,14 +1,26 @@
 //! How many calls to place now: `View → Ask → Limit → Decision`.
 
+pub mod account;
+pub mod truth;
+
+mod balance;
 mod directed;
+mod grid;
+mod hazard;
+mod level;
 mod power;
+pub(super) mod predictive;
 mod preview;
+mod price;
 mod progressive;
+mod release;
+mod strict;
+mod survival;
 
 use serde::{Deserialize, Serialize};
 
 use super::campaign::{Abandon, Mode};
-use crate::units::TrunkId;
+use crate::units::{Ratio, TrunkId};
 
 /// What the pacer sees of a campaign: counts, nothing else.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -65,6 +77,10 @@ pub enum Why {
     PersonsWaiting,
     /// A pacer outside the core said so.
     Directed,
+    /// The forecast of answers and of agents who come free.
+    Predicted,
+    /// Too little is known to predict: one line per idle agent.
+    Learning,
 }
 
 /// What cut the ask.
@@ -96,6 +112,23 @@ pub struct Decision {
     pub placed: u32,
     /// What bound.
     pub limit: Limit,
+    /// What a predictive pacer foresaw.
+    pub forecast: Option<Forecast>,
+}
+
+/// What a predictive pacer foresaw when it decided.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Forecast {
+    /// The greatest chance of abandon a call was allowed, θ.
+    pub threshold: Ratio,
+    /// Persons expected on the line by the time a new call would be answered.
+    pub answers: f64,
+    /// Busy agents expected free by then.
+    pub releases: f64,
+    /// The chance that the last call granted, if a person answers it, is abandoned.
+    pub chance: Ratio,
+    /// Abandons the rule still allows, counting on the answers to come.
+    pub room: f64,
 }
 
 impl View {
@@ -111,7 +144,8 @@ impl View {
 pub fn ask(mode: Mode, view: &View) -> Ask {
     match mode {
         Mode::Preview => preview::ask(view),
-        Mode::Progressive => progressive::ask(view),
+        // A predictive campaign asks its own pacer; this is what is safe without one.
+        Mode::Progressive | Mode::Predictive { .. } => progressive::ask(view),
         Mode::Power { lines_per_agent } => power::ask(lines_per_agent, view),
         Mode::Directed => directed::ask(view),
     }
@@ -136,7 +170,7 @@ pub(super) fn lines_of(mode: Mode, agents: u32) -> u32 {
     match mode {
         // Whoever directs from outside gives up no line.
         Mode::Preview | Mode::Directed => 0,
-        Mode::Progressive => agents,
+        Mode::Progressive | Mode::Predictive { .. } => agents,
         Mode::Power { lines_per_agent } => power::lines(lines_per_agent, agents),
     }
 }
