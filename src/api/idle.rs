@@ -132,7 +132,13 @@ fn decided(floor: &CampaignFloor) -> IdleCause {
         (Limit::NoTrunk, _) => IdleCause::NoTrunk,
         (
             Limit::Ask | Limit::Stock,
-            Why::OneLinePerIdleAgent | Why::FixedRatio | Why::NobodyIdle | Why::PersonsWaiting,
+            Why::OneLinePerIdleAgent
+            | Why::FixedRatio
+            | Why::NobodyIdle
+            | Why::PersonsWaiting
+            | Why::Predicted
+            | Why::Learning
+            | Why::Directed,
         ) => IdleCause::Starting,
     }
 }
@@ -156,6 +162,7 @@ mod tests {
         stock: 5,
         answered: 0,
         abandoned: 0,
+        directed: 0,
     };
 
     fn floor(state: CampaignState, view: View) -> CampaignFloor {

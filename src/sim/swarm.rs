@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::faults::Faults;
 use super::oracle::Finding;
+use crate::core::pacing::account;
 use super::plan::{CampaignPlan, List, MONDAY, Manners, Plan, always, dispositions};
 use super::report::Day;
 use super::rng::{Actor, Law, NoLaw, Stream};
@@ -123,6 +124,7 @@ fn campaign(
     Ok(CampaignPlan {
         id,
         list,
+        full_info: false,
         settings: Settings {
             client: ClientId(1),
             mode,
@@ -137,6 +139,7 @@ fn campaign(
                 recall_lock: Span::secs(chance.below(72 * 3_600)),
                 cap: scenario.cap,
             },
+            account: account::Settings::calendar_day(super::zone()),
             wrap: Wrap {
                 max: chance.yes(0.7).then(|| Span::secs(10 + chance.below(60))),
                 default: chance.yes(0.5).then_some(DispositionId(1)),
