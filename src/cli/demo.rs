@@ -15,10 +15,10 @@ use super::failure::{Exit, Failure, Outcome};
 use super::output::{Form, Lang, Output, Sheet};
 use super::serve::Signals;
 use crate::config::measure;
-use crate::core::floor::Floor;
+use crate::core::floor::occupancy;
 use crate::core::order::CampaignState;
 use crate::engine::handle::Snapshot;
-use crate::units::Span;
+use crate::units::{Ratio, Span};
 use crate::watch;
 
 /// `cadran demo`.
@@ -165,7 +165,7 @@ impl DayReport {
     #[must_use]
     pub fn of(snapshot: &Snapshot) -> Self {
         let mut report = Self {
-            occupancy: occupancy(&snapshot.floor),
+            occupancy: occupancy(&snapshot.floor.agents).map_or(0.0, Ratio::get),
             answer_to_audio_ms: AudioDelay::of(&snapshot.answer_to_audio_ms),
             ..Self::default()
         };
@@ -201,16 +201,6 @@ impl DayReport {
         );
         sheet
     }
-}
-
-/// The share of the agents' time spent talking or writing up.
-fn occupancy(floor: &Floor) -> f64 {
-    let (mut busy, mut all) = (Span::ZERO, Span::ZERO);
-    for agent in &floor.agents {
-        busy += agent.talk + agent.wrap;
-        all += agent.talk + agent.wrap + agent.idle;
-    }
-    if all == Span::ZERO { 0.0 } else { busy.as_secs_f64() / all.as_secs_f64() }
 }
 
 impl AudioDelay {

@@ -7,9 +7,10 @@ use std::path::{Path, PathBuf};
 
 use cadran::api::import::{self, List, Options, Row};
 use cadran::config::{Config, scenario};
-use cadran::core::campaign::Then;
+use cadran::core::campaign::{Guarantee, Mode, Then};
+use cadran::core::pacing::account::{self, Window};
 use cadran::sim::{self, RunSettings};
-use cadran::units::{ClientId, TrunkId};
+use cadran::units::{ClientId, Span, TrunkId, Zone};
 
 type Claim = Result<(), Box<dyn Error>>;
 
@@ -56,8 +57,8 @@ fn every_example_parses_without_a_warning() -> Claim {
     let expected = [
         "fidelisation-rappels",
         "power-us",
+        "predictive-uk",
         "preview-b2b",
-        "progressive-uk",
         "prospection-fr",
         "qualification-fichier",
         "rendez-vous-fr",
@@ -87,6 +88,28 @@ fn every_example_makes_settings_and_lets_people_object() -> Claim {
         let open: usize = settings.rules.week.days.iter().map(Vec::len).sum();
         assert!(open > 0, "{} never calls", campaign.name);
     }
+    Ok(())
+}
+
+#[test]
+fn examples_count_the_abandoned_as_their_countrys_rule_does() -> Claim {
+    let config = examples()?;
+    let day = |zone| account::Settings::calendar_day(zone);
+    let month = Window::Rolling(Span::secs(30 * 86_400));
+    let (paris, london) = (Zone::new("Europe/Paris")?, Zone::new("Europe/London")?);
+    let new_york = Zone::new("America/New_York")?;
+    let expected = [
+        ("prospection-fr", Guarantee::Expected, day(paris)),
+        ("predictive-uk", Guarantee::Strict, day(london)),
+    ];
+    for (name, guarantee, account) in expected {
+        let campaign = config.campaign(name).ok_or("an example is gone")?;
+        assert_eq!(campaign.mode, Mode::Predictive { guarantee }, "{name}");
+        assert_eq!(campaign.account, account, "{name}");
+        assert!(campaign.abandon.notice && campaign.abandon.cap.get() <= 0.03, "{name}");
+    }
+    let campaign = config.campaign("power-us").ok_or("an example is gone")?;
+    assert_eq!(campaign.account, account::Settings { window: month, ..day(new_york) });
     Ok(())
 }
 
