@@ -10,7 +10,7 @@ use crate::core::campaign::{
 };
 use crate::core::pacing::account;
 use crate::core::{hopper, recycle, rules, trunks};
-use crate::units::{CampaignId, ClientId, DispositionId, Mono, Ratio, Span, TrunkId, Wall, whole};
+use crate::units::{CampaignId, ClientId, DispositionId, Mono, Span, TrunkId, Wall, whole};
 
 /// A whole world, ready to run.
 #[derive(Clone, Debug)]
@@ -177,7 +177,7 @@ fn settings_of(scenario: &Scenario, run: &RunSettings) -> Settings {
             recall_lock: Span::secs(72 * 3_600),
             cap: scenario.cap,
         },
-        account: account(),
+        account: account::Settings::calendar_day(super::zone()),
         wrap: Wrap { max: None, default: None, extension_max: Span::ZERO },
         rules: rules::Settings { week: hours(scenario.day), attempts: Vec::new() },
         retry: recycle::Settings { attempts_max: 1, after: BTreeMap::new() },
@@ -191,16 +191,6 @@ fn settings_of(scenario: &Scenario, run: &RunSettings) -> Settings {
 pub(super) fn always() -> rules::Week {
     let day = || vec![rules::DaySpan { from: 0, to: MIDNIGHT }];
     rules::Week { days: core::array::from_fn(|_| day()) }
-}
-
-/// Counts abandoned persons by the calendar day of the simulated numbers.
-pub(super) fn account() -> account::Settings {
-    account::Settings {
-        window: account::Window::Day,
-        of: account::Denominator::Persons,
-        false_positives: Ratio::new(0.0),
-        zone: super::zone(),
-    }
 }
 
 /// Gives calling hours that open with the world and close when its day ends, so that the pacer of

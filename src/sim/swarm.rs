@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 
 use super::faults::Faults;
 use super::oracle::Finding;
-use super::plan::{CampaignPlan, List, MONDAY, Manners, Plan, account, always, dispositions};
+use super::plan::{CampaignPlan, List, MONDAY, Manners, Plan, always, dispositions};
 use super::report::Day;
 use super::rng::{Actor, Law, NoLaw, Stream};
 use super::scenario::{Amd, Block, Habits, NoScenario, Outcomes, Ring, Scenario, Shares};
 use super::{Witness, World};
 use crate::core::campaign::{Abandon, Mode, Route, Settings, Wrap};
 use crate::core::order::Outcome;
+use crate::core::pacing::account;
 use crate::core::{hopper, recycle, rules, trunks};
 use crate::units::{CampaignId, ClientId, DispositionId, Ratio, Span, TrunkId};
 
@@ -138,7 +139,7 @@ fn campaign(
                 recall_lock: Span::secs(chance.below(72 * 3_600)),
                 cap: scenario.cap,
             },
-            account: account(),
+            account: account::Settings::calendar_day(super::zone()),
             wrap: Wrap {
                 max: chance.yes(0.7).then(|| Span::secs(10 + chance.below(60))),
                 default: chance.yes(0.5).then_some(DispositionId(1)),

@@ -23,6 +23,15 @@ pub struct Settings {
     pub zone: Zone,
 }
 
+impl Settings {
+    /// Counts persons abandoned among persons who answered, by the calendar day in a zone.
+    #[must_use]
+    pub const fn calendar_day(zone: Zone) -> Self {
+        let (window, of) = (Window::Day, Denominator::Persons);
+        Self { window, of, false_positives: Ratio::new(0.0), zone }
+    }
+}
+
 /// The time over which the share is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

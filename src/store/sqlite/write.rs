@@ -13,7 +13,7 @@ use crate::core::fact::{DncScope, SkipReason};
 use crate::core::order::{
     AgentState, CampaignState, Closed, Next, Opened, Qualified, Record, RuleRefusal,
 };
-use crate::core::pacing::{Decision, Limit};
+use crate::core::pacing::{Decision, Forecast, Limit, View};
 use crate::engine::handle::Details;
 use crate::sip::StoredDialog;
 use crate::store::{Delivery, StoreError, Then, Write};
@@ -291,6 +291,15 @@ fn campaign_is(campaign: CampaignId, state: CampaignState, moment: Wall) -> Stat
         .bind(at(moment))
 }
 
+/// What a decision was made on.
+#[derive(serde::Serialize)]
+struct Seen {
+    #[serde(flatten)]
+    view: View,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    forecast: Option<Forecast>,
+}
+
 fn decided(campaign: CampaignId, decision: &Decision, moment: Wall) -> Statement {
     let (limit, trunk) = match decision.limit {
         Limit::Channels(trunk) => ("channels".to_owned(), Some(trunk.0)),
@@ -311,7 +320,7 @@ fn decided(campaign: CampaignId, decision: &Decision, moment: Wall) -> Statement
     .bind(decision.placed)
     .bind(limit)
     .bind(trunk)
-    .bind(json(&decision.view))
+    .bind(json(&Seen { view: decision.view, forecast: decision.forecast }))
 }
 
 /// Tells the call's story to its endpoint and lets its contact go.

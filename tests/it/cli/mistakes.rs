@@ -74,7 +74,7 @@ type Mistake = (&'static str, &'static str, &'static str);
 
 const CAMPAIGN_MISTAKES: [Mistake; 32] = [
     (r#"mode = "progressive""#, r#"mode = §"progresive""#, "mode"),
-    (r#"mode = "progressive""#, r#"mode = §"predictive""#, "mode"),
+    (r#"mode = "progressive""#, r#"mode = §"predicitve""#, "mode"),
     (r#"mode = "progressive""#, r#"§mod = "progressive""#, "mod"),
     (r#"name = "essai""#, r#"name = §"Essai 2""#, "name"),
     (r#"name = "essai""#, r#"name = §7"#, "name"),
