@@ -49,7 +49,10 @@ impl Floor {
         };
         let trunk = trunks::Settings { channels: 9_999, calls_per_second: 1e6, burst: 9_999 };
         floor.tell(Fact::Trunk(TRUNK, TrunkFact::Set(trunk)));
-        floor.tell(Fact::Campaign(CAMPAIGN, CampaignFact::Set(Box::new(campaign(floor.zone.clone())))));
+        floor.tell(Fact::Campaign(
+            CAMPAIGN,
+            CampaignFact::Set(Box::new(campaign(floor.zone.clone()))),
+        ));
         floor.tell(Fact::Campaign(CAMPAIGN, CampaignFact::Started));
         for id in (1..=agents).map(AgentId) {
             let settings =

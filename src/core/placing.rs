@@ -293,7 +293,7 @@ impl Dialer {
             && agent.is_none()
         {
             let odds = odds.unwrap_or_default();
-            pacer.dialed(now.mono, odds);
+            pacer.dialed(now.mono);
             Some(odds)
         } else {
             None

@@ -6,6 +6,7 @@ use super::agent::{self, State as Seat};
 use super::call;
 use super::campaign::{Campaign, Mode, Settings};
 use super::fact::{Callback, CampaignFact, Lead, Supply};
+use super::floor::CallStage;
 use super::hopper::{self, Stocked};
 use super::order::{CampaignState, Next, Stage};
 use super::pacing::predictive::Pacer;
@@ -91,7 +92,17 @@ impl Dialer {
         if !predictive || campaign.pacer.is_some() {
             return;
         }
-        let pacer = Pacer::new(now.mono, campaign.settings.abandon.within);
+        let mut pacer = Pacer::new(now.mono, campaign.settings.abandon.within);
+        for call in self.calls.values_mut().filter(|call| call.campaign == id) {
+            if call.reserved.is_none()
+                && (call.unanswered() || call.stage() == CallStage::Listening)
+            {
+                call.odds = Some(pacer.adopt(now.mono, call.dialed, call.since, call.unanswered()));
+            }
+        }
+        for (&id, agent) in self.agents.iter().filter(|(_, agent)| agent.serving == Some(id)) {
+            pacer.adopt_agent(now.mono, id, agent.label(), agent.since);
+        }
         campaign.pacer = Some(Box::new(pacer));
     }
 

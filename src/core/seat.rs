@@ -140,10 +140,8 @@ impl Dialer {
             (_, _) => self.agents.get(&id).and_then(|agent| agent.serving),
         };
         let Some(agent) = self.agents.get_mut(&id) else { return };
-        let busy = matches!(
-            to,
-            AgentState::Talking(_) | AgentState::Holding(_) | AgentState::Wrapping(_)
-        );
+        let busy =
+            matches!(to, AgentState::Talking(_) | AgentState::Holding(_) | AgentState::Wrapping(_));
         agent.serving = campaign.filter(|_| busy);
         let campaign = campaign.and_then(|campaign| self.campaigns.get_mut(&campaign));
         if let Some(pacer) = campaign.and_then(|campaign| campaign.pacer.as_mut()) {

@@ -78,12 +78,13 @@ fn resolved(setup: &Law, ring: &Law) -> Vec<f64> {
     });
     let steps = steps.filter(|(_, share)| *share > 1e-6).collect::<Vec<_>>();
     let sum = steps.iter().map(|(_, share)| share).sum::<f64>().max(1e-9);
-    (0..RING_STEPS).map(|step| {
-        #[expect(clippy::cast_precision_loss, reason = "there are 121")]
-        let by = 0.5 * step as f64;
-        steps.iter().map(|(gap, share)| share / sum * ring.by(by - gap)).sum()
-    })
-    .collect()
+    (0..RING_STEPS)
+        .map(|step| {
+            #[expect(clippy::cast_precision_loss, reason = "there are 121")]
+            let by = 0.5 * step as f64;
+            steps.iter().map(|(gap, share)| share / sum * ring.by(by - gap)).sum()
+        })
+        .collect()
 }
 
 /// The mean of a law, by the area over its distribution.

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use super::faults::Faults;
 use super::oracle::Finding;
-use crate::core::pacing::account;
 use super::plan::{CampaignPlan, List, MONDAY, Manners, Plan, always, dispositions};
 use super::report::Day;
 use super::rng::{Actor, Law, NoLaw, Stream};
@@ -12,6 +11,7 @@ use super::scenario::{Amd, Block, Habits, NoScenario, Outcomes, Ring, Scenario, 
 use super::{Witness, World};
 use crate::core::campaign::{Abandon, Mode, Route, Settings, Wrap};
 use crate::core::order::Outcome;
+use crate::core::pacing::account;
 use crate::core::{hopper, recycle, rules, trunks};
 use crate::units::{CampaignId, ClientId, DispositionId, Ratio, Span, TrunkId};
 

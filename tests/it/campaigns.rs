@@ -138,7 +138,15 @@ fn every_example_simulates_an_hour_in_its_mode_without_a_finding() -> Claim {
     let scenario = scenario::read(&hour.collect::<Vec<_>>().join("\n"))?;
     for campaign in examples()?.campaigns {
         let mode = campaign.mode;
-        let run = RunSettings { agents: 4, mode, days: 1, seed: 11, check: true, full_info: false, meter: None };
+        let run = RunSettings {
+            agents: 4,
+            mode,
+            days: 1,
+            seed: 11,
+            check: true,
+            full_info: false,
+            meter: None,
+        };
         let summary = sim::run(&scenario, &run);
         assert!(summary.findings.is_empty(), "{}: {:?}", campaign.name, summary.findings);
         assert!(summary.total.connected > 0, "{} connects nobody", campaign.name);

@@ -77,8 +77,7 @@ const SPREAD_MIN: f64 = 1e-3;
 
 impl Powers {
     fn add(&mut self, chances: &Curve, count: f64) {
-        for k in 0..HORIZONS {
-            let p = chances[k];
+        for (k, &p) in chances.iter().enumerate() {
             let many = count * p;
             self.one[k] += many;
             self.two[k] += many * p;
@@ -150,21 +149,29 @@ impl Balance {
         }
     }
 
-    /// The chance that a new call, if a person answers it, finds nobody in time.
-    pub(super) fn chance(&self) -> f64 {
-        let chance = match &self.exact {
-            Some(exact) => exact.chance(self.free, &self.weights),
-            None => (0..HORIZONS)
-                .filter(|&k| self.weights[k] > 0.0)
-                .map(|k| self.weights[k] * self.tail(k))
-                .sum(),
+    /// The chance that a new call, if a person answers it, finds nobody in time; and how many of
+    /// the calls in flight are expected to be abandoned, at the worst moment ahead.
+    pub(super) fn risk(&self) -> (f64, f64) {
+        let (chance, worst) = match &self.exact {
+            Some(exact) => exact.risk(self.free, &self.weights),
+            None => self.normal_risk(),
         };
-        chance.clamp(0.0, 1.0)
+        (chance.clamp(0.0, 1.0), worst)
+    }
+
+    fn normal_risk(&self) -> (f64, f64) {
+        let (mut chance, mut worst) = (0.0, 0.0);
+        for k in (0..HORIZONS).filter(|&k| self.weights[k] > 0.0) {
+            let (tail, excess) = self.normal(k);
+            chance += self.weights[k] * tail;
+            worst = f64::max(worst, excess);
+        }
+        (chance, worst)
     }
 
     /// The chance that the answers by a moment exceed what agents there are, by Edgeworth's
-    /// series to the third cumulant (Feller II, XVI.4).
-    fn tail(&self, k: usize) -> f64 {
+    /// series to the third cumulant (Feller II, XVI.4), and the mean excess of the normal law.
+    fn normal(&self, k: usize) -> (f64, f64) {
         let extra = self.extra(k);
         let (answers, releases) = (self.answers.one[k], self.releases.one[k]);
         let mean = answers - releases - extra;
@@ -176,7 +183,7 @@ impl Balance {
         #[expect(clippy::cast_precision_loss, reason = "2^53 agents are not employed")]
         let room = self.free as f64 - 0.5 - mean;
         if variance < 1e-9 {
-            return if room > 0.0 { 0.0 } else { 1.0 };
+            return if room > 0.0 { (0.0, 0.0) } else { (1.0, -room) };
         }
         let sigma = libm::sqrt(variance);
         let x = room / sigma;
@@ -184,7 +191,8 @@ impl Balance {
         let skew = third / (variance * sigma);
         let density = libm::exp(-0.5 * x * x) / libm::sqrt(core::f64::consts::TAU);
         let tail = 0.5 * libm::erfc(x * core::f64::consts::FRAC_1_SQRT_2);
-        (tail + density * skew * (x * x - 1.0) / 6.0).clamp(0.0, 1.0)
+        let excess = sigma * (density - x * tail);
+        ((tail + density * skew * (x * x - 1.0) / 6.0).clamp(0.0, 1.0), excess.max(0.0))
     }
 
     /// How many seconds ahead the answer to a new call is expected.
@@ -232,7 +240,8 @@ impl Exact {
         let mut made = Self { width, answers_to: 1, moments, nodes, releases, answers };
         for (row, &k) in made.releases.chunks_exact_mut(width).zip(&made.moments) {
             let mut filled = 1;
-            for (chances, count) in load.busy.iter().filter(|(chances, _)| chances[k] > CHANCE_MIN) {
+            for (chances, count) in load.busy.iter().filter(|(chances, _)| chances[k] > CHANCE_MIN)
+            {
                 for _ in 0..*count {
                     filled = (filled + 1).min(width);
                     trial(&mut row[..filled], chances[k]);
@@ -264,17 +273,22 @@ impl Exact {
         }
     }
 
-    fn chance(&self, free: i64, weights: &Curve) -> f64 {
+    /// The chance of a new call's being abandoned, and how many of those in flight will be.
+    fn risk(&self, free: i64, weights: &Curve) -> (f64, f64) {
         let of_moment = self.answers.chunks_exact(self.width * self.nodes.len());
         let releases = self.releases.chunks_exact(self.width);
-        let mut chance = 0.0;
+        let (mut chance, mut worst) = (0.0, 0.0);
         for ((rows, releases), &k) in of_moment.zip(releases).zip(&self.moments) {
+            let mut here = 0.0;
             for (row, (_, weight)) in rows.chunks_exact(self.width).zip(&self.nodes) {
                 let row = &row[..self.answers_to];
-                chance += weights[k] * weight * exceeds(row, releases, free);
+                let (exceeding, excess) = exceeds(row, releases, free);
+                chance += weights[k] * weight * exceeding;
+                here += weight * excess;
             }
+            worst = f64::max(worst, here);
         }
-        chance
+        (chance, worst)
     }
 }
 
@@ -290,22 +304,26 @@ fn trial(row: &mut [f64], p: f64) {
     row[0] *= q;
 }
 
-/// The chance that the answers are at least the releases and the free agents together.
-fn exceeds(answers: &[f64], releases: &[f64], free: i64) -> f64 {
-    let mut chance = 0.0;
-    let mut tail = 0.0;
-    // From the most answers down: `tail` is the chance of at least so many.
+/// The chance that the answers are at least the releases and the free agents together, and by how
+/// many they are more on average.
+fn exceeds(answers: &[f64], releases: &[f64], free: i64) -> (f64, f64) {
+    let (mut chance, mut excess) = (0.0, 0.0);
+    // From the most answers down: `tail` is the chance of at least so many, `above` the sum of
+    // the tails before.
     let mut place = answers.len();
+    let (mut tail, mut above) = (0.0, 0.0);
     for (freed, released) in releases.iter().enumerate().rev() {
         let needed = i64::try_from(freed).unwrap_or(i64::MAX).saturating_add(free);
         let needed = usize::try_from(needed).unwrap_or(0);
         while place > needed {
             place -= 1;
+            above += tail;
             tail += answers[place];
         }
         chance += released * tail;
+        excess += released * above;
     }
-    chance
+    (chance, excess)
 }
 
 /// The three nodes of Gauss and Hermite for a level with that squared coefficient of variation:
@@ -342,7 +360,7 @@ mod tests {
             let exact = Balance::new(&load(lines, busy, free));
             assert!(exact.exact.is_some());
             let normal = Balance { exact: None, ..exact.clone() };
-            let (one, other) = (exact.chance(), normal.chance());
+            let (one, other) = (exact.risk().0, normal.risk().0);
             assert!((one - other).abs() < 0.006 + 0.06 * one, "{one} {other}");
         }
     }
@@ -350,7 +368,7 @@ mod tests {
     #[test]
     fn a_free_agent_more_never_makes_abandoning_likelier() {
         for (lines, busy) in [(0, 1), (3, 2), (20, 15), (400, 300)] {
-            let chances = (-2..20).map(|free| Balance::new(&load(lines, busy, free)).chance());
+            let chances = (-2..20).map(|free| Balance::new(&load(lines, busy, free)).risk().0);
             let chances = chances.collect::<Vec<_>>();
             assert!(chances.windows(2).all(|pair| pair[1] <= pair[0] + 1e-12), "{chances:?}");
         }
@@ -370,7 +388,7 @@ mod tests {
 
     #[test]
     fn a_lone_call_with_nobody_busy_or_free_is_abandoned() {
-        assert!((Balance::new(&load(0, 0, 0)).chance() - 1.0).abs() < 1e-12);
-        assert!(Balance::new(&load(0, 0, 1)).chance().abs() < 1e-12);
+        assert!((Balance::new(&load(0, 0, 0)).risk().0 - 1.0).abs() < 1e-12);
+        assert!(Balance::new(&load(0, 0, 1)).risk().0.abs() < 1e-12);
     }
 }

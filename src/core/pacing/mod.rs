@@ -5,6 +5,7 @@ pub mod truth;
 
 mod balance;
 mod directed;
+mod grant;
 mod grid;
 mod hazard;
 mod level;

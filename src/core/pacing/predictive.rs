@@ -1,12 +1,13 @@
 //! Predictive: as many lines as the agents who will be free by the time somebody answers.
 
 use super::balance::{Balance, Load};
+use super::grant::{Question, exposed};
 use super::grid::{HORIZON_S, HORIZONS, RING_BINS, slot_of};
 use super::hazard::{Hazard, Reach};
 use super::price::{Books, Price};
 use super::release::{Release, Task};
 use super::truth::{Known, Truth};
-use super::{Ask, Forecast, View, Why, strict};
+use super::{Ask, Forecast, View, Why};
 use crate::core::campaign::Guarantee;
 use crate::core::floor::CallStage;
 use crate::core::order::AgentState;
@@ -21,8 +22,6 @@ pub(in crate::core) struct Pacer {
     known: Option<Known>,
     /// Answered calls whose verdict is awaited, by the ring age of the answer.
     hearing: [u32; RING_BINS],
-    /// Abandons to be expected of the lines in flight, in millionths.
-    pending: u64,
     pulse: Pulse,
     first_dial: Option<Mono>,
     /// Since when there is prediction.
@@ -39,8 +38,6 @@ pub(in crate::core) struct Pacer {
 pub(in crate::core) struct Odds {
     threshold: f64,
     chance: f64,
-    /// The call's part of the abandons to be expected, in millionths.
-    pending: u32,
 }
 
 /// A line of the campaign as its pacer sees it.
@@ -76,8 +73,8 @@ pub(in crate::core) struct Asked {
 }
 
 impl Asked {
-    fn nothing(why: Why) -> Self {
-        let (forecast, odds) = (Forecast::default(), Odds::default());
+    fn nothing(why: Why, room: f64) -> Self {
+        let (forecast, odds) = (Forecast { room, ..Forecast::default() }, Odds::default());
         Self { ask: Ask { calls: 0, why }, forecast, odds, held: true }
     }
 }
@@ -111,6 +108,8 @@ const BURST: u32 = 12;
 const BURST_AGENTS: u32 = 4;
 /// The pause between two decisions per agent: in a large pool many things happen at once.
 const SPACING_PER_AGENT: Span = Span::micros(100);
+/// How many times the campaign's own pace a decision may wait when nothing is near.
+const SLOW: u64 = 4;
 /// How likely a person who waits already is abandoned.
 const WAITING_LOST: f64 = 0.7;
 
@@ -122,7 +121,6 @@ impl Pacer {
             price: Price::new(),
             known: None,
             hearing: [0; RING_BINS],
-            pending: 0,
             pulse: Pulse { answers: 0.0, time_s: 0.0, at: now },
             first_dial: None,
             warm_since: None,
@@ -139,11 +137,39 @@ impl Pacer {
     }
 
     /// A call is dialled.
-    pub(in crate::core) fn dialed(&mut self, now: Mono, odds: Odds) {
+    pub(in crate::core) fn dialed(&mut self, now: Mono) {
         self.advance(now);
         self.first_dial = self.first_dial.or(Some(now));
         self.hazard.dialed(slot_of(now));
-        self.pending += u64::from(odds.pending);
+    }
+
+    /// A call was dialled before there was a pacer.
+    pub(in crate::core) fn adopt(
+        &mut self,
+        now: Mono,
+        dialed: Mono,
+        since: Mono,
+        rings: bool,
+    ) -> Odds {
+        self.first_dial = self.first_dial.or(Some(now));
+        if rings {
+            self.hazard.dialed(slot_of(dialed));
+        } else {
+            self.hear(dialed, since, true);
+        }
+        Odds::default()
+    }
+
+    /// An agent was busy before there was a pacer.
+    pub(in crate::core) fn adopt_agent(
+        &mut self,
+        now: Mono,
+        agent: AgentId,
+        state: AgentState,
+        since: Mono,
+    ) {
+        let task = if matches!(state, AgentState::Wrapping(_)) { Task::Wrap } else { Task::Talk };
+        self.release.begin(now, agent, task, since);
     }
 
     /// A call goes from one stage to another, or is gone.
@@ -165,7 +191,6 @@ impl Pacer {
             (Dialing | Ringing, Some(Listening)) => {
                 self.hazard.stopped(dialed, Some(true));
                 self.hear(line.dialed, now, true);
-                return;
             }
             (Dialing | Ringing, Some(Waiting | Talking)) => {
                 self.hazard.stopped(dialed, Some(true));
@@ -189,11 +214,9 @@ impl Pacer {
                 if to != Some(Talking) {
                     self.price.abandoned();
                 }
-                return;
             }
-            (Talking | Notice | Ending, _) => return,
+            (Talking | Notice | Ending, _) => {}
         }
-        self.pending = self.pending.saturating_sub(u64::from(line.odds.pending));
     }
 
     fn hear(&mut self, dialed: Mono, answered: Mono, begins: bool) {
@@ -254,6 +277,13 @@ impl Pacer {
         self.release.advance(now, turned);
     }
 
+    /// The lines that ring, the answers that are judged and the busy agents it sees.
+    pub(in crate::core) fn sees(&self) -> (usize, usize, usize) {
+        let count = |count: u32| usize::try_from(count).unwrap_or(usize::MAX);
+        let ringing = self.hazard.by_age().iter().sum::<u32>();
+        (count(ringing), count(self.hearing.iter().sum::<u32>()), count(self.release.busy()))
+    }
+
     /// Whether a decision is due: something happened, or time alone has moved the forecast.
     pub(in crate::core) fn due(&self, now: Mono, view: &View) -> bool {
         let at_work = view.ready + self.release.busy();
@@ -278,102 +308,55 @@ impl Pacer {
     }
 
     /// Decides how many calls to place now.
-    pub(in crate::core) fn ask(
-        &mut self,
-        now: Mono,
-        view: &View,
-        allowance: &Allowance,
-    ) -> Asked {
+    pub(in crate::core) fn ask(&mut self, now: Mono, view: &View, allowance: &Allowance) -> Asked {
         self.advance(now);
         self.stale = false;
         self.decided_at = now;
-        let mut books = self.books(now, view, allowance);
-        let warm = self.warm(now);
-        let aim = if warm { books.aim() } else { 0.0 };
+        let books = self.books(now, view, allowance);
         self.price.sized(books.agents);
-        let mut threshold = self.price.threshold(aim);
-        let floor = if view.waiting > 0 { 0 } else { view.ready.saturating_sub(view.lines()) };
-        if floor == 0 && threshold <= 0.0 {
-            self.next = now + allowance.every.times(4);
-            return Asked::nothing(if warm { Why::Predicted } else { Why::Learning });
+        let warm = self.warm(now);
+        let why = if warm { Why::Predicted } else { Why::Learning };
+        if Question::floor(view) == 0 && (!warm || books.aim() <= 0.0) {
+            self.next = now + allowance.every.times(SLOW);
+            return Asked::nothing(why, books.room());
         }
-        let most = view.stock.min(BURST + (view.ready + self.release.busy()) / BURST_AGENTS);
         let load = self.load(now, view);
-        let reach = load.fresh[HORIZONS - 1];
-        let mut balance = Balance::new(&load);
+        let balance = Balance::new(&load);
         let (answers, releases) = balance.expected();
-        let mut calls = 0;
-        let mut granted = 0.0;
-        let mut sum = 0.0;
-        let mut chance = 0.0;
-        let mut held = false;
-        while calls < most.max(floor) {
-            if calls >= floor && threshold <= 0.0 {
-                held = warm;
-                break;
-            }
-            chance = balance.chance();
-            if calls >= floor {
-                if chance > threshold {
-                    break;
-                }
-                if allowance.guarantee == Guarantee::Strict && !self.proved(view, calls, allowance)
-                {
-                    held = true;
-                    break;
-                }
-            }
-            calls += 1;
-            granted = chance;
-            sum += chance;
-            balance.add_call();
-            // What is granted now is on its way, too, when the next one is judged.
-            books.pending += self.price.record() * chance * reach;
-            if warm {
-                threshold = threshold.min(self.price.threshold(books.aim()));
-            }
+        let ahead = Span::from_secs_f64(balance.ahead_s());
+        let grant = Question {
+            view,
+            price: &self.price,
+            books,
+            balance,
+            reach: load.fresh[HORIZONS - 1],
+            guarantee: allowance.guarantee,
+            warm,
+            most: view.stock.min(BURST + (view.ready + self.release.busy()) / BURST_AGENTS),
         }
-        let wait = if threshold <= 0.0 {
-            4
-        } else {
-            match chance / threshold {
-                ratio if ratio < 2.0 => 1,
-                ratio if ratio < 5.0 => 2,
-                _ => 4,
-            }
+        .answer();
+        // The further the next call is from being granted, the longer time alone may take.
+        let pause = match grant.next / grant.threshold.max(1e-9) {
+            ratio if ratio < 2.0 => 1,
+            ratio if ratio < 5.0 => 2,
+            _ => SLOW,
         };
-        self.next = now + allowance.every.times(wait);
-        let mean = if calls > 0 { sum / f64::from(calls) } else { 0.0 };
-        let pending = crate::units::whole(1e6 * mean * reach);
-        let why = match (warm, calls > 0 || view.ready == 0) {
-            (false, _) => Why::Learning,
-            (true, _) => Why::Predicted,
-        };
+        self.next = now + allowance.every.times(pause);
         Asked {
-            ask: Ask { calls, why },
+            ask: Ask { calls: grant.calls, why },
             forecast: Forecast {
-                threshold: Ratio::new(threshold),
+                threshold: Ratio::new(grant.threshold),
                 answers,
                 releases,
-                chance: Ratio::new(granted),
+                chance: Ratio::new(grant.last),
                 room: books.room(),
-                mean: Ratio::new(mean),
-                next: (chance > granted).then(|| Ratio::new(chance)),
-                ahead: Span::from_secs_f64(balance.ahead_s()),
+                mean: Ratio::new(grant.mean),
+                next: (grant.next > grant.last).then(|| Ratio::new(grant.next)),
+                ahead,
             },
-            odds: Odds {
-                threshold,
-                chance: mean,
-                pending: u32::try_from(pending).unwrap_or(u32::MAX),
-            },
-            held,
+            odds: Odds { threshold: grant.threshold, chance: grant.mean },
+            held: grant.held,
         }
-    }
-
-    /// Whether the cap holds even if the worst comes of every call in flight and this one more.
-    fn proved(&self, view: &View, calls: u32, allowance: &Allowance) -> bool {
-        let exposed = (view.lines() + calls + 1).saturating_sub(view.ready);
-        strict::admits(allowance.cap.get(), view.answered, view.abandoned, exposed)
     }
 
     fn warm(&mut self, now: Mono) -> bool {
@@ -393,9 +376,11 @@ impl Pacer {
         let guess = PULSE_PRIOR_BUSY * agents / self.release.handling_s().max(1.0);
         Books {
             cap: allowance.cap.get(),
-            answered: view.answered as f64,
+            // Who still waits has not been served, and may not count as such when the day ends.
+            answered: view.answered.saturating_sub(u64::from(view.waiting)) as f64,
             abandoned: view.abandoned as f64,
-            pending: 1e-6 * self.price.record() * self.pending as f64 + WAITING_LOST * f64::from(view.waiting),
+            pending: WAITING_LOST * f64::from(view.waiting),
+            exposed: exposed(view, 1),
             rate: self.pulse.rate(now, guess),
             left_s: allowance.left.map(Span::as_secs_f64),
             agents,
@@ -405,8 +390,8 @@ impl Pacer {
     /// Draws what is on its way.
     fn load(&self, now: Mono, view: &View) -> Load {
         let slot = slot_of(now);
-        let young = self.known.is_none()
-            && self.warm_since.is_none_or(|since| now.since(since) < YOUNG);
+        let young =
+            self.known.is_none() && self.warm_since.is_none_or(|since| now.since(since) < YOUNG);
         let factor = if young { YOUNG_FACTOR / self.hazard.answering.mean().min(1.0) } else { 1.0 };
         let scaled = |curve: &[f64; HORIZONS]| curve.map(|p| (p * factor).min(1.0));
         let mut lines = Vec::with_capacity(RING_BINS);

@@ -304,7 +304,6 @@ mod tests {
             release.skip_wrap();
             release.returns(true);
         }
-        now = now + Span::secs(60);
         release.talk.learn();
         release.wrap.learn();
         release.foretell();

@@ -31,7 +31,11 @@ impl Stays {
         let variance = libm::log1p(cv * cv);
         let (mu, sigma) = (libm::log(mean) - variance / 2.0, libm::sqrt(variance));
         let left = |edge: f64| {
-            if edge > 0.0 { 0.5 * libm::erfc((libm::log(edge) - mu) / (sigma * core::f64::consts::SQRT_2)) } else { 1.0 }
+            if edge > 0.0 {
+                0.5 * libm::erfc((libm::log(edge) - mu) / (sigma * core::f64::consts::SQRT_2))
+            } else {
+                1.0
+            }
         };
         let bins = STAY_EDGES.windows(2).map(|edges| {
             let (from, to) = (left(edges[0]), left(edges[1]));
@@ -114,11 +118,6 @@ impl Stays {
     /// The share that outlasts each bin edge.
     pub(super) fn left(&self) -> &[f64; STAY_BINS + 1] {
         &self.left
-    }
-
-    /// Entries and ends seen in each bin.
-    pub(super) fn seen(&self) -> impl Iterator<Item = (f64, f64)> {
-        self.entered.iter().copied().zip(self.ended.iter().copied())
     }
 
     /// The mean of the table, in seconds.

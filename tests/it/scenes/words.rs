@@ -181,7 +181,9 @@ fn standing() -> Result<campaign::Settings, String> {
             recall_lock: Span::secs(259_200),
             cap: Ratio::new(0.03),
         },
-        account: account::Settings::calendar_day(Zone::new("Europe/Paris").map_err(|e| e.to_string())?),
+        account: account::Settings::calendar_day(
+            Zone::new("Europe/Paris").map_err(|e| e.to_string())?,
+        ),
         wrap: Wrap { max: Some(Span::secs(60)), default: None, extension_max: Span::secs(30) },
         rules: rules::Settings { week: always, attempts: Vec::new() },
         retry: recycle::Settings {

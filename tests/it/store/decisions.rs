@@ -1,7 +1,7 @@
 //! Claims about decisions, and what became of their forecasts.
 
 use cadran::core::foresight::Foresight;
-use cadran::core::order::{Closed, Next, Opened, Outcome, Record};
+use cadran::core::order::{Closed, Next, Outcome, Record};
 use cadran::core::pacing::{Ask, Decision, Forecast, Limit, View, Why};
 use cadran::store::{DecisionRow, Write};
 use cadran::units::{CampaignId, Ratio, Span, TrunkId, Wall};
