@@ -12,6 +12,7 @@ mod idle;
 pub mod import;
 mod inspector;
 mod lists;
+mod pacing;
 mod trunks;
 pub mod types;
 mod webhooks;
@@ -68,6 +69,7 @@ pub fn router(desk: Desk) -> Router {
         .route("/v1/health", get(health))
         .route("/v1/campaigns", get(campaigns::list))
         .route("/v1/campaigns/{name}", get(campaigns::show))
+        .route("/v1/campaigns/{name}/pacing", get(pacing::explain))
         .route("/v1/campaigns/{name}/{verb}", post(campaigns::drive))
         .route("/v1/stats", get(campaigns::stats))
         .route("/v1/agents", get(agents::list).post(agents::add))

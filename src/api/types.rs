@@ -7,9 +7,10 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::core::campaign::DispositionClass;
+use crate::core::campaign::{DispositionClass, Guarantee};
 use crate::core::fact::SkipReason;
 use crate::core::floor::Totals;
+use crate::core::foresight::Verdict;
 use crate::core::order::{CampaignState, EndedBy, Outcome};
 use crate::core::pacing::{Decision, View};
 use crate::engine::handle::Details;
@@ -40,7 +41,7 @@ pub struct Campaign {
     pub title: String,
     /// The client company.
     pub client: String,
-    /// `preview`, `progressive` or `power`.
+    /// `preview`, `progressive`, `power` or `predictive`.
     pub mode: String,
     /// Its state.
     pub state: CampaignState,
@@ -59,6 +60,75 @@ pub struct Campaign {
     /// Why nothing is dialled now; told of one campaign at a time, `None` while calls ring.
     #[serde(default)]
     pub idle: Option<Idle>,
+    /// The share of its agents' time spent talking or writing up in this shift; told of one
+    /// campaign at a time.
+    #[serde(default)]
+    pub occupancy: Option<f64>,
+}
+
+/// Why a campaign dials at the speed it does, now or at a past moment.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Pacing {
+    /// The campaign's name.
+    pub campaign: String,
+    /// Its mode.
+    pub mode: String,
+    /// How a predictive campaign keeps its cap: `expected` or `strict`.
+    pub guarantee: Option<Guarantee>,
+    /// The trunks, best first.
+    pub trunks: Vec<String>,
+    /// The moment that is explained.
+    pub asked: String,
+    /// What the pacer sees, or saw when it decided then.
+    pub now: View,
+    /// When the decision in force then was made; `None` if there was none.
+    pub at: Option<String>,
+    /// That decision: what was seen, asked, granted and foreseen, and the limit that bound.
+    pub decision: Option<Decision>,
+    /// The trunk that bound, if one did.
+    pub trunk: Option<String>,
+    /// The abandon rule and where it stood.
+    pub cap: AbandonCap,
+    /// Whether the forecasts of the rule's window came true; `None` but for predictive campaigns.
+    pub foresight: Option<Foretold>,
+    /// Why nothing is dialled at all; told of the present only.
+    pub idle: Option<Idle>,
+}
+
+/// The abandon rule and where it stands.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AbandonCap {
+    /// The greatest allowed share.
+    pub cap: f64,
+    /// `day`, `campaign`, or the length of a rolling window.
+    pub window: String,
+    /// Where the day's midnight is.
+    pub zone: String,
+    /// Of whom: `persons` or `answers`.
+    pub of: String,
+    /// Seconds after which a person without an agent counts as abandoned.
+    pub within_s: f64,
+    /// Those of whom the abandoned are a share, in the window.
+    pub answered: u64,
+    /// The abandoned.
+    pub abandoned: u64,
+    /// Their share.
+    pub share: f64,
+}
+
+/// Forecasts against what came.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Foretold {
+    /// The beginning of the rule's window.
+    pub from: String,
+    /// Calls of the window placed on a forecast and answered by a person.
+    pub answered: u64,
+    /// Abandons foretold of them.
+    pub foretold: f64,
+    /// Abandons that came.
+    pub abandoned: u64,
+    /// Whether the latest of them disagree with their forecasts by more than chance: an alarm.
+    pub verdict: Verdict,
 }
 
 /// Why a campaign dials nobody.

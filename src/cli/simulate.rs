@@ -83,8 +83,10 @@ impl Simulate {
         };
         let (agents, days, seed, check) = (run.agents, run.days, run.seed, run.check);
         let bar = output.progress(None, output.lang.say("simulating", "simulation"));
-        let summary =
-            sim::run(&scenario, &RunSettings { agents, mode, days, seed, check, meter: None });
+        let summary = sim::run(
+            &scenario,
+            &RunSettings { agents, mode, full_info: false, days, seed, check, meter: None },
+        );
         bar.finish_and_clear();
         let report = Report::of(&summary, &run);
         output.show(&report, |lang| report.sheet(lang));

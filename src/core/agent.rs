@@ -192,6 +192,8 @@ pub(super) struct Agent {
     /// Since when without a call: the longest-waiting agent is served first.
     pub(super) idle_since: Mono,
     pub(super) leg: Leg,
+    /// The campaign of the call in hand.
+    pub(super) serving: Option<CampaignId>,
     pub(super) handled: u64,
     pub(super) talk: Span,
     pub(super) wrap: Span,
@@ -211,6 +213,7 @@ impl Agent {
             since: Mono::START,
             idle_since: Mono::START,
             leg: Leg::Down,
+            serving: None,
             handled: 0,
             talk: Span::ZERO,
             wrap: Span::ZERO,

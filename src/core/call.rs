@@ -24,6 +24,7 @@ use std::sync::Arc;
 use super::fact::{Answerer, CallFact, Failure, Heard, Lead, LeadNumber};
 use super::floor::CallStage;
 use super::order::{EndedBy, Next, Outcome};
+use super::pacing::predictive::Odds;
 use crate::units::{AgentId, CampaignId, DispositionId, Mono, Now, Span, TrunkId, Wall};
 
 /// How long the driver may take to end a leg before the call is freed without its word: more
@@ -147,6 +148,9 @@ pub(super) struct Call {
     /// The place of the number tried.
     pub(super) index: usize,
     pub(super) trunk: TrunkId,
+    pub(super) dialed: Mono,
+    /// What its campaign's pacer placed it with, if it counts on any agent.
+    pub(super) odds: Option<Odds>,
     pub(super) state: State,
     /// Since when it is in its state.
     pub(super) since: Mono,
@@ -165,6 +169,8 @@ pub(super) struct Call {
     pub(super) qualified: Option<(DispositionId, Next)>,
     /// A person answered, and was counted.
     pub(super) person: bool,
+    /// That person was abandoned, and was counted.
+    pub(super) lost: bool,
     /// An agent writes it up.
     pub(super) writing: bool,
     /// It replaces an attempt that another trunk refused.
@@ -186,6 +192,8 @@ impl Call {
             lead,
             index,
             trunk,
+            dialed: now,
+            odds: None,
             state: State::Dialing,
             since: now,
             due: Some(due),
@@ -198,6 +206,7 @@ impl Call {
             heard: None,
             qualified: None,
             person: false,
+            lost: false,
             writing: false,
             replacement: false,
         }
@@ -211,6 +220,16 @@ impl Call {
     /// Whether it was cancelled or hung up on our order.
     pub(super) fn gave_up(&self) -> bool {
         matches!(self.state, State::Ending { .. })
+    }
+
+    /// Whether its person is abandoned and will not be bridged any more.
+    pub(super) fn is_lost(&self) -> bool {
+        matches!(self.state, State::Notice | State::Ending { outcome: Outcome::Abandoned, .. })
+    }
+
+    /// Whether it was given up on our own wish before its ring time was over.
+    pub(super) fn was_given_up(&self) -> bool {
+        matches!(self.state, State::Ending { outcome: Outcome::Cancelled, .. })
     }
 
     /// Whether it still waits for an answer and was not given up.

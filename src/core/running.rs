@@ -4,10 +4,12 @@ use std::sync::Arc;
 
 use super::agent::{self, State as Seat};
 use super::call;
-use super::campaign::{Campaign, Settings};
+use super::campaign::{Campaign, Mode, Settings};
 use super::fact::{CampaignFact, Lead, Supply};
+use super::floor::CallStage;
 use super::hopper::{self, Stocked};
 use super::order::{CampaignState, Next, Stage};
+use super::pacing::predictive::Pacer;
 use super::rules::{RuleId, refused};
 use super::{Dialer, Order, Record, Wake};
 use crate::units::{CampaignId, ContactId, Mono, Now, NumberId, Span};
@@ -47,7 +49,15 @@ impl Dialer {
             (CampaignFact::Refilled, Stopped | Running | Paused | Draining) => {
                 campaign.hopper.refilled(now.mono);
             }
-            (CampaignFact::Started, Running)
+            (CampaignFact::Directed(calls), Running) if campaign.is_directed() => {
+                campaign.directed = calls;
+            }
+            (CampaignFact::Known(truth), _) => match &mut campaign.pacer {
+                Some(pacer) => pacer.know(now, &truth),
+                None => self.surprise(),
+            },
+            (CampaignFact::Directed(_), _)
+            | (CampaignFact::Started, Running)
             | (CampaignFact::Paused, Paused | Draining | Stopped)
             | (CampaignFact::Drained, Draining | Stopped)
             | (CampaignFact::Stopped, Stopped) => self.surprise(),
@@ -58,15 +68,42 @@ impl Dialer {
         self.longest_lease = self.longest_lease.max(settings.hopper.lease);
         let Some(campaign) = self.campaigns.get_mut(&id) else {
             self.campaigns.insert(id, Campaign::new(settings));
-            return;
+            return self.give_pacer(now, id);
         };
         let size = usize::try_from(settings.hopper.size).unwrap_or(usize::MAX);
         campaign.settings = settings;
+        campaign.account.forget_hours(
+            &campaign.settings.rules.week,
+            &campaign.settings.account,
+            now.wall,
+        );
         campaign.hours = super::rules::hours::Hours::default();
         if campaign.hopper.len() > size {
             let leads = campaign.hopper.empty_out(None);
             self.release(now, id, &leads);
         }
+        self.give_pacer(now, id);
+    }
+
+    /// Gives a predictive campaign its pacer, who begins with what is under way.
+    fn give_pacer(&mut self, now: Now, id: CampaignId) {
+        let Some(campaign) = self.campaigns.get_mut(&id) else { return };
+        let predictive = matches!(campaign.settings.mode, Mode::Predictive { .. });
+        if !predictive || campaign.pacer.is_some() {
+            return;
+        }
+        let mut pacer = Pacer::new(now.mono, campaign.settings.abandon.within);
+        for call in self.calls.values_mut().filter(|call| call.campaign == id) {
+            if call.reserved.is_none()
+                && (call.unanswered() || call.stage() == CallStage::Listening)
+            {
+                call.odds = Some(pacer.adopt(now.mono, call.dialed, call.since, call.unanswered()));
+            }
+        }
+        for (&id, agent) in self.agents.iter().filter(|(_, agent)| agent.serving == Some(id)) {
+            pacer.adopt_agent(now.mono, id, agent.label(), agent.since);
+        }
+        campaign.pacer = Some(Box::new(pacer));
     }
 
     fn set_state(&mut self, id: CampaignId, state: CampaignState) {
@@ -235,6 +272,9 @@ impl Dialer {
             }
         };
         self.timers.put(Wake::Pace(id), pace.map(|at| later(at, now)));
+        if let Some(campaign) = self.campaigns.get_mut(&id) {
+            campaign.directed = 0;
+        }
         self.claim_or_end(now, id);
     }
 

@@ -6,6 +6,7 @@
 mod callee;
 mod carrier;
 pub mod faults;
+mod known;
 pub mod oracle;
 pub mod plan;
 pub mod report;
@@ -43,6 +44,8 @@ pub struct RunSettings {
     pub days: u32,
     /// The seed; each day has its own, made from this one.
     pub seed: u64,
+    /// Whether a predictive pacer is told the true laws of the scenario instead of learning them.
+    pub full_info: bool,
     /// Whether the oracle looks on and every day is run until all is at rest.
     pub check: bool,
     /// A nanosecond counter to measure the dialer with; a simulation has no clock of its own.
@@ -162,12 +165,9 @@ const ZONE: &str = "Europe/Paris";
 
 impl<'w> World<'w> {
     /// Makes a world from its plan; nothing has happened yet.
-    ///
-    /// # Panics
-    /// Never: the bundled zone data has Europe/Paris.
     #[must_use]
     pub fn new(plan: Plan) -> Self {
-        let zone = Zone::new(ZONE).expect("the bundled zone data has Europe/Paris");
+        let zone = zone();
         let seed = plan.seed;
         Self {
             now: Mono::START,
@@ -490,6 +490,11 @@ impl<'w> World<'w> {
             oracle.find(self.now, what.to_owned());
         }
     }
+}
+
+/// Gives the zone of every simulated number.
+fn zone() -> Zone {
+    Zone::new(ZONE).expect("the bundled zone data has Europe/Paris")
 }
 
 fn settings_of(seed: u64, last_call: u64) -> Settings {

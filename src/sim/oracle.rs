@@ -249,7 +249,9 @@ impl Oracle {
                     | CampaignFact::Paused
                     | CampaignFact::Drained
                     | CampaignFact::Claimed { .. }
-                    | CampaignFact::Refilled => {}
+                    | CampaignFact::Refilled
+                    | CampaignFact::Known(_)
+                    | CampaignFact::Directed(_) => {}
                 }
             }
             Fact::Trunk(id, fact) => {

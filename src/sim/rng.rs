@@ -225,6 +225,24 @@ impl Law {
         Ok(Self(Kind::Lomax { scale: mean * (shape - 1.0), shape }))
     }
 
+    /// The share of draws that do not exceed so many seconds.
+    #[must_use]
+    pub fn by(&self, seconds: f64) -> f64 {
+        match &self.0 {
+            Kind::Fixed(value) => f64::from(u8::from(seconds >= *value)),
+            _ if seconds <= 0.0 => 0.0,
+            Kind::Uniform { lo, hi } if hi > lo => ((seconds - lo) / (hi - lo)).clamp(0.0, 1.0),
+            Kind::Uniform { lo, .. } => f64::from(u8::from(seconds >= *lo)),
+            Kind::Exp { mean } => 1.0 - libm::exp(-seconds / mean),
+            Kind::Lognormal { mu, sigma } => {
+                let z = (libm::log(seconds) - mu) / sigma;
+                0.5 * libm::erfc(-z * core::f64::consts::FRAC_1_SQRT_2)
+            }
+            Kind::Lomax { scale, shape } => 1.0 - libm::pow(1.0 + seconds / scale, -shape),
+            Kind::Mix(parts) => parts.iter().map(|(weight, part)| weight * part.by(seconds)).sum(),
+        }
+    }
+
     /// A mixture of laws with weights, which are scaled to sum to 1.
     ///
     /// # Errors

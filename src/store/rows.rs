@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use crate::core::campaign::DispositionClass;
 use crate::core::fact::{Callback, Heard, Lead, NumberClass, Supply};
 use crate::core::order::{AgentState, CampaignState, EndedBy, Outcome, Record};
+use crate::core::pacing::Decision;
 use crate::engine::handle::Details;
 use crate::sip::{Ha1, StoredDialog};
 use crate::units::{
@@ -387,6 +388,15 @@ pub struct Cursor {
     pub at: Wall,
     /// The key of the last row.
     pub key: u64,
+}
+
+/// A pacer's decision as it was recorded.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct DecisionRow {
+    /// When it was made.
+    pub at: Wall,
+    /// The decision.
+    pub decision: Decision,
 }
 
 /// Rows on one page at most.

@@ -5,7 +5,7 @@ use std::error::Error;
 use std::process::Command;
 
 use cadran::config::scenario;
-use cadran::core::campaign::Mode;
+use cadran::core::campaign::{Guarantee, Mode};
 use cadran::sim::report::Summary;
 use cadran::sim::{self, RunSettings};
 use cadran::units::Span;
@@ -72,10 +72,11 @@ fn simulated(seconds: u64) -> Result<Summary, Box<dyn Error>> {
     town.day = Span::secs(seconds);
     let run = RunSettings {
         agents: AGENTS,
-        mode: Mode::Progressive,
+        mode: Mode::Predictive { guarantee: Guarantee::Expected },
         days: RUNS,
         seed: 1,
         check: false,
+        full_info: false,
         meter: None,
     };
     Ok(sim::run(&town, &run))

@@ -4,6 +4,7 @@
 //! PostgreSQL will be a second way to make a house.
 
 mod calls;
+mod decisions;
 pub(crate) mod fixture;
 mod lists;
 mod replay;
@@ -44,6 +45,10 @@ suite! {
         an_attempt_of_an_unknown_campaign_is_refused_alone,
         a_refused_or_skipped_contact_goes_where_the_core_says,
         many_callers_share_few_transactions,
+    }
+    decisions {
+        a_decision_is_read_back_as_it_was_made,
+        forecasts_are_compared_with_what_became_of_their_calls,
     }
     lists {
         the_same_list_twice_adds_nothing,

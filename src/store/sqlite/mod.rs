@@ -2,6 +2,7 @@
 
 mod campaigns;
 mod claim;
+mod decisions;
 mod import;
 mod outbox;
 mod people;
