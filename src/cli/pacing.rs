@@ -113,7 +113,11 @@ fn figures(pacing: &types::Pacing, lang: Lang) -> Sheet {
             line("agents expected free", "agents attendus libres", releases);
             let chance = percent(forecast.chance.get(), lang);
             line("risk of the last call", "risque du dernier appel", chance);
-            line("abandons still allowed", "abandons encore permis", one_place(forecast.room, lang));
+            line(
+                "abandons still allowed",
+                "abandons encore permis",
+                one_place(forecast.room, lang),
+            );
         }
     }
     let cap = &pacing.cap;

@@ -68,7 +68,8 @@ fn scene(view: &View, lang: Lang) -> String {
             "{agents} sur {team} {talk}, {wrapping} en post-appel, {ready} {wait} un appel ; {lines}"
         );
         if up > 0 {
-            let persons = many(up, "personne décrochée attend", "personnes décrochées attendent", lang);
+            let persons =
+                many(up, "personne décrochée attend", "personnes décrochées attendent", lang);
             told = format!("{told}, {persons}");
         }
         return told + ".";
@@ -133,10 +134,9 @@ fn reason(pacing: &Pacing, decision: &Decision, lang: Lang) -> String {
             "trunk {trunk} takes no more calls this second; the next ones follow by themselves.",
             "le trunk {trunk} ne prend plus d'appels cette seconde ; les suivants partent d'eux-mêmes.",
         ),
-        Limit::NoTrunk => cut(
-            "no trunk of the campaign answers.",
-            "aucun trunk de la campagne ne répond.",
-        ),
+        Limit::NoTrunk => {
+            cut("no trunk of the campaign answers.", "aucun trunk de la campagne ne répond.")
+        }
         Limit::Stock => cut(
             "the list has no more contacts that may be called now.",
             "la liste n'a plus de fiches que l'on puisse appeler maintenant.",
@@ -178,18 +178,18 @@ fn wish(decision: &Decision, lang: Lang) -> String {
                 &format!("Un nombre fixe de lignes par agent libre : {lignes}."),
             )
             .to_owned(),
-        Why::NobodyIdle => {
-            lang.say("No agent is idle, so nothing is dialled.", "Aucun agent n'est libre.").to_owned()
-        }
+        Why::NobodyIdle => lang
+            .say("No agent is idle, so nothing is dialled.", "Aucun agent n'est libre.")
+            .to_owned(),
         Why::PersonsWaiting => lang
             .say(
                 "Persons wait for an agent, so nothing is dialled before they are served.",
                 "Des personnes attendent un agent : rien ne part avant qu'elles soient servies.",
             )
             .to_owned(),
-        Why::AgentDials => lang
-            .say("The agents dial by themselves.", "Les agents appellent eux-mêmes.")
-            .to_owned(),
+        Why::AgentDials => {
+            lang.say("The agents dial by themselves.", "Les agents appellent eux-mêmes.").to_owned()
+        }
         Why::Directed => lang
             .say("Another pacer names the calls.", "Un autre pacer décide des appels.")
             .to_owned(),
@@ -269,7 +269,9 @@ fn allowance(cap: &AbandonCap, lang: Lang) -> String {
         _ => lang.say("persons who answered", "personnes qui ont décroché"),
     };
     lang.say(
-        &format!("{english} {abandoned} of {answered} {whom} were abandoned: {share}, {most} allowed."),
+        &format!(
+            "{english} {abandoned} of {answered} {whom} were abandoned: {share}, {most} allowed."
+        ),
         &format!("{french}, {abandoned} abandons sur {answered} {whom} : {share}, {most} permis."),
     )
     .to_owned()

@@ -119,11 +119,7 @@ const CAMPAIGN_MISTAKES: [Mistake; 41] = [
         "secret_file = \"key\"\nevents = [§\"call.complete\"]",
         "webhook.events[1]",
     ),
-    (
-        r#"mode = "progressive""#,
-        "mode = \"predictive\"\nguarantee = §\"certain\"",
-        "guarantee",
-    ),
+    (r#"mode = "progressive""#, "mode = \"predictive\"\nguarantee = §\"certain\"", "guarantee"),
     (r#"cap = "3%""#, "cap = \"3%\"\nwindow = §\"dya\"", "abandon.window"),
     (r#"cap = "3%""#, "cap = \"3%\"\nwindow = §\"91d\"", "abandon.window"),
     (r#"cap = "3%""#, "cap = \"3%\"\nwindow = §30", "abandon.window"),
