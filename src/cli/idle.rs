@@ -13,13 +13,7 @@ pub(super) fn sentence(campaign: &Campaign, idle: &Idle, lang: Lang) -> String {
 }
 
 /// Says why nothing is dialled in a campaign of that name, with those agents and trunks.
-pub(super) fn cause(
-    name: &str,
-    now: &View,
-    trunks: &[String],
-    idle: &Idle,
-    lang: Lang,
-) -> String {
+pub(super) fn cause(name: &str, now: &View, trunks: &[String], idle: &Idle, lang: Lang) -> String {
     let said = match idle.cause {
         IdleCause::Stopped | IdleCause::Paused => lang.say(
             "it is not running: cadran campaign start {name}",

@@ -21,10 +21,10 @@ use std::path::PathBuf;
 
 pub use error::{Fault, StoreError};
 pub use rows::{
-    AgentRow, CallFilter, CallRow, CampaignRow, Card, Claimed, Cursor, DecisionRow, Delivery, DispositionRow,
-    DncScope, DoNotCallRow, EndpointRow, EventRow, ImportSource, ImportSummary, NUMBERS_MAX,
-    NewAgent, NewCampaign, NewContact, NewDoNotCall, NewEvent, NewNumber, Outlook, PAGE_MAX,
-    PRIORITY_DEFAULT, Page, Recovered, Stats, Then, Write,
+    AgentRow, CallFilter, CallRow, CampaignRow, Card, Claimed, Cursor, DecisionRow, Delivery,
+    DispositionRow, DncScope, DoNotCallRow, EndpointRow, EventRow, ImportSource, ImportSummary,
+    NUMBERS_MAX, NewAgent, NewCampaign, NewContact, NewDoNotCall, NewEvent, NewNumber, Outlook,
+    PAGE_MAX, PRIORITY_DEFAULT, Page, Recovered, Stats, Then, Write,
 };
 pub use sqlite::Sqlite;
 

@@ -39,10 +39,9 @@ fn the_demo_does_what_the_simulator_foretells() -> Claim {
     let summary = simulated(seconds)?;
     let occupancy = summary.days.iter().map(|day| day.0.get()).collect::<Vec<_>>();
     let abandon = summary.days.iter().map(|day| day.1.get()).collect::<Vec<_>>();
-    for (what, real, simulated) in [
-        ("occupancy", number(&demo, "occupancy")?, occupancy),
-        ("abandon", share(&demo)?, abandon),
-    ] {
+    for (what, real, simulated) in
+        [("occupancy", number(&demo, "occupancy")?, occupancy), ("abandon", share(&demo)?, abandon)]
+    {
         let (mean, deviation) = moments(&simulated);
         announce(&format!(
             "{what}: {:.2} % over SIP, {:.2} ± {:.2} % simulated ({seconds} s, {AGENTS} agents)",

@@ -119,11 +119,7 @@ const CAMPAIGN_MISTAKES: [Mistake; 41] = [
         "secret_file = \"key\"\nevents = [§\"call.complete\"]",
         "webhook.events[1]",
     ),
-    (
-        r#"mode = "progressive""#,
-        "mode = \"predictive\"\nguarantee = §\"certain\"",
-        "guarantee",
-    ),
+    (r#"mode = "progressive""#, "mode = \"predictive\"\nguarantee = §\"certain\"", "guarantee"),
     (r#"cap = "3%""#, "cap = \"3%\"\nwindow = §\"dya\"", "abandon.window"),
     (r#"cap = "3%""#, "cap = \"3%\"\nwindow = §\"91d\"", "abandon.window"),
     (r#"cap = "3%""#, "cap = \"3%\"\nwindow = §30", "abandon.window"),
@@ -265,7 +261,7 @@ fn a_french_word_for_a_mode_is_understood_as_a_mistake() -> Claim {
 #[test]
 fn a_misspelt_word_of_the_abandon_rule_is_guessed() -> Claim {
     for (key, written, meant) in [
-        ("window", "dya", "day"),
+        ("window", "days", "day"),
         ("window", "campagne", "campaign"),
         ("of", "person", "persons"),
         ("of", "anwsers", "answers"),
