@@ -113,11 +113,8 @@ fn figures(pacing: &types::Pacing, lang: Lang) -> Sheet {
             line("agents expected free", "agents attendus libres", releases);
             let chance = percent(forecast.chance.get(), lang);
             line("risk of the last call", "risque du dernier appel", chance);
-            line(
-                "abandons still allowed",
-                "abandons encore permis",
-                one_place(forecast.room, lang),
-            );
+            let room = one_place(forecast.room, lang);
+            line("abandons still allowed", "abandons encore permis", room);
         }
     }
     let cap = &pacing.cap;
@@ -162,9 +159,9 @@ fn moment(text: &str, now: &jiff::Zoned) -> Result<Timestamp, Failure> {
     if let Ok(at) = text.parse::<Timestamp>() {
         return Ok(at);
     }
-    let date_time = match text.parse::<civil::Time>() {
-        Ok(time) => Ok(now.date().to_datetime(time)),
-        Err(_) => text.parse::<civil::DateTime>(),
+    let date_time = match text.parse::<civil::DateTime>() {
+        Ok(date_time) => Ok(date_time),
+        Err(_) => text.parse::<civil::Time>().map(|time| now.date().to_datetime(time)),
     };
     let at = date_time.and_then(|local| local.to_zoned(now.time_zone().clone()));
     at.map(|at| at.timestamp()).map_err(|_| {

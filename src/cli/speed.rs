@@ -65,12 +65,12 @@ fn scene(view: &View, lang: Lang) -> String {
         let wait = if ready < 2 { "attend" } else { "attendent" };
         let lines = many(ringing, "numéro sonne", "numéros sonnent", lang);
         let mut told = format!(
-            "{agents} sur {team} {talk}, {wrapping} en post-appel, {ready} {wait} un appel ; {lines}"
+            "{agents} sur {team} {talk}, {wrapping} en post-appel, {ready} {wait} un appel ; \
+             {lines}"
         );
         if up > 0 {
-            let persons =
-                many(up, "personne décrochée attend", "personnes décrochées attendent", lang);
-            told = format!("{told}, {persons}");
+            let (one, more) = ("personne décrochée attend", "personnes décrochées attendent");
+            told = format!("{told}, {}", many(up, one, more, lang));
         }
         return told + ".";
     }
@@ -90,7 +90,7 @@ fn scene(view: &View, lang: Lang) -> String {
 }
 
 fn outlook(forecast: &Forecast, lang: Lang) -> String {
-    let rounded = |number: f64| u32::try_from(whole(number + 0.5)).unwrap_or(u32::MAX);
+    let rounded = |number: f64| u32::try_from(whole(number)).unwrap_or(u32::MAX);
     let ahead = rounded(forecast.ahead.as_secs_f64());
     let (answers, releases) = (rounded(forecast.answers), rounded(forecast.releases));
     match lang {
@@ -132,7 +132,7 @@ fn reason(pacing: &Pacing, decision: &Decision, lang: Lang) -> String {
         ),
         Limit::CallsPerSecond(_) => cut(
             "trunk {trunk} takes no more calls this second; the next ones follow by themselves.",
-            "le trunk {trunk} ne prend plus d'appels cette seconde ; les suivants partent d'eux-mêmes.",
+            "le trunk {trunk} ne prend plus d'appels cette seconde ; les suivants partent seuls.",
         ),
         Limit::NoTrunk => {
             cut("no trunk of the campaign answers.", "aucun trunk de la campagne ne répond.")
@@ -178,9 +178,10 @@ fn wish(decision: &Decision, lang: Lang) -> String {
                 &format!("Un nombre fixe de lignes par agent libre : {lignes}."),
             )
             .to_owned(),
-        Why::NobodyIdle => lang
-            .say("No agent is idle, so nothing is dialled.", "Aucun agent n'est libre.")
-            .to_owned(),
+        Why::NobodyIdle => {
+            let nobody = "No agent is idle, so nothing is dialled.";
+            lang.say(nobody, "Aucun agent n'est libre : rien ne part.").to_owned()
+        }
         Why::PersonsWaiting => lang
             .say(
                 "Persons wait for an agent, so nothing is dialled before they are served.",
@@ -268,10 +269,9 @@ fn allowance(cap: &AbandonCap, lang: Lang) -> String {
         "answers" => lang.say("calls answered", "appels décrochés"),
         _ => lang.say("persons who answered", "personnes qui ont décroché"),
     };
+    let counted = format!("{abandoned} of {answered} {whom} were abandoned");
     lang.say(
-        &format!(
-            "{english} {abandoned} of {answered} {whom} were abandoned: {share}, {most} allowed."
-        ),
+        &format!("{english} {counted}: {share}, {most} allowed."),
         &format!("{french}, {abandoned} abandons sur {answered} {whom} : {share}, {most} permis."),
     )
     .to_owned()

@@ -261,7 +261,7 @@ fn a_french_word_for_a_mode_is_understood_as_a_mistake() -> Claim {
 #[test]
 fn a_misspelt_word_of_the_abandon_rule_is_guessed() -> Claim {
     for (key, written, meant) in [
-        ("window", "dya", "day"),
+        ("window", "days", "day"),
         ("window", "campagne", "campaign"),
         ("of", "person", "persons"),
         ("of", "anwsers", "answers"),
