@@ -149,7 +149,7 @@ mod tests {
         // 2026-11-21T22:30:00Z is half past eleven in the evening in Paris, the day before in
         // New York.
         let at = Wall::micros(1_795_300_200_000_000);
-        let from = |zone| Zone::new(zone).map(|zone| account::Settings::calendar_day(zone));
+        let from = |zone| Zone::new(zone).map(account::Settings::calendar_day);
         let paris = begin(&from("Europe/Paris")?, at);
         assert_eq!(paris.to_string(), "2026-11-20T23:00:00Z");
         let new_york = from("America/New_York")?;

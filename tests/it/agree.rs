@@ -96,7 +96,8 @@ fn share(report: &Value) -> Result<f64, Box<dyn Error>> {
 fn moments(values: &[f64]) -> (f64, f64) {
     let count = values.len() as f64;
     let mean = values.iter().sum::<f64>() / count;
-    let spread = values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / count;
+    let apart = values.iter().map(|value| value - mean);
+    let spread = apart.map(|apart| apart * apart).sum::<f64>() / count;
     (mean, spread.sqrt())
 }
 

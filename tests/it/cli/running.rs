@@ -338,8 +338,7 @@ fn a_past_moment_is_explained_by_the_decision_in_force_then() -> Claim {
 #[test]
 fn outside_the_hours_a_campaign_says_until_when() -> Claim {
     // Two days from now, so that no zone of the list is open yet.
-    let wall =
-        cadran::engine::clock::Clock::start().now().wall + cadran::units::Span::secs(172_800);
+    let wall = cadran::engine::clock::Clock::start().now().wall + Span::secs(172_800);
     let day = wall.timestamp().to_zoned(jiff::tz::TimeZone::UTC).strftime("%A").to_string();
     let engine = Engine::start_with(|folder| {
         let path = folder.join("campaigns/essai.toml");
