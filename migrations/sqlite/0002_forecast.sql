@@ -15,12 +15,3 @@ alter table decision add column next_chance double precision;
 alter table decision add column room double precision;
 -- how far ahead the forecast looks
 alter table decision add column ahead_us bigint;
-
--- what a campaign's pacer has learnt of its calls and agents, to begin the next day with; never
--- levels, which are of the hour
-create table prior (
-    campaign_id integer not null references campaign (id),
-    learnt_at bigint not null,
-    tables text not null,
-    primary key (campaign_id)
-);

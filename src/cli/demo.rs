@@ -185,10 +185,10 @@ impl DayReport {
             let forecast = campaign.decision.and_then(|decision| decision.forecast);
             report.forecast = report.forecast.or(forecast);
         }
+        let persons = (report.bridged + report.abandoned).max(1);
         #[expect(clippy::cast_precision_loss, reason = "no day counts to 2^53")]
-        let share = |part: u64, whole: u64| part as f64 / whole.max(1) as f64;
-        report.abandon = share(report.abandoned, report.bridged + report.abandoned);
-        report
+        let abandon = report.abandoned as f64 / persons as f64;
+        Self { abandon, ..report }
     }
 
     /// Prints the report: one JSON object, or a table.

@@ -150,28 +150,25 @@ impl Balance {
     }
 
     /// The chance that a new call, if a person answers it, finds nobody in time; and how many of
-    /// the calls in flight are expected to be abandoned, at the worst moment ahead.
+    /// the calls in flight are expected to be abandoned, each at the moment of its answer.
     pub(super) fn risk(&self) -> (f64, f64) {
-        let (chance, worst) = match &self.exact {
-            Some(exact) => exact.risk(self.free, &self.weights),
-            None => self.normal_risk(),
-        };
-        (chance.clamp(0.0, 1.0), worst)
-    }
-
-    fn normal_risk(&self) -> (f64, f64) {
-        let (mut chance, mut worst) = (0.0, 0.0);
-        for k in (0..HORIZONS).filter(|&k| self.weights[k] > 0.0) {
-            let (tail, excess) = self.normal(k);
+        let (mut chance, mut lost, mut before) = (0.0, 0.0, 0.0);
+        let moments = (0..HORIZONS).filter(|&k| self.weights[k] > 0.0);
+        for (place, k) in moments.enumerate() {
+            let tail = match &self.exact {
+                Some(exact) => exact.tail(place, self.free),
+                None => self.tail(k),
+            };
             chance += self.weights[k] * tail;
-            worst = f64::max(worst, excess);
+            lost += (self.answers.one[k] - before) * tail;
+            before = self.answers.one[k];
         }
-        (chance, worst)
+        (chance.clamp(0.0, 1.0), lost.max(0.0))
     }
 
     /// The chance that the answers by a moment exceed what agents there are, by Edgeworth's
-    /// series to the third cumulant (Feller II, XVI.4), and the mean excess of the normal law.
-    fn normal(&self, k: usize) -> (f64, f64) {
+    /// series to the third cumulant (Feller II, XVI.4).
+    fn tail(&self, k: usize) -> f64 {
         let extra = self.extra(k);
         let (answers, releases) = (self.answers.one[k], self.releases.one[k]);
         let mean = answers - releases - extra;
@@ -183,7 +180,7 @@ impl Balance {
         #[expect(clippy::cast_precision_loss, reason = "2^53 agents are not employed")]
         let room = self.free as f64 - 0.5 - mean;
         if variance < 1e-9 {
-            return if room > 0.0 { (0.0, 0.0) } else { (1.0, -room) };
+            return if room > 0.0 { 0.0 } else { 1.0 };
         }
         let sigma = libm::sqrt(variance);
         let x = room / sigma;
@@ -191,8 +188,7 @@ impl Balance {
         let skew = third / (variance * sigma);
         let density = libm::exp(-0.5 * x * x) / libm::sqrt(core::f64::consts::TAU);
         let tail = 0.5 * libm::erfc(x * core::f64::consts::FRAC_1_SQRT_2);
-        let excess = sigma * (density - x * tail);
-        ((tail + density * skew * (x * x - 1.0) / 6.0).clamp(0.0, 1.0), excess.max(0.0))
+        (tail + density * skew * (x * x - 1.0) / 6.0).clamp(0.0, 1.0)
     }
 
     /// How many seconds ahead the answer to a new call is expected.
@@ -273,22 +269,16 @@ impl Exact {
         }
     }
 
-    /// The chance of a new call's being abandoned, and how many of those in flight will be.
-    fn risk(&self, free: i64, weights: &Curve) -> (f64, f64) {
-        let of_moment = self.answers.chunks_exact(self.width * self.nodes.len());
-        let releases = self.releases.chunks_exact(self.width);
-        let (mut chance, mut worst) = (0.0, 0.0);
-        for ((rows, releases), &k) in of_moment.zip(releases).zip(&self.moments) {
-            let mut here = 0.0;
-            for (row, (_, weight)) in rows.chunks_exact(self.width).zip(&self.nodes) {
-                let row = &row[..self.answers_to];
-                let (exceeding, excess) = exceeds(row, releases, free);
-                chance += weights[k] * weight * exceeding;
-                here += weight * excess;
-            }
-            worst = f64::max(worst, here);
-        }
-        (chance, worst)
+    /// The chance that the answers by one of the moments exceed what agents there are.
+    fn tail(&self, place: usize, free: i64) -> f64 {
+        let width = self.width;
+        let releases = self.releases.chunks_exact(width).nth(place).unwrap_or_default();
+        let rows = self.answers.chunks_exact(width).skip(place * self.nodes.len());
+        let rows = rows.zip(&self.nodes);
+        rows.map(|(row, (_, weight))| {
+            weight * exceeds(&row[..self.answers_to.min(width)], releases, free)
+        })
+        .sum()
     }
 }
 
@@ -304,26 +294,21 @@ fn trial(row: &mut [f64], p: f64) {
     row[0] *= q;
 }
 
-/// The chance that the answers are at least the releases and the free agents together, and by how
-/// many they are more on average.
-fn exceeds(answers: &[f64], releases: &[f64], free: i64) -> (f64, f64) {
-    let (mut chance, mut excess) = (0.0, 0.0);
-    // From the most answers down: `tail` is the chance of at least so many, `above` the sum of
-    // the tails before.
+/// The chance that the answers are at least the releases and the free agents together.
+fn exceeds(answers: &[f64], releases: &[f64], free: i64) -> f64 {
+    let (mut chance, mut tail) = (0.0, 0.0);
+    // From the most answers down: `tail` is the chance of at least so many.
     let mut place = answers.len();
-    let (mut tail, mut above) = (0.0, 0.0);
     for (freed, released) in releases.iter().enumerate().rev() {
         let needed = i64::try_from(freed).unwrap_or(i64::MAX).saturating_add(free);
         let needed = usize::try_from(needed).unwrap_or(0);
         while place > needed {
             place -= 1;
-            above += tail;
             tail += answers[place];
         }
         chance += released * tail;
-        excess += released * above;
     }
-    (chance, excess)
+    chance
 }
 
 /// The three nodes of Gauss and Hermite for a level with that squared coefficient of variation:

@@ -49,9 +49,9 @@ impl Question<'_> {
         let mut grant = Grant::default();
         let mut sum = 0.0;
         while grant.calls < self.most.max(floor) {
-            let (chance, excess) = self.balance.risk();
+            let (chance, lost) = self.balance.risk();
             self.books.exposed = exposed(self.view, grant.calls + 1);
-            self.books.pending = waiting + self.price.record() * (excess + chance * self.reach);
+            self.books.pending = waiting + self.price.record() * (lost + chance * self.reach);
             let aim = if self.warm { self.books.aim() } else { 0.0 };
             grant.threshold = self.price.threshold(aim);
             grant.next = chance;

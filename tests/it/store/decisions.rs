@@ -1,12 +1,13 @@
 //! Claims about decisions, and what became of their forecasts.
 
+use cadran::core::fact::Lead;
 use cadran::core::foresight::Foresight;
-use cadran::core::order::{Closed, Next, Outcome, Record};
+use cadran::core::order::{Closed, EndedBy, Next, Outcome, Record};
 use cadran::core::pacing::{Ask, Decision, Forecast, Limit, View, Why};
 use cadran::store::{DecisionRow, Write};
-use cadran::units::{CampaignId, Ratio, Span, TrunkId, Wall};
+use cadran::units::{CampaignId, NumberId, Ratio, Span, TrunkId, Wall};
 
-use super::fixture::{Done, House, NOON, campaign, closed, contact, list, opened, record};
+use super::fixture::{Done, House, NOON, call, campaign, contact, list, opened, record};
 
 fn decision(mean: f64) -> Decision {
     let forecast = Forecast {
@@ -69,7 +70,7 @@ pub(crate) async fn forecasts_are_compared_with_what_became_of_their_calls(house
     for ((nth, lead), (outcome, answered, mean)) in (1..).zip(&leads).zip(outcomes) {
         let mut writes = vec![opened(nth, id, lead, 1)];
         writes.extend(mean.map(|mean| decided(id, decision(mean), NOON + Span::secs(nth))));
-        writes.push(ended(closed(nth, id, lead, outcome, Next::Untouched), answered));
+        writes.push(ended(nth, id, lead, outcome, answered));
         store.commit(writes).await?;
     }
     let all = store.foresight(id, NOON, NOON + Span::secs(60), 100).await?;
@@ -84,14 +85,25 @@ pub(crate) async fn forecasts_are_compared_with_what_became_of_their_calls(house
     Ok(())
 }
 
-/// Lets the call have been answered by a person, or by nobody.
-fn ended(write: Write, answered: bool) -> Write {
-    match write {
-        Write::Record { record: Record::Closed(closed), at } => {
-            let moment = answered.then_some(at);
-            let closed = Closed { answered: moment, heard: None, ..closed };
-            record(Record::Closed(closed), at)
-        }
-        other => other,
-    }
+/// The end of the nth call, answered by a person or by nobody.
+fn ended(nth: u64, campaign: CampaignId, lead: &Lead, outcome: Outcome, answered: bool) -> Write {
+    let moment = NOON + Span::secs(nth + 5);
+    let closed = Closed {
+        call: call(nth),
+        campaign,
+        contact: lead.contact,
+        number: lead.numbers.first().map_or(NumberId(0), |number| number.number),
+        outcome,
+        cause: 200,
+        ended_by: EndedBy::Callee,
+        agent: None,
+        heard: None,
+        ringing: None,
+        answered: answered.then_some(moment),
+        bridged: None,
+        ended: moment + Span::secs(9),
+        held: Span::ZERO,
+        next: Next::Untouched,
+    };
+    record(Record::Closed(closed), moment)
 }
