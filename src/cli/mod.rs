@@ -15,6 +15,7 @@ mod idle;
 mod list;
 mod output;
 mod replay;
+mod report;
 mod serve;
 mod simulate;
 mod stats;
@@ -107,6 +108,9 @@ enum Command {
     Agent(agent::Agent),
     /// Count what campaigns did
     Stats(stats::Stats),
+    /// Write reports for a manager
+    #[command(subcommand)]
+    Report(report::Report),
     /// Look calls up
     #[command(subcommand)]
     Call(call::Call),
@@ -180,6 +184,7 @@ impl Command {
             Self::List(list) => list.run(global, output),
             Self::Agent(agent) => agent.run(global, output),
             Self::Stats(stats) => stats.run(global, output),
+            Self::Report(report) => report.run(global, output),
             Self::Call(call) => call.run(global, output),
             Self::Trunk(trunk) => trunk.run(global, output),
             Self::Webhook(webhook) => webhook.run(global, output),

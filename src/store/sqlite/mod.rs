@@ -5,6 +5,7 @@ mod claim;
 mod import;
 mod outbox;
 mod people;
+mod pilot;
 mod recover;
 mod report;
 mod text;
