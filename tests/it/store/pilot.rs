@@ -11,7 +11,8 @@ use super::fixture::{
     qualified, record,
 };
 
-/// A campaign whose dispositions are an appointment, a refusal and an absence, in this order.
+/// A campaign whose dispositions are an appointment, a refusal, a wrong number and an absence, in
+/// this order.
 pub(crate) fn pilot_campaign(name: &str) -> NewCampaign {
     let disposition =
         |code: &str, class| DispositionRow { code: code.to_owned(), label: code.to_owned(), class };
@@ -20,6 +21,7 @@ pub(crate) fn pilot_campaign(name: &str) -> NewCampaign {
         dispositions: vec![
             disposition("rdv", DispositionClass::ArguedPositive),
             disposition("refus", DispositionClass::ArguedNegative),
+            disposition("faux", DispositionClass::NotArgued),
             disposition("absent", DispositionClass::NotArgued),
         ],
         ..new_campaign(name)
@@ -38,7 +40,7 @@ pub(crate) async fn fill(store: &Store, essai: CampaignId) -> Result<(), StoreEr
         (1, 0, Outcome::Connected, done, Some(0)),
         (2, 1, Outcome::Connected, done, Some(1)),
         (3, 2, Outcome::NoAnswer, retry, None),
-        (4, 2, Outcome::Connected, retry, Some(2)),
+        (4, 2, Outcome::Connected, retry, Some(3)),
         (5, 3, Outcome::Invalid, Next::Done(DoneReason::NoNumber), None),
     ];
     let leads = store.claim(essai, 5, LEASE, NOON).await?.leads;
