@@ -6,13 +6,20 @@ use super::measure;
 use super::reader::Fields;
 use super::secret::{Secret, SecretMissing, SecretPlace};
 use crate::core::trunks;
-use crate::units::{NumberForm, Span};
+use crate::units::{NumberForm, Span, whole};
 
 /// The port of SIP over UDP (RFC 3261 §19.1.2).
 const SIP_PORT: u16 = 5_060;
 
 /// A trunk carries no more calls than there are UDP ports.
 const CHANNELS_MAX: u32 = 60_000;
+
+/// Calls that may ever start together: more would come as a blow to any carrier.
+const BURST_MAX: u32 = 1_000;
+
+/// How long a timer may oversleep: what a fast trunk may start meanwhile starts together then,
+/// or its rate could never be reached.
+const TIMER_SLACK: Span = Span::millis(10);
 
 /// One trunk.
 #[derive(Clone, Debug, PartialEq)]
@@ -29,7 +36,7 @@ pub struct Trunk {
     pub channels: u32,
     /// Calls started per second at most.
     pub calls_per_second: f64,
-    /// Calls that may start together before the rate binds.
+    /// Calls that may start together before the rate binds, 1 to 1,000.
     pub burst: u32,
     /// How called numbers are written.
     pub number_format: NumberFormat,
@@ -142,14 +149,15 @@ impl Trunk {
         let channels =
             fields.must("channels", "30").and_then(|value| value.whole(1..=CHANNELS_MAX));
         let rate = fields.must("calls_per_second", "\"2/s\"").and_then(|value| value.per_second());
+        let rate = rate?;
         let trunk = Self {
             name: name?,
             host: host?,
             domain: fields.get("domain").and_then(|value| value.name()),
             auth: user.zip(secret).map(|(user, secret)| Auth { user, secret }),
             channels: channels?,
-            calls_per_second: rate?,
-            burst: fields.or("burst", 1, |value| value.whole(1..=1_000)),
+            calls_per_second: rate,
+            burst: fields.or("burst", least_burst(rate), |value| value.whole(1..=BURST_MAX)),
             number_format: NumberFormat {
                 to: fields.or("to_format", NumberForm::Plus, |value| value.choice(&FORMS)),
                 from: fields.or("from_format", NumberForm::Plus, |value| value.choice(&FORMS)),
@@ -215,6 +223,13 @@ pub(super) fn host(text: &str) -> Result<Host, String> {
     }
 }
 
+/// Gives the calls that may start together where the file does not say: those of
+/// [`TIMER_SLACK`], at least one.
+fn least_burst(calls_per_second: f64) -> u32 {
+    let calls = whole(libm::ceil(calls_per_second * TIMER_SLACK.as_secs_f64()));
+    u32::try_from(calls).unwrap_or(BURST_MAX).clamp(1, BURST_MAX)
+}
+
 impl std::fmt::Display for Host {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match (self.name.contains(':'), self.port) {
@@ -236,5 +251,10 @@ mod tests {
         assert_eq!(port("127.0.0.10:5070"), Ok(5_070));
         assert_eq!(port("[::1]:5070"), Ok(5_070));
         assert!(host("a b").is_err() && host("x:0").is_err() && host("").is_err());
+    }
+
+    #[test]
+    fn a_fast_trunk_may_start_together_what_a_timer_oversleeps() {
+        assert_eq!([0.5, 100.0, 101.0, 5_000.0, 1e9].map(least_burst), [1, 1, 2, 50, 1_000]);
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::agent::{self, State as Seat};
 use super::call;
 use super::campaign::{Campaign, Settings};
-use super::fact::{Callback, CampaignFact, Lead, Supply};
+use super::fact::{CampaignFact, Lead, Supply};
 use super::hopper::{self, Stocked};
 use super::order::{CampaignState, Next, Stage};
 use super::rules::{RuleId, refused};
@@ -161,10 +161,7 @@ impl Dialer {
         let number = lead.next_number.or_else(|| lead.numbers.first().map(|n| n.number));
         let at = now.wall + AWAY_WAIT;
         let number = number.unwrap_or(NumberId(0));
-        let mut refused = refused(number, RuleId::AgentAway, Some(at), now.wall);
-        if let Some(callback) = lead.callback {
-            refused.next = Next::Callback(Callback { at, ..callback });
-        }
+        let refused = refused(lead, number, RuleId::AgentAway, Some(at), now.wall);
         self.refuse(now, id, lead, Stage::Hopper, refused);
     }
 

@@ -200,7 +200,8 @@ impl Dialer {
         self.preview_over(id, campaign);
         let next = match reason {
             SkipReason::Later => {
-                Next::Retry { at: now.wall + SKIPPED_WAIT, number: stocked.lead.next_number }
+                let lead = &stocked.lead;
+                recycle::postponed(lead, now.wall + SKIPPED_WAIT, lead.next_number)
             }
             SkipReason::BadRecord | SkipReason::NotOurs => Next::Done(DoneReason::Skipped),
         };

@@ -339,13 +339,17 @@ impl Engine {
 
     fn hear_answer(&mut self, id: LegId, answer: &Sdp) -> Option<Fact> {
         let now = self.parts.clock.mono();
+        let party = self.legs.leg(id)?.party;
         if !self.connect(id, answer) {
+            if let Party::Callee(call) = party {
+                self.legs.leg_mut(id)?.answered = Some(now);
+                return Some(Fact::Call(call, CallFact::Unusable));
+            }
             self.signal(Command::HangUp(id));
             return self.hear_failure(id, Failure::TrunkFault, NO_USABLE_AUDIO, None);
         }
-        let leg = self.legs.leg_mut(id)?;
-        leg.answered = Some(now);
-        match leg.party {
+        self.legs.leg_mut(id)?.answered = Some(now);
+        match party {
             Party::Callee(call) => Some(Fact::Call(call, CallFact::Answered)),
             Party::Agent(agent) => {
                 heard(self.parts.media.feed(id, Feed::Silence));

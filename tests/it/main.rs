@@ -8,6 +8,8 @@ mod swarm;
 mod torture;
 
 #[cfg(feature = "engine")]
+mod agree;
+#[cfg(feature = "engine")]
 mod campaigns;
 #[cfg(feature = "engine")]
 mod carrier;

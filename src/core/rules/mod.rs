@@ -146,10 +146,10 @@ impl Gate<'_> {
             .and_then(|id| lead.numbers.iter().position(|number| number.number == id))
             .unwrap_or(0);
         let Some(tried) = lead.numbers.get(first) else {
-            return Err(refused(NumberId(0), RuleId::InvalidNumber, None, at));
+            return Err(refused(lead, NumberId(0), RuleId::InvalidNumber, None, at));
         };
         if lead.callback.is_none() && recycle::exhausted(&self.settings.retry, lead) {
-            return Err(refused(tried.number, RuleId::Exhausted, None, at));
+            return Err(refused(lead, tried.number, RuleId::Exhausted, None, at));
         }
         let mut nearest: Option<(NumberId, RuleId, Option<Wall>)> = None;
         for step in 0..lead.numbers.len() {
@@ -164,7 +164,7 @@ impl Gate<'_> {
             }
         }
         let (number, rule, until) = nearest.unwrap_or((tried.number, RuleId::InvalidNumber, None));
-        Err(refused(number, rule, until, at))
+        Err(refused(lead, number, rule, until, at))
     }
 
     /// Gives the first rule that forbids calling a number, and when it may pass.
@@ -204,7 +204,13 @@ impl Gate<'_> {
 }
 
 /// Tells what a refusal makes of the contact.
-pub(super) fn refused(number: NumberId, rule: RuleId, until: Option<Wall>, at: Wall) -> Refused {
+pub(super) fn refused(
+    lead: &Lead,
+    number: NumberId,
+    rule: RuleId,
+    until: Option<Wall>,
+    at: Wall,
+) -> Refused {
     let next = match rule {
         RuleId::DoNotCall => Next::Done(DoneReason::DoNotCall),
         RuleId::InvalidNumber => Next::Done(DoneReason::NoNumber),
@@ -214,7 +220,7 @@ pub(super) fn refused(number: NumberId, rule: RuleId, until: Option<Wall>, at: W
         | RuleId::PersonBusy
         | RuleId::AgentAway
         | RuleId::RecallLock => {
-            Next::Retry { at: until.unwrap_or(at + UNKNOWN_WAIT), number: Some(number) }
+            recycle::postponed(lead, until.unwrap_or(at + UNKNOWN_WAIT), Some(number))
         }
     };
     Refused { number, refusal: Refusal { rule, until }, next }
