@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use cadran::engine::tasks::Tasks;
-use cadran::store::Store;
+use cadran::store::{Settings, Store};
 
 use super::running::{Engine, field};
 use super::{Claim, code, text};
@@ -30,7 +30,8 @@ fn no_dispositions() -> std::io::Error {
 
 async fn filled(folder: &Path) -> Result<(), cadran::store::StoreError> {
     let tasks = Tasks::new();
-    let store = Store::open(settings(folder), &tasks).await?;
+    let key = Some(folder.join("cadran.key"));
+    let store = Store::open(Settings { key, ..settings(folder) }, &tasks).await?;
     let essai = store.set_campaign(&pilot_campaign("essai")).await?;
     fill(&store, essai).await?;
     drop(store);
