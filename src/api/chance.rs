@@ -125,6 +125,47 @@ mod tests {
     }
 
     #[test]
+    fn a_large_count_is_as_exact_as_a_small_one() {
+        // Wilson and Hilferty's cube, which is exact to a hundredth at this size.
+        let [low, high] = expected(1_000_000.0);
+        let cube =
+            |n: f64, z: f64| n * libm::pow(1.0 - 1.0 / (9.0 * n) + z / (3.0 * libm::sqrt(n)), 3.0);
+        assert!((low - cube(1_000_000.0, -1.959_964)).abs() < 0.1, "{low}");
+        assert!((high - cube(1_000_001.0, 1.959_964)).abs() < 0.1, "{high}");
+        let [low, high] = share(500_000, 1_000_000);
+        assert!((low - 0.499_02).abs() < 1e-5 && (high - 0.500_98).abs() < 1e-5, "{low} {high}");
+    }
+
+    /// Sums a law's chances of the counts whose interval holds the truth.
+    fn held(law: impl Iterator<Item = (f64, Range)>, truth: f64) -> f64 {
+        law.filter(|(_, [low, high])| (*low..=*high).contains(&truth)).map(|(p, _)| p).sum()
+    }
+
+    #[test]
+    fn the_truth_is_inside_at_least_nineteen_times_out_of_twenty() {
+        for step in 1..200_u32 {
+            let p = f64::from(step) / 200.0;
+            let (mut chance, n) = (libm::pow(1.0 - p, 25.0), 25);
+            let binomial = (0..=n).map(|k| {
+                let now = (chance, share(k, n));
+                chance *= float(n - k) / float(k + 1) * p / (1.0 - p);
+                now
+            });
+            let covered = held(binomial, p);
+            assert!(covered >= 0.95, "share {p}: {covered}");
+            let truth = f64::from(step) / 10.0;
+            let mut chance = libm::exp(-truth);
+            let poisson = (0..100).map(|k| {
+                let now = (chance, expected(float(k)));
+                chance *= truth / float(k + 1);
+                now
+            });
+            let covered = held(poisson, truth);
+            assert!(covered >= 0.95, "count {truth}: {covered}");
+        }
+    }
+
+    #[test]
     fn a_mean_reaches_as_far_as_student_says() {
         // 2, 4, 6: mean 4, deviation 2, t(2) = 4.3027, so 4 ± 4.3027 · 2 / √3 = 4 ± 4.968.
         let [low, high] = mean(3, 12.0, 56.0).expect("three values");

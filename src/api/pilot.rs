@@ -10,12 +10,12 @@ use super::{Desk, Search};
 use crate::store::{IMPORT_MAX, Pilot};
 use crate::units::{Wall, whole};
 
-/// What an hour of production costs in € when nobody says: a supposition to be replaced, of the
-/// order that French outsourcers invoice.
+/// What an hour of production costs in € when nobody says: a supposition without a source, to be
+/// replaced by the centre's own figure.
 pub const HOURLY_COST: f64 = 32.0;
 
-/// What a minute of telephone costs in € when nobody says: a supposition to be replaced, of the
-/// order of a wholesale minute to a French mobile.
+/// What a minute of telephone costs in € when nobody says: a supposition without a source, to be
+/// replaced by the carrier's price.
 pub const MINUTE_COST: f64 = 0.012;
 
 /// No cost of an hour, a minute or a contact is above this: a slip of the keyboard.

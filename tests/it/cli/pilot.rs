@@ -65,6 +65,10 @@ fn a_pilot_is_judged_from_its_calls_to_the_managers_page() -> Claim {
     assert_eq!(field(&open, "/verdict"), "not_yet");
     assert!(field(&open, "/contacts_needed").as_u64().is_some_and(|needed| needed > 0), "{open}");
 
+    let page = std::fs::read_to_string("docs/reports.md")?;
+    for name in told.as_object().ok_or("no object")?.keys() {
+        assert!(page.contains(&format!("`{name}`")), "docs/reports.md does not name {name}");
+    }
     let since = engine.ask(&["report", "pilot", "essai", "--since", "2024-01-01"])?;
     assert_eq!((field(&since, "/attempts"), field(&since, "/contacts")), (&0.into(), &5.into()));
     Ok(())
