@@ -59,4 +59,5 @@ td,th{padding:5px 16px 5px 0;border-bottom:1px solid var(--rule)}";
 const SCRIPT: &str = "document.addEventListener('click',e=>{const k=e.target.closest('.key');\
 if(!k)return;const n=k.dataset.name,off=!k.classList.contains('off');\
 document.querySelectorAll('[data-name]').forEach(g=>{if(g.dataset.name!==n)return;\
-if(g.classList.contains('key'))g.classList.toggle('off',off);else g.style.display=off?'none':''})})";
+if(g.classList.contains('key'))g.classList.toggle('off',off);\
+else g.style.display=off?'none':''})})";
