@@ -24,8 +24,15 @@ fn campaign_hour(criterion: &mut Criterion) {
     for (name, mode) in
         [("progressive", Mode::Progressive), ("power_2", Mode::Power { lines_per_agent: 2.0 })]
     {
-        let settings =
-            RunSettings { agents: 500, mode, days: 1, seed: 1, check: false, meter: None };
+        let settings = RunSettings {
+            agents: 500,
+            mode,
+            days: 1,
+            seed: 1,
+            check: false,
+            full_info: false,
+            meter: None,
+        };
         group.throughput(Throughput::Elements(run(&hour, &settings).total.batches));
         group.bench_function(name, |bencher| bencher.iter(|| black_box(run(&hour, &settings))));
     }

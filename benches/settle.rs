@@ -14,6 +14,7 @@ use cadran::core::campaign::{
 use cadran::core::fact::{
     AgentFact, CallFact, CampaignFact, Lead, LeadNumber, NumberClass, Supply, TrunkFact,
 };
+use cadran::core::pacing::account;
 use cadran::core::rules::{DaySpan, Week};
 use cadran::core::{Dialer, Fact, Order, Settings, agent, hopper, recycle, rules, trunks};
 use cadran::units::{
@@ -48,7 +49,10 @@ impl Floor {
         };
         let trunk = trunks::Settings { channels: 9_999, calls_per_second: 1e6, burst: 9_999 };
         floor.tell(Fact::Trunk(TRUNK, TrunkFact::Set(trunk)));
-        floor.tell(Fact::Campaign(CAMPAIGN, CampaignFact::Set(Box::new(campaign()))));
+        floor.tell(Fact::Campaign(
+            CAMPAIGN,
+            CampaignFact::Set(Box::new(campaign(floor.zone.clone()))),
+        ));
         floor.tell(Fact::Campaign(CAMPAIGN, CampaignFact::Started));
         for id in (1..=agents).map(AgentId) {
             let settings =
@@ -126,7 +130,7 @@ impl Floor {
     }
 }
 
-fn campaign() -> Campaign {
+fn campaign(zone: Zone) -> Campaign {
     let always = Week { days: std::array::from_fn(|_| vec![DaySpan { from: 0, to: 1_440 }]) };
     Campaign {
         client: ClientId(1),
@@ -142,6 +146,7 @@ fn campaign() -> Campaign {
             recall_lock: Span::secs(259_200),
             cap: Ratio::new(0.03),
         },
+        account: account::Settings::calendar_day(zone),
         wrap: Wrap { max: None, default: None, extension_max: Span::ZERO },
         rules: rules::Settings { week: always, attempts: Vec::new() },
         retry: recycle::Settings { attempts_max: 5, after: BTreeMap::new() },

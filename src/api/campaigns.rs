@@ -8,10 +8,11 @@ use super::error::{Answer, ApiError};
 use super::{Desk, Search, idle, types};
 use crate::config::campaign::mode_word;
 use crate::config::{self, Need, hours};
+use crate::core::floor::occupancy;
 use crate::core::order::CampaignState;
 use crate::engine::handle::{Ask, CampaignVerb, Refused, Snapshot};
 use crate::store::CampaignRow;
-use crate::units::Wall;
+use crate::units::{Ratio, Wall};
 
 /// `GET /v1/campaigns`.
 pub(super) async fn list(State(desk): State<Desk>) -> Answer<Vec<types::Campaign>> {
@@ -29,7 +30,9 @@ pub(super) async fn show(
     let (campaign, row) = desk.campaign(&name).await?;
     let snapshot = desk.handle.snapshot();
     let idle = idle::why(&desk, campaign, &row, &snapshot).await?;
-    Ok(axum::Json(types::Campaign { idle, ..view(campaign, &row, &snapshot) }))
+    let team = idle::team(&desk, row.id, &snapshot).await?;
+    let occupancy = occupancy(team).map(Ratio::get);
+    Ok(axum::Json(types::Campaign { idle, occupancy, ..view(campaign, &row, &snapshot) }))
 }
 
 /// `POST /v1/campaigns/{name}/start|pause|drain|stop`; answers with the campaign as it is then.
@@ -121,6 +124,7 @@ fn view(campaign: &config::Campaign, row: &CampaignRow, snapshot: &Snapshot) -> 
         totals: floor.map(|floor| floor.totals).unwrap_or_default(),
         dispositions: campaign.dispositions.iter().map(disposition).collect(),
         idle: None,
+        occupancy: None,
     }
 }
 

@@ -3,11 +3,11 @@
 use super::error::ApiError;
 use super::types::{Idle, IdleCause};
 use super::{Desk, config};
-use crate::core::floor::{CampaignFloor, Totals};
+use crate::core::floor::{AgentFloor, CampaignFloor, Totals};
 use crate::core::order::{AgentState, CampaignState};
 use crate::core::pacing::{Limit, View, Why};
 use crate::engine::handle::Snapshot;
-use crate::store::{CampaignRow, Outlook};
+use crate::store::{AgentRow, CampaignRow, Outlook};
 use crate::units::{CampaignId, TrunkId};
 
 /// Refusals are counted this far back: a day of calling.
@@ -27,8 +27,8 @@ pub(super) async fn why(
     let trunks = desk.trunks().await?.into_iter();
     let routed = |name: &str| campaign.routes.iter().any(|route| route.trunk == name);
     let trunks = trunks.filter(|(_, trunk)| routed(&trunk.name)).map(|(id, _)| id).collect();
-    let scene =
-        Scene { team: team(desk, row.id, snapshot).await?, contacts: stats.contacts, trunks };
+    let team = team(desk, row.id, snapshot).await?.iter().map(|agent| agent.leg_up).collect();
+    let scene = Scene { team, contacts: stats.contacts, trunks };
     let unpublished = CampaignFloor {
         campaign: row.id,
         state: row.state,
@@ -48,20 +48,17 @@ pub(super) async fn why(
     }))
 }
 
-/// Gives, for each signed-in agent of a campaign, whether the phone is connected.
-async fn team(
+/// Gives the signed-in agents of a campaign.
+pub(super) async fn team<'s>(
     desk: &Desk,
     campaign: CampaignId,
-    snapshot: &Snapshot,
-) -> Result<Vec<bool>, ApiError> {
+    snapshot: &'s Snapshot,
+) -> Result<Vec<&'s AgentFloor>, ApiError> {
     let rows = desk.store.agents().await?;
-    let mut team = Vec::new();
-    for row in rows.iter().filter(|row| row.campaigns.contains(&campaign)) {
-        let floor = snapshot.floor.agents.iter().find(|floor| floor.agent == row.id);
-        let at_work = floor.filter(|floor| floor.state != AgentState::LoggedOut);
-        team.extend(at_work.map(|floor| floor.leg_up));
-    }
-    Ok(team)
+    let own = rows.iter().filter(|row| row.campaigns.contains(&campaign));
+    let on_floor = |row: &AgentRow| snapshot.floor.agents.iter().find(|at| at.agent == row.id);
+    let at_work = |floor: &&AgentFloor| floor.state != AgentState::LoggedOut;
+    Ok(own.filter_map(on_floor).filter(at_work).collect())
 }
 
 /// What surrounds a campaign.
@@ -136,6 +133,8 @@ fn decided(floor: &CampaignFloor) -> IdleCause {
             | Why::FixedRatio
             | Why::NobodyIdle
             | Why::PersonsWaiting
+            | Why::Predicted
+            | Why::Learning
             | Why::Directed,
         ) => IdleCause::Starting,
     }

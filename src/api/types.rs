@@ -7,9 +7,10 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::core::campaign::DispositionClass;
+use crate::core::campaign::{DispositionClass, Guarantee};
 use crate::core::fact::SkipReason;
 use crate::core::floor::Totals;
+use crate::core::foresight;
 use crate::core::order::{CampaignState, EndedBy, Outcome};
 use crate::core::pacing::{Decision, View};
 use crate::engine::handle::Details;
@@ -40,7 +41,7 @@ pub struct Campaign {
     pub title: String,
     /// The client company.
     pub client: String,
-    /// `preview`, `progressive` or `power`.
+    /// `preview`, `progressive`, `power` or `predictive`.
     pub mode: String,
     /// Its state.
     pub state: CampaignState,
@@ -59,6 +60,75 @@ pub struct Campaign {
     /// Why nothing is dialled now; told of one campaign at a time, `None` while calls ring.
     #[serde(default)]
     pub idle: Option<Idle>,
+    /// The share of its agents' time spent talking or writing up in this shift; told of one
+    /// campaign at a time.
+    #[serde(default)]
+    pub occupancy: Option<f64>,
+}
+
+/// Why a campaign dials at the speed it does, now or at a past moment.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Pacing {
+    /// The campaign's name.
+    pub campaign: String,
+    /// Its mode.
+    pub mode: String,
+    /// How a predictive campaign keeps its cap: `expected` or `strict`.
+    pub guarantee: Option<Guarantee>,
+    /// The trunks, best first.
+    pub trunks: Vec<String>,
+    /// The moment that is explained.
+    pub asked: String,
+    /// What the pacer sees, or saw when it decided then.
+    pub now: View,
+    /// When the decision in force then was made; `None` if there was none.
+    pub at: Option<String>,
+    /// That decision: what was seen, asked, granted and foreseen, and the limit that bound.
+    pub decision: Option<Decision>,
+    /// The trunk that bound, if one did.
+    pub trunk: Option<String>,
+    /// The abandon rule and where it stood.
+    pub cap: AbandonCap,
+    /// Whether the forecasts of the rule's window came true; `None` but for predictive campaigns.
+    pub foresight: Option<Foretold>,
+    /// Why nothing is dialled at all; told of the present only.
+    pub idle: Option<Idle>,
+}
+
+/// The abandon rule and where it stands.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AbandonCap {
+    /// The greatest allowed share.
+    pub cap: f64,
+    /// `day`, `campaign`, or the length of a rolling window.
+    pub window: String,
+    /// Where the day's midnight is.
+    pub zone: String,
+    /// Of whom: `persons` or `answers`.
+    pub of: String,
+    /// Seconds after which a person without an agent counts as abandoned.
+    pub within_s: f64,
+    /// Those of whom the abandoned are a share, in the window.
+    pub answered: u64,
+    /// The abandoned.
+    pub abandoned: u64,
+    /// Their share.
+    pub share: f64,
+}
+
+/// Forecasts against what came.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Foretold {
+    /// The beginning of the rule's window.
+    pub from: String,
+    /// Calls of the window placed on a forecast and answered by a person.
+    pub answered: u64,
+    /// Abandons foretold of them.
+    pub foretold: f64,
+    /// Abandons that came.
+    pub abandoned: u64,
+    /// Whether the latest of them disagree with their forecasts by more than chance: an alarm.
+    pub verdict: foresight::Verdict,
 }
 
 /// Why a campaign dials nobody.
@@ -467,4 +537,141 @@ pub struct Problem {
     /// What to do.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,
+}
+
+/// A pilot's report: what a small list tells of the whole one (docs/reports.md).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PilotReport {
+    /// The campaign.
+    pub campaign: String,
+    /// Calls begun from then on are counted.
+    pub from: String,
+    /// Until then.
+    pub to: String,
+    /// Go on or not; `None` when no target was given.
+    pub verdict: Option<Verdict>,
+    /// About how many contacts more decide every target; `None` when none are needed, or when no
+    /// number can be told.
+    pub contacts_needed: Option<u64>,
+    /// Agents who worked.
+    pub agents: u32,
+    /// A: attempts.
+    pub attempts: u64,
+    /// F: contacts loaded.
+    pub contacts: u64,
+    /// Fc: contacts closed, called or not.
+    pub contacts_closed: u64,
+    /// Contacts tried.
+    pub contacts_tried: u64,
+    /// Contacts an agent spoke with.
+    pub contacts_reached: u64,
+    /// CA: contacts to whom the offer was made.
+    pub argued: u64,
+    /// CA+: contacts who accepted.
+    pub argued_positive: u64,
+    /// Contacts with an appointment.
+    pub appointments: u64,
+    /// Attempts to valid numbers, of attempts.
+    pub list_validity: Share,
+    /// Contacts reached, of contacts tried.
+    pub contact_rate: Share,
+    /// Contacts argued and closed, of tried contacts closed.
+    pub argued_rate_closed: Share,
+    /// Contacts argued, of contacts reached.
+    pub argued_rate_reached: Share,
+    /// CA+, of CA.
+    pub positive_rate: Share,
+    /// Contacts closed, of contacts loaded; counted, so without an interval.
+    pub penetration: Share,
+    /// The agents' time signed in for calls, breaks left out.
+    pub production_s: f64,
+    /// From answer to end, machines included.
+    pub telephone_s: f64,
+    /// What an hour of production costs, in €.
+    pub hourly_cost: f64,
+    /// What a minute of telephone costs, in €.
+    pub minute_cost: f64,
+    /// What the calls cost in all, in €.
+    pub cost: f64,
+    /// In €, per contact reached.
+    pub cost_per_contact: Price,
+    /// In €, per contact argued.
+    pub cost_per_argued: Price,
+    /// In €, per contact with an appointment.
+    pub cost_per_appointment: Price,
+    /// The whole list, worked as deep as the contacts tried; `None` when none was.
+    pub projection: Option<Projection>,
+}
+
+/// Whether to go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// The whole interval is under the target.
+    Go,
+    /// The whole interval is over the target.
+    NoGo,
+    /// The interval holds the target.
+    NotYet,
+}
+
+/// A share of a base, with its interval of 95 %.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Share {
+    /// How many.
+    pub part: u64,
+    /// Of how many.
+    pub whole: u64,
+    /// Of what: the field that counts the base.
+    pub base: String,
+    /// The share, 0 to 1; `None` of an empty base.
+    pub value: Option<f64>,
+    /// The lower end (Clopper–Pearson 1934).
+    pub low: Option<f64>,
+    /// The upper end.
+    pub high: Option<f64>,
+}
+
+/// A cost per something, with its interval of 95 % and its target.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Price {
+    /// Of what there were so many.
+    pub count: u64,
+    /// The cost of one; `None` when there was none.
+    pub value: Option<f64>,
+    /// The lower end (Garwood 1936).
+    pub low: Option<f64>,
+    /// The upper end; `None` when there was none, and any cost is possible.
+    pub high: Option<f64>,
+    /// The most it may cost.
+    pub target: Option<f64>,
+    /// What the target makes of it.
+    pub verdict: Option<Verdict>,
+    /// About how many contacts more decide it, if they go on costing and bringing the same; `None`
+    /// when none are needed, or more than a list may hold.
+    pub contacts_needed: Option<u64>,
+}
+
+/// The whole list, as the contacts tried foretell it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Projection {
+    /// Contacts loaded.
+    pub contacts: u64,
+    /// The agents' time (Student 1908).
+    pub production_s: Estimate,
+    /// The cost, in €; as sure as the time.
+    pub cost: Estimate,
+    /// Contacts with an appointment (beta-binomial, prior of Jeffreys 1946).
+    pub appointments: Estimate,
+}
+
+/// A figure with its interval of 95 %.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Estimate {
+    /// The figure.
+    pub value: f64,
+    /// The lower end; `None` when too little was counted.
+    pub low: Option<f64>,
+    /// The upper end.
+    pub high: Option<f64>,
 }

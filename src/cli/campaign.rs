@@ -13,8 +13,9 @@ use super::{Global, idle, wait_for};
 use crate::api::types;
 use crate::config::{self, Config, Problem, Problems, Severity, measure};
 use crate::core::order::CampaignState;
+use crate::core::pacing::Decision;
 use crate::units::Span;
-use crate::watch::campaign_state_word;
+use crate::watch::{campaign_state_word, percent, speed};
 
 /// How often a waiting command asks how far the campaign is.
 const ASK_EVERY: Duration = Duration::from_millis(250);
@@ -308,6 +309,9 @@ fn described(campaign: &types::Campaign, lang: Lang) -> Sheet {
     line("answered", "décrochés", totals.answered.to_string());
     line("bridged", "mis en relation", totals.bridged.to_string());
     line("abandoned", "abandonnés", totals.abandoned.to_string());
+    if let Some(decision) = campaign.decision.filter(|decision| decision.forecast.is_some()) {
+        line("speed", "vitesse", paced(campaign, &decision, lang));
+    }
     line("refused by a rule", "refusés par une règle", totals.refused.to_string());
     if let Some(why) = &campaign.idle {
         if !why.refused.is_empty() {
@@ -322,6 +326,18 @@ fn described(campaign: &types::Campaign, lang: Lang) -> Sheet {
         line("disposition", "qualification", value);
     }
     sheet
+}
+
+/// Says in one line what a predictive campaign makes of its agents and its cap, and why it dials
+/// at this speed.
+fn paced(campaign: &types::Campaign, decision: &Decision, lang: Lang) -> String {
+    let now = &campaign.now;
+    #[expect(clippy::cast_precision_loss, reason = "no campaign counts to 2^53")]
+    let abandon = now.abandoned as f64 / now.answered.max(1) as f64;
+    let occupancy = campaign.occupancy.map_or_else(String::new, |share| {
+        format!("{} {:.0} %, ", lang.say("occupancy", "occupation"), share * 100.0)
+    });
+    format!("{occupancy}abandon {}; {}", percent(abandon, lang), speed(decision, lang))
 }
 
 fn drive(global: &Global, output: &Output, verb: &str, waited: Waited) -> Outcome {

@@ -15,11 +15,12 @@ use super::failure::{Exit, Failure, Outcome};
 use super::output::{Form, Lang, Output, Sheet};
 use super::serve::Signals;
 use crate::config::measure;
-use crate::core::floor::Floor;
+use crate::core::floor::occupancy;
 use crate::core::order::CampaignState;
+use crate::core::pacing::Forecast;
 use crate::engine::handle::Snapshot;
-use crate::units::Span;
-use crate::watch;
+use crate::units::{Ratio, Span};
+use crate::watch::{self, percent};
 
 /// `cadran demo`.
 #[derive(Debug, Args)]
@@ -38,11 +39,11 @@ pub(super) struct Demo {
     #[arg(long, value_name = "FOLDER", value_hint = ValueHint::DirPath)]
     pub(super) keep: Option<PathBuf>,
     /// Simulated agents
-    #[arg(long, value_name = "COUNT", default_value_t = 8)]
+    #[arg(long, value_name = "COUNT", default_value_t = 20)]
     #[arg(value_parser = clap::value_parser!(u16).range(1..=200))]
     pub(super) agents: u16,
     /// Fictional contacts
-    #[arg(long, value_name = "COUNT", default_value_t = 1_000)]
+    #[arg(long, value_name = "COUNT", default_value_t = 2_000)]
     #[arg(value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub(super) contacts: u32,
     /// The seed of the carrier's and the agents' chance
@@ -76,7 +77,8 @@ impl Demo {
             () = signals.next() => true,
         };
         centre.end_conversations().await;
-        let report = DayReport::of(&handle.snapshot());
+        let foretold = centre.foretold().await;
+        let report = DayReport { foretold, ..DayReport::of(&handle.snapshot()) };
         drop(handle);
         report.print(output);
         output.note(&format!("the demo's CRM took {} signed webhooks", centre.events()));
@@ -149,6 +151,12 @@ pub struct DayReport {
     pub occupancy: f64,
     /// From the 200 OK to audio both ways.
     pub answer_to_audio_ms: AudioDelay,
+    /// The share of those who were bridged or abandoned that were abandoned, 0 to 1.
+    pub abandon: f64,
+    /// Abandons that the forecasts of the calls answered foretold; `None` without forecasts.
+    pub foretold: Option<f64>,
+    /// The forecast of the latest decision, of the campaign that has one.
+    pub forecast: Option<Forecast>,
 }
 
 /// Two percentiles of a delay in milliseconds, by nearest rank; zero without any measurement.
@@ -165,7 +173,7 @@ impl DayReport {
     #[must_use]
     pub fn of(snapshot: &Snapshot) -> Self {
         let mut report = Self {
-            occupancy: occupancy(&snapshot.floor),
+            occupancy: occupancy(&snapshot.floor.agents).map_or(0.0, Ratio::get),
             answer_to_audio_ms: AudioDelay::of(&snapshot.answer_to_audio_ms),
             ..Self::default()
         };
@@ -174,8 +182,13 @@ impl DayReport {
             report.answered += campaign.totals.answered;
             report.bridged += campaign.totals.bridged;
             report.abandoned += campaign.totals.abandoned;
+            let forecast = campaign.decision.and_then(|decision| decision.forecast);
+            report.forecast = report.forecast.or(forecast);
         }
-        report
+        let persons = (report.bridged + report.abandoned).max(1);
+        #[expect(clippy::cast_precision_loss, reason = "no day counts to 2^53")]
+        let abandon = report.abandoned as f64 / persons as f64;
+        Self { abandon, ..report }
     }
 
     /// Prints the report: one JSON object, or a table.
@@ -192,7 +205,11 @@ impl DayReport {
         line("attempts", "appels émis", self.attempts.to_string());
         line("answered", "décrochés", self.answered.to_string());
         line("bridged", "mis en relation", self.bridged.to_string());
-        line("abandoned", "abandonnés", self.abandoned.to_string());
+        let abandon = format!("{} ({})", self.abandoned, percent(self.abandon, lang));
+        line("abandoned", "abandonnés", abandon);
+        if let Some(foretold) = self.foretold {
+            line("abandons foretold", "abandons prévus", format!("{foretold:.1}"));
+        }
         line("occupancy", "taux d'occupation", format!("{:.0} %", self.occupancy * 100.0));
         line(
             "answer to audio, p50 / p99",
@@ -201,16 +218,6 @@ impl DayReport {
         );
         sheet
     }
-}
-
-/// The share of the agents' time spent talking or writing up.
-fn occupancy(floor: &Floor) -> f64 {
-    let (mut busy, mut all) = (Span::ZERO, Span::ZERO);
-    for agent in &floor.agents {
-        busy += agent.talk + agent.wrap;
-        all += agent.talk + agent.wrap + agent.idle;
-    }
-    if all == Span::ZERO { 0.0 } else { busy.as_secs_f64() / all.as_secs_f64() }
 }
 
 impl AudioDelay {

@@ -4,9 +4,16 @@ use jiff::tz::TimeZone;
 
 use super::output::Lang;
 use crate::api::types::{Campaign, Idle, IdleCause};
+use crate::core::pacing::View;
 
 /// Says why nothing is dialled, and what to do.
 pub(super) fn sentence(campaign: &Campaign, idle: &Idle, lang: Lang) -> String {
+    let Campaign { name, now, trunks, .. } = campaign;
+    cause(name, now, trunks, idle, lang)
+}
+
+/// Says why nothing is dialled in a campaign of that name, with those agents and trunks.
+pub(super) fn cause(name: &str, now: &View, trunks: &[String], idle: &Idle, lang: Lang) -> String {
     let said = match idle.cause {
         IdleCause::Stopped | IdleCause::Paused => lang.say(
             "it is not running: cadran campaign start {name}",
@@ -33,7 +40,7 @@ pub(super) fn sentence(campaign: &Campaign, idle: &Idle, lang: Lang) -> String {
             "no signed-in agent's phone is connected: cadran agent list shows whose",
             "aucun poste d'agent n'est connecté : cadran agent list montre lesquels",
         ),
-        IdleCause::NobodyReady => return nobody_ready(campaign, lang),
+        IdleCause::NobodyReady => return nobody_ready(now, lang),
         IdleCause::AgentDials => lang.say(
             "in preview the agents dial: a card is shown to them, cadran agent dial NAME",
             "en preview ce sont les agents qui appellent, fiche à l'écran : cadran agent dial NOM",
@@ -59,12 +66,11 @@ pub(super) fn sentence(campaign: &Campaign, idle: &Idle, lang: Lang) -> String {
             "les fiches arrivent : les appels partent dans un instant",
         ),
     };
-    said.replace("{name}", &campaign.name).replace("{trunks}", &campaign.trunks.join(", "))
+    said.replace("{name}", name).replace("{trunks}", &trunks.join(", "))
 }
 
 /// Tells who keeps the agents busy.
-fn nobody_ready(campaign: &Campaign, lang: Lang) -> String {
-    let now = &campaign.now;
+fn nobody_ready(now: &View, lang: Lang) -> String {
     let (talking, wrapping, paused) = (now.talking, now.wrapping, now.paused);
     lang.say(
         &format!(

@@ -14,9 +14,12 @@ mod failure;
 mod idle;
 mod list;
 mod output;
+mod pacing;
 mod replay;
+mod report;
 mod serve;
 mod simulate;
+mod speed;
 mod stats;
 mod trunk;
 mod webhook;
@@ -107,6 +110,12 @@ enum Command {
     Agent(agent::Agent),
     /// Count what campaigns did
     Stats(stats::Stats),
+    /// Explain how fast campaigns dial
+    #[command(subcommand)]
+    Pacing(pacing::Pacing),
+    /// Write reports for a manager
+    #[command(subcommand)]
+    Report(report::Report),
     /// Look calls up
     #[command(subcommand)]
     Call(call::Call),
@@ -180,6 +189,8 @@ impl Command {
             Self::List(list) => list.run(global, output),
             Self::Agent(agent) => agent.run(global, output),
             Self::Stats(stats) => stats.run(global, output),
+            Self::Pacing(pacing) => pacing.run(global, output),
+            Self::Report(report) => report.run(global, output),
             Self::Call(call) => call.run(global, output),
             Self::Trunk(trunk) => trunk.run(global, output),
             Self::Webhook(webhook) => webhook.run(global, output),

@@ -10,8 +10,9 @@ use super::reader::{Fields, Reader, Value};
 use super::secret::Webhook;
 use super::trunk::Trunk;
 use super::{hours, measure, read_file};
-use crate::core::campaign::{Abandon, Mode, Route, Settings, Wrap};
+use crate::core::campaign::{Abandon, Guarantee, Mode, Route, Settings, Wrap};
 use crate::core::order::Outcome;
+use crate::core::pacing::account;
 use crate::core::recycle::Delay;
 use crate::core::rules::{AttemptCap, Week};
 use crate::core::{hopper, recycle, rules};
@@ -40,6 +41,8 @@ pub struct Campaign {
     pub ring_min: Span,
     /// What happens when a person answers and no agent is free.
     pub abandon: Abandon,
+    /// How the share of abandoned persons is counted.
+    pub account: account::Settings,
     /// The prompt played to an abandoned person, in the prompts folder.
     pub notice: Option<PathBuf>,
     /// The write-up after a talk.
@@ -132,6 +135,7 @@ impl Campaign {
             ring_min: self.ring_min,
             listen: false,
             abandon: self.abandon,
+            account: self.account.clone(),
             wrap: self.wrap,
             rules: rules::Settings { week: self.week.clone(), attempts: self.attempt_caps.clone() },
             retry: self.retry.clone(),
@@ -194,7 +198,7 @@ fn campaign(root: &Fields<'_, '_>, path: &Path, trunks: Option<&[Trunk]>) -> Opt
     let caller_ids = caller_ids(root);
     let (dispositions, whole) = dispositions::read(root);
     let (ring_min, ring_max) = ring(root);
-    let (abandon, notice) = abandon(root);
+    let (abandon, account, notice) = abandon(root);
     let wrap = wrap(root, whole.then_some(&dispositions));
     let week = week(root);
     let webhook = root.table("webhook").and_then(|fields| Webhook::of(&fields));
@@ -215,6 +219,7 @@ fn campaign(root: &Fields<'_, '_>, path: &Path, trunks: Option<&[Trunk]>) -> Opt
         ring_max,
         ring_min,
         abandon,
+        account,
         notice,
         wrap,
         week: week?,
@@ -236,6 +241,7 @@ pub fn mode_word(mode: Mode) -> &'static str {
         Mode::Preview => "preview",
         Mode::Progressive => "progressive",
         Mode::Power { .. } => "power",
+        Mode::Predictive { .. } => "predictive",
         Mode::Directed => "directed",
     }
 }
@@ -258,8 +264,12 @@ enum ModeWord {
     Predictive,
 }
 
+const GUARANTEES: [(&str, Guarantee); 2] =
+    [("expected", Guarantee::Expected), ("strict", Guarantee::Strict)];
+
 fn mode(root: &Fields<'_, '_>) -> Option<Mode> {
     let lines = root.get("lines_per_agent");
+    let guarantee = root.get("guarantee");
     let value = root.must("mode", "\"progressive\"")?;
     let word = value.choice(&[
         ("preview", ModeWord::Preview),
@@ -267,7 +277,10 @@ fn mode(root: &Fields<'_, '_>) -> Option<Mode> {
         ("power", ModeWord::Power),
         ("predictive", ModeWord::Predictive),
     ])?;
-    if let (Some(lines), ModeWord::Preview | ModeWord::Progressive) = (&lines, word) {
+    if let (Some(guarantee), false) = (&guarantee, matches!(word, ModeWord::Predictive)) {
+        guarantee.error("is for `mode = \"predictive\"` only", Some("remove it".to_owned()));
+    }
+    if let (Some(lines), false) = (&lines, matches!(word, ModeWord::Power)) {
         lines.error("is for `mode = \"power\"` only", Some("remove it".to_owned()));
     }
     match word {
@@ -281,9 +294,9 @@ fn mode(root: &Fields<'_, '_>) -> Option<Mode> {
             Some(Mode::Power { lines_per_agent })
         }
         ModeWord::Predictive => {
-            let hint = "use \"progressive\" (no abandoned calls) or \"power\"".to_owned();
-            value.error("predictive dialling is not in this version", Some(hint));
-            None
+            let expected = Guarantee::Expected;
+            let guarantee = guarantee.and_then(|value| value.choice(&GUARANTEES));
+            Some(Mode::Predictive { guarantee: guarantee.unwrap_or(expected) })
         }
     }
 }
@@ -364,14 +377,16 @@ fn ring(root: &Fields<'_, '_>) -> (Span, Span) {
     (min, max)
 }
 
-fn abandon(root: &Fields<'_, '_>) -> (Abandon, Option<PathBuf>) {
+fn abandon(root: &Fields<'_, '_>) -> (Abandon, account::Settings, Option<PathBuf>) {
     let mut abandon = Abandon {
         within: ABANDON_WITHIN,
         notice: false,
         recall_lock: RECALL_LOCK,
         cap: Ratio::new(ABANDON_CAP),
     };
-    let Some(fields) = root.table("abandon") else { return (abandon, None) };
+    let Some(fields) = root.table("abandon") else {
+        return (abandon, super::account::usual(), None);
+    };
     let within = Span::millis(500)..=Span::secs(30);
     abandon.within = fields.or("within", abandon.within, |value| value.span_in(within));
     abandon.recall_lock = fields
@@ -379,8 +394,9 @@ fn abandon(root: &Fields<'_, '_>) -> (Abandon, Option<PathBuf>) {
     abandon.cap = fields.or("cap", abandon.cap, |value| value.ratio());
     let notice = fields.get("notice").and_then(|value| value.name()).map(PathBuf::from);
     abandon.notice = notice.is_some();
+    let account = super::account::read(&fields);
     fields.finish();
-    (abandon, notice)
+    (abandon, account, notice)
 }
 
 /// Reads `[wrap]`; the default is not looked up while dispositions are unreadable.

@@ -3,6 +3,7 @@
 //! Every problem of every file is reported at once, each with its file, line and column; keys
 //! nobody knows are refused; secrets are named here and kept elsewhere.
 
+pub mod account;
 pub mod campaign;
 mod dispositions;
 pub mod hours;

@@ -192,12 +192,17 @@ pub(super) struct Agent {
     /// Since when without a call: the longest-waiting agent is served first.
     pub(super) idle_since: Mono,
     pub(super) leg: Leg,
+    /// The campaign of the call in hand.
+    pub(super) serving: Option<CampaignId>,
     pub(super) handled: u64,
     pub(super) talk: Span,
     pub(super) wrap: Span,
     pub(super) idle: Span,
     /// What the agent wants once the present call is over.
     wish: Want,
+    /// The count of the first call dialled after the agent wanted to go: none from then on can
+    /// have counted on him.
+    pub(super) leaves_from: u64,
     leg_tries: u32,
 }
 
@@ -211,11 +216,13 @@ impl Agent {
             since: Mono::START,
             idle_since: Mono::START,
             leg: Leg::Down,
+            serving: None,
             handled: 0,
             talk: Span::ZERO,
             wrap: Span::ZERO,
             idle: Span::ZERO,
             wish: Want::Calls,
+            leaves_from: 0,
             leg_tries: 0,
         }
     }

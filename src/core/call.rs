@@ -24,6 +24,7 @@ use std::sync::Arc;
 use super::fact::{Answerer, CallFact, Failure, Heard, Lead, LeadNumber};
 use super::floor::CallStage;
 use super::order::{EndedBy, Next, Outcome};
+use super::pacing::predictive::Odds;
 use crate::units::{AgentId, CampaignId, DispositionId, Mono, Now, Span, TrunkId, Wall};
 
 /// How long the driver may take to end a leg before the call is freed without its word: more
@@ -61,7 +62,7 @@ pub(super) enum State {
 pub(super) enum Event {
     Rang,
     Answered,
-    Unusable,
+    Unusable(u16),
     Judged(Heard),
     Failed(Failure, u16),
     HungUp,
@@ -90,7 +91,7 @@ impl From<CallFact> for Event {
         match fact {
             CallFact::Ringing | CallFact::EarlyMedia => Self::Rang,
             CallFact::Answered => Self::Answered,
-            CallFact::Unusable => Self::Unusable,
+            CallFact::Unusable(cause) => Self::Unusable(cause),
             CallFact::Heard(heard) => Self::Judged(heard),
             CallFact::Failed { failure, cause } => Self::Failed(failure, cause),
             CallFact::HungUp => Self::HungUp,
@@ -147,6 +148,9 @@ pub(super) struct Call {
     /// The place of the number tried.
     pub(super) index: usize,
     pub(super) trunk: TrunkId,
+    pub(super) dialed: Mono,
+    /// What its campaign's pacer placed it with, if it counts on any agent.
+    pub(super) odds: Option<Odds>,
     pub(super) state: State,
     /// Since when it is in its state.
     pub(super) since: Mono,
@@ -161,10 +165,14 @@ pub(super) struct Call {
     pub(super) bridged: Option<Wall>,
     pub(super) held: Span,
     pub(super) heard: Option<Heard>,
+    /// Why an answered call could not be used; 0 if it could.
+    pub(super) cause: u16,
     /// The disposition given, and what it made of the contact.
     pub(super) qualified: Option<(DispositionId, Next)>,
     /// A person answered, and was counted.
     pub(super) person: bool,
+    /// That person was abandoned, and was counted.
+    pub(super) lost: bool,
     /// An agent writes it up.
     pub(super) writing: bool,
     /// It replaces an attempt that another trunk refused.
@@ -186,6 +194,8 @@ impl Call {
             lead,
             index,
             trunk,
+            dialed: now,
+            odds: None,
             state: State::Dialing,
             since: now,
             due: Some(due),
@@ -196,8 +206,10 @@ impl Call {
             bridged: None,
             held: Span::ZERO,
             heard: None,
+            cause: 0,
             qualified: None,
             person: false,
+            lost: false,
             writing: false,
             replacement: false,
         }
@@ -211,6 +223,16 @@ impl Call {
     /// Whether it was cancelled or hung up on our order.
     pub(super) fn gave_up(&self) -> bool {
         matches!(self.state, State::Ending { .. })
+    }
+
+    /// Whether its person is abandoned and will not be bridged any more.
+    pub(super) fn is_lost(&self) -> bool {
+        matches!(self.state, State::Notice | State::Ending { outcome: Outcome::Abandoned, .. })
+    }
+
+    /// Whether it was given up on our own wish before its ring time was over.
+    pub(super) fn was_given_up(&self) -> bool {
+        matches!(self.state, State::Ending { outcome: Outcome::Cancelled, .. })
     }
 
     /// Whether it still waits for an answer and was not given up.
@@ -263,7 +285,7 @@ impl Call {
             (Dialing, Rang) => return Ok(self.rings(now, manner)),
             (Ringing, Rang) | (Ending { .. }, Rang | GivenUp | Stopped) => return Ok(None),
             (Dialing | Ringing, Answered) => self.answer(now, manner),
-            (Dialing | Ringing, Unusable) => self.deaf(now),
+            (Dialing | Ringing, Unusable(cause)) => self.deaf(now, cause),
             (Dialing | Ringing, Failed(failure, cause)) => failed(meaning(failure), cause),
             (Dialing | Ringing, HungUp) => gone(Abandoned, Callee),
             (Dialing | Ringing, Gone) => gone(TrunkFault, Carrier),
@@ -288,11 +310,13 @@ impl Call {
             (Talking { .. }, AgentLost) => self.wait(now, manner),
             (Talking { agent, hold: None }, Held) => self.hold(now, agent),
             (Talking { agent, hold: Some(since) }, Retrieved) => self.retrieve(now, agent, since),
-            (Ending { .. }, Answered | Unusable) if self.answered.is_none() => self.crossed(now),
+            (Ending { .. }, Answered | Unusable(_)) if self.answered.is_none() => self.crossed(now),
             (Ending { outcome, by }, Failed(failure, cause)) => {
                 failed(self.settled(outcome, by, failure), cause)
             }
-            (Ending { outcome, by }, HungUp | Lost | Gone | TimeUp) => gone(outcome, by),
+            (Ending { outcome, by }, HungUp | Lost | Gone | TimeUp) => {
+                failed((outcome, by), self.cause)
+            }
             (
                 Dialing | Ringing,
                 Judged(_) | Lost | NoticePlayed | Bridged(_) | AgentHungUp | AgentLost | Held
@@ -301,7 +325,7 @@ impl Call {
             | (Ringing, NotRecorded)
             | (
                 Listening | Waiting | Notice | Talking { .. },
-                Rang | Answered | Unusable | Failed(..) | NotRecorded | GivenUp,
+                Rang | Answered | Unusable(_) | Failed(..) | NotRecorded | GivenUp,
             )
             | (Listening | Talking { .. }, NoticePlayed | Bridged(_))
             | (Waiting | Notice | Talking { .. }, Judged(_))
@@ -311,7 +335,7 @@ impl Call {
             | (Talking { .. }, TimeUp | Held | Retrieved)
             | (
                 Ending { .. },
-                Answered | Unusable | Judged(_) | NoticePlayed | Bridged(_) | AgentHungUp
+                Answered | Unusable(_) | Judged(_) | NoticePlayed | Bridged(_) | AgentHungUp
                 | AgentLost | Held | Retrieved,
             ) => return Err(Surprise),
         };
@@ -350,8 +374,9 @@ impl Call {
     }
 
     /// Ends an answered call in which nobody can hear the other.
-    fn deaf(&mut self, now: Now) -> Effect {
+    fn deaf(&mut self, now: Now, cause: u16) -> Effect {
         self.answered = Some(now.wall);
+        self.cause = cause;
         self.end(now, Outcome::TrunkFault, EndedBy::Carrier)
     }
 

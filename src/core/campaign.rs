@@ -4,15 +4,17 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::call::Manner;
+use super::call::{Call, Effect, Manner};
 use super::floor::{CallStage, Totals};
 use super::hopper::Hopper;
 use super::order::{CampaignState, Outcome};
-use super::pacing::{Decision, View};
+use super::pacing::account::Entry;
+use super::pacing::predictive::{Line, Pacer};
+use super::pacing::{Decision, View, account};
 use super::rules::hours::Hours;
 use super::trunks::Rota;
 use super::{hopper, recycle, rules};
-use crate::units::{AgentId, CallId, ClientId, DispositionId, Mono, Ratio, Span, TrunkId};
+use crate::units::{AgentId, CallId, ClientId, DispositionId, Mono, Ratio, Span, TrunkId, Wall};
 
 /// Everything a campaign's manager decided, as the core needs it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -33,6 +35,8 @@ pub struct Settings {
     pub listen: bool,
     /// What happens when a person answers and no agent is free.
     pub abandon: Abandon,
+    /// How the share of abandoned persons is counted.
+    pub account: account::Settings,
     /// The write-up after a talk.
     pub wrap: Wrap,
     /// Who may be called when.
@@ -60,9 +64,24 @@ pub enum Mode {
         /// Lines per idle agent, at least 1.
         lines_per_agent: f64,
     },
+    /// As many lines as the agents who will be free by the time somebody answers.
+    Predictive {
+        /// How the abandon cap is kept.
+        guarantee: Guarantee,
+    },
     /// As many calls as somebody outside the core names, from moment to moment: for other pacers
     /// over the same dialer. No campaign file offers it.
     Directed,
+}
+
+/// How a predictive campaign keeps its abandon cap.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Guarantee {
+    /// By forecast: the share at the end of the window stays below the cap, but for rare chance.
+    Expected,
+    /// By proof: no moment ends above the cap, whatever the calls in flight become.
+    Strict,
 }
 
 /// A trunk a campaign may use.
@@ -163,8 +182,10 @@ pub(super) struct Campaign {
     /// No line may be given up before this.
     pub(super) surplus_at: Mono,
     pub(super) totals: Totals,
-    /// Persons who answered.
-    pub(super) persons: u64,
+    /// What the abandon rule counts.
+    pub(super) account: account::Account,
+    /// What a predictive campaign learns.
+    pub(super) pacer: Option<Box<Pacer>>,
     pub(super) decision: Option<Decision>,
     /// Calls named from outside since the campaign was settled last.
     pub(super) directed: u32,
@@ -189,7 +210,8 @@ impl Campaign {
             surplus: 0,
             surplus_at: Mono::START,
             totals: Totals::default(),
-            persons: 0,
+            account: account::Account::default(),
+            pacer: None,
             decision: None,
             directed: 0,
             caller_id: 0,
@@ -224,6 +246,32 @@ impl Campaign {
         }
     }
 
+    /// Counts a person who is abandoned, in the moment that is decided and once only; one who was
+    /// never judged is counted as having answered, too.
+    pub(super) fn count_lost(&mut self, at: Wall, call: &mut Call, effect: Option<Effect>) {
+        let closes = matches!(effect, Some(Effect::Close { outcome: Outcome::Abandoned, .. }));
+        if !(closes || call.is_lost()) || core::mem::replace(&mut call.lost, true) {
+            return;
+        }
+        if !core::mem::replace(&mut call.person, true) {
+            self.account.count(&self.settings.account, at, Entry::Person);
+        }
+        self.account.count(&self.settings.account, at, Entry::Abandoned);
+    }
+
+    /// Lets its pacer see that a line leaves a stage it has been in since a moment.
+    pub(super) fn watched(
+        &mut self,
+        now: Mono,
+        call: &Call,
+        (from, since): (CallStage, Mono),
+        to: Option<CallStage>,
+    ) {
+        let (Some(pacer), Some(odds)) = (&mut self.pacer, call.odds) else { return };
+        let line = Line { dialed: call.dialed, since, odds, given_up: call.was_given_up() };
+        pacer.call_moved(now, &line, from, to);
+    }
+
     /// Whether nothing of it is in flight: no call, no preview, no write-up.
     pub(super) fn idle(&self) -> bool {
         self.previewing == 0 && self.wrapping == 0 && self.stages.values().all(|&n| n == 0)
@@ -246,6 +294,7 @@ impl Campaign {
 
     /// Counts what the pacer sees, but for the agents.
     pub(super) fn view(&self) -> View {
+        let (answered, abandoned) = self.account.counts(&self.settings.account);
         View {
             reserved: self.reserved,
             talking: self.count(CallStage::Talking),
@@ -254,8 +303,8 @@ impl Campaign {
             listening: self.count(CallStage::Listening),
             waiting: self.count(CallStage::Waiting),
             stock: u32::try_from(self.hopper.stock()).unwrap_or(u32::MAX),
-            answered: self.persons,
-            abandoned: self.totals.abandoned,
+            answered,
+            abandoned,
             directed: self.directed,
             ready: 0,
             paused: 0,

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::agent::{Leg, State as Seat};
 use super::call::State;
+use super::campaign::Campaign;
 use super::floor::CallStage;
 use super::order::{AgentState, CampaignState};
 use super::{Dialer, Wake};
@@ -165,6 +166,7 @@ impl Dialer {
         holds!(shown.len() == campaign.previewing as usize, "{id} counts other previews");
         let wraps = seats().filter(|s| matches!(s, Seat::Wrapping(w) if w.campaign == id)).count();
         holds!(wraps == campaign.wrapping as usize, "{id} counts other write-ups");
+        self.check_pacer(id, campaign)?;
         let stocked = campaign.hopper.each().map(|stocked| stocked.lead.contact);
         let held = stocked.chain(shown).chain(calls().map(|(_, call)| call.lead.contact));
         let held = held.collect::<Vec<_>>();
@@ -175,6 +177,22 @@ impl Dialer {
         holds!(campaign.hopper.len() <= size, "{id} has {} leads", campaign.hopper.len());
         let live = matches!(campaign.state, CampaignState::Running | CampaignState::Paused);
         holds!(live || campaign.hopper.len() == 0, "{id} is over and has stock");
+        Ok(())
+    }
+
+    /// A campaign's pacer sees the lines and agents there are.
+    fn check_pacer(&self, id: CampaignId, campaign: &Campaign) -> Result<(), Violation> {
+        let Some(pacer) = &campaign.pacer else { return Ok(()) };
+        let paced = || {
+            let own = self.calls.values().filter(|call| call.campaign == id);
+            own.filter(|call| call.odds.is_some())
+        };
+        let ringing = paced().filter(|call| call.unanswered()).count();
+        let heard = paced().filter(|call| call.state == State::Listening).count();
+        let busy = self.agents.values().filter(|agent| agent.serving == Some(id)).count();
+        let sees = pacer.sees();
+        let there = (ringing, heard, busy);
+        holds!(sees == there, "the pacer of {id} sees {sees:?}, there are {there:?}");
         Ok(())
     }
 

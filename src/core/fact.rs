@@ -5,6 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::pacing::truth::Truth;
 use super::{agent, campaign, trunks};
 use crate::units::{
     AgentId, CallId, CampaignId, ClientId, ContactId, DispositionId, NumberId, PauseId, PersonId,
@@ -62,6 +63,9 @@ pub enum CampaignFact {
     },
     /// New contacts were imported or became due: ask the store again.
     Refilled,
+    /// The true laws of an invented world: what a predictive pacer would have to learn. For the
+    /// benchmark of what could be known; no living centre can tell it.
+    Known(Box<Truth>),
     /// A pacer outside the core wants so many calls placed now, at most; the next settle places
     /// what trunks, rates, stock and rules let through, and forgets the rest. Of two in one batch
     /// the later counts. Only for [`Mode::Directed`](super::campaign::Mode::Directed).
@@ -222,8 +226,9 @@ pub enum CallFact {
     EarlyMedia,
     /// The call was answered, the audio agreed on.
     Answered,
-    /// The call was answered, but no audio can be agreed on: a person may have picked up.
-    Unusable,
+    /// The call was answered, but no audio can be agreed on: a person may have picked up. With
+    /// the cause to be kept.
+    Unusable(u16),
     /// The listener judged who answered.
     Heard(Heard),
     /// The call ended before it was answered.

@@ -7,7 +7,7 @@ use super::campaign::DispositionClass;
 use super::order::{AgentState, CampaignState};
 use super::pacing::{Decision, View};
 use super::{Dialer, call};
-use crate::units::{AgentId, CallId, CampaignId, ContactId, Mono, Now, Span, TrunkId};
+use crate::units::{AgentId, CallId, CampaignId, ContactId, Mono, Now, Ratio, Span, TrunkId};
 
 /// A copy of what the dialer knows, taken after a batch.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -37,6 +37,17 @@ pub struct CampaignFloor {
     pub decision: Option<Decision>,
     /// What it has done since the dialer was made.
     pub totals: Totals,
+}
+
+/// Gives the share of agents' time spent talking, holding or writing up (words.md, taux
+/// d'occupation AFRC): (talk + wrap) / (talk + wrap + idle); `None` before any of it passed.
+pub fn occupancy<'a>(agents: impl IntoIterator<Item = &'a AgentFloor>) -> Option<Ratio> {
+    let (mut busy, mut all) = (Span::ZERO, Span::ZERO);
+    for agent in agents {
+        busy += agent.talk + agent.wrap;
+        all += agent.talk + agent.wrap + agent.idle;
+    }
+    (all > Span::ZERO).then(|| Ratio::new(busy.as_secs_f64() / all.as_secs_f64()))
 }
 
 /// What a campaign has done since the dialer was made.

@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use super::agent::{self, State as Seat, Writing};
 use super::call::{self, Call, Effect, State};
-use super::fact::CallFact;
+use super::fact::{Answerer, CallFact};
+use super::floor::CallStage;
 use super::order::{Closed, EndedBy, Next, Outcome};
+use super::pacing::account::Entry;
 use super::{Dialer, Order, Record, Wake, recycle};
 use crate::units::{AgentId, CallId, Now};
 
@@ -16,7 +18,7 @@ impl Dialer {
             return;
         }
         self.surprise();
-        if matches!(fact, CallFact::Answered | CallFact::Unusable) {
+        if matches!(fact, CallFact::Answered | CallFact::Unusable(_)) {
             // Nobody here knows the call any more: the person must not hang on a silent line.
             self.orders.push_back(Order::HangUp(id));
         }
@@ -36,6 +38,14 @@ impl Dialer {
             return;
         };
         campaign.recount(Some(stage), Some(call.stage()));
+        campaign.count_lost(now.wall, call, effect);
+        if stage != call.stage() {
+            campaign.watched(now.mono, call, (stage, since), Some(call.stage()));
+            let machine = call.heard.is_some_and(|heard| heard.what == Answerer::Machine);
+            if stage == CallStage::Listening && machine {
+                campaign.account.count(&campaign.settings.account, now.wall, Entry::Machine);
+            }
+        }
         if state == State::Waiting && call.state != State::Waiting {
             campaign.waiting.remove(&(since, id));
         } else if call.state == State::Waiting && state != State::Waiting {
@@ -87,8 +97,8 @@ impl Dialer {
         let Some(call) = self.calls.get_mut(&id) else { return };
         let first_time = !std::mem::replace(&mut call.person, true);
         let agent = call.reserved.or_else(|| self.teams.first_ready(call.campaign));
-        if let Some(campaign) = self.campaigns.get_mut(&call.campaign) {
-            campaign.persons += u64::from(first_time);
+        if let Some(campaign) = self.campaigns.get_mut(&call.campaign).filter(|_| first_time) {
+            campaign.account.count(&campaign.settings.account, now.wall, Entry::Person);
         }
         match agent {
             Some(agent) => self.join(now, id, agent),
@@ -171,11 +181,11 @@ impl Dialer {
         self.trunks.release(call.trunk);
         let Some(campaign) = self.campaigns.get_mut(&call.campaign) else { return };
         campaign.recount(Some(call.stage()), None);
+        campaign.watched(now.mono, &call, (call.stage(), call.since), None);
         campaign.waiting.remove(&(call.since, id));
         campaign.tally(outcome);
         let lock = now.wall + campaign.settings.abandon.recall_lock;
         if outcome == Outcome::Abandoned {
-            campaign.persons += u64::from(!call.person);
             let client = campaign.settings.client;
             self.persons.lock(now.wall, client, call.number().person, lock);
         }

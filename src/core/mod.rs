@@ -5,6 +5,7 @@ pub mod campaign;
 pub mod check;
 pub mod fact;
 pub mod floor;
+pub mod foresight;
 pub mod hopper;
 pub mod order;
 pub mod pacing;

@@ -9,6 +9,7 @@ use super::fact::Lead;
 use super::floor::CallStage;
 use super::hopper::Stocked;
 use super::order::{AgentState, CampaignState, Dial, Opened, RuleRefusal, Stage};
+use super::pacing::predictive::{Allowance, Asked, Odds};
 use super::pacing::{self, Decision, Limit, View};
 use super::rules::{Gate, Refused};
 use super::trunks::Blocked;
@@ -23,6 +24,21 @@ struct Placed {
     trunk: TrunkId,
     agent: Option<AgentId>,
     replacement: bool,
+    /// What a predictive pacer places it with.
+    odds: Option<Odds>,
+}
+
+impl Placed {
+    /// A call that no pacer's forecast is about.
+    fn alone(
+        campaign: CampaignId,
+        lead: Arc<Lead>,
+        index: usize,
+        trunk: TrunkId,
+        agent: Option<AgentId>,
+    ) -> Self {
+        Self { campaign, lead, index, trunk, agent, replacement: false, odds: None }
+    }
 }
 
 impl Dialer {
@@ -65,25 +81,76 @@ impl Dialer {
             self.show_previews(now, id, ready);
             return [personal, dialled].into_iter().flatten().min();
         }
+        let paced = if matches!(mode, Mode::Predictive { .. }) {
+            self.pace_predictive(now, id)
+        } else {
+            let view = self.view(id);
+            let campaign = self.campaigns.get(&id)?;
+            let asked = pacing::ask(mode, &view);
+            let (granted, limit) = pacing::within_cap(asked, &campaign.settings.abandon, &view);
+            let (placed, blocked) = self.place_all(now, id, granted.calls, None);
+            if asked.calls > 0 {
+                let limit = blocked.map_or(limit, |blocked| blocked.limit);
+                self.decided(id, Decision { view, ask: asked, placed, limit, forecast: None });
+            }
+            blocked.and_then(|blocked| blocked.until)
+        };
+        [personal, paced].into_iter().flatten().min()
+    }
+
+    /// Lets a predictive campaign's own pacer decide, if a decision is due, and places what it
+    /// asks for. Gives the moment of the next.
+    fn pace_predictive(&mut self, now: Now, id: CampaignId) -> Option<Mono> {
+        let campaign = self.campaigns.get_mut(&id)?;
+        let settings = &campaign.settings;
+        let Mode::Predictive { guarantee } = settings.mode else { return None };
+        campaign.account.turn(&settings.account, &settings.rules.week, now.wall);
+        let allowance = Allowance {
+            cap: settings.abandon.cap,
+            guarantee,
+            left: campaign.account.left(&settings.account, now.wall),
+            every: settings.pace_every,
+        };
         let view = self.view(id);
-        let campaign = self.campaigns.get(&id)?;
-        let asked = pacing::ask(mode, &view);
-        let (granted, mut limit) = pacing::within_cap(asked, &campaign.settings.abandon, &view);
-        let mut placed = 0;
-        let mut until = None;
-        while placed < granted.calls {
-            match self.place(now, id) {
-                Ok(()) => placed += 1,
-                Err(blocked) => {
-                    (limit, until) = (blocked.limit, blocked.until);
-                    break;
-                }
+        let pacer = self.campaigns.get_mut(&id)?.pacer.as_mut()?;
+        if !pacer.due(now.mono, &view) {
+            return Some(pacer.next(now.mono, &view));
+        }
+        let asked = pacer.ask(now.mono, &view, &allowance);
+        let Asked { ask, forecast, odds, held } = asked;
+        let (placed, blocked) = self.place_all(now, id, ask.calls, Some(odds));
+        let limit = match blocked {
+            Some(blocked) => blocked.limit,
+            None if held => Limit::Abandon,
+            None => Limit::Ask,
+        };
+        if ask.calls > 0 {
+            let forecast = Some(forecast);
+            self.decided(id, Decision { view, ask, placed, limit, forecast });
+        }
+        let pacer = self.campaigns.get_mut(&id)?.pacer.as_mut()?;
+        let mut next = pacer.next(now.mono, &view);
+        if let Some(blocked) = blocked {
+            pacer.cut();
+            next = blocked.until.map_or(next, |until| until.min(next));
+        }
+        Some(next)
+    }
+
+    /// Places calls until one is refused room.
+    fn place_all(
+        &mut self,
+        now: Now,
+        id: CampaignId,
+        calls: u32,
+        odds: Option<Odds>,
+    ) -> (u32, Option<Blocked>) {
+        for placed in 0..calls {
+            if let Err(blocked) = self.place(now, id, odds) {
+                return (placed, Some(blocked));
             }
         }
-        if asked.calls > 0 {
-            self.decided(id, Decision { view, ask: asked, placed, limit });
-        }
-        [personal, until].into_iter().flatten().min()
+        (calls, None)
     }
 
     /// Keeps a decision, and records it if it placed a call or differs from the one before.
@@ -98,7 +165,7 @@ impl Dialer {
     }
 
     /// Places one call of a campaign for whoever will be ready.
-    fn place(&mut self, now: Now, id: CampaignId) -> Result<(), Blocked> {
+    fn place(&mut self, now: Now, id: CampaignId, odds: Option<Odds>) -> Result<(), Blocked> {
         let empty = Blocked { limit: Limit::Stock, until: None };
         let campaign = self.campaigns.get(&id).ok_or(empty)?;
         if campaign.hopper.stock() == 0 {
@@ -110,8 +177,9 @@ impl Dialer {
             let stocked = campaign.hopper.take().ok_or(empty)?;
             let Some(index) = self.gate(now, id, &stocked.lead) else { continue };
             let lead = stocked.lead;
-            let replacement = false;
-            self.open(now, Placed { campaign: id, lead, index, trunk, agent: None, replacement });
+            let (agent, replacement) = (None, false);
+            let placed = Placed { campaign: id, lead, index, trunk, agent, replacement, odds };
+            self.open(now, placed);
             return Ok(());
         }
     }
@@ -183,7 +251,7 @@ impl Dialer {
 
     /// Opens a call: the attempt is recorded before it is dialled, in the same batch.
     fn open(&mut self, now: Now, placed: Placed) {
-        let Placed { campaign: id, lead, index, trunk, agent, replacement } = placed;
+        let Placed { campaign: id, lead, index, trunk, agent, replacement, odds } = placed;
         let Some(campaign) = self.campaigns.get_mut(&id) else { return };
         let Some(number) = lead.numbers.get(index) else { return };
         let call = CallId::of(self.settings.node, self.next_call);
@@ -222,7 +290,16 @@ impl Dialer {
         let due = now.mono + ring_max;
         self.timers.set(Wake::Call(call), due);
         let opened = Call::new(id, lead, index, trunk, now.mono, due);
-        self.calls.insert(call, Call { reserved: agent, replacement, ..opened });
+        let odds = if let Some(pacer) = self.campaigns.get_mut(&id).and_then(|c| c.pacer.as_mut())
+            && agent.is_none()
+        {
+            let odds = odds.unwrap_or_default();
+            pacer.dialed(now.mono);
+            Some(odds)
+        } else {
+            None
+        };
+        self.calls.insert(call, Call { reserved: agent, replacement, odds, ..opened });
         if let Some(agent) = agent {
             self.step_agent(now, agent, agent::Event::SetAside(call));
         }
@@ -253,8 +330,9 @@ impl Dialer {
         let Some(campaign) = self.campaigns.get_mut(&id) else { return };
         if campaign.hopper.lease(lead.contact) {
             let lead = Arc::new(lead);
-            let replacement = true;
-            self.open(now, Placed { campaign: id, lead, index, trunk, agent, replacement });
+            let (replacement, odds) = (true, None);
+            let placed = Placed { campaign: id, lead, index, trunk, agent, replacement, odds };
+            self.open(now, placed);
         }
     }
 
@@ -275,8 +353,8 @@ impl Dialer {
                 if preview {
                     self.show(now, id, agent, stocked);
                 } else {
-                    let (lead, agent, replacement) = (stocked.lead, Some(agent), false);
-                    self.open(now, Placed { campaign: id, lead, index, trunk, agent, replacement });
+                    let (lead, agent) = (stocked.lead, Some(agent));
+                    self.open(now, Placed::alone(id, lead, index, trunk, agent));
                 }
             }
         }
@@ -333,8 +411,7 @@ impl Dialer {
                 self.step_agent(now, agent, agent::Event::Freed);
                 continue;
             };
-            let (agent, replacement) = (Some(agent), false);
-            self.open(now, Placed { campaign: id, lead, index, trunk, agent, replacement });
+            self.open(now, Placed::alone(id, lead, index, trunk, Some(agent)));
         }
     }
 

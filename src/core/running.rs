@@ -4,10 +4,12 @@ use std::sync::Arc;
 
 use super::agent::{self, State as Seat};
 use super::call;
-use super::campaign::{Campaign, Settings};
+use super::campaign::{Campaign, Mode, Settings};
 use super::fact::{CampaignFact, Lead, Supply};
+use super::floor::CallStage;
 use super::hopper::{self, Stocked};
 use super::order::{CampaignState, Next, Stage};
+use super::pacing::predictive::Pacer;
 use super::rules::{RuleId, refused};
 use super::{Dialer, Order, Record, Wake};
 use crate::units::{CampaignId, ContactId, Mono, Now, NumberId, Span};
@@ -50,6 +52,10 @@ impl Dialer {
             (CampaignFact::Directed(calls), Running) if campaign.is_directed() => {
                 campaign.directed = calls;
             }
+            (CampaignFact::Known(truth), _) => match &mut campaign.pacer {
+                Some(pacer) => pacer.know(now, &truth),
+                None => self.surprise(),
+            },
             (CampaignFact::Directed(_), _)
             | (CampaignFact::Started, Running)
             | (CampaignFact::Paused, Paused | Draining | Stopped)
@@ -62,15 +68,42 @@ impl Dialer {
         self.longest_lease = self.longest_lease.max(settings.hopper.lease);
         let Some(campaign) = self.campaigns.get_mut(&id) else {
             self.campaigns.insert(id, Campaign::new(settings));
-            return;
+            return self.give_pacer(now, id);
         };
         let size = usize::try_from(settings.hopper.size).unwrap_or(usize::MAX);
         campaign.settings = settings;
+        campaign.account.forget_hours(
+            &campaign.settings.rules.week,
+            &campaign.settings.account,
+            now.wall,
+        );
         campaign.hours = super::rules::hours::Hours::default();
         if campaign.hopper.len() > size {
             let leads = campaign.hopper.empty_out(None);
             self.release(now, id, &leads);
         }
+        self.give_pacer(now, id);
+    }
+
+    /// Gives a predictive campaign its pacer, who begins with what is under way.
+    fn give_pacer(&mut self, now: Now, id: CampaignId) {
+        let Some(campaign) = self.campaigns.get_mut(&id) else { return };
+        let predictive = matches!(campaign.settings.mode, Mode::Predictive { .. });
+        if !predictive || campaign.pacer.is_some() {
+            return;
+        }
+        let mut pacer = Pacer::new(now.mono, campaign.settings.abandon.within);
+        for call in self.calls.values_mut().filter(|call| call.campaign == id) {
+            if call.reserved.is_none()
+                && (call.unanswered() || call.stage() == CallStage::Listening)
+            {
+                call.odds = Some(pacer.adopt(now.mono, call.dialed, call.since, call.unanswered()));
+            }
+        }
+        for (&id, agent) in self.agents.iter().filter(|(_, agent)| agent.serving == Some(id)) {
+            pacer.adopt_agent(now.mono, id, agent.label(), agent.since);
+        }
+        campaign.pacer = Some(Box::new(pacer));
     }
 
     fn set_state(&mut self, id: CampaignId, state: CampaignState) {
@@ -108,7 +141,7 @@ impl Dialer {
     fn claimed(&mut self, now: Now, id: CampaignId, leads: Vec<Lead>, supply: Supply) {
         let Some(campaign) = self.campaigns.get_mut(&id) else { return };
         if !campaign.hopper.answered(now, supply) {
-            return self.surprise();
+            return self.unasked(id, &leads);
         }
         let wanted = matches!(campaign.state, CampaignState::Running | CampaignState::Paused);
         let until = hopper::lease_end(&campaign.settings.hopper, now.mono);
@@ -132,6 +165,18 @@ impl Dialer {
         self.release(now, id, &back);
         if let Some(campaign) = self.campaigns.get_mut(&id) {
             campaign.hopper.judged(now.mono, fruitful);
+        }
+    }
+
+    /// Gives back what a claim brought that was given up meanwhile: the store was slow.
+    fn unasked(&mut self, id: CampaignId, leads: &[Lead]) {
+        self.surprise();
+        let Some(campaign) = self.campaigns.get(&id) else { return };
+        let leased = campaign.hopper.leased();
+        let contacts = leads.iter().map(|lead| lead.contact);
+        let back = contacts.filter(|contact| !leased.contains(contact)).collect::<Vec<_>>();
+        if !back.is_empty() {
+            self.orders.push_back(Order::Release(id, back));
         }
     }
 

@@ -90,7 +90,7 @@ impl Dialer {
         let new_label = agent.label();
         if new_label != label {
             let (team, place) = (agent.team, agent.idle_since);
-            self.moved(id, team, (label, queued), (new_label, place));
+            self.moved(now.mono, id, team, (label, queued), (new_label, place));
         } else if label == AgentState::Ready {
             self.teams.at_mut(agent.team).enqueue((queued, id), agent.leaves());
         }
@@ -105,6 +105,7 @@ impl Dialer {
     /// Keeps the queues and counts in step with an agent's change of state, and records it.
     fn moved(
         &mut self,
+        now: Mono,
         id: AgentId,
         team: usize,
         (from, queued): (AgentState, Mono),
@@ -125,9 +126,26 @@ impl Dialer {
         {
             campaign.surplus += pacing::lines_of(campaign.settings.mode, 1);
         }
+        self.watch(now, id, from, to);
         self.record(Record::AgentState { agent: id, state: to });
         if to == AgentState::LoggedOut {
             self.orders.push_back(Order::DropLeg(id));
+        }
+    }
+
+    /// Lets the pacer of the campaign whose call an agent has, or had, see what he does.
+    fn watch(&mut self, now: Mono, id: AgentId, from: AgentState, to: AgentState) {
+        let campaign = match (from, to) {
+            (_, AgentState::Talking(call)) => self.calls.get(&call).map(|call| call.campaign),
+            (_, _) => self.agents.get(&id).and_then(|agent| agent.serving),
+        };
+        let Some(agent) = self.agents.get_mut(&id) else { return };
+        let busy =
+            matches!(to, AgentState::Talking(_) | AgentState::Holding(_) | AgentState::Wrapping(_));
+        agent.serving = campaign.filter(|_| busy);
+        let campaign = campaign.and_then(|campaign| self.campaigns.get_mut(&campaign));
+        if let Some(pacer) = campaign.and_then(|campaign| campaign.pacer.as_mut()) {
+            pacer.agent_moved(now, id, from, to);
         }
     }
 

@@ -14,9 +14,10 @@ use super::handle::{ASKS_MAX, Ask, Handle, Snapshot};
 use super::scribe::Scribe;
 use super::tape::{self, Recorder};
 use super::tasks::Tasks;
-use super::{Engine, Inbox, Parts};
+use super::{Engine, Inbox, Parts, foresight};
 use crate::config::campaign::UnknownTrunk;
 use crate::config::{self, Campaign, Config, Disposition, Webhook};
+use crate::core::campaign::Mode;
 use crate::core::fact::{CampaignFact, TrunkFact};
 use crate::core::{self, Dialer, Fact};
 use crate::hooks::event::call_completed;
@@ -209,6 +210,8 @@ pub async fn start(config: Config) -> Result<Running, BootError> {
     let deliveries = hooks::Settings { loopback: true, ..hooks::Settings::default() };
     let receivers = endpoints(&config)?;
     let courier = Courier::new(store.clone(), clock, tasks.clone(), receivers, deliveries)?;
+    let paced = predictive(&config, &store).await?;
+    tasks.spawn(foresight::compare(store.clone(), clock, paced, stopped.clone()));
     let (delivering, delivered) = oneshot::channel::<Infallible>();
     tasks.spawn(async move {
         courier.run(stopped).await;
@@ -244,6 +247,20 @@ pub async fn start(config: Config) -> Result<Running, BootError> {
     });
     let (handle, config) = (Handle::new(asks, watched), Arc::new(config));
     Ok(Running { handle, store, clock, tasks, config, tape: path, ended: Some(ended), delivered })
+}
+
+/// Gives the campaigns whose pacers foretell.
+async fn predictive(
+    config: &Config,
+    store: &Store,
+) -> Result<Vec<(CampaignId, String)>, BootError> {
+    let rows = store.campaigns().await?;
+    let foretells = |name: &str| {
+        let campaign = config.campaign(name);
+        campaign.is_some_and(|campaign| matches!(campaign.mode, Mode::Predictive { .. }))
+    };
+    let known = rows.into_iter().filter(|row| foretells(&row.name));
+    Ok(known.map(|row| (row.id, row.name)).collect())
 }
 
 /// Refuses RTP ports that would run out in the middle of a busy hour.

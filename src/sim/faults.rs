@@ -246,6 +246,10 @@ impl World<'_> {
         for campaign in &self.plan.campaigns {
             let settings = Box::new(campaign.settings.clone());
             facts.push(Fact::Campaign(campaign.id, CampaignFact::Set(settings)));
+            if campaign.full_info {
+                let truth = Box::new(super::known::truth(&campaign.scenario, self.now()));
+                facts.push(Fact::Campaign(campaign.id, CampaignFact::Known(truth)));
+            }
         }
         for (index, campaigns) in self.plan.agents.iter().enumerate() {
             let settings = crate::core::agent::Settings {

@@ -7,6 +7,7 @@ mod callee;
 mod carrier;
 pub mod course;
 pub mod faults;
+mod known;
 pub mod learn;
 pub mod optimum;
 pub mod oracle;
@@ -48,6 +49,8 @@ pub struct RunSettings {
     pub days: u32,
     /// The seed; each day has its own, made from this one.
     pub seed: u64,
+    /// Whether a predictive pacer is told the true laws of the scenario instead of learning them.
+    pub full_info: bool,
     /// Whether the oracle looks on and every day is run until all is at rest.
     pub check: bool,
     /// A nanosecond counter to measure the dialer with; a simulation has no clock of its own.
@@ -179,12 +182,9 @@ const ZONE: &str = "Europe/Paris";
 
 impl<'w> World<'w> {
     /// Makes a world from its plan; nothing has happened yet.
-    ///
-    /// # Panics
-    /// Never: the bundled zone data has Europe/Paris.
     #[must_use]
     pub fn new(plan: Plan) -> Self {
-        let zone = Zone::new(ZONE).expect("the bundled zone data has Europe/Paris");
+        let zone = zone();
         let seed = plan.seed;
         Self {
             now: Mono::START,
@@ -509,6 +509,11 @@ impl<'w> World<'w> {
             oracle.find(self.now, what.to_owned());
         }
     }
+}
+
+/// Gives the zone of every simulated number.
+fn zone() -> Zone {
+    Zone::new(ZONE).expect("the bundled zone data has Europe/Paris")
 }
 
 fn settings_of(seed: u64, last_call: u64) -> Settings {

@@ -8,6 +8,7 @@ use super::scenario::{Habits, Scenario};
 use crate::core::campaign::{
     Abandon, Disposition, DispositionClass, Mode, Route, Settings, Then, Wrap,
 };
+use crate::core::pacing::account;
 use crate::core::{hopper, recycle, rules, trunks};
 use crate::units::{CampaignId, ClientId, DispositionId, Mono, Span, TrunkId, Wall, whole};
 
@@ -46,6 +47,8 @@ pub struct CampaignPlan {
     pub id: CampaignId,
     /// Its settings for the core.
     pub settings: Settings,
+    /// Whether its pacer is told the true laws of its scenario.
+    pub full_info: bool,
     /// How its people behave.
     pub scenario: Scenario,
     /// Its list.
@@ -89,6 +92,10 @@ const TRUNK: TrunkId = TrunkId(1);
 
 /// 2026-01-05T09:00:00Z, a Monday; scenario campaigns may call at any hour.
 pub(super) const MONDAY: Wall = Wall::micros(1_767_603_600_000_000);
+
+/// The minute of [`MONDAY`] in the zone of the simulated numbers, one hour east of Greenwich.
+const OPENS: u16 = 600;
+const MIDNIGHT: u16 = 1_440;
 
 /// Dispositions of simulated campaigns, by place: sale, refusal, callback, wrong number, opt-out.
 pub(super) const DISPOSITIONS: [Disposition; 5] = [
@@ -153,7 +160,8 @@ impl Plan {
 
 fn campaign(id: CampaignId, scenario: &Scenario, run: &RunSettings) -> CampaignPlan {
     let settings = settings_of(scenario, run);
-    CampaignPlan { id, settings, scenario: scenario.clone(), list: List::Endless }
+    let (full_info, scenario) = (run.full_info, scenario.clone());
+    CampaignPlan { id, settings, full_info, scenario, list: List::Endless }
 }
 
 /// Gives an agent's campaigns, best first: each campaign is the first choice of as many agents.
@@ -178,8 +186,9 @@ fn settings_of(scenario: &Scenario, run: &RunSettings) -> Settings {
             recall_lock: Span::secs(72 * 3_600),
             cap: scenario.cap,
         },
+        account: account::Settings::calendar_day(super::zone()),
         wrap: Wrap { max: None, default: None, extension_max: Span::ZERO },
-        rules: rules::Settings { week: always(), attempts: Vec::new() },
+        rules: rules::Settings { week: hours(scenario.day), attempts: Vec::new() },
         retry: recycle::Settings { attempts_max: 1, after: BTreeMap::new() },
         hopper: hopper::Settings { size, low: size / 2, lease: Span::secs(600) },
         dispositions: dispositions(),
@@ -189,8 +198,23 @@ fn settings_of(scenario: &Scenario, run: &RunSettings) -> Settings {
 
 /// Gives a week in which every minute is a calling minute.
 pub(super) fn always() -> rules::Week {
-    let day = || vec![rules::DaySpan { from: 0, to: 1_440 }];
+    let day = || vec![rules::DaySpan { from: 0, to: MIDNIGHT }];
     rules::Week { days: core::array::from_fn(|_| day()) }
+}
+
+/// Gives calling hours that open with the world and close when its day ends, so that the pacer of
+/// a campaign knows when its day is over.
+fn hours(day: Span) -> rules::Week {
+    let mut left = day.as_micros().div_ceil(60_000_000);
+    let mut from = OPENS;
+    let days = core::array::from_fn(|_| {
+        let minutes = u16::try_from(left).unwrap_or(u16::MAX).min(MIDNIGHT - from);
+        let span = rules::DaySpan { from, to: from + minutes };
+        left -= u64::from(minutes);
+        from = 0;
+        if minutes > 0 { vec![span] } else { Vec::new() }
+    });
+    rules::Week { days }
 }
 
 pub(super) fn dispositions() -> BTreeMap<DispositionId, Disposition> {

@@ -169,6 +169,17 @@ fn between(steps: &[f64], share: f64) -> f64 {
     low + (high - low) * (place - below)
 }
 
+/// Gives the share of even steps that do not exceed a value; the inverse of [`between`].
+#[expect(clippy::cast_precision_loss, reason = "a few hundred steps")]
+fn reached(steps: &[f64], value: f64) -> f64 {
+    let above = steps.partition_point(|step| *step <= value);
+    let (Some(below), Some(next)) = (above.checked_sub(1), steps.get(above)) else {
+        return if above == 0 { 0.0 } else { 1.0 };
+    };
+    let low = steps.get(below).copied().unwrap_or(0.0);
+    (below as f64 + (value - low) / (next - low)) / (steps.len() - 1) as f64
+}
+
 /// The numbers make no law of durations.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum NoLaw {
@@ -251,6 +262,25 @@ impl Law {
             return Err(NoLaw::Number { what: "shape", value: shape, must: "greater than 1" });
         }
         Ok(Self(Kind::Lomax { scale: mean * (shape - 1.0), shape }))
+    }
+
+    /// The share of draws that do not exceed so many seconds.
+    #[must_use]
+    pub fn by(&self, seconds: f64) -> f64 {
+        match &self.0 {
+            Kind::Fixed(value) => f64::from(u8::from(seconds >= *value)),
+            _ if seconds <= 0.0 => 0.0,
+            Kind::Uniform { lo, hi } if hi > lo => ((seconds - lo) / (hi - lo)).clamp(0.0, 1.0),
+            Kind::Uniform { lo, .. } => f64::from(u8::from(seconds >= *lo)),
+            Kind::Exp { mean } => 1.0 - libm::exp(-seconds / mean),
+            Kind::Lognormal { mu, sigma } => {
+                let z = (libm::log(seconds) - mu) / sigma;
+                0.5 * libm::erfc(-z * core::f64::consts::FRAC_1_SQRT_2)
+            }
+            Kind::Lomax { scale, shape } => 1.0 - libm::pow(1.0 + seconds / scale, -shape),
+            Kind::Empirical(steps) => reached(steps, seconds),
+            Kind::Mix(parts) => parts.iter().map(|(weight, part)| weight * part.by(seconds)).sum(),
+        }
     }
 
     /// As in a sample of seconds: its quantiles, joined by straight lines.

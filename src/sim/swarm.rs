@@ -11,6 +11,7 @@ use super::scenario::{Amd, Block, Habits, NoScenario, Outcomes, Ring, Scenario, 
 use super::{Witness, World};
 use crate::core::campaign::{Abandon, Mode, Route, Settings, Wrap};
 use crate::core::order::Outcome;
+use crate::core::pacing::account;
 use crate::core::{hopper, recycle, rules, trunks};
 use crate::units::{CampaignId, ClientId, DispositionId, Ratio, Span, TrunkId};
 
@@ -123,6 +124,7 @@ fn campaign(
     Ok(CampaignPlan {
         id,
         list,
+        full_info: false,
         settings: Settings {
             client: ClientId(1),
             mode,
@@ -137,6 +139,7 @@ fn campaign(
                 recall_lock: Span::secs(chance.below(72 * 3_600)),
                 cap: scenario.cap,
             },
+            account: account::Settings::calendar_day(super::zone()),
             wrap: Wrap {
                 max: chance.yes(0.7).then(|| Span::secs(10 + chance.below(60))),
                 default: chance.yes(0.5).then_some(DispositionId(1)),

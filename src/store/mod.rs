@@ -21,13 +21,14 @@ use std::path::PathBuf;
 
 pub use error::{Fault, StoreError};
 pub use rows::{
-    AgentRow, CallFilter, CallRow, CampaignRow, Card, Claimed, Cursor, Delivery, DispositionRow,
-    DncScope, DoNotCallRow, EndpointRow, EventRow, ImportSource, ImportSummary, NUMBERS_MAX,
-    NewAgent, NewCampaign, NewContact, NewDoNotCall, NewEvent, NewNumber, Outlook, PAGE_MAX,
-    PRIORITY_DEFAULT, Page, Recovered, Stats, Then, Write,
+    AgentRow, CallFilter, CallRow, CampaignRow, Card, Claimed, Cursor, DecisionRow, Delivery,
+    DispositionRow, DncScope, DoNotCallRow, EndpointRow, EventRow, ImportSource, ImportSummary,
+    NUMBERS_MAX, NewAgent, NewCampaign, NewContact, NewDoNotCall, NewEvent, NewNumber, Outlook,
+    PAGE_MAX, PRIORITY_DEFAULT, Page, Pilot, Recovered, Stats, Then, Write,
 };
 pub use sqlite::Sqlite;
 
+use crate::core::foresight::Foresight;
 use crate::engine::tasks::Tasks;
 pub use crate::sip::Ha1;
 use crate::units::{AgentId, CallId, CampaignId, ContactId, Number, NumberId, Span, TrunkId, Wall};
@@ -332,6 +333,54 @@ impl Store {
     ) -> Result<Stats, StoreError> {
         match self {
             Self::Sqlite(store) => store.stats(campaign, from, to).await,
+        }
+    }
+
+    /// Gives a campaign's latest recorded decision at or before a moment.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn decision(
+        &self,
+        campaign: CampaignId,
+        until: Wall,
+    ) -> Result<Option<DecisionRow>, StoreError> {
+        match self {
+            Self::Sqlite(store) => store.decision(campaign, until).await,
+        }
+    }
+
+    /// Compares the forecasts of a campaign's calls dialled from `from` to `until`, both
+    /// included, with what became of them: of those a person answered and that are over, the
+    /// `latest`. Calls placed without a forecast do not count.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn foresight(
+        &self,
+        campaign: CampaignId,
+        from: Wall,
+        until: Wall,
+        latest: u32,
+    ) -> Result<Foresight, StoreError> {
+        match self {
+            Self::Sqlite(store) => store.foresight(campaign, from, until, latest).await,
+        }
+    }
+
+    /// Counts what a pilot's report is reckoned from: what a campaign did from `from`, included,
+    /// to `to`, excluded, contact by contact, and the time its agents gave it.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn pilot(
+        &self,
+        campaign: CampaignId,
+        from: Wall,
+        to: Wall,
+    ) -> Result<Pilot, StoreError> {
+        match self {
+            Self::Sqlite(store) => store.pilot(campaign, from, to).await,
         }
     }
 

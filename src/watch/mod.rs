@@ -1,5 +1,6 @@
 //! The supervisor's live view in the terminal, and one line a second where there is none.
 
+mod speed;
 mod view;
 mod words;
 
@@ -11,6 +12,7 @@ use std::time::Duration;
 
 use ratatui::crossterm::event::{self, Event, KeyCode, KeyEvent, KeyModifiers};
 
+pub use speed::{limit_word, percent, speed};
 pub use view::View;
 pub use words::{Lang, agent_state_word, campaign_state_word, clock};
 
@@ -89,7 +91,7 @@ pub async fn lines(
     loop {
         tokio::select! {
             () = &mut until => return,
-            _ = ticks.tick() => say(&View::of(&handle.snapshot(), names, lang).line()),
+            _ = ticks.tick() => say(&View::of(&handle.snapshot(), names, lang).line_with_speed()),
         }
     }
 }

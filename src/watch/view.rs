@@ -7,11 +7,12 @@ use ratatui::text::{Line, Text};
 use ratatui::widgets::{Block, Paragraph, Row, Table};
 
 use super::Names;
+use super::speed::{limit_word, percent, speed};
 use super::words::{Lang, agent_state_word, campaign_state_word, clock};
-use crate::core::floor::{AgentFloor, CampaignFloor};
+use crate::core::floor::{AgentFloor, CampaignFloor, occupancy};
 use crate::core::order::AgentState;
 use crate::engine::handle::Snapshot;
-use crate::units::Mono;
+use crate::units::{Mono, Ratio};
 
 /// Agents shown before the rest is only counted: no terminal is taller.
 const AGENTS_SHOWN: usize = 200;
@@ -25,6 +26,9 @@ pub struct View {
     agents: Vec<(AgentState, [String; 7])>,
     trunks: Vec<String>,
     sums: Sums,
+    occupancy: Option<Ratio>,
+    /// Of each campaign with a forecast: its name, and why it dials at this speed.
+    speeds: Vec<(String, String)>,
     draining: bool,
 }
 
@@ -73,6 +77,8 @@ impl View {
             agents: floor.agents.iter().take(AGENTS_SHOWN).map(agent).collect(),
             trunks: floor.trunks.iter().map(trunk).collect(),
             sums,
+            occupancy: occupancy(&floor.agents),
+            speeds: floor.campaigns.iter().filter_map(|c| speed_row(c, names, lang)).collect(),
             draining: snapshot.draining,
         }
     }
@@ -82,7 +88,7 @@ impl View {
     pub fn line(&self) -> String {
         let (sums, lang) = (&self.sums, self.lang);
         format!(
-            "{}  {} {}  {} {}  {} {}  {} {}  {} {}  {} {}  {} {}{}",
+            "{}  {} {}  {} {}  {} {}  {} {}  {} {}  {} {}  {} {}{}{}",
             self.since,
             lang.say("ready", "prêts"),
             sums.ready,
@@ -98,15 +104,33 @@ impl View {
             sums.bridged,
             lang.say("abandoned", "abandonnés"),
             sums.abandoned,
+            self.busy(),
             if self.draining { lang.say("  draining", "  vidange") } else { "" },
         )
+    }
+
+    /// Puts the floor into one line, with the reason of each predictive campaign's speed.
+    #[must_use]
+    pub fn line_with_speed(&self) -> String {
+        let speeds = self.speeds.iter().map(|(_, speed)| format!("  · {speed}"));
+        std::iter::once(self.line()).chain(speeds).collect()
+    }
+
+    /// Tells how much of their time the agents are busy, once any of it has passed.
+    fn busy(&self) -> String {
+        let share = |share: Ratio| {
+            let word = self.lang.say("occupancy", "occupation");
+            format!("  {word} {:.0} %", share.get() * 100.0)
+        };
+        self.occupancy.map(share).unwrap_or_default()
     }
 
     /// Draws the floor.
     pub(super) fn draw(&self, frame: &mut Frame<'_>) {
         let rows = u16::try_from(self.campaigns.len()).unwrap_or(u16::MAX).saturating_add(3);
+        let head = u16::try_from(self.speeds.len()).unwrap_or(u16::MAX).saturating_add(2);
         let [head, campaigns, agents, foot] = Layout::vertical([
-            Constraint::Length(2),
+            Constraint::Length(head),
             Constraint::Length(rows),
             Constraint::Min(3),
             Constraint::Length(2),
@@ -119,10 +143,13 @@ impl View {
     }
 
     fn head(&self) -> Text<'_> {
-        Text::from(vec![
+        let speed = |(name, speed): &(String, String)| Line::from(format!(" {name}: {speed}"));
+        let mut lines = vec![
             Line::from(format!(" cadran  {}", self.since)).bold(),
             Line::from(format!(" {}", self.line())),
-        ])
+        ];
+        lines.extend(self.speeds.iter().map(speed));
+        Text::from(lines)
     }
 
     fn foot(&self) -> Text<'_> {
@@ -185,34 +212,31 @@ fn color(state: AgentState) -> Color {
     }
 }
 
+fn name(campaign: &CampaignFloor, names: &Names) -> String {
+    let id = campaign.campaign;
+    names.campaigns.get(&id).cloned().unwrap_or_else(|| id.to_string())
+}
+
+fn speed_row(campaign: &CampaignFloor, names: &Names, lang: Lang) -> Option<(String, String)> {
+    let decision = campaign.decision.filter(|decision| decision.forecast.is_some())?;
+    Some((name(campaign, names), speed(&decision, lang)))
+}
+
 fn campaign_row(campaign: &CampaignFloor, names: &Names, lang: Lang) -> [String; 8] {
-    let CampaignFloor { campaign: id, state, view, totals, .. } = campaign;
-    let persons = totals.bridged + totals.abandoned;
-    let share = (totals.abandoned * 1_000).checked_div(persons).unwrap_or(0);
+    let CampaignFloor { state, view, totals, .. } = campaign;
+    #[expect(clippy::cast_precision_loss, reason = "no campaign counts to 2^53")]
+    let share = totals.abandoned as f64 / (totals.bridged + totals.abandoned).max(1) as f64;
     let why = campaign.decision.map(|decision| limit_word(&decision, lang).to_owned());
     [
-        names.campaigns.get(id).cloned().unwrap_or_else(|| id.to_string()),
+        name(campaign, names),
         campaign_state_word(*state, lang).to_owned(),
         (view.ringing + view.listening + view.waiting).to_string(),
         totals.attempts.to_string(),
         totals.answered.to_string(),
         totals.bridged.to_string(),
-        format!("{} ({}.{} %)", totals.abandoned, share / 10, share % 10),
+        format!("{} ({})", totals.abandoned, percent(share, lang)),
         why.unwrap_or_default(),
     ]
-}
-
-/// Says what held the latest decision back.
-fn limit_word(decision: &crate::core::pacing::Decision, lang: Lang) -> &'static str {
-    use crate::core::pacing::Limit;
-    match decision.limit {
-        Limit::Ask => lang.say("the agents", "les agents"),
-        Limit::Abandon => lang.say("the abandon rule", "la règle d'abandon"),
-        Limit::Channels(_) => lang.say("trunk channels", "les canaux du trunk"),
-        Limit::CallsPerSecond(_) => lang.say("calls per second", "les appels/s"),
-        Limit::NoTrunk => lang.say("no trunk", "aucun trunk"),
-        Limit::Stock => lang.say("the list", "la liste"),
-    }
 }
 
 fn agent_row(agent: &AgentFloor, names: &Names, lang: Lang, now: Mono) -> [String; 7] {

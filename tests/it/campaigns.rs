@@ -7,9 +7,10 @@ use std::path::{Path, PathBuf};
 
 use cadran::api::import::{self, List, Options, Row};
 use cadran::config::{Config, scenario};
-use cadran::core::campaign::Then;
+use cadran::core::campaign::{Guarantee, Mode, Then};
+use cadran::core::pacing::account::{self, Window};
 use cadran::sim::{self, RunSettings};
-use cadran::units::{ClientId, TrunkId};
+use cadran::units::{ClientId, Span, TrunkId, Zone};
 
 type Claim = Result<(), Box<dyn Error>>;
 
@@ -56,8 +57,8 @@ fn every_example_parses_without_a_warning() -> Claim {
     let expected = [
         "fidelisation-rappels",
         "power-us",
+        "predictive-uk",
         "preview-b2b",
-        "progressive-uk",
         "prospection-fr",
         "qualification-fichier",
         "rendez-vous-fr",
@@ -91,6 +92,28 @@ fn every_example_makes_settings_and_lets_people_object() -> Claim {
 }
 
 #[test]
+fn examples_count_the_abandoned_as_their_countrys_rule_does() -> Claim {
+    let config = examples()?;
+    let day = |zone| account::Settings::calendar_day(zone);
+    let month = Window::Rolling(Span::secs(30 * 86_400));
+    let (paris, london) = (Zone::new("Europe/Paris")?, Zone::new("Europe/London")?);
+    let new_york = Zone::new("America/New_York")?;
+    let expected = [
+        ("prospection-fr", Guarantee::Expected, day(paris)),
+        ("predictive-uk", Guarantee::Strict, day(london)),
+    ];
+    for (name, guarantee, account) in expected {
+        let campaign = config.campaign(name).ok_or("an example is gone")?;
+        assert_eq!(campaign.mode, Mode::Predictive { guarantee }, "{name}");
+        assert_eq!(campaign.account, account, "{name}");
+        assert!(campaign.abandon.notice && campaign.abandon.cap.get() <= 0.03, "{name}");
+    }
+    let campaign = config.campaign("power-us").ok_or("an example is gone")?;
+    assert_eq!(campaign.account, account::Settings { window: month, ..day(new_york) });
+    Ok(())
+}
+
+#[test]
 fn french_consumer_examples_keep_the_windows_and_caps_of_the_code() -> Claim {
     let config = examples()?;
     for name in ["prospection-fr", "vente", "qualification-fichier"] {
@@ -115,7 +138,15 @@ fn every_example_simulates_an_hour_in_its_mode_without_a_finding() -> Claim {
     let scenario = scenario::read(&hour.collect::<Vec<_>>().join("\n"))?;
     for campaign in examples()?.campaigns {
         let mode = campaign.mode;
-        let run = RunSettings { agents: 4, mode, days: 1, seed: 11, check: true, meter: None };
+        let run = RunSettings {
+            agents: 4,
+            mode,
+            days: 1,
+            seed: 11,
+            check: true,
+            full_info: false,
+            meter: None,
+        };
         let summary = sim::run(&scenario, &run);
         assert!(summary.findings.is_empty(), "{}: {:?}", campaign.name, summary.findings);
         assert!(summary.total.connected > 0, "{} connects nobody", campaign.name);

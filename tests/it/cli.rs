@@ -1,6 +1,7 @@
 //! The command line as its users meet it: the built program, its output and its exit codes.
 
 mod mistakes;
+mod pilot;
 mod running;
 
 use std::collections::BTreeSet;
@@ -270,7 +271,7 @@ fn a_dry_run_looks_the_campaign_up_and_doubts_the_country() -> Claim {
     let unknown = dry_run("uk.csv", "prospection-rf")?;
     assert_eq!(code(&unknown)?, 5);
     assert!(text(&unknown.stderr)?.contains("did you mean `prospection-fr`?"), "{unknown:?}");
-    let foreign = dry_run("uk.csv", "progressive-uk")?;
+    let foreign = dry_run("uk.csv", "predictive-uk")?;
     assert_eq!(code(&foreign)?, 8);
     assert!(text(&foreign.stderr)?.contains("--region GB"), "{foreign:?}");
     let own = dry_run("campaigns/lists/vente.csv", "vente")?;

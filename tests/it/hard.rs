@@ -38,7 +38,10 @@ fn read(name: &str) -> Result<Scenario, Box<dyn std::error::Error>> {
 
 fn progressive(scenario: &Scenario, check: bool) -> Summary {
     let (agents, mode) = (scenario.pool.unwrap_or(6), Mode::Progressive);
-    run(scenario, &RunSettings { agents, mode, days: 1, seed: 3, check, meter: None })
+    run(
+        scenario,
+        &RunSettings { agents, mode, days: 1, seed: 3, check, meter: None, full_info: false },
+    )
 }
 
 #[test]
@@ -108,7 +111,7 @@ fn a_recorded_day_teaches_the_scenario_it_came_from() -> Claim {
     let original = read("lunch_gap")?;
     let run_of = |days, seed| {
         let (agents, mode) = (12, Mode::Progressive);
-        RunSettings { agents, mode, days, seed, check: false, meter: None }
+        RunSettings { agents, mode, days, seed, check: false, full_info: false, meter: None }
     };
     let mut recording = Recording(Learner::default());
     let plan = Plan::of(&original, &run_of(1, 5), 5);

@@ -40,17 +40,23 @@ fn statements(engine: &str) -> Result<String, std::io::Error> {
     Ok(text)
 }
 
-/// Reads the tables of the statements: column lines as `name type …`.
+/// Reads the columns of the statements: lines of `create table` as `name type …`, and
+/// `alter table … add column name type`.
 fn columns(sql: &str) -> Vec<(String, String, String)> {
     let mut columns = Vec::new();
-    for statement in sql.split(';') {
-        let Some(rest) = statement.trim().strip_prefix("create table ") else { continue };
-        let Some((table, body)) = rest.split_once('(') else { continue };
-        for line in body.lines().map(|line| line.trim().trim_end_matches(',')) {
-            let Some((name, kind)) = line.split_once(' ') else { continue };
-            if !CONSTRAINTS.contains(&name) {
-                columns.push((table.trim().to_owned(), name.to_owned(), kind.to_owned()));
-            }
+    let mut column = |table: &str, line: &str| {
+        let Some((name, kind)) = line.trim().split_once(' ') else { return };
+        if !CONSTRAINTS.contains(&name) {
+            columns.push((table.trim().to_owned(), name.to_owned(), kind.to_owned()));
+        }
+    };
+    for statement in sql.split(';').map(str::trim) {
+        if let Some(rest) = statement.strip_prefix("create table ") {
+            let Some((table, body)) = rest.split_once('(') else { continue };
+            body.lines().for_each(|line| column(table, line.trim().trim_end_matches(',')));
+        } else if let Some(rest) = statement.strip_prefix("alter table ") {
+            let Some((table, line)) = rest.split_once(" add column ") else { continue };
+            column(table, line);
         }
     }
     columns
@@ -107,6 +113,23 @@ async fn an_empty_database_gets_every_table_and_opening_it_again_changes_nothing
     assert_eq!(tables, schema("sqlite")?.into_keys().collect());
     let house = house.reopened().await?;
     assert_eq!(house.dump().await?, made);
+    Ok(())
+}
+
+#[tokio::test]
+async fn every_column_of_the_files_is_in_the_database() -> Done {
+    let house = House::sqlite().await?;
+    let options =
+        sqlx::sqlite::SqliteConnectOptions::new().filename(house.dir.path().join("cadran.db"));
+    let mut db = sqlx::ConnectOptions::connect(&options).await?;
+    for (table, columns) in schema("sqlite")? {
+        let names: Vec<String> =
+            sqlx::query_scalar("select name from pragma_table_info($1) order by name")
+                .bind(&table)
+                .fetch_all(&mut db)
+                .await?;
+        assert_eq!(names, columns.into_iter().collect::<Vec<_>>(), "{table}");
+    }
     Ok(())
 }
 

@@ -4,8 +4,10 @@
 //! PostgreSQL will be a second way to make a house.
 
 mod calls;
+mod decisions;
 pub(crate) mod fixture;
 mod lists;
+pub(crate) mod pilot;
 mod replay;
 
 macro_rules! suite {
@@ -45,6 +47,10 @@ suite! {
         a_refused_or_skipped_contact_goes_where_the_core_says,
         many_callers_share_few_transactions,
     }
+    decisions {
+        a_decision_is_read_back_as_it_was_made,
+        forecasts_are_compared_with_what_became_of_their_calls,
+    }
     lists {
         the_same_list_twice_adds_nothing,
         doubles_are_counted_where_they_stand,
@@ -55,5 +61,10 @@ suite! {
         a_do_not_call_wish_reaches_as_far_as_it_says,
         digits_and_names_stand_in_personal_tables_only,
         another_key_file_is_refused,
+    }
+    pilot {
+        a_pilot_is_counted_by_contacts_and_not_by_calls,
+        a_pilot_counts_no_time_before_its_beginning_nor_after_its_end,
+        nobody_works_while_the_engine_is_gone,
     }
 }

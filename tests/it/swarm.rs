@@ -136,7 +136,15 @@ mod scenarios {
     ];
 
     fn progressive(agents: u32, days: u32, check: bool) -> RunSettings {
-        RunSettings { agents, mode: Mode::Progressive, days, seed: 1, check, meter: None }
+        RunSettings {
+            agents,
+            mode: Mode::Progressive,
+            days,
+            seed: 1,
+            check,
+            full_info: false,
+            meter: None,
+        }
     }
 
     /// One day of 20 agents in the plain scenario, the one of rare long talks and the one of
@@ -234,7 +242,15 @@ mod scenarios {
             let mode = Mode::Progressive;
             run(
                 &scenario,
-                &RunSettings { agents, mode, days: 1, seed: 4, check: false, meter: None },
+                &RunSettings {
+                    agents,
+                    mode,
+                    days: 1,
+                    seed: 4,
+                    check: false,
+                    full_info: false,
+                    meter: None,
+                },
             )
         };
         assert_eq!(alone(3), alone(3));

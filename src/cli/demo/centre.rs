@@ -17,6 +17,7 @@ use crate::engine::boot::{self, Running};
 use crate::engine::clock::Clock;
 use crate::engine::handle::{Ask, CampaignVerb};
 use crate::engine::tasks::Tasks;
+use crate::units::Wall;
 use crate::watch::Names;
 
 /// The demo's one campaign.
@@ -24,6 +25,9 @@ pub(super) const CAMPAIGN: &str = "jardin";
 
 /// How fast the carrier's people live: people answer after some 2 s and talk for some 10 s.
 const PACE: f64 = 0.33;
+
+/// Before every call.
+const EPOCH: Wall = Wall::micros(0);
 
 /// How long the last write-ups and BYEs may take.
 const FAREWELL_MAX: Duration = Duration::from_secs(10);
@@ -97,6 +101,20 @@ impl Centre {
     /// Gives how many webhooks the CRM took.
     pub(super) fn events(&self) -> u64 {
         self.crm.events()
+    }
+
+    /// Gives how many abandons the forecasts of the calls answered foretold, if there were any.
+    pub(super) async fn foretold(&self) -> Option<f64> {
+        let until = self.running.clock.now().wall;
+        let &campaign = self.names.campaigns.keys().next()?;
+        let foresight = self.running.store.foresight(campaign, EPOCH, until, u32::MAX).await;
+        match foresight {
+            Ok(foresight) => (foresight.answered > 0).then_some(foresight.foretold),
+            Err(error) => {
+                tracing::warn!(%error, "the forecasts cannot be summed up");
+                None
+            }
+        }
     }
 
     /// Ends what still goes on, and waits until the engine has left.

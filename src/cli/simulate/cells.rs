@@ -88,6 +88,7 @@ impl Cell {
 #[derive(Clone, Copy)]
 struct Try {
     mode: Mode,
+    full_info: bool,
     rival: Option<Rival>,
     setting: Option<Setting>,
 }
@@ -106,10 +107,17 @@ impl Open {
 
     /// Gives what is to be tried next; nothing when the cell is solved.
     fn next(&self) -> Vec<Try> {
-        let rival = |rival, setting| Try { mode: Mode::Directed, rival: Some(rival), setting };
+        let rival = |rival, setting| Try {
+            mode: Mode::Directed,
+            full_info: false,
+            rival: Some(rival),
+            setting,
+        };
+        let own = |mode, full_info| Try { mode, full_info, rival: None, setting: None };
         let once = |tried| if self.best.is_none() { vec![tried] } else { Vec::new() };
         match self.cell.dialer() {
-            Dialer::Own(mode) => once(Try { mode, rival: None, setting: None }),
+            Dialer::Own(mode) => once(own(mode, false)),
+            Dialer::Knowing(mode) => once(own(mode, true)),
             Dialer::Rival(of) => once(rival(of, None)),
             Dialer::Tuned(tune) => {
                 let with = |setting: Setting| rival(tune.with(setting.lines()), Some(setting));
@@ -145,6 +153,7 @@ impl Job {
         let run = RunSettings {
             agents: cell.agents,
             mode: tried.mode,
+            full_info: tried.full_info,
             days: cell.days,
             seed: cell.seed,
             check: cell.check,

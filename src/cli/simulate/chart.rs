@@ -223,8 +223,8 @@ impl Chart {
         put(
             out,
             format_args!(
-                "<path class=\"cross\" d=\"M{left:.1} {y:.1}H{right:.1}M{x:.1} {low:.1}\
-                     V{high:.1}\"/>"
+                "<path class=\"cross\" \
+                 d=\"M{left:.1} {y:.1}H{right:.1}M{x:.1} {low:.1}V{high:.1}\"/>"
             ),
         );
     }

@@ -2,12 +2,18 @@
 
 use clap::ValueEnum;
 
-use crate::core::campaign::Mode;
+use crate::core::campaign::{Guarantee, Mode};
 use crate::sim::rivals::{Adaptive, LEVEL_MAX_DEFAULT, Method, Product, Rival};
 
 /// A dialer by its word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
 pub(super) enum Word {
+    /// As many lines as agents will be free, keeping the abandon cap by forecast
+    Predictive,
+    /// The same, keeping the cap by proof
+    PredictiveStrict,
+    /// The same by forecast, told the true laws it would have to learn: the practical limit
+    FullInfo,
     /// One line per idle agent
     Progressive,
     /// `--lines` per idle agent, one above the abandon cap
@@ -35,6 +41,8 @@ pub(super) enum Word {
 pub(super) enum Dialer {
     /// The core, in one of its modes.
     Own(Mode),
+    /// The core, told the true laws of the scenario.
+    Knowing(Mode),
     /// A rival as it comes.
     Rival(Rival),
     /// A rival with the one setting that proves best on the very days it is judged by.
@@ -86,9 +94,13 @@ impl Word {
             let settings = Adaptive { product, method, level_max, available_only };
             Dialer::Rival(Rival::Adaptive(settings))
         };
+        let predictive = |guarantee| Mode::Predictive { guarantee };
         let tuned =
             |product, available_only| Dialer::Tuned(Tune::Level { product, available_only });
         match self {
+            Self::Predictive => Dialer::Own(predictive(Guarantee::Expected)),
+            Self::PredictiveStrict => Dialer::Own(predictive(Guarantee::Strict)),
+            Self::FullInfo => Dialer::Knowing(predictive(Guarantee::Expected)),
             Self::Progressive => Dialer::Own(Mode::Progressive),
             Self::Power => Dialer::Own(Mode::Power { lines_per_agent }),
             Self::Ratio => Dialer::Tuned(Tune::Ratio),

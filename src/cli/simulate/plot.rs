@@ -174,7 +174,9 @@ fn by_size(cells: &[&Solved], pools: &BTreeMap<u32, Vec<&Solved>>, lang: Lang) -
 /// Occupancy in the course of the day: the mean of the days, and where four in five of them lie.
 fn course(cells: &[&Solved], lang: Lang) -> Chart {
     let of = |slots: &[Slot], nth: usize| {
-        let quarter = sum(slots.get(nth * QUARTER..(nth + 1) * QUARTER).unwrap_or(&[]));
+        // The last one may be cut short.
+        let until = ((nth + 1) * QUARTER).min(slots.len());
+        let quarter = sum(slots.get(nth * QUARTER..until).unwrap_or(&[]));
         quarter.occupancy().map(|share| 100.0 * share.get())
     };
     let title = lang.say("Occupancy through the day", "Occupation au fil de la journée");

@@ -1,17 +1,31 @@
 //! How many calls to place now: `View → Ask → Limit → Decision`.
 
+pub mod account;
+pub mod truth;
+
+mod balance;
 mod directed;
+mod grant;
+mod grid;
+mod hazard;
+mod level;
 mod power;
+pub(super) mod predictive;
 mod preview;
+mod price;
 mod progressive;
+mod release;
+mod strict;
+mod survival;
 
 use serde::{Deserialize, Serialize};
 
 use super::campaign::{Abandon, Mode};
-use crate::units::TrunkId;
+use crate::units::{Ratio, Span, TrunkId};
 
 /// What the pacer sees of a campaign: counts, nothing else.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct View {
     /// Agents waiting for a call of this campaign; one who serves several counts for the best of
     /// them that has contacts to call, less the lines other campaigns ring for the same agents.
@@ -66,6 +80,10 @@ pub enum Why {
     PersonsWaiting,
     /// A pacer outside the core said so.
     Directed,
+    /// The forecast of answers and of agents who come free.
+    Predicted,
+    /// Too little is known to predict: one line per idle agent.
+    Learning,
 }
 
 /// What cut the ask.
@@ -97,6 +115,30 @@ pub struct Decision {
     pub placed: u32,
     /// What bound.
     pub limit: Limit,
+    /// What a predictive pacer foresaw.
+    pub forecast: Option<Forecast>,
+}
+
+/// What a predictive pacer foresaw when it decided.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Forecast {
+    /// The greatest chance of abandon a call was allowed, θ.
+    pub threshold: Ratio,
+    /// Persons expected on the line by the time a new call would be answered.
+    pub answers: f64,
+    /// Busy agents expected free by then.
+    pub releases: f64,
+    /// The chance that the last call granted, if a person answers it, is abandoned.
+    pub chance: Ratio,
+    /// Abandons the rule still allows, counting on the answers to come.
+    pub room: f64,
+    /// The mean of that chance over the calls granted: what each of them that is answered adds to
+    /// the abandons foretold.
+    pub mean: Ratio,
+    /// The chance of abandon of the call that was not granted, if the forecast refused one.
+    pub next: Option<Ratio>,
+    /// How long after its dialling a person is expected to answer a new call.
+    pub ahead: Span,
 }
 
 impl View {
@@ -112,7 +154,8 @@ impl View {
 pub fn ask(mode: Mode, view: &View) -> Ask {
     match mode {
         Mode::Preview => preview::ask(view),
-        Mode::Progressive => progressive::ask(view),
+        // A predictive campaign asks its own pacer; this is what is safe without one.
+        Mode::Progressive | Mode::Predictive { .. } => progressive::ask(view),
         Mode::Power { lines_per_agent } => power::ask(lines_per_agent, view),
         Mode::Directed => directed::ask(view),
     }
@@ -137,7 +180,7 @@ pub(super) fn lines_of(mode: Mode, agents: u32) -> u32 {
     match mode {
         // Whoever directs from outside gives up no line.
         Mode::Preview | Mode::Directed => 0,
-        Mode::Progressive => agents,
+        Mode::Progressive | Mode::Predictive { .. } => agents,
         Mode::Power { lines_per_agent } => power::lines(lines_per_agent, agents),
     }
 }
@@ -146,7 +189,7 @@ pub(super) fn lines_of(mode: Mode, agents: u32) -> u32 {
 /// line left without its agent in preview wants one as well.
 pub(super) fn agents_of(mode: Mode, lines: u32) -> u32 {
     match mode {
-        Mode::Preview | Mode::Progressive => lines,
+        Mode::Preview | Mode::Progressive | Mode::Predictive { .. } => lines,
         // Nor does it keep an agent who wants to go.
         Mode::Directed => 0,
         Mode::Power { lines_per_agent } => power::agents(lines_per_agent, lines),

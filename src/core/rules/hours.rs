@@ -68,6 +68,40 @@ fn spell(week: &Week, zone: &Zone, at: Wall) -> Spell {
     Spell { from: at, until, open, opens: if open { None } else { opens } }
 }
 
+/// A calendar day in a zone, with its calling hours.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Today {
+    /// Midnight, and the next.
+    pub(crate) from: Wall,
+    pub(crate) until: Wall,
+    open: Vec<(Wall, Wall)>,
+}
+
+impl Today {
+    /// Gives the calling time left today; `None` when the day is open from end to end, so that
+    /// its hours do not tell when the calling stops.
+    pub(crate) fn left(&self, at: Wall) -> Option<Span> {
+        let sum = |from: Wall| {
+            let left = self.open.iter().map(|&(opens, closes)| closes.since(opens.max(from)));
+            left.fold(Span::ZERO, |sum, span| sum + span)
+        };
+        (sum(self.from) < self.until.since(self.from)).then(|| sum(at))
+    }
+}
+
+/// Gives the calendar day around a moment; `None` in a zone the data does not know.
+pub(crate) fn today(week: &Week, zone: &Zone, at: Wall) -> Option<Today> {
+    let zone = TimeZone::get(zone.name()).ok()?;
+    let date = at.timestamp().to_zoned(zone.clone()).date();
+    let open = spans(week, date)
+        .filter_map(|span| Some((moment(date, span.from, &zone)?, moment(date, span.to, &zone)?)));
+    Some(Today {
+        from: moment(date, 0, &zone)?,
+        until: moment(date, 1_440, &zone)?,
+        open: open.collect(),
+    })
+}
+
 fn spans(week: &Week, date: Date) -> impl Iterator<Item = &DaySpan> {
     let day = usize::from(date.weekday().to_monday_zero_offset().unsigned_abs());
     week.days.get(day).into_iter().flatten().filter(|span| span.from < span.to)

@@ -2,7 +2,7 @@
 
 pub(super) mod attempts;
 pub(super) mod dnc;
-pub(super) mod hours;
+pub(crate) mod hours;
 
 use std::collections::BTreeMap;
 

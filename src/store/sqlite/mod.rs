@@ -2,9 +2,11 @@
 
 mod campaigns;
 mod claim;
+mod decisions;
 mod import;
 mod outbox;
 mod people;
+mod pilot;
 mod recover;
 mod report;
 mod text;

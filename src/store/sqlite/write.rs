@@ -8,12 +8,11 @@ use sqlx::query::Query;
 use sqlx::sqlite::{Sqlite as Engine, SqliteArguments, SqliteConnection};
 
 use super::text::{NextColumns, agent_state, at, json, scope, some_at, word};
-use super::{Shared, report};
+use super::{Shared, decisions, report};
 use crate::core::fact::{DncScope, SkipReason};
 use crate::core::order::{
     AgentState, CampaignState, Closed, Next, Opened, Qualified, Record, RuleRefusal,
 };
-use crate::core::pacing::{Decision, Limit};
 use crate::engine::handle::Details;
 use crate::sip::StoredDialog;
 use crate::store::{Delivery, StoreError, Then, Write};
@@ -84,7 +83,7 @@ async fn record_one(
         Record::DoNotCall { person, scope, call } => do_not_call(*person, *scope, *call, moment),
         Record::AgentState { agent, state } => agent_is(*agent, *state, moment),
         Record::CampaignState { campaign, state } => campaign_is(*campaign, *state, moment),
-        Record::Decided(campaign, decision) => decided(*campaign, decision, moment),
+        Record::Decided(campaign, decision) => decisions::decided(*campaign, decision, moment),
     };
     statement.execute(db).await?;
     Ok(0)
@@ -289,29 +288,6 @@ fn campaign_is(campaign: CampaignId, state: CampaignState, moment: Wall) -> Stat
         .bind(campaign.0)
         .bind(word(&state))
         .bind(at(moment))
-}
-
-fn decided(campaign: CampaignId, decision: &Decision, moment: Wall) -> Statement {
-    let (limit, trunk) = match decision.limit {
-        Limit::Channels(trunk) => ("channels".to_owned(), Some(trunk.0)),
-        Limit::CallsPerSecond(trunk) => ("calls_per_second".to_owned(), Some(trunk.0)),
-        Limit::Ask | Limit::Abandon | Limit::NoTrunk | Limit::Stock => {
-            (word(&decision.limit), None)
-        }
-    };
-    sqlx::query(
-        "insert into decision
-           (campaign_id, at, asked, why, placed, limited_by, limit_trunk_id, seen)
-         values ($1, $2, $3, $4, $5, $6, $7, $8) on conflict do nothing",
-    )
-    .bind(campaign.0)
-    .bind(at(moment))
-    .bind(decision.ask.calls)
-    .bind(word(&decision.ask.why))
-    .bind(decision.placed)
-    .bind(limit)
-    .bind(trunk)
-    .bind(json(&decision.view))
 }
 
 /// Tells the call's story to its endpoint and lets its contact go.

@@ -2,8 +2,10 @@ use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 
 use super::*;
-use crate::core::floor::Floor;
-use crate::units::{AgentId, CallId, Now, Span};
+use crate::core::floor::{Floor, Totals};
+use crate::core::order::CampaignState;
+use crate::core::pacing::{self, Ask, Decision, Forecast, Limit, Why};
+use crate::units::{AgentId, CallId, CampaignId, Now, Ratio, Span};
 
 fn snapshot() -> Snapshot {
     let agent = |id, state| AgentFloor {
@@ -14,7 +16,7 @@ fn snapshot() -> Snapshot {
         handled: 3,
         talk: Span::secs(61),
         wrap: Span::ZERO,
-        idle: Span::ZERO,
+        idle: Span::secs(3),
         card: None,
     };
     let floor = Floor {
@@ -34,6 +36,38 @@ fn names() -> Names {
 fn the_line_counts_who_talks_and_who_waits() {
     let line = View::of(&snapshot(), &names(), Lang::En).line();
     assert!(line.starts_with("00:03  ready 1  ringing 0  talking 1  attempts 0"), "{line}");
+    assert!(line.ends_with("  occupancy 95 %"), "{line}");
+}
+
+#[test]
+fn a_predictive_campaign_says_why_it_dials_at_this_speed() -> Result<(), std::convert::Infallible> {
+    let forecast = Forecast {
+        threshold: Ratio::new(0.031),
+        next: Some(Ratio::new(0.034)),
+        ..Forecast::default()
+    };
+    let decision = Decision {
+        view: pacing::View::default(),
+        ask: Ask { calls: 1, why: Why::Predicted },
+        placed: 1,
+        limit: Limit::Ask,
+        forecast: Some(forecast),
+    };
+    let mut snapshot = snapshot();
+    snapshot.floor.campaigns.push(CampaignFloor {
+        campaign: CampaignId(1),
+        state: CampaignState::Running,
+        view: pacing::View::default(),
+        decision: Some(decision),
+        totals: Totals::default(),
+    });
+    let view = View::of(&snapshot, &names(), Lang::Fr);
+    assert!(view.line_with_speed().ends_with("un de plus risque 3,4 % > θ 3,1 %"));
+    let mut terminal = Terminal::new(TestBackend::new(120, 16))?;
+    terminal.draw(|frame| view.draw(frame))?;
+    let screen = terminal.backend().to_string();
+    assert!(screen.contains("un de plus risque 3,4 % > θ 3,1 %"), "{screen}");
+    Ok(())
 }
 
 #[test]

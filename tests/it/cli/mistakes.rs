@@ -72,9 +72,9 @@ calls_per_second = "2/s"
 /// and the key that must be named.
 type Mistake = (&'static str, &'static str, &'static str);
 
-const CAMPAIGN_MISTAKES: [Mistake; 34] = [
+const CAMPAIGN_MISTAKES: [Mistake; 41] = [
     (r#"mode = "progressive""#, r#"mode = §"progresive""#, "mode"),
-    (r#"mode = "progressive""#, r#"mode = §"predictive""#, "mode"),
+    (r#"mode = "progressive""#, "mode = \"progressive\"\nguarantee = §\"strict\"", "guarantee"),
     (r#"mode = "progressive""#, r#"§mod = "progressive""#, "mod"),
     (r#"name = "essai""#, r#"name = §"Essai 2""#, "name"),
     (r#"name = "essai""#, r#"name = §7"#, "name"),
@@ -119,6 +119,13 @@ const CAMPAIGN_MISTAKES: [Mistake; 34] = [
         "secret_file = \"key\"\nevents = [§\"call.complete\"]",
         "webhook.events[1]",
     ),
+    (r#"mode = "progressive""#, "mode = \"predictive\"\nguarantee = §\"certain\"", "guarantee"),
+    (r#"cap = "3%""#, "cap = \"3%\"\nwindow = §\"dya\"", "abandon.window"),
+    (r#"cap = "3%""#, "cap = \"3%\"\nwindow = §\"91d\"", "abandon.window"),
+    (r#"cap = "3%""#, "cap = \"3%\"\nwindow = §30", "abandon.window"),
+    (r#"cap = "3%""#, "cap = \"3%\"\nof = §\"person\"", "abandon.of"),
+    (r#"cap = "3%""#, "cap = \"3%\"\nzone = §\"Europe/Pariss\"", "abandon.zone"),
+    (r#"cap = "3%""#, "cap = \"3%\"\nfalse_positives = §0.05", "abandon.false_positives"),
 ];
 
 const ENGINE_MISTAKES: [Mistake; 11] = [
@@ -248,6 +255,26 @@ fn a_french_word_for_a_mode_is_understood_as_a_mistake() -> Claim {
         let (_, told) = whole_answer(ENGINE, &campaign)?;
         assert!(told.contains(&format!("did you mean `{english}`?")), "{told}");
     }
+    Ok(())
+}
+
+#[test]
+fn a_misspelt_word_of_the_abandon_rule_is_guessed() -> Claim {
+    for (key, written, meant) in [
+        ("window", "days", "day"),
+        ("window", "campagne", "campaign"),
+        ("of", "person", "persons"),
+        ("of", "anwsers", "answers"),
+    ] {
+        let rule = format!("cap = \"3%\"\n{key} = {written:?}");
+        let campaign = CAMPAIGN.replace(r#"cap = "3%""#, &rule);
+        let (_, told) = whole_answer(ENGINE, &campaign)?;
+        assert!(told.contains(&format!("did you mean `{meant}`?")), "{told}");
+    }
+    let strict = "mode = \"predictive\"\nguarantee = \"stricte\"";
+    let campaign = CAMPAIGN.replace(r#"mode = "progressive""#, strict);
+    let (_, told) = whole_answer(ENGINE, &campaign)?;
+    assert!(told.contains("did you mean `strict`?"), "{told}");
     Ok(())
 }
 

@@ -7,13 +7,19 @@ use std::net::UdpSocket;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 
+use cadran::core::Record;
+use cadran::core::pacing::{Ask, Decision, Forecast, Limit, View, Why};
+use cadran::engine::tasks::Tasks;
+use cadran::store::{Store, Write};
+use cadran::units::{Ratio, Span, TrunkId};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use super::{Claim, cadran, code, json, text};
+use crate::store::fixture::NOON;
 
 /// A running engine in a folder of its own; ended by force if a test leaves it behind.
-struct Engine {
+pub(super) struct Engine {
     folder: tempfile::TempDir,
     child: Child,
 }
@@ -33,7 +39,7 @@ impl Engine {
     }
 
     /// Starts an engine whose project was changed before.
-    fn start_with(
+    pub(super) fn start_with(
         change: impl FnOnce(&Path) -> std::io::Result<()>,
     ) -> Result<Self, Box<dyn Error>> {
         let folder = tempfile::tempdir()?;
@@ -63,12 +69,12 @@ impl Engine {
         command
     }
 
-    fn run(&self, arguments: &[&str]) -> Result<Output, Box<dyn Error>> {
+    pub(super) fn run(&self, arguments: &[&str]) -> Result<Output, Box<dyn Error>> {
         Ok(self.command(arguments).output()?)
     }
 
     /// Runs a command that must succeed and reads its JSON.
-    fn ask(&self, arguments: &[&str]) -> Result<serde_json::Value, Box<dyn Error>> {
+    pub(super) fn ask(&self, arguments: &[&str]) -> Result<serde_json::Value, Box<dyn Error>> {
         let output = self.command(arguments).arg("--json").output()?;
         if code(&output)? == 0 {
             json(&output)
@@ -107,7 +113,7 @@ fn write_project(folder: &Path) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-fn field<'v>(value: &'v serde_json::Value, path: &str) -> &'v serde_json::Value {
+pub(super) fn field<'v>(value: &'v serde_json::Value, path: &str) -> &'v serde_json::Value {
     value.pointer(path).unwrap_or(&serde_json::Value::Null)
 }
 
@@ -234,11 +240,105 @@ fn a_campaign_that_dials_nobody_says_why() -> Claim {
     cause("paused")
 }
 
+/// Starts an engine whose campaign is predictive, with one decision of noon in its database.
+fn predictive() -> Result<Engine, Box<dyn Error>> {
+    let engine = Engine::start_with(|folder| {
+        let path = folder.join("campaigns/essai.toml");
+        let text = fs::read_to_string(&path)?;
+        fs::write(&path, text.replace("\"progressive\"", "\"predictive\""))
+    })?;
+    let forecast = Forecast {
+        threshold: Ratio::new(0.031),
+        answers: 6.2,
+        releases: 2.9,
+        chance: Ratio::new(0.024),
+        next: Some(Ratio::new(0.034)),
+        ahead: Span::secs(13),
+        ..Forecast::default()
+    };
+    let decision = Decision {
+        view: View { talking: 12, ringing: 31, answered: 200, abandoned: 5, ..View::default() },
+        ask: Ask { calls: 2, why: Why::Predicted },
+        placed: 1,
+        limit: Limit::Channels(TrunkId(1)),
+        forecast: Some(forecast),
+    };
+    let settings = cadran::store::Settings {
+        key: Some(engine.folder.path().join("cadran.key")),
+        ..crate::store::fixture::settings(engine.folder.path())
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let tasks = Tasks::new();
+        let store = Store::open(settings, &tasks).await?;
+        let campaign = store.campaigns().await?.first().ok_or("no campaign")?.id;
+        let record = Record::Decided(campaign, decision);
+        store.commit(vec![Write::Record { record, at: NOON }]).await?;
+        drop(store);
+        tasks.finished().await;
+        Ok::<_, Box<dyn Error>>(())
+    })?;
+    Ok(engine)
+}
+
+#[test]
+fn a_decision_is_explained_in_figures_and_in_both_languages() -> Claim {
+    let engine = predictive()?;
+    let told = engine.ask(&["pacing", "explain", "essai"])?;
+    let close = |path: &str, wanted: f64| {
+        let found = field(&told, path).as_f64();
+        assert!(found.is_some_and(|found| (found - wanted).abs() < 1e-9), "{path}: {told}");
+    };
+    close("/decision/forecast/threshold", 0.031);
+    close("/decision/forecast/next", 0.034);
+    close("/cap/cap", 0.03);
+    assert_eq!(field(&told, "/guarantee"), "expected");
+    assert_eq!(field(&told, "/at"), &NOON.to_string());
+    assert_eq!(field(&told, "/trunk"), "t1");
+    assert_eq!(field(&told, "/cap/window"), "day");
+    assert_eq!(field(&told, "/foresight/verdict"), "agrees");
+    assert_eq!(field(&told, "/idle/cause"), "stopped");
+    for (lang, wanted) in [
+        (
+            "en",
+            ["12 of 12 agents talk", "6 persons should have answered", "every channel of trunk"],
+        ),
+        (
+            "fr",
+            ["12 agents sur 12 parlent", "6 personnes devraient", "tous les canaux du trunk t1"],
+        ),
+    ] {
+        let output = engine.run(&["pacing", "explain", "essai", "--lang", lang])?;
+        let told = text(&output.stdout)?;
+        assert!(wanted.iter().all(|words| told.contains(words)), "{told}");
+    }
+    Ok(())
+}
+
+#[test]
+fn a_past_moment_is_explained_by_the_decision_in_force_then() -> Claim {
+    let engine = predictive()?;
+    let at = |moment: String| engine.ask(&["pacing", "explain", "essai", "--at", &moment]);
+    let before = at((NOON - Span::secs(1)).to_string())?;
+    assert_eq!(field(&before, "/decision"), &serde_json::Value::Null);
+    let after = at((NOON + Span::secs(60)).to_string())?;
+    assert_eq!(field(&after, "/at"), &NOON.to_string());
+    // What was abandoned then, not what is now.
+    assert_eq!(field(&after, "/cap/abandoned"), 5);
+    assert_eq!(field(&after, "/idle"), &serde_json::Value::Null);
+    let output = engine.run(&["pacing", "explain", "essai", "--at", "yesterday"])?;
+    assert_eq!(code(&output)?, 2, "{output:?}");
+    let none = engine.ask(&["pacing", "explain"])?;
+    assert_eq!(none, serde_json::json!([]), "no campaign runs");
+    let output = engine.run(&["pacing", "explain", "esai"])?;
+    assert!(text(&output.stderr)?.contains("did you mean `essai`?"), "{output:?}");
+    Ok(())
+}
+
 #[test]
 fn outside_the_hours_a_campaign_says_until_when() -> Claim {
     // Two days from now, so that no zone of the list is open yet.
-    let wall =
-        cadran::engine::clock::Clock::start().now().wall + cadran::units::Span::secs(172_800);
+    let wall = cadran::engine::clock::Clock::start().now().wall + Span::secs(172_800);
     let day = wall.timestamp().to_zoned(jiff::tz::TimeZone::UTC).strftime("%A").to_string();
     let engine = Engine::start_with(|folder| {
         let path = folder.join("campaigns/essai.toml");

@@ -4,12 +4,13 @@
 use std::collections::BTreeMap;
 
 use cadran::core::campaign::{
-    self, Abandon, Disposition, DispositionClass, Mode, Route, Then, Wrap,
+    self, Abandon, Disposition, DispositionClass, Guarantee, Mode, Route, Then, Wrap,
 };
 use cadran::core::fact::{
     AgentFact, Answerer, CallFact, Callback, CampaignFact, DncScope, Failure, Heard, Lead,
     LeadNumber, NumberClass, SkipReason, Supply, TrunkFact,
 };
+use cadran::core::pacing::account;
 use cadran::core::rules::{AttemptCap, DaySpan, Week};
 use cadran::core::{Dialer, Fact, Order, Settings, agent, hopper, recycle, rules, trunks};
 use cadran::units::{
@@ -60,6 +61,8 @@ pub(super) fn story() -> impl Strategy<Value = Story> {
             1 => Just(Mode::Preview),
             1 => (1.0..4.0).prop_map(|lines_per_agent| Mode::Power { lines_per_agent }),
             1 => Just(Mode::Directed),
+            1 => Just(Mode::Predictive { guarantee: Guarantee::Expected }),
+            1 => Just(Mode::Predictive { guarantee: Guarantee::Strict }),
         ]
     };
     let wrap = prop_oneof![Just(None), (0..30_u64).prop_map(|secs| Some(Span::secs(secs)))];
@@ -130,7 +133,7 @@ fn call_fact() -> impl Strategy<Value = CallFact> {
         3 => Just(CallFact::Ringing),
         1 => Just(CallFact::EarlyMedia),
         5 => Just(CallFact::Answered),
-        1 => Just(CallFact::Unusable),
+        1 => Just(CallFact::Unusable(488)),
         3 => Just(heard(Answerer::Human)),
         1 => Just(heard(Answerer::Machine)),
         1 => Just(failed(Failure::Busy)),
@@ -331,7 +334,8 @@ fn world(story: &Story) -> Vec<Fact> {
         facts.push(Fact::Trunk(TrunkId(id), TrunkFact::Set(settings)));
     }
     for (id, mode) in (1..=CAMPAIGNS).zip(story.modes) {
-        let settings = Box::new(campaign(story, mode));
+        let zone = Zone::new("Europe/Paris").expect("the bundled zone data has Europe/Paris");
+        let settings = Box::new(campaign(story, mode, zone));
         facts.push(Fact::Campaign(CampaignId(id), CampaignFact::Set(settings)));
     }
     for id in 1..=AGENTS {
@@ -347,7 +351,7 @@ fn world(story: &Story) -> Vec<Fact> {
     facts
 }
 
-fn campaign(story: &Story, mode: Mode) -> campaign::Settings {
+fn campaign(story: &Story, mode: Mode, zone: Zone) -> campaign::Settings {
     let always = Week { days: std::array::from_fn(|_| vec![DaySpan { from: 0, to: 1_440 }]) };
     let then = [
         Then::Close,
@@ -373,6 +377,7 @@ fn campaign(story: &Story, mode: Mode) -> campaign::Settings {
             recall_lock: Span::secs(100),
             cap: Ratio::new(0.1),
         },
+        account: account::Settings::calendar_day(zone),
         wrap: Wrap {
             max: story.wrap,
             default: Some(DispositionId(1)),

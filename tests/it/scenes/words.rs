@@ -5,13 +5,14 @@ use std::str::FromStr;
 
 use cadran::core::agent;
 use cadran::core::campaign::{
-    self, Abandon, Disposition, DispositionClass, Mode, Route, Then, Wrap,
+    self, Abandon, Disposition, DispositionClass, Guarantee, Mode, Route, Then, Wrap,
 };
 use cadran::core::fact::{
     AgentFact, Answerer, CallFact, Callback, CampaignFact, DncScope, Failure, Heard, Lead,
     LeadNumber, NumberClass, SkipReason, Supply, TrunkFact,
 };
 use cadran::core::order::{Next, Order, Outcome, Record};
+use cadran::core::pacing::account;
 use cadran::core::rules::{AttemptCap, DaySpan, Week};
 use cadran::core::{Fact, hopper, recycle, rules, trunks};
 use cadran::units::{
@@ -180,6 +181,9 @@ fn standing() -> Result<campaign::Settings, String> {
             recall_lock: Span::secs(259_200),
             cap: Ratio::new(0.03),
         },
+        account: account::Settings::calendar_day(
+            Zone::new("Europe/Paris").map_err(|e| e.to_string())?,
+        ),
         wrap: Wrap { max: Some(Span::secs(60)), default: None, extension_max: Span::secs(30) },
         rules: rules::Settings { week: always, attempts: Vec::new() },
         retry: recycle::Settings {
@@ -250,6 +254,8 @@ fn mode(text: &str) -> Result<Mode, String> {
         None if text == "progressive" => Mode::Progressive,
         None if text == "preview" => Mode::Preview,
         None if text == "directed" => Mode::Directed,
+        None if text == "predictive" => Mode::Predictive { guarantee: Guarantee::Expected },
+        None if text == "strict" => Mode::Predictive { guarantee: Guarantee::Strict },
         Some(_) | None => return Err(format!("no mode {text}")),
     })
 }
@@ -339,7 +345,7 @@ fn call(what: &str, rest: &[&str]) -> Result<CallFact, String> {
         "ringing" => CallFact::Ringing,
         "early" => CallFact::EarlyMedia,
         "answered" => CallFact::Answered,
-        "unusable" => CallFact::Unusable,
+        "unusable" => CallFact::Unusable(488),
         "human" => heard(Answerer::Human),
         "machine" => heard(Answerer::Machine),
         "fax" => heard(Answerer::Fax),

@@ -1,0 +1,309 @@
+//! Why a campaign dials at the speed it does, in sentences.
+
+use super::idle;
+use super::output::Lang;
+use crate::api::types::{AbandonCap, Foretold, Pacing};
+use crate::core::campaign::Guarantee;
+use crate::core::foresight::Verdict;
+use crate::core::pacing::{Decision, Forecast, Limit, View, Why};
+use crate::units::whole;
+use crate::watch::percent;
+
+/// Names a guarantee as the files do.
+pub(super) fn guarantee_word(guarantee: Guarantee) -> &'static str {
+    match guarantee {
+        Guarantee::Expected => "expected",
+        Guarantee::Strict => "strict",
+    }
+}
+
+/// Says why, in a few sentences that need no other knowledge.
+pub(super) fn sentences(pacing: &Pacing, lang: Lang) -> Vec<String> {
+    let mut told = Vec::new();
+    if let Some(idle) = &pacing.idle {
+        let why = idle::cause(&pacing.campaign, &pacing.now, &pacing.trunks, idle, lang);
+        told.push(format!("{} {why}.", lang.say("Nothing rings now:", "Rien ne sonne :")));
+    }
+    match &pacing.decision {
+        None => {
+            let none = "No decision has been recorded yet: nothing was to be dialled.";
+            let aucune = "Aucune décision n'est encore enregistrée : il n'y avait rien à appeler.";
+            told.push(lang.say(none, aucune).to_owned());
+        }
+        Some(decision) => {
+            told.push(scene(&decision.view, lang));
+            told.extend(decision.forecast.map(|forecast| outlook(&forecast, lang)));
+            told.push(reason(pacing, decision, lang));
+        }
+    }
+    if pacing.mode != "preview" {
+        told.push(allowance(&pacing.cap, lang));
+    }
+    told.extend(pacing.foresight.as_ref().and_then(|foretold| record(foretold, lang)));
+    told
+}
+
+/// Names the limit of a decision, with the trunk if one bound.
+pub(super) fn limit(pacing: &Pacing, decision: &Decision, lang: Lang) -> String {
+    let word = crate::watch::limit_word(decision, lang);
+    pacing.trunk.as_ref().map_or_else(|| word.to_owned(), |trunk| format!("{word} ({trunk})"))
+}
+
+/// A count with its noun; French keeps the singular for none.
+fn many(count: u32, one: &str, more: &str, lang: Lang) -> String {
+    let singular = count == 1 || (count == 0 && lang == Lang::Fr);
+    format!("{count} {}", if singular { one } else { more })
+}
+
+fn scene(view: &View, lang: Lang) -> String {
+    let View { ready, reserved, talking, wrapping, ringing, listening, waiting, .. } = *view;
+    let team = ready + reserved + talking + wrapping;
+    let up = listening + waiting;
+    if lang == Lang::Fr {
+        let agents = many(talking, "agent", "agents", lang);
+        let talk = if talking < 2 { "parle" } else { "parlent" };
+        let wait = if ready < 2 { "attend" } else { "attendent" };
+        let lines = many(ringing, "numéro sonne", "numéros sonnent", lang);
+        let mut told = format!(
+            "{agents} sur {team} {talk}, {wrapping} en post-appel, {ready} {wait} un appel ; \
+             {lines}"
+        );
+        if up > 0 {
+            let (one, more) = ("personne décrochée attend", "personnes décrochées attendent");
+            told = format!("{told}, {}", many(up, one, more, lang));
+        }
+        return told + ".";
+    }
+    let agents = many(team, "agent", "agents", lang);
+    let talk = if talking == 1 { "talks" } else { "talk" };
+    let write = if wrapping == 1 { "writes" } else { "write" };
+    let wait = if ready == 1 { "waits" } else { "wait" };
+    let lines = many(ringing, "number rings", "numbers ring", lang);
+    let mut told = format!(
+        "{talking} of {agents} {talk}, {wrapping} {write} up, {ready} {wait} for a call; {lines}"
+    );
+    if up > 0 {
+        let persons = many(up, "answered person waits", "answered persons wait", lang);
+        told = format!("{told}, {persons}");
+    }
+    told + "."
+}
+
+fn outlook(forecast: &Forecast, lang: Lang) -> String {
+    let rounded = |number: f64| u32::try_from(whole(number)).unwrap_or(u32::MAX);
+    let ahead = rounded(forecast.ahead.as_secs_f64());
+    let (answers, releases) = (rounded(forecast.answers), rounded(forecast.releases));
+    match lang {
+        Lang::En => format!(
+            "A call placed then would be answered after some {ahead} s; by then {} should have \
+             answered and {} should have come free.",
+            many(answers, "person", "persons", lang),
+            many(releases, "busy agent", "busy agents", lang),
+        ),
+        Lang::Fr => {
+            let answered = if answers < 2 { "devrait" } else { "devraient" };
+            let freed = if releases < 2 { "se sera libéré" } else { "se seront libérés" };
+            format!(
+                "Un appel lancé à ce moment serait décroché après {ahead} s environ ; d'ici là {} \
+                 {answered} avoir décroché et {} {freed}.",
+                many(answers, "personne", "personnes", lang),
+                many(releases, "agent occupé", "agents occupés", lang),
+            )
+        }
+    }
+}
+
+/// Says what was asked and granted, and why no more.
+fn reason(pacing: &Pacing, decision: &Decision, lang: Lang) -> String {
+    let asked = many(decision.ask.calls, "line was wanted", "lines were wanted", lang);
+    let voulu = many(decision.ask.calls, "ligne demandée", "lignes demandées", lang);
+    let cut = |english: &str, french: &str| {
+        let (trunk, placed) = (pacing.trunk.as_deref().unwrap_or("?"), decision.placed);
+        let english = format!("{asked}, {placed} placed: {english}");
+        let french = format!("{voulu}, {placed} accordées : {french}");
+        lang.say(&english, &french).replace("{trunk}", trunk)
+    };
+    match decision.limit {
+        Limit::Ask => wish(decision, lang),
+        Limit::Abandon => held(pacing, decision, lang),
+        Limit::Channels(_) => cut(
+            "every channel of trunk {trunk} is taken.",
+            "tous les canaux du trunk {trunk} sont pris.",
+        ),
+        Limit::CallsPerSecond(_) => cut(
+            "trunk {trunk} takes no more calls this second; the next ones follow by themselves.",
+            "le trunk {trunk} ne prend plus d'appels cette seconde ; les suivants partent seuls.",
+        ),
+        Limit::NoTrunk => {
+            cut("no trunk of the campaign answers.", "aucun trunk de la campagne ne répond.")
+        }
+        Limit::Stock => cut(
+            "the list has no more contacts that may be called now.",
+            "la liste n'a plus de fiches que l'on puisse appeler maintenant.",
+        ),
+    }
+}
+
+/// Says why the pacer wanted no more than it got.
+fn wish(decision: &Decision, lang: Lang) -> String {
+    let placed = decision.placed;
+    let lines = many(placed, "line was dialled", "lines were dialled", lang);
+    let lignes = many(placed, "appel est parti", "appels sont partis", lang);
+    match decision.ask.why {
+        Why::Predicted => match decision.forecast {
+            Some(forecast) => price(&forecast, &lines, &lignes, lang),
+            None => lang.say(&format!("{lines}."), &format!("{lignes}.")).to_owned(),
+        },
+        Why::Learning => lang
+            .say(
+                &format!(
+                    "Too little is known yet to predict, so there is one line per idle agent: \
+                     {lines}."
+                ),
+                &format!(
+                    "On en sait encore trop peu pour prévoir : une ligne par agent libre, \
+                     {lignes}."
+                ),
+            )
+            .to_owned(),
+        Why::OneLinePerIdleAgent => lang
+            .say(
+                &format!("One line is dialled per idle agent and no more: {lines}."),
+                &format!("Une ligne par agent libre, jamais plus : {lignes}."),
+            )
+            .to_owned(),
+        Why::FixedRatio => lang
+            .say(
+                &format!("A fixed number of lines is dialled per idle agent: {lines}."),
+                &format!("Un nombre fixe de lignes par agent libre : {lignes}."),
+            )
+            .to_owned(),
+        Why::NobodyIdle => {
+            let nobody = "No agent is idle, so nothing is dialled.";
+            lang.say(nobody, "Aucun agent n'est libre : rien ne part.").to_owned()
+        }
+        Why::PersonsWaiting => lang
+            .say(
+                "Persons wait for an agent, so nothing is dialled before they are served.",
+                "Des personnes attendent un agent : rien ne part avant qu'elles soient servies.",
+            )
+            .to_owned(),
+        Why::AgentDials => {
+            lang.say("The agents dial by themselves.", "Les agents appellent eux-mêmes.").to_owned()
+        }
+        Why::Directed => lang
+            .say("Another pacer names the calls.", "Un autre pacer décide des appels.")
+            .to_owned(),
+    }
+}
+
+/// Weighs the last call granted and the one refused against the price.
+fn price(forecast: &Forecast, lines: &str, lignes: &str, lang: Lang) -> String {
+    let threshold = percent(forecast.threshold.get(), lang);
+    let chance = percent(forecast.chance.get(), lang);
+    match forecast.next.filter(|next| *next > forecast.threshold) {
+        Some(next) => {
+            let next = percent(next.get(), lang);
+            lang.say(
+                &format!(
+                    "So {lines}: one more would have had a {next} chance to meet nobody free, and \
+                     the allowance lets {threshold} be risked per call."
+                ),
+                &format!(
+                    "Donc {lignes} : un de plus aurait eu {next} de risque de ne trouver personne \
+                     de libre, et le plafond permet de risquer {threshold} par appel."
+                ),
+            )
+            .to_owned()
+        }
+        None => lang
+            .say(
+                &format!(
+                    "So {lines}: the last has a {chance} chance to meet nobody free, and the \
+                     allowance lets {threshold} be risked per call."
+                ),
+                &format!(
+                    "Donc {lignes} : le dernier a {chance} de risque de ne trouver personne de \
+                     libre, et le plafond permet de risquer {threshold} par appel."
+                ),
+            )
+            .to_owned(),
+    }
+}
+
+/// Says that the abandon rule holds the campaign back.
+fn held(pacing: &Pacing, decision: &Decision, lang: Lang) -> String {
+    let proof = pacing.guarantee == Some(Guarantee::Strict);
+    let placed = decision.placed;
+    let (english, french) = if proof {
+        (
+            "one line more could break the cap if every call in flight were abandoned, so only \
+             idle agents are dialled for",
+            "une ligne de plus pourrait dépasser le plafond si tous les appels en cours étaient \
+             abandonnés : seuls les agents libres reçoivent un appel",
+        )
+    } else {
+        (
+            "the abandons of this window leave no room for a risk, so only idle agents are \
+             dialled for",
+            "les abandons de la période ne laissent plus de place au risque : seuls les agents \
+             libres reçoivent un appel",
+        )
+    };
+    lang.say(
+        &format!("The abandon rule binds: {english} ({placed} placed)."),
+        &format!("La règle d'abandon limite : {french} ({placed} accordés)."),
+    )
+    .to_owned()
+}
+
+fn allowance(cap: &AbandonCap, lang: Lang) -> String {
+    let (share, most) = (percent(cap.share, lang), percent(cap.cap, lang));
+    let AbandonCap { answered, abandoned, .. } = cap;
+    let (english, french) = match cap.window.as_str() {
+        "day" => ("Today".to_owned(), "Aujourd'hui".to_owned()),
+        "campaign" => ("Since the campaign began".to_owned(), "Depuis le début".to_owned()),
+        span => (format!("Over {span}"), format!("Sur {span}")),
+    };
+    let whom = match cap.of.as_str() {
+        "answers" => lang.say("calls answered", "appels décrochés"),
+        _ => lang.say("persons who answered", "personnes qui ont décroché"),
+    };
+    let counted = format!("{abandoned} of {answered} {whom} were abandoned");
+    lang.say(
+        &format!("{english} {counted}: {share}, {most} allowed."),
+        &format!("{french}, {abandoned} abandons sur {answered} {whom} : {share}, {most} permis."),
+    )
+    .to_owned()
+}
+
+/// Says whether the forecasts came true; nothing before there is one.
+fn record(foretold: &Foretold, lang: Lang) -> Option<String> {
+    if foretold.answered == 0 {
+        return None;
+    }
+    let (foreseen, came) = (format!("{:.1}", foretold.foretold), foretold.abandoned);
+    let prevu = foreseen.replace('.', ",");
+    let (english, french) = match foretold.verdict {
+        Verdict::Agrees => ("they agree.", "l'accord est bon."),
+        Verdict::More => (
+            "ALARM: more than chance explains. Look for what changed: agents who leave, calls \
+             that last longer, a list that answers better.",
+            "ALARME : plus que le hasard n'explique. Cherchez ce qui a changé : des agents qui \
+             partent, des conversations plus longues, un fichier qui décroche mieux.",
+        ),
+        Verdict::Fewer => (
+            "ALARM: fewer than chance explains; talk time is left unused.",
+            "ALARME : moins que le hasard n'explique ; du temps de conversation est perdu.",
+        ),
+    };
+    Some(match lang {
+        Lang::En => format!("The forecasts foretold {foreseen} abandons, {came} came: {english}"),
+        Lang::Fr => {
+            format!("Les prévisions annonçaient {prevu} abandons, {came} constatés : {french}")
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests;

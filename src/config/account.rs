@@ -1,0 +1,64 @@
+//! How a campaign file says over which time, and of whom, the abandoned are counted.
+
+use super::measure;
+use super::reader::{Fields, Value};
+use crate::core::pacing::account::{Denominator, Settings, Window};
+use crate::units::{Span, Zone};
+
+/// Where a campaign's day begins unless told otherwise.
+const ZONE: &str = "Europe/Paris";
+
+/// What is said of a zone nobody knows.
+const NO_ZONE: &str = "is no time zone: write an IANA name such as \"Europe/Paris\"";
+
+/// The shortest and longest rolling window.
+const ROLLING: (Span, Span) = (Span::secs(3_600), Span::secs(90 * 86_400));
+
+/// Of whom the abandoned may be a share.
+const DENOMINATORS: [(&str, Denominator); 2] =
+    [("persons", Denominator::Persons), ("answers", Denominator::Answers)];
+
+/// Gives the counting of a file that says nothing of it: by the calendar day in Paris.
+pub(super) fn usual() -> Settings {
+    Settings::calendar_day(Zone::new(ZONE).expect("the bundled zone data has Europe/Paris"))
+}
+
+/// Reads the keys of `[abandon]` that say how the share is counted.
+pub(super) fn read(fields: &Fields<'_, '_>) -> Settings {
+    let usual = usual();
+    Settings {
+        window: fields.or("window", usual.window, window),
+        of: fields.or("of", usual.of, |value| value.choice(&DENOMINATORS)),
+        false_positives: fields.or("false_positives", usual.false_positives, Value::ratio),
+        zone: fields.or("zone", usual.zone, |value| {
+            value.parse(|text| Zone::new(text).map_err(|_| NO_ZONE.to_owned()))
+        }),
+    }
+}
+
+/// Reads `day`, `campaign` or the length of a rolling window.
+fn window(value: &Value<'_, '_>) -> Option<Window> {
+    if value.text()?.starts_with(|first: char| first.is_ascii_digit()) {
+        return value.span_in(ROLLING.0..=ROLLING.1).map(Window::Rolling);
+    }
+    value.choice(&[("day", Window::Day), ("campaign", Window::Campaign)])
+}
+
+/// Names a window as the files do.
+#[must_use]
+pub fn window_word(window: Window) -> String {
+    match window {
+        Window::Day => "day".to_owned(),
+        Window::Campaign => "campaign".to_owned(),
+        Window::Rolling(span) => measure::say(span),
+    }
+}
+
+/// Names a denominator as the files do.
+#[must_use]
+pub fn denominator_word(of: Denominator) -> &'static str {
+    match of {
+        Denominator::Persons => "persons",
+        Denominator::Answers => "answers",
+    }
+}

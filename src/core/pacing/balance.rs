@@ -1,0 +1,379 @@
+//! Will there be an agent? The balance of answers against agents who come free, as a chance.
+//!
+//! Each line answers by a moment ahead with a chance of its own, each busy agent is free by then
+//! with one of his: two sums of unequal Bernoulli trials. Small ones are convolved exactly, large
+//! ones have a normal law with Edgeworth's first correction.
+
+use super::grid::{Curve, HORIZON_S, HORIZONS};
+
+/// What is on its way, as sums over the lines and over the busy agents.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Load {
+    /// The lines' chances, each with how many lines have it.
+    pub(super) lines: Vec<(Curve, u32)>,
+    /// The busy agents' chances.
+    pub(super) busy: Vec<(Curve, u32)>,
+    /// Ready agents, less persons who wait for one.
+    pub(super) free: i64,
+    /// The squared coefficients of variation of the levels of answers and of releases.
+    pub(super) answer_spread: f64,
+    pub(super) release_spread: f64,
+    /// The chance of a person of one more call.
+    pub(super) fresh: Curve,
+    /// `quick[k][j]`: who is bridged at moment j has been done with at moment k.
+    pub(super) quick: [Curve; HORIZONS],
+}
+
+/// Sums of powers of chances: enough for mean, variance and skewness.
+#[derive(Clone, Copy, Debug, Default)]
+struct Powers {
+    one: Curve,
+    two: Curve,
+    three: Curve,
+}
+
+/// The balance with the calls granted so far.
+#[derive(Clone, Debug)]
+pub(super) struct Balance {
+    free: i64,
+    fresh: Curve,
+    /// How a new call's answer spreads over the moments: these weights sum to 1.
+    weights: Curve,
+    answer_spread: f64,
+    release_spread: f64,
+    answers: Powers,
+    releases: Powers,
+    /// Releases of persons answered on the way.
+    quick: [Curve; HORIZONS],
+    exact: Option<Exact>,
+}
+
+/// Exact laws at each moment that has weight.
+#[derive(Clone, Debug)]
+struct Exact {
+    width: usize,
+    /// How far the rows are filled: trials so far and one.
+    answers_to: usize,
+    moments: Vec<usize>,
+    /// Scale of the answers at each node of the level's law, and the node's weight.
+    nodes: Vec<(f64, f64)>,
+    /// For each moment, `width` chances of so many releases.
+    releases: Vec<f64>,
+    /// For each moment and node, `width` chances of so many answers.
+    answers: Vec<f64>,
+}
+
+/// The largest sums that are convolved (pacing.md §4.3).
+const EXACT_BUSY: u32 = 22;
+const EXACT_LINES: u32 = 66;
+/// Room for calls granted in one decision of a small pool.
+const EXACT_MORE: u32 = 6;
+/// Agents less likely to be free than this are taken for busy.
+const CHANCE_MIN: f64 = 1e-4;
+/// Moments with less weight than this do not matter.
+const WEIGHT_MIN: f64 = 0.015;
+/// A level less spread than this is taken for known.
+const SPREAD_MIN: f64 = 1e-3;
+
+impl Powers {
+    fn add(&mut self, chances: &Curve, count: f64) {
+        for (k, &p) in chances.iter().enumerate() {
+            let many = count * p;
+            self.one[k] += many;
+            self.two[k] += many * p;
+            self.three[k] += many * p * p;
+        }
+    }
+
+    fn variance(&self, k: usize) -> f64 {
+        (self.one[k] - self.two[k]).max(0.0)
+    }
+
+    /// The third cumulant of a sum of Bernoulli trials: Σ p(1 − p)(1 − 2p).
+    fn third(&self, k: usize) -> f64 {
+        self.one[k] - 3.0 * self.two[k] + 2.0 * self.three[k]
+    }
+}
+
+impl Balance {
+    pub(super) fn new(load: &Load) -> Self {
+        let mut answers = Powers::default();
+        for (chances, count) in &load.lines {
+            answers.add(chances, f64::from(*count));
+        }
+        let mut releases = Powers::default();
+        for (chances, count) in &load.busy {
+            releases.add(chances, f64::from(*count));
+        }
+        let weights = weights(&load.fresh);
+        let lines = load.lines.iter().map(|(_, count)| count).sum::<u32>();
+        let busy = load.busy.iter().map(|(_, count)| count).sum::<u32>();
+        let mut made = Self {
+            free: load.free,
+            fresh: load.fresh,
+            weights,
+            answer_spread: load.answer_spread,
+            release_spread: load.release_spread,
+            answers,
+            releases,
+            quick: load.quick,
+            exact: None,
+        };
+        if busy <= EXACT_BUSY && lines <= EXACT_LINES {
+            made.exact = Some(Exact::new(load, &made, lines));
+        }
+        made
+    }
+
+    /// Releases, within each moment, of persons who answer on the way and are done with quickly.
+    fn extra(&self, k: usize) -> f64 {
+        let mut before = 0.0;
+        let mut extra = 0.0;
+        for j in 0..k {
+            extra += (self.answers.one[j] - before) * self.quick[k][j];
+            before = self.answers.one[j];
+        }
+        extra
+    }
+
+    /// Counts one more call.
+    pub(super) fn add_call(&mut self) {
+        let fresh = self.fresh;
+        self.answers.add(&fresh, 1.0);
+        if let Some(exact) = &mut self.exact {
+            if exact.answers_to + 1 < exact.width {
+                exact.add_line(&fresh, 1);
+            } else {
+                self.exact = None;
+            }
+        }
+    }
+
+    /// The chance that a new call, if a person answers it, finds nobody in time; and how many of
+    /// the calls in flight are expected to be abandoned, each at the moment of its answer.
+    pub(super) fn risk(&self) -> (f64, f64) {
+        let (mut chance, mut lost, mut before) = (0.0, 0.0, 0.0);
+        let moments = (0..HORIZONS).filter(|&k| self.weights[k] > 0.0);
+        for (place, k) in moments.enumerate() {
+            let tail = match &self.exact {
+                Some(exact) => exact.tail(place, self.free),
+                None => self.tail(k),
+            };
+            chance += self.weights[k] * tail;
+            lost += (self.answers.one[k] - before) * tail;
+            before = self.answers.one[k];
+        }
+        (chance.clamp(0.0, 1.0), lost.max(0.0))
+    }
+
+    /// The chance that the answers by a moment exceed what agents there are, by Edgeworth's
+    /// series to the third cumulant (Feller II, XVI.4).
+    fn tail(&self, k: usize) -> f64 {
+        let extra = self.extra(k);
+        let (answers, releases) = (self.answers.one[k], self.releases.one[k]);
+        let mean = answers - releases - extra;
+        let variance = self.answers.variance(k)
+            + self.releases.variance(k)
+            + extra
+            + answers * answers * self.answer_spread
+            + releases * releases * self.release_spread;
+        #[expect(clippy::cast_precision_loss, reason = "2^53 agents are not employed")]
+        let room = self.free as f64 - 0.5 - mean;
+        if variance < 1e-9 {
+            return if room > 0.0 { 0.0 } else { 1.0 };
+        }
+        let sigma = libm::sqrt(variance);
+        let x = room / sigma;
+        let third = self.answers.third(k) - self.releases.third(k) - extra;
+        let skew = third / (variance * sigma);
+        let density = libm::exp(-0.5 * x * x) / libm::sqrt(core::f64::consts::TAU);
+        let tail = 0.5 * libm::erfc(x * core::f64::consts::FRAC_1_SQRT_2);
+        (tail + density * skew * (x * x - 1.0) / 6.0).clamp(0.0, 1.0)
+    }
+
+    /// How many seconds ahead the answer to a new call is expected.
+    pub(super) fn ahead_s(&self) -> f64 {
+        HORIZON_S.iter().zip(&self.weights).map(|(ahead, weight)| ahead * weight).sum()
+    }
+
+    /// Persons expected, and agents, by the time a new call would be answered.
+    pub(super) fn expected(&self) -> (f64, f64) {
+        let mean = |curve: &Curve| curve.iter().zip(&self.weights).map(|(v, w)| v * w).sum::<f64>();
+        (mean(&self.answers.one), mean(&self.releases.one))
+    }
+}
+
+/// How the answer of a new call spreads over the moments; all on the middle if nobody answers.
+fn weights(fresh: &Curve) -> Curve {
+    let mut weights = [0.0; HORIZONS];
+    let reach = fresh[HORIZONS - 1];
+    if reach < 1e-6 {
+        weights[HORIZONS / 2] = 1.0;
+        return weights;
+    }
+    let mut before = 0.0;
+    for (weight, &reached) in weights.iter_mut().zip(fresh) {
+        let share = (reached - before) / reach;
+        *weight = if share > WEIGHT_MIN { share } else { 0.0 };
+        before = reached;
+    }
+    let sum = weights.iter().sum::<f64>();
+    weights.map(|weight| weight / sum)
+}
+
+impl Exact {
+    fn new(load: &Load, balance: &Balance, lines: u32) -> Self {
+        let width = usize::try_from(lines + EXACT_MORE).unwrap_or(usize::MAX) + 1;
+        let moments = (0..HORIZONS).filter(|&k| balance.weights[k] > 0.0).collect::<Vec<_>>();
+        let nodes = nodes(load.answer_spread);
+        let first = |rows: usize| {
+            let mut table = vec![0.0; rows * width];
+            table.iter_mut().step_by(width).for_each(|none| *none = 1.0);
+            table
+        };
+        let releases = first(moments.len());
+        let answers = first(moments.len() * nodes.len());
+        let mut made = Self { width, answers_to: 1, moments, nodes, releases, answers };
+        for (row, &k) in made.releases.chunks_exact_mut(width).zip(&made.moments) {
+            let mut filled = 1;
+            for (chances, count) in load.busy.iter().filter(|(chances, _)| chances[k] > CHANCE_MIN)
+            {
+                for _ in 0..*count {
+                    filled = (filled + 1).min(width);
+                    trial(&mut row[..filled], chances[k]);
+                }
+            }
+        }
+        for (row, &k) in made.releases.chunks_exact_mut(width).zip(&made.moments) {
+            // A few quick releases as four trials of a quarter of their mean.
+            let extra = balance.extra(k);
+            if extra > 1e-3 {
+                (0..4).for_each(|_| trial(row, (extra / 4.0).min(1.0)));
+            }
+        }
+        for (chances, count) in &load.lines {
+            made.add_line(chances, *count);
+        }
+        made
+    }
+
+    fn add_line(&mut self, chances: &Curve, count: u32) {
+        for _ in 0..count {
+            self.answers_to += 1;
+            let of_moment = self.answers.chunks_exact_mut(self.width * self.nodes.len());
+            for (rows, &k) in of_moment.zip(&self.moments) {
+                for (row, (scale, _)) in rows.chunks_exact_mut(self.width).zip(&self.nodes) {
+                    trial(&mut row[..self.answers_to], (chances[k] * scale).min(1.0));
+                }
+            }
+        }
+    }
+
+    /// The chance that the answers by one of the moments exceed what agents there are.
+    fn tail(&self, place: usize, free: i64) -> f64 {
+        let width = self.width;
+        let releases = self.releases.chunks_exact(width).nth(place).unwrap_or_default();
+        let rows = self.answers.chunks_exact(width).skip(place * self.nodes.len());
+        let rows = rows.zip(&self.nodes);
+        rows.map(|(row, (_, weight))| {
+            weight * exceeds(&row[..self.answers_to.min(width)], releases, free)
+        })
+        .sum()
+    }
+}
+
+/// Adds one trial to the law of a sum; what would leave the row stays in its last place.
+fn trial(row: &mut [f64], p: f64) {
+    let Some(last) = row.len().checked_sub(1) else { return };
+    let q = 1.0 - p;
+    let kept = row[last];
+    for place in (1..=last).rev() {
+        row[place] = row[place] * q + row[place - 1] * p;
+    }
+    row[last] += kept * p;
+    row[0] *= q;
+}
+
+/// The chance that the answers are at least the releases and the free agents together.
+fn exceeds(answers: &[f64], releases: &[f64], free: i64) -> f64 {
+    let (mut chance, mut tail) = (0.0, 0.0);
+    // From the most answers down: `tail` is the chance of at least so many.
+    let mut place = answers.len();
+    for (freed, released) in releases.iter().enumerate().rev() {
+        let needed = i64::try_from(freed).unwrap_or(i64::MAX).saturating_add(free);
+        let needed = usize::try_from(needed).unwrap_or(0);
+        while place > needed {
+            place -= 1;
+            tail += answers[place];
+        }
+        chance += released * tail;
+    }
+    chance
+}
+
+/// The three nodes of Gauss and Hermite for a level with that squared coefficient of variation:
+/// 1 and 1 ± √(3 cv²), of weight 2/3, 1/6 and 1/6.
+fn nodes(spread: f64) -> Vec<(f64, f64)> {
+    if spread < SPREAD_MIN {
+        return vec![(1.0, 1.0)];
+    }
+    let off = libm::sqrt(3.0 * spread);
+    vec![((1.0 - off).max(0.0), 1.0 / 6.0), (1.0, 2.0 / 3.0), (1.0 + off, 1.0 / 6.0)]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load(lines: u32, busy: u32, free: i64) -> Load {
+        let mut fresh = [0.0; HORIZONS];
+        fresh.iter_mut().zip(HORIZON_S).for_each(|(p, t)| {
+            *p = 0.25 * (1.0 - libm::exp(-t / 10.0));
+        });
+        Load {
+            lines: vec![(fresh, lines)],
+            busy: vec![([0.07; HORIZONS], busy)],
+            free,
+            fresh,
+            ..Load::default()
+        }
+    }
+
+    #[test]
+    fn exact_and_normal_laws_agree_where_both_hold() {
+        for (lines, busy, free) in [(40, 20, 5), (60, 22, 8), (66, 10, 9)] {
+            let exact = Balance::new(&load(lines, busy, free));
+            assert!(exact.exact.is_some());
+            let normal = Balance { exact: None, ..exact.clone() };
+            let (one, other) = (exact.risk().0, normal.risk().0);
+            assert!((one - other).abs() < 0.006 + 0.06 * one, "{one} {other}");
+        }
+    }
+
+    #[test]
+    fn a_free_agent_more_never_makes_abandoning_likelier() {
+        for (lines, busy) in [(0, 1), (3, 2), (20, 15), (400, 300)] {
+            let chances = (-2..20).map(|free| Balance::new(&load(lines, busy, free)).risk().0);
+            let chances = chances.collect::<Vec<_>>();
+            assert!(chances.windows(2).all(|pair| pair[1] <= pair[0] + 1e-12), "{chances:?}");
+        }
+    }
+
+    #[test]
+    fn the_law_of_a_sum_is_the_binomial_when_chances_are_equal() {
+        use statrs::distribution::{Binomial, Discrete as _};
+        let mut row = vec![0.0; 9];
+        row[0] = 1.0;
+        (0..8).for_each(|_| trial(&mut row, 0.3));
+        let law = Binomial::new(0.3, 8).expect("0.3 is a chance");
+        for (count, chance) in (0..).zip(&row) {
+            assert!((law.pmf(count) - chance).abs() < 1e-12, "{count}");
+        }
+    }
+
+    #[test]
+    fn a_lone_call_with_nobody_busy_or_free_is_abandoned() {
+        assert!((Balance::new(&load(0, 0, 0)).risk().0 - 1.0).abs() < 1e-12);
+        assert!(Balance::new(&load(0, 0, 1)).risk().0.abs() < 1e-12);
+    }
+}

@@ -1,0 +1,194 @@
+//! What an abandoned call costs: the allowance that is left, spread over the answers to come, and
+//! the threshold on the chance of abandon that spends it so.
+
+/// The account of the abandon rule at a moment, with what is on its way.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct Books {
+    /// The greatest allowed share.
+    pub(super) cap: f64,
+    /// Persons who answered, and those abandoned, in the rule's window.
+    pub(super) answered: f64,
+    pub(super) abandoned: f64,
+    /// Abandons to be expected of the calls in flight.
+    pub(super) pending: f64,
+    /// Calls in flight beyond the free agents, with one more.
+    pub(super) exposed: f64,
+    /// Answers per second, as of late.
+    pub(super) rate: f64,
+    /// Calling time left in the window, in seconds; `None` if its end is not known.
+    pub(super) left_s: Option<f64>,
+    /// Agents at work.
+    pub(super) agents: f64,
+}
+
+/// The threshold and what was learnt of its effect.
+#[derive(Clone, Debug)]
+pub(super) struct Price {
+    /// Thresholds in force and chances foretold, summed over answers: how much of a threshold is
+    /// used on average.
+    thresholds: f64,
+    chances: f64,
+    /// Abandons foretold and had.
+    foretold: f64,
+    had: f64,
+    /// How far a threshold is used in a pool of this size, at first guess.
+    size: f64,
+}
+
+/// The pseudo-abandons the threshold's effect is first guessed with.
+const PRIOR_USED: f64 = 0.6;
+/// How many answers' chances the effect remembers, in foretold abandons.
+const USED_MEMORY: f64 = 12.0;
+/// Pseudo-abandons of a forecast that is right, and how many abandons its record remembers.
+const PRIOR_RIGHT: f64 = 10.0;
+const RIGHT_MEMORY: f64 = 100.0;
+/// How far the record may move the threshold.
+const RIGHT_MAX: f64 = 2.5;
+/// The greatest threshold, whatever is left to spend.
+const THRESHOLD_MAX: f64 = 0.5;
+/// The share of an abandon that is kept back: with the gain of gambling about the square root of
+/// its risk, the best spending of r abandons over m answers is (r − 0.45) / m an answer for
+/// r ≥ 1 (docs/pacing.md, "The budget").
+const KEPT_BACK: f64 = 0.45;
+/// Standard deviations of the count of answers to come that are not counted upon.
+const PRUDENCE: f64 = 3.0;
+/// Abandons come in clusters, larger in larger pools: the variance of their count over its mean is
+/// about this, and one more for so many agents.
+const CLUSTERS: f64 = 2.0;
+const CLUSTER_AGENTS: f64 = 50.0;
+/// Abandons that come together when they were least expected.
+const RARE: f64 = 2.0;
+/// Variance of that count over its mean.
+const DISPERSION: f64 = 1.2;
+/// The share of the answers to come that is counted upon, but for chance.
+const RELIANCE: f64 = 0.97;
+/// The time over which an allowance is spread whose end is not known, in seconds.
+const BLIND_S: f64 = 1_800.0;
+
+impl Books {
+    /// Answers to be expected in what is left of the window, and those to count upon.
+    fn coming(&self) -> (f64, f64) {
+        match self.left_s {
+            Some(left) => {
+                let mean = self.rate * left;
+                let sure = RELIANCE * mean - PRUDENCE * libm::sqrt(DISPERSION * mean);
+                (mean, sure.max(0.0))
+            }
+            None => (self.rate * BLIND_S, 0.0),
+        }
+    }
+
+    /// Abandons that may still be had: those that the answers to count upon allow, less those had.
+    pub(super) fn room(&self) -> f64 {
+        let (_, sure) = self.coming();
+        self.cap * (self.answered + sure) - self.abandoned
+    }
+
+    /// The most abandons to reckon with of the calls in flight: every one of them that has no free
+    /// agent, or in a large pool what is hardly ever exceeded.
+    fn at_worst(&self) -> f64 {
+        let clusters = CLUSTERS + self.agents / CLUSTER_AGENTS;
+        let hardly = self.pending + PRUDENCE * libm::sqrt(clusters * self.pending) + RARE;
+        hardly.min(self.exposed)
+    }
+
+    /// The share of the answers to come that should be abandoned; 0 if none may be.
+    pub(super) fn aim(&self) -> f64 {
+        let (mean, _) = self.coming();
+        let room = self.room();
+        if self.at_worst() > room {
+            return 0.0;
+        }
+        let most = self.cap * (2.5 + 15.0 / self.agents.max(1.0));
+        ((room - self.pending - KEPT_BACK) / mean.max(1.0)).clamp(0.0, most)
+    }
+}
+
+impl Price {
+    pub(super) fn new() -> Self {
+        let used = PRIOR_USED;
+        let (thresholds, chances) = (used, used);
+        Self { thresholds, chances, foretold: PRIOR_RIGHT, had: PRIOR_RIGHT, size: 1.0 }
+    }
+
+    /// Notes how many agents are at work: in a small pool most calls that are placed risk less
+    /// than the threshold allows, because calls are whole.
+    pub(super) fn sized(&mut self, agents: f64) {
+        self.size = 0.85 * (1.0 + 2.0 / agents.max(1.0));
+    }
+
+    /// Gives the threshold that makes the aimed share.
+    pub(super) fn threshold(&self, aim: f64) -> f64 {
+        let used = self.chances / self.thresholds;
+        (aim * self.size / used / self.record()).min(THRESHOLD_MAX)
+    }
+
+    /// A person answered a call that was placed at a threshold with a foretold chance.
+    pub(super) fn answered(&mut self, threshold: f64, chance: f64) {
+        self.foretold += chance;
+        if threshold > 0.0 {
+            self.thresholds += threshold / self.size;
+            self.chances += chance;
+        }
+        if self.chances > USED_MEMORY {
+            let keep = USED_MEMORY / self.chances;
+            self.thresholds *= keep;
+            self.chances *= keep;
+        }
+        if self.foretold > RIGHT_MEMORY {
+            let keep = RIGHT_MEMORY / self.foretold;
+            self.foretold *= keep;
+            self.had *= keep;
+        }
+    }
+
+    /// A person was abandoned.
+    pub(super) fn abandoned(&mut self) {
+        self.had += 1.0;
+    }
+
+    /// Abandons had over those foretold.
+    pub(super) fn record(&self) -> f64 {
+        (self.had / self.foretold).clamp(1.0 / RIGHT_MAX, RIGHT_MAX)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DAY: Books = Books {
+        cap: 0.03,
+        answered: 1_000.0,
+        abandoned: 30.0,
+        pending: 0.0,
+        exposed: 1.0,
+        rate: 0.05,
+        left_s: Some(10_000.0),
+        agents: 20.0,
+    };
+
+    #[test]
+    fn a_day_on_its_allowance_aims_a_little_below_the_cap() {
+        let aim = DAY.aim();
+        assert!(aim > 0.02 && aim < 0.03, "{aim}");
+    }
+
+    #[test]
+    fn nothing_is_risked_when_one_abandon_more_could_not_be_made_up_for() {
+        assert!(Books { abandoned: 42.0, ..DAY }.aim() <= 0.0);
+        assert!(Books { left_s: Some(0.0), ..DAY }.aim() <= 0.0);
+        assert!(Books { left_s: Some(0.0), abandoned: 28.0, ..DAY }.aim() > 0.0);
+        assert!(Books { left_s: None, ..DAY }.aim() <= 0.0);
+    }
+
+    #[test]
+    fn a_threshold_that_is_half_used_is_doubled() {
+        let mut price = Price::new();
+        for _ in 0..2_000 {
+            price.answered(0.04 * price.size, 0.02);
+            price.had = price.foretold;
+        }
+        assert!((price.threshold(0.03) - 0.06).abs() < 0.002, "{price:?}");
+    }
+}

@@ -1,0 +1,141 @@
+//! The pacers' decisions, what became of their forecasts, and what the pacers have learnt.
+
+use sqlx::Row as _;
+use sqlx::query::Query;
+use sqlx::sqlite::{Sqlite as Engine, SqliteArguments, SqliteRow};
+
+use super::Sqlite;
+use super::text::{at, from_json, json, read, word};
+use crate::core::foresight::Foresight;
+use crate::core::pacing::{Ask, Decision, Forecast, Limit};
+use crate::store::{DecisionRow, StoreError};
+use crate::units::{CampaignId, Ratio, Span, TrunkId, Wall};
+
+/// Writes a decision.
+pub(super) fn decided(
+    campaign: CampaignId,
+    decision: &Decision,
+    moment: Wall,
+) -> Query<'static, Engine, SqliteArguments> {
+    let (limit, trunk) = match decision.limit {
+        Limit::Channels(trunk) => ("channels".to_owned(), Some(trunk.0)),
+        Limit::CallsPerSecond(trunk) => ("calls_per_second".to_owned(), Some(trunk.0)),
+        Limit::Ask | Limit::Abandon | Limit::NoTrunk | Limit::Stock => {
+            (word(&decision.limit), None)
+        }
+    };
+    let forecast = decision.forecast;
+    sqlx::query(
+        "insert into decision
+           (campaign_id, at, asked, why, placed, limited_by, limit_trunk_id, seen,
+            threshold, answers, releases, chance, mean_chance, next_chance, room, ahead_us)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
+         on conflict do nothing",
+    )
+    .bind(campaign.0)
+    .bind(at(moment))
+    .bind(decision.ask.calls)
+    .bind(word(&decision.ask.why))
+    .bind(decision.placed)
+    .bind(limit)
+    .bind(trunk)
+    .bind(json(&decision.view))
+    .bind(forecast.map(|forecast| forecast.threshold.get()))
+    .bind(forecast.map(|forecast| forecast.answers))
+    .bind(forecast.map(|forecast| forecast.releases))
+    .bind(forecast.map(|forecast| forecast.chance.get()))
+    .bind(forecast.map(|forecast| forecast.mean.get()))
+    .bind(forecast.and_then(|forecast| forecast.next).map(Ratio::get))
+    .bind(forecast.map(|forecast| forecast.room))
+    .bind(forecast.map(|forecast| forecast.ahead.as_micros().cast_signed()))
+}
+
+impl Sqlite {
+    pub(in crate::store) async fn decision(
+        &self,
+        campaign: CampaignId,
+        until: Wall,
+    ) -> Result<Option<DecisionRow>, StoreError> {
+        let row = sqlx::query(
+            "select * from decision where campaign_id = $1 and at <= $2
+             order by at desc limit 1",
+        );
+        let row = row.bind(campaign.0).bind(at(until)).fetch_optional(&self.readers).await?;
+        row.as_ref().map(decision_row).transpose()
+    }
+
+    pub(in crate::store) async fn foresight(
+        &self,
+        campaign: CampaignId,
+        from: Wall,
+        until: Wall,
+        latest: u32,
+    ) -> Result<Foresight, StoreError> {
+        // A call is opened in the same instant as its decision.
+        let row = sqlx::query(
+            "select count(*), coalesce(sum(chance), 0.0), coalesce(sum(chance * (1 - chance)), 0.0),
+               count(*) filter (where outcome = 'abandoned')
+             from (
+               select d.mean_chance as chance, a.outcome
+               from attempt a
+                 join decision d on d.campaign_id = a.campaign_id and d.at = a.opened_at
+               where a.campaign_id = $1 and a.opened_at >= $2 and a.opened_at <= $3
+                 and a.answered_at is not null and a.ended_at is not null
+                 and coalesce(a.heard, 'human') not in ('machine', 'fax')
+                 and a.outcome <> 'interrupted' and d.mean_chance is not null
+               order by a.opened_at desc limit $4)",
+        )
+        .bind(campaign.0)
+        .bind(at(from))
+        .bind(at(until))
+        .bind(latest)
+        .fetch_one(&self.readers)
+        .await?;
+        let count = |column| row.try_get::<i64, _>(column).map(i64::cast_unsigned);
+        Ok(Foresight {
+            answered: count(0)?,
+            foretold: row.try_get(1)?,
+            variance: row.try_get(2)?,
+            abandoned: count(3)?,
+        })
+    }
+}
+
+fn decision_row(row: &SqliteRow) -> Result<DecisionRow, StoreError> {
+    let seen: &str = row.try_get("seen")?;
+    let decision = Decision {
+        view: from_json("what a decision saw", seen)?,
+        ask: Ask { calls: row.try_get("asked")?, why: read("why", row.try_get("why")?)? },
+        placed: row.try_get("placed")?,
+        limit: limit(row)?,
+        forecast: forecast(row)?,
+    };
+    Ok(DecisionRow { at: Wall::micros(row.try_get("at")?), decision })
+}
+
+fn limit(row: &SqliteRow) -> Result<Limit, StoreError> {
+    let word: &str = row.try_get("limited_by")?;
+    let trunk = row.try_get::<Option<u32>, _>("limit_trunk_id")?.map(TrunkId);
+    match (word, trunk) {
+        ("channels", Some(trunk)) => Ok(Limit::Channels(trunk)),
+        ("calls_per_second", Some(trunk)) => Ok(Limit::CallsPerSecond(trunk)),
+        (word, _) => read("limit", word),
+    }
+}
+
+fn forecast(row: &SqliteRow) -> Result<Option<Forecast>, StoreError> {
+    let number = |column| row.try_get::<Option<f64>, _>(column).map(Option::unwrap_or_default);
+    let share = |column| number(column).map(Ratio::new);
+    let Some(threshold) = row.try_get::<Option<f64>, _>("threshold")? else { return Ok(None) };
+    let ahead: Option<i64> = row.try_get("ahead_us")?;
+    Ok(Some(Forecast {
+        threshold: Ratio::new(threshold),
+        answers: number("answers")?,
+        releases: number("releases")?,
+        chance: share("chance")?,
+        room: number("room")?,
+        mean: share("mean_chance")?,
+        next: row.try_get::<Option<f64>, _>("next_chance")?.map(Ratio::new),
+        ahead: Span::micros(ahead.unwrap_or(0).cast_unsigned()),
+    }))
+}

@@ -1,0 +1,118 @@
+//! Why a campaign dials at the speed it does, in one line.
+
+use super::words::Lang;
+use crate::core::pacing::{Decision, Forecast, Limit, Why};
+
+/// Writes a share as people read it: `3.4 %`, `3,4 %`.
+#[must_use]
+pub fn percent(share: f64, lang: Lang) -> String {
+    let text = format!("{:.1} %", share * 100.0);
+    match lang {
+        Lang::En => text,
+        Lang::Fr => text.replace('.', ","),
+    }
+}
+
+/// Says what held a decision back.
+#[must_use]
+pub fn limit_word(decision: &Decision, lang: Lang) -> &'static str {
+    match decision.limit {
+        Limit::Ask => match decision.ask.why {
+            Why::Predicted => lang.say("the forecast", "la prévision"),
+            Why::Learning => lang.say("learning", "l'apprentissage"),
+            Why::Directed => lang.say("another pacer", "un autre pacer"),
+            Why::AgentDials
+            | Why::OneLinePerIdleAgent
+            | Why::FixedRatio
+            | Why::NobodyIdle
+            | Why::PersonsWaiting => lang.say("the agents", "les agents"),
+        },
+        Limit::Abandon => lang.say("the abandon rule", "la règle d'abandon"),
+        Limit::Channels(_) => lang.say("trunk channels", "les canaux du trunk"),
+        Limit::CallsPerSecond(_) => lang.say("calls per second", "les appels/s"),
+        Limit::NoTrunk => lang.say("no trunk", "aucun trunk"),
+        Limit::Stock => lang.say("the list", "la liste"),
+    }
+}
+
+/// Says why a campaign with a forecast dials at this speed; for the others [`limit_word`] says
+/// all there is.
+#[must_use]
+pub fn speed(decision: &Decision, lang: Lang) -> String {
+    let bound = limit_word(decision, lang).to_owned();
+    let Some(forecast) = decision.forecast else { return bound };
+    match (decision.limit, decision.ask.why) {
+        (Limit::Ask, Why::Learning) => {
+            let fallback = lang.say("one line per idle agent", "une ligne par agent libre");
+            format!("{bound}: {fallback}")
+        }
+        (Limit::Ask, _) => format!("{}; {}", expected(&forecast, lang), risk(&forecast, lang)),
+        (Limit::Abandon, _) => {
+            let view = decision.view;
+            format!("{bound} ({}/{})", view.abandoned, view.answered)
+        }
+        (Limit::Channels(_) | Limit::CallsPerSecond(_) | Limit::NoTrunk | Limit::Stock, _) => bound,
+    }
+}
+
+fn expected(forecast: &Forecast, lang: Lang) -> String {
+    let Forecast { answers, releases, .. } = forecast;
+    let ahead = forecast.ahead.as_secs_f64();
+    lang.say(
+        &format!("in {ahead:.0} s {answers:.1} answers, {releases:.1} agents freed"),
+        &format!("d'ici {ahead:.0} s {answers:.1} décrochés, {releases:.1} agents libérés"),
+    )
+    .to_owned()
+}
+
+fn risk(forecast: &Forecast, lang: Lang) -> String {
+    let threshold = percent(forecast.threshold.get(), lang);
+    match forecast.next {
+        Some(next) if next > forecast.threshold => {
+            let next = percent(next.get(), lang);
+            format!("{} {next} > θ {threshold}", lang.say("one more risks", "un de plus risque"))
+        }
+        Some(_) | None => {
+            let chance = percent(forecast.chance.get(), lang);
+            format!("{} {chance} ≤ θ {threshold}", lang.say("the last risks", "le dernier risque"))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::pacing::{Ask, View};
+    use crate::units::{Ratio, Span};
+
+    fn decision(limit: Limit, why: Why) -> Decision {
+        let forecast = Forecast {
+            threshold: Ratio::new(0.031),
+            answers: 6.0,
+            releases: 3.2,
+            chance: Ratio::new(0.024),
+            next: Some(Ratio::new(0.034)),
+            ahead: Span::secs(13),
+            ..Forecast::default()
+        };
+        let view = View { answered: 1_000, abandoned: 31, ..View::default() };
+        let ask = Ask { calls: 1, why };
+        Decision { view, ask, placed: 1, limit, forecast: Some(forecast) }
+    }
+
+    #[test]
+    fn the_line_tells_the_forecast_and_the_price() {
+        let predicted = decision(Limit::Ask, Why::Predicted);
+        assert_eq!(
+            speed(&predicted, Lang::En),
+            "in 13 s 6.0 answers, 3.2 agents freed; one more risks 3.4 % > θ 3.1 %"
+        );
+        assert!(speed(&predicted, Lang::Fr).ends_with("un de plus risque 3,4 % > θ 3,1 %"));
+        let held = speed(&decision(Limit::Abandon, Why::Predicted), Lang::Fr);
+        assert_eq!(held, "la règle d'abandon (31/1000)");
+        let learning = speed(&decision(Limit::Ask, Why::Learning), Lang::En);
+        assert_eq!(learning, "learning: one line per idle agent");
+        let dry = speed(&decision(Limit::Stock, Why::Predicted), Lang::En);
+        assert_eq!(dry, "the list");
+    }
+}
