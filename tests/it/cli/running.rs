@@ -76,7 +76,28 @@ impl Engine {
             Err(format!("{arguments:?}: {}", text(&output.stderr)?).into())
         }
     }
+
+    /// Asks until the answer has a value in one place; each try is a process of its own.
+    fn ask_until(
+        &self,
+        arguments: &[&str],
+        place: &str,
+        wanted: impl Into<serde_json::Value>,
+    ) -> Result<serde_json::Value, Box<dyn Error>> {
+        let wanted = wanted.into();
+        let mut answer = serde_json::Value::Null;
+        for _ in 0..TRIES_MAX {
+            answer = self.ask(arguments)?;
+            if field(&answer, place) == &wanted {
+                return Ok(answer);
+            }
+        }
+        Err(format!("{place} is never {wanted} in {TRIES_MAX} answers, at last {answer}").into())
+    }
 }
+
+/// A process takes some 5 ms: an engine that has not come there in 10 s never will.
+const TRIES_MAX: u32 = 2_000;
 
 /// Finds a port nobody has at the moment.
 fn free_port() -> std::io::Result<u16> {
@@ -251,12 +272,8 @@ fn outside_the_hours_a_campaign_says_until_when() -> Claim {
     engine.ask(&["agent", "add", "a1", "--sip", "sip:{name}@127.0.0.1:9"])?;
     engine.ask(&["agent", "login", "a1"])?;
     engine.ask(&["campaign", "start", "essai"])?;
-    let shown = loop {
-        let shown = engine.ask(&["campaign", "show", "essai"])?;
-        if field(&shown, "/idle/cause") == "contacts_wait" {
-            break shown;
-        }
-    };
+    let show = ["campaign", "show", "essai"];
+    let shown = engine.ask_until(&show, "/idle/cause", "contacts_wait")?;
     assert_eq!(field(&shown, "/idle/rule"), "window", "{shown}");
     assert_eq!(field(&shown, "/idle/refused/window"), 60, "{shown}");
     assert!(field(&shown, "/idle/until").is_string(), "{shown}");
@@ -333,11 +350,9 @@ fn health_is_answered_while_the_last_webhook_waits() -> Claim {
     // The receiver takes the connection and says nothing: the delivery is under way.
     let (held, _) = receiver.accept()?;
     kill(Pid::from_raw(i32::try_from(engine.child.id())?), Signal::SIGTERM)?;
-    let draining = || -> Result<bool, Box<dyn Error>> {
-        Ok(field(&engine.ask(&["health"])?, "/draining") == true)
-    };
-    while !draining()? {}
-    assert!(draining()?, "the engine has left, its webhook has not");
+    engine.ask_until(&["health"], "/draining", true)?;
+    let still = engine.ask(&["health"])?;
+    assert_eq!(field(&still, "/draining"), true, "the engine has left, its webhook has not");
     drop((held, receiver));
     assert_eq!(engine.child.wait()?.code(), Some(0));
     test.kill()?;
