@@ -43,6 +43,13 @@ pub(super) async fn add(State(desk): State<Desk>, bytes: Bytes) -> Answer<types:
     let new: NewAgent = body(&bytes)?;
     let known = desk.store.agent(&new.name).await?;
     check(&new, known.as_ref())?;
+    if known.is_none() {
+        let agents = desk.store.agents().await?.len();
+        desk.config.check_ports(agents + 1).map_err(|short| {
+            ApiError::new(StatusCode::CONFLICT, "rtp_ports", short.to_string())
+                .hint("change cadran.toml and start the engine again")
+        })?;
+    }
     let realm = &desk.config.phones.realm;
     let ha1 = new.secret.as_ref().map(|secret| Ha1::of(&new.name, realm, secret));
     let campaigns = campaign_ids(&desk, &new.campaigns).await?;

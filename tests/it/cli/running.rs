@@ -39,6 +39,11 @@ impl Engine {
         let folder = tempfile::tempdir()?;
         write_project(folder.path())?;
         change(folder.path())?;
+        Self::serve(folder)
+    }
+
+    /// Starts an engine on a project that is written already.
+    fn serve(folder: tempfile::TempDir) -> Result<Self, Box<dyn Error>> {
         let mut child = cadran()
             .arg("serve")
             .current_dir(folder.path())
@@ -379,6 +384,37 @@ fn a_configuration_that_cannot_serve_is_refused_with_its_remedy() -> Claim {
         assert_eq!(code(&output)?, 3, "{told}");
         assert!(told.contains(wanted) && told.contains("cadran doctor"), "{told}");
     }
+    Ok(())
+}
+
+#[test]
+fn an_agent_without_a_port_is_refused_and_never_the_engine_that_has_him() -> Claim {
+    let folder = tempfile::tempdir()?;
+    write_project(folder.path())?;
+    let path = folder.path().join("cadran.toml");
+    let text = fs::read_to_string(&path)?;
+    let with = |channels: u32| {
+        let channels = format!("channels = {channels}");
+        fs::write(&path, text.replace("channels = 5", &channels))
+    };
+    // A thousand ports carry five hundred legs.
+    with(499)?;
+    let mut engine = Engine::serve(folder)?;
+    let add = |engine: &Engine, name: &str| {
+        engine.run(&["agent", "add", name, "--sip", "sip:{name}@127.0.0.1:9"])
+    };
+    assert_eq!(code(&add(&engine, "a1")?)?, 0);
+    let refused = add(&engine, "a2")?;
+    assert_eq!(code(&refused)?, 6);
+    let told = super::text(&refused.stderr)?;
+    assert!(told.contains("499 channels of trunks and 2 agents want 501"), "{told}");
+    assert_eq!(code(&add(&engine, "a1")?)?, 0, "one who is there already needs no more");
+    kill(Pid::from_raw(i32::try_from(engine.child.id())?), Signal::SIGTERM)?;
+    assert_eq!(engine.child.wait()?.code(), Some(0));
+    with(500)?;
+    let folder = std::mem::replace(&mut engine.folder, tempfile::tempdir()?);
+    let again = Engine::serve(folder)?;
+    assert_eq!(field(&again.ask(&["agent", "list"])?, "/0/name"), "a1");
     Ok(())
 }
 
