@@ -249,6 +249,7 @@ fn view(
     types::Agent {
         name: row.name.clone(),
         state: state.name().to_owned(),
+        leaving: floor.is_some_and(|floor| floor.leaving),
         pause,
         since_s: floor.map_or(0.0, |floor| snapshot.now.mono.since(floor.since).as_secs_f64()),
         leg_up: floor.is_some_and(|floor| floor.leg_up),

@@ -142,6 +142,10 @@ pub struct Agent {
     pub name: String,
     /// `logged_out`, `paused`, `ready`, `previewing`, `reserved`, `talking`, `holding`, `wrapping`.
     pub state: String,
+    /// Whether the agent is ready only until the lines in flight can do without him or her: the
+    /// break or leave asked for comes then.
+    #[serde(default)]
+    pub leaving: bool,
     /// The pause's code, when paused.
     pub pause: Option<String>,
     /// Seconds in this state.

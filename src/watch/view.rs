@@ -216,7 +216,7 @@ fn limit_word(decision: &crate::core::pacing::Decision, lang: Lang) -> &'static 
 }
 
 fn agent_row(agent: &AgentFloor, names: &Names, lang: Lang, now: Mono) -> [String; 7] {
-    let word = agent_state_word(agent.state.name(), lang);
+    let word = agent_state_word(agent.state.name(), agent.leaving, lang);
     let pause = match agent.state {
         AgentState::Paused(pause) => names.pauses.get(usize::from(pause.0)),
         AgentState::LoggedOut
