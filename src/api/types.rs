@@ -70,7 +70,7 @@ pub struct Idle {
     pub until: Option<String>,
     /// The rule that made the next of them wait, if a rule did.
     pub rule: Option<String>,
-    /// Contacts refused in the last day, by rule.
+    /// Contacts refused in the last day, by rule; counted while the campaign runs.
     pub refused: BTreeMap<String, u64>,
 }
 
@@ -90,6 +90,10 @@ pub enum IdleCause {
     NoContacts,
     /// Every open contact waits for its time.
     ContactsWait,
+    /// Every open contact is in a call or being written up.
+    LastCalls,
+    /// Every open contact waits for the one agent it may be given, who is busy or away.
+    ContactsPersonal,
     /// No agent of it is signed in.
     NobodySignedIn,
     /// No signed-in agent's phone is connected.

@@ -33,6 +33,8 @@ pub struct CampaignFloor {
     pub state: CampaignState,
     /// What its pacer sees.
     pub view: View,
+    /// Leads in the hopper that only one agent may be given, which the view's stock leaves out.
+    pub personal: u32,
     /// Its latest decision that placed or was refused a call.
     pub decision: Option<Decision>,
     /// What it has done since the dialer was made.
@@ -166,6 +168,8 @@ impl Dialer {
             campaign: id,
             state: campaign.state,
             view: self.view(id),
+            personal: u32::try_from(campaign.hopper.len() - campaign.hopper.stock())
+                .unwrap_or(u32::MAX),
             decision: campaign.decision,
             totals: campaign.totals,
         });
