@@ -21,14 +21,24 @@ pub(super) async fn list(State(desk): State<Desk>) -> Answer<Vec<types::Campaign
     Ok(axum::Json(rows.iter().filter_map(known).collect()))
 }
 
+/// The query of `GET /v1/campaigns/{name}`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ShowQuery {
+    /// Whether to leave out what the whole list must be counted for: why nothing is dialled.
+    #[serde(default)]
+    brief: bool,
+}
+
 /// `GET /v1/campaigns/{name}`.
 pub(super) async fn show(
     State(desk): State<Desk>,
     Path(name): Path<String>,
+    Search(query): Search<ShowQuery>,
 ) -> Answer<types::Campaign> {
     let (campaign, row) = desk.campaign(&name).await?;
     let snapshot = desk.handle.snapshot();
-    let idle = idle::why(&desk, campaign, &row, &snapshot).await?;
+    let idle = if query.brief { None } else { idle::why(&desk, campaign, &row, &snapshot).await? };
     Ok(axum::Json(types::Campaign { idle, ..view(campaign, &row, &snapshot) }))
 }
 

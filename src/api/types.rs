@@ -56,7 +56,8 @@ pub struct Campaign {
     pub totals: Totals,
     /// The dispositions agents choose from.
     pub dispositions: Vec<Disposition>,
-    /// Why nothing is dialled now; told of one campaign at a time, `None` while calls ring.
+    /// Why nothing is dialled now; told of one campaign at a time and not in brief, `None` while
+    /// calls ring.
     #[serde(default)]
     pub idle: Option<Idle>,
 }

@@ -2,8 +2,9 @@
 
 use std::error::Error;
 use std::fs;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::UdpSocket;
+use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 
@@ -80,6 +81,15 @@ impl Engine {
         } else {
             Err(format!("{arguments:?}: {}", text(&output.stderr)?).into())
         }
+    }
+
+    /// Reads a resource from the socket, with the heads of the answer.
+    fn get(&self, path: &str) -> std::io::Result<String> {
+        let mut socket = UnixStream::connect(self.folder.path().join("cadran.sock"))?;
+        write!(socket, "GET {path} HTTP/1.0\r\n\r\n")?;
+        let mut answer = String::new();
+        socket.read_to_string(&mut answer)?;
+        Ok(answer)
     }
 
     /// Asks until the answer has a value in one place; each try is a process of its own.
@@ -244,6 +254,8 @@ fn a_campaign_that_dials_nobody_says_why() -> Claim {
         Ok(())
     };
     cause("stopped")?;
+    let brief = engine.get("/v1/campaigns/essai?brief=true")?;
+    assert!(brief.contains(r#""state":"stopped""#) && brief.contains(r#""idle":null"#), "{brief}");
     engine.ask(&["agent", "add", "a1", "--sip", "sip:{name}@127.0.0.1:9"])?;
     let list = Path::new(env!("CARGO_MANIFEST_DIR")).join("campaigns/lists/prospection.csv");
     let list = list.to_str().ok_or("a path that is no text")?;
