@@ -441,10 +441,10 @@ fn go(
 fn postponed(agent: &types::Agent, lang: Lang) -> Option<String> {
     let said = match agent.state.as_str() {
         "ready" if agent.leaving => lang.say(
-            "{name} goes when the lines that ring can do without one agent more, at the latest when \
-             they have rung out",
-            "{name} part dès que les appels qui sonnent peuvent se passer d'un agent, au plus tard \
-             à la fin de leur sonnerie",
+            "{name} goes when the lines that ring can do without one agent more, at the latest \
+             when they have rung out",
+            "{name} part dès que les appels qui sonnent peuvent se passer d'un agent, au plus \
+             tard à la fin de leur sonnerie",
         ),
         "reserved" | "talking" | "holding" => lang.say(
             "{name} goes when the present call is over",
