@@ -43,6 +43,13 @@ pub(super) async fn add(State(desk): State<Desk>, bytes: Bytes) -> Answer<types:
     let new: NewAgent = body(&bytes)?;
     let known = desk.store.agent(&new.name).await?;
     check(&new, known.as_ref())?;
+    if known.is_none() {
+        let agents = desk.store.agents().await?.len();
+        desk.config.check_ports(agents + 1).map_err(|short| {
+            ApiError::new(StatusCode::CONFLICT, "rtp_ports", short.to_string())
+                .hint("change cadran.toml and start the engine again")
+        })?;
+    }
     let realm = &desk.config.phones.realm;
     let ha1 = new.secret.as_ref().map(|secret| Ha1::of(&new.name, realm, secret));
     let campaigns = campaign_ids(&desk, &new.campaigns).await?;
@@ -242,6 +249,7 @@ fn view(
     types::Agent {
         name: row.name.clone(),
         state: state.name().to_owned(),
+        leaving: floor.is_some_and(|floor| floor.leaving),
         pause,
         since_s: floor.map_or(0.0, |floor| snapshot.now.mono.since(floor.since).as_secs_f64()),
         leg_up: floor.is_some_and(|floor| floor.leg_up),

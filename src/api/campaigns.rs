@@ -22,17 +22,31 @@ pub(super) async fn list(State(desk): State<Desk>) -> Answer<Vec<types::Campaign
     Ok(axum::Json(rows.iter().filter_map(known).collect()))
 }
 
+/// The query of `GET /v1/campaigns/{name}`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ShowQuery {
+    /// Whether to leave out what the whole list must be counted for: why nothing is dialled.
+    #[serde(default)]
+    brief: bool,
+}
+
 /// `GET /v1/campaigns/{name}`.
 pub(super) async fn show(
     State(desk): State<Desk>,
     Path(name): Path<String>,
+    Search(query): Search<ShowQuery>,
 ) -> Answer<types::Campaign> {
     let (campaign, row) = desk.campaign(&name).await?;
     let snapshot = desk.handle.snapshot();
+    let view = view(campaign, &row, &snapshot);
+    if query.brief {
+        return Ok(axum::Json(view));
+    }
     let idle = idle::why(&desk, campaign, &row, &snapshot).await?;
     let team = idle::team(&desk, row.id, &snapshot).await?;
     let occupancy = occupancy(team).map(Ratio::get);
-    Ok(axum::Json(types::Campaign { idle, occupancy, ..view(campaign, &row, &snapshot) }))
+    Ok(axum::Json(types::Campaign { idle, occupancy, ..view }))
 }
 
 /// `POST /v1/campaigns/{name}/start|pause|drain|stop`; answers with the campaign as it is then.

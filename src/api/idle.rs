@@ -1,5 +1,7 @@
 //! Why a campaign places no call at this moment: its first cause, out of what engine and store say.
 
+use std::collections::BTreeMap;
+
 use super::error::ApiError;
 use super::types::{Idle, IdleCause};
 use super::{Desk, config};
@@ -22,23 +24,32 @@ pub(super) async fn why(
 ) -> Result<Option<Idle>, ApiError> {
     let now = desk.clock.now().wall;
     let floor = snapshot.floor.campaigns.iter().find(|floor| floor.campaign == row.id);
+    let unpublished = CampaignFloor {
+        campaign: row.id,
+        state: row.state,
+        view: View::default(),
+        personal: 0,
+        decision: None,
+        totals: Totals::default(),
+    };
+    let floor = floor.unwrap_or(&unpublished);
+    // The store is asked about a campaign that runs and dials nobody only.
+    match at_a_glance(floor) {
+        Glance::Dials => return Ok(None),
+        Glance::Rests(cause) => {
+            return Ok(Some(Idle { cause, until: None, rule: None, refused: BTreeMap::new() }));
+        }
+        Glance::Unclear => {}
+    }
     let outlook = desk.store.outlook(row.id, now).await?;
     let stats = desk.store.stats(row.id, desk.ago(REFUSED_SINCE_S), now).await?;
     let trunks = desk.trunks().await?.into_iter();
     let routed = |name: &str| campaign.routes.iter().any(|route| route.trunk == name);
     let trunks = trunks.filter(|(_, trunk)| routed(&trunk.name)).map(|(id, _)| id).collect();
-    let team = team(desk, row.id, snapshot).await?.iter().map(|agent| agent.leg_up).collect();
-    let scene = Scene { team, contacts: stats.contacts, trunks };
-    let unpublished = CampaignFloor {
-        campaign: row.id,
-        state: row.state,
-        view: View::default(),
-        decision: None,
-        totals: Totals::default(),
-    };
-    let Some(cause) = scene.cause(floor.unwrap_or(&unpublished), &outlook, snapshot) else {
-        return Ok(None);
-    };
+    let team = team(desk, row.id, snapshot).await?;
+    let open = stats.contacts.saturating_sub(stats.contacts_done);
+    let scene = Scene { team, contacts: stats.contacts, open, trunks };
+    let cause = scene.cause(floor, &outlook, snapshot);
     let waits = cause == IdleCause::ContactsWait;
     Ok(Some(Idle {
         cause,
@@ -46,6 +57,33 @@ pub(super) async fn why(
         rule: outlook.next_rule.filter(|_| waits),
         refused: stats.refused,
     }))
+}
+
+/// What the engine's state alone says of a campaign.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Glance {
+    /// Calls of it ring or wait for an agent.
+    Dials,
+    /// It does not run.
+    Rests(IdleCause),
+    /// It runs and dials nobody.
+    Unclear,
+}
+
+fn at_a_glance(floor: &CampaignFloor) -> Glance {
+    let view = &floor.view;
+    match floor.state {
+        CampaignState::Stopped => Glance::Rests(IdleCause::Stopped),
+        CampaignState::Paused => Glance::Rests(IdleCause::Paused),
+        CampaignState::Draining => Glance::Rests(IdleCause::Draining),
+        CampaignState::Completed => Glance::Rests(IdleCause::Completed),
+        CampaignState::Running
+            if view.ringing + view.listening + view.waiting + view.reserved > 0 =>
+        {
+            Glance::Dials
+        }
+        CampaignState::Running => Glance::Unclear,
+    }
 }
 
 /// Gives the signed-in agents of a campaign.
@@ -61,51 +99,48 @@ pub(super) async fn team<'s>(
     Ok(own.filter_map(on_floor).filter(at_work).collect())
 }
 
-/// What surrounds a campaign.
+/// What surrounds a campaign that runs and dials nobody.
 #[derive(Debug, Default)]
-struct Scene {
-    /// For each signed-in agent, whether the phone is connected.
-    team: Vec<bool>,
+struct Scene<'s> {
+    /// Its signed-in agents.
+    team: Vec<&'s AgentFloor>,
     /// Contacts of the campaign, closed ones included.
     contacts: u64,
+    /// Those that are not closed.
+    open: u64,
     /// The campaign's trunks.
     trunks: Vec<TrunkId>,
 }
 
-impl Scene {
-    fn cause(
-        &self,
-        floor: &CampaignFloor,
-        outlook: &Outlook,
-        snapshot: &Snapshot,
-    ) -> Option<IdleCause> {
+impl Scene<'_> {
+    fn cause(&self, floor: &CampaignFloor, outlook: &Outlook, snapshot: &Snapshot) -> IdleCause {
         let (view, supply) = (&floor.view, &outlook.supply);
-        match floor.state {
-            CampaignState::Stopped => return Some(IdleCause::Stopped),
-            CampaignState::Paused => return Some(IdleCause::Paused),
-            CampaignState::Draining => return Some(IdleCause::Draining),
-            CampaignState::Completed => return Some(IdleCause::Completed),
-            CampaignState::Running => {}
-        }
-        if view.ringing + view.listening + view.waiting + view.reserved > 0 {
-            return None;
-        }
+        let reads = |agent: &&AgentFloor| {
+            let own = agent.card.is_some_and(|(campaign, _)| campaign == floor.campaign);
+            own && matches!(agent.state, AgentState::Previewing(_))
+        };
+        let dry = view.stock == 0 && supply.due == 0;
         if self.contacts == 0 {
-            return Some(IdleCause::NoContacts);
+            IdleCause::NoContacts
+        } else if self.open == 0 {
+            IdleCause::Completed
+        } else if self.team.iter().any(reads) {
+            IdleCause::AgentDials
+        } else if dry && floor.personal == 0 && supply.waiting > 0 {
+            IdleCause::ContactsWait
+        } else if dry && floor.personal == 0 {
+            IdleCause::LastCalls
+        } else if self.team.is_empty() {
+            IdleCause::NobodySignedIn
+        } else if !self.team.iter().any(|agent| agent.leg_up) {
+            IdleCause::NoPhone
+        } else if view.ready == 0 {
+            IdleCause::NobodyReady
+        } else if dry {
+            IdleCause::ContactsPersonal
+        } else {
+            self.blocked(snapshot).unwrap_or_else(|| decided(floor))
         }
-        if view.stock == 0 && supply.due == 0 && supply.waiting > 0 {
-            return Some(IdleCause::ContactsWait);
-        }
-        if self.team.is_empty() {
-            return Some(IdleCause::NobodySignedIn);
-        }
-        if !self.team.contains(&true) {
-            return Some(IdleCause::NoPhone);
-        }
-        if view.ready == 0 {
-            return Some(IdleCause::NobodyReady);
-        }
-        self.blocked(snapshot).or_else(|| Some(decided(floor)))
     }
 
     /// Tells whether the trunks are what hinders.
@@ -145,7 +180,7 @@ mod tests {
     use super::*;
     use crate::core::fact::Supply;
     use crate::core::floor::{Floor, TrunkFloor};
-    use crate::units::Wall;
+    use crate::units::{AgentId, ContactId, Mono, Span, Wall};
 
     const READY: View = View {
         ready: 1,
@@ -162,9 +197,32 @@ mod tests {
         directed: 0,
     };
 
-    fn floor(state: CampaignState, view: View) -> CampaignFloor {
-        let (campaign, totals) = (CampaignId(1), Totals::default());
-        CampaignFloor { campaign, state, view, decision: None, totals }
+    fn running(view: View) -> CampaignFloor {
+        CampaignFloor {
+            campaign: CampaignId(1),
+            state: CampaignState::Running,
+            view,
+            personal: 0,
+            decision: None,
+            totals: Totals::default(),
+        }
+    }
+
+    fn agent(leg_up: bool, reads: Option<u32>) -> AgentFloor {
+        let contact = ContactId(7);
+        let previews = AgentState::Previewing(contact);
+        AgentFloor {
+            agent: AgentId(1),
+            state: if reads.is_some() { previews } else { AgentState::Ready },
+            leaving: false,
+            since: Mono::START,
+            leg_up,
+            handled: 0,
+            talk: Span::ZERO,
+            wrap: Span::ZERO,
+            idle: Span::ZERO,
+            card: reads.map(|campaign| (CampaignId(campaign), contact)),
+        }
     }
 
     fn snapshot(up: bool, busy: u32) -> Snapshot {
@@ -172,43 +230,57 @@ mod tests {
         Snapshot { floor: Floor { trunks, ..Floor::default() }, ..Snapshot::default() }
     }
 
-    fn scene(team: &[bool], contacts: u64) -> Scene {
-        Scene { team: team.to_vec(), contacts, trunks: vec![TrunkId(1)] }
+    #[test]
+    fn the_engines_state_alone_tells_who_rests_and_who_dials() {
+        let ringing = View { ringing: 1, ..READY };
+        let held = View { reserved: 1, ..READY };
+        let stopped = CampaignFloor { state: CampaignState::Stopped, ..running(ringing) };
+        for (floor, expected) in [
+            (stopped, Glance::Rests(IdleCause::Stopped)),
+            (running(ringing), Glance::Dials),
+            (running(held), Glance::Dials),
+            (running(READY), Glance::Unclear),
+        ] {
+            assert_eq!(at_a_glance(&floor), expected, "{floor:?}");
+        }
     }
 
     #[test]
     fn the_first_cause_is_the_one_to_mend_first() {
-        use IdleCause::{
-            Channels, ContactsWait, NoContacts, NoPhone, NoTrunk, NobodyReady, NobodySignedIn,
-            Stopped,
-        };
-        let running = |view| floor(CampaignState::Running, view);
+        use IdleCause::*;
+        let (here, absent) = (agent(true, None), agent(false, None));
+        let (reading, elsewhere) = (agent(true, Some(1)), agent(true, Some(2)));
         let none_ready = View { ready: 0, ..READY };
         let dry = View { stock: 0, ..READY };
-        let ringing = View { ringing: 1, ..READY };
+        let both = View { ready: 0, stock: 0, ..READY };
+        let personal = |view| CampaignFloor { personal: 2, ..running(view) };
         let later = Supply { due: 0, waiting: 3, next_due: Some(Wall::micros(1)) };
         let waits = Outlook { supply: later, next_rule: Some("window".to_owned()) };
-        let full = Outlook::default();
+        let due = Outlook { supply: Supply { due: 1, ..later }, next_rule: None };
+        let empty = Outlook::default();
+        let up = snapshot(true, 0);
         let cases = [
-            (
-                scene(&[true], 9),
-                floor(CampaignState::Stopped, READY),
-                &full,
-                (true, 0),
-                Some(Stopped),
-            ),
-            (scene(&[true], 0), running(dry), &full, (true, 0), Some(NoContacts)),
-            (scene(&[], 9), running(dry), &waits, (true, 0), Some(ContactsWait)),
-            (scene(&[], 9), running(none_ready), &full, (true, 0), Some(NobodySignedIn)),
-            (scene(&[false], 9), running(none_ready), &full, (true, 0), Some(NoPhone)),
-            (scene(&[true], 9), running(none_ready), &full, (true, 0), Some(NobodyReady)),
-            (scene(&[true], 9), running(READY), &full, (false, 0), Some(NoTrunk)),
-            (scene(&[true], 9), running(READY), &full, (true, 2), Some(Channels)),
-            (scene(&[true], 9), running(ringing), &full, (true, 0), None),
+            (vec![&here], 0, running(dry), &empty, &up, Completed),
+            (vec![], 9, running(dry), &waits, &up, ContactsWait),
+            (vec![&here], 9, running(both), &empty, &up, LastCalls),
+            (vec![&here], 9, running(dry), &due, &up, Starting),
+            (vec![], 9, running(none_ready), &empty, &up, NobodySignedIn),
+            (vec![&absent], 9, running(none_ready), &empty, &up, NoPhone),
+            (vec![&here], 9, running(none_ready), &empty, &up, NobodyReady),
+            (vec![&here, &reading], 9, running(none_ready), &empty, &up, AgentDials),
+            (vec![&reading], 1, running(both), &waits, &up, AgentDials),
+            (vec![&elsewhere], 9, running(none_ready), &empty, &up, NobodyReady),
+            (vec![&here], 9, personal(both), &waits, &up, NobodyReady),
+            (vec![&here], 9, personal(dry), &waits, &up, ContactsPersonal),
+            (vec![&here], 9, running(READY), &empty, &snapshot(false, 0), NoTrunk),
+            (vec![&here], 9, running(READY), &empty, &snapshot(true, 2), Channels),
         ];
-        for (scene, floor, outlook, (up, busy), expected) in cases {
-            let found = scene.cause(&floor, outlook, &snapshot(up, busy));
+        for (team, open, floor, outlook, snapshot, expected) in cases {
+            let scene = Scene { team, contacts: 9, open, trunks: vec![TrunkId(1)] };
+            let found = scene.cause(&floor, outlook, snapshot);
             assert_eq!(found, expected, "{scene:?} {floor:?}");
         }
+        let blank = Scene::default().cause(&running(dry), &empty, &up);
+        assert_eq!(blank, NoContacts);
     }
 }

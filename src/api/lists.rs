@@ -15,7 +15,7 @@ use super::import::{self, List, Options, Row};
 use super::types::ImportReport;
 use super::{Desk, LIST_BYTES_MAX, Search};
 use crate::engine::handle::Ask;
-use crate::store::{ImportSource, NewContact};
+use crate::store::{ImportSource, NewContact, hex};
 use crate::units::Zone;
 
 /// The query of an import.
@@ -99,8 +99,7 @@ async fn spool(mut body: Body) -> Result<(std::fs::File, String), ApiError> {
     file.flush().await.map_err(|error| spool_error(&error))?;
     let mut file = file.into_std().await;
     file.rewind().map_err(|error| spool_error(&error))?;
-    let digest = hash.finalize();
-    Ok((file, digest.iter().map(|byte| format!("{byte:02x}")).collect()))
+    Ok((file, hex(&hash.finalize())))
 }
 
 /// Gives the next bytes of a body; `None` at its end.

@@ -57,7 +57,8 @@ pub struct Campaign {
     pub totals: Totals,
     /// The dispositions agents choose from.
     pub dispositions: Vec<Disposition>,
-    /// Why nothing is dialled now; told of one campaign at a time, `None` while calls ring.
+    /// Why nothing is dialled now; told of one campaign at a time and not in brief, `None` while
+    /// calls ring.
     #[serde(default)]
     pub idle: Option<Idle>,
     /// The share of its agents' time spent talking or writing up in this shift; told of one
@@ -140,7 +141,7 @@ pub struct Idle {
     pub until: Option<String>,
     /// The rule that made the next of them wait, if a rule did.
     pub rule: Option<String>,
-    /// Contacts refused in the last day, by rule.
+    /// Contacts refused in the last day, by rule; counted while the campaign runs.
     pub refused: BTreeMap<String, u64>,
 }
 
@@ -160,6 +161,10 @@ pub enum IdleCause {
     NoContacts,
     /// Every open contact waits for its time.
     ContactsWait,
+    /// Every open contact is in a call or being written up.
+    LastCalls,
+    /// Every open contact waits for the one agent it may be given, who is busy or away.
+    ContactsPersonal,
     /// No agent of it is signed in.
     NobodySignedIn,
     /// No signed-in agent's phone is connected.
@@ -212,6 +217,10 @@ pub struct Agent {
     pub name: String,
     /// `logged_out`, `paused`, `ready`, `previewing`, `reserved`, `talking`, `holding`, `wrapping`.
     pub state: String,
+    /// Whether the agent is ready only until the lines in flight can do without him or her: the
+    /// break or leave asked for comes then.
+    #[serde(default)]
+    pub leaving: bool,
     /// The pause's code, when paused.
     pub pause: Option<String>,
     /// Seconds in this state.

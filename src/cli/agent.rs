@@ -204,9 +204,9 @@ impl Agent {
             Self::Login(login) => login.run(&client, output),
             Self::Ready(who) => ready(&client, output, &who),
             Self::Pause(pause) => {
-                act(&client, output, &pause.who, "pause", &PauseRequest { code: pause.code })
+                go(&client, output, &pause.who, "pause", &PauseRequest { code: pause.code })
             }
-            Self::Logout(who) => act(&client, output, &who, "logout", &()),
+            Self::Logout(who) => go(&client, output, &who, "logout", &()),
             Self::Qualify(qualify) => qualify.run(&client, output),
             Self::Dial(who) => act(&client, output, &who, "dial", &()),
             Self::Skip(skip) => {
@@ -317,10 +317,7 @@ fn unreached(output: &Output, agents: &[types::Agent]) -> usize {
 
 /// Makes agents ready, and says whose phones are still missing.
 fn ready(client: &Client, output: &Output, who: &Who) -> Outcome {
-    let acted = wait_for(async {
-        let names = who.names(client).await?;
-        each(client, output, &names, "ready", &()).await
-    })?;
+    let acted = all(client, output, who, "ready", &())?;
     unreached(output, &acted.agents);
     acted.show(output)
 }
@@ -404,11 +401,58 @@ async fn each(
     Ok(Acted { agents: these(client, &done).await?, exit })
 }
 
+/// Has one thing done for each agent who was meant.
+fn all(
+    client: &Client,
+    output: &Output,
+    who: &Who,
+    verb: &str,
+    body: &impl serde::Serialize,
+) -> Result<Acted, Failure> {
+    wait_for(async {
+        let names = who.names(client).await?;
+        each(client, output, &names, verb, body).await
+    })
+}
+
 /// Gives some agents in a state no older than now.
 async fn these(client: &Client, names: &[String]) -> Result<Vec<types::Agent>, Failure> {
     let path = At::path(["agents"]).with("fresh", Some(true));
     let agents: Vec<types::Agent> = client.get(&path).await?;
     Ok(agents.into_iter().filter(|agent| names.contains(&agent.name)).collect())
+}
+
+/// Sends agents on a break or home, and says who cannot go at once.
+fn go(
+    client: &Client,
+    output: &Output,
+    who: &Who,
+    verb: &str,
+    body: &impl serde::Serialize,
+) -> Outcome {
+    let acted = all(client, output, who, verb, body)?;
+    for said in acted.agents.iter().filter_map(|agent| postponed(agent, output.lang)) {
+        output.note(&said);
+    }
+    acted.show(output)
+}
+
+/// Says what the break or leave just asked for waits for, if it does.
+fn postponed(agent: &types::Agent, lang: Lang) -> Option<String> {
+    let said = match agent.state.as_str() {
+        "ready" if agent.leaving => lang.say(
+            "{name} goes when the lines that ring can do without one agent more, at the latest \
+             when they have rung out",
+            "{name} part dès que les appels qui sonnent peuvent se passer d'un agent, au plus \
+             tard à la fin de leur sonnerie",
+        ),
+        "reserved" | "talking" | "holding" => lang.say(
+            "{name} goes when the present call is over",
+            "{name} part à la fin de l'appel en cours",
+        ),
+        _ => return None,
+    };
+    Some(said.replace("{name}", &agent.name))
 }
 
 fn act(
@@ -418,11 +462,7 @@ fn act(
     verb: &str,
     body: &impl serde::Serialize,
 ) -> Outcome {
-    let acted = wait_for(async {
-        let names = who.names(client).await?;
-        each(client, output, &names, verb, body).await
-    })?;
-    acted.show(output)
+    all(client, output, who, verb, body)?.show(output)
 }
 
 fn list(client: &Client, output: &Output) -> Outcome {
@@ -444,7 +484,7 @@ fn sheet(agents: &[types::Agent], lang: Lang) -> Sheet {
         lang.say("campaigns", "campagnes"),
     ]);
     for agent in agents {
-        let state = crate::watch::agent_state_word(&agent.state, lang).to_owned();
+        let state = crate::watch::agent_state_word(&agent.state, agent.leaving, lang).to_owned();
         let state = match &agent.pause {
             Some(code) => format!("{state} ({code})"),
             None => state,
@@ -471,6 +511,34 @@ fn sheet(agents: &[types::Agent], lang: Lang) -> Sheet {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_break_that_must_wait_says_for_what() -> Result<(), serde_json::Error> {
+        let cases = [
+            ("ready", true, Some("the lines that ring")),
+            ("ready", false, None),
+            ("talking", false, Some("the present call")),
+            ("paused", false, None),
+        ];
+        for (state, leaving, expected) in cases {
+            let agent: types::Agent = serde_json::from_value(serde_json::json!({
+                "name": "amina", "state": state, "leaving": leaving, "since_s": 0.0,
+                "leg_up": true, "campaigns": [], "handled": 0,
+                "talk_s": 0.0, "wrap_s": 0.0, "idle_s": 0.0,
+            }))?;
+            let said = postponed(&agent, Lang::En);
+            let fits = match (&said, expected) {
+                (Some(said), Some(expected)) => {
+                    said.starts_with("amina goes") && said.contains(expected)
+                }
+                (said, expected) => said.is_none() && expected.is_none(),
+            };
+            assert!(fits, "{state} {leaving}: {said:?}");
+            let shown = format!("{:?}", sheet(&[agent], Lang::En));
+            assert_eq!(shown.contains("ready, leaving"), leaving, "{shown}");
+        }
+        Ok(())
+    }
 
     #[test]
     fn amounts_are_read_as_cents() {

@@ -18,7 +18,7 @@ use crate::units::Span;
 use crate::watch::{campaign_state_word, percent, speed};
 
 /// How often a waiting command asks how far the campaign is.
-const ASK_EVERY: Duration = Duration::from_millis(250);
+const ASK_EVERY: Duration = Duration::from_millis(500);
 
 /// Check, list and drive campaigns.
 #[derive(Debug, Subcommand)]
@@ -117,7 +117,7 @@ impl Waited {
 impl Stop {
     fn run(self, global: &Global, output: &Output) -> Outcome {
         let client = Client::open(global)?;
-        let campaign: types::Campaign = wait_for(client.get(&At::path(["campaigns", &self.name])))?;
+        let campaign: types::Campaign = wait_for(client.get(&brief(&self.name)))?;
         let talks = campaign.now.talking;
         if talks > 0 && self.confirm.as_deref() != Some(&self.name) {
             let message = format!("{talks} conversations would be cut");
@@ -372,6 +372,11 @@ fn drive(global: &Global, output: &Output, verb: &str, waited: Waited) -> Outcom
     Ok(Exit::Done)
 }
 
+/// Names a campaign without why it dials nobody.
+fn brief(name: &str) -> At<'_> {
+    At::path(["campaigns", name]).with("brief", Some(true))
+}
+
 /// Asks again and again until the campaign has nothing left to do.
 async fn until_ended(
     client: &Client,
@@ -382,7 +387,7 @@ async fn until_ended(
     let bar = output.progress(None, output.lang.say("attempts", "appels émis"));
     let mut begun = !was_started;
     loop {
-        let campaign: types::Campaign = client.get(&At::path(["campaigns", name])).await?;
+        let campaign: types::Campaign = client.get(&brief(name)).await?;
         bar.set_position(campaign.totals.attempts);
         let over = match campaign.state {
             CampaignState::Completed => true,

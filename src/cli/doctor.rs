@@ -164,7 +164,7 @@ fn port(what: &'static str, address: std::net::SocketAddr) -> Check {
 }
 
 /// Compares the ports with the channels; how many agents there are only the engine knows, which
-/// compares again when it starts.
+/// compares again whenever one is added.
 fn rtp_room(config: &Config) -> Check {
     let (legs, channels) = (config.rtp.legs(), config.legs_wanted(0));
     let found = format!("{legs} legs for {channels} channels and the agents");

@@ -32,6 +32,14 @@ pub(super) fn cause(name: &str, now: &View, trunks: &[String], idle: &Idle, lang
             "elle n'a pas de fiches : cadran list import FICHIER --campaign {name}",
         ),
         IdleCause::ContactsWait => return waiting(idle, lang),
+        IdleCause::LastCalls => lang.say(
+            "the last contacts are on the line or being written up: nothing else is left to dial",
+            "les dernières fiches sont en ligne ou en post-appel : il ne reste rien à appeler",
+        ),
+        IdleCause::ContactsPersonal => lang.say(
+            "every contact left is for one agent, who is busy or away: cadran agent list",
+            "chaque fiche restante attend son agent, occupé ou absent : cadran agent list",
+        ),
         IdleCause::NobodySignedIn => lang.say(
             "no agent of it is signed in: cadran agent login --all",
             "aucun de ses agents n'est connecté : cadran agent login --all",

@@ -171,7 +171,8 @@ fn not_run(error: &clap::Error) -> ExitCode {
         drop(error.print());
         return Exit::Done.into();
     }
-    if std::env::args_os().any(|argument| argument == "--json") {
+    let mut flags = std::env::args_os().take_while(|argument| argument != "--");
+    if flags.any(|argument| argument == "--json") {
         let output = Output { form: Form::Json, color: false, quiet: false, lang: Lang::default() };
         output.failure(&Failure::usage(error));
     } else {

@@ -107,12 +107,34 @@ impl Rtp {
         (u32::from(self.last) + 1).saturating_sub(u32::from(self.first)) / 2
     }
 
-    /// Gives the range that has ports for so many legs, from the same first port on; it may end
-    /// above the last port there is.
+    /// Gives the range that has ports for so many legs: from the same first port on, or from as
+    /// low a one as it takes to end with the last port there is. More than 32,256 legs have no
+    /// range on one address; theirs ends above it.
     #[must_use]
     pub fn range_for(&self, legs: u32) -> String {
-        format!("{}-{}", self.first, (u32::from(self.first) + 2 * legs).saturating_sub(1))
+        let ports = legs.saturating_mul(2);
+        let highest = PORTS_END.saturating_sub(ports).max(u32::from(PORT_FIRST));
+        let first = u32::from(self.first).min(highest);
+        format!("{first}-{}", first.saturating_add(ports).saturating_sub(1))
     }
+}
+
+/// The RTP ports are too few for every channel and agent.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "the RTP ports have room for {room} legs, but {channels} channels of trunks and {agents} \
+     agents want {}: set `[rtp] ports` to {range}, or a wider range",
+    channels.saturating_add(*agents)
+)]
+pub struct PortsShort {
+    /// Legs that have ports.
+    pub room: u32,
+    /// Channels of all trunks.
+    pub channels: u32,
+    /// Agents there are.
+    pub agents: u32,
+    /// A range that is wide enough.
+    pub range: String,
 }
 
 /// Where the store lies.
@@ -160,6 +182,12 @@ const CAMPAIGNS_MAX: usize = 1_000;
 /// Ports lent to calls unless told otherwise: 5,000 legs of an even and an odd port each.
 const PORTS: (u16, u16) = (20_000, 29_999);
 
+/// The first port above the system ports (RFC 6335 §6).
+const PORT_FIRST: u16 = 1_024;
+
+/// The end of the ports: they are numbers of 16 bits.
+const PORTS_END: u32 = 1 << 16;
+
 impl Config {
     /// Reads the engine's file and every campaign of its folder.
     ///
@@ -194,6 +222,20 @@ impl Config {
     pub fn legs_wanted(&self, agents: u32) -> u32 {
         let channels = self.trunks.iter().map(|trunk| trunk.channels);
         channels.fold(agents, u32::saturating_add)
+    }
+
+    /// Checks that the RTP ports do not run out in the middle of a busy hour.
+    ///
+    /// # Errors
+    /// They are too few for every channel and so many agents.
+    pub fn check_ports(&self, agents: usize) -> Result<(), PortsShort> {
+        let agents = u32::try_from(agents).unwrap_or(u32::MAX);
+        let (room, wanted) = (self.rtp.legs(), self.legs_wanted(agents));
+        if room >= wanted {
+            return Ok(());
+        }
+        let (channels, range) = (self.legs_wanted(0), self.rtp.range_for(wanted));
+        Err(PortsShort { room, channels, agents, range })
     }
 
     /// Finds a campaign by its name.
@@ -456,6 +498,28 @@ fn ports(text: &str) -> Result<(u16, u16), String> {
     let (first, last) = text.split_once('-').ok_or_else(wrong)?;
     let first: u16 = first.trim().parse().map_err(|_| wrong())?;
     let last: u16 = last.trim().parse().map_err(|_| wrong())?;
-    let fits = first >= 1_024 && first.is_multiple_of(2) && last > first;
+    let fits = first >= PORT_FIRST && first.is_multiple_of(2) && last > first;
     if fits { Ok((first, last)) } else { Err(wrong()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_port_range_to_write_has_room_and_ends_with_the_last_port() {
+        let ip = IpAddr::V4(Ipv4Addr::LOCALHOST);
+        for (first, legs, expected) in [
+            (20_000, 1, "20000-20001"),
+            (50_000, 7_768, "50000-65535"),
+            (50_000, 8_000, "49536-65535"),
+            (20_000, 32_256, "1024-65535"),
+        ] {
+            let rtp = Rtp { ip, public: None, first, last: first + 1 };
+            let range = rtp.range_for(legs);
+            assert_eq!(range, expected, "{legs} legs from {first}");
+            let written = ports(&range).map(|(first, last)| Rtp { first, last, ..rtp }.legs());
+            assert_eq!(written, Ok(legs), "{range}");
+        }
+    }
 }

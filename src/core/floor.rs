@@ -33,6 +33,8 @@ pub struct CampaignFloor {
     pub state: CampaignState,
     /// What its pacer sees.
     pub view: View,
+    /// Leads in the hopper that only one agent may be given, which the view's stock leaves out.
+    pub personal: u32,
     /// Its latest decision that placed or was refused a call.
     pub decision: Option<Decision>,
     /// What it has done since the dialer was made.
@@ -80,6 +82,9 @@ pub struct AgentFloor {
     pub agent: AgentId,
     /// The state.
     pub state: AgentState,
+    /// Whether a break or a leave was asked for that waits for the lines in flight: ready, and no
+    /// line is dialled for the agent any more.
+    pub leaving: bool,
     /// Since when.
     pub since: Mono,
     /// Whether the nailed-up leg carries audio.
@@ -174,6 +179,8 @@ impl Dialer {
             campaign: id,
             state: campaign.state,
             view: self.view(id),
+            personal: u32::try_from(campaign.hopper.len() - campaign.hopper.stock())
+                .unwrap_or(u32::MAX),
             decision: campaign.decision,
             totals: campaign.totals,
         });
@@ -230,6 +237,7 @@ impl Dialer {
         AgentFloor {
             agent: id,
             state: agent.label(),
+            leaving: agent.leaves(),
             since: agent.since,
             leg_up: agent.leg == Leg::Up,
             handled: agent.handled,
@@ -243,4 +251,35 @@ impl Dialer {
 
 fn talker(call: &call::Call) -> Option<AgentId> {
     if let call::State::Talking { agent, .. } = call.state { Some(agent) } else { None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::agent::{Event, Settings, Want};
+    use super::*;
+    use crate::units::PauseId;
+
+    #[test]
+    fn one_who_stays_for_a_line_only_is_seen_to_be_leaving() {
+        let settings = Settings { campaigns: Vec::new(), pause_at_login: PauseId(0) };
+        let mut agent = Agent::new(settings, 0);
+        let dialer = Dialer::new(crate::core::Settings { node: 0, first_call: 1, seed: 1 });
+        let (now, id) = (Now::default(), AgentId(1));
+        let calls = Event::Wants(Want::Calls);
+        let events = [Event::SignedIn, Event::LegRose, calls, Event::Postpones(Want::Leave)];
+        let mut seen = Vec::new();
+        for event in events.into_iter().chain([Event::Freed]) {
+            assert!(agent.step(now.mono, event).is_ok());
+            let floor = dialer.seat(now, id, &agent);
+            seen.push((floor.state.name(), floor.leaving));
+        }
+        let expected = [
+            ("paused", false),
+            ("paused", false),
+            ("ready", false),
+            ("ready", true),
+            ("logged_out", false),
+        ];
+        assert_eq!(seen, expected);
+    }
 }

@@ -67,21 +67,9 @@ pub enum BootError {
     /// A prompt cannot be played.
     #[error(transparent)]
     Prompt(#[from] PromptError),
-    /// The RTP ports are too few for every channel and agent.
-    #[error(
-        "the RTP ports have room for {room} legs, but {channels} channels of trunks and {agents} \
-         agents want {}: set `[rtp] ports` to {range}, or a wider range", channels + agents
-    )]
-    Ports {
-        /// Legs that have ports.
-        room: u32,
-        /// Channels of all trunks.
-        channels: u32,
-        /// Agents there are.
-        agents: u32,
-        /// A range that is wide enough.
-        range: String,
-    },
+    /// The RTP ports are too few for the channels.
+    #[error(transparent)]
+    Ports(#[from] config::PortsShort),
     /// The system gave no random bytes.
     #[error("the system gives no random bytes: {0}")]
     Random(getrandom::Error),
@@ -101,7 +89,7 @@ impl BootError {
             | Self::Secret(_)
             | Self::Prompt(_)
             | Self::Tape(_)
-            | Self::Ports { .. } => true,
+            | Self::Ports(_) => true,
             Self::Store(error) => matches!(
                 error,
                 StoreError::Open { .. }
@@ -263,15 +251,16 @@ async fn predictive(
     Ok(known.map(|row| (row.id, row.name)).collect())
 }
 
-/// Refuses RTP ports that would run out in the middle of a busy hour.
-fn check_ports(config: &Config, agents: usize) -> Result<(), BootError> {
-    let agents = u32::try_from(agents).unwrap_or(u32::MAX);
-    let (room, wanted) = (config.rtp.legs(), config.legs_wanted(agents));
-    if room >= wanted {
-        return Ok(());
+/// Refuses RTP ports that are too few for the channels. Agents who find none are only warned of:
+/// not all who were ever added sign in, and an engine that ran must start again.
+fn check_ports(config: &Config, agents: usize) -> Result<(), config::PortsShort> {
+    match config.check_ports(agents) {
+        Err(short) if short.room >= short.channels => {
+            tracing::warn!("{short}");
+            Ok(())
+        }
+        checked => checked,
     }
-    let (channels, range) = (config.legs_wanted(0), config.rtp.range_for(wanted));
-    Err(BootError::Ports { room, channels, agents, range })
 }
 
 async fn open_store(config: &Config, tasks: &Tasks) -> Result<Store, BootError> {

@@ -73,7 +73,8 @@ fn make(path: &Path, random: Random) -> std::io::Result<String> {
     Ok(text)
 }
 
-fn hex(bytes: &[u8]) -> String {
+/// Writes bytes in hexadecimal, two lower-case digits each.
+pub(crate) fn hex(bytes: &[u8]) -> String {
     use std::fmt::Write as _;
     bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
         write!(text, "{byte:02x}").expect("writing to a string cannot fail");

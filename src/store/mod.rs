@@ -20,6 +20,7 @@ mod sqlite;
 use std::path::PathBuf;
 
 pub use error::{Fault, StoreError};
+pub(crate) use fingerprint::hex;
 pub use rows::{
     AgentRow, CallFilter, CallRow, CampaignRow, Card, Claimed, Cursor, DecisionRow, Delivery,
     DispositionRow, DncScope, DoNotCallRow, EndpointRow, EventRow, ImportSource, ImportSummary,

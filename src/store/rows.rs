@@ -217,7 +217,7 @@ pub struct Claimed {
 /// What a campaign's list holds, and what makes the next of its contacts wait.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Outlook {
-    /// What the list holds; contacts in a call are counted nowhere.
+    /// What the list holds; contacts in a call or being written up are counted nowhere.
     pub supply: Supply,
     /// The rule that refused the contact which falls due next, until then; `None` if it waits for
     /// a retry, a callback or the end of a lease.

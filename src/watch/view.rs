@@ -240,7 +240,7 @@ fn campaign_row(campaign: &CampaignFloor, names: &Names, lang: Lang) -> [String;
 }
 
 fn agent_row(agent: &AgentFloor, names: &Names, lang: Lang, now: Mono) -> [String; 7] {
-    let word = agent_state_word(agent.state.name(), lang);
+    let word = agent_state_word(agent.state.name(), agent.leaving, lang);
     let pause = match agent.state {
         AgentState::Paused(pause) => names.pauses.get(usize::from(pause.0)),
         AgentState::LoggedOut

@@ -21,10 +21,11 @@ impl Lang {
     }
 }
 
-/// Names an agent's state, given as the API does.
+/// Names an agent's state, given as the API does, and whether a break or leave is near.
 #[must_use]
-pub fn agent_state_word(state: &str, lang: Lang) -> &str {
+pub fn agent_state_word(state: &str, leaving: bool, lang: Lang) -> &str {
     match state {
+        "ready" if leaving => lang.say("ready, leaving", "prêt, sur le départ"),
         "logged_out" => lang.say("signed out", "hors ligne"),
         "paused" => lang.say("on a break", "pause"),
         "ready" => lang.say("ready", "prêt"),

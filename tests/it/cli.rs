@@ -156,6 +156,8 @@ fn a_wrong_command_line_is_told_in_json_like_any_failure() -> Claim {
         assert!(says("message").contains(message), "{told}");
         assert!(says("hint").contains(hint) || says("message").contains(hint), "{told}");
     }
+    let output = run(&["campain", "--", "--json"])?;
+    assert!(text(&output.stderr)?.starts_with("error: "), "behind -- stands a value: {output:?}");
     Ok(())
 }
 

@@ -6,7 +6,7 @@ use sqlx::Row as _;
 use sqlx::sqlite::SqliteRow;
 
 use super::text::{at, from_json, json, read};
-use super::{NEVER, Sqlite};
+use super::{IN_CALL, NEVER, Sqlite};
 use crate::core::fact::{Callback, Lead, LeadNumber, NumberClass, Supply};
 use crate::store::{CLAIM_MAX, Card, Claimed, Outlook, StoreError};
 use crate::units::{AgentId, CampaignId, ContactId, Number, NumberId, PersonId, Span, Wall, Zone};
@@ -26,7 +26,7 @@ impl Sqlite {
         leased.sort_unstable_by_key(|row| row.order);
         let ids: Vec<i64> = leased.iter().map(|row| row.card.contact.0.cast_signed()).collect();
         let mut claimed =
-            Claimed { supply: self.supply(campaign, now).await?, ..Claimed::default() };
+            Claimed { supply: self.supply(campaign, now, NEVER).await?, ..Claimed::default() };
         let mut numbers = self.numbers(&json(&ids), campaign, now, &mut claimed.digits).await?;
         for row in leased {
             let contact = row.card.contact;
@@ -89,7 +89,7 @@ impl Sqlite {
         campaign: CampaignId,
         now: Wall,
     ) -> Result<Outlook, StoreError> {
-        let supply = self.supply(campaign, now).await?;
+        let supply = self.supply(campaign, now, IN_CALL).await?;
         let next_rule = sqlx::query_scalar(
             "select r.rule from contact k
                join rule_refusal r on r.contact_id = k.id and r.until_at = k.free_at
@@ -102,18 +102,24 @@ impl Sqlite {
         Ok(Outlook { supply, next_rule })
     }
 
-    /// Counts what the list still holds, out of the index alone. Contacts in a call count as
-    /// waiting without a due time.
-    async fn supply(&self, campaign: CampaignId, now: Wall) -> Result<Supply, StoreError> {
+    /// Counts what the list still holds, out of the index alone. Contacts in a call are waiting
+    /// without a due time: they are counted before [`NEVER`] and not before [`IN_CALL`].
+    async fn supply(
+        &self,
+        campaign: CampaignId,
+        now: Wall,
+        before: i64,
+    ) -> Result<Supply, StoreError> {
         let row = sqlx::query(
             "select count(*) filter (where free_at <= $2),
                count(*) filter (where free_at > $2 and free_at < $3),
-               min(free_at) filter (where free_at > $2 and free_at < $3 - 1)
+               min(free_at) filter (where free_at > $2 and free_at < $4)
              from contact where campaign_id = $1",
         )
         .bind(campaign.0)
         .bind(at(now))
-        .bind(NEVER)
+        .bind(before)
+        .bind(IN_CALL)
         .fetch_one(&self.readers)
         .await?;
         Ok(Supply {

@@ -46,8 +46,11 @@ const NODE_MAX: u16 = 0x7FFF;
 /// Where the node's number begins in an id, as in a `CallId`.
 const NODE_SHIFT: u32 = 48;
 
-/// A moment that never comes, for contacts that are done; those in a call have the one before.
+/// A moment that never comes, for contacts that are done.
 pub(super) const NEVER: i64 = i64::MAX;
+
+/// The moment before, for contacts in a call or being written up.
+pub(super) const IN_CALL: i64 = NEVER - 1;
 
 /// The SQLite store; cheap to clone.
 #[derive(Clone, Debug)]

@@ -11,6 +11,7 @@ fn snapshot() -> Snapshot {
     let agent = |id, state| AgentFloor {
         agent: AgentId(id),
         state,
+        leaving: id == 3,
         since: Mono::micros(1_000_000),
         leg_up: true,
         handled: 3,
@@ -20,7 +21,11 @@ fn snapshot() -> Snapshot {
         card: None,
     };
     let floor = Floor {
-        agents: vec![agent(1, AgentState::Talking(CallId::of(0, 1))), agent(2, AgentState::Ready)],
+        agents: vec![
+            agent(1, AgentState::Talking(CallId::of(0, 1))),
+            agent(2, AgentState::Ready),
+            agent(3, AgentState::Ready),
+        ],
         ..Floor::default()
     };
     let now = Now { mono: Mono::micros(3_000_000), ..Now::default() };
@@ -28,14 +33,15 @@ fn snapshot() -> Snapshot {
 }
 
 fn names() -> Names {
-    let agents = [(AgentId(1), "amina".to_owned()), (AgentId(2), "bruno".to_owned())];
+    let agents = [(1, "amina"), (2, "bruno"), (3, "chloe")];
+    let agents = agents.map(|(id, name)| (AgentId(id), name.to_owned()));
     Names { agents: agents.into(), ..Names::default() }
 }
 
 #[test]
 fn the_line_counts_who_talks_and_who_waits() {
     let line = View::of(&snapshot(), &names(), Lang::En).line();
-    assert!(line.starts_with("00:03  ready 1  ringing 0  talking 1  attempts 0"), "{line}");
+    assert!(line.starts_with("00:03  ready 2  ringing 0  talking 1  attempts 0"), "{line}");
     assert!(line.ends_with("  occupancy 95 %"), "{line}");
 }
 
@@ -58,6 +64,7 @@ fn a_predictive_campaign_says_why_it_dials_at_this_speed() -> Result<(), std::co
         campaign: CampaignId(1),
         state: CampaignState::Running,
         view: pacing::View::default(),
+        personal: 0,
         decision: Some(decision),
         totals: Totals::default(),
     });
@@ -76,7 +83,9 @@ fn the_screen_names_every_agent_with_state_and_time() -> Result<(), std::convert
     let mut terminal = Terminal::new(TestBackend::new(110, 16))?;
     terminal.draw(|frame| view.draw(frame))?;
     let screen = terminal.backend().to_string();
-    for word in ["amina", "en ligne", "01:01", "bruno", "prêt", "00:02", "Campagnes"] {
+    for word in
+        ["amina", "en ligne", "01:01", "bruno", "prêt", "00:02", "sur le départ", "Campagnes"]
+    {
         assert!(screen.contains(word), "{word} is missing:\n{screen}");
     }
     Ok(())

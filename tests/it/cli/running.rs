@@ -2,15 +2,16 @@
 
 use std::error::Error;
 use std::fs;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::UdpSocket;
+use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 
 use cadran::core::Record;
 use cadran::core::pacing::{Ask, Decision, Forecast, Limit, View, Why};
 use cadran::engine::tasks::Tasks;
-use cadran::store::{Store, Write};
+use cadran::store::{self, Store};
 use cadran::units::{Ratio, Span, TrunkId};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -45,6 +46,11 @@ impl Engine {
         let folder = tempfile::tempdir()?;
         write_project(folder.path())?;
         change(folder.path())?;
+        Self::serve(folder)
+    }
+
+    /// Starts an engine on a project that is written already.
+    fn serve(folder: tempfile::TempDir) -> Result<Self, Box<dyn Error>> {
         let mut child = cadran()
             .arg("serve")
             .current_dir(folder.path())
@@ -82,7 +88,37 @@ impl Engine {
             Err(format!("{arguments:?}: {}", text(&output.stderr)?).into())
         }
     }
+
+    /// Reads a resource from the socket, with the heads of the answer.
+    fn get(&self, path: &str) -> std::io::Result<String> {
+        let mut socket = UnixStream::connect(self.folder.path().join("cadran.sock"))?;
+        write!(socket, "GET {path} HTTP/1.0\r\n\r\n")?;
+        let mut answer = String::new();
+        socket.read_to_string(&mut answer)?;
+        Ok(answer)
+    }
+
+    /// Asks until the answer has a value in one place; each try is a process of its own.
+    fn ask_until(
+        &self,
+        arguments: &[&str],
+        place: &str,
+        wanted: impl Into<serde_json::Value>,
+    ) -> Result<serde_json::Value, Box<dyn Error>> {
+        let wanted = wanted.into();
+        let mut answer = serde_json::Value::Null;
+        for _ in 0..TRIES_MAX {
+            answer = self.ask(arguments)?;
+            if field(&answer, place) == &wanted {
+                return Ok(answer);
+            }
+        }
+        Err(format!("{place} is never {wanted} in {TRIES_MAX} answers, at last {answer}").into())
+    }
 }
+
+/// A process takes some 5 ms: an engine that has not come there in 10 s never will.
+const TRIES_MAX: u32 = 2_000;
 
 /// Finds a port nobody has at the moment.
 fn free_port() -> std::io::Result<u16> {
@@ -224,6 +260,8 @@ fn a_campaign_that_dials_nobody_says_why() -> Claim {
         Ok(())
     };
     cause("stopped")?;
+    let brief = engine.get("/v1/campaigns/essai?brief=true")?;
+    assert!(brief.contains(r#""state":"stopped""#) && brief.contains(r#""idle":null"#), "{brief}");
     engine.ask(&["agent", "add", "a1", "--sip", "sip:{name}@127.0.0.1:9"])?;
     let list = Path::new(env!("CARGO_MANIFEST_DIR")).join("campaigns/lists/prospection.csv");
     let list = list.to_str().ok_or("a path that is no text")?;
@@ -263,7 +301,7 @@ fn predictive() -> Result<Engine, Box<dyn Error>> {
         limit: Limit::Channels(TrunkId(1)),
         forecast: Some(forecast),
     };
-    let settings = cadran::store::Settings {
+    let settings = store::Settings {
         key: Some(engine.folder.path().join("cadran.key")),
         ..crate::store::fixture::settings(engine.folder.path())
     };
@@ -273,7 +311,7 @@ fn predictive() -> Result<Engine, Box<dyn Error>> {
         let store = Store::open(settings, &tasks).await?;
         let campaign = store.campaigns().await?.first().ok_or("no campaign")?.id;
         let record = Record::Decided(campaign, decision);
-        store.commit(vec![Write::Record { record, at: NOON }]).await?;
+        store.commit(vec![store::Write::Record { record, at: NOON }]).await?;
         drop(store);
         tasks.finished().await;
         Ok::<_, Box<dyn Error>>(())
@@ -351,12 +389,8 @@ fn outside_the_hours_a_campaign_says_until_when() -> Claim {
     engine.ask(&["agent", "add", "a1", "--sip", "sip:{name}@127.0.0.1:9"])?;
     engine.ask(&["agent", "login", "a1"])?;
     engine.ask(&["campaign", "start", "essai"])?;
-    let shown = loop {
-        let shown = engine.ask(&["campaign", "show", "essai"])?;
-        if field(&shown, "/idle/cause") == "contacts_wait" {
-            break shown;
-        }
-    };
+    let show = ["campaign", "show", "essai"];
+    let shown = engine.ask_until(&show, "/idle/cause", "contacts_wait")?;
     assert_eq!(field(&shown, "/idle/rule"), "window", "{shown}");
     assert_eq!(field(&shown, "/idle/refused/window"), 60, "{shown}");
     assert!(field(&shown, "/idle/until").is_string(), "{shown}");
@@ -433,11 +467,9 @@ fn health_is_answered_while_the_last_webhook_waits() -> Claim {
     // The receiver takes the connection and says nothing: the delivery is under way.
     let (held, _) = receiver.accept()?;
     kill(Pid::from_raw(i32::try_from(engine.child.id())?), Signal::SIGTERM)?;
-    let draining = || -> Result<bool, Box<dyn Error>> {
-        Ok(field(&engine.ask(&["health"])?, "/draining") == true)
-    };
-    while !draining()? {}
-    assert!(draining()?, "the engine has left, its webhook has not");
+    engine.ask_until(&["health"], "/draining", true)?;
+    let still = engine.ask(&["health"])?;
+    assert_eq!(field(&still, "/draining"), true, "the engine has left, its webhook has not");
     drop((held, receiver));
     assert_eq!(engine.child.wait()?.code(), Some(0));
     test.kill()?;
@@ -464,6 +496,37 @@ fn a_configuration_that_cannot_serve_is_refused_with_its_remedy() -> Claim {
         assert_eq!(code(&output)?, 3, "{told}");
         assert!(told.contains(wanted) && told.contains("cadran doctor"), "{told}");
     }
+    Ok(())
+}
+
+#[test]
+fn an_agent_without_a_port_is_refused_and_never_the_engine_that_has_him() -> Claim {
+    let folder = tempfile::tempdir()?;
+    write_project(folder.path())?;
+    let path = folder.path().join("cadran.toml");
+    let text = fs::read_to_string(&path)?;
+    let with = |channels: u32| {
+        let channels = format!("channels = {channels}");
+        fs::write(&path, text.replace("channels = 5", &channels))
+    };
+    // A thousand ports carry five hundred legs.
+    with(499)?;
+    let mut engine = Engine::serve(folder)?;
+    let add = |engine: &Engine, name: &str| {
+        engine.run(&["agent", "add", name, "--sip", "sip:{name}@127.0.0.1:9"])
+    };
+    assert_eq!(code(&add(&engine, "a1")?)?, 0);
+    let refused = add(&engine, "a2")?;
+    assert_eq!(code(&refused)?, 6);
+    let told = super::text(&refused.stderr)?;
+    assert!(told.contains("499 channels of trunks and 2 agents want 501"), "{told}");
+    assert_eq!(code(&add(&engine, "a1")?)?, 0, "one who is there already needs no more");
+    kill(Pid::from_raw(i32::try_from(engine.child.id())?), Signal::SIGTERM)?;
+    assert_eq!(engine.child.wait()?.code(), Some(0));
+    with(500)?;
+    let folder = std::mem::replace(&mut engine.folder, tempfile::tempdir()?);
+    let again = Engine::serve(folder)?;
+    assert_eq!(field(&again.ask(&["agent", "list"])?, "/0/name"), "a1");
     Ok(())
 }
 

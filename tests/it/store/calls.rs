@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use cadran::core::fact::{Callback, DncScope, Lead, SkipReason};
+use cadran::core::fact::{Callback, DncScope, Lead, SkipReason, Supply};
 use cadran::core::order::{AgentState, CampaignState, DoneReason, Next, Outcome, Record};
 use cadran::engine::clock::Clock;
 use cadran::engine::handle::Details;
@@ -75,6 +75,8 @@ pub(super) async fn a_contact_in_a_call_is_not_claimed_before_the_call_is_comple
     store.release(&[lead.contact]).await?;
     let late = NOON + LEASE + LEASE;
     assert_eq!(store.claim(campaign, 1, LEASE, late).await?.leads.len(), 0, "dialling");
+    let outlook = store.outlook(campaign, late).await?;
+    assert_eq!(outlook.supply, Supply::default(), "nothing waits for its time");
     store.commit(vec![closed(1, campaign, &lead, Outcome::Connected, Next::Untouched)]).await?;
     let held = store.claim(campaign, 1, LEASE, late).await?;
     assert_eq!((held.leads.len(), held.supply.waiting), (0, 1), "the agent writes it up");
