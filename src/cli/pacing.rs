@@ -127,7 +127,7 @@ fn figures(pacing: &types::Pacing, lang: Lang) -> Sheet {
         percent(cap.cap, lang)
     );
     line("abandoned", "abandonnés", share);
-    line("counted over", "comptés sur", format!("{} ({}, {})", cap.window, cap.of, cap.zone));
+    line("counted over", "comptés sur", speed::window(cap, lang));
     if let Some(foretold) = &pacing.foresight {
         let foreseen = one_place(foretold.foretold, lang);
         let came = format!("{foreseen} / {}", foretold.abandoned);

@@ -62,7 +62,7 @@ pub(super) enum State {
 pub(super) enum Event {
     Rang,
     Answered,
-    Unusable,
+    Unusable(u16),
     Judged(Heard),
     Failed(Failure, u16),
     HungUp,
@@ -91,7 +91,7 @@ impl From<CallFact> for Event {
         match fact {
             CallFact::Ringing | CallFact::EarlyMedia => Self::Rang,
             CallFact::Answered => Self::Answered,
-            CallFact::Unusable => Self::Unusable,
+            CallFact::Unusable(cause) => Self::Unusable(cause),
             CallFact::Heard(heard) => Self::Judged(heard),
             CallFact::Failed { failure, cause } => Self::Failed(failure, cause),
             CallFact::HungUp => Self::HungUp,
@@ -165,6 +165,8 @@ pub(super) struct Call {
     pub(super) bridged: Option<Wall>,
     pub(super) held: Span,
     pub(super) heard: Option<Heard>,
+    /// Why an answered call could not be used; 0 if it could.
+    pub(super) cause: u16,
     /// The disposition given, and what it made of the contact.
     pub(super) qualified: Option<(DispositionId, Next)>,
     /// A person answered, and was counted.
@@ -204,6 +206,7 @@ impl Call {
             bridged: None,
             held: Span::ZERO,
             heard: None,
+            cause: 0,
             qualified: None,
             person: false,
             lost: false,
@@ -282,7 +285,7 @@ impl Call {
             (Dialing, Rang) => return Ok(self.rings(now, manner)),
             (Ringing, Rang) | (Ending { .. }, Rang | GivenUp | Stopped) => return Ok(None),
             (Dialing | Ringing, Answered) => self.answer(now, manner),
-            (Dialing | Ringing, Unusable) => self.deaf(now),
+            (Dialing | Ringing, Unusable(cause)) => self.deaf(now, cause),
             (Dialing | Ringing, Failed(failure, cause)) => failed(meaning(failure), cause),
             (Dialing | Ringing, HungUp) => gone(Abandoned, Callee),
             (Dialing | Ringing, Gone) => gone(TrunkFault, Carrier),
@@ -307,11 +310,13 @@ impl Call {
             (Talking { .. }, AgentLost) => self.wait(now, manner),
             (Talking { agent, hold: None }, Held) => self.hold(now, agent),
             (Talking { agent, hold: Some(since) }, Retrieved) => self.retrieve(now, agent, since),
-            (Ending { .. }, Answered | Unusable) if self.answered.is_none() => self.crossed(now),
+            (Ending { .. }, Answered | Unusable(_)) if self.answered.is_none() => self.crossed(now),
             (Ending { outcome, by }, Failed(failure, cause)) => {
                 failed(self.settled(outcome, by, failure), cause)
             }
-            (Ending { outcome, by }, HungUp | Lost | Gone | TimeUp) => gone(outcome, by),
+            (Ending { outcome, by }, HungUp | Lost | Gone | TimeUp) => {
+                failed((outcome, by), self.cause)
+            }
             (
                 Dialing | Ringing,
                 Judged(_) | Lost | NoticePlayed | Bridged(_) | AgentHungUp | AgentLost | Held
@@ -320,7 +325,7 @@ impl Call {
             | (Ringing, NotRecorded)
             | (
                 Listening | Waiting | Notice | Talking { .. },
-                Rang | Answered | Unusable | Failed(..) | NotRecorded | GivenUp,
+                Rang | Answered | Unusable(_) | Failed(..) | NotRecorded | GivenUp,
             )
             | (Listening | Talking { .. }, NoticePlayed | Bridged(_))
             | (Waiting | Notice | Talking { .. }, Judged(_))
@@ -330,7 +335,7 @@ impl Call {
             | (Talking { .. }, TimeUp | Held | Retrieved)
             | (
                 Ending { .. },
-                Answered | Unusable | Judged(_) | NoticePlayed | Bridged(_) | AgentHungUp
+                Answered | Unusable(_) | Judged(_) | NoticePlayed | Bridged(_) | AgentHungUp
                 | AgentLost | Held | Retrieved,
             ) => return Err(Surprise),
         };
@@ -369,8 +374,9 @@ impl Call {
     }
 
     /// Ends an answered call in which nobody can hear the other.
-    fn deaf(&mut self, now: Now) -> Effect {
+    fn deaf(&mut self, now: Now, cause: u16) -> Effect {
         self.answered = Some(now.wall);
+        self.cause = cause;
         self.end(now, Outcome::TrunkFault, EndedBy::Carrier)
     }
 

@@ -226,8 +226,9 @@ pub enum CallFact {
     EarlyMedia,
     /// The call was answered, the audio agreed on.
     Answered,
-    /// The call was answered, but no audio can be agreed on: a person may have picked up.
-    Unusable,
+    /// The call was answered, but no audio can be agreed on: a person may have picked up. With
+    /// the cause to be kept.
+    Unusable(u16),
     /// The listener judged who answered.
     Heard(Heard),
     /// The call ended before it was answered.

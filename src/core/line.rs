@@ -18,7 +18,7 @@ impl Dialer {
             return;
         }
         self.surprise();
-        if matches!(fact, CallFact::Answered | CallFact::Unusable) {
+        if matches!(fact, CallFact::Answered | CallFact::Unusable(_)) {
             // Nobody here knows the call any more: the person must not hang on a silent line.
             self.orders.push_back(Order::HangUp(id));
         }

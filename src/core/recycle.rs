@@ -87,9 +87,8 @@ pub(super) fn wrong_number(lead: &Lead, index: usize, at: Wall) -> Next {
 
 /// Puts a contact off that was not called; a promised call stays a promise.
 pub(super) fn postponed(lead: &Lead, at: Wall, number: Option<NumberId>) -> Next {
-    lead.callback.map_or(Next::Retry { at, number }, |callback| {
-        Next::Callback(Callback { at, ..callback })
-    })
+    lead.callback
+        .map_or(Next::Retry { at, number }, |callback| Next::Callback(Callback { at, ..callback }))
 }
 
 /// Tries the contact again no earlier than `at`, on the same number as before.

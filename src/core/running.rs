@@ -141,7 +141,7 @@ impl Dialer {
     fn claimed(&mut self, now: Now, id: CampaignId, leads: Vec<Lead>, supply: Supply) {
         let Some(campaign) = self.campaigns.get_mut(&id) else { return };
         if !campaign.hopper.answered(now, supply) {
-            return self.surprise();
+            return self.unasked(id, &leads);
         }
         let wanted = matches!(campaign.state, CampaignState::Running | CampaignState::Paused);
         let until = hopper::lease_end(&campaign.settings.hopper, now.mono);
@@ -165,6 +165,18 @@ impl Dialer {
         self.release(now, id, &back);
         if let Some(campaign) = self.campaigns.get_mut(&id) {
             campaign.hopper.judged(now.mono, fruitful);
+        }
+    }
+
+    /// Gives back what a claim brought that was given up meanwhile: the store was slow.
+    fn unasked(&mut self, id: CampaignId, leads: &[Lead]) {
+        self.surprise();
+        let Some(campaign) = self.campaigns.get(&id) else { return };
+        let leased = campaign.hopper.leased();
+        let contacts = leads.iter().map(|lead| lead.contact);
+        let back = contacts.filter(|contact| !leased.contains(contact)).collect::<Vec<_>>();
+        if !back.is_empty() {
+            self.orders.push_back(Order::Release(id, back));
         }
     }
 

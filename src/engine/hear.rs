@@ -13,7 +13,8 @@ use crate::store::{AgentRow, Write};
 use crate::units::{AgentId, CallId, CampaignId, LegId, Now, PauseId, Span};
 use crate::wire::sdp;
 
-/// The status kept for an answer without usable audio: 488 Not Acceptable Here (RFC 3261 §21.4.26).
+/// The status kept for an answer without usable audio: 488 Not Acceptable Here
+/// (RFC 3261 §21.4.26).
 const NO_USABLE_AUDIO: u16 = 488;
 
 /// 503 Service Unavailable: its Retry-After speaks for the whole trunk (RFC 3261 §21.5.4).
@@ -339,11 +340,16 @@ impl Engine {
 
     fn hear_answer(&mut self, id: LegId, answer: &Sdp) -> Option<Fact> {
         let now = self.parts.clock.mono();
-        let party = self.legs.leg(id)?.party;
+        let Leg { party, ending, .. } = *self.legs.leg(id)?;
+        if ending {
+            // The answer crossed our cancel; only the core cares who picked up.
+            let Party::Callee(call) = party else { return None };
+            return Some(Fact::Call(call, CallFact::Answered));
+        }
         if !self.connect(id, answer) {
             if let Party::Callee(call) = party {
                 self.legs.leg_mut(id)?.answered = Some(now);
-                return Some(Fact::Call(call, CallFact::Unusable));
+                return Some(Fact::Call(call, CallFact::Unusable(NO_USABLE_AUDIO)));
             }
             self.signal(Command::HangUp(id));
             return self.hear_failure(id, Failure::TrunkFault, NO_USABLE_AUDIO, None);

@@ -28,6 +28,8 @@ pub struct Leg {
     pub origin: Origin,
     /// When it was answered.
     pub answered: Option<Mono>,
+    /// Whether we asked for its end: an answer that comes all the same connects nobody.
+    pub ending: bool,
     /// A callee's campaign.
     pub campaign: Option<CampaignId>,
     /// The trunk a callee was called over.
@@ -45,6 +47,7 @@ impl Leg {
             local,
             origin: Origin::new(id.0),
             answered: None,
+            ending: false,
             campaign: None,
             trunk: None,
             agent: None,

@@ -106,11 +106,19 @@ impl Engine {
         }
     }
 
-    /// Ends a callee's leg; its audio stops at once, its farewell may take a while.
+    /// Ends a leg; its audio stops at once, its farewell may take a while.
+    fn end_leg(&mut self, id: LegId, command: Command) {
+        if let Some(leg) = self.legs.leg_mut(id)
+            && !std::mem::replace(&mut leg.ending, true)
+        {
+            heard(self.parts.media.close(id));
+        }
+        self.signal(command);
+    }
+
     fn end_call(&mut self, call: CallId, command: fn(LegId) -> Command) {
         if let Some(id) = self.legs.of_call(call) {
-            heard(self.parts.media.close(id));
-            self.signal(command(id));
+            self.end_leg(id, command(id));
         } else if let Some(wanted) = self.uncommitted.get_mut(&call) {
             *wanted = Wanted::No;
         }
@@ -169,10 +177,9 @@ impl Engine {
         self.pending.push(Fact::Agent(agent, AgentFact::LegDown));
     }
 
-    fn drop_agent_leg(&self, agent: AgentId) {
+    fn drop_agent_leg(&mut self, agent: AgentId) {
         if let Some(id) = self.legs.of_agent(agent) {
-            heard(self.parts.media.close(id));
-            self.signal(Command::HangUp(id));
+            self.end_leg(id, Command::HangUp(id));
         }
     }
 

@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 
 use super::handle::{Refused, Reply, Word};
-use crate::core::order::Dial;
+use crate::core::order::{Dial, Outcome, Record};
 use crate::store::{Store, StoreError, Write};
 use crate::units::{CampaignId, Span};
 
@@ -22,8 +22,8 @@ const BATCHES_MAX: usize = 32_768;
 const GROUP_MAX: usize = 256;
 
 /// How long rows that nobody waits for may gather before they are committed: a commit costs far
-/// more than a row, and what a crash then takes of them is told again by the network (a call that
-/// was open is found interrupted).
+/// more than a row. A crash takes as much of the past at most: a call that was open is then found
+/// interrupted, and one just answered gets no BYE from us.
 const GATHER: Duration = Duration::from_millis(20);
 
 /// How long the scribe waits before it tries a failed commit again.
@@ -63,9 +63,17 @@ impl Batch {
         self.writes.is_empty() && self.dials.is_empty() && self.claims.is_empty()
     }
 
-    /// Tells whether a call, a claim or somebody who asked waits for the commit.
+    /// Tells whether a call, a claim or somebody who asked waits for the commit, or a person was
+    /// abandoned, who must not be called again soon whatever crashes.
     fn is_awaited(&self) -> bool {
-        !self.dials.is_empty() || !self.claims.is_empty() || !self.words.is_empty()
+        let abandons = |write: &Write| {
+            matches!(write, Write::Record { record: Record::Closed(closed), .. }
+                if closed.outcome == Outcome::Abandoned)
+        };
+        !self.dials.is_empty()
+            || !self.claims.is_empty()
+            || !self.words.is_empty()
+            || self.writes.iter().any(abandons)
     }
 
     fn append(&mut self, batch: Self) {

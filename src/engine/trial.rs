@@ -77,6 +77,9 @@ impl Engine {
         for (&id, trial) in &mut self.trials {
             if trial.until <= now {
                 trial.until = now + RING_MAX;
+                if let Some(leg) = self.legs.leg_mut(id) {
+                    leg.ending = true;
+                }
                 let answered = trial.report.status == 200;
                 commands.push(if answered { Command::HangUp(id) } else { Command::Cancel(id) });
             }

@@ -290,9 +290,9 @@ impl Oracle {
                     call.waits_since = Some(now.mono);
                 }
             }
-            CallFact::Unusable if !call.over && !call.answered => call.answered = true,
+            CallFact::Unusable(_) if !call.over && !call.answered => call.answered = true,
             // An answer that crosses our cancel finds nobody: such a person is abandoned at once.
-            CallFact::Answered | CallFact::Unusable => call.left |= !call.answered,
+            CallFact::Answered | CallFact::Unusable(_) => call.left |= !call.answered,
             CallFact::HungUp => {
                 call.left = true;
                 self.ends(id);

@@ -15,8 +15,7 @@ type Claim = Result<(), Box<dyn Error>>;
 
 const TOWN: &str = include_str!("scenarios/jardin.toml");
 
-/// How long the demo runs when `CADRAN_AGREE_S` does not say; `scripts/long` asks for half an
-/// hour.
+/// How long the demo runs when `CADRAN_AGREE_S` does not say.
 const SECONDS: u64 = 60;
 
 /// The agents of the demo.
@@ -28,20 +27,22 @@ const RUNS: u32 = 100;
 /// Allowed distance in standard deviations of one run, beside [`UNLIKE`].
 const SIGMAS: f64 = 3.0;
 
-/// What the two may differ in by construction: the demo's agents sign in one after another, and
-/// the real machine sets up a call in milliseconds where the simulator takes none.
+/// What the occupancy may differ in by construction: the demo's agents sign in one after another,
+/// and the real machine sets up a call in milliseconds where the simulator takes none.
 const UNLIKE: f64 = 0.03;
 
 #[test]
+#[ignore = "runs in true time: scripts/test gives it a minute alone, scripts/long half an hour"]
 fn the_demo_does_what_the_simulator_foretells() -> Claim {
     let seconds = std::env::var("CADRAN_AGREE_S").map_or(Ok(SECONDS), |text| text.parse())?;
     let demo = demo(seconds)?;
     let summary = simulated(seconds)?;
     let occupancy = summary.days.iter().map(|day| day.0.get()).collect::<Vec<_>>();
     let abandon = summary.days.iter().map(|day| day.1.get()).collect::<Vec<_>>();
-    for (what, real, simulated) in
-        [("occupancy", number(&demo, "occupancy")?, occupancy), ("abandon", share(&demo)?, abandon)]
-    {
+    for (what, real, simulated, unlike) in [
+        ("occupancy", number(&demo, "occupancy")?, occupancy, UNLIKE),
+        ("abandon", share(&demo)?, abandon, 0.0),
+    ] {
         let (mean, deviation) = moments(&simulated);
         announce(&format!(
             "{what}: {:.2} % over SIP, {:.2} ± {:.2} % simulated ({seconds} s, {AGENTS} agents)",
@@ -50,7 +51,7 @@ fn the_demo_does_what_the_simulator_foretells() -> Claim {
             deviation * 100.0
         ));
         let apart = (real - mean).abs();
-        assert!(apart <= SIGMAS * deviation + UNLIKE, "{what}: {real} is no {mean} ± {deviation}");
+        assert!(apart <= SIGMAS * deviation + unlike, "{what}: {real} is no {mean} ± {deviation}");
     }
     Ok(())
 }
@@ -96,8 +97,7 @@ fn share(report: &Value) -> Result<f64, Box<dyn Error>> {
 fn moments(values: &[f64]) -> (f64, f64) {
     let count = values.len() as f64;
     let mean = values.iter().sum::<f64>() / count;
-    let apart = values.iter().map(|value| value - mean);
-    let spread = apart.map(|apart| apart * apart).sum::<f64>() / count;
+    let spread = values.iter().map(|value| (value - mean) * (value - mean)).sum::<f64>() / count;
     (mean, spread.sqrt())
 }
 

@@ -32,7 +32,7 @@ fn events() -> [Event; 19] {
     [
         Event::Rang,
         Event::Answered,
-        Event::Unusable,
+        Event::Unusable(488),
         judged(Answerer::Human),
         judged(Answerer::Machine),
         Event::Failed(Failure::Busy, 486),

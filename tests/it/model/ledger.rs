@@ -57,7 +57,7 @@ impl Ledger {
             }
             Fact::Call(id, fact) => {
                 let Some(call) = self.calls.get_mut(id).filter(|call| !call.closed) else { return };
-                call.answered |= matches!(fact, CallFact::Answered | CallFact::Unusable);
+                call.answered |= matches!(fact, CallFact::Answered | CallFact::Unusable(_));
                 call.over |= matches!(fact, CallFact::HungUp | CallFact::Gone);
             }
             Fact::Agent(..) | Fact::Campaign(..) | Fact::Trunk(..) | Fact::DoNotCall(..) => {}

@@ -345,7 +345,7 @@ fn call(what: &str, rest: &[&str]) -> Result<CallFact, String> {
         "ringing" => CallFact::Ringing,
         "early" => CallFact::EarlyMedia,
         "answered" => CallFact::Answered,
-        "unusable" => CallFact::Unusable,
+        "unusable" => CallFact::Unusable(488),
         "human" => heard(Answerer::Human),
         "machine" => heard(Answerer::Machine),
         "fax" => heard(Answerer::Fax),
