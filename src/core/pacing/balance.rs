@@ -327,7 +327,7 @@ mod tests {
 
     fn load(lines: u32, busy: u32, free: i64) -> Load {
         let mut fresh = [0.0; HORIZONS];
-        fresh.iter_mut().zip(super::super::grid::HORIZON_S).for_each(|(p, t)| {
+        fresh.iter_mut().zip(HORIZON_S).for_each(|(p, t)| {
             *p = 0.25 * (1.0 - libm::exp(-t / 10.0));
         });
         Load {
