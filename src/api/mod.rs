@@ -6,6 +6,7 @@
 mod agents;
 mod calls;
 mod campaigns;
+mod chance;
 mod door;
 mod error;
 mod idle;
@@ -13,6 +14,7 @@ pub mod import;
 mod inspector;
 mod lists;
 mod pacing;
+mod pilot;
 mod trunks;
 pub mod types;
 mod webhooks;
@@ -30,6 +32,7 @@ use serde::de::DeserializeOwned;
 
 pub use door::{Door, DoorError, serve_http};
 pub use inspector::Inspector;
+pub use pilot::{HOURLY_COST, MINUTE_COST};
 
 use crate::config::{self, Config};
 use crate::engine::clock::Clock;
@@ -72,6 +75,7 @@ pub fn router(desk: Desk) -> Router {
         .route("/v1/campaigns/{name}/pacing", get(pacing::explain))
         .route("/v1/campaigns/{name}/{verb}", post(campaigns::drive))
         .route("/v1/stats", get(campaigns::stats))
+        .route("/v1/reports/pilot", get(pilot::pilot))
         .route("/v1/agents", get(agents::list).post(agents::add))
         .route("/v1/agents/{name}/{verb}", post(agents::act))
         .route("/v1/calls", get(calls::list))

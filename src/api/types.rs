@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::core::campaign::{DispositionClass, Guarantee};
 use crate::core::fact::SkipReason;
 use crate::core::floor::Totals;
-use crate::core::foresight::Verdict;
+use crate::core::foresight;
 use crate::core::order::{CampaignState, EndedBy, Outcome};
 use crate::core::pacing::{Decision, View};
 use crate::engine::handle::Details;
@@ -128,7 +128,7 @@ pub struct Foretold {
     /// Abandons that came.
     pub abandoned: u64,
     /// Whether the latest of them disagree with their forecasts by more than chance: an alarm.
-    pub verdict: Verdict,
+    pub verdict: foresight::Verdict,
 }
 
 /// Why a campaign dials nobody.
@@ -537,4 +537,141 @@ pub struct Problem {
     /// What to do.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,
+}
+
+/// A pilot's report: what a small list tells of the whole one (docs/reports.md).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PilotReport {
+    /// The campaign.
+    pub campaign: String,
+    /// Calls begun from then on are counted.
+    pub from: String,
+    /// Until then.
+    pub to: String,
+    /// Go on or not; `None` when no target was given.
+    pub verdict: Option<Verdict>,
+    /// About how many contacts more decide every target; `None` when none are needed, or when no
+    /// number can be told.
+    pub contacts_needed: Option<u64>,
+    /// Agents who worked.
+    pub agents: u32,
+    /// A: attempts.
+    pub attempts: u64,
+    /// F: contacts loaded.
+    pub contacts: u64,
+    /// Fc: contacts closed, called or not.
+    pub contacts_closed: u64,
+    /// Contacts tried.
+    pub contacts_tried: u64,
+    /// Contacts an agent spoke with.
+    pub contacts_reached: u64,
+    /// CA: contacts to whom the offer was made.
+    pub argued: u64,
+    /// CA+: contacts who accepted.
+    pub argued_positive: u64,
+    /// Contacts with an appointment.
+    pub appointments: u64,
+    /// Attempts to valid numbers, of attempts.
+    pub list_validity: Share,
+    /// Contacts reached, of contacts tried.
+    pub contact_rate: Share,
+    /// Contacts argued and closed, of tried contacts closed.
+    pub argued_rate_closed: Share,
+    /// Contacts argued, of contacts reached.
+    pub argued_rate_reached: Share,
+    /// CA+, of CA.
+    pub positive_rate: Share,
+    /// Contacts closed, of contacts loaded; counted, so without an interval.
+    pub penetration: Share,
+    /// The agents' time signed in for calls, breaks left out.
+    pub production_s: f64,
+    /// From answer to end, machines included.
+    pub telephone_s: f64,
+    /// What an hour of production costs, in €.
+    pub hourly_cost: f64,
+    /// What a minute of telephone costs, in €.
+    pub minute_cost: f64,
+    /// What the calls cost in all, in €.
+    pub cost: f64,
+    /// In €, per contact reached.
+    pub cost_per_contact: Price,
+    /// In €, per contact argued.
+    pub cost_per_argued: Price,
+    /// In €, per contact with an appointment.
+    pub cost_per_appointment: Price,
+    /// The whole list, worked as deep as the contacts tried; `None` when none was.
+    pub projection: Option<Projection>,
+}
+
+/// Whether to go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// The whole interval is under the target.
+    Go,
+    /// The whole interval is over the target.
+    NoGo,
+    /// The interval holds the target.
+    NotYet,
+}
+
+/// A share of a base, with its interval of 95 %.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Share {
+    /// How many.
+    pub part: u64,
+    /// Of how many.
+    pub whole: u64,
+    /// Of what: the field that counts the base.
+    pub base: String,
+    /// The share, 0 to 1; `None` of an empty base.
+    pub value: Option<f64>,
+    /// The lower end (Clopper–Pearson 1934).
+    pub low: Option<f64>,
+    /// The upper end.
+    pub high: Option<f64>,
+}
+
+/// A cost per something, with its interval of 95 % and its target.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Price {
+    /// Of what there were so many.
+    pub count: u64,
+    /// The cost of one; `None` when there was none.
+    pub value: Option<f64>,
+    /// The lower end (Garwood 1936).
+    pub low: Option<f64>,
+    /// The upper end; `None` when there was none, and any cost is possible.
+    pub high: Option<f64>,
+    /// The most it may cost.
+    pub target: Option<f64>,
+    /// What the target makes of it.
+    pub verdict: Option<Verdict>,
+    /// About how many contacts more decide it, if they go on costing and bringing the same; `None`
+    /// when none are needed, or more than a list may hold.
+    pub contacts_needed: Option<u64>,
+}
+
+/// The whole list, as the contacts tried foretell it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Projection {
+    /// Contacts loaded.
+    pub contacts: u64,
+    /// The agents' time (Student 1908).
+    pub production_s: Estimate,
+    /// The cost, in €; as sure as the time.
+    pub cost: Estimate,
+    /// Contacts with an appointment (beta-binomial, prior of Jeffreys 1946).
+    pub appointments: Estimate,
+}
+
+/// A figure with its interval of 95 %.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Estimate {
+    /// The figure.
+    pub value: f64,
+    /// The lower end; `None` when too little was counted.
+    pub low: Option<f64>,
+    /// The upper end.
+    pub high: Option<f64>,
 }

@@ -16,6 +16,7 @@ mod list;
 mod output;
 mod pacing;
 mod replay;
+mod report;
 mod serve;
 mod simulate;
 mod speed;
@@ -112,6 +113,9 @@ enum Command {
     /// Explain how fast campaigns dial
     #[command(subcommand)]
     Pacing(pacing::Pacing),
+    /// Write reports for a manager
+    #[command(subcommand)]
+    Report(report::Report),
     /// Look calls up
     #[command(subcommand)]
     Call(call::Call),
@@ -186,6 +190,7 @@ impl Command {
             Self::Agent(agent) => agent.run(global, output),
             Self::Stats(stats) => stats.run(global, output),
             Self::Pacing(pacing) => pacing.run(global, output),
+            Self::Report(report) => report.run(global, output),
             Self::Call(call) => call.run(global, output),
             Self::Trunk(trunk) => trunk.run(global, output),
             Self::Webhook(webhook) => webhook.run(global, output),

@@ -36,6 +36,18 @@ impl Sheet {
         Self { titles: titles.to_vec(), rows: Vec::new() }
     }
 
+    /// Gives the titles.
+    #[must_use]
+    pub fn titles(&self) -> &[&'static str] {
+        &self.titles
+    }
+
+    /// Gives the rows.
+    #[must_use]
+    pub fn rows(&self) -> &[Vec<String>] {
+        &self.rows
+    }
+
     /// Adds a row.
     pub fn add<const N: usize>(&mut self, row: [String; N]) {
         self.rows.push(row.to_vec());

@@ -73,7 +73,7 @@ impl Replay {
     }
 }
 
-fn unreadable(error: &TapeError) -> Failure {
+pub(super) fn unreadable(error: &TapeError) -> Failure {
     let exit = match error {
         TapeError::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
             Exit::NotFound

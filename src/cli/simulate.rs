@@ -1,63 +1,147 @@
 //! `cadran simulate`.
 
-use std::collections::BTreeMap;
-use std::path::PathBuf;
+mod cells;
+mod chart;
+mod compare;
+mod dialers;
+mod page;
+mod plot;
+mod report;
 
-use clap::{Args, Subcommand, ValueEnum, ValueHint};
-use serde::Serialize;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use clap::{Args, Subcommand, ValueHint};
 
 use super::failure::{Exit, Failure, Outcome};
-use super::output::{Lang, Output, Sheet};
+use super::output::{Form, Output};
 use crate::config::scenario;
-use crate::core::campaign::Mode;
-use crate::core::order;
-use crate::sim::report::{Histogram, Summary};
-use crate::sim::{self, RunSettings};
+use crate::core::{Fact, Order};
+use crate::engine::tape;
+use crate::sim::learn::Learner;
+use crate::sim::scenario::Scenario;
 use crate::units::Ratio;
+use cells::{Cell, Solved};
+use compare::Beside;
+use dialers::Word;
+use report::Report;
 
 /// Simulate campaign days.
 #[derive(Debug, Subcommand)]
 pub(super) enum Simulate {
-    /// Simulate days of a scenario and report occupancy, abandon and waits
+    /// Simulate days of scenarios and report occupancy, abandon and waits
     #[command(before_help = "Examples:
   cadran simulate run scenarios/b2c_evening.toml
-  cadran simulate run scenarios/b2b.toml --agents 12 --days 20 --seed 7 --json
-  cadran simulate run scenarios/churn.toml --mode power --lines 1.5 --check")]
+  cadran simulate run scenarios/*.toml --agents 5,20 --days 8 --mode progressive,vici-best --json
+  cadran simulate run scenarios/churn.toml --mode power --lines 1.5 --check
+  cadran simulate run --from-tape tapes/2026-11-20.tape --agents 10,12,15 --days 20")]
     Run(Run),
+    /// Set every dialer beside one of them, on the very same days
+    #[command(before_help = "Examples:
+  cadran simulate compare scenarios/b2b.toml
+  cadran simulate compare scenarios/b2b.toml --agents 12 --days 30 --mode progressive,vici-best")]
+    Compare(Compare),
+    /// Go through pools, caps and dialers
+    #[command(before_help = "Examples:
+  cadran simulate sweep scenarios/b2b.toml --agents 5,10,20 --cap 1%,2%,3% --mode progressive,ratio
+  cadran simulate sweep scenarios/*.toml --agents 1,3,5,10,20 --days 20 --json")]
+    Sweep(Sweep),
+    /// Draw the same as bars here, or as charts in an SVG or an HTML file
+    #[command(before_help = "Examples:
+  cadran simulate plot scenarios/b2b.toml --mode progressive,vici-average,vici-best
+  cadran simulate plot scenarios/b2b.toml --agents 5,10,20,50 --days 10 --html tomorrow.html")]
+    Plot(Plot),
 }
 
-/// How calls are started in a simulation; agents there never preview.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum ModeWord {
-    Progressive,
-    Power,
-}
-
-/// A simulation.
+/// A simulation: every scenario with every pool and every dialer.
 #[derive(Debug, Args)]
 pub(super) struct Run {
-    /// The scenario
-    #[arg(value_hint = ValueHint::FilePath)]
-    scenario: PathBuf,
-    /// Agents in the pool
-    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=10_000))]
-    agents: u32,
-    /// How calls are started
-    #[arg(long, value_enum, default_value_t = ModeWord::Progressive)]
-    mode: ModeWord,
-    /// Lines per idle agent in power mode, 1 to 10
-    #[arg(long, default_value_t = 1.5, value_parser = lines)]
-    lines: f64,
-    /// Days
-    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=10_000))]
-    days: u32,
-    /// The seed: the same one gives the same bytes
-    #[arg(long, default_value_t = 42)]
-    seed: u64,
+    #[command(flatten)]
+    what: What,
+    /// Which dialer paces
+    #[arg(long, value_enum, value_delimiter = ',', default_value = "progressive")]
+    mode: Vec<Word>,
     /// Have an oracle look for calls without end and agents without rest
     #[arg(long)]
     check: bool,
 }
+
+/// A comparison.
+#[derive(Debug, Args)]
+pub(super) struct Compare {
+    #[command(flatten)]
+    what: What,
+    /// Which dialers; the others are compared with the first [default: all of them]
+    #[arg(long, value_enum, value_delimiter = ',')]
+    mode: Vec<Word>,
+}
+
+/// A sweep.
+#[derive(Debug, Args)]
+pub(super) struct Sweep {
+    #[command(flatten)]
+    what: What,
+    #[command(flatten)]
+    caps: Caps,
+    /// Which dialers pace
+    #[arg(long, value_enum, value_delimiter = ',', default_value = "progressive")]
+    mode: Vec<Word>,
+}
+
+/// A drawing.
+#[derive(Debug, Args)]
+pub(super) struct Plot {
+    #[command(flatten)]
+    what: What,
+    #[command(flatten)]
+    caps: Caps,
+    /// Which dialers pace [default: all of them]
+    #[arg(long, value_enum, value_delimiter = ',')]
+    mode: Vec<Word>,
+    /// Write the charts to this SVG file
+    #[arg(long, value_hint = ValueHint::FilePath)]
+    svg: Option<PathBuf>,
+    /// Write the charts and the figures to this HTML file, which loads nothing from elsewhere
+    #[arg(long, value_hint = ValueHint::FilePath)]
+    html: Option<PathBuf>,
+}
+
+/// What is simulated, and how much.
+#[derive(Debug, Args)]
+struct What {
+    /// The scenarios
+    #[arg(required_unless_present = "from_tape", value_hint = ValueHint::FilePath)]
+    scenarios: Vec<PathBuf>,
+    /// Learn a scenario from a recorded day as well: outcomes by the hour, times as measured
+    #[arg(long, value_hint = ValueHint::FilePath)]
+    from_tape: Vec<PathBuf>,
+    /// Agents in the pool [default: as the scenario says, else 20]
+    #[arg(long, value_delimiter = ',')]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    agents: Vec<u32>,
+    /// Lines per idle agent in power mode, 1 to 10
+    #[arg(long, default_value_t = 1.5, value_parser = lines)]
+    lines: f64,
+    /// Days [default: 1, or 8 where bands are wanted]
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    days: Option<u32>,
+    /// The seed: the same one gives the same figures
+    #[arg(long, default_value_t = 42)]
+    seed: u64,
+}
+
+/// The abandon caps gone through.
+#[derive(Debug, Args)]
+struct Caps {
+    /// Abandon caps, such as 1%,3% [default: the scenario's]
+    #[arg(long, value_delimiter = ',', value_parser = cap)]
+    cap: Vec<Ratio>,
+}
+
+/// The pool where neither the command nor the scenario names one.
+const POOL: u32 = 20;
+/// Days where the spread of the days is of interest: enough for an interval.
+const DAYS: u32 = 8;
 
 fn lines(text: &str) -> Result<f64, String> {
     match text.parse() {
@@ -66,134 +150,153 @@ fn lines(text: &str) -> Result<f64, String> {
     }
 }
 
+fn cap(text: &str) -> Result<Ratio, String> {
+    let percent = text.strip_suffix('%').and_then(|number| number.trim().parse::<f64>().ok());
+    match percent {
+        Some(percent) if (0.0..=100.0).contains(&percent) => Ok(Ratio::new(percent / 100.0)),
+        Some(_) | None => Err(format!("{text:?} is no share such as 3%")),
+    }
+}
+
+fn read(path: &Path) -> Result<Scenario, Failure> {
+    let text = std::fs::read_to_string(path).map_err(|error| {
+        let message = format!("{}: cannot be read: {error}", path.display());
+        Failure::new(Exit::Invalid, "scenario_unreadable", message)
+    })?;
+    scenario::read(&text).map_err(|error| {
+        let message = format!("{}: {error}", path.display());
+        Failure::new(Exit::Invalid, "scenario_invalid", message)
+    })
+}
+
+fn learn(path: &Path) -> Result<Scenario, Failure> {
+    let mut learner = Learner::default();
+    let mut seen = |now, facts: &[Fact], orders: &[Order]| learner.batch(now, facts, orders);
+    tape::replay(path, &mut seen).map_err(|error| super::replay::unreadable(&error))?;
+    let name = path.file_stem().unwrap_or_default().to_string_lossy();
+    learner.scenario(&name).map_err(|error| {
+        let message = format!("{}: {error}", path.display());
+        Failure::new(Exit::Invalid, "nothing_to_learn", message)
+            .hint("simulate from a scenario file, or from the tape of a fuller day")
+    })
+}
+
+impl What {
+    /// Gives every scenario with every cap, every pool and every dialer, in this order.
+    fn cells(&self, caps: &[Ratio], words: &[Word], days: u32) -> Result<Vec<Cell>, Failure> {
+        let mut cells = Vec::new();
+        let files = self.scenarios.iter().map(|path| read(path));
+        for own in files.chain(self.from_tape.iter().map(|path| learn(path))) {
+            let own = own?;
+            let caps = if caps.is_empty() { vec![own.cap] } else { caps.to_vec() };
+            for cap in caps {
+                let scenario = Arc::new(Scenario { cap, ..own.clone() });
+                for agents in self.pools(&scenario) {
+                    cells.extend(words.iter().map(|&word| Cell {
+                        scenario: Arc::clone(&scenario),
+                        agents,
+                        word,
+                        lines: self.lines,
+                        days: self.days.unwrap_or(days),
+                        seed: self.seed,
+                        check: false,
+                    }));
+                }
+            }
+        }
+        Ok(cells)
+    }
+
+    fn pools(&self, scenario: &Scenario) -> Vec<u32> {
+        let own = || vec![scenario.pool.unwrap_or(POOL)];
+        if self.agents.is_empty() { own() } else { self.agents.clone() }
+    }
+}
+
 impl Simulate {
     pub(super) fn run(self, output: &Output) -> Outcome {
-        let Self::Run(run) = self;
-        let text = std::fs::read_to_string(&run.scenario).map_err(|error| {
-            let message = format!("{}: cannot be read: {error}", run.scenario.display());
-            Failure::new(Exit::Invalid, "scenario_unreadable", message)
-        })?;
-        let scenario = scenario::read(&text).map_err(|error| {
-            let message = format!("{}: {error}", run.scenario.display());
-            Failure::new(Exit::Invalid, "scenario_invalid", message)
-        })?;
-        let mode = match run.mode {
-            ModeWord::Progressive => Mode::Progressive,
-            ModeWord::Power => Mode::Power { lines_per_agent: run.lines },
-        };
-        let (agents, days, seed, check) = (run.agents, run.days, run.seed, run.check);
-        let bar = output.progress(None, output.lang.say("simulating", "simulation"));
-        let summary = sim::run(
-            &scenario,
-            &RunSettings { agents, mode, full_info: false, days, seed, check, meter: None },
-        );
-        bar.finish_and_clear();
-        let report = Report::of(&summary, &run);
-        output.show(&report, |lang| report.sheet(lang));
-        Ok(if report.findings.is_empty() { Exit::Done } else { Exit::Error })
-    }
-}
-
-/// What a simulation came to.
-#[derive(Debug, Serialize)]
-struct Report {
-    scenario: String,
-    agents: u32,
-    days: u32,
-    seed: u64,
-    occupancy: f64,
-    occupancy_ci95: Option<f64>,
-    abandon: f64,
-    abandon_cap: f64,
-    abandon_worst_day: f64,
-    days_over_cap: f64,
-    attempts: u64,
-    connected: u64,
-    abandoned: u64,
-    outcomes: BTreeMap<order::Outcome, u64>,
-    talk_min_per_hour: f64,
-    idle_s_per_call: f64,
-    agent_wait_s: Waits,
-    person_wait_s: Waits,
-    findings: Vec<String>,
-}
-
-/// Percentiles of a wait in seconds.
-#[derive(Debug, Serialize)]
-struct Waits {
-    p50: f64,
-    p90: f64,
-    p99: f64,
-}
-
-impl Waits {
-    fn of(millis: &Histogram) -> Self {
-        let seconds = |share: f64| millis.quantile(Ratio::new(share)) / 1_000.0;
-        Self { p50: seconds(0.5), p90: seconds(0.9), p99: seconds(0.99) }
-    }
-
-    fn say(&self) -> String {
-        format!("{:.1} / {:.1} / {:.1} s", self.p50, self.p90, self.p99)
-    }
-}
-
-impl Report {
-    fn of(summary: &Summary, run: &Run) -> Self {
-        let total = &summary.total;
-        let finding = |finding: &sim::oracle::Finding| {
-            format!("{} s: {}", finding.at.since(crate::units::Mono::START), finding.what)
-        };
-        Self {
-            scenario: summary.scenario.clone(),
-            agents: summary.agents,
-            days: run.days,
-            seed: run.seed,
-            occupancy: total.occupancy().get(),
-            occupancy_ci95: summary.occupancy_ci95(),
-            abandon: total.abandon().get(),
-            abandon_cap: summary.cap.get(),
-            abandon_worst_day: summary.worst_day().get(),
-            days_over_cap: summary.days_over().get(),
-            attempts: total.attempts,
-            connected: total.connected,
-            abandoned: total.abandoned,
-            outcomes: total.outcomes.clone(),
-            talk_min_per_hour: total.talk_min_per_hour(),
-            idle_s_per_call: total.idle_s_per_call(),
-            agent_wait_s: Waits::of(&total.agent_waits),
-            person_wait_s: Waits::of(&total.person_waits),
-            findings: summary.findings.iter().map(finding).collect(),
+        match self {
+            Self::Run(run) => run.run(output),
+            Self::Compare(compare) => compare.run(output),
+            Self::Sweep(sweep) => sweep.run(output),
+            Self::Plot(plot) => plot.run(output),
         }
     }
+}
 
-    fn sheet(&self, lang: Lang) -> Sheet {
-        let mut sheet = Sheet::new(&["", ""]);
-        let mut line = |english: &str, french: &str, value: String| {
-            sheet.add([lang.say(english, french).to_owned(), value]);
-        };
-        let percent = |share: f64| format!("{:.1} %", share * 100.0);
-        let spread =
-            self.occupancy_ci95.map_or_else(String::new, |half| format!(" ± {:.1}", half * 100.0));
-        let (agents, days) = (self.agents, self.days);
-        line("scenario", "scénario", self.scenario.clone());
-        line("agents × days", "agents × journées", format!("{agents} × {days}"));
-        line("seed", "graine", self.seed.to_string());
-        line("occupancy", "taux d'occupation", percent(self.occupancy) + &spread);
-        line(
-            "talk per hour",
-            "conversation par heure",
-            format!("{:.1} min", self.talk_min_per_hour),
-        );
-        line("agent's wait p50/p90/p99", "attente agent p50/p90/p99", self.agent_wait_s.say());
-        line("person's wait p50/p90/p99", "attente appelé p50/p90/p99", self.person_wait_s.say());
-        line("attempts", "appels émis", self.attempts.to_string());
-        line("connected", "mis en relation", self.connected.to_string());
-        line("abandoned", "abandonnés", format!("{} ({})", self.abandoned, percent(self.abandon)));
-        line("worst day's abandon", "abandon du pire jour", percent(self.abandon_worst_day));
-        line("days over the cap", "jours au-dessus du plafond", percent(self.days_over_cap));
-        for finding in &self.findings {
-            line("found wrong", "anomalie", finding.clone());
-        }
-        sheet
+/// Gives the dialers that were named, or all there are.
+fn or_all(words: Vec<Word>) -> Vec<Word> {
+    if words.is_empty() { Word::all() } else { words }
+}
+
+fn reports(solved: &[Solved]) -> Vec<Report> {
+    solved.iter().map(Report::of).collect()
+}
+
+impl Run {
+    fn run(self, output: &Output) -> Outcome {
+        let mut cells = self.what.cells(&[], &self.mode, 1)?;
+        cells.iter_mut().for_each(|cell| cell.check = self.check);
+        let reports = reports(&cells::solve(cells, output)?);
+        output.show(&reports, |lang| report::sheet(&reports, lang));
+        let sound = reports.iter().all(|report| report.findings.is_empty());
+        Ok(if sound { Exit::Done } else { Exit::Error })
     }
+}
+
+impl Compare {
+    fn run(self, output: &Output) -> Outcome {
+        let cells = self.what.cells(&[], &or_all(self.mode), DAYS)?;
+        let rows = Beside::all(&cells::solve(cells, output)?);
+        output.show(&rows, |lang| compare::sheet(&rows, lang));
+        Ok(Exit::Done)
+    }
+}
+
+impl Sweep {
+    fn run(self, output: &Output) -> Outcome {
+        let cells = self.what.cells(&self.caps.cap, &self.mode, DAYS)?;
+        let reports = reports(&cells::solve(cells, output)?);
+        output.show(&reports, |lang| report::a_line_each(&reports, lang));
+        Ok(Exit::Done)
+    }
+}
+
+impl Plot {
+    fn run(self, output: &Output) -> Outcome {
+        let cells = self.what.cells(&self.caps.cap, &or_all(self.mode), DAYS)?;
+        let solved = cells::solve(cells, output)?;
+        let (reports, lang) = (reports(&solved), output.lang);
+        let charts = plot::charts(&solved, lang);
+        if let Some(path) = &self.svg {
+            write(path, &chart::file(&charts), output)?;
+        }
+        if let Some(path) = &self.html {
+            let title = lang.say("What tomorrow would look like", "À quoi ressemblerait demain");
+            let lead = lang.say(
+                "Simulated days; bands are 95 % intervals of the mean, through the day four days \
+                 in five.",
+                "Journées simulées ; bandes : intervalle à 95 % de la moyenne, au fil de la \
+                 journée quatre jours sur cinq.",
+            );
+            let lead = format!("{lead} {} {}.", lang.say("Seed", "Graine"), self.what.seed);
+            let figures = report::a_line_each(&reports, lang);
+            write(path, &page::page(title, &lead, &charts, &figures, lang), output)?;
+        }
+        match output.form {
+            Form::Json => output.json(&reports),
+            Form::Plain => output.text(&plot::bars(&reports, true, lang)),
+            Form::Table => output.text(&plot::bars(&reports, false, lang)),
+        }
+        Ok(Exit::Done)
+    }
+}
+
+fn write(path: &Path, text: &str, output: &Output) -> Result<(), Failure> {
+    std::fs::write(path, text).map_err(|error| {
+        let message = format!("{}: cannot be written: {error}", path.display());
+        Failure::new(Exit::Error, "chart_unwritten", message)
+    })?;
+    output.note(&format!("→ {}", path.display()));
+    Ok(())
 }

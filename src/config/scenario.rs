@@ -4,7 +4,7 @@ use serde::Deserialize;
 
 use crate::sim::rng::{Law, NoLaw};
 use crate::sim::scenario::{
-    Amd, Block, Burst, Habits, NoScenario, Outcomes, Ring, Scenario, Shares, in_order,
+    Amd, Block, Burst, Habits, NoScenario, Outage, Outcomes, Ring, Scenario, Shares, Swap, in_order,
 };
 use crate::units::{Ratio, Span};
 
@@ -66,6 +66,40 @@ struct File {
     amd: AmdTable,
     #[serde(default)]
     agents: AgentsTable,
+    #[serde(default)]
+    swap: Vec<SwapTable>,
+    #[serde(default)]
+    outage: Vec<OutageTable>,
+    #[serde(default)]
+    also: Vec<AlsoTable>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SwapTable {
+    at_s: f64,
+    ring: Option<RingTable>,
+    talk: Option<Dist>,
+    wrap: Option<Dist>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct OutageTable {
+    at_s: f64,
+    len_s: f64,
+    told: bool,
+}
+
+/// Another campaign of the same agents: what it does not say is as in the file's own.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AlsoTable {
+    name: String,
+    outcomes: Option<Vec<OutcomeTable>>,
+    ring: Option<RingTable>,
+    talk: Option<Dist>,
+    wrap: Option<Dist>,
 }
 
 #[derive(Deserialize)]
@@ -130,6 +164,7 @@ struct AmdTable {
 #[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct AgentsTable {
+    pool: Option<u32>,
     calls_per_pause: Option<f64>,
     pause: Option<Dist>,
     staffing: Vec<(f64, f64)>,
@@ -139,7 +174,9 @@ struct AgentsTable {
 
 impl File {
     fn scenario(self) -> Result<Scenario, ScenarioError> {
-        Ok(Scenario {
+        let swaps: Vec<_> = self.swap.iter().map(SwapTable::swap).collect::<Result<_, _>>()?;
+        in_order("[[swap]]", swaps.iter().map(|swap| swap.at))?;
+        let mut scenario = Scenario {
             day: Span::from_secs_f64(positive("day_s", self.day_s)?),
             cap: share("cap", self.cap)?,
             connect_within: Span::from_secs_f64(positive(
@@ -149,9 +186,7 @@ impl File {
             patience: self.patience.law("patience")?,
             setup: self.setup.law("setup")?,
             ring: self.ring.ring()?,
-            outcomes: Outcomes::new(
-                self.outcomes.iter().map(OutcomeTable::block).collect::<Result<_, _>>()?,
-            )?,
+            outcomes: outcomes(&self.outcomes)?,
             burst: self.burst.map(|burst| burst.burst()).transpose()?,
             amd: self.amd.amd()?,
             talk: self.talk.law("talk")?,
@@ -161,7 +196,58 @@ impl File {
             calls_per_second_per_agent: positive("cps_per_agent", self.cps_per_agent)?,
             calls_per_second_min: positive("cps_min", self.cps_min)?,
             name: self.name,
+            swaps,
+            outages: self.outage.iter().map(OutageTable::outage).collect::<Result<_, _>>()?,
+            companions: Vec::new(),
+            pool: self.agents.pool()?,
+        };
+        let also: Result<_, _> = self.also.iter().map(|also| also.beside(&scenario)).collect();
+        scenario.companions = also?;
+        Ok(scenario)
+    }
+}
+
+fn outcomes(blocks: &[OutcomeTable]) -> Result<Outcomes, ScenarioError> {
+    Ok(Outcomes::new(blocks.iter().map(OutcomeTable::block).collect::<Result<_, _>>()?)?)
+}
+
+impl SwapTable {
+    fn swap(&self) -> Result<Swap, ScenarioError> {
+        Ok(Swap {
+            at: seconds("swap.at_s", self.at_s)?,
+            ring: self.ring.as_ref().map(RingTable::ring).transpose()?,
+            talk: self.talk.as_ref().map(|talk| talk.law("swap.talk")).transpose()?,
+            wrap: self.wrap.as_ref().map(|wrap| wrap.law("swap.wrap")).transpose()?,
         })
+    }
+}
+
+impl OutageTable {
+    fn outage(&self) -> Result<Outage, ScenarioError> {
+        Ok(Outage {
+            at: seconds("outage.at_s", self.at_s)?,
+            length: Span::from_secs_f64(positive("outage.len_s", self.len_s)?),
+            told: self.told,
+        })
+    }
+}
+
+impl AlsoTable {
+    fn beside(&self, first: &Scenario) -> Result<Scenario, ScenarioError> {
+        let mut beside = Scenario { name: self.name.clone(), ..first.clone() };
+        if let Some(blocks) = &self.outcomes {
+            beside.outcomes = outcomes(blocks)?;
+        }
+        if let Some(ring) = &self.ring {
+            beside.ring = ring.ring()?;
+        }
+        if let Some(talk) = &self.talk {
+            beside.talk = talk.law("also.talk")?;
+        }
+        if let Some(wrap) = &self.wrap {
+            beside.wrap = wrap.law("also.wrap")?;
+        }
+        Ok(beside)
     }
 }
 
@@ -234,6 +320,16 @@ impl AmdTable {
 }
 
 impl AgentsTable {
+    fn pool(&self) -> Result<Option<u32>, ScenarioError> {
+        match self.pool {
+            Some(0) => {
+                let (key, must) = ("agents.pool", "1 or more");
+                Err(ScenarioError::Number { key, value: 0.0, must })
+            }
+            pool => Ok(pool),
+        }
+    }
+
     fn habits(&self) -> Result<Habits, ScenarioError> {
         let pause = match (self.calls_per_pause, &self.pause) {
             (Some(calls), Some(pause)) if calls >= 1.0 => {

@@ -200,6 +200,9 @@ pub(super) struct Agent {
     pub(super) idle: Span,
     /// What the agent wants once the present call is over.
     wish: Want,
+    /// The count of the first call dialled after the agent wanted to go: none from then on can
+    /// have counted on him.
+    pub(super) leaves_from: u64,
     leg_tries: u32,
 }
 
@@ -219,6 +222,7 @@ impl Agent {
             wrap: Span::ZERO,
             idle: Span::ZERO,
             wish: Want::Calls,
+            leaves_from: 0,
             leg_tries: 0,
         }
     }

@@ -42,8 +42,9 @@ impl Placed {
 }
 
 impl Dialer {
-    /// Draws what the pacer of a campaign sees.
-    pub(super) fn view(&self, id: CampaignId) -> View {
+    /// Draws what the pacer of a campaign sees; all zero for a campaign nobody has set.
+    #[must_use]
+    pub fn view(&self, id: CampaignId) -> View {
         let Some(campaign) = self.campaigns.get(&id) else { return View::default() };
         let ready = self.teams.ready_at_home(id);
         let ready = u32::try_from(ready).unwrap_or(u32::MAX).saturating_sub(self.borrowed(id));

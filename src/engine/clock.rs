@@ -1,5 +1,6 @@
 //! The only real clock.
 
+use std::sync::OnceLock;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use crate::units::{Mono, Now, Wall};
@@ -40,4 +41,12 @@ impl Clock {
     pub fn instant(&self, moment: Mono) -> tokio::time::Instant {
         (self.started + std::time::Duration::from_micros(moment.as_micros())).into()
     }
+}
+
+/// Counts nanoseconds from the first call on, to measure what something costs.
+#[must_use]
+pub fn nanos() -> u64 {
+    static STARTED: OnceLock<Clock> = OnceLock::new();
+    let since = STARTED.get_or_init(Clock::start).started.elapsed();
+    u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
 }

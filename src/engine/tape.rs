@@ -326,11 +326,23 @@ pub enum Ending {
     },
 }
 
+/// Sees a batch of a tape.
+pub type Seen<'s> = dyn FnMut(Now, &[Fact], &[Order]) + 's;
+
 /// Replays a tape and says whether this program's dialer gives bit-identical orders.
 ///
 /// # Errors
 /// The file cannot be read, or is no tape.
 pub fn verify(path: &Path) -> Result<Verdict, TapeError> {
+    replay(path, &mut |_, _, _| {})
+}
+
+/// Replays a tape and shows every batch with the orders it gives again: its moment, its facts and
+/// its orders, as far as this program's dialer gives bit-identical ones.
+///
+/// # Errors
+/// The file cannot be read, or is no tape.
+pub fn replay(path: &Path, seen: &mut Seen<'_>) -> Result<Verdict, TapeError> {
     let failed = |source| TapeError::Io { path: path.to_owned(), source };
     let no_tape = || TapeError::NoTape { path: path.to_owned() };
     let mut tape = BufReader::new(File::open(path).map_err(failed)?);
@@ -355,7 +367,7 @@ pub fn verify(path: &Path) -> Result<Verdict, TapeError> {
         if line.last() != Some(&b'\n') {
             break Ending::CutShort;
         }
-        if let Some(ending) = replay.line(&line) {
+        if let Some(ending) = replay.line(&line, seen) {
             break ending;
         }
     };
@@ -380,7 +392,7 @@ const SUM_BYTES: usize = 27;
 
 impl Replay {
     /// Replays one line; gives the ending if this is where the replay ends.
-    fn line(&mut self, bytes: &[u8]) -> Option<Ending> {
+    fn line(&mut self, bytes: &[u8], seen: &mut Seen<'_>) -> Option<Ending> {
         let batch = self.batches + 1;
         let Some((body, line)) = self.intact(bytes) else {
             return Some(Ending::Damaged { batch });
@@ -389,8 +401,8 @@ impl Replay {
             return Some(Ending::Gap { batch, lost: line.lost });
         }
         self.sum.take(body);
-        for fact in line.facts {
-            self.dialer.take(line.now, fact);
+        for fact in &line.facts {
+            self.dialer.take(line.now, fact.clone());
         }
         self.dialer.settle(line.now);
         let mut replayed = Vec::new();
@@ -401,6 +413,7 @@ impl Replay {
         if format!("{:016x}", self.digest.0) != line.digest {
             return Some(Ending::Differs { batch, recorded: line.orders, replayed });
         }
+        seen(line.now, &line.facts, &replayed);
         self.batches = batch;
         None
     }

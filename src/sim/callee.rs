@@ -59,12 +59,16 @@ impl World<'_> {
         if self.tally.counts(self.now) {
             self.tally.day.attempts += 1;
         }
+        if let Some(seat) = self.rivals.get_mut(index) {
+            seat.placed += 1;
+        }
         let scenario = &self.plan.campaigns[index].scenario;
         let actor = Actor::Callee(dial.contact.0, dial.call.count());
         let mut stream = Stream::new(self.plan.seed, actor);
         let fate = self.carrier.fate(scenario, index, self.now, &mut stream);
         let setup = stream.span(&scenario.setup);
-        let ring = stream.span(scenario.ring.before(fate));
+        let moment = self.now.since(Mono::START);
+        let ring = stream.span(scenario.ring_at(moment).before(fate));
         if !matches!(fate, Fate::Busy | Fate::Fail) {
             self.after(setup, Event::Line(dial.call, Step::Rings));
         }
@@ -177,7 +181,9 @@ impl World<'_> {
         let scenario = &self.plan.campaigns[line.campaign].scenario;
         let law = match line.fate {
             Fate::Machine => &scenario.amd.missed_talk,
-            Fate::Live | Fate::Busy | Fate::NoAnswer | Fate::Fail => &scenario.talk,
+            Fate::Live | Fate::Busy | Fate::NoAnswer | Fate::Fail => {
+                scenario.talk_at(self.now.since(Mono::START))
+            }
         };
         let campaign = line.campaign;
         let length = line.stream.span(law);

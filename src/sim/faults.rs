@@ -2,6 +2,7 @@
 //! outages, jumping clocks.
 
 use super::rng::Law;
+use super::scenario::Outage;
 use super::staff::{PAUSE_AT_LOGIN, nth_agent};
 use super::{Event, World};
 use crate::core::Fact;
@@ -35,6 +36,8 @@ pub struct Faults {
     pub outage: Option<(Law, Law)>,
     /// The gap between two jumps of the wall clock.
     pub jump: Option<Law>,
+    /// Outages of every trunk at fixed times; they leave facts, legs and the engine alone.
+    pub planned: Vec<Outage>,
 }
 
 impl Faults {
@@ -52,6 +55,8 @@ pub(super) enum Mishap {
     LegDrops,
     OutageBegins,
     OutageEnds,
+    /// The outage at this place of the plan begins.
+    Planned(usize),
     ClockJumps,
 }
 
@@ -68,6 +73,10 @@ impl World<'_> {
         for mishap in [Mishap::Crash, Mishap::LegDrops, Mishap::OutageBegins, Mishap::ClockJumps] {
             self.plan_next(mishap);
         }
+        for nth in 0..self.plan.faults.planned.len() {
+            let at = self.plan.faults.planned[nth].at;
+            self.after(at, Event::Mishap(Mishap::Planned(nth)));
+        }
     }
 
     fn plan_next(&mut self, mishap: Mishap) {
@@ -77,7 +86,7 @@ impl World<'_> {
             Mishap::LegDrops => faults.leg_drop.as_ref(),
             Mishap::OutageBegins => faults.outage.as_ref().map(|(gap, _)| gap),
             Mishap::ClockJumps => faults.jump.as_ref(),
-            Mishap::Restart | Mishap::OutageEnds => None,
+            Mishap::Restart | Mishap::OutageEnds | Mishap::Planned(_) => None,
         };
         let Some(gap) = law.map(|law| self.chance.span(law)) else { return };
         if self.now + gap < Mono::START + faults.lasts {
@@ -145,6 +154,10 @@ impl World<'_> {
             Mishap::Restart => self.restart(),
             Mishap::LegDrops => self.drop_a_leg(),
             Mishap::OutageBegins => self.begin_outage(),
+            Mishap::Planned(nth) => {
+                let Outage { length, told, .. } = self.plan.faults.planned[nth];
+                self.fail_calls(length, told);
+            }
             Mishap::OutageEnds => {
                 self.carrier.out_until = None;
                 self.tell_trunks(&TrunkFact::Up);
@@ -202,8 +215,15 @@ impl World<'_> {
     fn begin_outage(&mut self) {
         let Some((_, length)) = &self.plan.faults.outage else { return };
         let length = self.chance.span(length);
+        self.fail_calls(length, true);
+    }
+
+    /// Lets the carrier fail every new call for a while.
+    fn fail_calls(&mut self, length: Span, told: bool) {
         self.carrier.out_until = Some(self.now + length);
-        self.tell_trunks(&TrunkFact::Down);
+        if told {
+            self.tell_trunks(&TrunkFact::Down);
+        }
         self.after(length, Event::Mishap(Mishap::OutageEnds));
     }
 

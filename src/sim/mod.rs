@@ -5,11 +5,15 @@
 
 mod callee;
 mod carrier;
+pub mod course;
 pub mod faults;
 mod known;
+pub mod learn;
+pub mod optimum;
 pub mod oracle;
 pub mod plan;
 pub mod report;
+pub mod rivals;
 pub mod rng;
 pub mod scenario;
 mod staff;
@@ -29,6 +33,7 @@ use faults::Mishap;
 use oracle::{Finding, Oracle};
 use plan::Plan;
 use report::{Day, Summary, Tally};
+use rivals::Rival;
 use rng::{Actor, Stream, seed_of};
 use scenario::Scenario;
 use store::Store;
@@ -55,18 +60,27 @@ pub struct RunSettings {
 /// Runs a scenario for some days and sums them up.
 #[must_use]
 pub fn run(scenario: &Scenario, run: &RunSettings) -> Summary {
-    let mut summary = Summary {
-        scenario: scenario.name.clone(),
-        agents: run.agents,
-        cap: scenario.cap,
-        ..Summary::default()
-    };
-    for day in 0..u64::from(run.days) {
-        let plan = Plan::of(scenario, run, seed_of(run.seed, Actor::Day(day)));
-        let (day, findings) = World::new(plan).metered(run.meter).run();
+    let mut summary = Summary::of(scenario, run.agents);
+    for nth in 0..run.days {
+        let (day, findings) = run_day(scenario, run, None, nth);
         summary.add(&day, findings);
     }
     summary
+}
+
+/// Runs one of a run's days, paced by a rival if there is one instead of the run's mode. Days
+/// depend on nothing but their arguments, so that they may be run in any order and anywhere.
+#[must_use]
+pub fn run_day(
+    scenario: &Scenario,
+    run: &RunSettings,
+    rival: Option<Rival>,
+    nth: u32,
+) -> (Day, Vec<Finding>) {
+    let mode = if rival.is_some() { Mode::Directed } else { run.mode };
+    let seed = seed_of(run.seed, Actor::Day(u64::from(nth)));
+    let plan = Plan::of(scenario, &RunSettings { mode, ..*run }, seed);
+    World::new(plan).paced_by(rival).metered(run.meter).run()
 }
 
 /// Sees every batch of every dialer a world makes, as a tape would.
@@ -104,6 +118,8 @@ pub struct World<'w> {
     /// Answered calls of this moment whose patience starts if the batch leaves them waiting.
     unbridged: Vec<CallId>,
     staff: Vec<staff::Agent>,
+    /// Other dialers' pacers, one a campaign, if they pace.
+    rivals: Vec<rivals::Seat>,
     chance: Stream,
     tally: Tally,
     oracle: Option<Oracle>,
@@ -133,6 +149,7 @@ enum Event {
     Written(u32, Vec<Record>, Vec<Dial>),
     Claim(u32, CampaignId, u32, Span),
     Mishap(Mishap),
+    RivalsTurn,
     DayEnds,
 }
 
@@ -189,8 +206,9 @@ impl<'w> World<'w> {
             lines: BTreeMap::new(),
             unbridged: Vec::new(),
             staff: (0..plan.agents.len()).map(|nth| staff::Agent::new(seed, nth)).collect(),
+            rivals: Vec::new(),
             chance: Stream::new(seed, Actor::Faults),
-            tally: Tally { day: Day::default(), ends: plan.ends() },
+            tally: Tally::until(plan.ends()),
             oracle: plan.check_every.map(|_| Oracle::new(&plan)),
             witness: None,
             meter: None,
@@ -333,6 +351,7 @@ impl<'w> World<'w> {
                 self.tell_surely(Fact::Campaign(campaign, claimed));
             }
             Event::Mishap(mishap) => self.mishap(mishap),
+            Event::RivalsTurn => self.rivals_turn(),
             Event::DayEnds => {
                 for campaign in 0..self.plan.campaigns.len() {
                     let id = self.plan.campaigns[campaign].id;

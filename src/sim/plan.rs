@@ -86,7 +86,7 @@ pub struct Manners {
     pub skips: f64,
 }
 
-/// The one campaign of a scenario world.
+/// The first campaign of a scenario world.
 pub(super) const CAMPAIGN: CampaignId = CampaignId(1);
 const TRUNK: TrunkId = TrunkId(1);
 
@@ -125,6 +125,9 @@ impl Plan {
         let calls_per_second =
             (scenario.calls_per_second_per_agent * pool).max(scenario.calls_per_second_min);
         let at_most = |value: f64| u32::try_from(whole(value)).unwrap_or(u32::MAX).max(1);
+        let all = core::iter::once(scenario).chain(&scenario.companions);
+        let ids = (CAMPAIGN.0..).map(CampaignId);
+        let campaigns: Vec<_> = ids.zip(all).map(|(id, of)| campaign(id, of, run)).collect();
         Self {
             seed,
             start: MONDAY,
@@ -138,17 +141,11 @@ impl Plan {
                     burst: at_most(calls_per_second),
                 },
             )],
-            campaigns: vec![CampaignPlan {
-                id: CAMPAIGN,
-                settings: settings_of(scenario, run),
-                full_info: run.full_info,
-                scenario: scenario.clone(),
-                list: List::Endless,
-            }],
-            agents: (0..run.agents).map(|_| vec![CAMPAIGN]).collect(),
+            agents: (0..run.agents as usize).map(|nth| preferred(&campaigns, nth)).collect(),
+            campaigns,
             habits: scenario.agents.clone(),
             manners: Manners { skips: 0.1, ..Manners::default() },
-            faults: Faults::default(),
+            faults: Faults { planned: scenario.outages.clone(), ..Faults::default() },
             rest: run.check,
             check_every: run.check.then_some(CHECK_EVERY),
         }
@@ -159,6 +156,18 @@ impl Plan {
     pub fn ends(&self) -> Mono {
         Mono::START + self.day
     }
+}
+
+fn campaign(id: CampaignId, scenario: &Scenario, run: &RunSettings) -> CampaignPlan {
+    let settings = settings_of(scenario, run);
+    let (full_info, scenario) = (run.full_info, scenario.clone());
+    CampaignPlan { id, settings, full_info, scenario, list: List::Endless }
+}
+
+/// Gives an agent's campaigns, best first: each campaign is the first choice of as many agents.
+fn preferred(campaigns: &[CampaignPlan], nth: usize) -> Vec<CampaignId> {
+    let ids = campaigns.iter().map(|campaign| campaign.id).cycle();
+    ids.skip(nth % campaigns.len()).take(campaigns.len()).collect()
 }
 
 fn settings_of(scenario: &Scenario, run: &RunSettings) -> Settings {

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use super::course::{Course, Slot};
 use super::oracle::Finding;
+use super::scenario::Scenario;
 use crate::core::order::Outcome;
 use crate::units::{Mono, Ratio, Span};
 
@@ -37,6 +39,8 @@ pub struct Day {
     pub decisions: u64,
     /// What one settling cost, in nanoseconds, if the runner lent a meter.
     pub settle_ns: Histogram,
+    /// The course of the day; that of days added up is the first one's.
+    pub course: Course,
 }
 
 impl Day {
@@ -89,12 +93,12 @@ impl Day {
     }
 }
 
-fn share(part: f64, whole: f64) -> Ratio {
+pub(super) fn share(part: f64, whole: f64) -> Ratio {
     Ratio::new(if whole > 0.0 { part / whole } else { 0.0 })
 }
 
 #[expect(clippy::cast_precision_loss, reason = "no simulation counts to 2^53")]
-const fn count(number: u64) -> f64 {
+pub(super) const fn count(number: u64) -> f64 {
     number as f64
 }
 
@@ -109,6 +113,12 @@ pub struct Summary {
     pub cap: Ratio,
     /// Every day's occupancy and abandon share, in the order of the days.
     pub days: Vec<(Ratio, Ratio)>,
+    /// Every day's slots, in the order of the days.
+    pub slots: Vec<Vec<Slot>>,
+    /// The greatest abandon share of a clock hour of any day.
+    pub worst_hour: Ratio,
+    /// The greatest abandon share of 500 consecutive answers of any day.
+    pub worst_window: Ratio,
     /// All days added up.
     pub total: Day,
     /// What was found wrong, if it was looked for; at most
@@ -117,11 +127,30 @@ pub struct Summary {
 }
 
 impl Summary {
+    /// Starts the summary of a scenario's days, of which none has come in.
+    #[must_use]
+    pub fn of(scenario: &Scenario, agents: u32) -> Self {
+        let (scenario, cap) = (scenario.name.clone(), scenario.cap);
+        Self { scenario, agents, cap, ..Self::default() }
+    }
+
     /// Takes in one more day.
     pub fn add(&mut self, day: &Day, findings: Vec<Finding>) {
         self.days.push((day.occupancy(), day.abandon()));
+        self.slots.push(day.course.slots.clone());
+        let worse = |one: Ratio, other: Ratio| if other > one { other } else { one };
+        self.worst_hour = worse(self.worst_hour, day.course.worst_hour());
+        self.worst_window = worse(self.worst_window, day.course.worst_window());
         self.total.add(day);
         self.findings.extend(findings);
+    }
+
+    /// Gives the nth five minutes of all days together.
+    #[must_use]
+    pub fn slot(&self, nth: usize) -> Slot {
+        let mut all = Slot::default();
+        self.slots.iter().filter_map(|day| day.get(nth)).for_each(|slot| all.add(slot));
+        all
     }
 
     /// Gives the greatest abandon share of a day.
@@ -131,33 +160,45 @@ impl Summary {
         Ratio::new(shares.fold(0.0, f64::max))
     }
 
-    /// Gives the share of days whose abandon share is above the cap.
+    /// Counts the days whose abandon share is above the cap.
     #[must_use]
-    pub fn days_over(&self) -> Ratio {
-        let over = self.days.iter().filter(|(_, abandon)| abandon.get() > self.cap.get()).count();
-        share(count(over as u64), count(self.days.len() as u64))
+    pub fn days_over(&self) -> u64 {
+        self.days.iter().filter(|(_, abandon)| abandon.get() > self.cap.get()).count() as u64
     }
 
     /// Gives the half-width of the 95 % confidence interval of the occupancy, taking the days as
-    /// independent: t · s / √n with Student's t for n − 1 degrees of freedom (table values of
-    /// Gosset's law, 1.96 beyond 30). `None` with fewer than two days.
+    /// independent. `None` with fewer than two days.
     #[must_use]
     pub fn occupancy_ci95(&self) -> Option<f64> {
-        const T: [f64; 30] = [
-            12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179,
-            2.160, 2.145, 2.131, 2.120, 2.110, 2.101, 2.093, 2.086, 2.080, 2.074, 2.069, 2.064,
-            2.060, 2.056, 2.052, 2.048, 2.045, 2.042,
-        ];
-        let free = self.days.len().checked_sub(1).filter(|free| *free > 0)?;
-        let n = count(self.days.len() as u64);
-        let mean = self.days.iter().map(|(occupancy, _)| occupancy.get()).sum::<f64>() / n;
-        let squares = self.days.iter().map(|(occupancy, _)| {
-            let off = occupancy.get() - mean;
-            off * off
-        });
-        let deviation = libm::sqrt(squares.sum::<f64>() / (n - 1.0));
-        Some(T.get(free - 1).copied().unwrap_or(1.96) * deviation / libm::sqrt(n))
+        let days: Vec<f64> = self.days.iter().map(|(occupancy, _)| occupancy.get()).collect();
+        spread(&days).map(|(_, half_width)| half_width)
     }
+
+    /// Gives the same for the abandon share of a day.
+    #[must_use]
+    pub fn abandon_ci95(&self) -> Option<f64> {
+        let days: Vec<f64> = self.days.iter().map(|(_, abandon)| abandon.get()).collect();
+        spread(&days).map(|(_, half_width)| half_width)
+    }
+}
+
+/// Gives the mean of independent values and the half-width of its 95 % confidence interval:
+/// t · s / √n with Student's t for n − 1 degrees of freedom (table values of Gosset's law, 1.96
+/// beyond 30). `None` with fewer than two values.
+#[must_use]
+pub fn spread(values: &[f64]) -> Option<(f64, f64)> {
+    const T: [f64; 30] = [
+        12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160,
+        2.145, 2.131, 2.120, 2.110, 2.101, 2.093, 2.086, 2.080, 2.074, 2.069, 2.064, 2.060, 2.056,
+        2.052, 2.048, 2.045, 2.042,
+    ];
+    let free = values.len().checked_sub(1).filter(|free| *free > 0)?;
+    let n = count(values.len() as u64);
+    let mean = values.iter().sum::<f64>() / n;
+    let squares = values.iter().map(|value| (value - mean) * (value - mean));
+    let deviation = libm::sqrt(squares.sum::<f64>() / (n - 1.0));
+    let half_width = T.get(free - 1).copied().unwrap_or(1.96) * deviation / libm::sqrt(n);
+    Some((mean, half_width))
 }
 
 /// Counts of values in steps of 5 %, so that days can be added up and quantiles told to ± 2.5 %.
@@ -241,13 +282,23 @@ pub(super) enum Time {
 }
 
 impl Tally {
+    pub(super) fn until(ends: Mono) -> Self {
+        Self { day: Day::default(), ends }
+    }
+
     pub(super) fn counts(&self, now: Mono) -> bool {
         now < self.ends
     }
 
     /// Books an agent's time from a moment until now, as far as it lies within the day.
     pub(super) fn book(&mut self, time: Time, since: Mono, now: Mono) {
-        let span = now.min(self.ends).since(since);
+        let until = now.min(self.ends);
+        let span = until.since(since);
+        match time {
+            Time::Talk | Time::Wrap => self.day.course.book(true, since, until),
+            Time::Idle => self.day.course.book(false, since, until),
+            Time::Paused | Time::Off => {}
+        }
         match time {
             Time::Talk => self.day.talk += span,
             Time::Wrap => self.day.wrap += span,
@@ -260,6 +311,7 @@ impl Tally {
     pub(super) fn bridged(&mut self, now: Mono, person: Span, agent: Span) {
         if self.counts(now) {
             self.day.connected += 1;
+            self.day.course.answered(now, false);
             self.day.person_waits.count(person.as_millis());
             self.day.agent_waits.count(agent.as_millis());
         }
@@ -270,6 +322,7 @@ impl Tally {
             *self.day.outcomes.entry(outcome).or_default() += 1;
             if outcome == Outcome::Abandoned {
                 self.day.abandoned += 1;
+                self.day.course.answered(now, true);
             }
         }
     }
@@ -299,7 +352,7 @@ mod tests {
         summary.add(&bad, Vec::new());
         assert_eq!(summary.total.occupancy(), Ratio::new(0.5));
         assert_eq!(summary.worst_day(), Ratio::new(0.1));
-        assert_eq!(summary.days_over(), Ratio::new(0.5));
+        assert_eq!(summary.days_over(), 1);
         // Two days at 0.75 and 0: s = 0.5303, t = 12.706.
         let half_width = summary.occupancy_ci95().unwrap_or_default();
         assert!((half_width - 12.706 * 0.375).abs() < 1e-9, "{half_width}");

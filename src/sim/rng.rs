@@ -123,6 +123,7 @@ impl Stream {
                 }
                 parts.last().map_or(0.0, |(_, part)| self.draw(part))
             }
+            Kind::Empirical(quantiles) => between(quantiles, self.unit()),
         }
     }
 }
@@ -134,11 +135,49 @@ pub struct Law(Kind);
 #[derive(Clone, Debug, PartialEq)]
 enum Kind {
     Fixed(f64),
-    Uniform { lo: f64, hi: f64 },
-    Exp { mean: f64 },
-    Lognormal { mu: f64, sigma: f64 },
-    Lomax { scale: f64, shape: f64 },
+    Uniform {
+        lo: f64,
+        hi: f64,
+    },
+    Exp {
+        mean: f64,
+    },
+    Lognormal {
+        mu: f64,
+        sigma: f64,
+    },
+    Lomax {
+        scale: f64,
+        shape: f64,
+    },
     Mix(Vec<(f64, Law)>),
+    /// Quantiles at even steps, the least and the greatest among them.
+    Empirical(Vec<f64>),
+}
+
+/// Quantiles kept of a sample: a step of half a hundredth.
+const QUANTILES_MAX: usize = 201;
+
+/// Gives the value at a share from 0 to 1 of the way through even steps.
+#[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "few steps")]
+#[expect(clippy::cast_sign_loss, reason = "the share is not negative")]
+fn between(steps: &[f64], share: f64) -> f64 {
+    let place = share * (steps.len().saturating_sub(1)) as f64;
+    let below = libm::floor(place);
+    let at = |nth: usize| steps.get(nth).or_else(|| steps.last()).copied().unwrap_or(0.0);
+    let (low, high) = (at(below as usize), at(below as usize + 1));
+    low + (high - low) * (place - below)
+}
+
+/// Gives the share of even steps that do not exceed a value; the inverse of [`between`].
+#[expect(clippy::cast_precision_loss, reason = "a few hundred steps")]
+fn reached(steps: &[f64], value: f64) -> f64 {
+    let above = steps.partition_point(|step| *step <= value);
+    let (Some(below), Some(next)) = (above.checked_sub(1), steps.get(above)) else {
+        return if above == 0 { 0.0 } else { 1.0 };
+    };
+    let low = steps.get(below).copied().unwrap_or(0.0);
+    (below as f64 + (value - low) / (next - low)) / (steps.len() - 1) as f64
 }
 
 /// The numbers make no law of durations.
@@ -154,8 +193,8 @@ pub enum NoLaw {
         /// What it should be.
         must: &'static str,
     },
-    /// A mixture has no part.
-    #[error("a mixture needs at least one part")]
+    /// A mixture has no part, or a sample no value.
+    #[error("a mixture needs at least one part, a sample at least one value")]
     Empty,
 }
 
@@ -239,8 +278,30 @@ impl Law {
                 0.5 * libm::erfc(-z * core::f64::consts::FRAC_1_SQRT_2)
             }
             Kind::Lomax { scale, shape } => 1.0 - libm::pow(1.0 + seconds / scale, -shape),
+            Kind::Empirical(steps) => reached(steps, seconds),
             Kind::Mix(parts) => parts.iter().map(|(weight, part)| weight * part.by(seconds)).sum(),
         }
+    }
+
+    /// As in a sample of seconds: its quantiles, joined by straight lines.
+    ///
+    /// # Errors
+    /// The sample is empty, or a value is negative or not finite.
+    #[expect(clippy::cast_precision_loss, reason = "no sample has 2^53 values")]
+    pub fn empirical(mut sample: Vec<f64>) -> Result<Self, NoLaw> {
+        for value in &sample {
+            at_least("a measured value", *value, 0.0)?;
+        }
+        if sample.is_empty() {
+            return Err(NoLaw::Empty);
+        }
+        sample.sort_by(f64::total_cmp);
+        if sample.len() > QUANTILES_MAX {
+            let steps = QUANTILES_MAX - 1;
+            let at = |nth: usize| between(&sample, nth as f64 / steps as f64);
+            sample = (0..=steps).map(at).collect();
+        }
+        Ok(Self(Kind::Empirical(sample)))
     }
 
     /// A mixture of laws with weights, which are scaled to sum to 1.
@@ -277,6 +338,7 @@ mod tests {
             (Law::exp(4.0)?, 4.0),
             (Law::lognormal(4.0, 0.9)?, 4.0),
             (Law::lomax(4.0, 3.0)?, 4.0),
+            (Law::empirical((0..1_000).map(|nth| f64::from(nth % 9)).collect())?, 4.0),
             (Law::mix(vec![(3.0, Law::fixed(1.0)?), (1.0, Law::exp(9.0)?)])?, 3.0),
         ];
         for (law, mean) in cases {
@@ -294,6 +356,8 @@ mod tests {
         assert!(Law::lognormal(1.0, 0.0).is_err());
         assert!(Law::lomax(1.0, 1.0).is_err());
         assert!(Law::mix(Vec::new()).is_err());
+        assert!(Law::empirical(Vec::new()).is_err());
+        assert!(Law::empirical(vec![1.0, -1.0]).is_err());
     }
 
     #[test]

@@ -38,6 +38,39 @@ pub struct Scenario {
     pub calls_per_second_per_agent: f64,
     /// Calls per second at least, whatever the pool.
     pub calls_per_second_min: f64,
+    /// Other lists put in the place of this one in the course of the day, in order.
+    pub swaps: Vec<Swap>,
+    /// Times at which the carrier fails every call.
+    pub outages: Vec<Outage>,
+    /// Other campaigns served by the same agents over the same trunk.
+    pub companions: Vec<Self>,
+    /// The pool the scenario is meant for, if it is for a certain one.
+    pub pool: Option<u32>,
+}
+
+/// Another list takes the place of the one before: what it leaves open stays as it was. Shares by
+/// outcome go by [`Outcomes`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct Swap {
+    /// From when.
+    pub at: Span,
+    /// From the first ring to the outcome.
+    pub ring: Option<Ring>,
+    /// How long a person talks.
+    pub talk: Option<Law>,
+    /// How long an agent writes up.
+    pub wrap: Option<Law>,
+}
+
+/// A time at which the carrier fails every new call; calls in progress go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Outage {
+    /// From when.
+    pub at: Span,
+    /// For how long.
+    pub length: Span,
+    /// Whether the dialer is told that its trunk is down.
+    pub told: bool,
 }
 
 /// From the first ring to each outcome.
@@ -79,6 +112,34 @@ pub struct Burst {
     pub length: Span,
     /// What the share of live answers is multiplied with; the other outcomes are rescaled.
     pub live_factor: f64,
+}
+
+impl Scenario {
+    /// Gives the laws of the ring time of a call dialled at a moment of the day.
+    #[must_use]
+    pub fn ring_at(&self, moment: Span) -> &Ring {
+        self.latest(moment, |swap| swap.ring.as_ref()).unwrap_or(&self.ring)
+    }
+
+    /// Gives the law of a talk that begins at a moment of the day.
+    #[must_use]
+    pub fn talk_at(&self, moment: Span) -> &Law {
+        self.latest(moment, |swap| swap.talk.as_ref()).unwrap_or(&self.talk)
+    }
+
+    /// Gives the law of a wrap-up that begins at a moment of the day.
+    #[must_use]
+    pub fn wrap_at(&self, moment: Span) -> &Law {
+        self.latest(moment, |swap| swap.wrap.as_ref()).unwrap_or(&self.wrap)
+    }
+
+    fn latest<'s, T>(
+        &'s self,
+        moment: Span,
+        of: impl Fn(&'s Swap) -> Option<&'s T>,
+    ) -> Option<&'s T> {
+        self.swaps.iter().rev().filter(|swap| swap.at <= moment).find_map(of)
+    }
 }
 
 /// The agents' habits.

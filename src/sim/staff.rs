@@ -322,7 +322,8 @@ impl World<'_> {
             return;
         }
         let campaign = &self.plan.campaigns[this.campaign];
-        let wrap = this.stream.span(&campaign.scenario.wrap);
+        let wrap = campaign.scenario.wrap_at(self.now.since(Mono::START));
+        let wrap = this.stream.span(wrap);
         let forgets = this.stream.yes(self.plan.manners.forgets);
         let ends_by_itself = campaign.settings.wrap.max.is_some();
         self.turn(index, Phase::Wrapping(call));

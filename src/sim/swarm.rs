@@ -244,6 +244,10 @@ fn scenario(chance: &mut Stream, day: Span) -> Result<Scenario, NoWorld> {
         trunks_per_agent: 1.0,
         calls_per_second_per_agent: 1.0,
         calls_per_second_min: 1.0,
+        swaps: Vec::new(),
+        outages: Vec::new(),
+        companions: Vec::new(),
+        pool: None,
     })
 }
 
@@ -282,5 +286,6 @@ fn faults(chance: &mut Stream, day: Span) -> Result<Faults, NoWorld> {
         leg_drop: chance.yes(0.4).then_some(Law::exp(120.0)?),
         outage: chance.yes(0.3).then_some((Law::exp(600.0)?, Law::exp(60.0)?)),
         jump: chance.yes(0.3).then_some(Law::exp(400.0)?),
+        planned: Vec::new(),
     })
 }

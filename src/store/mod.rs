@@ -24,7 +24,7 @@ pub use rows::{
     AgentRow, CallFilter, CallRow, CampaignRow, Card, Claimed, Cursor, DecisionRow, Delivery,
     DispositionRow, DncScope, DoNotCallRow, EndpointRow, EventRow, ImportSource, ImportSummary,
     NUMBERS_MAX, NewAgent, NewCampaign, NewContact, NewDoNotCall, NewEvent, NewNumber, Outlook,
-    PAGE_MAX, PRIORITY_DEFAULT, Page, Recovered, Stats, Then, Write,
+    PAGE_MAX, PRIORITY_DEFAULT, Page, Pilot, Recovered, Stats, Then, Write,
 };
 pub use sqlite::Sqlite;
 
@@ -365,6 +365,22 @@ impl Store {
     ) -> Result<Foresight, StoreError> {
         match self {
             Self::Sqlite(store) => store.foresight(campaign, from, until, latest).await,
+        }
+    }
+
+    /// Counts what a pilot's report is reckoned from: what a campaign did from `from`, included,
+    /// to `to`, excluded, contact by contact, and the time its agents gave it.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn pilot(
+        &self,
+        campaign: CampaignId,
+        from: Wall,
+        to: Wall,
+    ) -> Result<Pilot, StoreError> {
+        match self {
+            Self::Sqlite(store) => store.pilot(campaign, from, to).await,
         }
     }
 

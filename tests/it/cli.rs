@@ -1,8 +1,10 @@
 //! The command line as its users meet it: the built program, its output and its exit codes.
 
 mod mistakes;
+mod pilot;
 mod running;
 
+use std::collections::BTreeSet;
 use std::error::Error;
 use std::fs;
 use std::path::Path;
@@ -194,8 +196,41 @@ fn nothing_is_coloured_away_from_a_terminal() -> Claim {
 #[test]
 fn the_same_seed_gives_the_same_bytes() -> Claim {
     let scenario = "tests/it/scenarios/b2b.toml";
-    let arguments = ["simulate", "run", scenario, "--agents", "2", "--seed", "7", "--json"];
+    let arguments = ["simulate", "run", scenario, "--agents", "2", "--seed", "7", "--plain"];
     assert_eq!(run(&arguments)?.stdout, run(&arguments)?.stdout);
+    Ok(())
+}
+
+#[test]
+fn a_simulation_prints_a_cell_for_every_scenario_pool_and_dialer() -> Claim {
+    let [b2b, churn] = ["b2b", "churn"].map(|name| format!("tests/it/scenarios/{name}.toml"));
+    let modes = "progressive,vici-average,osdial";
+    let arguments =
+        ["simulate", "run", &b2b, &churn, "--agents", "1,2", "--days", "2", "--mode", modes];
+    let output = cadran().args(arguments).arg("--json").output()?;
+    assert_eq!(code(&output)?, 0, "{}", text(&output.stderr)?);
+    let cells = json(&output)?;
+    let cells = cells.as_array().ok_or("no array")?;
+    let name = |cell: &serde_json::Value| {
+        let word = |key: &str| cell.get(key).and_then(serde_json::Value::as_str).map(str::to_owned);
+        (word("scenario"), cell.get("agents").and_then(serde_json::Value::as_u64), word("mode"))
+    };
+    let names: BTreeSet<_> = cells.iter().map(name).collect();
+    assert_eq!((cells.len(), names.len()), (12, 12), "{names:?}");
+    for cell in cells {
+        for key in [
+            "days",
+            "occupancy",
+            "abandon",
+            "worst_day",
+            "days_over",
+            "talk_min_per_hour",
+            "idle_s_per_call",
+            "decision_ns",
+        ] {
+            assert!(cell.get(key).is_some_and(serde_json::Value::is_number), "{key}: {cell}");
+        }
+    }
     Ok(())
 }
 
@@ -293,5 +328,49 @@ fn the_doctor_looks_at_the_folder_of_tapes() -> Claim {
     let tapes = checks.iter().find(|check| check.get("what") == Some(&"tapes".into()));
     let tapes = tapes.ok_or("the tapes are not looked at")?;
     assert_eq!(tapes.get("verdict"), Some(&"wrong".into()), "{tapes}");
+    Ok(())
+}
+
+#[test]
+fn a_comparison_sets_the_others_beside_the_first() -> Claim {
+    let scenario = "tests/it/scenarios/hard/forty_minutes.toml";
+    let modes = "progressive,vici-average";
+    let arguments = ["simulate", "compare", scenario, "--agents", "4", "--days", "3"];
+    let output = cadran().args(arguments).args(["--mode", modes, "--json"]).output()?;
+    assert_eq!(code(&output)?, 0, "{}", text(&output.stderr)?);
+    let rows = json(&output)?;
+    let difference = |nth: usize| {
+        let row = rows.get(nth)?;
+        let of = |key: &str| row.get(key).and_then(serde_json::Value::as_f64);
+        Some((of("occupancy_difference")?, of("occupancy_difference_ci95")?))
+    };
+    assert_eq!(difference(0), Some((0.0, 0.0)), "{rows}");
+    assert!(difference(1).is_some_and(|(_, half_width)| half_width > 0.0), "{rows}");
+    Ok(())
+}
+
+#[test]
+fn a_sweep_goes_through_caps_and_a_plot_loads_nothing() -> Claim {
+    let folder = tempfile::tempdir()?;
+    let scenario = "tests/it/scenarios/hard/forty_minutes.toml";
+    let few = [scenario, "--agents", "2,4", "--days", "2"];
+    let sweep = ["simulate", "sweep", "--cap", "1%,3%", "--json"];
+    let output = cadran().args(sweep).args(few).output()?;
+    assert_eq!(code(&output)?, 0, "{}", text(&output.stderr)?);
+    assert_eq!(json(&output)?.as_array().map(Vec::len), Some(4));
+    let (html, svg) = (folder.path().join("days.html"), folder.path().join("days.svg"));
+    let mut plot = cadran();
+    plot.args(["simulate", "plot", "--mode", "progressive,vici-average", "--lang", "fr"]);
+    let output = plot.args(few).arg("--html").arg(&html).arg("--svg").arg(&svg).output()?;
+    assert_eq!(code(&output)?, 0, "{}", text(&output.stderr)?);
+    assert!(text(&output.stdout)?.contains('█'), "no bar");
+    let page = fs::read_to_string(&html)?;
+    assert!(page.contains("Occupation selon l'équipe") && page.contains("vici-average"));
+    for name in [&html, &svg] {
+        let text = fs::read_to_string(name)?;
+        let elsewhere = text.replace("http://www.w3.org/2000/svg", "");
+        assert!(!elsewhere.contains("http"), "{} loads something", name.display());
+        assert_eq!(text.matches("<svg").count(), text.matches("</svg>").count());
+    }
     Ok(())
 }

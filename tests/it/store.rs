@@ -7,6 +7,7 @@ mod calls;
 mod decisions;
 pub(crate) mod fixture;
 mod lists;
+pub(crate) mod pilot;
 mod replay;
 
 macro_rules! suite {
@@ -60,5 +61,10 @@ suite! {
         a_do_not_call_wish_reaches_as_far_as_it_says,
         digits_and_names_stand_in_personal_tables_only,
         another_key_file_is_refused,
+    }
+    pilot {
+        a_pilot_is_counted_by_contacts_and_not_by_calls,
+        a_pilot_counts_no_time_before_its_beginning_nor_after_its_end,
+        nobody_works_while_the_engine_is_gone,
     }
 }

@@ -98,7 +98,9 @@ mod scenarios {
     use super::Claim;
     use cadran::config::scenario;
     use cadran::core::campaign::Mode;
-    use cadran::sim::{RunSettings, run};
+    use cadran::sim::report::Summary;
+    use cadran::sim::rivals::{Adaptive, LEVEL_MAX_DEFAULT, Method, Product, Rival};
+    use cadran::sim::{RunSettings, run, run_day};
 
     const FILES: [(&str, &str); 8] = [
         ("b2c_evening", include_str!("scenarios/b2c_evening.toml")),
@@ -158,6 +160,32 @@ mod scenarios {
             let occupancy = 100.0 * summary.total.occupancy().get();
             assert!((occupancy - expected).abs() < 4.0, "{name}: {occupancy:.1} is not {expected}");
             assert_eq!(summary.findings, Vec::new(), "{name}");
+        }
+        Ok(())
+    }
+
+    /// VICIdial as it comes, one day of 20 agents, in the band of the independent simulator's
+    /// (docs/simulator.md has its table): near progressive, and above 3 % all the same.
+    #[test]
+    fn rivals_pace_as_an_independent_simulator_says() -> Claim {
+        let scenario = scenario::read(FILES[0].1)?;
+        let cases = [
+            (Method::Average, 68.2, 3.4),
+            (Method::HardLimit, 68.2, 3.4),
+            (Method::Tapered, 71.1, 4.5),
+        ];
+        for (method, occupancy, abandon) in cases {
+            let (product, level_max) = (Product::Vici, LEVEL_MAX_DEFAULT);
+            let settings = Adaptive { product, method, level_max, available_only: false };
+            let rival = Some(Rival::Adaptive(settings));
+            let mut summary = Summary::of(&scenario, 20);
+            let (day, findings) = run_day(&scenario, &progressive(20, 1, true), rival, 0);
+            summary.add(&day, findings);
+            assert_eq!(summary.findings, Vec::new(), "{method:?}");
+            let seen = 100.0 * summary.total.occupancy().get();
+            assert!((seen - occupancy).abs() < 4.0, "{method:?}: {seen:.1} is not {occupancy}");
+            let seen = 100.0 * summary.total.abandon().get();
+            assert!((seen - abandon).abs() < 1.5, "{method:?}: {seen:.1} is not {abandon}");
         }
         Ok(())
     }

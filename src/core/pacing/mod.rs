@@ -189,7 +189,9 @@ pub(super) fn lines_of(mode: Mode, agents: u32) -> u32 {
 /// line left without its agent in preview wants one as well.
 pub(super) fn agents_of(mode: Mode, lines: u32) -> u32 {
     match mode {
-        Mode::Preview | Mode::Progressive | Mode::Predictive { .. } | Mode::Directed => lines,
+        Mode::Preview | Mode::Progressive | Mode::Predictive { .. } => lines,
+        // Nor does it keep an agent who wants to go.
+        Mode::Directed => 0,
         Mode::Power { lines_per_agent } => power::agents(lines_per_agent, lines),
     }
 }

@@ -6,6 +6,7 @@ mod decisions;
 mod import;
 mod outbox;
 mod people;
+mod pilot;
 mod recover;
 mod report;
 mod text;

@@ -97,6 +97,8 @@ fn interrupted_record(
     })
 }
 
+/// Signs out whoever was signed in, as of the last sign of life: nobody worked while the engine
+/// was gone, however long that was.
 async fn sign_everybody_out(
     db: &mut SqliteConnection,
     shared: &Shared,
@@ -105,9 +107,16 @@ async fn sign_everybody_out(
     let agents: Vec<u32> = sqlx::query_scalar("select id from agent where state <> 'logged_out'")
         .fetch_all(&mut *db)
         .await?;
+    let last: Option<i64> = sqlx::query_scalar(
+        "select max(m) from (
+           select max(opened_at) as m from attempt union all select max(state_at) from agent)",
+    )
+    .fetch_one(&mut *db)
+    .await?;
+    let at = last.map_or(now, |last| now.min(Wall::micros(last)));
     for agent in agents {
         let record = Record::AgentState { agent: AgentId(agent), state: AgentState::LoggedOut };
-        write::apply(db, shared, &Write::Record { record, at: now }).await?;
+        write::apply(db, shared, &Write::Record { record, at }).await?;
     }
     Ok(())
 }

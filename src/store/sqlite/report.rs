@@ -252,7 +252,7 @@ async fn refusals(
 }
 
 /// Reads a count or a sum of lengths; a negative sum, from clocks that were set back, gives 0.
-fn count(row: &SqliteRow, column: usize) -> Result<u64, StoreError> {
+pub(super) fn count(row: &SqliteRow, column: usize) -> Result<u64, StoreError> {
     let value: i64 = row.try_get(column)?;
     Ok(u64::try_from(value).unwrap_or(0))
 }

@@ -19,7 +19,7 @@ use super::{Claim, cadran, code, json, text};
 use crate::store::fixture::NOON;
 
 /// A running engine in a folder of its own; ended by force if a test leaves it behind.
-struct Engine {
+pub(super) struct Engine {
     folder: tempfile::TempDir,
     child: Child,
 }
@@ -39,7 +39,7 @@ impl Engine {
     }
 
     /// Starts an engine whose project was changed before.
-    fn start_with(
+    pub(super) fn start_with(
         change: impl FnOnce(&Path) -> std::io::Result<()>,
     ) -> Result<Self, Box<dyn Error>> {
         let folder = tempfile::tempdir()?;
@@ -69,12 +69,12 @@ impl Engine {
         command
     }
 
-    fn run(&self, arguments: &[&str]) -> Result<Output, Box<dyn Error>> {
+    pub(super) fn run(&self, arguments: &[&str]) -> Result<Output, Box<dyn Error>> {
         Ok(self.command(arguments).output()?)
     }
 
     /// Runs a command that must succeed and reads its JSON.
-    fn ask(&self, arguments: &[&str]) -> Result<serde_json::Value, Box<dyn Error>> {
+    pub(super) fn ask(&self, arguments: &[&str]) -> Result<serde_json::Value, Box<dyn Error>> {
         let output = self.command(arguments).arg("--json").output()?;
         if code(&output)? == 0 {
             json(&output)
@@ -113,7 +113,7 @@ fn write_project(folder: &Path) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-fn field<'v>(value: &'v serde_json::Value, path: &str) -> &'v serde_json::Value {
+pub(super) fn field<'v>(value: &'v serde_json::Value, path: &str) -> &'v serde_json::Value {
     value.pointer(path).unwrap_or(&serde_json::Value::Null)
 }
 

@@ -1,0 +1,211 @@
+//! The cells of a simulation, each a scenario, a pool and a dialer, run on every core.
+//!
+//! Days are independent of one another: each has a seed of its own. They are handed to the cores
+//! one by one and summed up in their order, so that the result is the same on any machine.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::sync_channel;
+
+use indicatif::ProgressBar;
+
+use super::dialers::{Dialer, Word};
+use crate::core::campaign::Mode;
+use crate::engine::clock;
+use crate::engine::tasks::Tasks;
+use crate::sim::oracle::Finding;
+use crate::sim::report::{Day, Summary};
+use crate::sim::rivals::Rival;
+use crate::sim::rivals::hindsight::{Search, Setting, TRIES_MAX};
+use crate::sim::scenario::Scenario;
+use crate::sim::{RunSettings, run_day};
+
+use crate::cli::failure::{Exit, Failure};
+use crate::cli::output::Output;
+
+/// One cell.
+#[derive(Clone, Debug)]
+pub(super) struct Cell {
+    pub(super) scenario: Arc<Scenario>,
+    pub(super) agents: u32,
+    pub(super) word: Word,
+    /// Lines per idle agent in power mode.
+    pub(super) lines: f64,
+    pub(super) days: u32,
+    pub(super) seed: u64,
+    pub(super) check: bool,
+}
+
+/// What a cell came to.
+#[derive(Clone, Debug)]
+pub(super) struct Solved {
+    pub(super) cell: Cell,
+    pub(super) summary: Summary,
+    /// The setting that proved best, if the dialer was tuned in hindsight.
+    pub(super) setting: Option<f64>,
+}
+
+/// Days on their way from the cores at most: enough that none of them waits.
+const UNDER_WAY_MAX: usize = 64;
+
+/// Runs every cell.
+///
+/// # Errors
+/// The system has no room for a thread.
+pub(super) fn solve(cells: Vec<Cell>, output: &Output) -> Result<Vec<Solved>, Failure> {
+    let days = cells.iter().map(|cell| u64::from(cell.days) * cell.rounds()).sum();
+    let bar = output.progress(Some(days), output.lang.say("simulating", "simulation"));
+    let mut open: Vec<Open> = cells.into_iter().map(Open::new).collect();
+    loop {
+        let asked: Vec<(usize, Try)> = (open.iter().enumerate())
+            .flat_map(|(nth, cell)| cell.next().into_iter().map(move |tried| (nth, tried)))
+            .collect();
+        if asked.is_empty() {
+            break;
+        }
+        let jobs = asked.iter().map(|(nth, tried)| Job::of(&open[*nth].cell, *tried)).collect();
+        for ((nth, tried), summary) in asked.iter().zip(run(jobs, &bar)?) {
+            open[*nth].tell(*tried, summary);
+        }
+        open.iter_mut().for_each(|cell| cell.search.turn());
+    }
+    bar.finish_and_clear();
+    Ok(open.into_iter().filter_map(Open::solved).collect())
+}
+
+impl Cell {
+    fn dialer(&self) -> Dialer {
+        self.word.dialer(self.lines)
+    }
+
+    /// How many times its days are run, at most.
+    fn rounds(&self) -> u64 {
+        if matches!(self.dialer(), Dialer::Tuned(_)) { u64::from(TRIES_MAX) } else { 1 }
+    }
+}
+
+/// A setting to be tried on a cell's days.
+#[derive(Clone, Copy)]
+struct Try {
+    mode: Mode,
+    full_info: bool,
+    rival: Option<Rival>,
+    setting: Option<Setting>,
+}
+
+/// A cell that is being worked on.
+struct Open {
+    cell: Cell,
+    search: Search,
+    best: Option<(Option<Setting>, Summary)>,
+}
+
+impl Open {
+    fn new(cell: Cell) -> Self {
+        Self { cell, search: Search::default(), best: None }
+    }
+
+    /// Gives what is to be tried next; nothing when the cell is solved.
+    fn next(&self) -> Vec<Try> {
+        let rival = |rival, setting| Try {
+            mode: Mode::Directed,
+            full_info: false,
+            rival: Some(rival),
+            setting,
+        };
+        let own = |mode, full_info| Try { mode, full_info, rival: None, setting: None };
+        let once = |tried| if self.best.is_none() { vec![tried] } else { Vec::new() };
+        match self.cell.dialer() {
+            Dialer::Own(mode) => once(own(mode, false)),
+            Dialer::Knowing(mode) => once(own(mode, true)),
+            Dialer::Rival(of) => once(rival(of, None)),
+            Dialer::Tuned(tune) => {
+                let with = |setting: Setting| rival(tune.with(setting.lines()), Some(setting));
+                self.search.next().into_iter().map(with).collect()
+            }
+        }
+    }
+
+    fn tell(&mut self, tried: Try, summary: Summary) {
+        let held = summary.total.abandon() <= summary.cap;
+        let occupancy = summary.total.occupancy().get();
+        let better = tried.setting.is_none_or(|setting| self.search.tell(setting, held, occupancy));
+        if better {
+            self.best = Some((tried.setting, summary));
+        }
+    }
+
+    fn solved(self) -> Option<Solved> {
+        let (setting, summary) = self.best?;
+        Some(Solved { cell: self.cell, summary, setting: setting.map(Setting::lines) })
+    }
+}
+
+/// The days of one cell under one setting.
+struct Job {
+    scenario: Arc<Scenario>,
+    run: RunSettings,
+    rival: Option<Rival>,
+}
+
+impl Job {
+    fn of(cell: &Cell, tried: Try) -> Self {
+        let run = RunSettings {
+            agents: cell.agents,
+            mode: tried.mode,
+            full_info: tried.full_info,
+            days: cell.days,
+            seed: cell.seed,
+            check: cell.check,
+            meter: Some(clock::nanos),
+        };
+        Self { scenario: Arc::clone(&cell.scenario), run, rival: tried.rival }
+    }
+}
+
+type Ran = (Day, Vec<Finding>);
+
+/// Runs all days of all jobs on all cores, and sums each job's days up in their order.
+fn run(jobs: Vec<Job>, bar: &ProgressBar) -> Result<Vec<Summary>, Failure> {
+    let days = |(nth, job): (usize, &Job)| (0..job.run.days).map(move |day| (nth, day));
+    let queue: Arc<Vec<(usize, u32)>> = Arc::new(jobs.iter().enumerate().flat_map(days).collect());
+    let jobs = Arc::new(jobs);
+    let next = Arc::new(AtomicUsize::new(0));
+    let (sender, done) = sync_channel(UNDER_WAY_MAX);
+    let cores = std::thread::available_parallelism().map_or(1, usize::from).min(queue.len());
+    for core in 0..cores {
+        let (jobs, queue, next) = (Arc::clone(&jobs), Arc::clone(&queue), Arc::clone(&next));
+        let sender = sender.clone();
+        Tasks::thread(&format!("days-{core}"), move || {
+            while let Some((nth, day)) = queue.get(next.fetch_add(1, Ordering::Relaxed)) {
+                let job = &jobs[*nth];
+                let ran = run_day(&job.scenario, &job.run, job.rival, *day);
+                if sender.send((*nth, *day, ran)).is_err() {
+                    return;
+                }
+            }
+        })?;
+    }
+    drop(sender);
+    let mut ran: Vec<Vec<Option<Ran>>> =
+        jobs.iter().map(|job| (0..job.run.days).map(|_| None).collect()).collect();
+    for (nth, day, result) in done {
+        bar.inc(1);
+        ran[nth][day as usize] = Some(result);
+    }
+    jobs.iter().zip(ran).map(|(job, days)| job.summed(days)).collect()
+}
+
+impl Job {
+    fn summed(&self, days: Vec<Option<Ran>>) -> Result<Summary, Failure> {
+        let mut summary = Summary::of(&self.scenario, self.run.agents);
+        for ran in days {
+            let Some((day, findings)) = ran else {
+                let message = "a simulated day ended in a defect of the program".to_owned();
+                return Err(Failure::new(Exit::Error, "simulation_broken", message));
+            };
+            summary.add(&day, findings);
+        }
+        Ok(summary)
+    }
+}

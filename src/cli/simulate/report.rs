@@ -1,0 +1,193 @@
+//! What a cell of a simulation came to, as JSON and as a table.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::cells::Solved;
+use crate::cli::output::{Lang, Sheet};
+use crate::core::order;
+use crate::sim::oracle::Finding;
+use crate::sim::report::Histogram;
+use crate::units::{Mono, Ratio};
+
+/// One cell; shares are from 0 to 1.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct Report {
+    pub(super) scenario: String,
+    pub(super) agents: u32,
+    pub(super) mode: String,
+    pub(super) days: u32,
+    pub(super) occupancy: f64,
+    pub(super) abandon: f64,
+    /// The greatest abandon share of a day.
+    pub(super) worst_day: f64,
+    /// Days above the cap.
+    pub(super) days_over: u64,
+    /// The greatest abandon share of a clock hour with 30 answers or more.
+    pub(super) worst_hour: f64,
+    /// The greatest abandon share of 500 consecutive answers.
+    pub(super) worst_500: f64,
+    /// The abandon share of the first five minutes of all days together.
+    pub(super) abandon_first_5_min: f64,
+    pub(super) talk_min_per_hour: f64,
+    pub(super) idle_s_per_call: f64,
+    /// The median cost of taking a batch of facts and settling, as measured on this machine.
+    pub(super) decision_ns: f64,
+    pub(super) decision_ns_p99: f64,
+    pub(super) seed: u64,
+    pub(super) abandon_cap: f64,
+    pub(super) occupancy_ci95: Option<f64>,
+    pub(super) abandon_ci95: Option<f64>,
+    /// The one setting that proved best, for dialers tuned in hindsight.
+    pub(super) best_setting: Option<f64>,
+    pub(super) attempts: u64,
+    pub(super) connected: u64,
+    pub(super) abandoned: u64,
+    pub(super) amd_false: u64,
+    pub(super) outcomes: BTreeMap<order::Outcome, u64>,
+    pub(super) agent_wait_s: Waits,
+    pub(super) person_wait_s: Waits,
+    pub(super) findings: Vec<String>,
+}
+
+/// Percentiles of a wait in seconds.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct Waits {
+    p50: f64,
+    p90: f64,
+    p99: f64,
+}
+
+impl Waits {
+    fn of(millis: &Histogram) -> Self {
+        let seconds = |share: f64| millis.quantile(Ratio::new(share)) / 1_000.0;
+        Self { p50: seconds(0.5), p90: seconds(0.9), p99: seconds(0.99) }
+    }
+
+    fn say(&self) -> String {
+        format!("{:.1} / {:.1} / {:.1} s", self.p50, self.p90, self.p99)
+    }
+}
+
+impl Report {
+    pub(super) fn of(solved: &Solved) -> Self {
+        let Solved { cell, summary, setting } = solved;
+        let total = &summary.total;
+        let finding =
+            |finding: &Finding| format!("{} s: {}", finding.at.since(Mono::START), finding.what);
+        Self {
+            scenario: summary.scenario.clone(),
+            agents: summary.agents,
+            mode: cell.word.name(),
+            days: cell.days,
+            occupancy: total.occupancy().get(),
+            abandon: total.abandon().get(),
+            worst_day: summary.worst_day().get(),
+            days_over: summary.days_over(),
+            worst_hour: summary.worst_hour.get(),
+            worst_500: summary.worst_window.get(),
+            abandon_first_5_min: summary.slot(0).abandon().get(),
+            talk_min_per_hour: total.talk_min_per_hour(),
+            idle_s_per_call: total.idle_s_per_call(),
+            decision_ns: total.settle_ns.quantile(Ratio::new(0.5)),
+            decision_ns_p99: total.settle_ns.quantile(Ratio::new(0.99)),
+            seed: cell.seed,
+            abandon_cap: summary.cap.get(),
+            occupancy_ci95: summary.occupancy_ci95(),
+            abandon_ci95: summary.abandon_ci95(),
+            best_setting: *setting,
+            attempts: total.attempts,
+            connected: total.connected,
+            abandoned: total.abandoned,
+            amd_false: total.amd_false,
+            outcomes: total.outcomes.clone(),
+            agent_wait_s: Waits::of(&total.agent_waits),
+            person_wait_s: Waits::of(&total.person_waits),
+            findings: summary.findings.iter().map(finding).collect(),
+        }
+    }
+}
+
+impl Report {
+    /// Names the dialer, with the setting that proved best.
+    pub(super) fn name(&self) -> String {
+        let setting = self.best_setting.map(|best| format!(" ({best:.2})"));
+        self.mode.clone() + &setting.unwrap_or_default()
+    }
+}
+
+/// Writes a share as a percentage, with the half-width of its interval if there is one.
+pub(super) fn percent(share: f64, half_width: Option<f64>) -> String {
+    let spread = half_width.map_or_else(String::new, |half| format!(" ± {:.1}", half * 100.0));
+    format!("{:.1} %{spread}", share * 100.0)
+}
+
+/// Shows one cell in full, several of them a line each.
+pub(super) fn sheet(cells: &[Report], lang: Lang) -> Sheet {
+    match cells {
+        [one] => in_full(one, lang),
+        [] | [_, _, ..] => a_line_each(cells, lang),
+    }
+}
+
+/// Shows several cells, a line each.
+pub(super) fn a_line_each(cells: &[Report], lang: Lang) -> Sheet {
+    let mut sheet = Sheet::new(&[
+        lang.say("scenario", "scénario"),
+        lang.say("cap", "plafond"),
+        lang.say("agents", "agents"),
+        lang.say("dialer", "numéroteur"),
+        lang.say("occupancy", "occupation"),
+        lang.say("abandon", "abandon"),
+        lang.say("worst day", "pire jour"),
+        lang.say("days over", "jours hors plafond"),
+        lang.say("talk/h", "conv./h"),
+        lang.say("idle/call", "attente/appel"),
+    ]);
+    for cell in cells {
+        sheet.add([
+            cell.scenario.clone(),
+            percent(cell.abandon_cap, None),
+            cell.agents.to_string(),
+            cell.name(),
+            percent(cell.occupancy, cell.occupancy_ci95),
+            percent(cell.abandon, cell.abandon_ci95),
+            percent(cell.worst_day, None),
+            format!("{} / {}", cell.days_over, cell.days),
+            format!("{:.1} min", cell.talk_min_per_hour),
+            format!("{:.1} s", cell.idle_s_per_call),
+        ]);
+    }
+    sheet
+}
+
+fn in_full(cell: &Report, lang: Lang) -> Sheet {
+    let mut sheet = Sheet::new(&["", ""]);
+    let mut line = |english: &str, french: &str, value: String| {
+        sheet.add([lang.say(english, french).to_owned(), value]);
+    };
+    let (agents, days) = (cell.agents, cell.days);
+    line("scenario", "scénario", cell.scenario.clone());
+    line("agents × days", "agents × journées", format!("{agents} × {days}"));
+    line("dialer", "numéroteur", cell.mode.clone());
+    if let Some(best) = cell.best_setting {
+        line("best setting", "meilleur réglage", format!("{best:.2}"));
+    }
+    line("seed", "graine", cell.seed.to_string());
+    line("occupancy", "taux d'occupation", percent(cell.occupancy, cell.occupancy_ci95));
+    line("talk per hour", "conversation par heure", format!("{:.1} min", cell.talk_min_per_hour));
+    line("agent's wait p50/p90/p99", "attente agent p50/p90/p99", cell.agent_wait_s.say());
+    line("person's wait p50/p90/p99", "attente appelé p50/p90/p99", cell.person_wait_s.say());
+    line("attempts", "appels émis", cell.attempts.to_string());
+    line("connected", "mis en relation", cell.connected.to_string());
+    let abandon = percent(cell.abandon, cell.abandon_ci95);
+    line("abandoned", "abandonnés", format!("{} ({abandon})", cell.abandoned));
+    line("worst day's abandon", "abandon du pire jour", percent(cell.worst_day, None));
+    let over = format!("{} / {days}", cell.days_over);
+    line("days over the cap", "jours au-dessus du plafond", over);
+    for finding in &cell.findings {
+        line("found wrong", "anomalie", finding.clone());
+    }
+    sheet
+}

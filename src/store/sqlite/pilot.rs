@@ -1,0 +1,220 @@
+//! What a pilot's report is reckoned from: counts per contact, and the agents' time.
+
+use sqlx::Row as _;
+use sqlx::sqlite::{SqliteConnection, SqliteRow};
+
+use super::Sqlite;
+use super::report::count;
+use super::text::at;
+use crate::store::{Pilot, StoreError};
+use crate::units::{AgentId, CampaignId, Span, Wall};
+
+impl Sqlite {
+    pub(in crate::store) async fn pilot(
+        &self,
+        campaign: CampaignId,
+        from: Wall,
+        to: Wall,
+    ) -> Result<Pilot, StoreError> {
+        // One read transaction, so that the counts agree with each other.
+        let mut db = self.readers.begin().await?;
+        let mut pilot = tried(&mut db, campaign, from, to).await?;
+        attempts(&mut db, campaign, from, to, &mut pilot).await?;
+        for agent in agents(&mut db, campaign, from, to).await? {
+            let worked = production(&mut db, agent, campaign, from, to).await?;
+            pilot.agents += u32::from(worked > Span::ZERO);
+            pilot.production += worked;
+        }
+        db.commit().await?;
+        Ok(pilot)
+    }
+}
+
+/// Counts the contacts that were tried, each once however often it was called.
+async fn tried(
+    db: &mut SqliteConnection,
+    campaign: CampaignId,
+    from: Wall,
+    to: Wall,
+) -> Result<Pilot, StoreError> {
+    let row = sqlx::query(
+        "select count(*),
+           coalesce(sum(reached or argued), 0),
+           coalesce(sum(closed), 0),
+           coalesce(sum(argued), 0),
+           coalesce(sum(argued and closed), 0),
+           coalesce(sum(positive), 0),
+           coalesce(sum(appointed), 0),
+           coalesce(sum(handled), 0.0),
+           coalesce(sum(handled * handled), 0.0)
+         from (
+           select
+             max(a.bridged_at is not null and not a.wrong_number
+               and coalesce(a.heard, '') not in ('machine', 'fax')) as reached,
+             max(coalesce(d.class, '') in ('argued_positive', 'argued_negative')) as argued,
+             max(coalesce(d.class, '') = 'argued_positive') as positive,
+             max(json_extract(t.details, '$.appointment') is not null) as appointed,
+             max(coalesce(k.state, '') = 'done') as closed,
+             sum(max(coalesce(a.ended_at - a.bridged_at, 0), 0) + coalesce(a.wrap_us, 0))
+               / 1000000.0 as handled
+           from attempt a
+             left join contact k on k.id = a.contact_id
+             left join disposition d
+               on d.campaign_id = a.campaign_id and d.code = a.disposition_code
+             left join attempt_personal t on t.call_id = a.call_id
+           where a.campaign_id = $1 and a.opened_at >= $2 and a.opened_at < $3
+           group by a.contact_id)",
+    )
+    .bind(campaign.0)
+    .bind(at(from))
+    .bind(at(to))
+    .fetch_one(db)
+    .await?;
+    Ok(Pilot {
+        tried: count(&row, 0)?,
+        reached: count(&row, 1)?,
+        tried_closed: count(&row, 2)?,
+        argued: count(&row, 3)?,
+        argued_closed: count(&row, 4)?,
+        argued_positive: count(&row, 5)?,
+        appointments: count(&row, 6)?,
+        handled_s: row.try_get(7)?,
+        handled_s_squared: row.try_get(8)?,
+        ..Pilot::default()
+    })
+}
+
+/// Counts the attempts, the minutes the carrier bills and what the list holds.
+async fn attempts(
+    db: &mut SqliteConnection,
+    campaign: CampaignId,
+    from: Wall,
+    to: Wall,
+    pilot: &mut Pilot,
+) -> Result<(), StoreError> {
+    let row = sqlx::query(
+        "select count(*),
+           count(*) filter (where wrong_number or coalesce(outcome, '') = 'invalid'),
+           coalesce(sum(max(ended_at - answered_at, 0)), 0),
+           (select count(*) from contact where campaign_id = $1),
+           (select count(*) from contact where campaign_id = $1 and state = 'done')
+         from attempt where campaign_id = $1 and opened_at >= $2 and opened_at < $3",
+    )
+    .bind(campaign.0)
+    .bind(at(from))
+    .bind(at(to))
+    .fetch_one(db)
+    .await?;
+    pilot.attempts = count(&row, 0)?;
+    pilot.attempts_invalid = count(&row, 1)?;
+    pilot.billed = Span::micros(count(&row, 2)?);
+    pilot.contacts = count(&row, 3)?;
+    pilot.contacts_closed = count(&row, 4)?;
+    Ok(())
+}
+
+/// Names the agents who serve the campaign, or did in the span.
+async fn agents(
+    db: &mut SqliteConnection,
+    campaign: CampaignId,
+    from: Wall,
+    to: Wall,
+) -> Result<Vec<AgentId>, StoreError> {
+    let agents: Vec<u32> = sqlx::query_scalar(
+        "select agent_id from agent_campaign where campaign_id = $1
+         union
+         select agent_id from attempt
+         where campaign_id = $1 and opened_at >= $2 and opened_at < $3 and agent_id is not null",
+    )
+    .bind(campaign.0)
+    .bind(at(from))
+    .bind(at(to))
+    .fetch_all(db)
+    .await?;
+    Ok(agents.into_iter().map(AgentId).collect())
+}
+
+/// Sums an agent's time for a campaign: signed in for calls, breaks left out.
+///
+/// The wait before a call belongs to the call's campaign; a wait that no call ended is shared
+/// equally among the agent's campaigns.
+async fn production(
+    db: &mut SqliteConnection,
+    agent: AgentId,
+    campaign: CampaignId,
+    from: Wall,
+    to: Wall,
+) -> Result<Span, StoreError> {
+    let rows = sqlx::query(
+        "select at, state, case
+             when state in ('reserved', 'talking', 'holding', 'wrapping')
+               then (select campaign_id from attempt where call_id = subject)
+             when state = 'previewing'
+               then (select campaign_id from contact where id = subject)
+           end
+         from agent_state
+         where agent_id = $1 and at < $3 and at >= coalesce(
+           (select max(at) from agent_state where agent_id = $1 and at <= $2), $2)
+         order by at",
+    )
+    .bind(agent.0)
+    .bind(at(from))
+    .bind(at(to))
+    .fetch_all(&mut *db)
+    .await?;
+    let states = rows.iter().map(Stretch::read).collect::<Result<Vec<_>, _>>()?;
+    let served: Vec<u32> =
+        sqlx::query_scalar("select distinct campaign_id from agent_campaign where agent_id = $1")
+            .bind(agent.0)
+            .fetch_all(db)
+            .await?;
+    let (mut worked, mut waited, mut unclaimed) = (Span::ZERO, Span::ZERO, Span::ZERO);
+    let ends = states.iter().skip(1).map(|next| next.from).chain([to]);
+    for (stretch, end) in states.iter().zip(ends) {
+        let lasted = end.since(stretch.from.max(from));
+        match (stretch.kind, stretch.campaign) {
+            (Kind::Away, _) => {}
+            (Kind::Out, _) => unclaimed += std::mem::take(&mut waited),
+            (Kind::Working, None) => waited += lasted,
+            (Kind::Working, Some(of)) => {
+                let wait = std::mem::take(&mut waited);
+                if of == campaign {
+                    worked += wait + lasted;
+                }
+            }
+        }
+    }
+    let shared = (unclaimed + waited).as_micros() / (served.len() as u64).max(1);
+    let ours = served.contains(&campaign.0);
+    Ok(if ours { worked + Span::micros(shared) } else { worked })
+}
+
+/// A state of an agent, until the next one.
+struct Stretch {
+    from: Wall,
+    kind: Kind,
+    /// The campaign of the call or card it is about.
+    campaign: Option<CampaignId>,
+}
+
+#[derive(Clone, Copy)]
+enum Kind {
+    Out,
+    Away,
+    Working,
+}
+
+impl Stretch {
+    fn read(row: &SqliteRow) -> Result<Self, StoreError> {
+        let kind = match row.try_get::<&str, _>(1)? {
+            "logged_out" => Kind::Out,
+            "paused" => Kind::Away,
+            _ => Kind::Working,
+        };
+        Ok(Self {
+            from: Wall::micros(row.try_get(0)?),
+            kind,
+            campaign: row.try_get::<Option<u32>, _>(2)?.map(CampaignId),
+        })
+    }
+}
