@@ -11,13 +11,10 @@ use crate::config;
 use crate::config::account::{denominator_word, window_word};
 use crate::config::campaign::mode_word;
 use crate::core::campaign::Mode;
+use crate::core::foresight::JUDGED;
 use crate::core::pacing::account::{self, Window};
 use crate::core::pacing::{Decision, Limit, View};
 use crate::units::{CampaignId, TrunkId, Wall};
-
-/// The answered calls among which forecasts are judged: enough to tell twice the abandons at a
-/// cap of 3 % from chance, few enough to be of this hour in a pool of twenty.
-const JUDGED: u32 = 500;
 
 /// No window holds more calls.
 const ALL: u32 = u32::MAX;

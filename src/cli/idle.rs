@@ -110,17 +110,18 @@ fn waiting(idle: &Idle, lang: Lang) -> String {
             "toutes les fiches restantes attendent leur prochaine tentative ou leur rappel",
         ),
     };
-    match idle.until.as_deref().map(local) {
+    match idle.until.as_deref().map(|until| local(until, "%Y-%m-%d %H:%M %Z")) {
         Some(until) => format!("{what} {} {until}", lang.say("until", "jusqu'au")),
         None => what.to_owned(),
     }
 }
 
-/// Writes a moment on this machine's clock; one that cannot be read stays as it is.
-fn local(text: &str) -> String {
+/// Writes a moment on this machine's clock in a form of strftime's; one that cannot be read stays
+/// as it is.
+pub(super) fn local(text: &str, form: &str) -> String {
     text.parse::<jiff::Timestamp>().map_or_else(
         |_| text.to_owned(),
-        |at| at.to_zoned(TimeZone::system()).strftime("%Y-%m-%d %H:%M %Z").to_string(),
+        |at| at.to_zoned(TimeZone::system()).strftime(form).to_string(),
     )
 }
 

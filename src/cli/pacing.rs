@@ -8,7 +8,7 @@ use jiff::tz::TimeZone;
 use super::client::{At, Client};
 use super::failure::{Exit, Failure, Outcome};
 use super::output::{Form, Lang, Output, Sheet};
-use super::{Global, speed, wait_for};
+use super::{Global, idle, speed, wait_for};
 use crate::api::types;
 use crate::core::order::CampaignState;
 use crate::engine::clock::Clock;
@@ -102,7 +102,7 @@ fn figures(pacing: &types::Pacing, lang: Lang) -> Sheet {
     };
     line("mode", "mode", mode);
     if let (Some(at), Some(decision)) = (&pacing.at, &pacing.decision) {
-        line("decided at", "décidé à", local(at));
+        line("decided at", "décidé à", idle::local(at, "%Y-%m-%d %H:%M:%S %Z"));
         let granted = format!("{} / {}", decision.ask.calls, decision.placed);
         line("asked / granted", "demandé / accordé", granted);
         line("bound by", "limité par", speed::limit(pacing, decision, lang));
@@ -127,7 +127,7 @@ fn figures(pacing: &types::Pacing, lang: Lang) -> Sheet {
         percent(cap.cap, lang)
     );
     line("abandoned", "abandonnés", share);
-    line("counted over", "comptés sur", format!("{} ({}, {})", cap.window, cap.of, cap.zone));
+    line("counted over", "comptés sur", speed::window(cap, lang));
     if let Some(foretold) = &pacing.foresight {
         let foreseen = one_place(foretold.foretold, lang);
         let came = format!("{foreseen} / {}", foretold.abandoned);
@@ -139,14 +139,6 @@ fn figures(pacing: &types::Pacing, lang: Lang) -> Sheet {
 fn one_place(number: f64, lang: Lang) -> String {
     let text = format!("{number:.1}");
     if lang == Lang::Fr { text.replace('.', ",") } else { text }
-}
-
-/// Writes a moment on this machine's clock; one that cannot be read stays as it is.
-fn local(text: &str) -> String {
-    text.parse::<Timestamp>().map_or_else(
-        |_| text.to_owned(),
-        |at| at.to_zoned(TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S %Z").to_string(),
-    )
 }
 
 /// Gives this machine's clock and zone.

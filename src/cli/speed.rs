@@ -49,6 +49,23 @@ pub(super) fn limit(pacing: &Pacing, decision: &Decision, lang: Lang) -> String 
     pacing.trunk.as_ref().map_or_else(|| word.to_owned(), |trunk| format!("{word} ({trunk})"))
 }
 
+/// Names the window and those counted in it, given as the files do.
+pub(super) fn window(cap: &AbandonCap, lang: Lang) -> String {
+    let window = match cap.window.as_str() {
+        "day" => lang.say("a day", "un jour"),
+        "campaign" => lang.say("the campaign", "la campagne"),
+        span => span,
+    };
+    format!("{window} ({}, {})", whom(cap, lang), cap.zone)
+}
+
+fn whom(cap: &AbandonCap, lang: Lang) -> &'static str {
+    match cap.of.as_str() {
+        "answers" => lang.say("calls answered", "appels décrochés"),
+        _ => lang.say("persons who answered", "personnes qui ont décroché"),
+    }
+}
+
 /// A count with its noun; French keeps the singular for none.
 fn many(count: u32, one: &str, more: &str, lang: Lang) -> String {
     let singular = count == 1 || (count == 0 && lang == Lang::Fr);
@@ -233,28 +250,29 @@ fn price(forecast: &Forecast, lines: &str, lignes: &str, lang: Lang) -> String {
 
 /// Says that the abandon rule holds the campaign back.
 fn held(pacing: &Pacing, decision: &Decision, lang: Lang) -> String {
-    let proof = pacing.guarantee == Some(Guarantee::Strict);
+    let View { answered, abandoned, .. } = decision.view;
     let placed = decision.placed;
-    let (english, french) = if proof {
-        (
-            "one line more could break the cap if every call in flight were abandoned, so only \
-             idle agents are dialled for",
-            "une ligne de plus pourrait dépasser le plafond si tous les appels en cours étaient \
-             abandonnés : seuls les agents libres reçoivent un appel",
-        )
-    } else {
-        (
-            "the abandons of this window leave no room for a risk, so only idle agents are \
-             dialled for",
-            "les abandons de la période ne laissent plus de place au risque : seuls les agents \
-             libres reçoivent un appel",
-        )
-    };
-    lang.say(
-        &format!("The abandon rule binds: {english} ({placed} placed)."),
-        &format!("La règle d'abandon limite : {french} ({placed} accordés)."),
-    )
-    .to_owned()
+    match (pacing.guarantee == Some(Guarantee::Strict), lang) {
+        (true, Lang::En) => format!(
+            "The abandon rule binds: one line more could break the cap if every call in flight \
+             were abandoned, so there are lines for idle agents only: {placed} placed."
+        ),
+        (true, Lang::Fr) => format!(
+            "La règle d'abandon limite : une ligne de plus pourrait dépasser le plafond si tous \
+             les appels en cours étaient abandonnés. Des lignes pour les agents libres seulement : \
+             {placed} de plus."
+        ),
+        (false, Lang::En) => format!(
+            "The abandon rule binds: after {abandoned} abandons among {answered} answers, and with \
+             the calls in flight, the cap leaves nothing to risk yet, so there are lines for idle \
+             agents only: {placed} placed."
+        ),
+        (false, Lang::Fr) => format!(
+            "La règle d'abandon limite : après {abandoned} abandons sur {answered} décrochés, et \
+             avec les appels en cours, le plafond ne laisse encore rien à risquer. Des lignes pour \
+             les agents libres seulement : {placed} de plus."
+        ),
+    }
 }
 
 fn allowance(cap: &AbandonCap, lang: Lang) -> String {
@@ -265,10 +283,7 @@ fn allowance(cap: &AbandonCap, lang: Lang) -> String {
         "campaign" => ("Since the campaign began".to_owned(), "Depuis le début".to_owned()),
         span => (format!("Over {span}"), format!("Sur {span}")),
     };
-    let whom = match cap.of.as_str() {
-        "answers" => lang.say("calls answered", "appels décrochés"),
-        _ => lang.say("persons who answered", "personnes qui ont décroché"),
-    };
+    let whom = whom(cap, lang);
     let counted = format!("{abandoned} of {answered} {whom} were abandoned");
     lang.say(
         &format!("{english} {counted}: {share}, {most} allowed."),

@@ -27,6 +27,10 @@ pub enum Verdict {
     Fewer,
 }
 
+/// The answered calls among which forecasts are judged, the latest: enough to tell twice the
+/// abandons at a cap of 3 % from chance, few enough to be of this hour in a pool of twenty.
+pub const JUDGED: u32 = 500;
+
 /// A forecast is doubted when abandons are beyond this factor of what was foretold, or its
 /// inverse: less costs little, because the pacer corrects itself by its record (pacing.md §4.6).
 const FACTOR: f64 = 2.0;

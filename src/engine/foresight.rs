@@ -6,18 +6,14 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use super::clock::Clock;
-use crate::core::foresight::Verdict;
+use crate::core::foresight::{JUDGED, Verdict};
 use crate::store::Store;
 use crate::units::{CampaignId, Span};
 
 /// How often forecasts are compared: an alarm is of use within the minute.
 const COMPARE_EVERY: Duration = Duration::from_secs(60);
 
-/// Calls answered by persons that are compared, the latest: enough to tell twice the abandons at
-/// a cap of 3 % from chance, few enough to be of this hour in a pool of twenty.
-const JUDGED: u32 = 500;
-
-/// And none older than a day: yesterday's forecasts say nothing of today's.
+/// Calls older than a day are not judged: yesterday's forecasts say nothing of today's.
 const JUDGED_SINCE: Span = Span::secs(86_400);
 
 /// Compares until `stopped` says so or is gone. A change for the worse is a warning in the log.

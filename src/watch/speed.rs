@@ -43,8 +43,8 @@ pub fn speed(decision: &Decision, lang: Lang) -> String {
     let Some(forecast) = decision.forecast else { return bound };
     match (decision.limit, decision.ask.why) {
         (Limit::Ask, Why::Learning) => {
-            let fallback = lang.say("one line per idle agent", "une ligne par agent libre");
-            format!("{bound}: {fallback}")
+            let fallback = lang.say(": one line per idle agent", " : une ligne par agent libre");
+            format!("{bound}{fallback}")
         }
         (Limit::Ask, _) => format!("{}; {}", expected(&forecast, lang), risk(&forecast, lang)),
         (Limit::Abandon, _) => {

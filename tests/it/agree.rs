@@ -36,6 +36,10 @@ const UNLIKE: f64 = 0.03;
 fn the_demo_does_what_the_simulator_foretells() -> Claim {
     let seconds = std::env::var("CADRAN_AGREE_S").map_or(Ok(SECONDS), |text| text.parse())?;
     let demo = demo(seconds)?;
+    for key in ["/foretold", "/forecast/threshold", "/forecast/chance"] {
+        let told = demo.pointer(key).and_then(Value::as_f64);
+        assert!(told.is_some(), "the demo does not tell {key}: {demo}");
+    }
     let summary = simulated(seconds)?;
     let occupancy = summary.days.iter().map(|day| day.0.get()).collect::<Vec<_>>();
     let abandon = summary.days.iter().map(|day| day.1.get()).collect::<Vec<_>>();

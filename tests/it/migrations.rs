@@ -5,10 +5,11 @@ use std::error::Error;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use cadran::core::pacing::{Limit, View};
 use cadran::engine::tasks::Tasks;
 use cadran::store::{Fault, Store, StoreError};
 
-use crate::store::fixture::{Done, House, announce, settings};
+use crate::store::fixture::{Done, House, NOON, announce, campaign, settings};
 
 /// Table → columns, in the order of their names.
 type Schema = BTreeMap<String, BTreeSet<String>>;
@@ -130,6 +131,30 @@ async fn every_column_of_the_files_is_in_the_database() -> Done {
                 .await?;
         assert_eq!(names, columns.into_iter().collect::<Vec<_>>(), "{table}");
     }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_decision_of_an_older_program_is_still_read() -> Done {
+    let house = House::sqlite().await?;
+    let campaign = campaign(&house.store, "jardin").await?;
+    let options =
+        sqlx::sqlite::SqliteConnectOptions::new().filename(house.dir.path().join("cadran.db"));
+    let mut db = sqlx::ConnectOptions::connect(&options).await?;
+    let seen = r#"{"ready":3,"reserved":0,"talking":2,"ringing":1,"stock":40}"#;
+    sqlx::query(
+        "insert into decision (campaign_id, at, asked, why, placed, limited_by, seen)
+         values ($1, $2, 2, 'one_line_per_idle_agent', 2, 'ask', $3)",
+    )
+    .bind(campaign.0)
+    .bind(NOON.as_micros())
+    .bind(seen)
+    .execute(&mut db)
+    .await?;
+    let row = house.store.decision(campaign, NOON).await?.ok_or("the decision is gone")?;
+    let view = View { ready: 3, talking: 2, ringing: 1, stock: 40, ..View::default() };
+    assert_eq!((row.decision.view, row.decision.forecast), (view, None));
+    assert_eq!((row.decision.placed, row.decision.limit), (2, Limit::Ask));
     Ok(())
 }
 
