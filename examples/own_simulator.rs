@@ -221,10 +221,6 @@ fn main() -> Outcome<()> {
     let floor = world.dialer.floor(now);
     let abandoned = floor.campaigns.first().map_or(0, |campaign| campaign.totals.abandoned);
     let paid = f64::from(agents) * 3_600.0 * f64::from(hours);
-    let share = 100.0
-        * floor.campaigns.first().map_or(0.0, |campaign| {
-            campaign.view.abandoned as f64 / campaign.view.answered.max(1) as f64
-        });
     writeln!(
         std::io::stdout(),
         "{agents} agents, {hours} h: occupancy {:.1} %, {} talks, {abandoned} abandoned",
