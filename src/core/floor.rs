@@ -224,6 +224,13 @@ impl Dialer {
         self.calls.len()
     }
 
+    /// Gives those who answered and those abandoned in a campaign's abandon window.
+    #[must_use]
+    pub fn tally(&self, campaign: CampaignId) -> (u64, u64) {
+        let view = self.campaigns.get(&campaign).map(super::campaign::Campaign::view);
+        view.map_or((0, 0), |view| (view.answered, view.abandoned))
+    }
+
     fn seat(&self, now: Now, id: AgentId, agent: &Agent) -> AgentFloor {
         let (talk, wrap, idle) = agent.times(now.mono);
         let card = match &agent.state {

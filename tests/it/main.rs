@@ -4,6 +4,7 @@ mod common;
 mod house;
 mod model;
 mod scenes;
+mod strict;
 mod swarm;
 mod torture;
 

@@ -56,6 +56,8 @@ pub(super) struct Reach {
     pub(super) person: [f64; RING_BINS],
     /// Mean time from answer to verdict, in seconds.
     pub(super) delay_s: f64,
+    /// Mean time from dialling to the end of the ringing, in seconds.
+    pub(super) ring_s: f64,
 }
 
 /// How many resolved calls the tables remember.
@@ -103,7 +105,12 @@ impl Hazard {
             answering: Level::new(MEMORIES),
             failing: Level::new(MEMORIES),
             judging: Level::new(MEMORIES),
-            table: Reach { ringing: Vec::new(), person: zeros, delay_s: PRIOR_DELAY_S },
+            table: Reach {
+                ringing: Vec::new(),
+                person: zeros,
+                delay_s: PRIOR_DELAY_S,
+                ring_s: PRIOR_RING_S,
+            },
             base: Base { answer: zeros, other: zeros, person: zeros },
         };
         made.learn();
@@ -276,6 +283,7 @@ impl Hazard {
             left[bin + 1] = left[bin] * (1.0 - (answer + other) / squeeze);
         }
         self.table.delay_s = self.delay_s;
+        self.table.ring_s = RING_BIN_S * left.iter().sum::<f64>();
         self.table.ringing.clear();
         self.table.ringing.extend(rows(&left, &reached, self.delay_s));
     }

@@ -384,7 +384,17 @@ impl Pacer {
             rate: self.pulse.rate(now, guess),
             left_s: allowance.left.map(Span::as_secs_f64),
             agents,
+            progressive: self.progressive(now),
         }
+    }
+
+    /// The share of their time agents would be busy with one line each: handling, then as many
+    /// calls as it takes to reach a person.
+    fn progressive(&self, now: Mono) -> f64 {
+        let reach = self.reach(slot_of(now));
+        let person = reach.ringing.first().map_or(0.0, |row| row[HORIZONS - 1]);
+        let handling = self.release.handling_s();
+        handling / (handling + reach.ring_s / person.max(0.01))
     }
 
     /// Draws what is on its way.

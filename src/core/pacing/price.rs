@@ -19,6 +19,8 @@ pub(super) struct Books {
     pub(super) left_s: Option<f64>,
     /// Agents at work.
     pub(super) agents: f64,
+    /// The share of their time they would be busy if nothing were risked.
+    pub(super) progressive: f64,
 }
 
 /// The threshold and what was learnt of its effect.
@@ -50,14 +52,22 @@ const THRESHOLD_MAX: f64 = 0.5;
 /// its risk, the best spending of r abandons over m answers is (r − 0.45) / m an answer for
 /// r ≥ 1 (docs/pacing.md, "The budget").
 const KEPT_BACK: f64 = 0.45;
+/// The share of the whole allowance that is kept back at most for what comes in clusters.
+const KEPT_SHARE: f64 = 0.02;
+/// How much of the progressive idleness a pool keeps: half of it with so many agents, falling with
+/// this power of their number (fitted to the full-information column of pacing.md §3).
+const POOL_AGENTS: f64 = 12.0;
+const POOL_POWER: f64 = 0.8;
 /// Standard deviations of the count of answers to come that are not counted upon.
+const SURE: f64 = 2.5;
+/// Standard deviations of the abandons in flight that are reckoned with.
 const PRUDENCE: f64 = 3.0;
 /// Abandons come in clusters, larger in larger pools: the variance of their count over its mean is
 /// about this, and one more for so many agents.
 const CLUSTERS: f64 = 2.0;
 const CLUSTER_AGENTS: f64 = 50.0;
-/// Abandons that come together when they were least expected.
-const RARE: f64 = 2.0;
+/// One abandon may come when it was least expected, and one more for so many agents.
+const RARE_AGENTS: f64 = 100.0;
 /// Variance of that count over its mean.
 const DISPERSION: f64 = 1.2;
 /// The share of the answers to come that is counted upon, but for chance.
@@ -66,41 +76,48 @@ const RELIANCE: f64 = 0.97;
 const BLIND_S: f64 = 1_800.0;
 
 impl Books {
-    /// Answers to be expected in what is left of the window, and those to count upon.
-    fn coming(&self) -> (f64, f64) {
-        match self.left_s {
-            Some(left) => {
-                let mean = self.rate * left;
-                let sure = RELIANCE * mean - PRUDENCE * libm::sqrt(DISPERSION * mean);
-                (mean, sure.max(0.0))
-            }
-            None => (self.rate * BLIND_S, 0.0),
+    /// Answers to be expected in what is left of the window.
+    fn coming(&self) -> f64 {
+        self.rate * self.left_s.unwrap_or(BLIND_S)
+    }
+
+    /// Those of them that come for sure, even if nothing is risked any more: then agents wait, and
+    /// in a large pool far fewer persons answer.
+    fn sure(&self) -> f64 {
+        if self.left_s.is_none() {
+            return 0.0;
         }
+        let idle = 1.0 - self.progressive;
+        let pooled = 1.0 / (1.0 + libm::pow(self.agents / POOL_AGENTS, POOL_POWER));
+        let mean = self.progressive / (1.0 - idle * pooled) * self.coming();
+        (mean - SURE * libm::sqrt(DISPERSION * mean)).max(0.0)
     }
 
-    /// Abandons that may still be had: those that the answers to count upon allow, less those had.
+    /// Abandons that may still be had: those that the answers which come for sure allow, less
+    /// those had.
     pub(super) fn room(&self) -> f64 {
-        let (_, sure) = self.coming();
-        self.cap * (self.answered + sure) - self.abandoned
+        self.cap * (self.answered + self.sure()) - self.abandoned
     }
 
-    /// The most abandons to reckon with of the calls in flight: every one of them that has no free
-    /// agent, or in a large pool what is hardly ever exceeded.
-    fn at_worst(&self) -> f64 {
+    /// Abandons hardly ever exceeded by the calls in flight.
+    fn hardly_more(&self) -> f64 {
         let clusters = CLUSTERS + self.agents / CLUSTER_AGENTS;
-        let hardly = self.pending + PRUDENCE * libm::sqrt(clusters * self.pending) + RARE;
-        hardly.min(self.exposed)
+        let rare = 1.0 + self.agents / RARE_AGENTS;
+        self.pending + PRUDENCE * libm::sqrt(clusters * self.pending) + rare
     }
 
     /// The share of the answers to come that should be abandoned; 0 if none may be.
     pub(super) fn aim(&self) -> f64 {
-        let (mean, _) = self.coming();
-        let room = self.room();
-        if self.at_worst() > room {
+        if self.hardly_more().min(self.exposed) > self.room() {
             return 0.0;
         }
+        let coming = self.coming();
+        let relied = if self.left_s.is_some() { RELIANCE * coming } else { 0.0 };
+        let whole = self.cap * (self.answered + relied);
+        let kept = (KEPT_BACK + KEPT_SHARE * whole).min(self.hardly_more());
         let most = self.cap * (2.5 + 15.0 / self.agents.max(1.0));
-        ((room - self.pending - KEPT_BACK) / mean.max(1.0)).clamp(0.0, most)
+        let rest = whole - self.abandoned - self.pending - kept;
+        (rest / coming.max(1.0)).clamp(0.0, most)
     }
 }
 
@@ -166,6 +183,7 @@ mod tests {
         rate: 0.05,
         left_s: Some(10_000.0),
         agents: 20.0,
+        progressive: 0.7,
     };
 
     #[test]

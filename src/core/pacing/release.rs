@@ -38,6 +38,8 @@ pub(super) struct Release {
     written: f64,
     /// How long a person waits on average before it is too late, in seconds.
     grace_s: f64,
+    /// The mean time a call keeps an agent, by the tables.
+    handling_s: f64,
     known: bool,
     learnt_at: Mono,
     table: Freed,
@@ -80,6 +82,7 @@ impl Release {
             returned: RETURNED.0,
             written: RETURNED.1,
             grace_s,
+            handling_s: 0.0,
             known: false,
             learnt_at: Mono::START,
             table: Freed {
@@ -103,7 +106,7 @@ impl Release {
 
     /// The mean time a call keeps an agent, in seconds.
     pub(super) fn handling_s(&self) -> f64 {
-        self.talk.mean() + self.wrap.mean()
+        self.handling_s
     }
 
     /// An agent begins a talk or a write-up.
@@ -200,6 +203,7 @@ impl Release {
     }
 
     fn foretell(&mut self) {
+        self.handling_s = self.talk.mean() + self.wrap.mean();
         let returns = (self.returned / self.written).min(1.0);
         let grace = self.grace_s;
         let wraps = Written::new(self.wrap.left(), grace);

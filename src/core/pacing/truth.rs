@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::grid::{RING_BINS, STAY_EDGES, slot_of};
+use super::grid::{RING_BIN_S, RING_BINS, STAY_EDGES, slot_of};
 use super::hazard::{Reach, rows};
 use crate::units::{Now, Span, Wall};
 
@@ -90,5 +90,6 @@ fn reach(truth: &Truth, shares: &[f64]) -> Reach {
     }
     let delay_s = truth.verdict.as_secs_f64();
     let ringing = rows(&left, &reached, delay_s).collect();
-    Reach { ringing, person, delay_s }
+    let ring_s = RING_BIN_S * left.iter().sum::<f64>();
+    Reach { ringing, person, delay_s, ring_s }
 }
