@@ -98,7 +98,7 @@ impl View {
             sums.bridged,
             lang.say("abandoned", "abandonnés"),
             sums.abandoned,
-            if self.draining { lang.say("  draining", "  vidange") } else { "" },
+            if self.draining { lang.say("  draining", "  arrêt en douceur") } else { "" },
         )
     }
 

@@ -13,9 +13,9 @@ use nix::unistd::Pid;
 use super::{Claim, cadran, code, json, text};
 
 /// A running engine in a folder of its own; ended by force if a test leaves it behind.
-struct Engine {
-    folder: tempfile::TempDir,
-    child: Child,
+pub(super) struct Engine {
+    pub(super) folder: tempfile::TempDir,
+    pub(super) child: Child,
 }
 
 impl Drop for Engine {
@@ -28,12 +28,12 @@ impl Drop for Engine {
 
 impl Engine {
     /// Starts an engine on free ports and waits until it says that it serves.
-    fn start() -> Result<Self, Box<dyn Error>> {
+    pub(super) fn start() -> Result<Self, Box<dyn Error>> {
         Self::start_with(|_| Ok(()))
     }
 
     /// Starts an engine whose project was changed before.
-    fn start_with(
+    pub(super) fn start_with(
         change: impl FnOnce(&Path) -> std::io::Result<()>,
     ) -> Result<Self, Box<dyn Error>> {
         let folder = tempfile::tempdir()?;
@@ -63,12 +63,16 @@ impl Engine {
         command
     }
 
-    fn run(&self, arguments: &[&str]) -> Result<Output, Box<dyn Error>> {
+    pub(super) fn run(&self, arguments: &[&str]) -> Result<Output, Box<dyn Error>> {
         Ok(self.command(arguments).output()?)
     }
 
+    pub(super) fn signal(&self, signal: Signal) -> Claim {
+        Ok(kill(Pid::from_raw(i32::try_from(self.child.id())?), signal)?)
+    }
+
     /// Runs a command that must succeed and reads its JSON.
-    fn ask(&self, arguments: &[&str]) -> Result<serde_json::Value, Box<dyn Error>> {
+    pub(super) fn ask(&self, arguments: &[&str]) -> Result<serde_json::Value, Box<dyn Error>> {
         let output = self.command(arguments).arg("--json").output()?;
         if code(&output)? == 0 {
             json(&output)
@@ -79,7 +83,7 @@ impl Engine {
 }
 
 /// Finds a port nobody has at the moment.
-fn free_port() -> std::io::Result<u16> {
+pub(super) fn free_port() -> std::io::Result<u16> {
     Ok(UdpSocket::bind("127.0.0.1:0")?.local_addr()?.port())
 }
 
@@ -107,7 +111,7 @@ fn write_project(folder: &Path) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-fn field<'v>(value: &'v serde_json::Value, path: &str) -> &'v serde_json::Value {
+pub(super) fn field<'v>(value: &'v serde_json::Value, path: &str) -> &'v serde_json::Value {
     value.pointer(path).unwrap_or(&serde_json::Value::Null)
 }
 
@@ -306,7 +310,7 @@ fn what_cannot_be_done_has_its_code_and_a_hint() -> Claim {
 fn a_signal_drains_the_engine_and_its_tape_replays() -> Claim {
     let mut engine = Engine::start()?;
     engine.ask(&["campaign", "start", "essai"])?;
-    kill(Pid::from_raw(i32::try_from(engine.child.id())?), Signal::SIGTERM)?;
+    engine.signal(Signal::SIGTERM)?;
     assert_eq!(engine.child.wait()?.code(), Some(0));
     assert!(!engine.folder.path().join("cadran.sock").exists());
     let mut tapes = fs::read_dir(engine.folder.path().join("tapes"))?;
