@@ -72,10 +72,8 @@ async fn serve(config: Config, output: &Output) -> Outcome {
 pub(super) fn start_failed(error: BootError) -> Failure {
     let exit = if error.is_configuration() { Exit::Invalid } else { Exit::Error };
     let doctor = "`cadran doctor` checks the configuration, ports, folders and secrets";
-    let hint = match &error {
-        BootError::Key(..) => format!("{NEW_KEY}; {doctor}"),
-        _ => doctor.to_owned(),
-    };
+    let key = matches!(error, BootError::Key(..));
+    let hint = if key { format!("{NEW_KEY}; {doctor}") } else { doctor.to_owned() };
     Failure::new(exit, "start_failed", error).hint(hint)
 }
 

@@ -188,10 +188,11 @@ impl Engine {
         }
         let mut words = Vec::new();
         for (ask, back) in asked {
+            if self.draining && ask.places_calls() {
+                words.push((back, Err(Refused::Leaving)));
+                continue;
+            }
             match ask {
-                ask if self.draining && ask.places_calls() => {
-                    words.push((back, Err(Refused::Leaving)));
-                }
                 // The contacts are in the store: the next start of the engine claims them.
                 Ask::Refill(_) if self.draining => words.push((back, Ok(Reply::Done))),
                 Ask::TestTrunk(trunk, number) => self.begin_trial(trunk, number, back),
