@@ -125,7 +125,7 @@ async fn told(serving: impl Future<Output = Result<(), DoorError>>) {
 async fn leave(running: &mut Running, signals: &mut Signals, output: &Output) -> Exit {
     output.note(output.lang.say(
         "draining: no new calls, conversations end by themselves; once more to cut them",
-        "arrêt en douceur : plus d'appels, les conversations se terminent ; encore une fois pour couper",
+        "arrêt en douceur : plus d'appels, les conversations s'achèvent ; une 2e fois pour couper",
     ));
     let handle = running.handle.clone();
     tokio::select! {
