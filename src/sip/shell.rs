@@ -172,7 +172,7 @@ impl SipHandle {
 }
 
 /// Binds the socket, looks every host up, and starts the signalling task. A trunk whose host has
-/// no address is down, and looked up again every [`LOOK_UP_EVERY`].
+/// no address is down, and looked up again every 30 s.
 ///
 /// # Errors
 /// The address cannot be bound, peers could not call it back, or a phone's host has no address.
