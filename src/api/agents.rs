@@ -14,7 +14,7 @@ use crate::config::{self, Need};
 use crate::core::fact::Callback;
 use crate::core::floor::AgentFloor;
 use crate::core::order::AgentState;
-use crate::engine::handle::{AgentVerb, Ask, Qualification, Snapshot};
+use crate::engine::handle::{AgentVerb, Ask, Qualification, Refused, Snapshot};
 use crate::store::{AgentRow, Ha1};
 use crate::units::{AgentId, CallId, CampaignId, PauseId, Wall};
 
@@ -129,8 +129,24 @@ pub(super) async fn act(
             return Err(ApiError::unknown("action", "action_unknown", other, verbs.into_iter()));
         }
     };
-    desk.handle.ask(Ask::Agent(agent, verb)).await?;
-    Ok(axum::Json(types::Accepted { accepted: true }))
+    let accepted = Ok(axum::Json(types::Accepted { accepted: true }));
+    let out = state_of(&desk.handle.snapshot(), agent) == AgentState::LoggedOut;
+    if out && verb == AgentVerb::Logout {
+        return accepted;
+    }
+    let wants_calls = verb == AgentVerb::Ready;
+    match desk.handle.ask(Ask::Agent(agent, verb)).await {
+        Ok(_) => accepted,
+        Err(refused @ Refused::WrongState(_)) if out && wants_calls => {
+            Err(ApiError::from(refused).hint(format!("sign in first: cadran agent login {name}")))
+        }
+        Err(refused) => Err(refused.into()),
+    }
+}
+
+fn state_of(snapshot: &Snapshot, agent: AgentId) -> AgentState {
+    let floor = snapshot.floor.agents.iter().find(|floor| floor.agent == agent);
+    floor.map_or(AgentState::LoggedOut, |floor| floor.state)
 }
 
 fn pause(desk: &Desk, request: PauseRequest) -> Result<PauseId, ApiError> {

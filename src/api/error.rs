@@ -70,6 +70,7 @@ impl From<Refused> for ApiError {
         let (status, code) = match &refused {
             Refused::Unknown(_) => (StatusCode::NOT_FOUND, "unknown"),
             Refused::WrongState(_) => (StatusCode::CONFLICT, "wrong_state"),
+            Refused::Leaving => (StatusCode::CONFLICT, "engine_leaving"),
             Refused::Busy => (StatusCode::SERVICE_UNAVAILABLE, "engine_busy"),
         };
         Self::new(status, code, refused.to_string())

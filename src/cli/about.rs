@@ -26,7 +26,7 @@ impl Health {
                 "version",
                 lang.say("up", "depuis"),
                 lang.say("calls", "appels"),
-                lang.say("draining", "vidange"),
+                lang.say("draining", "arrêt en cours"),
             ]);
             sheet.add([
                 health.version.clone(),

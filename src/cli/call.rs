@@ -4,7 +4,7 @@ use clap::{Args, Subcommand};
 
 use super::client::{At, Client};
 use super::failure::{Exit, Outcome};
-use super::output::{Lang, Output, Sheet};
+use super::output::{Lang, Output, Sheet, moment};
 use super::{Global, wait_for};
 use crate::api::types;
 use crate::config::measure;
@@ -72,7 +72,15 @@ pub(super) struct ListCalls {
 #[derive(Debug, Args)]
 pub(super) struct Show {
     /// The call's number
+    #[arg(value_parser = call_number)]
     call: u64,
+}
+
+/// Reads a call's number, with the `C` it has in webhooks or without.
+fn call_number(text: &str) -> Result<u64, String> {
+    text.strip_prefix('C').unwrap_or(text).parse().map_err(|_| {
+        "a call is named by its number, such as 42: `cadran call list` shows them".to_owned()
+    })
 }
 
 impl Call {
@@ -107,7 +115,7 @@ impl ListCalls {
 fn sheet(calls: &[types::Call], lang: Lang) -> Sheet {
     let mut sheet = Sheet::new(&[
         lang.say("call", "appel"),
-        lang.say("began (UTC)", "début (UTC)"),
+        lang.say("began", "début"),
         lang.say("campaign", "campagne"),
         lang.say("number", "numéro"),
         lang.say("outcome", "issue"),
@@ -119,7 +127,7 @@ fn sheet(calls: &[types::Call], lang: Lang) -> Sheet {
     for call in calls {
         sheet.add([
             call.call.to_string(),
-            call.started_at.clone(),
+            moment(&call.started_at, "%Y-%m-%d %H:%M:%S"),
             call.campaign.clone(),
             call.to.clone().unwrap_or_default(),
             outcome(call),
@@ -157,6 +165,7 @@ fn described(call: &types::Call, lang: Lang) -> Sheet {
             sheet.add([lang.say(english, french).to_owned(), value]);
         }
     };
+    let exactly = |text: Option<&String>| text.map(|text| moment(text, "%Y-%m-%d %H:%M:%S.%3f %Z"));
     let seconds = |seconds: Option<f64>| seconds.map(|seconds| format!("{seconds:.1} s"));
     line("call", "appel", Some(call.call.to_string()));
     line("campaign", "campagne", Some(call.campaign.clone()));
@@ -166,11 +175,11 @@ fn described(call: &types::Call, lang: Lang) -> Sheet {
     line("number shown", "numéro présenté", call.from.clone());
     line("trunk", "trunk", Some(call.trunk.clone()));
     line("attempt", "tentative", Some(call.attempt.to_string()));
-    line("began", "début", Some(call.started_at.clone()));
-    line("rang", "sonnerie", call.ringing_at.clone());
-    line("answered", "décroché", call.answered_at.clone());
-    line("bridged", "mise en relation", call.bridged_at.clone());
-    line("ended", "fin", call.ended_at.clone());
+    line("began", "début", exactly(Some(&call.started_at)));
+    line("rang", "sonnerie", exactly(call.ringing_at.as_ref()));
+    line("answered", "décroché", exactly(call.answered_at.as_ref()));
+    line("bridged", "mise en relation", exactly(call.bridged_at.as_ref()));
+    line("ended", "fin", exactly(call.ended_at.as_ref()));
     line("outcome", "issue", Some(outcome(call)));
     line("SIP code", "code SIP", (call.sip_code > 0).then(|| call.sip_code.to_string()));
     line("agent", "agent", call.agent.clone());

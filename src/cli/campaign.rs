@@ -10,7 +10,7 @@ use super::client::{At, Client};
 use super::failure::{Exit, Failure, Outcome};
 use super::output::{Form, Lang, Output, Sheet};
 use super::{Global, idle, wait_for};
-use crate::api::types;
+use crate::api::types::{self, IdleCause};
 use crate::config::{self, Config, Problem, Problems, Severity, measure};
 use crate::core::order::CampaignState;
 use crate::core::pacing::Decision;
@@ -180,6 +180,10 @@ fn validate(global: &Global, output: &Output, files: Vec<PathBuf>) -> Outcome {
         return Err(Problems(wrong).into());
     }
     output.show(&(), |lang| summary(&campaigns, lang));
+    output.note(output.lang.say(
+        "    → cadran doctor looks at the secrets, trunks and ports they need",
+        "    → cadran doctor regarde les secrets, trunks et ports qu'il leur faut",
+    ));
     Ok(exit)
 }
 
@@ -278,13 +282,26 @@ fn list(global: &Global, output: &Output) -> Outcome {
         }
         sheet
     });
+    since_this_start(output);
     Ok(Exit::Done)
+}
+
+/// Says what the counters of campaigns count.
+fn since_this_start(output: &Output) {
+    if output.form == Form::Json {
+        return;
+    }
+    output.note(output.lang.say(
+        "counted since the engine started; `cadran stats` counts the last 24 hours",
+        "compté depuis le démarrage du moteur ; `cadran stats` compte les dernières 24 heures",
+    ));
 }
 
 fn show(global: &Global, output: &Output, name: &str) -> Outcome {
     let client = Client::open(global)?;
     let campaign: types::Campaign = wait_for(client.get(&At::path(["campaigns", name])))?;
     output.show(&campaign, |lang| described(&campaign, lang));
+    since_this_start(output);
     Ok(Exit::Done)
 }
 
@@ -346,8 +363,12 @@ fn drive(global: &Global, output: &Output, verb: &str, waited: Waited) -> Outcom
     let path = At::path(["campaigns", &name, verb]);
     let driven: types::Driven = wait_for(async {
         let driven: types::Driven = client.post(&path, &()).await?;
-        if !waited.wait {
+        if !waited.wait && verb != "start" {
             return Ok(driven);
+        }
+        if !waited.wait {
+            let campaign = client.get(&At::path(["campaigns", &name])).await?;
+            return Ok(types::Driven { campaign, ..driven });
         }
         let ended = until_ended(&client, &name, verb == "start", output);
         let campaign = match waited.timeout {
@@ -365,9 +386,14 @@ fn drive(global: &Global, output: &Output, verb: &str, waited: Waited) -> Outcom
     } else {
         let state = campaign_state_word(driven.campaign.state, output.lang);
         let already = if driven.changed { "" } else { output.lang.say("already ", "déjà ") };
-        output.note(&format!("{name}: {already}{state}"));
-        let next = if verb == "start" { "campaign show" } else { "stats" };
-        output.note(&format!("    → cadran {next} {name}"));
+        output.note(&format!("{name}{} {already}{state}", output.lang.colon()));
+        match without_contacts(&driven.campaign, output.lang) {
+            Some(why) if verb == "start" => output.note(&format!("    → {why}")),
+            Some(_) | None => {
+                let next = if verb == "start" { "campaign show" } else { "stats" };
+                output.note(&format!("    → cadran {next} {name}"));
+            }
+        }
     }
     Ok(Exit::Done)
 }
@@ -375,6 +401,13 @@ fn drive(global: &Global, output: &Output, verb: &str, waited: Waited) -> Outcom
 /// Names a campaign without why it dials nobody.
 fn brief(name: &str) -> At<'_> {
     At::path(["campaigns", name]).with("brief", Some(true))
+}
+
+/// Says of a campaign that was started, or has ended, that it has nobody to call.
+fn without_contacts(campaign: &types::Campaign, lang: Lang) -> Option<String> {
+    let idle = campaign.idle.as_ref()?;
+    let empty = matches!(idle.cause, IdleCause::Completed | IdleCause::NoContacts);
+    empty.then(|| idle::sentence(campaign, idle, lang))
 }
 
 /// Asks again and again until the campaign has nothing left to do.

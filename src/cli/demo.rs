@@ -68,7 +68,13 @@ impl Demo {
         centre.running.tasks.spawn(staff::work(handle, clock, self.seed));
         output.note("a call centre is at work on this machine; Ctrl-C lets conversations end");
         let asked = watch_until_over(&self, &centre, &mut signals, output).await?;
-        output.note("no new calls: conversations may end");
+        output.note(&match self.length {
+            None => "no new calls: conversations may end".to_owned(),
+            Some(_) => {
+                let seconds = TALK_OUT.as_secs();
+                format!("no new calls: conversations have {seconds} s to end, then they are cut")
+            }
+        });
         let handle = centre.running.handle.clone();
         let patience = self.length.map_or(Duration::MAX, |_| TALK_OUT);
         let forced = tokio::select! {
@@ -81,7 +87,9 @@ impl Demo {
         let report = DayReport { foretold, ..DayReport::of(&handle.snapshot()) };
         drop(handle);
         report.print(output);
-        output.note(&format!("the demo's CRM took {} signed webhooks", centre.events()));
+        centre.running.delivered().await;
+        let (events, plural) = (centre.events(), if centre.events() == 1 { "" } else { "s" });
+        output.note(&format!("the demo's CRM took {events} signed webhook{plural}"));
         let tape = centre.running.tape.clone();
         if let Some(folder) = centre.close().await {
             go_on(output, &folder, tape.as_deref());
@@ -131,7 +139,11 @@ async fn watch_until_over(
             () = signals.next() => Ok(true),
         }
     } else {
-        Ok(watch::screen(handle, names, lang, over).await? == watch::Ended::Asked)
+        tokio::select! {
+            biased;
+            () = signals.next() => Ok(true),
+            ended = watch::screen(handle, names, lang, over) => Ok(ended? == watch::Ended::Asked),
+        }
     }
 }
 

@@ -10,8 +10,14 @@ use serde::Serialize;
 use super::Global;
 use super::failure::{Exit, Outcome};
 use super::output::{Lang, Output, Sheet};
-use crate::config::{Config, Problem};
+use crate::config::{Campaign, Config, Problem, SecretPlace, Trunk};
 use crate::engine::clock::Clock;
+use crate::hooks::sign::SigningKey;
+use crate::media::Prompts;
+use crate::sip;
+
+/// How to make a signing key for a webhook.
+pub(super) const NEW_KEY: &str = "make a key: (printf whsec_; openssl rand -base64 32) > FILE";
 
 /// `cadran doctor`.
 #[derive(Debug, Args)]
@@ -75,29 +81,70 @@ fn configured(config: &Config, checks: &mut Vec<Check>) {
     let rtp = std::net::SocketAddr::new(config.rtp.ip, config.rtp.first);
     checks.push(port("first RTP port", rtp));
     checks.push(rtp_room(config));
-    let trunk_secrets = config.trunks.iter().filter_map(|trunk| {
-        trunk.auth.as_ref().map(|auth| ("trunk secret", trunk.name.as_str(), &auth.secret))
-    });
-    let hook_secrets = config.campaigns.iter().filter_map(|campaign| {
-        let webhook = campaign.webhook.as_ref()?;
-        Some(("webhook secret", campaign.name.as_str(), &webhook.secret))
-    });
-    for (what, name, place) in trunk_secrets.chain(hook_secrets) {
-        checks.push(match place.read() {
-            Ok(_) => Check::fine(what, format!("{name}: {place}")),
-            Err(missing) => Check::wrong(what, format!("{name}: {missing}"), "put it there"),
-        });
+    for trunk in &config.trunks {
+        checks.push(trunk_host(trunk));
+        let auth = trunk.auth.as_ref();
+        checks.extend(auth.map(|auth| secret("trunk secret", &trunk.name, &auth.secret, |_| None)));
+    }
+    let own =
+        |campaign: &'_ Campaign| campaign.webhook.clone().map(|it| (campaign.name.clone(), it));
+    let shared = config.webhook.clone().map(|webhook| ("cadran.toml".to_owned(), webhook));
+    for (name, webhook) in shared.into_iter().chain(config.campaigns.iter().filter_map(own)) {
+        checks.push(secret("webhook secret", &name, &webhook.secret, not_a_key));
     }
     for campaign in &config.campaigns {
         let Some(notice) = &campaign.notice else { continue };
         let path = config.prompts.join(notice);
-        checks.push(if path.is_file() {
-            Check::fine("notice", path.display().to_string())
-        } else {
-            let fix = "record it as WAV, 8 kHz mono, or change `folders.prompts`";
-            Check::wrong("notice", format!("{}: no {}", campaign.name, path.display()), fix)
+        checks.push(match Prompts::read(&path) {
+            Ok(_) => Check::fine("notice", path.display().to_string()),
+            Err(why) => Check::wrong("notice", format!("{}: {why}", campaign.name), RECORD),
         });
     }
+}
+
+/// What makes a notice usable.
+const RECORD: &str = "record it as WAV, 8 kHz mono, or take `notice` out of the campaign";
+
+/// Looks a trunk's host up, as the engine does.
+fn trunk_host(trunk: &Trunk) -> Check {
+    let (what, host) = ("trunk host", format!("{}:{}", trunk.host.name, trunk.host.port));
+    match super::wait_for(async { Ok(sip::resolve(&host).await) }) {
+        Ok(Ok(address)) => Check::fine(what, format!("{}: {host} is {address}", trunk.name)),
+        Ok(Err(error)) => Check::wrong(
+            what,
+            format!("{}: {host} has no address: {error}", trunk.name),
+            "correct `host`, or look at this machine's DNS; the trunk is down until it is found",
+        ),
+        Err(failure) => Check::wrong(what, failure.message, "run it again"),
+    }
+}
+
+/// Fetches a secret; `wrong` says what else is wrong with it.
+fn secret(
+    what: &'static str,
+    name: &str,
+    place: &SecretPlace,
+    wrong: fn(&str) -> Option<String>,
+) -> Check {
+    let fix = match place {
+        SecretPlace::File(path) => {
+            format!("write the secret into {}, readable by cadran only", path.display())
+        }
+        SecretPlace::Env(variable) => {
+            format!("export {variable}=… in the shell or unit that starts cadran")
+        }
+    };
+    match place.read() {
+        Err(missing) => Check::wrong(what, format!("{name}: {}", missing), fix),
+        Ok(secret) => match wrong(secret.reveal()) {
+            None => Check::fine(what, format!("{name}: {place}")),
+            Some(wrong) => Check::wrong(what, format!("{name}: {place}: {wrong}"), NEW_KEY),
+        },
+    }
+}
+
+fn not_a_key(secret: &str) -> Option<String> {
+    SigningKey::new(secret).err().map(|error| error.to_string())
 }
 
 /// The law's clock must be right: no computer of this program's time shows an earlier year.

@@ -108,8 +108,13 @@ impl Failure {
 }
 
 impl From<Problems> for Failure {
-    fn from(problems: Problems) -> Self {
-        Self::new(Exit::Invalid, "config_invalid", problems)
+    /// Tells every problem with its hint; one alone has it apart, as every other failure.
+    fn from(Problems(mut problems): Problems) -> Self {
+        let hint = match problems.as_mut_slice() {
+            [only] => only.hint.take(),
+            _ => None,
+        };
+        Self { hint, ..Self::new(Exit::Invalid, "config_invalid", Problems(problems)) }
     }
 }
 

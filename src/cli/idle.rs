@@ -1,8 +1,6 @@
 //! Why a campaign dials nobody, in one plain sentence.
 
-use jiff::tz::TimeZone;
-
-use super::output::Lang;
+use super::output::{Lang, moment};
 use crate::api::types::{Campaign, Idle, IdleCause};
 use crate::core::pacing::View;
 
@@ -21,11 +19,13 @@ pub(super) fn cause(name: &str, now: &View, trunks: &[String], idle: &Idle, lang
         ),
         IdleCause::Draining => lang.say(
             "it is draining: conversations end, nothing new is dialled",
-            "elle est en vidange : les conversations se terminent, plus rien n'est appelé",
+            "elle est en cours d'arrêt : les conversations se terminent, plus rien n'est appelé",
         ),
         IdleCause::Completed => lang.say(
-            "every contact is closed: cadran list import FILE --campaign {name}",
-            "toutes les fiches sont closes : cadran list import FICHIER --campaign {name}",
+            "it has no open contacts, and goes on by itself once there are some: \
+             cadran list import FILE --campaign {name}",
+            "elle n'a plus de fiche ouverte, et reprend d'elle-même dès qu'il y en a : \
+             cadran list import FICHIER --campaign {name}",
         ),
         IdleCause::NoContacts => lang.say(
             "it has no contacts: cadran list import FILE --campaign {name}",
@@ -110,19 +110,10 @@ fn waiting(idle: &Idle, lang: Lang) -> String {
             "toutes les fiches restantes attendent leur prochaine tentative ou leur rappel",
         ),
     };
-    match idle.until.as_deref().map(|until| local(until, "%Y-%m-%d %H:%M %Z")) {
+    match idle.until.as_deref().map(|at| moment(at, "%Y-%m-%d %H:%M %Z")) {
         Some(until) => format!("{what} {} {until}", lang.say("until", "jusqu'au")),
         None => what.to_owned(),
     }
-}
-
-/// Writes a moment on this machine's clock in a form of strftime's; one that cannot be read stays
-/// as it is.
-pub(super) fn local(text: &str, form: &str) -> String {
-    text.parse::<jiff::Timestamp>().map_or_else(
-        |_| text.to_owned(),
-        |at| at.to_zoned(TimeZone::system()).strftime(form).to_string(),
-    )
 }
 
 /// Writes how many contacts each rule refused, the strictest first.

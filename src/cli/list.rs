@@ -1,7 +1,7 @@
 //! `cadran list`.
 
 use std::fs::File;
-use std::io::{self, BufReader, Read};
+use std::io::{self, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand, ValueHint};
@@ -13,7 +13,7 @@ use super::output::{Lang, Output, Sheet};
 use super::{Global, wait_for};
 use crate::api::LIST_BYTES_MAX;
 use crate::api::import::{self, NotAList, Options, RejectsFile, Row};
-use crate::api::types::ImportReport;
+use crate::api::types::{Campaign, ImportReport};
 use crate::config::Config;
 use crate::config::likeness::suggestion;
 use crate::engine::clock::Clock;
@@ -22,6 +22,9 @@ use crate::units::Zone;
 /// From one invalid number in so many records on, the country is doubted: mistyped numbers are a
 /// few in a hundred, those of another country nearly all.
 const DOUBT_SHARE: u64 = 5;
+
+/// Files of rejects kept beside one list: whoever has more has lost sight of them.
+const REJECTS_FILES_MAX: u32 = 99;
 
 /// Import lists of contacts.
 #[derive(Debug, Subcommand)]
@@ -32,8 +35,8 @@ pub(super) enum List {
   cadran list import mars.csv --campaign prospection-fr
   cadran list import leads.csv --campaign power-us --region US --zone America/New_York
 
-Rejected records go to mars.rejets.csv beside the list, with reason and fix; mend them there and
-import that file. The exit code is then 8.")]
+Rejected records go to mars.rejets.csv beside the list, or to mars.rejets-2.csv if that one holds
+others, with reason and fix; mend them there and import that file. The exit code is then 8.")]
     Import(Import),
 }
 
@@ -69,7 +72,10 @@ struct Country {
 
 fn region(code: &str) -> Result<Country, String> {
     let region = import::region(code);
-    let region = region.ok_or_else(|| format!("{code:?} is no ISO 3166 country such as FR"))?;
+    let region = region.ok_or_else(|| {
+        let known = import::regions().join(" ");
+        format!("{code:?} is no country with telephone numbers; those are {known}")
+    })?;
     Ok(Country { code: code.to_owned(), region })
 }
 
@@ -83,13 +89,20 @@ impl List {
 
 impl Import {
     fn run(self, global: &Global, output: &Output) -> Outcome {
-        if self.dry_run {
+        // Nothing is written for a campaign that is not there.
+        let client = if self.dry_run {
             self.find_campaign(global, output)?;
-        }
+            None
+        } else {
+            let client = Client::open(global)?;
+            let path = At::path(["campaigns", &self.campaign]);
+            let _: Campaign = wait_for(client.get(&path))?;
+            Some(client)
+        };
         let bytes = read_list(&self.file)?;
         let mut report = self.check(&bytes, output)?;
-        if !self.dry_run && report.importable > 0 {
-            let sent = self.send(global, bytes, output)?;
+        if let Some(client) = client.filter(|_| report.importable > 0) {
+            let sent = self.send(&client, bytes, output)?;
             report = ImportReport { seconds: report.seconds + sent.seconds, ..sent };
         }
         report.file = self.file.display().to_string();
@@ -152,39 +165,29 @@ impl Import {
         let watched = BufReader::new(bar.wrap_read(bytes));
         let mut list = import::List::open(watched, options).map_err(|error| no_list(&error))?;
         let (header, delimiter) = list.dialect();
-        let mut rejects: Option<RejectsFile<File>> = None;
+        let mut text = Vec::new();
+        let mut rejects = RejectsFile::new(&mut text, &header, delimiter)?;
         while let Some(row) = list.next_row()? {
-            let Row::Reject(reject) = row else { continue };
-            let file = match &mut rejects {
-                Some(file) => file,
-                None => {
-                    let file = File::create(self.rejects_path())
-                        .map_err(|error| cannot_write(&self.rejects_path(), &error))?;
-                    rejects.insert(RejectsFile::new(file, &header, delimiter)?)
-                }
-            };
-            file.add(&header, &reject)?;
+            if let Row::Reject(reject) = row {
+                rejects.add(&header, &reject)?;
+            }
         }
-        if let Some(file) = rejects {
-            file.finish()?;
-            output.note(&format!(
-                "{} → {}",
-                output.lang.say("rejected records", "fiches rejetées"),
-                self.rejects_path().display()
-            ));
-        }
+        rejects.finish()?;
         bar.finish_and_clear();
+        if list.report().rejected > 0 {
+            let said = output.lang.say("rejected records", "fiches rejetées");
+            output.note(&format!("{said} → {}", self.keep_rejects(&text)?.display()));
+        }
         let seconds = clock.mono().since(crate::units::Mono::START).as_secs_f64();
         Ok(ImportReport { dry_run: true, seconds, ..list.report() })
     }
 
     fn send(
         &self,
-        global: &Global,
+        client: &Client,
         bytes: Vec<u8>,
         output: &Output,
     ) -> Result<ImportReport, Failure> {
-        let client = Client::open(global)?;
         let name = self.file.file_name().map(|name| name.to_string_lossy().into_owned());
         let path = At::path(["campaigns", &self.campaign, "contacts:import"])
             .with("file", name)
@@ -196,12 +199,31 @@ impl Import {
         report
     }
 
-    fn rejects_path(&self) -> PathBuf {
-        match &self.rejects {
-            Some(path) => path.clone(),
-            None if self.file == Path::new("-") => PathBuf::from("liste.rejets.csv"),
-            None => self.file.with_extension("rejets.csv"),
+    /// Writes the rejects where they were asked for, or beside the list; a file that holds others,
+    /// mended by now perhaps, is left alone and the next name taken.
+    fn keep_rejects(&self, text: &[u8]) -> Result<PathBuf, Failure> {
+        if let Some(path) = &self.rejects {
+            std::fs::write(path, text).map_err(|error| cannot_write(path, &error))?;
+            return Ok(path.clone());
         }
+        let list = if self.file == Path::new("-") { Path::new("liste") } else { &self.file };
+        for nth in 1..=REJECTS_FILES_MAX {
+            let path = match nth {
+                1 => list.with_extension("rejets.csv"),
+                _ => list.with_extension(format!("rejets-{nth}.csv")),
+            };
+            match File::create_new(&path).and_then(|mut file| file.write_all(text)) {
+                Ok(()) => return Ok(path),
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                    if std::fs::read(&path).is_ok_and(|kept| kept == text) {
+                        return Ok(path);
+                    }
+                }
+                Err(error) => return Err(cannot_write(&path, &error)),
+            }
+        }
+        let full = io::Error::other("there are too many files of rejects of this list");
+        Err(cannot_write(&list.with_extension("rejets.csv"), &full))
     }
 }
 

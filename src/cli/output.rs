@@ -4,8 +4,9 @@ use std::io::{self, IsTerminal, Write};
 use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
-use comfy_table::{Table, presets};
+use comfy_table::{ContentArrangement, Table, presets};
 use indicatif::{ProgressBar, ProgressStyle};
+use jiff::tz::TimeZone;
 use serde::Serialize;
 
 use super::failure::Failure;
@@ -152,6 +153,14 @@ impl Output {
     }
 }
 
+/// Writes a moment on this machine's clock; one that cannot be read stays as it is.
+pub(super) fn moment(text: &str, form: &str) -> String {
+    text.parse::<jiff::Timestamp>().map_or_else(
+        |_| text.to_owned(),
+        |at| at.to_zoned(TimeZone::system()).strftime(form).to_string(),
+    )
+}
+
 /// Writes a line to standard error; if even that fails there is nobody left to tell.
 fn aside(text: &str) {
     let mut err = io::stderr().lock();
@@ -166,6 +175,8 @@ fn plain(sheet: &Sheet) -> String {
 
 fn table(sheet: &Sheet) -> String {
     let mut table = Table::new();
+    // On a terminal, and only there, long cells are wrapped to its width.
+    table.set_content_arrangement(ContentArrangement::Dynamic);
     table.load_style(presets::NOTHING).set_header(&sheet.titles);
     for row in &sheet.rows {
         table.add_row(row);

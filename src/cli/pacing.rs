@@ -7,8 +7,8 @@ use jiff::tz::TimeZone;
 
 use super::client::{At, Client};
 use super::failure::{Exit, Failure, Outcome};
-use super::output::{Form, Lang, Output, Sheet};
-use super::{Global, idle, speed, wait_for};
+use super::output::{self, Form, Lang, Output, Sheet};
+use super::{Global, speed, wait_for};
 use crate::api::types;
 use crate::core::order::CampaignState;
 use crate::engine::clock::Clock;
@@ -102,7 +102,7 @@ fn figures(pacing: &types::Pacing, lang: Lang) -> Sheet {
     };
     line("mode", "mode", mode);
     if let (Some(at), Some(decision)) = (&pacing.at, &pacing.decision) {
-        line("decided at", "décidé à", idle::local(at, "%Y-%m-%d %H:%M:%S %Z"));
+        line("decided at", "décidé à", output::moment(at, "%Y-%m-%d %H:%M:%S %Z"));
         let granted = format!("{} / {}", decision.ask.calls, decision.placed);
         line("asked / granted", "demandé / accordé", granted);
         line("bound by", "limité par", speed::limit(pacing, decision, lang));

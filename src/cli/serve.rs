@@ -7,11 +7,12 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
 use super::Global;
+use super::doctor::NEW_KEY;
 use super::failure::{Exit, Failure, Outcome};
 use super::output::Output;
 use crate::api::{self, Desk, Door, DoorError};
 use crate::config::Config;
-use crate::engine::boot::{self, Running};
+use crate::engine::boot::{self, BootError, Running};
 use crate::engine::handle::{Ask, CampaignVerb};
 use crate::engine::tasks::Tasks;
 
@@ -25,8 +26,8 @@ const CUT_WITHIN: Duration = Duration::from_secs(5);
   cadran serve
   cadran serve --config /etc/cadran/cadran.toml
 
-The first Ctrl-C or SIGTERM places no new calls, lets conversations end and leaves; the second one
-ends them.")]
+The first Ctrl-C, SIGTERM or SIGHUP places no new calls, lets conversations end and leaves; the
+second one ends them.")]
 pub(super) struct Serve {}
 
 impl Serve {
@@ -68,10 +69,12 @@ async fn serve(config: Config, output: &Output) -> Outcome {
     Ok(exit)
 }
 
-pub(super) fn start_failed(error: boot::BootError) -> Failure {
+pub(super) fn start_failed(error: BootError) -> Failure {
     let exit = if error.is_configuration() { Exit::Invalid } else { Exit::Error };
-    Failure::new(exit, "start_failed", error)
-        .hint("`cadran doctor` checks the configuration, ports, folders and secrets")
+    let doctor = "`cadran doctor` checks the configuration, ports, folders and secrets";
+    let key = matches!(error, BootError::Key(..));
+    let hint = if key { format!("{NEW_KEY}; {doctor}") } else { doctor.to_owned() };
+    Failure::new(exit, "start_failed", error).hint(hint)
 }
 
 /// The API's doors while they are open.
@@ -122,7 +125,7 @@ async fn told(serving: impl Future<Output = Result<(), DoorError>>) {
 async fn leave(running: &mut Running, signals: &mut Signals, output: &Output) -> Exit {
     output.note(output.lang.say(
         "draining: no new calls, conversations end by themselves; once more to cut them",
-        "vidange : plus d'appels, les conversations se terminent ; encore une fois pour couper",
+        "arrêt en douceur : plus d'appels, les conversations s'achèvent ; une 2e fois pour couper",
     ));
     let handle = running.handle.clone();
     tokio::select! {
@@ -143,17 +146,21 @@ async fn leave(running: &mut Running, signals: &mut Signals, output: &Output) ->
     Exit::Interrupted
 }
 
-/// Ctrl-C and SIGTERM, one as good as the other.
+/// Ctrl-C, SIGTERM and the SIGHUP of a terminal that goes away, one as good as the other.
 pub(super) struct Signals {
     interrupt: tokio::signal::unix::Signal,
     terminate: tokio::signal::unix::Signal,
+    hang_up: tokio::signal::unix::Signal,
 }
 
 impl Signals {
     /// Begins to listen.
     pub(super) fn new() -> std::io::Result<Self> {
-        let interrupt = signal(SignalKind::interrupt())?;
-        Ok(Self { interrupt, terminate: signal(SignalKind::terminate())? })
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+            hang_up: signal(SignalKind::hangup())?,
+        })
     }
 
     /// Waits for the next one.
@@ -161,6 +168,7 @@ impl Signals {
         tokio::select! {
             _ = self.interrupt.recv() => {}
             _ = self.terminate.recv() => {}
+            _ = self.hang_up.recv() => {}
         }
     }
 }

@@ -89,21 +89,13 @@ pub struct UnknownTrunk {
 }
 
 impl Campaign {
-    /// Reads one file by itself; trunks are not looked up.
+    /// Reads one file by itself; trunks and prompts are not looked up.
     ///
     /// # Errors
     /// The file cannot be read or has problems; all of them are told.
     pub fn load(path: &Path) -> Result<Self, Problems> {
-        Self::load_with(path, None)
-    }
-
-    /// Reads one file and looks its trunks up among the configured ones.
-    ///
-    /// # Errors
-    /// The file cannot be read or has problems; all of them are told.
-    pub fn load_with(path: &Path, trunks: Option<&[Trunk]>) -> Result<Self, Problems> {
         let text = read_file(path)?;
-        let (campaign, problems) = parse(path, &text, trunks);
+        let (campaign, problems) = parse(path, &text, Around::default());
         match campaign {
             Some(mut campaign) if problems.iter().all(|p| p.severity == Severity::Warning) => {
                 campaign.warnings = problems;
@@ -173,32 +165,41 @@ const ABANDON_CAP: f64 = 0.03;
 /// A day, in several limits below.
 const DAY: Span = Span::secs(86_400);
 
+/// What surrounds a campaign's file, as far as it is known.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Around<'c> {
+    /// The trunks of the engine's file.
+    pub(super) trunks: Option<&'c [Trunk]>,
+    /// The folder of prompts.
+    pub(super) prompts: Option<&'c Path>,
+}
+
 pub(super) fn parse(
     path: &Path,
     text: &str,
-    trunks: Option<&[Trunk]>,
+    around: Around<'_>,
 ) -> (Option<Campaign>, Vec<Problem>) {
     let reader = Reader::new(path, text);
     let campaign = reader.parse().and_then(|document| {
         let root = Fields::root(&reader, &document);
-        let campaign = campaign(&root, path, trunks);
+        let campaign = campaign(&root, path, around);
         root.finish();
         campaign
     });
     (campaign, reader.finish())
 }
 
-fn campaign(root: &Fields<'_, '_>, path: &Path, trunks: Option<&[Trunk]>) -> Option<Campaign> {
+fn campaign(root: &Fields<'_, '_>, path: &Path, around: Around<'_>) -> Option<Campaign> {
     let named = root.must("name", "\"prospection-fr\"");
     let name_line = named.as_ref().map_or(0, Value::line);
     let name = named.and_then(|value| value.parse(plain_name));
     let client = root.must("client", "\"Acme Jardin\"").and_then(|value| value.name());
     let mode = mode(root);
-    let routes = routes(root, trunks);
+    let routes = routes(root, around.trunks);
     let caller_ids = caller_ids(root);
     let (dispositions, whole) = dispositions::read(root);
     let (ring_min, ring_max) = ring(root);
-    let (abandon, account, notice) = abandon(root);
+    let (abandon, account, notice) = abandon(root, around.prompts);
     let wrap = wrap(root, whole.then_some(&dispositions));
     let week = week(root);
     let webhook = root.table("webhook").and_then(|fields| Webhook::of(&fields));
@@ -368,16 +369,19 @@ fn caller_id(value: &Value<'_, '_>) -> Option<Number> {
 fn ring(root: &Fields<'_, '_>) -> (Span, Span) {
     let Some(fields) = root.table("ring") else { return (RING_MIN, RING_MAX) };
     let limits = || Span::secs(1)..=Span::secs(180);
-    let min = fields.or("min", RING_MIN, |value| value.span_in(limits()));
-    let max = fields.or("max", RING_MAX, |value| value.span_in(limits()));
-    if min > max {
+    let min = fields.sound("min", RING_MIN, |value| value.span_in(limits()));
+    let max = fields.sound("max", RING_MAX, |value| value.span_in(limits()));
+    if min.zip(max).is_some_and(|(min, max)| min > max) {
         fields.error("min", "is longer than max", "let a call ring at least as long as min");
     }
     fields.finish();
-    (min, max)
+    (min.unwrap_or(RING_MIN), max.unwrap_or(RING_MAX))
 }
 
-fn abandon(root: &Fields<'_, '_>) -> (Abandon, account::Settings, Option<PathBuf>) {
+fn abandon(
+    root: &Fields<'_, '_>,
+    prompts: Option<&Path>,
+) -> (Abandon, account::Settings, Option<PathBuf>) {
     let mut abandon = Abandon {
         within: ABANDON_WITHIN,
         notice: false,
@@ -392,11 +396,21 @@ fn abandon(root: &Fields<'_, '_>) -> (Abandon, account::Settings, Option<PathBuf
     abandon.recall_lock = fields
         .or("recall_lock", abandon.recall_lock, |value| value.span_in(Span::ZERO..=DAY.times(365)));
     abandon.cap = fields.or("cap", abandon.cap, |value| value.ratio());
-    let notice = fields.get("notice").and_then(|value| value.name()).map(PathBuf::from);
+    let notice = fields.get("notice").and_then(|value| notice(&value, prompts));
     abandon.notice = notice.is_some();
     let account = super::account::read(&fields);
     fields.finish();
     (abandon, account, notice)
+}
+
+/// Reads the name of a prompt that must be there.
+fn notice(value: &Value<'_, '_>, prompts: Option<&Path>) -> Option<PathBuf> {
+    let file = PathBuf::from(value.name()?);
+    if let Some(path) = prompts.map(|folder| folder.join(&file)).filter(|path| !path.is_file()) {
+        let hint = "record it as WAV, 8 kHz mono, or take `notice` out: then nothing is played";
+        value.error(&format!("there is no file {}", path.display()), Some(hint.to_owned()));
+    }
+    Some(file)
 }
 
 /// Reads `[wrap]`; the default is not looked up while dispositions are unreadable.
@@ -498,11 +512,12 @@ fn delay(value: &Value<'_, '_>) -> Option<Delay> {
 fn hopper(root: &Fields<'_, '_>) -> hopper::Settings {
     let mut settings = hopper::Settings { size: 200, low: 100, lease: Span::secs(600) };
     let Some(fields) = root.table("hopper") else { return settings };
-    settings.size = fields.or("size", settings.size, |value| value.whole(1..=10_000));
+    let size = fields.sound("size", settings.size, |value| value.whole(1..=10_000));
+    settings.size = size.unwrap_or(settings.size);
     settings.low = fields.or("low", settings.size.div_ceil(2), |value| value.whole(1..=10_000));
     settings.lease = fields
         .or("lease", settings.lease, |value| value.span_in(Span::secs(10)..=Span::secs(86_400)));
-    if settings.low > settings.size {
+    if size.is_some_and(|size| settings.low > size) {
         fields.error("low", "is above size", "claim more before the hopper is empty: size / 2");
     }
     fields.finish();

@@ -7,13 +7,19 @@ const LIKENESS_MIN: f64 = 0.8;
 /// Known words listed when none is like enough; a longer list helps nobody.
 const LISTED_MAX: usize = 12;
 
-/// Gives the known word most like a misspelt one, whatever its capitals, if any is like enough.
+/// Gives the known word most like a misspelt one, whatever its capitals, if one is like enough and
+/// no other is as like: between `ca+` and `ca-` nobody can guess what `ca` meant.
 #[must_use]
 pub fn likeliest<'k>(word: &str, known: impl Iterator<Item = &'k str>) -> Option<&'k str> {
     let lower = word.to_lowercase();
     let like = known.map(|known| (strsim::jaro_winkler(&lower, &known.to_lowercase()), known));
-    let best = like.max_by(|(a, _), (b, _)| a.total_cmp(b));
-    best.filter(|(likeness, _)| *likeness >= LIKENESS_MIN).map(|(_, known)| known)
+    let mut like: Vec<_> = like.filter(|(likeness, _)| *likeness >= LIKENESS_MIN).collect();
+    like.sort_by(|(a, _), (b, _)| b.total_cmp(a));
+    match *like.as_slice() {
+        [(best, _), (second, _), ..] if best <= second => None,
+        [(_, known), ..] => Some(known),
+        [] => None,
+    }
 }
 
 /// Names the known word most like a misspelt one, or else the known words; `None` if there is none.
@@ -40,6 +46,7 @@ mod tests {
         {
             assert_eq!(suggested(word), Some(format!("did you mean `{meant}`?")));
         }
+        assert_eq!(likeliest("ca", ["ca+", "ca-", "cna"].into_iter()), None);
         let all = "known here: preview, progressive, power, predictive";
         assert_eq!(suggested("zzz").as_deref(), Some(all));
         assert_eq!(suggestion("zzz", [].into_iter()), None);

@@ -194,7 +194,7 @@ impl Config {
     /// # Errors
     /// A file cannot be read or has problems; all of them are told.
     pub fn load(path: &Path) -> Result<Self, Problems> {
-        let text = read_file(path)?;
+        let text = read_engine_file(path)?;
         let (config, mut problems) = parse(path, &text);
         let Some(mut config) = config else { return Err(Problems(problems)) };
         config.load_campaigns(&mut problems);
@@ -211,7 +211,7 @@ impl Config {
     /// # Errors
     /// The file cannot be read or has problems; all of them are told.
     pub fn load_engine(path: &Path) -> Result<Self, Problems> {
-        let text = read_file(path)?;
+        let text = read_engine_file(path)?;
         let (config, problems) = parse(path, &text);
         config.filter(|_| !has_error(&problems)).ok_or(Problems(problems))
     }
@@ -262,9 +262,10 @@ impl Config {
         let mut names: BTreeMap<String, PathBuf> = BTreeMap::new();
         // Trunks that could not be read would make every route of theirs look wrong too.
         let trunks = (!has_error(problems)).then_some(self.trunks.as_slice());
+        let around = campaign::Around { trunks, prompts: Some(&self.prompts) };
         for path in files {
             let (campaign, found) = match read_file(&path) {
-                Ok(text) => campaign::parse(&path, &text, trunks),
+                Ok(text) => campaign::parse(&path, &text, around),
                 Err(unreadable) => (None, unreadable.0),
             };
             problems.extend(found);
@@ -287,6 +288,17 @@ impl Config {
 
 fn has_error(problems: &[Problem]) -> bool {
     problems.iter().any(|problem| problem.severity == Severity::Error)
+}
+
+/// Reads the engine's file; one that is not there may not have been made yet.
+fn read_engine_file(path: &Path) -> Result<String, Problems> {
+    read_file(path).map_err(|Problems(mut problems)| {
+        for problem in problems.iter_mut().filter(|_| !path.exists()) {
+            let hint = "copy docs/cadran.toml there and make it yours, or name yours with --config";
+            problem.hint = Some(hint.to_owned());
+        }
+        Problems(problems)
+    })
 }
 
 /// Reads a file of at most [`FILE_BYTES_MAX`] bytes.

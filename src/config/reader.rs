@@ -81,6 +81,7 @@ pub(super) struct Fields<'r, 't> {
     span: Range<usize>,
     name: String,
     known: RefCell<Vec<&'static str>>,
+    refused: RefCell<Vec<&'static str>>,
     missing: RefCell<Vec<(&'static str, String)>>,
 }
 
@@ -93,6 +94,7 @@ impl<'r, 't> Fields<'r, 't> {
             span: 0..0,
             name: String::new(),
             known: RefCell::default(),
+            refused: RefCell::default(),
             missing: RefCell::default(),
         }
     }
@@ -100,6 +102,13 @@ impl<'r, 't> Fields<'r, 't> {
     /// Asks for a key that may be missing.
     pub(super) fn get(&self, key: &'static str) -> Option<Value<'r, 't>> {
         self.known.borrow_mut().push(key);
+        let (located, value) = self.table.get_key_value(key)?;
+        Some(self.value(located.span(), key, value))
+    }
+
+    /// Asks for a key that is there by mistake only, and is never proposed.
+    pub(super) fn refused(&self, key: &'static str) -> Option<Value<'r, 't>> {
+        self.refused.borrow_mut().push(key);
         let (located, value) = self.table.get_key_value(key)?;
         Some(self.value(located.span(), key, value))
     }
@@ -122,6 +131,17 @@ impl<'r, 't> Fields<'r, 't> {
         read: impl FnOnce(&Value<'r, 't>) -> Option<T>,
     ) -> T {
         self.get(key).and_then(|value| read(&value)).unwrap_or(default)
+    }
+
+    /// Reads a key, or takes the default when it is missing; `None` after a problem, for what is
+    /// compared with others then.
+    pub(super) fn sound<T>(
+        &self,
+        key: &'static str,
+        default: T,
+        read: impl FnOnce(&Value<'r, 't>) -> Option<T>,
+    ) -> Option<T> {
+        self.get(key).map_or(Some(default), |value| read(&value))
     }
 
     /// Opens the table under a key that may be missing.
@@ -148,8 +168,10 @@ impl<'r, 't> Fields<'r, 't> {
     /// keys are missing, misspelt ones excepted.
     pub(super) fn finish(&self) {
         let (known, missing) = (self.known.borrow(), self.missing.borrow());
+        let refused = self.refused.borrow();
         let names = self.table.keys().map(|key| (key.span(), key.get_ref().as_ref()));
-        let unknown: Vec<(_, &str)> = names.filter(|(_, name)| !known.contains(name)).collect();
+        let asked_for = |name: &str| known.contains(&name) || refused.contains(&name);
+        let unknown: Vec<(_, &str)> = names.filter(|(_, name)| !asked_for(name)).collect();
         for (span, name) in &unknown {
             let hint = suggestion(name, known.iter().copied());
             let hint = hint.or_else(|| Some("remove it".to_owned()));
@@ -363,6 +385,7 @@ impl<'r, 't> Value<'r, 't> {
             span: self.key.clone(),
             name: self.name.clone(),
             known: RefCell::default(),
+            refused: RefCell::default(),
             missing: RefCell::default(),
         })
     }

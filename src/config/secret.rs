@@ -93,7 +93,7 @@ impl SecretPlace {
     /// Reads `secret_file` or `secret_env` of a table, and refuses a secret written there itself.
     pub(super) fn of(fields: &Fields<'_, '_>, required: bool) -> Option<Self> {
         for inline in ["secret", "password"] {
-            if let Some(value) = fields.get(inline) {
+            if let Some(value) = fields.refused(inline) {
                 let hint = "keep it in a file or variable: `secret_file = \"…\"` or `secret_env`";
                 value.error("a secret may not be written here", Some(hint.to_owned()));
                 return None;

@@ -32,6 +32,19 @@ pub enum Ask {
     Drain,
 }
 
+impl Ask {
+    /// Tells whether calls would come of it, to whomever; an engine that leaves places none.
+    #[must_use]
+    pub fn places_calls(&self) -> bool {
+        match self {
+            Self::Campaign(_, verb) => *verb == CampaignVerb::Start,
+            Self::Agent(_, verb) => matches!(verb, AgentVerb::Login | AgentVerb::Dial),
+            Self::TestTrunk(..) => true,
+            Self::Refill(_) | Self::AgentChanged(_) | Self::DoNotCall(..) | Self::Drain => false,
+        }
+    }
+}
+
 /// What a manager does with a campaign.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CampaignVerb {
@@ -157,6 +170,9 @@ pub enum Refused {
     /// It cannot be done in the present state.
     #[error("{0}")]
     WrongState(String),
+    /// It would make calls, and the engine leaves.
+    #[error("the engine is leaving: it places no more calls until it is started again")]
+    Leaving,
     /// The engine is stopping or too busy to take requests, or its store fails.
     #[error(
         "the engine takes no requests now: it is stopping, its database fails, or more than \

@@ -24,7 +24,7 @@ use tokio::sync::{mpsc, watch};
 
 use self::book::Book;
 use self::clock::Clock;
-use self::handle::{Ask, Asked, Snapshot};
+use self::handle::{Ask, Asked, Refused, Reply, Snapshot};
 use self::legs::Legs;
 use self::scribe::{Scribe, Written};
 use self::tape::Recorder;
@@ -189,7 +189,13 @@ impl Engine {
         }
         let mut words = Vec::new();
         for (ask, back) in asked {
+            if self.draining && ask.places_calls() {
+                words.push((back, Err(Refused::Leaving)));
+                continue;
+            }
             match ask {
+                // The contacts are in the store: the next start of the engine claims them.
+                Ask::Refill(_) if self.draining => words.push((back, Ok(Reply::Done))),
                 Ask::TestTrunk(trunk, number) => self.begin_trial(trunk, number, back),
                 Ask::AgentChanged(row) => self.change_agent(now, *row, &mut facts, back),
                 ask @ (Ask::Campaign(..)

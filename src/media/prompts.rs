@@ -49,12 +49,19 @@ impl Prompts {
         for path in paths {
             if let Entry::Vacant(place) = files.entry(path) {
                 let path = place.key();
-                let failed = |why| PromptError::File { path: path.clone(), why };
-                let prompt = media.add_prompt(read(path).map_err(failed)?)?;
+                let prompt = media.add_prompt(Self::read(path)?)?;
                 place.insert(prompt);
             }
         }
         Ok(Self { hold, notice, files })
+    }
+
+    /// Reads the file of one prompt.
+    ///
+    /// # Errors
+    /// The file is missing, too large or no 8 kHz WAV.
+    pub fn read(path: &Path) -> Result<Clip, PromptError> {
+        read(path).map_err(|why| PromptError::File { path: path.to_owned(), why })
     }
 
     /// Gives the music on hold.

@@ -13,7 +13,7 @@ pub use crate::wire::sip::{Counters, Credentials, Ha1, Identity, Sdp, StoredDial
 pub use outcome::failure;
 pub use phones::Phone;
 pub use shell::{Figures, Settings, SipError, SipHandle, start};
-pub use trunk::Trunk;
+pub use trunk::{Trunk, resolve};
 
 /// What the signalling is asked to do.
 #[derive(Clone, Debug, PartialEq, Eq)]

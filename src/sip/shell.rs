@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 
@@ -23,6 +24,10 @@ const ORDERS_MAX: usize = 8_192;
 const BATCH_MAX: usize = 64;
 /// Events that may wait for the engine before the task stops taking in more work.
 const EVENTS_MAX: usize = 16_384;
+/// How long a trunk whose name has no address waits until it is looked up again: a name server
+/// that was restarted is back by then, and one that does not know the name is not pestered.
+const LOOK_UP_EVERY: Duration = Duration::from_secs(30);
+
 /// What the signalling needs to begin.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
@@ -55,7 +60,7 @@ pub enum SipError {
     /// The address peers are told would be 0.0.0.0. Settings' fault.
     #[error("SIP is bound to {0}, which peers cannot call back: set the public address as well")]
     Unspecified(SocketAddr),
-    /// A host has no address now. Try again later, or mend the settings.
+    /// A phone's host has no address now. Try again later, or mend the settings.
     #[error("cannot find the address of {host:?}: {source}")]
     Resolve {
         /// The host as written.
@@ -166,10 +171,11 @@ impl SipHandle {
     }
 }
 
-/// Binds the socket, looks every host up, and starts the signalling task.
+/// Binds the socket, looks every host up, and starts the signalling task. A trunk whose host has
+/// no address is down, and looked up again every 30 s.
 ///
 /// # Errors
-/// The address cannot be bound, peers could not call it back, or a host has no address.
+/// The address cannot be bound, peers could not call it back, or a phone's host has no address.
 pub async fn start(
     settings: Settings,
     clock: Clock,
@@ -193,8 +199,20 @@ pub async fn start(
     let mut shell =
         Shell { port, inbox, events, waiting: VecDeque::new(), trunks: BTreeMap::new() };
     for trunk in trunks {
-        let known = known_trunk(&trunk).await?;
-        shell.set_trunk(trunk, known);
+        match known_trunk(&trunk).await {
+            Ok(known) => shell.set_trunk(trunk, known),
+            Err(error) => {
+                tracing::warn!(%error, "a trunk stays down until its host has an address");
+                shell.waiting.push_back(Event::Trunk(trunk.id, false));
+                let (orders, events) = (orders.downgrade(), shell.events.clone());
+                tasks.spawn(async move {
+                    tokio::select! {
+                        () = events.closed() => {}
+                        () = look_up_again(trunk, orders) => {}
+                    }
+                });
+            }
+        }
     }
     for phone in phones {
         shell.port.endpoint.set_phone(known_phone(&phone).await?);
@@ -222,6 +240,21 @@ async fn known_trunk(trunk: &Trunk) -> Result<sip::Trunk, SipError> {
         redirects_max: trunk.redirects_max,
         call_header: trunk.call_header,
     })
+}
+
+/// Looks a trunk up until its host has an address, then makes it known.
+async fn look_up_again(trunk: Trunk, orders: mpsc::WeakSender<Order>) {
+    let known = loop {
+        tokio::time::sleep(LOOK_UP_EVERY).await;
+        if let Ok(known) = known_trunk(&trunk).await {
+            break known;
+        }
+    };
+    tracing::info!(host = trunk.host, "a trunk's host has an address now");
+    // A signalling that has ended needs no trunk.
+    if let Some(orders) = orders.upgrade() {
+        drop(orders.send(Order::SetTrunk(Box::new((trunk, known)))).await);
+    }
 }
 
 async fn known_phone(phone: &Phone) -> Result<sip::Phone, SipError> {

@@ -96,7 +96,10 @@ impl Health {
 }
 
 /// Looks a host up: `host:port`, `host`, or an address.
-pub(super) async fn resolve(host: &str) -> std::io::Result<SocketAddr> {
+///
+/// # Errors
+/// The name has no address now.
+pub async fn resolve(host: &str) -> std::io::Result<SocketAddr> {
     /// SIP's own port over UDP (RFC 3261 §19.1.2).
     const PORT: u16 = 5060;
     if let Ok(address) = host.parse() {

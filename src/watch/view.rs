@@ -105,7 +105,7 @@ impl View {
             lang.say("abandoned", "abandonnés"),
             sums.abandoned,
             self.busy(),
-            if self.draining { lang.say("  draining", "  vidange") } else { "" },
+            if self.draining { lang.say("  draining", "  arrêt en douceur") } else { "" },
         )
     }
 

@@ -21,6 +21,14 @@ impl Lang {
     }
 }
 
+impl Lang {
+    /// Gives the colon as it is set: French has a space before it.
+    #[must_use]
+    pub fn colon(self) -> &'static str {
+        self.say(":", " :")
+    }
+}
+
 /// Names an agent's state, given as the API does, and whether a break or leave is near.
 #[must_use]
 pub fn agent_state_word(state: &str, leaving: bool, lang: Lang) -> &str {
@@ -46,7 +54,7 @@ pub fn campaign_state_word(state: crate::core::order::CampaignState, lang: Lang)
         State::Stopped => lang.say("stopped", "arrêtée"),
         State::Running => lang.say("running", "en cours"),
         State::Paused => lang.say("paused", "en pause"),
-        State::Draining => lang.say("draining", "en vidange"),
+        State::Draining => lang.say("draining", "en cours d'arrêt"),
         State::Completed => lang.say("completed", "terminée"),
     }
 }

@@ -106,7 +106,7 @@ fn examples_count_the_abandoned_as_their_countrys_rule_does() -> Claim {
         let campaign = config.campaign(name).ok_or("an example is gone")?;
         assert_eq!(campaign.mode, Mode::Predictive { guarantee }, "{name}");
         assert_eq!(campaign.account, account, "{name}");
-        assert!(campaign.abandon.notice && campaign.abandon.cap.get() <= 0.03, "{name}");
+        assert!(campaign.abandon.cap.get() <= 0.03, "{name}");
     }
     let campaign = config.campaign("power-us").ok_or("an example is gone")?;
     assert_eq!(campaign.account, account::Settings { window: month, ..day(new_york) });

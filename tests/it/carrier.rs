@@ -478,9 +478,18 @@ async fn an_address_in_use_or_unspecified_is_refused_with_a_reason() -> Checked 
         };
         assert!(error.to_string().contains(expected), "{error}");
     }
-    let unknown = vec![Trunk::new(TRUNK, "no-such-host.invalid")];
-    let unknown = settings((Ipv4Addr::LOCALHOST, 0).into(), unknown, Vec::new());
-    let started = sip::start(unknown, world.clock, &world.tasks).await;
-    assert!(matches!(started, Err(SipError::Resolve { .. })));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_trunk_without_an_address_is_down_and_holds_nobody_up() -> Checked {
+    let world = World::new();
+    let unknown = Trunk::new(TRUNK, "no-such-host.invalid");
+    let mut dialer = world.dialer(vec![unknown.clone()], Vec::new()).await?;
+    assert_eq!(dialer.events.recv().await, Some(Event::Trunk(TRUNK, false)));
+    assert!(matches!(dialer.sip.set_trunk(unknown).await, Err(SipError::Resolve { .. })));
+    let Dialer { sip, events, .. } = dialer;
+    drop((sip, events));
+    world.tasks.finished().await;
     Ok(())
 }

@@ -117,7 +117,8 @@ impl Columns {
         let mut taken = BTreeMap::new();
         let meaning = |title: &str| {
             let meaning = meaning(title);
-            let repeated = meaning != Meaning::Phone && taken.insert(meaning.clone(), ()).is_some();
+            let shared = matches!(meaning, Meaning::Phone | Meaning::Ignored);
+            let repeated = !shared && taken.insert(meaning.clone(), ()).is_some();
             if repeated { Meaning::Field(plain(title)) } else { meaning }
         };
         Self { meanings: header.iter().map(meaning).collect() }
@@ -207,6 +208,14 @@ mod tests {
         assert_eq!(meaning("Code postal"), Meaning::Field("postal_code".into()));
         assert_eq!(meaning("Surface m²"), Meaning::Field("surface_m²".into()));
         assert_eq!(meaning("_motif"), Meaning::Ignored);
+    }
+
+    #[test]
+    fn no_column_of_a_file_of_rejects_becomes_a_field() {
+        let header = StringRecord::from(vec!["tel", "_ligne", "_motif", "_correction_proposee"]);
+        let ours = Meaning::Ignored;
+        let expected = [Meaning::Phone, ours.clone(), ours.clone(), ours];
+        assert_eq!(Columns::of(&header).meanings, expected);
     }
 
     #[test]

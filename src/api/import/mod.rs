@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, BufRead, Read, Write};
 
 use csv::{ByteRecord, StringRecord};
+use rlibphonenumber::PHONE_NUMBER_UTIL;
 pub use rlibphonenumber::Region;
 
 use super::types::{ImportReport, Rejected};
@@ -44,10 +45,18 @@ impl Default for Options {
     }
 }
 
-/// Finds a region by its ISO 3166 code, such as `FR`.
+/// Finds a region with telephone numbers by its ISO 3166 code, such as `FR`.
 #[must_use]
 pub fn region(code: &str) -> Option<Region> {
-    code.to_ascii_uppercase().parse().ok()
+    let region = code.to_ascii_uppercase().parse().ok()?;
+    PHONE_NUMBER_UTIL.get_supported_regions().find(|known| *known == region)
+}
+
+/// Gives the codes of all regions with telephone numbers, sorted.
+#[must_use]
+pub fn regions() -> Vec<String> {
+    let codes = PHONE_NUMBER_UTIL.get_supported_regions().map(|region| region.to_string());
+    codes.collect::<BTreeSet<_>>().into_iter().collect()
 }
 
 /// A file that is no list.

@@ -173,7 +173,8 @@ fn whole_answer(engine: &str, campaign: &str) -> Result<(i32, String), Box<dyn E
 
 #[test]
 fn the_good_files_are_good() -> Claim {
-    assert_eq!(answer(ENGINE, CAMPAIGN)?, (0, String::new()));
+    let (code, told) = whole_answer(ENGINE, CAMPAIGN)?;
+    assert!(code == 0 && !told.contains("error") && !told.contains("warning"), "{told}");
     Ok(())
 }
 
@@ -275,6 +276,27 @@ fn a_misspelt_word_of_the_abandon_rule_is_guessed() -> Claim {
     let campaign = CAMPAIGN.replace(r#"mode = "progressive""#, strict);
     let (_, told) = whole_answer(ENGINE, &campaign)?;
     assert!(told.contains("did you mean `strict`?"), "{told}");
+    Ok(())
+}
+
+#[test]
+fn hints_list_what_may_be_written_and_blame_nothing_else() -> Claim {
+    let cases = [
+        (r#"class = "ca-""#, r#"class = "ca""#, "known here: argued_positive, ca+,", 1),
+        (r#"max = "25s""#, r#"max = "5 parsecs""#, "ring.max", 1),
+        (
+            r#"secret_file = "key""#,
+            "secret_file = \"key\"\nzzz = 1",
+            "known here: url, secret_file,",
+            1,
+        ),
+        (r#"cap = "3%""#, "cap = \"3%\"\nnotice = \"no.wav\"", "take `notice` out", 1),
+    ];
+    for (from, to, said, count) in cases {
+        let (code, told) = whole_answer(ENGINE, &CAMPAIGN.replacen(from, to, 1))?;
+        assert_eq!((code, told.matches("error: ").count()), (3, count), "{told}");
+        assert!(told.contains(said) && !told.contains("password"), "{told}");
+    }
     Ok(())
 }
 

@@ -21,8 +21,8 @@ use crate::store::fixture::NOON;
 
 /// A running engine in a folder of its own; ended by force if a test leaves it behind.
 pub(super) struct Engine {
-    folder: tempfile::TempDir,
-    child: Child,
+    pub(super) folder: tempfile::TempDir,
+    pub(super) child: Child,
 }
 
 impl Drop for Engine {
@@ -35,7 +35,7 @@ impl Drop for Engine {
 
 impl Engine {
     /// Starts an engine on free ports and waits until it says that it serves.
-    fn start() -> Result<Self, Box<dyn Error>> {
+    pub(super) fn start() -> Result<Self, Box<dyn Error>> {
         Self::start_with(|_| Ok(()))
     }
 
@@ -77,6 +77,10 @@ impl Engine {
 
     pub(super) fn run(&self, arguments: &[&str]) -> Result<Output, Box<dyn Error>> {
         Ok(self.command(arguments).output()?)
+    }
+
+    pub(super) fn signal(&self, signal: Signal) -> Claim {
+        Ok(kill(Pid::from_raw(i32::try_from(self.child.id())?), signal)?)
     }
 
     /// Runs a command that must succeed and reads its JSON.
@@ -121,7 +125,7 @@ impl Engine {
 const TRIES_MAX: u32 = 2_000;
 
 /// Finds a port nobody has at the moment.
-fn free_port() -> std::io::Result<u16> {
+pub(super) fn free_port() -> std::io::Result<u16> {
     Ok(UdpSocket::bind("127.0.0.1:0")?.local_addr()?.port())
 }
 
@@ -440,7 +444,7 @@ fn what_cannot_be_done_has_its_code_and_a_hint() -> Claim {
 fn a_signal_drains_the_engine_and_its_tape_replays() -> Claim {
     let mut engine = Engine::start()?;
     engine.ask(&["campaign", "start", "essai"])?;
-    kill(Pid::from_raw(i32::try_from(engine.child.id())?), Signal::SIGTERM)?;
+    engine.signal(Signal::SIGTERM)?;
     assert_eq!(engine.child.wait()?.code(), Some(0));
     assert!(!engine.folder.path().join("cadran.sock").exists());
     let mut tapes = fs::read_dir(engine.folder.path().join("tapes"))?;
