@@ -58,6 +58,9 @@ const KEPT_SHARE: f64 = 0.02;
 /// this power of their number (fitted to the full-information column of pacing.md §3).
 const POOL_AGENTS: f64 = 12.0;
 const POOL_POWER: f64 = 0.8;
+/// In a pool of fewer agents a day has few abandons to spend: each is risked only while the answers
+/// that come for sure allow it, and those answers hardly change when nothing more is risked.
+const FEW_AGENTS: f64 = 12.0;
 /// Standard deviations of the count of answers to come that are not counted upon.
 const SURE: f64 = 2.5;
 /// Standard deviations of the abandons in flight that are reckoned with.
@@ -66,6 +69,8 @@ const PRUDENCE: f64 = 3.0;
 /// about this, and one more for so many agents.
 const CLUSTERS: f64 = 2.0;
 const CLUSTER_AGENTS: f64 = 50.0;
+/// Abandons that may come together in a pool of a few when they were least expected.
+const RARE_FEW: f64 = 2.0;
 /// One abandon may come when it was least expected, and one more for so many agents.
 const RARE_AGENTS: f64 = 100.0;
 /// Variance of that count over its mean.
@@ -81,11 +86,20 @@ impl Books {
         self.rate * self.left_s.unwrap_or(BLIND_S)
     }
 
+    fn few(&self) -> bool {
+        self.agents < FEW_AGENTS
+    }
+
     /// Those of them that come for sure, even if nothing is risked any more: then agents wait, and
     /// in a large pool far fewer persons answer.
     fn sure(&self) -> f64 {
         if self.left_s.is_none() {
             return 0.0;
+        }
+        if self.few() {
+            let mean = self.coming();
+            let sure = RELIANCE * mean - PRUDENCE * libm::sqrt(DISPERSION * mean);
+            return sure.max(0.0);
         }
         let idle = 1.0 - self.progressive;
         let pooled = 1.0 / (1.0 + libm::pow(self.agents / POOL_AGENTS, POOL_POWER));
@@ -102,7 +116,7 @@ impl Books {
     /// Abandons hardly ever exceeded by the calls in flight.
     fn hardly_more(&self) -> f64 {
         let clusters = CLUSTERS + self.agents / CLUSTER_AGENTS;
-        let rare = 1.0 + self.agents / RARE_AGENTS;
+        let rare = if self.few() { RARE_FEW } else { 1.0 + self.agents / RARE_AGENTS };
         self.pending + PRUDENCE * libm::sqrt(clusters * self.pending) + rare
     }
 
@@ -116,7 +130,11 @@ impl Books {
         let whole = self.cap * (self.answered + relied);
         let kept = (KEPT_BACK + KEPT_SHARE * whole).min(self.hardly_more());
         let most = self.cap * (2.5 + 15.0 / self.agents.max(1.0));
-        let rest = whole - self.abandoned - self.pending - kept;
+        let rest = if self.few() {
+            self.room() - self.pending - KEPT_BACK
+        } else {
+            whole - self.abandoned - self.pending - kept
+        };
         (rest / coming.max(1.0)).clamp(0.0, most)
     }
 }
