@@ -4,7 +4,7 @@ use super::balance::{Balance, Load};
 use super::grant::{Question, exposed};
 use super::grid::{HORIZON_S, HORIZONS, RING_BINS, slot_of};
 use super::hazard::{Hazard, Reach};
-use super::price::{Books, Price};
+use super::price::{Books, Price, unrisked};
 use super::release::{Release, Task};
 use super::truth::{Known, Truth};
 use super::{Ask, Forecast, View, Why};
@@ -384,7 +384,7 @@ impl Pacer {
             rate: self.pulse.rate(now, guess),
             left_s: allowance.left.map(Span::as_secs_f64),
             agents,
-            progressive: self.progressive(now),
+            unrisked: unrisked(agents, self.progressive(now)),
         }
     }
 
