@@ -1,6 +1,5 @@
 //! Every test that looks at the product from outside its modules, in one binary.
 
-mod common;
 mod house;
 mod model;
 mod scenes;
