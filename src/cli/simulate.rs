@@ -3,6 +3,7 @@
 mod cells;
 mod chart;
 mod compare;
+pub(super) mod day;
 mod dialers;
 mod page;
 mod plot;
@@ -16,9 +17,6 @@ use clap::{Args, Subcommand, ValueHint};
 use super::failure::{Exit, Failure, Outcome};
 use super::output::{Form, Output};
 use crate::config::scenario;
-use crate::core::{Fact, Order};
-use crate::engine::tape;
-use crate::sim::learn::Learner;
 use crate::sim::scenario::Scenario;
 use crate::units::Ratio;
 use cells::{Cell, Solved};
@@ -170,9 +168,7 @@ fn read(path: &Path) -> Result<Scenario, Failure> {
 }
 
 fn learn(path: &Path) -> Result<Scenario, Failure> {
-    let mut learner = Learner::default();
-    let mut seen = |now, facts: &[Fact], orders: &[Order]| learner.batch(now, facts, orders);
-    tape::replay(path, &mut seen).map_err(|error| super::replay::unreadable(&error))?;
+    let (learner, _) = day::learn(path)?;
     let name = path.file_stem().unwrap_or_default().to_string_lossy();
     learner.scenario(&name).map_err(|error| {
         let message = format!("{}: {error}", path.display());

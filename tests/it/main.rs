@@ -31,3 +31,5 @@ mod replay;
 mod sipp;
 #[cfg(feature = "engine")]
 mod store;
+#[cfg(feature = "engine")]
+mod what_if;
