@@ -5,6 +5,11 @@ use super::price::{Books, Price};
 use super::{View, strict};
 use crate::core::campaign::Guarantee;
 
+/// The chance that the calls in flight break the abandon rule which is no longer run: some dozens
+/// of times a day one more call stands at this edge, and one day in a hundred may break the rule
+/// in a pool of a few, one in five hundred in a larger one (pacing.md §5).
+const RUIN: f64 = 1e-4;
+
 /// What the rule weighs.
 #[derive(Debug)]
 pub(super) struct Question<'q> {
@@ -52,7 +57,7 @@ impl Question<'_> {
             let (chance, lost) = self.balance.risk();
             self.books.exposed = exposed(self.view, grant.calls + 1);
             self.books.pending = waiting + self.price.record() * (lost + chance * self.reach);
-            let aim = if self.warm { self.books.aim() } else { 0.0 };
+            let aim = if self.warm && self.affordable() { self.books.aim() } else { 0.0 };
             grant.threshold = self.price.threshold(aim);
             grant.next = chance;
             if grant.calls >= floor {
@@ -68,6 +73,12 @@ impl Question<'_> {
         }
         grant.mean = if grant.calls > 0 { sum / f64::from(grant.calls) } else { 0.0 };
         grant
+    }
+
+    /// Whether the day keeps its cap even if the calls in flight fare badly.
+    fn affordable(&self) -> bool {
+        let room = self.books.room();
+        room >= 0.0 && (self.books.exposed <= room || self.balance.ruin(room) < RUIN)
     }
 
     /// Whether the guarantee allows one call more beyond the free agents.
