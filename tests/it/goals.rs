@@ -37,7 +37,7 @@ fn abandon(day: &Day) -> f64 {
 
 #[test]
 fn ten_agents_are_nearly_as_busy_as_if_every_law_were_known_and_within_the_cap() -> Claim {
-    let evening = cut("b2c_evening", 3 * HOUR)?;
+    let evening = cut("b2c_evening", 2 * HOUR)?;
     let learnt = days(&evening, 10, EXPECTED, false, 2);
     let known = days(&evening, 10, EXPECTED, true, 2);
     let progressive = days(&evening, 10, Mode::Progressive, false, 2);
@@ -51,10 +51,10 @@ fn ten_agents_are_nearly_as_busy_as_if_every_law_were_known_and_within_the_cap()
 
 #[test]
 fn the_strict_guarantee_costs_occupancy_and_never_the_cap() -> Claim {
-    let office = cut("b2b", 3 * HOUR)?;
-    let strict = days(&office, 8, STRICT, false, 2);
-    let expected = days(&office, 8, EXPECTED, false, 2);
-    let progressive = days(&office, 8, Mode::Progressive, false, 2);
+    let office = cut("b2b", 2 * HOUR)?;
+    let strict = days(&office, 5, STRICT, false, 2);
+    let expected = days(&office, 5, EXPECTED, false, 2);
+    let progressive = days(&office, 5, Mode::Progressive, false, 2);
     assert_eq!(strict.days_over(), 0, "{:?}", strict.days);
     assert_eq!(progressive.total.abandoned, 0);
     let (proved, foretold) = (occupancy(&strict), occupancy(&expected));
@@ -76,7 +76,7 @@ fn a_cold_start_of_twenty_agents_abandons_few() -> Claim {
 
 #[test]
 fn a_step_of_the_answer_rate_is_weathered() -> Claim {
-    let shock = cut("step_shock", 3 * HOUR)?;
+    let shock = cut("step_shock", 10_000)?;
     let weathered = days(&shock, 10, EXPECTED, false, 1);
     let worst = weathered.worst_window.get();
     assert!(worst > 0.0 && worst <= 0.20, "{worst}");

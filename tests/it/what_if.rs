@@ -72,7 +72,8 @@ fn replayed(tape: &Path, words: &[&str]) -> Result<Value, Box<dyn std::error::Er
 }
 
 fn band(bands: &Value, figure: &str) -> Result<std::ops::RangeInclusive<f64>, String> {
-    let edge = |edge: &str| bands[figure][edge].as_f64().ok_or(format!("no {figure} in {bands}"));
+    let wanting = || format!("no {figure} in {bands}");
+    let edge = |edge: &str| bands[figure][edge].as_f64().ok_or_else(wanting);
     Ok(edge("low")?..=edge("high")?)
 }
 

@@ -312,10 +312,10 @@ const UNKNOWN: (&str, &str) = (
      list would have been called. Taken for granted: more calls or fewer, earlier or later in the \
      hour, are answered as those recorded in that hour; talks and write-ups last as they did; \
      people wait as in the scenario files.",
-    "Inconnu, donc tiré au sort : ce qu'auraient donné les appels jamais passés, et dans quel ordre \
-     le fichier aurait été appelé. Supposé : plus ou moins d'appels, plus tôt ou plus tard dans \
-     l'heure, décrochent comme ceux enregistrés à cette heure ; conversations et post-appels durent \
-     autant ; les appelés patientent comme dans les scénarios.",
+    "Inconnu, donc tiré au sort : ce qu'auraient donné les appels jamais passés, et dans quel \
+     ordre le fichier aurait été appelé. Supposé : plus ou moins d'appels, plus tôt ou plus tard \
+     dans l'heure, décrochent comme ceux enregistrés à cette heure ; conversations et post-appels \
+     durent autant ; les appelés patientent comme dans les scénarios.",
 );
 
 fn job(scenario: &Scenario, seed: u64, paced: Paced) -> Job {
@@ -375,7 +375,8 @@ impl Beside {
         let lang = output.lang;
         let bands = lang.say(
             "In brackets: where 95 of 100 such days lie. {seeds} days drawn from seed {seed}.",
-            "Entre parenthèses : où tombent 95 journées sur 100. {seeds} journées tirées, graine {seed}.",
+            "Entre parenthèses : où tombent 95 journées sur 100. {seeds} journées tirées, graine \
+             {seed}.",
         );
         let seeds = bands.replace("{seeds}", &self.seeds.to_string());
         output.note(&seeds.replace("{seed}", &self.seed.to_string()));
