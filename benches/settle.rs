@@ -156,6 +156,7 @@ fn campaign(zone: Zone) -> Campaign {
             Disposition { class: DispositionClass::ArguedPositive, then: Then::Close },
         )]),
         pace_every: Span::millis(250),
+        value: 1.0,
     }
 }
 

@@ -185,6 +185,7 @@ fn campaign(zone: Zone, hours: u16) -> Campaign {
         hopper: hopper::Settings { size: 2_000, low: 1_000, lease: Span::secs(600) },
         dispositions: BTreeMap::new(),
         pace_every: Span::millis(250),
+        value: 1.0,
     }
 }
 

@@ -8,6 +8,7 @@ use super::likeness::suggestion;
 use super::problem::{Problem, Problems, Severity};
 use super::reader::{Fields, Reader, Value};
 use super::secret::Webhook;
+use super::shared::SharedRate;
 use super::trunk::Trunk;
 use super::{hours, measure, read_file};
 use crate::core::campaign::{Abandon, Guarantee, Mode, Route, Settings, Wrap};
@@ -43,6 +44,10 @@ pub struct Campaign {
     pub abandon: Abandon,
     /// How the share of abandoned persons is counted.
     pub account: account::Settings,
+    /// The rate it shares with other campaigns, if it does.
+    pub shared: Option<SharedRate>,
+    /// What an answered call is worth, against those of campaigns that share its agents.
+    pub value: f64,
     /// The prompt played to an abandoned person, in the prompts folder.
     pub notice: Option<PathBuf>,
     /// The write-up after a talk.
@@ -134,6 +139,7 @@ impl Campaign {
             hopper: self.hopper,
             dispositions: self.dispositions.iter().map(Disposition::meaning).collect(),
             pace_every: self.pace_every,
+            value: self.value,
         })
     }
 
@@ -161,6 +167,9 @@ const RECALL_LOCK: Span = Span::secs(72 * 3_600);
 
 /// At most 3 % of answered persons may be abandoned: 16 CFR 310.4(b)(4)(i).
 const ABANDON_CAP: f64 = 0.03;
+
+/// The least and greatest worth of an answered call: beyond them, start or stop the campaign.
+const VALUE: (f64, f64) = (0.01, 100.0);
 
 /// A day, in several limits below.
 const DAY: Span = Span::secs(86_400);
@@ -199,7 +208,9 @@ fn campaign(root: &Fields<'_, '_>, path: &Path, around: Around<'_>) -> Option<Ca
     let caller_ids = caller_ids(root);
     let (dispositions, whole) = dispositions::read(root);
     let (ring_min, ring_max) = ring(root);
-    let (abandon, account, notice) = abandon(root, around.prompts);
+    let strict = mode == Some(Mode::Predictive { guarantee: Guarantee::Strict });
+    let (abandon, (account, shared), notice) = abandon(root, strict, around.prompts);
+    let value = root.or("value", 1.0, |value| value.real(VALUE.0..=VALUE.1));
     let wrap = wrap(root, whole.then_some(&dispositions));
     let week = week(root);
     let webhook = root.table("webhook").and_then(|fields| Webhook::of(&fields));
@@ -221,6 +232,8 @@ fn campaign(root: &Fields<'_, '_>, path: &Path, around: Around<'_>) -> Option<Ca
         ring_min,
         abandon,
         account,
+        shared,
+        value,
         notice,
         wrap,
         week: week?,
@@ -248,7 +261,7 @@ pub fn mode_word(mode: Mode) -> &'static str {
 }
 
 /// A name stands in commands, addresses and file names.
-fn plain_name(text: &str) -> Result<String, String> {
+pub(super) fn plain_name(text: &str) -> Result<String, String> {
     let letter = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     if (1..=64).contains(&text.len()) && text.bytes().all(letter) && !text.starts_with('-') {
         Ok(text.to_owned())
@@ -380,8 +393,9 @@ fn ring(root: &Fields<'_, '_>) -> (Span, Span) {
 
 fn abandon(
     root: &Fields<'_, '_>,
+    strict: bool,
     prompts: Option<&Path>,
-) -> (Abandon, account::Settings, Option<PathBuf>) {
+) -> (Abandon, (account::Settings, Option<SharedRate>), Option<PathBuf>) {
     let mut abandon = Abandon {
         within: ABANDON_WITHIN,
         notice: false,
@@ -389,7 +403,7 @@ fn abandon(
         cap: Ratio::new(ABANDON_CAP),
     };
     let Some(fields) = root.table("abandon") else {
-        return (abandon, super::account::usual(), None);
+        return (abandon, (super::account::usual(), None), None);
     };
     let within = Span::millis(500)..=Span::secs(30);
     abandon.within = fields.or("within", abandon.within, |value| value.span_in(within));
@@ -398,7 +412,7 @@ fn abandon(
     abandon.cap = fields.or("cap", abandon.cap, |value| value.ratio());
     let notice = fields.get("notice").and_then(|value| notice(&value, prompts));
     abandon.notice = notice.is_some();
-    let account = super::account::read(&fields);
+    let account = super::account::read(&fields, strict);
     fields.finish();
     (abandon, account, notice)
 }

@@ -13,6 +13,7 @@ mod problem;
 mod reader;
 pub mod scenario;
 mod secret;
+mod shared;
 mod trunk;
 
 use std::collections::BTreeMap;
@@ -23,6 +24,7 @@ pub use campaign::Campaign;
 pub use dispositions::{Disposition, Need};
 pub use problem::{Problem, Problems, Severity};
 pub use secret::{Secret, SecretMissing, SecretPlace, Webhook};
+pub use shared::SharedRate;
 pub use trunk::{Auth, CallerId, Host, Identity, NumberFormat, Redirect, Trunk};
 
 use crate::units::PauseId;
@@ -283,6 +285,7 @@ impl Config {
             }
             self.campaigns.push(campaign);
         }
+        shared::number(&mut self.campaigns, problems);
     }
 }
 

@@ -93,6 +93,23 @@ impl Teams {
         self.all.iter().filter(serves).map(|team| team.ready.len()).sum()
     }
 
+    /// Counts the ready agents who serve all of these campaigns.
+    pub(super) fn ready_for_all(&self, campaigns: &[CampaignId]) -> usize {
+        let serves = |team: &&Team| campaigns.iter().all(|id| team.campaigns.contains(id));
+        self.all.iter().filter(serves).map(|team| team.ready.len()).sum()
+    }
+
+    /// Gives the teams at work that serve a campaign.
+    pub(super) fn at_work_for(&self, campaign: CampaignId) -> impl Iterator<Item = &Team> {
+        self.of(campaign).filter(|team| team.at_work > 0)
+    }
+
+    /// Counts the agents at work who count for a campaign.
+    pub(super) fn at_home(&self, campaign: CampaignId) -> u32 {
+        let home = |team: &&Team| team.home == Some(campaign);
+        self.all.iter().filter(home).map(|team| team.at_work).sum()
+    }
+
     /// Gives these campaigns and all that share agents with them, directly or through others.
     pub(super) fn joined(&self, campaigns: &[CampaignId]) -> Vec<CampaignId> {
         let mut joined = campaigns.to_vec();

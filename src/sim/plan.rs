@@ -10,7 +10,7 @@ use crate::core::campaign::{
 };
 use crate::core::pacing::account;
 use crate::core::{hopper, recycle, rules, trunks};
-use crate::units::{CampaignId, ClientId, DispositionId, Mono, Span, TrunkId, Wall, whole};
+use crate::units::{CampaignId, ClientId, DispositionId, Mono, RateId, Span, TrunkId, Wall, whole};
 
 /// A whole world, ready to run.
 #[derive(Clone, Debug)]
@@ -89,6 +89,8 @@ pub struct Manners {
 /// The first campaign of a scenario world.
 pub(super) const CAMPAIGN: CampaignId = CampaignId(1);
 const TRUNK: TrunkId = TrunkId(1);
+/// The rate of a scenario whose campaigns are counted together.
+const RATE: RateId = RateId(1);
 
 /// 2026-01-05T09:00:00Z, a Monday; scenario campaigns may call at any hour.
 pub(super) const MONDAY: Wall = Wall::micros(1_767_603_600_000_000);
@@ -127,7 +129,10 @@ impl Plan {
         let at_most = |value: f64| u32::try_from(whole(value)).unwrap_or(u32::MAX).max(1);
         let all = core::iter::once(scenario).chain(&scenario.companions);
         let ids = (CAMPAIGN.0..).map(CampaignId);
-        let campaigns: Vec<_> = ids.zip(all).map(|(id, of)| campaign(id, of, run)).collect();
+        let mut campaigns: Vec<_> = ids.zip(all).map(|(id, of)| campaign(id, of, run)).collect();
+        if scenario.shared_rate {
+            campaigns.iter_mut().for_each(|c| c.settings.account.shared = Some(RATE));
+        }
         Self {
             seed,
             start: MONDAY,
@@ -193,6 +198,7 @@ fn settings_of(scenario: &Scenario, run: &RunSettings) -> Settings {
         hopper: hopper::Settings { size, low: size / 2, lease: Span::secs(600) },
         dispositions: dispositions(),
         pace_every: PACE_EVERY,
+        value: scenario.value,
     }
 }
 

@@ -154,6 +154,7 @@ fn campaign(
             },
             dispositions: dispositions(),
             pace_every: Span::millis(250 + chance.below(2_000)),
+            value: 1.0,
         },
         scenario,
     })
@@ -247,6 +248,8 @@ fn scenario(chance: &mut Stream, day: Span) -> Result<Scenario, NoWorld> {
         swaps: Vec::new(),
         outages: Vec::new(),
         companions: Vec::new(),
+        shared_rate: false,
+        value: 1.0,
         pool: None,
     })
 }

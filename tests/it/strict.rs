@@ -185,6 +185,7 @@ fn campaign(zone: Zone) -> Campaign {
         hopper: hopper::Settings { size: 200, low: 100, lease: Span::secs(600) },
         dispositions: BTreeMap::new(),
         pace_every: Span::millis(250),
+        value: 1.0,
     }
 }
 

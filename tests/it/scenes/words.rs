@@ -209,6 +209,7 @@ fn standing() -> Result<campaign::Settings, String> {
             ),
         ]),
         pace_every: Span::millis(250),
+        value: 1.0,
     })
 }
 
