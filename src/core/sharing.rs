@@ -52,20 +52,24 @@ impl Dialer {
                 *other == id || self.teams.at_work_for(id).any(|t| t.campaigns.contains(other))
             };
             let beside = pool.iter().enumerate().filter(|(_, other)| meets(other));
+            let like = |(place, spot): (usize, &Spot)| {
+                spot.rate == rate && pool.get(place).is_some_and(|of| self.teams.alike(id, *of))
+            };
+            let group = crowd.spots.iter().enumerate().position(like);
             crowd.spots.push(Spot {
                 lines: campaign.view().lines(),
-                ready: count(self.teams.ready_for(&[id])),
                 beside: beside.map(|(place, _)| place).collect(),
                 rate,
+                group: group.unwrap_or(crowd.spots.len()),
             });
         }
-        crowd.common = (0..keys.len())
-            .map(|rate| {
-                let of_rate = pool.iter().zip(&crowd.spots).filter(|(_, spot)| spot.rate == rate);
-                let of_rate = of_rate.map(|(&id, _)| id).collect::<Vec<_>>();
-                count(self.teams.ready_for_all(&of_rate))
-            })
-            .collect();
+        for team in self.teams.each().filter(|team| !team.ready.is_empty()) {
+            let serves = |id: &CampaignId| pool.iter().position(|mate| mate == id);
+            let serves = team.campaigns.iter().filter_map(serves).collect::<Vec<_>>();
+            if !serves.is_empty() {
+                crowd.teams.push((serves, count(team.ready.len())));
+            }
+        }
         (crowd, keys)
     }
 

@@ -93,10 +93,10 @@ impl Teams {
         self.all.iter().filter(serves).map(|team| team.ready.len()).sum()
     }
 
-    /// Counts the ready agents who serve all of these campaigns.
-    pub(super) fn ready_for_all(&self, campaigns: &[CampaignId]) -> usize {
-        let serves = |team: &&Team| campaigns.iter().all(|id| team.campaigns.contains(id));
-        self.all.iter().filter(serves).map(|team| team.ready.len()).sum()
+    /// Whether the very same teams serve two campaigns.
+    pub(super) fn alike(&self, one: CampaignId, other: CampaignId) -> bool {
+        let serves = |team: &Team, id| team.campaigns.contains(&id);
+        self.all.iter().all(|team| serves(team, one) == serves(team, other))
     }
 
     /// Gives the teams at work that serve a campaign.

@@ -273,3 +273,6 @@ impl Share {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
