@@ -5,6 +5,7 @@
 //! ones have a normal law with Edgeworth's first correction.
 
 use super::grid::{Curve, HORIZON_S, HORIZONS};
+use crate::units::whole;
 
 /// What is on its way, as sums over the lines and over the busy agents.
 #[derive(Clone, Debug, Default)]
@@ -180,10 +181,7 @@ impl Balance {
         let (mut chance, mut lost, mut before) = (0.0, 0.0, 0.0);
         let moments = (0..HORIZONS).filter(|&k| self.weights[k] > 0.0);
         for (place, k) in moments.enumerate() {
-            let tail = match &self.exact {
-                Some(exact) => exact.tail(place, self.free),
-                None => self.tail(k),
-            };
+            let tail = self.tail_at(place, k, self.free);
             chance += self.weights[k] * tail;
             lost += (self.own[k] - before) * tail;
             before = self.own[k];
@@ -191,9 +189,26 @@ impl Balance {
         (chance.clamp(0.0, 1.0), lost.max(0.0))
     }
 
+    /// The chance that more of the calls in flight than so many are abandoned, if a new one is
+    /// answered: that the answers exceed what agents there are by more. The moment at which that
+    /// is likeliest stands for all.
+    pub(super) fn ruin(&self, allowed: f64) -> f64 {
+        let allowed = i64::try_from(whole(libm::floor(allowed))).unwrap_or(i64::MAX);
+        let free = self.free.saturating_add(allowed);
+        let moments = (0..HORIZONS).filter(|&k| self.weights[k] > 0.0).enumerate();
+        moments.map(|(place, k)| self.tail_at(place, k, free)).fold(0.0, f64::max)
+    }
+
+    fn tail_at(&self, place: usize, k: usize, free: i64) -> f64 {
+        match &self.exact {
+            Some(exact) => exact.tail(place, free),
+            None => self.tail(k, free),
+        }
+    }
+
     /// The chance that the answers by a moment exceed what agents there are, by Edgeworth's
     /// series to the third cumulant (Feller II, XVI.4).
-    fn tail(&self, k: usize) -> f64 {
+    fn tail(&self, k: usize, free: i64) -> f64 {
         let extra = self.extra(k);
         let (answers, releases) = (self.answers.one[k], self.releases.one[k]);
         let mean = answers - releases - extra;
@@ -203,7 +218,7 @@ impl Balance {
             + answers * answers * self.answer_spread
             + releases * releases * self.release_spread;
         #[expect(clippy::cast_precision_loss, reason = "2^53 agents are not employed")]
-        let room = self.free as f64 - 0.5 - mean;
+        let room = free as f64 - 0.5 - mean;
         if variance < 1e-9 {
             return if room > 0.0 { 0.0 } else { 1.0 };
         }

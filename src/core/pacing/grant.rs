@@ -7,6 +7,11 @@ use super::price::{Books, Price};
 use super::{View, strict};
 use crate::units::Ratio;
 
+/// The chance that the calls in flight break the abandon rule which is no longer run: some dozens
+/// of times a day one more call stands at this edge, and one day in a hundred may break the rule
+/// in a pool of a few, one in five hundred in a larger one (pacing.md §5).
+const RUIN: f64 = 1e-4;
+
 /// A campaign that may be granted calls, or only looks on.
 #[derive(Debug)]
 pub(super) struct Seat {
@@ -32,8 +37,10 @@ pub(super) struct Purse<'q> {
     /// Without what is on its way.
     pub(super) books: Books,
     pub(super) price: &'q Price,
-    /// Calls exposed of its campaigns in other pools.
+    /// Calls of its campaigns in other pools that could be abandoned, and how many hardly more
+    /// than will be.
     pub(super) exposed_elsewhere: u32,
+    pub(super) worst_elsewhere: f64,
     /// Whether its cap is proved.
     pub(super) strict: bool,
 }
@@ -151,7 +158,8 @@ impl Question<'_> {
         let own = self.crowd.spots[place].rate;
         let (chance, _) = risks[place];
         let books = self.books(own, place, risks, chance * seat.reach);
-        let aim = if seat.warm { books.aim() } else { 0.0 };
+        let dares = seat.warm && self.affordable(place, own, &books);
+        let aim = if dares { books.aim() } else { 0.0 };
         let mut least = (aim, self.purses[own].price.threshold(aim));
         for (rate, purse) in self.purses.iter().enumerate().filter(|(rate, _)| *rate != own) {
             let at_risk = self.crowd.spots[place].beside.iter().any(|&other| {
@@ -159,7 +167,9 @@ impl Question<'_> {
                 spot.rate == rate && spot.lines > 0
             });
             if at_risk {
-                let aim = self.books(rate, place, risks, 0.0).aim();
+                let books = self.books(rate, place, risks, 0.0);
+                let affordable = self.affordable(place, rate, &books);
+                let aim = if affordable { books.aim() } else { 0.0 };
                 least = (least.0.min(aim), least.1.min(purse.price.threshold(aim)));
             }
         }
@@ -176,6 +186,17 @@ impl Question<'_> {
             pending: purse.books.pending + purse.price.record() * (flying + lost),
             ..purse.books
         }
+    }
+
+    /// Whether a rate keeps its cap even if the calls in flight fare badly. Whoever finds nobody
+    /// among the calls of a pool is taken for one of the rate's.
+    fn affordable(&self, place: usize, rate: usize, books: &Books) -> bool {
+        let room = books.room();
+        let elsewhere = self.purses[rate].worst_elsewhere;
+        let here = room - elsewhere;
+        room >= 0.0
+            && (books.exposed <= room
+                || (here >= 0.0 && self.seats[place].balance.ruin(here) < RUIN))
     }
 
     fn exposed(&self, rate: usize, more: Option<usize>) -> f64 {

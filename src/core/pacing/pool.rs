@@ -236,8 +236,11 @@ impl Ledger<'_> {
             agents: sum.agents,
             progressive: sum.progressive,
         };
+        // Three deviations of a count whose variance is twice its mean: abandons come in clusters.
+        let worst = self.lost_elsewhere + 3.0 * libm::sqrt(2.0 * self.lost_elsewhere);
         Purse {
             books,
+            worst_elsewhere: worst.min(f64::from(self.exposed_elsewhere)),
             price: &self.rate.price,
             exposed_elsewhere: self.exposed_elsewhere,
             strict: self.strict,

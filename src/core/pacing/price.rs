@@ -52,31 +52,17 @@ const THRESHOLD_MAX: f64 = 0.5;
 /// its risk, the best spending of r abandons over m answers is (r − 0.45) / m an answer for
 /// r ≥ 1 (docs/pacing.md, "The budget").
 const KEPT_BACK: f64 = 0.45;
-/// The share of the whole allowance that is kept back at most for what comes in clusters.
-const KEPT_SHARE: f64 = 0.02;
 /// How much of the progressive idleness a pool keeps: half of it with so many agents, falling with
 /// this power of their number (fitted to the full-information column of pacing.md §3).
 const POOL_AGENTS: f64 = 12.0;
 const POOL_POWER: f64 = 0.8;
-/// In a pool of fewer agents a day has few abandons to spend: each is risked only while the answers
-/// that come for sure allow it, and those answers hardly change when nothing more is risked.
-const FEW_AGENTS: f64 = 12.0;
-/// Standard deviations of the count of answers to come that are not counted upon.
-const SURE: f64 = 2.5;
-/// Standard deviations of the abandons in flight that are reckoned with.
-const PRUDENCE: f64 = 3.0;
-/// Abandons come in clusters, larger in larger pools: the variance of their count over its mean is
-/// about this, and one more for so many agents.
-const CLUSTERS: f64 = 2.0;
-const CLUSTER_AGENTS: f64 = 50.0;
-/// Abandons that may come together in a pool of a few when they were least expected.
-const RARE_FEW: f64 = 2.0;
-/// One abandon may come when it was least expected, and one more for so many agents.
-const RARE_AGENTS: f64 = 100.0;
-/// Variance of that count over its mean.
+/// Standard deviations of the count of answers to come that are not counted upon, and the
+/// variance of that count over its mean.
+const SURE: f64 = 2.0;
 const DISPERSION: f64 = 1.2;
-/// The share of the answers to come that is counted upon, but for chance.
-const RELIANCE: f64 = 0.97;
+/// How many times the cap the aim may be, and how many times more in a pool of one.
+const AIM_MAX: f64 = 2.5;
+const AIM_MAX_ALONE: f64 = 15.0;
 /// The time over which an allowance is spread whose end is not known, in seconds.
 const BLIND_S: f64 = 1_800.0;
 
@@ -86,20 +72,11 @@ impl Books {
         self.rate * self.left_s.unwrap_or(BLIND_S)
     }
 
-    fn few(&self) -> bool {
-        self.agents < FEW_AGENTS
-    }
-
     /// Those of them that come for sure, even if nothing is risked any more: then agents wait, and
     /// in a large pool far fewer persons answer.
     fn sure(&self) -> f64 {
         if self.left_s.is_none() {
             return 0.0;
-        }
-        if self.few() {
-            let mean = self.coming();
-            let sure = RELIANCE * mean - PRUDENCE * libm::sqrt(DISPERSION * mean);
-            return sure.max(0.0);
         }
         let idle = 1.0 - self.progressive;
         let pooled = 1.0 / (1.0 + libm::pow(self.agents / POOL_AGENTS, POOL_POWER));
@@ -113,29 +90,11 @@ impl Books {
         self.cap * (self.answered + self.sure()) - self.abandoned
     }
 
-    /// Abandons hardly ever exceeded by the calls in flight.
-    fn hardly_more(&self) -> f64 {
-        let clusters = CLUSTERS + self.agents / CLUSTER_AGENTS;
-        let rare = if self.few() { RARE_FEW } else { 1.0 + self.agents / RARE_AGENTS };
-        self.pending + PRUDENCE * libm::sqrt(clusters * self.pending) + rare
-    }
-
     /// The share of the answers to come that should be abandoned; 0 if none may be.
     pub(super) fn aim(&self) -> f64 {
-        if self.hardly_more().min(self.exposed) > self.room() {
-            return 0.0;
-        }
-        let coming = self.coming();
-        let relied = if self.left_s.is_some() { RELIANCE * coming } else { 0.0 };
-        let whole = self.cap * (self.answered + relied);
-        let kept = (KEPT_BACK + KEPT_SHARE * whole).min(self.hardly_more());
-        let most = self.cap * (2.5 + 15.0 / self.agents.max(1.0));
-        let rest = if self.few() {
-            self.room() - self.pending - KEPT_BACK
-        } else {
-            whole - self.abandoned - self.pending - kept
-        };
-        (rest / coming.max(1.0)).clamp(0.0, most)
+        let rest = self.room() - self.pending - KEPT_BACK;
+        let most = self.cap * (AIM_MAX + AIM_MAX_ALONE / self.agents.max(1.0));
+        (rest / self.coming().max(1.0)).clamp(0.0, most)
     }
 }
 
