@@ -91,3 +91,84 @@ fn told(campaign: &Campaign) -> [(&'static str, String); 6] {
         ("guarantee", proof(campaign).to_owned()),
     ]
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::super::campaign::{Around, parse};
+    use super::*;
+
+    fn read(name: &str, mode: &str, abandon: &str) -> (Option<Campaign>, Vec<Problem>) {
+        let text = format!(
+            "name = {name:?}\nclient = \"Acme\"\n{mode}\nroutes = [\"t1\"]\n\
+             caller_ids = [\"+33162000000\"]\nhours = \"lun-ven 10:00-13:00\"\n\
+             [abandon]\n{abandon}\n[[disposition]]\ncode = \"vente\"\nclass = \"ca+\"\n"
+        );
+        parse(Path::new(name), &text, Around::default())
+    }
+
+    fn told(campaigns: &[(&str, &str, &str)]) -> (Vec<Option<RateId>>, Vec<String>) {
+        let mut problems = Vec::new();
+        let read = campaigns.iter().filter_map(|(name, mode, abandon)| {
+            let (campaign, found) = read(name, mode, abandon);
+            problems.extend(found);
+            campaign
+        });
+        let mut read = read.collect::<Vec<_>>();
+        number(&mut read, &mut problems);
+        let rates = read.iter().map(|campaign| campaign.account.shared).collect();
+        (rates, problems.iter().map(ToString::to_string).collect())
+    }
+
+    const EXPECTED: &str = "mode = \"predictive\"";
+    const STRICT: &str = "mode = \"predictive\"\nguarantee = \"strict\"";
+    const POWER: &str = "mode = \"power\"\nlines_per_agent = 2";
+
+    #[test]
+    fn campaigns_that_name_one_rate_have_it() {
+        let (rates, problems) = told(&[
+            ("a", EXPECTED, "shared = \"paris\""),
+            ("b", POWER, "shared = \"paris\""),
+            ("c", EXPECTED, "shared = \"lyon\""),
+            ("d", EXPECTED, "cap = \"2%\""),
+        ]);
+        assert_eq!(problems, Vec::<String>::new());
+        assert_eq!(rates, [Some(RateId(2)), Some(RateId(2)), Some(RateId(1)), None]);
+    }
+
+    #[test]
+    fn campaigns_of_one_rate_that_differ_are_told_in_what() {
+        let shared = "shared = \"r\"\n";
+        for (one, two, mode, other, part) in [
+            ("", "cap = \"2%\"", EXPECTED, EXPECTED, "cap is 2%, not 3%"),
+            ("", "window = \"7d\"", EXPECTED, EXPECTED, "window is 7d, not day"),
+            ("of = \"answers\"", "", EXPECTED, EXPECTED, "of is persons, not answers"),
+            ("", "zone = \"Europe/Rome\"", EXPECTED, EXPECTED, "zone is Europe/Rome, not"),
+            ("", "false_positives = \"1%\"", EXPECTED, EXPECTED, "false_positives is 1%, not 0%"),
+            ("", "", STRICT, EXPECTED, "guarantee is expected, not strict"),
+            ("", "", STRICT, POWER, "guarantee is expected, not strict"),
+        ] {
+            let (one, two) = (format!("{shared}{one}"), format!("{shared}{two}"));
+            let (_, problems) = told(&[("a", mode, &one), ("b", other, &two)]);
+            let named = problems.iter().all(|told| told.contains(part) && told.contains("\"a\""));
+            assert!(named && problems.len() == 1, "{part}: {problems:?}");
+        }
+        let safe = "mode = \"progressive\"";
+        let (_, problems) = told(&[("a", safe, shared), ("b", STRICT, shared)]);
+        assert_eq!(problems, Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_strict_cap_over_a_rolling_window_is_refused() {
+        let (_, problems) = told(&[("a", STRICT, "window = \"30d\"")]);
+        let told = problems.first().map_or("", String::as_str);
+        assert!(told.contains("abandon.window: rolls") && told.contains("\"day\""), "{problems:?}");
+        let (_, problems) = told_of("campaign");
+        assert_eq!(problems, Vec::<String>::new());
+    }
+
+    fn told_of(window: &str) -> (Vec<Option<RateId>>, Vec<String>) {
+        told(&[("a", STRICT, &format!("window = {window:?}"))])
+    }
+}
