@@ -71,10 +71,10 @@ fn calls(now: Mono, pool: &[Grown], ready: u32, answered: u64, abandoned: u64) -
     let lines = |grown: &Grown| u32::try_from(grown.ringing.len()).unwrap_or(u32::MAX);
     let mates = u32::try_from(pool.len()).unwrap_or(u32::MAX);
     let homes = (0..mates).map(|nth| ready / mates + u32::from(nth < ready % mates));
-    let homes = homes.collect::<Vec<u32>>();
+    let homes = homes.collect::<Vec<_>>();
     let beyond = |place: usize| lines(&pool[place]).saturating_sub(homes[place]);
-    let member = |(place, grown)| {
-        let grown: &Grown = grown;
+    let member = |place: usize| {
+        let grown = &pool[place];
         let others = (0..pool.len()).filter(|other| *other != place);
         let view = View {
             ready: homes[place].saturating_sub(others.map(beyond).sum::<u32>()),
@@ -92,7 +92,7 @@ fn calls(now: Mono, pool: &[Grown], ready: u32, answered: u64, abandoned: u64) -
             only: None,
         }
     };
-    let members = pool.iter().enumerate().map(member).collect::<Vec<_>>();
+    let members = (0..pool.len()).map(member).collect::<Vec<_>>();
     let beside = (0..pool.len()).collect::<Vec<_>>();
     let spot = |grown| Spot { lines: lines(grown), beside: beside.clone(), rate: 0, group: 0 };
     let spots = pool.iter().map(spot).collect();
