@@ -324,14 +324,15 @@ impl Exact {
 
 /// Adds one trial to the law of a sum; what would leave the row stays in its last place.
 fn trial(row: &mut [f64], p: f64) {
-    let Some(last) = row.len().checked_sub(1) else { return };
-    let q = 1.0 - p;
-    let kept = row[last];
-    for place in (1..=last).rev() {
-        row[place] = row[place] * q + row[place - 1] * p;
+    let (q, mut before) = (1.0 - p, 0.0);
+    for place in row.iter_mut() {
+        let here = *place;
+        *place = here * q + before * p;
+        before = here;
     }
-    row[last] += kept * p;
-    row[0] *= q;
+    if let Some(last) = row.last_mut() {
+        *last += before * p;
+    }
 }
 
 /// The chance that the answers are at least the releases and the free agents together.

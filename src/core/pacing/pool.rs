@@ -9,7 +9,7 @@ use super::crowd::Crowd;
 use super::grant::{self, Grant, Purse, Question, Seat, floor};
 use super::grid::HORIZONS;
 use super::predictive::{Odds, Pacer, Share};
-use super::price::Books;
+use super::price::{Books, unrisked};
 use super::rate::Rate;
 use super::{Ask, Forecast, View, Why};
 use crate::units::{AgentId, Mono, Ratio, Span};
@@ -234,7 +234,7 @@ impl Ledger<'_> {
             rate: sum.rate,
             left_s: sum.left_s,
             agents: sum.agents,
-            progressive: sum.progressive,
+            unrisked: unrisked(sum.agents, sum.progressive),
         };
         // Three deviations of a count whose variance is twice its mean: abandons come in clusters.
         let worst = self.lost_elsewhere + 3.0 * libm::sqrt(2.0 * self.lost_elsewhere);
