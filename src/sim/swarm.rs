@@ -90,12 +90,14 @@ fn share(seed: u64, plans: &mut [CampaignPlan]) {
     let mut chance = Stream::new(seed_of(seed, Actor::Maker), Actor::Maker);
     let shared = chance.yes(0.4).then_some(RateId(1));
     let guarantee = if chance.yes(0.5) { Guarantee::Strict } else { Guarantee::Expected };
-    let predictive = chance.yes(0.3);
+    // A few: a predictive campaign decides a thousand times an hour, whatever happens.
+    let predictive = chance.yes(0.06);
     for plan in plans {
         plan.settings.account.shared = shared;
         plan.settings.value = if chance.yes(0.3) { 3.0 } else { 1.0 };
         if predictive {
             plan.settings.mode = Mode::Predictive { guarantee };
+            plan.settings.pace_every = Span::secs(2);
         }
     }
 }
