@@ -9,8 +9,9 @@ use super::floor::{CallStage, Totals};
 use super::hopper::Hopper;
 use super::order::{CampaignState, Outcome};
 use super::pacing::account::Entry;
+use super::pacing::memory::Memory;
 use super::pacing::predictive::{Line, Pacer};
-use super::pacing::{Decision, View, account};
+use super::pacing::{Decision, Quiet, View, account};
 use super::rules::hours::Hours;
 use super::trunks::Rota;
 use super::{hopper, recycle, rules};
@@ -186,7 +187,11 @@ pub(super) struct Campaign {
     pub(super) account: account::Account,
     /// What a predictive campaign learns.
     pub(super) pacer: Option<Box<Pacer>>,
+    /// What it remembers and keeps for later days.
+    pub(super) memory: Memory,
     pub(super) decision: Option<Decision>,
+    /// Since when its pacer has wanted no more calls, and why it does not now.
+    pub(super) quiet: Option<Quiet>,
     /// Calls named from outside since the campaign was settled last.
     pub(super) directed: u32,
     caller_id: u16,
@@ -212,7 +217,9 @@ impl Campaign {
             totals: Totals::default(),
             account: account::Account::default(),
             pacer: None,
+            memory: Memory::default(),
             decision: None,
+            quiet: None,
             directed: 0,
             caller_id: 0,
         }
@@ -270,6 +277,7 @@ impl Campaign {
         let (Some(pacer), Some(odds)) = (&mut self.pacer, call.odds) else { return };
         let line = Line { dialed: call.dialed, since, odds, given_up: call.was_given_up() };
         pacer.call_moved(now, &line, from, to);
+        self.memory.call_moved(now, &line, call.lead.list, from, to);
     }
 
     /// Whether nothing of it is in flight: no call, no preview, no write-up.

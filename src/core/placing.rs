@@ -10,7 +10,7 @@ use super::floor::CallStage;
 use super::hopper::Stocked;
 use super::order::{AgentState, CampaignState, Dial, Opened, RuleRefusal, Stage};
 use super::pacing::predictive::{Allowance, Asked, Odds};
-use super::pacing::{self, Decision, Limit, View};
+use super::pacing::{self, Decision, Limit, Quiet, View};
 use super::rules::{Gate, Refused};
 use super::trunks::Blocked;
 use super::{Dialer, Order, Record, Wake};
@@ -73,7 +73,10 @@ impl Dialer {
     /// Lets the pacer of a running campaign decide, and places what is granted. Gives the moment
     /// at which a limit passes by itself.
     pub(super) fn pace(&mut self, now: Now, id: CampaignId) -> Option<Mono> {
-        let mode = self.campaigns.get(&id)?.settings.mode;
+        let campaign = self.campaigns.get_mut(&id)?;
+        let settings = &campaign.settings;
+        campaign.account.turn(&settings.account, &settings.rules.week, now.wall);
+        let mode = settings.mode;
         let personal = self.serve_personal(now, id, mode == Mode::Preview);
         if mode == Mode::Preview {
             let dialled = self.dial_previews(now, id);
@@ -104,13 +107,15 @@ impl Dialer {
         let campaign = self.campaigns.get_mut(&id)?;
         let settings = &campaign.settings;
         let Mode::Predictive { guarantee } = settings.mode else { return None };
-        campaign.account.turn(&settings.account, &settings.rules.week, now.wall);
         let allowance = Allowance {
             cap: settings.abandon.cap,
             guarantee,
             left: campaign.account.left(&settings.account, now.wall),
             every: settings.pace_every,
         };
+        if campaign.memory.turns(now) {
+            self.recall(now, id);
+        }
         let view = self.view(id);
         let pacer = self.campaigns.get_mut(&id)?.pacer.as_mut()?;
         if !pacer.due(now.mono, &view) {
@@ -128,6 +133,10 @@ impl Dialer {
             let forecast = Some(forecast);
             self.decided(id, Decision { view, ask, placed, limit, forecast });
         }
+        let campaign = self.campaigns.get_mut(&id)?;
+        let since = campaign.quiet.map_or(now.wall, |quiet| quiet.since);
+        let quiet = Quiet { since, why: ask.why, held, forecast };
+        campaign.quiet = (ask.calls == 0).then_some(quiet);
         let pacer = self.campaigns.get_mut(&id)?.pacer.as_mut()?;
         let mut next = pacer.next(now.mono, &view);
         if let Some(blocked) = blocked {

@@ -26,7 +26,7 @@ use crate::hooks::{self, Courier, Endpoint, NotAnEndpoint};
 use crate::media::{self, MediaHandle, PromptError, Prompts};
 use crate::sip;
 use crate::store::{self, DispositionRow, NewCampaign, Store};
-use crate::units::{CampaignId, ClientId, Span, TrunkId};
+use crate::units::{CampaignId, ClientId, Span, TrunkId, Wall};
 
 /// How long a contact rests whose call was interrupted by a crash: the far end may still ring.
 const INTERRUPTED_REST: Span = Span::secs(120);
@@ -192,6 +192,7 @@ pub async fn start(config: Config) -> Result<Running, BootError> {
     let mut first = Vec::new();
     let trunks = set_trunks(&config, &store, &mut book, &mut first).await?;
     first.extend(set_campaigns(&config, &store, &prompts, &trunks, &mut book).await?);
+    first.extend(remembered(&config, &store, clock.now().wall).await?);
     let (sip, sip_events) = sip::start(signalling(&config, &trunks, seed)?, clock, &tasks).await?;
     let (stop_courier, stopped) = watch::channel(false);
     // Endpoints stand in the operator's own files: one on this machine is meant.
@@ -235,6 +236,28 @@ pub async fn start(config: Config) -> Result<Running, BootError> {
     });
     let (handle, config) = (Handle::new(asks, watched), Arc::new(config));
     Ok(Running { handle, store, clock, tasks, config, tape: path, ended: Some(ended), delivered })
+}
+
+/// Gives what each campaign's abandon rule has counted in its window, and what its pacer learnt.
+async fn remembered(config: &Config, store: &Store, now: Wall) -> Result<Vec<Fact>, BootError> {
+    let mut facts = Vec::new();
+    for row in store.campaigns().await? {
+        let Some(campaign) = config.campaign(&row.name) else { continue };
+        let account = &campaign.account;
+        let counted = store.counted(row.id, account.begins(now), account.part()).await?;
+        facts.push(Fact::Campaign(row.id, CampaignFact::Counted(counted)));
+        if !matches!(campaign.mode, Mode::Predictive { .. }) {
+            continue;
+        }
+        match store.learnt(row.id, now).await {
+            Ok(known) => facts.push(Fact::Campaign(row.id, CampaignFact::Remembered(known))),
+            // It only has to learn again.
+            Err(error) => {
+                tracing::warn!(campaign = %row.name, %error, "what was learnt cannot be read");
+            }
+        }
+    }
+    Ok(facts)
 }
 
 /// Gives the campaigns whose pacers foretell.

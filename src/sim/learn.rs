@@ -116,7 +116,8 @@ impl Learner {
             | Record::Skipped { .. }
             | Record::DoNotCall { .. }
             | Record::CampaignState { .. }
-            | Record::Decided(..) => {}
+            | Record::Decided(..)
+            | Record::Learnt(..) => {}
         }
     }
 

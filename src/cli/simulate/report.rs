@@ -72,7 +72,7 @@ impl Waits {
 
 impl Report {
     pub(super) fn of(solved: &Solved) -> Self {
-        let Solved { cell, summary, setting } = solved;
+        let Solved { cell, summary, setting, .. } = solved;
         let total = &summary.total;
         let finding =
             |finding: &Finding| format!("{} s: {}", finding.at.since(Mono::START), finding.what);

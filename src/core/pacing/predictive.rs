@@ -4,7 +4,9 @@ use super::balance::{Balance, Load};
 use super::grant::{Question, exposed};
 use super::grid::{HORIZON_S, HORIZONS, RING_BINS, slot_of};
 use super::hazard::{Hazard, Reach};
+use super::memory::Recall;
 use super::price::{Books, Price};
+use super::prior::Service;
 use super::release::{Release, Task};
 use super::truth::{Known, Truth};
 use super::{Ask, Forecast, View, Why};
@@ -20,6 +22,8 @@ pub(in crate::core) struct Pacer {
     release: Release,
     price: Price,
     known: Option<Known>,
+    /// It began with what was learnt before.
+    recalled: bool,
     /// Answered calls whose verdict is awaited, by the ring age of the answer.
     hearing: [u32; RING_BINS],
     pulse: Pulse,
@@ -120,6 +124,7 @@ impl Pacer {
             release: Release::new(GRACE_PART * within.as_secs_f64()),
             price: Price::new(),
             known: None,
+            recalled: false,
             hearing: [0; RING_BINS],
             pulse: Pulse { answers: 0.0, time_s: 0.0, at: now },
             first_dial: None,
@@ -134,6 +139,34 @@ impl Pacer {
     pub(in crate::core) fn know(&mut self, now: Now, truth: &Truth) {
         self.known = Some(Known::new(now, truth));
         self.release.know(&truth.talk, &truth.wrap, truth.returns);
+    }
+
+    /// Whether it has neither dialled nor been told anything.
+    pub(in crate::core) fn is_new(&self) -> bool {
+        self.first_dial.is_none() && !self.recalled && self.known.is_none()
+    }
+
+    /// Takes what the campaign remembers of such an hour and such a stock.
+    pub(in crate::core) fn recall(&mut self, recall: &Recall) {
+        match recall {
+            Recall::Begin(drawn) => {
+                self.recalled = true;
+                self.hazard.seed(drawn);
+                self.release.seed(&drawn.service);
+            }
+            Recall::Move(shift) => self.hazard.shift(*shift),
+        }
+        self.stale = true;
+    }
+
+    /// What was seen of the agents, as whole counts.
+    pub(in crate::core) fn served(&self) -> &Service {
+        self.release.served()
+    }
+
+    /// A new day's counts begin.
+    pub(in crate::core) fn forget_served(&mut self) {
+        self.release.forget_served();
     }
 
     /// A call is dialled.
@@ -362,7 +395,9 @@ impl Pacer {
     fn warm(&mut self, now: Mono) -> bool {
         if self.warm_since.is_none() {
             let old = self.first_dial.is_some_and(|first| now.since(first) >= WARM_AFTER);
-            if self.known.is_some() || (old && self.hazard.resolved() >= WARM_CALLS) {
+            if self.recalled {
+                self.warm_since = Some(now);
+            } else if self.known.is_some() || (old && self.hazard.resolved() >= WARM_CALLS) {
                 self.hazard.reset_levels();
                 self.warm_since = Some(now);
             }
@@ -400,8 +435,9 @@ impl Pacer {
     /// Draws what is on its way.
     fn load(&self, now: Mono, view: &View) -> Load {
         let slot = slot_of(now);
-        let young =
-            self.known.is_none() && self.warm_since.is_none_or(|since| now.since(since) < YOUNG);
+        // A pacer that remembers is warm before its first call.
+        let since = self.warm_since.and_then(|since| Some(since.max(self.first_dial?)));
+        let young = self.known.is_none() && since.is_none_or(|since| now.since(since) < YOUNG);
         let factor = if young { YOUNG_FACTOR / self.hazard.answering.mean().min(1.0) } else { 1.0 };
         let scaled = |curve: &[f64; HORIZONS]| curve.map(|p| (p * factor).min(1.0));
         let mut lines = Vec::with_capacity(RING_BINS);
@@ -477,7 +513,7 @@ impl Pulse {
 }
 
 /// The bin of a ring age.
-fn age(dialed: Mono, answered: Mono) -> usize {
+pub(super) fn age(dialed: Mono, answered: Mono) -> usize {
     let slots = slot_of(answered).saturating_sub(slot_of(dialed));
     super::grid::index(slots).min(RING_BINS - 1)
 }

@@ -18,6 +18,7 @@ fn stocked() -> Stocked {
         next_number: None,
         callback: None,
         owner: None,
+        list: None,
     };
     Stocked { lead: Arc::new(lead), until: NOW }
 }

@@ -72,6 +72,7 @@ fn call(state: State) -> Result<Call, UnknownZone> {
         next_number: None,
         callback: None,
         owner: None,
+        list: None,
     };
     let due = Mono::micros(9);
     let call = Call::new(CampaignId(1), Arc::new(lead), 0, TrunkId(1), Mono::START, due);

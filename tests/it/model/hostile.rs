@@ -239,6 +239,7 @@ impl Stage {
             next_number: (id % 4 == 1).then_some(NumberId(id * 2 + 1)),
             callback: (id % 7 == 2).then_some(Callback { at: self.now.wall, agent: owner }),
             owner,
+            list: None,
         }
     }
 

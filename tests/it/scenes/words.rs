@@ -297,6 +297,7 @@ fn lead(contact: ContactId, words: &[&str]) -> Result<Lead, String> {
         next_number: None,
         callback: None,
         owner: None,
+        list: None,
     };
     for word in words {
         match word.split_once('=') {
@@ -481,6 +482,9 @@ fn record_told(now: Now, record: &Record) -> Told {
             let (asked, placed) = (decision.ask.calls, decision.placed);
             let limit = word(&decision.limit);
             told("decided", format!("decided {campaign} {placed} of {asked} {limit}"))
+        }
+        Record::Learnt(campaign, lesson) => {
+            told("learnt", format!("learnt {campaign} {} calls", lesson.calls.all()))
         }
     }
 }
