@@ -155,6 +155,7 @@ fn lead(id: u64, zone: &Zone) -> Lead {
         next_number: None,
         callback: None,
         owner: None,
+        list: None,
     }
 }
 

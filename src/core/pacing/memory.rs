@@ -103,6 +103,8 @@ const CREDIBILITY: f64 = 100.0;
 /// How many pseudo-calls a prior is worth if the hour itself was never seen, and at most.
 const WORTH_MIN: f64 = 40.0;
 const WORTH_MAX: f64 = 200.0;
+/// How far the hour of the campaign vouches for a list it has never seen.
+const NEW_LIST: f64 = 0.5;
 /// The odds are moved by this factor at most: more is left to the levels.
 const SHIFT_MAX: f64 = 3.0;
 /// Less is not worth working the tables out again.
@@ -205,9 +207,10 @@ impl Memory {
         Some(Recall::Move(shift))
     }
 
+    /// A list in an hour is drawn towards the list, that towards the campaign in the hour, and that
+    /// towards the campaign: each by as much as its own calls are few.
     fn draw(&self, hour: u8, stock: &BTreeMap<Option<ListId>, u32>) -> Option<Drawn> {
-        let mut campaign = Law::default();
-        self.past.values().for_each(|law| campaign.add(law, 1.0));
+        let mut campaign = self.sum(|_| true);
         let seen = campaign.all();
         let all = stock.values().map(|&leads| f64::from(leads)).sum::<f64>();
         if seen < CALLS_MIN || all < 1.0 {
@@ -215,20 +218,26 @@ impl Memory {
         }
         let delay_s = (campaign.verdicts > 0.0).then(|| campaign.listened_s / campaign.verdicts);
         campaign.scale(1.0 / seen);
-        let (mut law, mut credible) = (Law::default(), 0.0);
+        let mut of_hour = self.sum(|cell| cell.1 == hour);
+        let hour_known = of_hour.drawn_to(&campaign);
+        let (mut law, mut known) = (Law::default(), 0.0);
         for (&list, &leads) in stock {
             let part = f64::from(leads) / all;
-            let mut whole = Law::default();
-            let hours = self.past.range((list, 0)..=(list, u8::MAX));
-            hours.for_each(|(_, law)| whole.add(law, 1.0));
-            whole.drawn_to(&campaign);
-            let mut own = self.past.get(&(list, hour)).cloned().unwrap_or_default();
-            credible += part * own.all() / (own.all() + CREDIBILITY);
-            own.drawn_to(&whole);
+            let mut of_list = self.sum(|cell| cell.0 == list);
+            of_list.drawn_to(&of_hour);
+            let mut own = self.sum(|cell| *cell == (list, hour));
+            known += part * own.drawn_to(&of_list).max(NEW_LIST * hour_known);
             law.add(&own, part);
         }
-        let worth = (WORTH_MIN + (WORTH_MAX - WORTH_MIN) * credible).min(seen);
+        let worth = (WORTH_MIN + (WORTH_MAX - WORTH_MIN) * known).min(seen);
         Some(Drawn { law, worth, delay_s, service: self.service.clone() })
+    }
+
+    fn sum(&self, wanted: impl Fn(&Cell) -> bool) -> Law {
+        let mut sum = Law::default();
+        let laws = self.past.iter().filter(|(cell, _)| wanted(cell));
+        laws.for_each(|(_, law)| sum.add(law, 1.0));
+        sum
     }
 
     /// Counts a call of a list that leaves a stage.
@@ -338,11 +347,13 @@ impl Law {
         self.rings.iter().flatten().sum()
     }
 
-    /// Makes shares of the counts, drawn towards others' by what few they are.
-    fn drawn_to(&mut self, others: &Self) {
+    /// Makes shares of the counts, drawn towards others' by how few they are; gives their
+    /// credibility.
+    fn drawn_to(&mut self, others: &Self) -> f64 {
         let counted = self.all();
         self.add(others, CREDIBILITY);
         self.scale(1.0 / (counted + CREDIBILITY));
+        counted / (counted + CREDIBILITY)
     }
 
     fn sum(&self, fate: usize) -> f64 {
