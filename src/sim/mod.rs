@@ -26,7 +26,7 @@ use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 use crate::core::campaign::Mode;
 use crate::core::fact::{CallFact, CampaignFact};
 use crate::core::order::Dial;
-use crate::core::pacing::prior::Lesson;
+use crate::core::pacing::prior::{KEPT, Lesson};
 use crate::core::{Dialer, Fact, Order, Record, Settings};
 use crate::units::{AgentId, CallId, CampaignId, Mono, Now, Span, Zone};
 use carrier::Carrier;
@@ -195,8 +195,6 @@ impl Ord for Due {
 const REST_MAX: Span = Span::secs(6 * 3_600);
 /// What a day is older than the next.
 const DAY: Span = Span::secs(86_400);
-/// What is older is of no weight any more (docs/pacing.md, "Priors").
-const LEARNT_MAX: Span = Span::secs(28 * 86_400);
 /// Batches at one moment before the world is said to stand still.
 const TURNS_MAX: u32 = 10_000;
 /// The zone of every simulated number.
@@ -307,7 +305,7 @@ impl<'w> World<'w> {
             for lesson in &mut lessons {
                 (lesson.from, lesson.until) = (lesson.from - DAY, lesson.until - DAY);
             }
-            lessons.retain(|lesson| now.since(lesson.until) <= LEARNT_MAX);
+            lessons.retain(|lesson| now.since(lesson.until) <= KEPT);
             learnt.insert(campaign.id, lessons);
         }
         learnt

@@ -25,10 +25,12 @@ const CAP: f64 = 0.03;
 /// The beginning of a day, in which a prior is all there is.
 const FIRST: Span = Span::secs(300);
 
-/// The town when so many calls in a hundred are answered by persons, and machines in proportion.
+/// The town when so many calls in a hundred are answered by persons, and by machines in
+/// proportion as far as there is room.
 fn town(length: Span, live: u32) -> Result<Scenario, Box<dyn std::error::Error>> {
-    let machine = f64::from(live) * 0.16 / 35.0;
-    let (live, rest) = (f64::from(live) / 100.0, 1.0 - f64::from(live) / 100.0 - machine);
+    let live = f64::from(live) / 100.0;
+    let machine = (live * 0.16 / 0.35).min(0.8 * (1.0 - live));
+    let rest = 1.0 - live - machine;
     let mut text = TOWN.to_owned();
     for (name, was, now) in [
         ("live", 0.35, live),

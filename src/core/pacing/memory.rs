@@ -11,7 +11,7 @@ use jiff::{Unit, ZonedRound};
 
 use super::grid::RING_BINS;
 use super::predictive::{Line, age};
-use super::prior::{Calls, Ends, Lesson, Recalled, Ring, Service};
+use super::prior::{Calls, Ends, KEPT, Lesson, Recalled, Ring, Service};
 use crate::core::floor::CallStage;
 use crate::units::{ListId, Mono, Now, Span, Wall, Zone};
 
@@ -111,8 +111,6 @@ const SHIFT_MAX: f64 = 3.0;
 const SHIFT_MIN: f64 = 0.01;
 /// Calls of a week ago count half.
 const HALF_LIFE_DAYS: f64 = 7.0;
-/// What is older is forgotten: 4 weeks, a sixteenth.
-pub(in crate::core) const KEPT: Span = Span::secs(28 * 86_400);
 /// A day, in seconds.
 const DAY_S: f64 = 86_400.0;
 /// How often what was learnt is written down: a crash loses so much of it at most.
@@ -406,3 +404,6 @@ impl Hour {
         Self { of_day, day: local.date(), from, until: from + Span::secs(3_600) }
     }
 }
+
+#[cfg(test)]
+mod tests;

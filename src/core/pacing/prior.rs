@@ -7,6 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::units::{ListId, Span, Wall};
 
+/// How long a lesson is kept: 4 weeks, when it weighs a sixteenth (docs/pacing.md, "Priors").
+pub const KEPT: Span = Span::secs(28 * 86_400);
+
 /// What was counted of one list in one hour of the day, or of the agents.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lesson {

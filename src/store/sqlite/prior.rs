@@ -9,12 +9,9 @@ use super::Sqlite;
 use super::report::count;
 use super::text::{at, from_json, json};
 use crate::core::pacing::account::Bucket;
-use crate::core::pacing::prior::Lesson;
+use crate::core::pacing::prior::{KEPT, Lesson};
 use crate::store::{LESSONS_MAX, StoreError};
 use crate::units::{CampaignId, ListId, Span, Wall};
-
-/// Lessons that count for nothing any more are deleted: 4 weeks, as docs/pacing.md has it.
-const KEPT: Span = Span::secs(28 * 86_400);
 
 /// The longest a call may have been under way when it was answered: dialled before the window, and
 /// answered in it.
