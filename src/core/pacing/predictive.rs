@@ -42,6 +42,9 @@ pub(in crate::core) struct Pacer {
 pub(in crate::core) struct Odds {
     threshold: f64,
     chance: f64,
+    /// A prior that nothing had confirmed yet foretold it, so that the record of the forecasts
+    /// does not count it.
+    unproved: bool,
 }
 
 /// A line of the campaign as its pacer sees it.
@@ -244,7 +247,7 @@ impl Pacer {
                 }
             }
             (Waiting, to) => {
-                if to != Some(Talking) {
+                if to != Some(Talking) && !line.odds.unproved {
                     self.price.abandoned();
                 }
             }
@@ -259,7 +262,9 @@ impl Pacer {
 
     fn person(&mut self, now: Mono, line: &Line) {
         self.pulse.count(now);
-        self.price.answered(line.odds.threshold, line.odds.chance);
+        if !line.odds.unproved {
+            self.price.answered(line.odds.threshold, line.odds.chance);
+        }
     }
 
     /// An agent of the campaign goes from one state to another.
@@ -387,7 +392,11 @@ impl Pacer {
                 next: (grant.next > grant.last).then(|| Ratio::new(grant.next)),
                 ahead,
             },
-            odds: Odds { threshold: grant.threshold, chance: grant.mean },
+            odds: Odds {
+                threshold: grant.threshold,
+                chance: grant.mean,
+                unproved: self.recalled && self.young(now),
+            },
             held: grant.held,
         }
     }
@@ -432,12 +441,17 @@ impl Pacer {
         handling / (handling + reach.ring_s / person.max(0.01))
     }
 
+    /// Whether its forecasts are too fresh to be trusted.
+    fn young(&self, now: Mono) -> bool {
+        // A pacer that remembers is warm before its first call.
+        let since = self.warm_since.and_then(|since| Some(since.max(self.first_dial?)));
+        self.known.is_none() && since.is_none_or(|since| now.since(since) < YOUNG)
+    }
+
     /// Draws what is on its way.
     fn load(&self, now: Mono, view: &View) -> Load {
         let slot = slot_of(now);
-        // A pacer that remembers is warm before its first call.
-        let since = self.warm_since.and_then(|since| Some(since.max(self.first_dial?)));
-        let young = self.known.is_none() && since.is_none_or(|since| now.since(since) < YOUNG);
+        let young = self.young(now);
         let factor = if young { YOUNG_FACTOR / self.hazard.answering.mean().min(1.0) } else { 1.0 };
         let scaled = |curve: &[f64; HORIZONS]| curve.map(|p| (p * factor).min(1.0));
         let mut lines = Vec::with_capacity(RING_BINS);
