@@ -298,6 +298,8 @@ ids! {
     TrunkId(u32) "T";
     /// One abandon rate that several campaigns share.
     RateId(u32) "R";
+    /// One imported list.
+    ListId(u64) "F";
     /// One contact: a record of a list.
     ContactId(u64) "L";
     /// One telephone number of one contact; its digits stay in the store.

@@ -30,6 +30,8 @@ pub(super) async fn why(
         view: View::default(),
         personal: 0,
         decision: None,
+        quiet: None,
+        recalled: None,
         totals: Totals::default(),
     };
     let floor = floor.unwrap_or(&unpublished);
@@ -204,6 +206,8 @@ mod tests {
             view,
             personal: 0,
             decision: None,
+            quiet: None,
+            recalled: None,
             totals: Totals::default(),
         }
     }

@@ -2,7 +2,6 @@
 
 use axum::extract::{Path, State};
 use jiff::Timestamp;
-use jiff::tz::TimeZone;
 use serde::Deserialize;
 
 use super::error::{Answer, ApiError};
@@ -12,7 +11,6 @@ use crate::config::account::{denominator_word, window_word};
 use crate::config::campaign::mode_word;
 use crate::core::campaign::Mode;
 use crate::core::foresight::JUDGED;
-use crate::core::pacing::account::{self, Window};
 use crate::core::pacing::{Decision, Limit, View};
 use crate::units::{CampaignId, TrunkId, Wall};
 
@@ -40,6 +38,7 @@ pub(super) async fn explain(
     let made = desk.store.decision(row.id, asked).await?;
     let snapshot = desk.handle.snapshot();
     let floor = snapshot.floor.campaigns.iter().find(|floor| floor.campaign == row.id);
+    let present = floor.filter(|_| past.is_none());
     let decision = made.map(|made| made.decision);
     let view = match (past, floor) {
         (None, Some(floor)) => floor.view,
@@ -68,6 +67,18 @@ pub(super) async fn explain(
         cap: cap(campaign, &view),
         foresight: foresight(&desk, campaign, row.id, asked).await?,
         idle,
+        quiet: present.and_then(|floor| floor.quiet).map(|quiet| types::Quiet {
+            since: quiet.since.to_string(),
+            for_s: now.since(quiet.since).as_secs_f64(),
+            why: quiet.why,
+            held: quiet.held,
+            forecast: quiet.forecast,
+        }),
+        recalled: present.and_then(|floor| floor.recalled).map(|recalled| types::Recalled {
+            calls: recalled.calls,
+            from: recalled.from.to_string(),
+            until: recalled.until.to_string(),
+        }),
     }))
 }
 
@@ -114,7 +125,7 @@ async fn foresight(
     if !matches!(campaign.mode, Mode::Predictive { .. }) {
         return Ok(None);
     }
-    let from = begin(&campaign.account, until);
+    let from = campaign.account.begins(until);
     let all = desk.store.foresight(id, from, until, ALL).await?;
     let latest = desk.store.foresight(id, from, until, JUDGED).await?;
     Ok(Some(types::Foretold {
@@ -124,37 +135,4 @@ async fn foresight(
         abandoned: all.abandoned,
         verdict: latest.verdict(),
     }))
-}
-
-/// Gives the beginning of the window that holds a moment.
-fn begin(account: &account::Settings, at: Wall) -> Wall {
-    match account.window {
-        Window::Campaign => Wall::micros(0),
-        Window::Rolling(span) => at - span,
-        Window::Day => TimeZone::get(account.zone.name())
-            .and_then(|zone| at.timestamp().to_zoned(zone).start_of_day())
-            .map_or(at, |midnight| Wall::from(midnight.timestamp())),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::units::{Span, UnknownZone, Zone};
-
-    #[test]
-    fn a_day_begins_at_its_zones_midnight() -> Result<(), UnknownZone> {
-        // 2026-11-21T22:30:00Z is half past eleven in the evening in Paris, the day before in
-        // New York.
-        let at = Wall::micros(1_795_300_200_000_000);
-        let from = |zone| Zone::new(zone).map(account::Settings::calendar_day);
-        let paris = begin(&from("Europe/Paris")?, at);
-        assert_eq!(paris.to_string(), "2026-11-20T23:00:00Z");
-        let new_york = from("America/New_York")?;
-        assert_eq!(begin(&new_york, at).to_string(), "2026-11-21T05:00:00Z");
-        let rolling = Window::Rolling(Span::secs(3_600));
-        let hour = account::Settings { window: rolling, ..new_york };
-        assert_eq!(begin(&hour, at), at - Span::secs(3_600));
-        Ok(())
-    }
 }

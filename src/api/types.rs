@@ -12,7 +12,7 @@ use crate::core::fact::SkipReason;
 use crate::core::floor::Totals;
 use crate::core::foresight;
 use crate::core::order::{CampaignState, EndedBy, Outcome};
-use crate::core::pacing::{Decision, View};
+use crate::core::pacing::{Decision, Forecast, View, Why};
 use crate::engine::handle::Details;
 
 /// Whether the engine lives, and how it is.
@@ -94,6 +94,39 @@ pub struct Pacing {
     pub foresight: Option<Foretold>,
     /// Why nothing is dialled at all; told of the present only.
     pub idle: Option<Idle>,
+    /// Since when nothing more has been wanted, and why; told of the present only, `None` while
+    /// calls are wanted.
+    #[serde(default)]
+    pub quiet: Option<Quiet>,
+    /// What the pacer began with, if it remembers earlier days; told of the present only.
+    #[serde(default)]
+    pub recalled: Option<Recalled>,
+}
+
+/// Why a predictive campaign wants no more calls now.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Quiet {
+    /// Since when.
+    pub since: String,
+    /// For how long, in seconds.
+    pub for_s: f64,
+    /// Why.
+    pub why: Why,
+    /// Whether the abandon rule, not the forecast, says no.
+    pub held: bool,
+    /// What is foreseen now.
+    pub forecast: Forecast,
+}
+
+/// What a pacer remembers of earlier days.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Recalled {
+    /// The calls it was learnt from.
+    pub calls: u64,
+    /// When the first of them was counted.
+    pub from: String,
+    /// When the last was.
+    pub until: String,
 }
 
 /// The abandon rule and where it stands.

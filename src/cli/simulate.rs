@@ -8,6 +8,7 @@ mod dialers;
 mod page;
 mod plot;
 mod png;
+mod prior;
 mod report;
 
 use std::path::{Path, PathBuf};
@@ -20,7 +21,7 @@ use super::output::{Form, Output};
 use crate::config::scenario;
 use crate::sim::scenario::Scenario;
 use crate::units::Ratio;
-use cells::{Cell, Solved};
+use cells::{Cell, Prior, Solved};
 use compare::Beside;
 use dialers::Word;
 use report::Report;
@@ -33,6 +34,7 @@ pub(super) enum Simulate {
   cadran simulate run scenarios/b2c_evening.toml
   cadran simulate run scenarios/*.toml --agents 5,20 --days 8 --mode progressive,vici-best --json
   cadran simulate run scenarios/churn.toml --mode power --lines 1.5 --check
+  cadran simulate run scenarios/b2b.toml --mode predictive --days 20 --prior learn
   cadran simulate run --from-tape tapes/2026-11-20.tape --agents 10,12,15 --days 20")]
     Run(Run),
     /// Set every dialer beside one of them, on the very same days
@@ -61,6 +63,13 @@ pub(super) struct Run {
     /// Which dialer paces
     #[arg(long, value_enum, value_delimiter = ',', default_value = "progressive")]
     mode: Vec<Word>,
+    /// What a predictive pacer begins each day with: `none`, `learn` (what the days before taught
+    /// it), or a file that --prior-out wrote
+    #[arg(long, value_name = "none|learn|FILE", default_value = "none")]
+    prior: prior::Source,
+    /// Write what the days taught the pacer to this file; for one scenario, pool and dialer
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    prior_out: Option<PathBuf>,
     /// Have an oracle look for calls without end and agents without rest
     #[arg(long)]
     check: bool,
@@ -201,6 +210,7 @@ impl What {
                         days: self.days.unwrap_or(days),
                         seed: self.seed,
                         check: false,
+                        prior: Prior::None,
                     }));
                 }
             }
@@ -237,8 +247,15 @@ fn reports(solved: &[Solved]) -> Vec<Report> {
 impl Run {
     fn run(self, output: &Output) -> Outcome {
         let mut cells = self.what.cells(&[], &self.mode, 1)?;
-        cells.iter_mut().for_each(|cell| cell.check = self.check);
-        let reports = reports(&cells::solve(cells, output)?);
+        let prior = self.prior.read()?;
+        for cell in &mut cells {
+            (cell.check, cell.prior) = (self.check, prior.clone());
+        }
+        let solved = cells::solve(cells, output)?;
+        if let Some(path) = &self.prior_out {
+            prior::keep(path, &solved, output)?;
+        }
+        let reports = reports(&solved);
         output.show(&reports, |lang| report::sheet(&reports, lang));
         let sound = reports.iter().all(|report| report.findings.is_empty());
         Ok(if sound { Exit::Done } else { Exit::Error })

@@ -1,8 +1,8 @@
 //! Why a campaign dials at the speed it does, in sentences.
 
 use super::idle;
-use super::output::Lang;
-use crate::api::types::{AbandonCap, Foretold, Pacing};
+use super::output::{self, Lang};
+use crate::api::types::{AbandonCap, Foretold, Pacing, Quiet, Recalled};
 use crate::core::campaign::Guarantee;
 use crate::core::foresight::Verdict;
 use crate::core::pacing::{Decision, Forecast, Limit, View, Why};
@@ -36,6 +36,8 @@ pub(super) fn sentences(pacing: &Pacing, lang: Lang) -> Vec<String> {
             told.push(reason(pacing, decision, lang));
         }
     }
+    told.extend(pacing.quiet.as_ref().and_then(|quiet| no_more(quiet, lang)));
+    told.extend(pacing.recalled.as_ref().map(|recalled| memory(recalled, lang)));
     if pacing.mode != "preview" {
         told.push(allowance(&pacing.cap, lang));
     }
@@ -275,6 +277,72 @@ fn held(pacing: &Pacing, decision: &Decision, lang: Lang) -> String {
             "La règle d'abandon limite : après {abandoned} abandons sur {answered} décrochés, et \
              avec les appels en cours, le plafond ne laisse encore rien à risquer. Des lignes pour \
              les agents libres seulement : {placed} de plus."
+        ),
+    }
+}
+
+/// What is shorter is the usual pause between two calls, in seconds.
+const PAUSE_S: f64 = 5.0;
+
+/// Says since when nothing more has been wanted, and why nothing is now.
+fn no_more(quiet: &Quiet, lang: Lang) -> Option<String> {
+    if quiet.for_s < PAUSE_S {
+        return None;
+    }
+    let since = output::moment(&quiet.since, "%H:%M:%S");
+    let Forecast { threshold, next, .. } = quiet.forecast;
+    let risk = next.filter(|next| *next > threshold);
+    let (english, french) = match (risk, quiet.held, quiet.why) {
+        (_, true, _) => (
+            "the abandon rule leaves nothing to risk, and no agent is free without a line.".into(),
+            "la règle d'abandon ne laisse rien à risquer, et aucun agent libre n'est sans ligne."
+                .into(),
+        ),
+        (_, _, Why::Learning) => (
+            "too little is known yet to predict, and no agent is free without a line.".into(),
+            "on en sait trop peu pour prévoir, et aucun agent libre n'est sans ligne.".into(),
+        ),
+        (Some(next), _, _) => {
+            let (next, most) = (percent(next.get(), lang), percent(threshold.get(), lang));
+            (
+                format!(
+                    "one call more would have a {next} chance to meet nobody free, and {most} may \
+                     be risked."
+                ),
+                format!(
+                    "un appel de plus aurait {next} de risque de ne trouver personne de libre, et \
+                     l'on peut en risquer {most}."
+                ),
+            )
+        }
+        (None, _, _) => (
+            "agents have all the lines they need.".to_owned(),
+            "les agents ont toutes les lignes qu'il leur faut.".to_owned(),
+        ),
+    };
+    Some(match lang {
+        Lang::En => format!("Nothing more has been wanted since {since}: {english}"),
+        Lang::Fr => format!("Plus rien n'est demandé depuis {since} : {french}"),
+    })
+}
+
+/// Says that the pacer began with what earlier days taught it.
+fn memory(recalled: &Recalled, lang: Lang) -> String {
+    let day = |at: &str| output::moment(at, "%Y-%m-%d");
+    let (calls, from, until) = (recalled.calls, day(&recalled.from), day(&recalled.until));
+    let (english, french) = if from == until {
+        (format!("on {from}"), format!("le {from}"))
+    } else {
+        (format!("from {from} to {until}"), format!("du {from} au {until}"))
+    };
+    match lang {
+        Lang::En => format!(
+            "It predicts from the first call on, with a stored prior: learnt {english}, {calls} \
+             calls."
+        ),
+        Lang::Fr => format!(
+            "La prévision vaut dès le premier appel, grâce à un acquis : {calls} appels, appris \
+             {french}."
         ),
     }
 }

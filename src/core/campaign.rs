@@ -9,9 +9,10 @@ use super::floor::{CallStage, Totals};
 use super::hopper::Hopper;
 use super::order::{CampaignState, Outcome};
 use super::pacing::account::{self, Entry, Window};
+use super::pacing::memory::Memory;
 use super::pacing::predictive::{Line, Pacer};
 use super::pacing::rate::{Key, Rate};
-use super::pacing::{Decision, View};
+use super::pacing::{Decision, Quiet, View};
 use super::rules::hours::{Hours, Today, today};
 use super::trunks::Rota;
 use super::{hopper, recycle, rules};
@@ -249,7 +250,11 @@ pub(super) struct Campaign {
     today: Option<Today>,
     /// What a predictive campaign learns.
     pub(super) pacer: Option<Box<Pacer>>,
+    /// What it remembers and keeps for later days.
+    pub(super) memory: Memory,
     pub(super) decision: Option<Decision>,
+    /// Since when its pacer has wanted no more calls, and why it does not now.
+    pub(super) quiet: Option<Quiet>,
     /// Calls named from outside since the campaign was settled last.
     pub(super) directed: u32,
     caller_id: u16,
@@ -276,7 +281,9 @@ impl Campaign {
             surplus_at: Mono::START,
             totals: Totals::default(),
             pacer: None,
+            memory: Memory::default(),
             decision: None,
+            quiet: None,
             directed: 0,
             caller_id: 0,
         }
@@ -363,6 +370,7 @@ impl Campaign {
         let (Some(pacer), Some(odds)) = (&mut self.pacer, call.odds) else { return };
         let line = Line { dialed: call.dialed, since, odds, given_up: call.was_given_up() };
         pacer.call_moved(now, rate, &line, (from, to));
+        self.memory.call_moved(now, &line, call.lead.list, from, to);
     }
 
     /// Whether nothing of it is in flight: no call, no preview, no write-up.

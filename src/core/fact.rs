@@ -5,11 +5,13 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::pacing::account::Bucket;
+use super::pacing::prior::Lesson;
 use super::pacing::truth::Truth;
 use super::{agent, campaign, trunks};
 use crate::units::{
-    AgentId, CallId, CampaignId, ClientId, ContactId, DispositionId, NumberId, PauseId, PersonId,
-    Ratio, Span, TrunkId, Wall, Zone,
+    AgentId, CallId, CampaignId, ClientId, ContactId, DispositionId, ListId, NumberId, PauseId,
+    PersonId, Ratio, Span, TrunkId, Wall, Zone,
 };
 
 /// One thing that happened.
@@ -63,6 +65,11 @@ pub enum CampaignFact {
     },
     /// New contacts were imported or became due: ask the store again.
     Refilled,
+    /// What the abandon rule counted before the dialer was made, as far as it is still in the
+    /// rule's window.
+    Counted(Vec<Bucket>),
+    /// What the campaign's pacer had learnt before the dialer was made; for a predictive campaign.
+    Remembered(Vec<Lesson>),
     /// The true laws of an invented world: what a predictive pacer would have to learn. For the
     /// benchmark of what could be known; no living centre can tell it.
     Known(Box<Truth>),
@@ -101,6 +108,9 @@ pub struct Lead {
     pub callback: Option<Callback>,
     /// The agent whose portfolio holds the contact: only he or she is offered it.
     pub owner: Option<AgentId>,
+    /// The list it came from, if it came with one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub list: Option<ListId>,
 }
 
 /// One telephone number of a lead.
@@ -137,6 +147,7 @@ impl Lead {
             next_number: None,
             callback: None,
             owner: None,
+            list: None,
         }
     }
 }

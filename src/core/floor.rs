@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 use super::agent::{Agent, Leg, State};
 use super::campaign::DispositionClass;
 use super::order::{AgentState, CampaignState};
-use super::pacing::{Decision, View};
+use super::pacing::prior::Recalled;
+use super::pacing::{Decision, Quiet, View};
 use super::{Dialer, call};
 use crate::units::{AgentId, CallId, CampaignId, ContactId, Mono, Now, Ratio, Span, TrunkId};
 
@@ -37,6 +38,12 @@ pub struct CampaignFloor {
     pub personal: u32,
     /// Its latest decision that placed or was refused a call.
     pub decision: Option<Decision>,
+    /// Since when its predictive pacer has wanted no more calls, and why.
+    #[serde(default)]
+    pub quiet: Option<Quiet>,
+    /// What its pacer began with, if it remembers earlier days.
+    #[serde(default)]
+    pub recalled: Option<Recalled>,
     /// What it has done since the dialer was made.
     pub totals: Totals,
 }
@@ -182,6 +189,8 @@ impl Dialer {
             personal: u32::try_from(campaign.hopper.len() - campaign.hopper.stock())
                 .unwrap_or(u32::MAX),
             decision: campaign.decision,
+            quiet: campaign.quiet.filter(|_| campaign.runs()),
+            recalled: campaign.memory.recalled(),
             totals: campaign.totals,
         });
         let calls = self.calls.iter().map(|(&id, call)| CallFloor {

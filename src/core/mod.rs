@@ -17,6 +17,7 @@ mod call;
 mod cover;
 mod line;
 mod placing;
+mod recall;
 mod running;
 mod seat;
 mod sharing;

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::fact::{Callback, DncScope, Heard, SkipReason};
 use super::pacing::Decision;
+use super::pacing::prior::Lesson;
 use super::rules::Refusal;
 use crate::units::{
     AgentId, CallId, CampaignId, ContactId, DispositionId, NumberId, PauseId, PersonId, Span,
@@ -130,6 +131,9 @@ pub enum Record {
     },
     /// The pacer decided how many calls to place.
     Decided(CampaignId, Decision),
+    /// A campaign's pacer has learnt, in place of an earlier lesson of the same list, hour and
+    /// beginning. No call waits for it.
+    Learnt(CampaignId, Box<Lesson>),
 }
 
 /// The beginning of an attempt.

@@ -74,6 +74,7 @@ impl Dialer {
     /// Lets the pacer of a running campaign decide, and places what is granted. Gives the moment
     /// at which a limit passes by itself.
     pub(super) fn pace(&mut self, now: Now, id: CampaignId) -> Option<Mono> {
+        self.turn_rates(now, &[id]);
         let mode = self.campaigns.get(&id)?.settings.mode;
         let personal = self.serve_personal(now, id, mode == Mode::Preview);
         if mode == Mode::Preview {

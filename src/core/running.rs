@@ -52,6 +52,16 @@ impl Dialer {
             (CampaignFact::Directed(calls), Running) if campaign.is_directed() => {
                 campaign.directed = calls;
             }
+            (CampaignFact::Counted(before), _) => {
+                self.rates.entry(campaign.rate).or_default().account.restore(before);
+            }
+            (CampaignFact::Remembered(lessons), _) => {
+                if campaign.pacer.is_none() {
+                    return self.surprise();
+                }
+                campaign.memory.take(now, &lessons);
+                self.recall(now, id);
+            }
             (CampaignFact::Known(truth), _) => match &mut campaign.pacer {
                 Some(pacer) => pacer.know(now, &truth),
                 None => self.surprise(),
@@ -166,6 +176,7 @@ impl Dialer {
         if let Some(campaign) = self.campaigns.get_mut(&id) {
             campaign.hopper.judged(now.mono, fruitful);
         }
+        self.recall(now, id);
     }
 
     /// Gives back what a claim brought that was given up meanwhile: the store was slow.
@@ -288,6 +299,7 @@ impl Dialer {
             campaign.directed = 0;
         }
         self.claim_or_end(now, id);
+        self.keep_learnt(now, id);
     }
 
     fn claim_or_end(&mut self, now: Now, id: CampaignId) {

@@ -7,7 +7,7 @@ use super::campaign::Campaign;
 use super::pacing::crowd::{Crowd, Spot};
 use super::pacing::pool::{self, Asked, Ledger, Member};
 use super::pacing::rate::{Key, Rate};
-use super::pacing::{Decision, Limit, View};
+use super::pacing::{Decision, Limit, Quiet, View};
 use super::{Dialer, team::Team};
 use crate::units::{AgentId, CampaignId, Mono, Now, Ratio};
 
@@ -78,7 +78,7 @@ impl Dialer {
     }
 
     /// Lets the windows of a pool's rates pass, and looks the day's hours up.
-    fn turn_rates(&mut self, now: Now, pool: &[CampaignId]) {
+    pub(super) fn turn_rates(&mut self, now: Now, pool: &[CampaignId]) {
         let keys = pool.iter().filter_map(|id| Some(self.campaigns.get(id)?.rate));
         let keys = keys.collect::<BTreeSet<_>>();
         for campaign in self.campaigns.values_mut().filter(|c| keys.contains(&c.rate)) {
@@ -153,6 +153,11 @@ impl Dialer {
     pub(super) fn pace_pool(&mut self, now: Now, id: CampaignId) -> Option<Mono> {
         let pool = self.pool(id);
         self.turn_rates(now, &pool);
+        for &mate in &pool {
+            if self.campaigns.get(&mate).is_some_and(|campaign| campaign.memory.turns(now)) {
+                self.recall(now, mate);
+            }
+        }
         let views = pool.iter().map(|&mate| self.view(mate)).collect::<Vec<_>>();
         let due = pool.iter().zip(&views).any(|(mate, view)| {
             let pacer = self.campaigns.get(mate).and_then(|campaign| campaign.pacer.as_ref());
@@ -239,7 +244,11 @@ impl Dialer {
             let forecast = Some(forecast);
             self.decided(id, Decision { view: *view, ask, placed, limit, forecast });
         }
-        let pacer = self.campaigns.get_mut(&id)?.pacer.as_mut()?;
+        let campaign = self.campaigns.get_mut(&id)?;
+        let since = campaign.quiet.map_or(now.wall, |quiet| quiet.since);
+        let quiet = Quiet { since, why: ask.why, held, forecast };
+        campaign.quiet = (ask.calls == 0).then_some(quiet);
+        let pacer = campaign.pacer.as_mut()?;
         let mut next = pacer.next(now.mono, view);
         if let Some(blocked) = blocked {
             pacer.cut();

@@ -14,12 +14,13 @@ use super::handle::{ASKS_MAX, Ask, Handle, Snapshot};
 use super::scribe::Scribe;
 use super::tape::{self, Recorder};
 use super::tasks::Tasks;
-use super::{Engine, Inbox, Parts, foresight};
+use super::{Engine, Inbox, Parts, foresight, resume};
 use crate::config::campaign::UnknownTrunk;
 use crate::config::{self, Campaign, Config, Disposition, Webhook};
 use crate::core::campaign::Mode;
 use crate::core::fact::{CampaignFact, TrunkFact};
-use crate::core::{self, Dialer, Fact};
+use crate::core::pacing::prior::Lesson;
+use crate::core::{self, Dialer, Fact, Record};
 use crate::hooks::event::call_completed;
 use crate::hooks::sign::{NotAKey, SigningKey};
 use crate::hooks::{self, Courier, Endpoint, NotAnEndpoint};
@@ -173,6 +174,27 @@ pub fn new_signing_key() -> Result<String, BootError> {
     Ok(SigningKey::write(&bytes))
 }
 
+/// Gives a campaign what its pacer learnt elsewhere, as counted now, before the engine starts.
+///
+/// # Errors
+/// The store cannot be used.
+pub async fn teach(config: &Config, name: &str, lessons: &[Lesson]) -> Result<(), BootError> {
+    let (now, tasks) = (Clock::start().now().wall, Tasks::new());
+    let store = open_store(config, &tasks).await?;
+    if let Some(campaign) = config.campaign(name) {
+        let id = store.set_campaign(&stored(campaign, config)).await?;
+        let taught = lessons.iter().map(|lesson| {
+            let lesson = Lesson { from: now, until: now, ..lesson.clone() };
+            let record = Record::Learnt(id, Box::new(lesson));
+            store::Write::Record { record, at: now }
+        });
+        store.commit(taught.collect()).await?;
+    }
+    drop(store);
+    tasks.finished().await;
+    Ok(())
+}
+
 /// Starts the engine.
 ///
 /// # Errors
@@ -192,6 +214,7 @@ pub async fn start(config: Config) -> Result<Running, BootError> {
     let mut first = Vec::new();
     let trunks = set_trunks(&config, &store, &mut book, &mut first).await?;
     first.extend(set_campaigns(&config, &store, &prompts, &trunks, &mut book).await?);
+    first.extend(resume::remembered(&config, &store, clock.now().wall).await?);
     let (sip, sip_events) = sip::start(signalling(&config, &trunks, seed)?, clock, &tasks).await?;
     let (stop_courier, stopped) = watch::channel(false);
     // Endpoints stand in the operator's own files: one on this machine is meant.

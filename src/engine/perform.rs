@@ -15,10 +15,14 @@ impl Engine {
     /// Performs a batch of orders; its calls and its words go out once its records are committed.
     pub(super) fn perform(&mut self, now: Now, orders: Vec<Order>, words: Words) {
         let mut batch = Batch { words, ..Batch::default() };
+        let mut learnt = Batch::default();
         for order in orders {
             match order {
                 // The stop of a shutdown is nobody's decision: the campaign runs again afterwards.
                 Order::Record(Record::CampaignState { .. }) if self.draining => {}
+                Order::Record(record @ Record::Learnt(..)) => {
+                    learnt.writes.push(Write::Record { record, at: now.wall });
+                }
                 Order::Record(record) => batch.writes.push(Write::Record { record, at: now.wall }),
                 Order::Dial(dial) => {
                     self.uncommitted.insert(dial.call, Wanted::Yes);
@@ -46,6 +50,7 @@ impl Engine {
             }
         }
         self.hand_over(batch);
+        self.hand_over(learnt);
     }
 }
 

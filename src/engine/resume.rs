@@ -2,11 +2,14 @@
 
 use super::Engine;
 use super::hear::phone;
+use crate::config::Config;
 use crate::core::Fact;
+use crate::core::campaign::Mode;
 use crate::core::fact::CampaignFact;
 use crate::core::order::CampaignState;
 use crate::sip::{Command, Phone};
-use crate::store::{Recovered, Write};
+use crate::store::{Recovered, Store, StoreError, Write};
+use crate::units::Wall;
 
 impl Engine {
     /// Ends the dialogs an earlier run left up and gives the facts that restore the rest.
@@ -47,4 +50,30 @@ impl Engine {
             }
         });
     }
+}
+
+/// Gives what each campaign's abandon rule has counted in its window, and what its pacer learnt.
+pub(super) async fn remembered(
+    config: &Config,
+    store: &Store,
+    now: Wall,
+) -> Result<Vec<Fact>, StoreError> {
+    let mut facts = Vec::new();
+    for row in store.campaigns().await? {
+        let Some(campaign) = config.campaign(&row.name) else { continue };
+        let account = &campaign.account;
+        let counted = store.counted(row.id, account.begins(now), account.part()).await?;
+        facts.push(Fact::Campaign(row.id, CampaignFact::Counted(counted)));
+        if !matches!(campaign.mode, Mode::Predictive { .. }) {
+            continue;
+        }
+        match store.learnt(row.id, now).await {
+            Ok(known) => facts.push(Fact::Campaign(row.id, CampaignFact::Remembered(known))),
+            // It only has to learn again.
+            Err(error) => {
+                tracing::warn!(campaign = %row.name, %error, "what was learnt cannot be read");
+            }
+        }
+    }
+    Ok(facts)
 }

@@ -246,6 +246,12 @@ impl World<'_> {
         for campaign in &self.plan.campaigns {
             let settings = Box::new(campaign.settings.clone());
             facts.push(Fact::Campaign(campaign.id, CampaignFact::Set(settings)));
+            let counted = self.store.counted(campaign.id).map(|bucket| vec![bucket]);
+            let counted = counted.map(CampaignFact::Counted);
+            let learnt = Some(self.store.learnt(campaign.id)).filter(|lessons| !lessons.is_empty());
+            let learnt = learnt.map(CampaignFact::Remembered);
+            let restored = counted.into_iter().chain(learnt);
+            facts.extend(restored.map(|fact| Fact::Campaign(campaign.id, fact)));
             if campaign.full_info {
                 let truth = Box::new(super::known::truth(&campaign.scenario, self.now()));
                 facts.push(Fact::Campaign(campaign.id, CampaignFact::Known(truth)));

@@ -120,7 +120,8 @@ impl Learner {
             | Record::Skipped { .. }
             | Record::DoNotCall { .. }
             | Record::CampaignState { .. }
-            | Record::Decided(..) => {}
+            | Record::Decided(..)
+            | Record::Learnt(..) => {}
         }
     }
 

@@ -26,6 +26,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::core::campaign::Mode;
 use crate::core::fact::{CallFact, CampaignFact};
 use crate::core::order::Dial;
+use crate::core::pacing::prior::{KEPT, Lesson};
 use crate::core::{Dialer, Fact, Order, Record, Settings};
 use crate::units::{AgentId, CallId, CampaignId, Mono, Now, Span, Zone};
 use agenda::Agenda;
@@ -82,6 +83,23 @@ pub fn run_day(
     let seed = seed_of(run.seed, Actor::Day(u64::from(nth)));
     let plan = Plan::of(scenario, &RunSettings { mode, ..*run }, seed);
     World::new(plan).paced_by(rival).metered(run.meter).run()
+}
+
+/// What the campaigns of a world have learnt on its days.
+pub type Learnt = BTreeMap<CampaignId, Vec<Lesson>>;
+
+/// Runs one of a run's days that begins with what earlier days taught its pacers; gives that to
+/// the next day, a day older and with what this one taught.
+#[must_use]
+pub fn run_next_day(
+    scenario: &Scenario,
+    run: &RunSettings,
+    nth: u32,
+    learnt: &Learnt,
+) -> (Day, Vec<Finding>, Learnt) {
+    let seed = seed_of(run.seed, Actor::Day(u64::from(nth)));
+    let plan = Plan::of(scenario, run, seed);
+    World::new(plan).metered(run.meter).remembering(learnt).run_and_learn()
 }
 
 /// Sees every batch of every dialer a world makes, as a tape would.
@@ -149,6 +167,8 @@ enum Event {
 
 /// How long after the day a world may take to come to rest: a talk of a heavy tail, and guards.
 const REST_MAX: Span = Span::secs(6 * 3_600);
+/// What a day is older than the next.
+const DAY: Span = Span::secs(86_400);
 /// Batches at one moment before the world is said to stand still.
 const TURNS_MAX: u32 = 10_000;
 /// The zone of every simulated number.
@@ -204,9 +224,25 @@ impl<'w> World<'w> {
         self
     }
 
+    /// Lets its campaigns begin with what they learnt on earlier days.
+    #[must_use]
+    pub fn remembering(mut self, learnt: &Learnt) -> Self {
+        for (&campaign, lessons) in learnt {
+            lessons.iter().for_each(|lesson| self.store.learns(campaign, lesson));
+        }
+        self
+    }
+
     /// Runs the world to the end of its day, or to rest if its plan says so.
     #[must_use]
-    pub fn run(mut self) -> (Day, Vec<Finding>) {
+    pub fn run(self) -> (Day, Vec<Finding>) {
+        let (day, findings, _) = self.run_and_learn();
+        (day, findings)
+    }
+
+    /// Does the same, and gives what its campaigns have learnt to a world of the next day.
+    #[must_use]
+    pub fn run_and_learn(mut self) -> (Day, Vec<Finding>, Learnt) {
         self.boot();
         self.plan_day();
         self.plan_mishaps();
@@ -231,7 +267,25 @@ impl<'w> World<'w> {
         self.finish()
     }
 
-    fn finish(mut self) -> (Day, Vec<Finding>) {
+    /// Gives what was learnt as a day ago: every world begins on the same morning.
+    fn learnt(&mut self) -> Learnt {
+        let (now, mut learnt) = (self.now().wall, Learnt::new());
+        for campaign in &self.plan.campaigns {
+            for lesson in self.dialer.learnt(campaign.id, now) {
+                self.store.learns(campaign.id, &lesson);
+            }
+            let mut lessons = self.store.learnt(campaign.id);
+            for lesson in &mut lessons {
+                (lesson.from, lesson.until) = (lesson.from - DAY, lesson.until - DAY);
+            }
+            lessons.retain(|lesson| now.since(lesson.until) <= KEPT);
+            learnt.insert(campaign.id, lessons);
+        }
+        learnt
+    }
+
+    fn finish(mut self) -> (Day, Vec<Finding>, Learnt) {
+        let learnt = self.learnt();
         self.now = self.now.max(self.plan.ends().min(self.limit()));
         self.close_books();
         let findings = match self.oracle.take() {
@@ -243,7 +297,7 @@ impl<'w> World<'w> {
             }
             None => Vec::new(),
         };
-        (self.tally.day, findings)
+        (self.tally.day, findings, learnt)
     }
 
     fn limit(&self) -> Mono {
@@ -422,6 +476,7 @@ impl<'w> World<'w> {
             Record::Decided(..) if self.tally.counts(self.now) => self.tally.day.decisions += 1,
             Record::Closed(closed) => self.tally.closed(self.now, closed.outcome),
             Record::Decided(..)
+            | Record::Learnt(..)
             | Record::Opened(_)
             | Record::Completed(_)
             | Record::Qualified(_)

@@ -251,6 +251,8 @@ impl Oracle {
                     | CampaignFact::Claimed { .. }
                     | CampaignFact::Refilled
                     | CampaignFact::Known(_)
+                    | CampaignFact::Counted(_)
+                    | CampaignFact::Remembered(_)
                     | CampaignFact::Directed(_) => {}
                 }
             }
@@ -377,7 +379,8 @@ impl Oracle {
             | Record::Skipped { .. }
             | Record::DoNotCall { .. }
             | Record::CampaignState { .. }
-            | Record::Decided(..) => {}
+            | Record::Decided(..)
+            | Record::Learnt(..) => {}
         }
     }
 

@@ -4,10 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::plan::{List, Plan};
 use super::rng::{Actor, Stream};
-use crate::core::fact::{Callback, Lead, LeadNumber, Supply};
+use crate::core::fact::{Answerer, Callback, Lead, LeadNumber, Supply};
 use crate::core::order::{Closed, Next, Opened, Outcome, Qualified, Record};
+use crate::core::pacing::account::Bucket;
+use crate::core::pacing::prior::Lesson;
 use crate::units::{
-    CallId, CampaignId, ClientId, ContactId, Mono, Now, NumberId, PersonId, Span, Wall, Zone,
+    CallId, CampaignId, ClientId, ContactId, ListId, Mono, Now, NumberId, PersonId, Span, Wall,
+    Zone,
 };
 
 /// Latest attempts told with a number (`LeadNumber::recent`).
@@ -25,6 +28,10 @@ pub(super) struct Store {
     /// The highest call count that has a row.
     pub(super) last_call: u64,
     zone: Zone,
+    /// What the pacers have learnt, by campaign, list, hour and beginning.
+    learnt: BTreeMap<(CampaignId, Option<ListId>, Option<u8>, Wall), Lesson>,
+    /// What the abandon rules count, since the world began.
+    accounts: BTreeMap<CampaignId, Bucket>,
 }
 
 #[derive(Clone, Debug)]
@@ -74,6 +81,8 @@ impl Store {
             open: BTreeMap::new(),
             last_call: 0,
             zone,
+            learnt: BTreeMap::new(),
+            accounts: BTreeMap::new(),
         };
         for campaign in &plan.campaigns {
             let first = u64::from(campaign.id.0) << 40;
@@ -114,10 +123,11 @@ impl Store {
         let Some(shelf) = self.lists.get_mut(&campaign) else {
             return (Vec::new(), Supply::default());
         };
+        let list = list_of(campaign);
         if shelf.endless {
             let ids = shelf.next..shelf.next + u64::from(count);
             shelf.next = ids.end;
-            let leads = ids.map(|id| fresh(id, &self.zone)).collect();
+            let leads = ids.map(|id| fresh(id, list, &self.zone)).collect();
             return (leads, Supply { due: u64::from(u32::MAX), ..Supply::default() });
         }
         let mut due: Vec<(Wall, ContactId)> = Vec::new();
@@ -142,7 +152,8 @@ impl Store {
         for (_, id) in due.into_iter().take(given) {
             if let Some(contact) = shelf.contacts.get_mut(&id) {
                 contact.state = State::Leased { until };
-                leads.push(contact.lead(id, shelf.client, &self.people, &self.invalid, &self.zone));
+                let lead = contact.lead(id, shelf.client, &self.people, &self.invalid, &self.zone);
+                leads.push(Lead { list: Some(list), ..lead });
             }
         }
         (leads, supply)
@@ -188,6 +199,10 @@ impl Store {
             | Record::AgentState { .. }
             | Record::CampaignState { .. }
             | Record::Decided(..) => Ok(()),
+            Record::Learnt(campaign, lesson) => {
+                self.learns(*campaign, lesson);
+                Ok(())
+            }
         }
     }
 
@@ -233,6 +248,7 @@ impl Store {
                 person.abandoned.insert(shelf.client, closed.ended);
             }
         }
+        self.account(closed);
         if closed.outcome == Outcome::Invalid {
             self.invalid.insert(closed.number);
         }
@@ -299,6 +315,33 @@ impl Store {
         }
     }
 
+    /// Keeps a lesson of what a pacer has learnt.
+    pub(super) fn learns(&mut self, campaign: CampaignId, lesson: &Lesson) {
+        let key = (campaign, lesson.list, lesson.hour, lesson.from);
+        self.learnt.insert(key, lesson.clone());
+    }
+
+    /// Gives what a campaign's pacer has learnt.
+    pub(super) fn learnt(&self, campaign: CampaignId) -> Vec<Lesson> {
+        let own = self.learnt.iter().filter(|((of, ..), _)| *of == campaign);
+        own.map(|(_, lesson)| lesson.clone()).collect()
+    }
+
+    /// Counts a closed attempt as the abandon rule does.
+    fn account(&mut self, closed: &Closed) {
+        let account = self.accounts.entry(closed.campaign).or_default();
+        let lost = closed.outcome == Outcome::Abandoned;
+        account.persons += u64::from(lost || closed.outcome == Outcome::Connected);
+        account.abandoned += u64::from(lost);
+        let machine = closed.heard.is_some_and(|heard| heard.what == Answerer::Machine);
+        account.machines += u64::from(machine);
+    }
+
+    /// Gives what a campaign's abandon rule has counted.
+    pub(super) fn counted(&self, campaign: CampaignId) -> Option<Bucket> {
+        self.accounts.get(&campaign).copied()
+    }
+
     /// Gives the attempts that have a row and no end.
     pub(super) fn open_attempts(&self) -> BTreeSet<CallId> {
         self.open.keys().copied().collect()
@@ -343,8 +386,13 @@ impl Contact {
     }
 }
 
+/// Every campaign has one list.
+fn list_of(campaign: CampaignId) -> ListId {
+    ListId(campaign.0.into())
+}
+
 /// Makes a lead nobody has seen before; its one number and person bear the contact's own id.
-fn fresh(id: u64, zone: &Zone) -> Lead {
+fn fresh(id: u64, list: ListId, zone: &Zone) -> Lead {
     let number = LeadNumber::new(NumberId(id), PersonId(id), zone.clone());
-    Lead::new(ContactId(id), vec![number])
+    Lead { list: Some(list), ..Lead::new(ContactId(id), vec![number]) }
 }

@@ -32,6 +32,8 @@ pub use rows::{
 pub use sqlite::Sqlite;
 
 use crate::core::foresight::Foresight;
+use crate::core::pacing::account::Bucket;
+use crate::core::pacing::prior::Lesson;
 use crate::engine::tasks::Tasks;
 pub use crate::sip::Ha1;
 use crate::units::{AgentId, CallId, CampaignId, ContactId, Number, NumberId, Span, TrunkId, Wall};
@@ -49,6 +51,9 @@ pub const CLAIM_MAX: u32 = 10_000;
 /// Contacts in one imported list at most: a large centre's year of work, and some 100 MB of
 /// numbers to compare with while it is read.
 pub const IMPORT_MAX: usize = 1_000_000;
+
+/// Lessons of a campaign's pacer given at most, the latest: four weeks of seventy lists a day.
+pub const LESSONS_MAX: u32 = 20_000;
 
 /// Makes the body of an event from a completed call: the seam to `hooks::event`, so that the
 /// body is written in the transaction of the record without the store knowing its public shape.
@@ -368,6 +373,33 @@ impl Store {
     ) -> Result<Foresight, StoreError> {
         match self {
             Self::Sqlite(store) => store.foresight(campaign, from, until, latest).await,
+        }
+    }
+
+    /// Gives what a campaign's pacer has learnt in the four weeks before a moment, latest first, at
+    /// most [`LESSONS_MAX`] lessons.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn learnt(&self, campaign: CampaignId, now: Wall) -> Result<Vec<Lesson>, StoreError> {
+        match self {
+            Self::Sqlite(store) => store.learnt(campaign, now).await,
+        }
+    }
+
+    /// Counts the closed calls answered from a moment on as the abandon rule does, in parts of that
+    /// length, or in one. Calls that a crash cut are not in it: nobody wrote down who answered.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn counted(
+        &self,
+        campaign: CampaignId,
+        from: Wall,
+        part: Option<Span>,
+    ) -> Result<Vec<Bucket>, StoreError> {
+        match self {
+            Self::Sqlite(store) => store.counted(campaign, from, part).await,
         }
     }
 

@@ -7,13 +7,16 @@ use std::process::Command;
 use cadran::config::scenario;
 use cadran::core::campaign::{Guarantee, Mode};
 use cadran::sim::report::Summary;
-use cadran::sim::{self, RunSettings};
+use cadran::sim::{self, Learnt, RunSettings};
 use cadran::units::Span;
 use serde_json::Value;
 
 type Claim = Result<(), Box<dyn Error>>;
 
 const TOWN: &str = include_str!("scenarios/jardin.toml");
+
+/// What the demo begins with.
+const PRIOR: &str = include_str!("../../src/cli/demo/prior.json");
 
 /// How long the demo runs when `CADRAN_AGREE_S` does not say.
 const SECONDS: u64 = 60;
@@ -84,7 +87,13 @@ fn simulated(seconds: u64) -> Result<Summary, Box<dyn Error>> {
         full_info: false,
         meter: None,
     };
-    Ok(sim::run(&town, &run))
+    let prior: Learnt = serde_json::from_str(PRIOR)?;
+    let mut summary = Summary::of(&town, AGENTS);
+    for nth in 0..RUNS {
+        let (day, findings, _) = sim::run_next_day(&town, &run, nth, &prior);
+        summary.add(&day, findings);
+    }
+    Ok(summary)
 }
 
 fn number(report: &Value, key: &str) -> Result<f64, Box<dyn Error>> {

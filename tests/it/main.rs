@@ -28,6 +28,8 @@ mod media;
 #[cfg(feature = "engine")]
 mod migrations;
 #[cfg(feature = "engine")]
+mod priors;
+#[cfg(feature = "engine")]
 mod replay;
 #[cfg(feature = "engine")]
 mod sipp;

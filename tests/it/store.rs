@@ -8,6 +8,7 @@ mod decisions;
 pub(crate) mod fixture;
 mod lists;
 pub(crate) mod pilot;
+mod priors;
 mod replay;
 
 macro_rules! suite {
@@ -66,5 +67,10 @@ suite! {
         a_pilot_is_counted_by_contacts_and_not_by_calls,
         a_pilot_counts_no_time_before_its_beginning_nor_after_its_end,
         nobody_works_while_the_engine_is_gone,
+    }
+    priors {
+        a_lesson_is_read_back_as_it_was_counted_last,
+        a_lesson_is_forgotten_after_four_weeks,
+        a_restart_counts_what_the_abandon_rule_had_counted,
     }
 }

@@ -13,10 +13,12 @@ use crate::cli::client::{At, Client};
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::serve::{self, Doors};
 use crate::config::Config;
+use crate::core::pacing::prior::Lesson;
 use crate::engine::boot::{self, Running};
 use crate::engine::clock::Clock;
 use crate::engine::handle::{Ask, CampaignVerb};
 use crate::engine::tasks::Tasks;
+use crate::sim::Learnt;
 use crate::units::Wall;
 use crate::watch::Names;
 
@@ -88,6 +90,7 @@ impl Centre {
 
         let config = Config::load(&folder.path().join("cadran.toml"))?;
         let door = Door::at(&config.api.socket).await?;
+        boot::teach(&config, CAMPAIGN, &lessons(&config)?).await.map_err(serve::start_failed)?;
         let running = boot::start(config).await.map_err(serve::start_failed)?;
         let doors = serve::open(&running, door).await?;
         let client = Client::at(running.config.api.socket.clone())?;
@@ -171,6 +174,34 @@ fn write_project(folder: &Path, carrier: SocketAddr, crm: SocketAddr) -> Result<
 
 const ENGINE: &str = include_str!("cadran.toml");
 const CAMPAIGN_FILE: &str = include_str!("jardin.toml");
+
+/// What the simulator learnt of the demo's own town, so that the demo predicts from its first
+/// second. Made anew with
+/// `cadran simulate run tests/it/scenarios/jardin.toml --mode predictive --prior learn --prior-out
+/// src/cli/demo/prior.json`.
+const PRIOR: &str = include_str!("prior.json");
+
+/// Gives that as learnt at this hour of the day and at the next.
+fn lessons(config: &Config) -> Result<Vec<Lesson>, Failure> {
+    let learnt: Learnt = serde_json::from_str(PRIOR)
+        .map_err(|error| Failure::new(Exit::Error, "demo_prior", error.to_string()))?;
+    let zone = config.campaign(CAMPAIGN).map(|campaign| campaign.account.zone.name());
+    let now = Clock::start().now().wall.timestamp();
+    let hour = zone.and_then(|zone| now.in_tz(zone).ok()).map_or(0, |there| there.hour());
+    let hour = u8::try_from(hour).unwrap_or(0);
+    let mut lessons = Vec::new();
+    for lesson in learnt.into_values().flatten() {
+        match lesson.hour {
+            None => lessons.push(lesson),
+            Some(_) => lessons.extend([hour, (hour + 1) % 24].map(|hour| Lesson {
+                list: None,
+                hour: Some(hour),
+                ..lesson.clone()
+            })),
+        }
+    }
+    Ok(lessons)
+}
 
 /// Adds the agents, signs them in and has them ask for calls.
 async fn hire(client: &Client, phones: &PhonesHandle, count: u32) -> Result<(), Failure> {

@@ -3,6 +3,7 @@
 //! Days are independent of one another: each has a seed of its own. They are handed to the cores
 //! one by one and summed up in their order, so that the result is the same on any machine.
 
+use core::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::sync_channel;
@@ -18,7 +19,7 @@ use crate::sim::report::{Day, Summary};
 use crate::sim::rivals::Rival;
 use crate::sim::rivals::hindsight::{Search, Setting, TRIES_MAX};
 use crate::sim::scenario::Scenario;
-use crate::sim::{RunSettings, run_day};
+use crate::sim::{Learnt, RunSettings, run_day, run_next_day};
 
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::output::Output;
@@ -34,6 +35,18 @@ pub(super) struct Cell {
     pub(super) days: u32,
     pub(super) seed: u64,
     pub(super) check: bool,
+    pub(super) prior: Prior,
+}
+
+/// What the pacer of a cell begins its days with.
+#[derive(Clone, Debug)]
+pub(super) enum Prior {
+    /// Nothing.
+    None,
+    /// What the days before taught it.
+    Learn,
+    /// The same every day.
+    Given(Arc<Learnt>),
 }
 
 /// What a cell came to.
@@ -43,6 +56,8 @@ pub(super) struct Solved {
     pub(super) summary: Summary,
     /// The setting that proved best, if the dialer was tuned in hindsight.
     pub(super) setting: Option<f64>,
+    /// What its days taught its pacer, if each began with what those before did.
+    pub(super) learnt: Option<Learnt>,
 }
 
 /// Days on their way from the cores at most: enough that none of them waits.
@@ -97,7 +112,7 @@ struct Try {
 struct Open {
     cell: Cell,
     search: Search,
-    best: Option<(Option<Setting>, Summary)>,
+    best: Option<(Option<Setting>, Summary, Option<Learnt>)>,
 }
 
 impl Open {
@@ -126,18 +141,18 @@ impl Open {
         }
     }
 
-    fn tell(&mut self, tried: Try, summary: Summary) {
+    fn tell(&mut self, tried: Try, (summary, learnt): (Summary, Option<Learnt>)) {
         let held = summary.total.abandon() <= summary.cap;
         let occupancy = summary.total.occupancy().get();
         let better = tried.setting.is_none_or(|setting| self.search.tell(setting, held, occupancy));
         if better {
-            self.best = Some((tried.setting, summary));
+            self.best = Some((tried.setting, summary, learnt));
         }
     }
 
     fn solved(self) -> Option<Solved> {
-        let (setting, summary) = self.best?;
-        Some(Solved { cell: self.cell, summary, setting: setting.map(Setting::lines) })
+        let (setting, summary, learnt) = self.best?;
+        Some(Solved { cell: self.cell, summary, setting: setting.map(Setting::lines), learnt })
     }
 }
 
@@ -146,6 +161,7 @@ pub(super) struct Job {
     pub(super) scenario: Arc<Scenario>,
     pub(super) run: RunSettings,
     pub(super) rival: Option<Rival>,
+    pub(super) prior: Prior,
 }
 
 impl Job {
@@ -159,16 +175,47 @@ impl Job {
             check: cell.check,
             meter: Some(clock::nanos),
         };
-        Self { scenario: Arc::clone(&cell.scenario), run, rival: tried.rival }
+        let own = tried.rival.is_none() && !tried.full_info;
+        let prior = if own { cell.prior.clone() } else { Prior::None };
+        Self { scenario: Arc::clone(&cell.scenario), run, rival: tried.rival, prior }
+    }
+
+    /// Gives its days in groups of which each needs nothing of the others.
+    fn groups(&self) -> Vec<Range<u32>> {
+        match self.prior {
+            Prior::None | Prior::Given(_) => (0..self.run.days).map(|day| day..day + 1).collect(),
+            Prior::Learn => core::iter::once(0..self.run.days).collect(),
+        }
+    }
+
+    /// Runs a day; one that learns takes what earlier ones learnt and adds to it.
+    fn day(&self, day: u32, learnt: &mut Learnt) -> Ran {
+        let next = |known: &Learnt| run_next_day(&self.scenario, &self.run, day, known);
+        match &self.prior {
+            Prior::None => run_day(&self.scenario, &self.run, self.rival, day),
+            Prior::Given(known) => {
+                let (day, findings, _) = next(known);
+                (day, findings)
+            }
+            Prior::Learn => {
+                let (day, findings, after) = next(learnt);
+                *learnt = after;
+                (day, findings)
+            }
+        }
     }
 }
 
 type Ran = (Day, Vec<Finding>);
 
 /// Runs all days of all jobs on all cores, and sums each job's days up in their order.
-pub(super) fn run(jobs: Vec<Job>, bar: &ProgressBar) -> Result<Vec<Summary>, Failure> {
-    let days = |(nth, job): (usize, &Job)| (0..job.run.days).map(move |day| (nth, day));
-    let queue: Arc<Vec<(usize, u32)>> = Arc::new(jobs.iter().enumerate().flat_map(days).collect());
+pub(super) fn run(
+    jobs: Vec<Job>,
+    bar: &ProgressBar,
+) -> Result<Vec<(Summary, Option<Learnt>)>, Failure> {
+    let groups = |(nth, job): (usize, &Job)| job.groups().into_iter().map(move |days| (nth, days));
+    let queue: Arc<Vec<(usize, Range<u32>)>> =
+        Arc::new(jobs.iter().enumerate().flat_map(groups).collect());
     let jobs = Arc::new(jobs);
     let next = Arc::new(AtomicUsize::new(0));
     let (sender, done) = sync_channel(UNDER_WAY_MAX);
@@ -177,11 +224,15 @@ pub(super) fn run(jobs: Vec<Job>, bar: &ProgressBar) -> Result<Vec<Summary>, Fai
         let (jobs, queue, next) = (Arc::clone(&jobs), Arc::clone(&queue), Arc::clone(&next));
         let sender = sender.clone();
         Tasks::thread(&format!("days-{core}"), move || {
-            while let Some((nth, day)) = queue.get(next.fetch_add(1, Ordering::Relaxed)) {
-                let job = &jobs[*nth];
-                let ran = run_day(&job.scenario, &job.run, job.rival, *day);
-                if sender.send((*nth, *day, ran)).is_err() {
-                    return;
+            while let Some((nth, days)) = queue.get(next.fetch_add(1, Ordering::Relaxed)) {
+                let (job, mut learnt) = (&jobs[*nth], Learnt::new());
+                for day in days.clone() {
+                    let ran = job.day(day, &mut learnt);
+                    let last = day + 1 == days.end && matches!(job.prior, Prior::Learn);
+                    let taught = last.then(|| core::mem::take(&mut learnt));
+                    if sender.send((*nth, day, ran, taught)).is_err() {
+                        return;
+                    }
                 }
             }
         })?;
@@ -189,11 +240,14 @@ pub(super) fn run(jobs: Vec<Job>, bar: &ProgressBar) -> Result<Vec<Summary>, Fai
     drop(sender);
     let mut ran: Vec<Vec<Option<Ran>>> =
         jobs.iter().map(|job| (0..job.run.days).map(|_| None).collect()).collect();
-    for (nth, day, result) in done {
+    let mut taught: Vec<Option<Learnt>> = jobs.iter().map(|_| None).collect();
+    for (nth, day, result, learnt) in done {
         bar.inc(1);
         ran[nth][day as usize] = Some(result);
+        taught[nth] = learnt.or_else(|| taught[nth].take());
     }
-    jobs.iter().zip(ran).map(|(job, days)| job.summed(days)).collect()
+    let sums = jobs.iter().zip(ran).map(|(job, days)| job.summed(days));
+    sums.zip(taught).map(|(summary, learnt)| Ok((summary?, learnt))).collect()
 }
 
 impl Job {

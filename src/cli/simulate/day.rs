@@ -10,7 +10,7 @@ use std::sync::Arc;
 use clap::{Args, ValueHint};
 use serde::Serialize;
 
-use super::cells::{self, Job};
+use super::cells::{self, Job, Prior};
 use super::dialers::{Dialer, Word};
 use super::report::percent;
 use super::{cap, lines};
@@ -207,7 +207,7 @@ impl Day {
         let bar = output.progress(u64::try_from(jobs.len()).ok(), "replay");
         let run = cells::run(jobs, &bar)?;
         bar.finish_and_clear();
-        let days: Vec<_> = run.iter().map(|summary| Figures::of(&summary.total)).collect();
+        let days: Vec<_> = run.iter().map(|(summary, _)| Figures::of(&summary.total)).collect();
         let beside = self.beside(&learner, &drawn, &days, output.lang);
         output.show(&beside, |lang| beside.sheet(lang));
         beside.remark(output);
@@ -322,7 +322,7 @@ fn job(scenario: &Scenario, seed: u64, paced: Paced) -> Job {
     let Paced { mode, full_info, rival } = paced;
     let agents = scenario.pool.unwrap_or(1);
     let run = RunSettings { agents, mode, days: 1, seed, check: false, full_info, meter: None };
-    Job { scenario: Arc::new(scenario.clone()), run, rival }
+    Job { scenario: Arc::new(scenario.clone()), run, rival, prior: Prior::None }
 }
 
 /// Takes a tape in, as far as this version's dialer gives the same orders.

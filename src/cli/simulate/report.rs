@@ -76,7 +76,7 @@ impl Waits {
 
 impl Report {
     pub(super) fn of(solved: &Solved) -> Self {
-        let Solved { cell, summary, setting } = solved;
+        let Solved { cell, summary, setting, .. } = solved;
         let total = &summary.total;
         let first = summary.slot(0);
         let after = Day {

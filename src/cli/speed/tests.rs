@@ -52,6 +52,8 @@ fn pacing(limit: Limit, why: Why, verdict: Verdict) -> Pacing {
             verdict,
         }),
         idle: None,
+        quiet: None,
+        recalled: None,
     }
 }
 
@@ -121,4 +123,35 @@ fn a_campaign_without_a_decision_says_so() {
     };
     let told = sentences(&silent, Lang::Fr).join(" ");
     assert!(told.starts_with("Aucune décision"), "{told}");
+}
+
+#[test]
+fn a_prior_and_a_pause_are_told_with_their_reasons() {
+    let plain = pacing(Limit::Ask, Why::Predicted, Verdict::Agrees);
+    let forecast = plain.decision.and_then(|made| made.forecast).unwrap_or_default();
+    let quiet = |for_s, held, why| Quiet {
+        since: "2026-11-23T13:31:59Z".to_owned(),
+        for_s,
+        why,
+        held,
+        forecast,
+    };
+    let recalled = |until: &str| Recalled {
+        calls: 4_210,
+        from: "2026-11-20T12:00:00Z".to_owned(),
+        until: until.to_owned(),
+    };
+    let told = |quiet, until, lang| {
+        let pacing = Pacing { quiet, recalled: Some(recalled(until)), ..plain.clone() };
+        sentences(&pacing, lang)[3..].join(" ")
+    };
+    let (same, later) = ("2026-11-20T12:30:00Z", "2026-11-22T12:00:00Z");
+    let text = told(Some(quiet(8.0, false, Why::Predicted)), same, Lang::En);
+    assert!(text.contains("one call more would have a 3.4 % chance"), "{text}");
+    assert!(text.contains("stored prior: learnt on 2026-11-20, 4210 calls."), "{text}");
+    let text = told(Some(quiet(8.0, true, Why::Predicted)), later, Lang::Fr);
+    assert!(text.contains("la règle d'abandon ne laisse rien à risquer"), "{text}");
+    assert!(text.contains("4210 appels, appris du 2026-11-20 au 2026-11-22."), "{text}");
+    let text = told(Some(quiet(4.0, true, Why::Predicted)), later, Lang::Fr);
+    assert!(!text.contains("Plus rien"), "a pause of four seconds is no news: {text}");
 }

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
 use crate::core::rules::hours::midnights;
@@ -32,6 +33,27 @@ impl Settings {
     pub const fn calendar_day(zone: Zone) -> Self {
         let (window, of) = (Window::Day, Denominator::Persons);
         Self { window, of, false_positives: Ratio::new(0.0), zone, shared: None }
+    }
+
+    /// Gives the length of the parts a rolling window is counted in; `None` if it is one.
+    #[must_use]
+    pub fn part(&self) -> Option<Span> {
+        match self.window {
+            Window::Rolling(span) => Some(Span::micros(span.as_micros() / PARTS)),
+            Window::Day | Window::Campaign => None,
+        }
+    }
+
+    /// Gives the beginning of the window that holds a moment.
+    #[must_use]
+    pub fn begins(&self, at: Wall) -> Wall {
+        match self.window {
+            Window::Campaign => Wall::micros(0),
+            Window::Rolling(span) => at - span,
+            Window::Day => TimeZone::get(self.zone.name())
+                .and_then(|zone| at.timestamp().to_zoned(zone).start_of_day())
+                .map_or(at, |midnight| Wall::from(midnight.timestamp())),
+        }
     }
 }
 
@@ -66,12 +88,17 @@ pub(in crate::core) struct Account {
     day: Option<(Wall, Wall)>,
 }
 
-#[derive(Clone, Copy, Debug, Default)]
-struct Bucket {
-    from: Wall,
-    persons: u64,
-    abandoned: u64,
-    machines: u64,
+/// What was counted from a moment on, up to the next of its kind.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Bucket {
+    /// The moment.
+    pub from: Wall,
+    /// Persons who answered.
+    pub persons: u64,
+    /// Of those, the abandoned.
+    pub abandoned: u64,
+    /// Answers the detector took for a machine's.
+    pub machines: u64,
 }
 
 /// What is counted.
@@ -87,12 +114,19 @@ pub(in crate::core) enum Entry {
 const PARTS: u64 = 60;
 
 impl Account {
+    /// Takes what was counted before the dialer was made.
+    pub(in crate::core) fn restore(&mut self, mut before: Vec<Bucket>) {
+        before.extend(self.buckets.drain(..));
+        before.sort_by_key(|bucket| bucket.from);
+        // A part more than the window holds is the one that is about to leave it.
+        let most = usize::try_from(PARTS).unwrap_or(usize::MAX) + 2;
+        let late = before.len().saturating_sub(most);
+        self.buckets.extend(before.into_iter().skip(late));
+    }
+
     /// Counts something that happens now.
     pub(in crate::core) fn count(&mut self, settings: &Settings, at: Wall, entry: Entry) {
-        let part = match settings.window {
-            Window::Rolling(span) => Span::micros(span.as_micros() / PARTS),
-            Window::Day | Window::Campaign => Span::MAX,
-        };
+        let part = settings.part().unwrap_or(Span::MAX);
         if self.buckets.back().is_none_or(|last| at.since(last.from) >= part) {
             self.buckets.push_back(Bucket { from: at, ..Bucket::default() });
         }
@@ -132,5 +166,27 @@ impl Account {
             Denominator::Answers => persons + machines,
         };
         (of, sum(|b| b.abandoned) + mistaken)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::units::UnknownZone;
+
+    #[test]
+    fn a_day_begins_at_its_zones_midnight() -> Result<(), UnknownZone> {
+        // 2026-11-21T22:30:00Z is half past eleven in the evening in Paris, the day before in
+        // New York.
+        let at = Wall::micros(1_795_300_200_000_000);
+        let from = |zone| Zone::new(zone).map(Settings::calendar_day);
+        let paris = from("Europe/Paris")?.begins(at);
+        assert_eq!(paris.to_string(), "2026-11-20T23:00:00Z");
+        let new_york = from("America/New_York")?;
+        assert_eq!(new_york.begins(at).to_string(), "2026-11-21T05:00:00Z");
+        let rolling = Window::Rolling(Span::secs(3_600));
+        let hour = Settings { window: rolling, ..new_york };
+        assert_eq!(hour.begins(at), at - Span::secs(3_600));
+        Ok(())
     }
 }

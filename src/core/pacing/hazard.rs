@@ -3,6 +3,7 @@
 
 use super::grid::{Curve, HORIZON_S, HORIZONS, RING_BIN_S, RING_BINS, index};
 use super::level::Level;
+use super::memory::{Drawn, Shift};
 
 /// What the lines in flight have been, and the tables learnt from them.
 #[derive(Clone, Debug)]
@@ -286,6 +287,40 @@ impl Hazard {
         self.table.ring_s = RING_BIN_S * left.iter().sum::<f64>();
         self.table.ringing.clear();
         self.table.ringing.extend(rows(&left, &reached, self.delay_s));
+    }
+
+    /// Begins with what was learnt before: so many pseudo-calls of that law.
+    pub(super) fn seed(&mut self, drawn: &Drawn) {
+        let mut outlasting = 0.0;
+        for (bin, row) in drawn.law.rings.iter().enumerate().rev().take(RING_BINS) {
+            let [persons, machines, failed, given_up] = row.map(|share| drawn.worth * share);
+            outlasting += persons + machines + failed;
+            self.risk[bin] += outlasting;
+            self.answers[bin] += persons + machines;
+            self.others[bin] += failed;
+            self.judged[bin] += persons + machines;
+            self.persons[bin] += persons;
+            outlasting += given_up;
+        }
+        if let Some(delay_s) = drawn.delay_s {
+            let weight = drawn.worth / (drawn.worth + self.verdicts);
+            self.delay_s += weight * (delay_s - self.delay_s);
+            self.verdicts += drawn.worth;
+        }
+        self.learn();
+    }
+
+    /// Moves the odds of answers and of persons among them: another hour, or another list.
+    pub(super) fn shift(&mut self, by: Shift) {
+        for bin in 0..RING_BINS {
+            self.answers[bin] = (self.answers[bin] * by.answered).min(self.risk[bin]);
+            let others = self.judged[bin] - self.persons[bin];
+            let all = by.person * self.persons[bin] + others;
+            if all > 0.0 {
+                self.persons[bin] *= by.person * self.judged[bin] / all;
+            }
+        }
+        self.learn();
     }
 
     /// Begins the levels again: the tables have learnt them.

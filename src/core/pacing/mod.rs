@@ -1,6 +1,7 @@
 //! How many calls to place now: `View → Ask → Limit → Decision`.
 
 pub mod account;
+pub mod prior;
 pub mod truth;
 
 mod balance;
@@ -10,6 +11,7 @@ mod grant;
 mod grid;
 mod hazard;
 mod level;
+pub(super) mod memory;
 pub(super) mod pool;
 mod power;
 pub(super) mod predictive;
@@ -24,7 +26,7 @@ mod survival;
 use serde::{Deserialize, Serialize};
 
 use super::campaign::{Abandon, Mode};
-use crate::units::{Ratio, Span, TrunkId};
+use crate::units::{Ratio, Span, TrunkId, Wall};
 
 /// What the pacer sees of a campaign: counts, nothing else.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -142,6 +144,19 @@ pub struct Forecast {
     pub next: Option<Ratio>,
     /// How long after its dialling a person is expected to answer a new call.
     pub ahead: Span,
+}
+
+/// Why a predictive pacer wants no more calls, since its latest decision that wanted some.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Quiet {
+    /// When it first wanted none.
+    pub since: Wall,
+    /// Why it wants none now.
+    pub why: Why,
+    /// Whether the abandon rule, not the forecast, says no.
+    pub held: bool,
+    /// What it foresees now.
+    pub forecast: Forecast,
 }
 
 impl View {

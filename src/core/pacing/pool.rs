@@ -115,7 +115,7 @@ pub(in crate::core) fn decide(
                 next: grant.refused(),
                 ahead: Span::from_secs_f64(ahead_s),
             };
-            member.asked(&grant, forecast)
+            member.asked(now, &grant, forecast)
         })
         .collect()
 }
@@ -195,7 +195,7 @@ impl Member<'_> {
         }
     }
 
-    fn asked(&self, grant: &Grant, forecast: Forecast) -> Asked {
+    fn asked(&self, now: Mono, grant: &Grant, forecast: Forecast) -> Asked {
         // The further the next call is from being granted, the longer time alone may take.
         let pause = match grant.next / grant.threshold.max(1e-9) {
             ratio if ratio < 2.0 => 1,
@@ -205,7 +205,11 @@ impl Member<'_> {
         Asked {
             ask: Ask { calls: grant.calls, why: self.why() },
             forecast,
-            odds: Odds { threshold: grant.threshold, chance: grant.mean },
+            odds: Odds {
+                threshold: grant.threshold,
+                chance: grant.mean,
+                unproved: self.pacer.unproved(now),
+            },
             held: grant.held,
             lost: grant.lost,
             pause: self.every.unwrap_or(Span::secs(1)).times(pause),

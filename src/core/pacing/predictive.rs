@@ -5,6 +5,8 @@ use std::collections::BTreeSet;
 use super::View;
 use super::grid::{Curve, HORIZON_S, HORIZONS, RING_BINS, slot_of};
 use super::hazard::{Hazard, Reach};
+use super::memory::Recall;
+use super::prior::Service;
 use super::rate::Rate;
 use super::release::{Release, Task};
 use super::truth::{Known, Truth};
@@ -18,6 +20,8 @@ pub(in crate::core) struct Pacer {
     hazard: Hazard,
     release: Release,
     known: Option<Known>,
+    /// It began with what was learnt before.
+    recalled: bool,
     /// Answered calls whose verdict is awaited, by the ring age of the answer.
     hearing: [u32; RING_BINS],
     pulse: Pulse,
@@ -38,6 +42,9 @@ pub(in crate::core) struct Pacer {
 pub(in crate::core) struct Odds {
     pub(super) threshold: f64,
     pub(super) chance: f64,
+    /// A prior that nothing had confirmed yet foretold it, so that the record of the forecasts
+    /// does not count it.
+    pub(super) unproved: bool,
 }
 
 /// What one campaign adds to the books of its rate.
@@ -97,6 +104,7 @@ impl Pacer {
             hazard: Hazard::new(slot_of(now)),
             release: Release::new(GRACE_PART * within.as_secs_f64()),
             known: None,
+            recalled: false,
             hearing: [0; RING_BINS],
             pulse: Pulse { answers: 0.0, time_s: 0.0, at: now },
             first_dial: None,
@@ -112,6 +120,34 @@ impl Pacer {
     pub(in crate::core) fn know(&mut self, now: Now, truth: &Truth) {
         self.known = Some(Known::new(now, truth));
         self.release.know(&truth.talk, &truth.wrap, truth.returns);
+    }
+
+    /// Whether it has neither dialled nor been told anything.
+    pub(in crate::core) fn is_new(&self) -> bool {
+        self.first_dial.is_none() && !self.recalled && self.known.is_none()
+    }
+
+    /// Takes what the campaign remembers of such an hour and such a stock.
+    pub(in crate::core) fn recall(&mut self, recall: &Recall) {
+        match recall {
+            Recall::Begin(drawn) => {
+                self.recalled = true;
+                self.hazard.seed(drawn);
+                self.release.seed(&drawn.service);
+            }
+            Recall::Move(shift) => self.hazard.shift(*shift),
+        }
+        self.stale = true;
+    }
+
+    /// What was seen of the agents, as whole counts.
+    pub(in crate::core) fn served(&self) -> &Service {
+        self.release.served()
+    }
+
+    /// A new day's counts begin.
+    pub(in crate::core) fn forget_served(&mut self) {
+        self.release.forget_served();
     }
 
     /// A call is dialled.
@@ -189,7 +225,7 @@ impl Pacer {
                 }
             }
             (Waiting, to) => {
-                if to != Some(Talking) {
+                if to != Some(Talking) && !line.odds.unproved {
                     rate.price.abandoned();
                 }
             }
@@ -204,7 +240,9 @@ impl Pacer {
 
     fn person(&mut self, now: Mono, rate: &mut Rate, line: &Line) {
         self.pulse.count(now);
-        rate.price.answered(line.odds.threshold, line.odds.chance);
+        if !line.odds.unproved {
+            rate.price.answered(line.odds.threshold, line.odds.chance);
+        }
     }
 
     /// An agent of the campaign goes from one state to another.
@@ -316,7 +354,9 @@ impl Pacer {
     fn warm_up(&mut self, now: Mono) {
         if self.warm_since.is_none() {
             let old = self.first_dial.is_some_and(|first| now.since(first) >= WARM_AFTER);
-            if self.known.is_some() || (old && self.hazard.resolved() >= WARM_CALLS) {
+            if self.recalled {
+                self.warm_since = Some(now);
+            } else if self.known.is_some() || (old && self.hazard.resolved() >= WARM_CALLS) {
                 self.hazard.reset_levels();
                 self.warm_since = Some(now);
             }
@@ -345,9 +385,16 @@ impl Pacer {
         handling / (handling + reach.ring_s / person.max(0.01))
     }
 
-    /// Whether its first forecasts are to be made prudent.
+    /// Whether it foretells from a prior that nothing has confirmed yet.
+    pub(super) fn unproved(&self, now: Mono) -> bool {
+        self.recalled && self.young(now)
+    }
+
+    /// Whether its forecasts are too fresh to be trusted.
     fn young(&self, now: Mono) -> bool {
-        self.known.is_none() && self.warm_since.is_none_or(|since| now.since(since) < YOUNG)
+        // A pacer that remembers is warm before its first call.
+        let since = self.warm_since.and_then(|since| Some(since.max(self.first_dial?)));
+        self.known.is_none() && since.is_none_or(|since| now.since(since) < YOUNG)
     }
 
     fn scaled(&self, now: Mono, curve: &Curve) -> Curve {
@@ -439,7 +486,7 @@ impl Pulse {
 }
 
 /// The bin of a ring age.
-fn age(dialed: Mono, answered: Mono) -> usize {
+pub(super) fn age(dialed: Mono, answered: Mono) -> usize {
     let slots = slot_of(answered).saturating_sub(slot_of(dialed));
     super::grid::index(slots).min(RING_BINS - 1)
 }

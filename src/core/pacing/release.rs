@@ -5,6 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::grid::{Curve, HORIZON_S, HORIZONS, STAY_BINS, STAY_EDGES, stay_bin};
 use super::level::Level;
+use super::memory::Past;
+use super::prior::Service;
 use super::survival::{Stays, Walk};
 use crate::units::{AgentId, Mono, Span};
 
@@ -42,6 +44,8 @@ pub(super) struct Release {
     /// The mean time a call keeps an agent, by the tables.
     handling_s: f64,
     known: bool,
+    /// What was seen, as whole counts.
+    served: Service,
     learnt_at: Mono,
     table: Freed,
 }
@@ -61,6 +65,8 @@ const MEMORIES: [f64; 3] = [40.0, 200.0, 2_000.0];
 const RETURNED: (f64, f64) = (19.0, 20.0);
 /// How many write-ups the share of returns remembers.
 const RETURNS_MEMORY: f64 = 1_000.0;
+/// How many stays of each kind what was learnt before is worth at most.
+const SEED_MAX: f64 = 100.0;
 /// The least and greatest pause between two workings of the tables.
 const LEARN_MIN: Span = Span::secs(5);
 const LEARN_MAX: Span = Span::secs(30);
@@ -85,6 +91,7 @@ impl Release {
             grace_s,
             handling_s: 0.0,
             known: false,
+            served: Service::default(),
             learnt_at: Mono::START,
             table: Freed {
                 talking: vec![[0.0; HORIZONS]; STAY_BINS],
@@ -149,6 +156,7 @@ impl Release {
             self.growing.remove(&(at, agent));
         }
         self.stays(seat.task).leave(seat.bin, over);
+        self.served.ended(seat.task == Task::Talk, seat.bin, over);
         if over && seat.task == Task::Talk {
             self.ending.count(1.0, 0.0);
         }
@@ -159,11 +167,13 @@ impl Release {
     pub(super) fn skip_wrap(&mut self) {
         self.wrap.enter(0);
         self.wrap.leave(0, true);
+        self.served.ended(false, 0, true);
     }
 
     /// An agent whose write-up is over takes calls again, or does not.
     pub(super) fn returns(&mut self, ready: bool) {
         let keep = 1.0 - 1.0 / RETURNS_MEMORY;
+        self.served.returns(ready);
         self.written = keep * self.written + 1.0;
         self.returned = keep * self.returned + f64::from(u8::from(ready));
     }
@@ -210,6 +220,26 @@ impl Release {
         self.talk.know(talk);
         self.wrap.know(wrap);
         (self.returned, self.written) = (returns, 1.0);
+        self.foretell();
+    }
+
+    /// What was seen, as whole counts.
+    pub(super) fn served(&self) -> &Service {
+        &self.served
+    }
+
+    /// Begins those counts again.
+    pub(super) fn forget_served(&mut self) {
+        self.served = Service::default();
+    }
+
+    /// Begins with what was learnt before.
+    pub(super) fn seed(&mut self, past: &Past) {
+        self.talk.seed(&past.talks, SEED_MAX);
+        self.wrap.seed(&past.wraps, SEED_MAX);
+        let scale = (SEED_MAX / past.written.max(1e-9)).min(1.0);
+        self.returned += scale * past.returned;
+        self.written += scale * past.written;
         self.foretell();
     }
 

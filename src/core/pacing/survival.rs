@@ -1,6 +1,8 @@
 //! How long talks and write-ups last: product-limit tables (Kaplan and Meier, JASA 53, 1958) on
 //! logarithmic bins, with what is under way counted as not yet over.
 
+use std::collections::BTreeMap;
+
 use super::grid::{STAY_BINS, STAY_EDGES};
 
 /// The stays of one kind, present and past.
@@ -106,6 +108,19 @@ impl Stays {
             self.hazard[bin] = chance.clamp(0.0, 1.0);
             self.left[bin + 1] = self.left[bin] * (1.0 - self.hazard[bin]);
         }
+    }
+
+    /// Begins with what was learnt before: stays that ended and that went out of sight, by bin,
+    /// as so many pseudo-stays at most.
+    pub(super) fn seed(&mut self, past: &BTreeMap<u8, [f64; 2]>, most: f64) {
+        let all = past.values().flatten().sum::<f64>();
+        let scale = (most / all.max(1e-9)).min(1.0);
+        for (&bin, [over, seen]) in past {
+            let bin = usize::from(bin).min(STAY_BINS - 1);
+            self.ended[bin] += scale * over;
+            self.entered[..=bin].iter_mut().for_each(|count| *count += scale * (over + seen));
+        }
+        self.learn();
     }
 
     /// Takes a known law instead of what was seen: the share that outlasts each bin edge.

@@ -9,7 +9,9 @@ use super::text::{at, from_json, json, read};
 use super::{IN_CALL, NEVER, Sqlite};
 use crate::core::fact::{Callback, Lead, LeadNumber, NumberClass, Supply};
 use crate::store::{CLAIM_MAX, Card, Claimed, Outlook, StoreError};
-use crate::units::{AgentId, CampaignId, ContactId, Number, NumberId, PersonId, Span, Wall, Zone};
+use crate::units::{
+    AgentId, CampaignId, ContactId, ListId, Number, NumberId, PersonId, Span, Wall, Zone,
+};
 
 /// Earlier attempts told with a number, as `LeadNumber::recent` has it.
 const RECENT_MAX: u32 = 16;
@@ -38,6 +40,7 @@ impl Sqlite {
                 next_number: row.next_number,
                 callback: row.card.callback,
                 owner: row.owner,
+                list: row.list,
             });
             claimed.cards.insert(contact, row.card);
         }
@@ -233,16 +236,19 @@ struct Leased {
     faults: u32,
     next_number: Option<NumberId>,
     owner: Option<AgentId>,
+    list: Option<ListId>,
 }
 
 fn leased(row: &SqliteRow) -> Result<Leased, StoreError> {
     let card = card(row)?;
     let next: Option<i64> = row.try_get("next_number_id")?;
+    let list: Option<i64> = row.try_get("list_import_id")?;
     Ok(Leased {
         order: (row.try_get("turn")?, row.try_get("next_at")?, card.contact),
         faults: row.try_get("faults")?,
         next_number: next.map(|id| NumberId(id.cast_unsigned())),
         owner: row.try_get::<Option<u32>, _>("owner_agent_id")?.map(AgentId),
+        list: list.map(|id| ListId(id.cast_unsigned())),
         card,
     })
 }

@@ -7,6 +7,7 @@ mod import;
 mod outbox;
 mod people;
 mod pilot;
+mod prior;
 mod recover;
 mod report;
 mod text;

@@ -8,7 +8,7 @@ use sqlx::query::Query;
 use sqlx::sqlite::{Sqlite as Engine, SqliteArguments, SqliteConnection};
 
 use super::text::{NextColumns, agent_state, at, json, scope, some_at, word};
-use super::{Shared, decisions, report};
+use super::{Shared, decisions, prior, report};
 use crate::core::fact::{DncScope, SkipReason};
 use crate::core::order::{
     AgentState, CampaignState, Closed, Next, Opened, Qualified, Record, RuleRefusal,
@@ -84,6 +84,7 @@ async fn record_one(
         Record::AgentState { agent, state } => agent_is(*agent, *state, moment),
         Record::CampaignState { campaign, state } => campaign_is(*campaign, *state, moment),
         Record::Decided(campaign, decision) => decisions::decided(*campaign, decision, moment),
+        Record::Learnt(campaign, lesson) => prior::learnt(*campaign, lesson),
     };
     statement.execute(db).await?;
     Ok(0)

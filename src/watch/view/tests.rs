@@ -66,6 +66,8 @@ fn a_predictive_campaign_says_why_it_dials_at_this_speed() -> Result<(), std::co
         view: pacing::View::default(),
         personal: 0,
         decision: Some(decision),
+        quiet: None,
+        recalled: None,
         totals: Totals::default(),
     });
     let view = View::of(&snapshot, &names(), Lang::Fr);

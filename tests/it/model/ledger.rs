@@ -167,7 +167,10 @@ impl Ledger {
                 let before = self.agents.insert(*agent, *state);
                 must!(before != Some(*state), "{agent} is {state:?} again");
             }
-            Record::DoNotCall { .. } | Record::CampaignState { .. } | Record::Decided(..) => {}
+            Record::DoNotCall { .. }
+            | Record::CampaignState { .. }
+            | Record::Decided(..)
+            | Record::Learnt(..) => {}
         }
         Ok(())
     }

@@ -449,6 +449,9 @@ fn record_told(now: Now, record: &Record) -> Told {
             let limit = word(&decision.limit);
             told("decided", format!("decided {campaign} {placed} of {asked} {limit}"))
         }
+        Record::Learnt(campaign, lesson) => {
+            told("learnt", format!("learnt {campaign} {} calls", lesson.calls.all()))
+        }
     }
 }
 

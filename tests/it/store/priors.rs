@@ -1,0 +1,124 @@
+//! Claims about what is given back to a campaign when the engine starts.
+
+use std::collections::BTreeMap;
+
+use cadran::core::fact::{Answerer, Heard, Lead};
+use cadran::core::order::{Closed, EndedBy, Next, Outcome, Record};
+use cadran::core::pacing::account::Bucket;
+use cadran::core::pacing::prior::{Calls, Ends, Lesson, Ring, Service};
+use cadran::store::Write;
+use cadran::units::{CampaignId, ListId, NumberId, Ratio, Span, Wall};
+
+use super::fixture::{Done, House, NOON, call, campaign, contact, list, opened, record};
+
+const DAY: Span = Span::secs(86_400);
+
+fn lesson(hour: u8, from: Wall, until: Wall, persons: u32) -> Lesson {
+    let ring = Ring { persons, machines: 2, failed: 3, given_up: 1 };
+    let calls =
+        Calls { rings: BTreeMap::from([(20, ring)]), verdicts: 7, listened: Span::millis(6_300) };
+    let list = Some(ListId(1 << 48 | 3));
+    Lesson { list, hour: Some(hour), from, until, calls, service: Service::default() }
+}
+
+fn learnt(campaign: CampaignId, lesson: &Lesson) -> Write {
+    record(Record::Learnt(campaign, Box::new(lesson.clone())), lesson.until)
+}
+
+pub(crate) async fn a_lesson_is_read_back_as_it_was_counted_last(house: House) -> Done {
+    let store = &house.store;
+    let id = campaign(store, "jardin").await?;
+    let other = campaign(store, "maison").await?;
+    let agents = Lesson {
+        from: NOON,
+        until: NOON + Span::secs(300),
+        service: Service {
+            talks: BTreeMap::from([(40, Ends { over: 5, seen: 1 })]),
+            written: 5,
+            returned: 4,
+            ..Service::default()
+        },
+        ..Lesson::default()
+    };
+    let early = lesson(12, NOON, NOON + Span::secs(300), 4);
+    let late = lesson(12, NOON, NOON + Span::secs(600), 9);
+    let next = lesson(13, NOON, NOON + Span::secs(600), 1);
+    for written in [[&early, &agents], [&late, &next], [&early, &late]] {
+        store.commit(written.map(|lesson| learnt(id, lesson)).into()).await?;
+    }
+    store.commit(vec![learnt(other, &early)]).await?;
+    let now = NOON + Span::secs(700);
+    assert_eq!(store.learnt(id, now).await?, [late, next, agents]);
+    assert_eq!(store.learnt(other, now).await?, [early]);
+    assert_eq!(store.learnt(CampaignId(99), now).await?, []);
+    Ok(())
+}
+
+pub(crate) async fn a_lesson_is_forgotten_after_four_weeks(house: House) -> Done {
+    let store = &house.store;
+    let id = campaign(store, "jardin").await?;
+    let old = lesson(12, NOON, NOON, 4);
+    store.commit(vec![learnt(id, &old)]).await?;
+    assert_eq!(store.learnt(id, NOON + DAY.times(28)).await?, [old]);
+    assert_eq!(store.learnt(id, NOON + DAY.times(28) + Span::secs(1)).await?, []);
+    let late = NOON + DAY.times(29);
+    let new = lesson(12, late, late, 1);
+    store.commit(vec![learnt(id, &new)]).await?;
+    assert_eq!(store.learnt(id, NOON).await?, [new], "the old row was not deleted");
+    Ok(())
+}
+
+pub(crate) async fn a_restart_counts_what_the_abandon_rule_had_counted(house: House) -> Done {
+    let id = campaign(&house.store, "jardin").await?;
+    list(&house.store, id, (1..=7).map(|n| contact(&format!("c{n}"), n))).await?;
+    let leads = house.store.claim(id, 7, Span::secs(60), NOON).await?.leads;
+    let outcomes = [
+        Outcome::Connected,
+        Outcome::Abandoned,
+        Outcome::Machine,
+        Outcome::NoAnswer,
+        Outcome::Connected,
+        Outcome::Abandoned,
+    ];
+    for ((nth, lead), outcome) in (1..).zip(&leads).zip(outcomes) {
+        house.store.commit(vec![opened(nth, id, lead, 1), ended(nth, id, lead, outcome)]).await?;
+    }
+    // The seventh is cut: nobody wrote down whether it was answered.
+    house.store.commit(vec![opened(7, id, &leads[6], 1)]).await?;
+    let house = house.reopened().await?;
+    house.store.recover(NOON + Span::secs(60)).await?;
+    let answered = |nth: u64| NOON + Span::secs(nth + 5);
+    let bucket = |from, persons, abandoned, machines| Bucket { from, persons, abandoned, machines };
+    let day = house.store.counted(id, NOON, None).await?;
+    assert_eq!(day, [bucket(answered(1), 4, 2, 1)]);
+    let since = house.store.counted(id, answered(2), None).await?;
+    assert_eq!(since, [bucket(answered(2), 3, 2, 1)]);
+    let parts = house.store.counted(id, answered(1), Some(Span::secs(4))).await?;
+    assert_eq!(parts, [bucket(answered(1), 2, 1, 1), bucket(answered(5), 2, 1, 0)]);
+    assert_eq!(house.store.counted(CampaignId(99), NOON, None).await?, []);
+    Ok(())
+}
+
+/// The end of the nth call, answered 5 s after its dialling unless nobody did.
+fn ended(nth: u64, campaign: CampaignId, lead: &Lead, outcome: Outcome) -> Write {
+    let moment = NOON + Span::secs(nth + 5);
+    let machine = Heard { what: Answerer::Machine, confidence: Ratio::new(0.9) };
+    let closed = Closed {
+        call: call(nth),
+        campaign,
+        contact: lead.contact,
+        number: lead.numbers.first().map_or(NumberId(0), |number| number.number),
+        outcome,
+        cause: 200,
+        ended_by: EndedBy::Callee,
+        agent: None,
+        heard: (outcome == Outcome::Machine).then_some(machine),
+        ringing: None,
+        answered: (outcome != Outcome::NoAnswer).then_some(moment),
+        bridged: None,
+        ended: moment + Span::secs(9),
+        held: Span::ZERO,
+        next: Next::Untouched,
+    };
+    record(Record::Closed(closed), moment)
+}
