@@ -296,6 +296,8 @@ ids! {
     AgentId(u32) "A";
     /// One SIP trunk.
     TrunkId(u32) "T";
+    /// One abandon rate that several campaigns share.
+    RateId(u32) "R";
     /// One contact: a record of a list.
     ContactId(u64) "L";
     /// One telephone number of one contact; its digits stay in the store.

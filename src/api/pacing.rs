@@ -94,6 +94,7 @@ fn cap(campaign: &config::Campaign, view: &View) -> types::AbandonCap {
     types::AbandonCap {
         cap: abandon.cap.get(),
         window: window_word(account.window),
+        shared: campaign.shared.as_ref().map(|shared| shared.name.clone()),
         zone: account.zone.name().to_owned(),
         of: denominator_word(account.of).to_owned(),
         within_s: abandon.within.as_secs_f64(),

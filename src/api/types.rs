@@ -103,6 +103,9 @@ pub struct AbandonCap {
     pub cap: f64,
     /// `day`, `campaign`, or the length of a rolling window.
     pub window: String,
+    /// The name of the rate, if other campaigns are counted in it, too.
+    #[serde(default)]
+    pub shared: Option<String>,
     /// Where the day's midnight is.
     pub zone: String,
     /// Of whom: `persons` or `answers`.

@@ -56,7 +56,11 @@ pub(super) fn window(cap: &AbandonCap, lang: Lang) -> String {
         "campaign" => lang.say("the campaign", "la campagne"),
         span => span,
     };
-    format!("{window} ({}, {})", whom(cap, lang), cap.zone)
+    let shared = cap.shared.as_ref().map(|name| match lang {
+        Lang::En => format!(", with all campaigns of the rate {name}"),
+        Lang::Fr => format!(", avec toutes les campagnes du taux {name}"),
+    });
+    format!("{window} ({}, {}){}", whom(cap, lang), cap.zone, shared.unwrap_or_default())
 }
 
 fn whom(cap: &AbandonCap, lang: Lang) -> &'static str {
@@ -284,6 +288,13 @@ fn allowance(cap: &AbandonCap, lang: Lang) -> String {
         span => (format!("Over {span}"), format!("Sur {span}")),
     };
     let whom = whom(cap, lang);
+    let (english, french) = match &cap.shared {
+        Some(name) => (
+            format!("{english}, in all campaigns of the rate {name},"),
+            format!("{french}, dans toutes les campagnes du taux {name}"),
+        ),
+        None => (english, french),
+    };
     let counted = format!("{abandoned} of {answered} {whom} were abandoned");
     lang.say(
         &format!("{english} {counted}: {share}, {most} allowed."),

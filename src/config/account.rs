@@ -1,7 +1,9 @@
 //! How a campaign file says over which time, and of whom, the abandoned are counted.
 
+use super::campaign::plain_name;
 use super::measure;
 use super::reader::{Fields, Value};
+use super::shared::SharedRate;
 use crate::core::pacing::account::{Denominator, Settings, Window};
 use crate::units::{Span, Zone};
 
@@ -10,6 +12,11 @@ const ZONE: &str = "Europe/Paris";
 
 /// What is said of a zone nobody knows.
 const NO_ZONE: &str = "is no time zone: write an IANA name such as \"Europe/Paris\"";
+
+/// What is said of a proved cap over a rolling window.
+const UNPROVED: &str = "rolls, and a strict cap cannot be proved over it: persons who answered \
+    leave the window, so calls within the cap when they were dialled may be beyond it when they \
+    are answered";
 
 /// The shortest and longest rolling window.
 const ROLLING: (Span, Span) = (Span::secs(3_600), Span::secs(90 * 86_400));
@@ -23,17 +30,27 @@ pub(super) fn usual() -> Settings {
     Settings::calendar_day(Zone::new(ZONE).expect("the bundled zone data has Europe/Paris"))
 }
 
-/// Reads the keys of `[abandon]` that say how the share is counted.
-pub(super) fn read(fields: &Fields<'_, '_>) -> Settings {
+/// Reads the keys of `[abandon]` that say how the share is counted, and the name of the rate if
+/// it is shared.
+pub(super) fn read(fields: &Fields<'_, '_>, strict: bool) -> (Settings, Option<SharedRate>) {
     let usual = usual();
-    Settings {
+    let shared = fields
+        .get("shared")
+        .and_then(|value| Some(SharedRate { line: value.line(), name: value.parse(plain_name)? }));
+    let settings = Settings {
         window: fields.or("window", usual.window, window),
         of: fields.or("of", usual.of, |value| value.choice(&DENOMINATORS)),
         false_positives: fields.or("false_positives", usual.false_positives, Value::ratio),
         zone: fields.or("zone", usual.zone, |value| {
             value.parse(|text| Zone::new(text).map_err(|_| NO_ZONE.to_owned()))
         }),
+        // The number is given when all campaigns are known.
+        shared: None,
+    };
+    if strict && matches!(settings.window, Window::Rolling(_)) {
+        fields.error("window", UNPROVED, "take \"day\" or \"campaign\", or guarantee \"expected\"");
     }
+    (settings, shared)
 }
 
 /// Reads `day`, `campaign` or the length of a rolling window.

@@ -8,6 +8,7 @@ use super::likeness::suggestion;
 use super::problem::{Problem, Problems, Severity};
 use super::reader::{Fields, Reader, Value};
 use super::secret::Webhook;
+use super::shared::SharedRate;
 use super::trunk::Trunk;
 use super::{hours, measure, read_file};
 use crate::core::campaign::{Abandon, Guarantee, Mode, RING_MAX, RING_MIN, Route, Settings, Wrap};
@@ -41,6 +42,10 @@ pub struct Campaign {
     pub abandon: Abandon,
     /// How the share of abandoned persons is counted.
     pub account: account::Settings,
+    /// The rate it shares with other campaigns, if it does.
+    pub shared: Option<SharedRate>,
+    /// What an answered call is worth, against those of campaigns that share its agents.
+    pub value: f64,
     /// The prompt played to an abandoned person, in the prompts folder.
     pub notice: Option<PathBuf>,
     /// The write-up after a talk.
@@ -132,6 +137,7 @@ impl Campaign {
             hopper: self.hopper,
             dispositions: self.dispositions.iter().map(Disposition::meaning).collect(),
             pace_every: self.pace_every,
+            value: self.value,
         })
     }
 
@@ -144,6 +150,9 @@ impl Campaign {
         by_code.or_else(|| self.dispositions.iter().find(by_key))
     }
 }
+
+/// The least and greatest worth of an answered call: beyond them, start or stop the campaign.
+const VALUE: (f64, f64) = (0.01, 100.0);
 
 /// A year, the longest wait one can name.
 const YEAR: Span = Span::secs(365 * 86_400);
@@ -182,7 +191,9 @@ fn campaign(root: &Fields<'_, '_>, path: &Path, around: Around<'_>) -> Option<Ca
     let caller_ids = caller_ids(root);
     let (dispositions, whole) = dispositions::read(root);
     let (ring_min, ring_max) = ring(root);
-    let (abandon, account, notice) = abandon(root, around.prompts);
+    let strict = mode == Some(Mode::Predictive { guarantee: Guarantee::Strict });
+    let (abandon, (account, shared), notice) = abandon(root, strict, around.prompts);
+    let value = root.or("value", 1.0, |value| value.real(VALUE.0..=VALUE.1));
     let wrap = wrap(root, whole.then_some(&dispositions));
     let week = week(root);
     let webhook = root.table("webhook").and_then(|fields| Webhook::of(&fields));
@@ -204,6 +215,8 @@ fn campaign(root: &Fields<'_, '_>, path: &Path, around: Around<'_>) -> Option<Ca
         ring_min,
         abandon,
         account,
+        shared,
+        value,
         notice,
         wrap,
         week: week?,
@@ -231,7 +244,7 @@ pub fn mode_word(mode: Mode) -> &'static str {
 }
 
 /// A name stands in commands, addresses and file names.
-fn plain_name(text: &str) -> Result<String, String> {
+pub(super) fn plain_name(text: &str) -> Result<String, String> {
     let letter = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     if (1..=64).contains(&text.len()) && text.bytes().all(letter) && !text.starts_with('-') {
         Ok(text.to_owned())
@@ -363,11 +376,12 @@ fn ring(root: &Fields<'_, '_>) -> (Span, Span) {
 
 fn abandon(
     root: &Fields<'_, '_>,
+    strict: bool,
     prompts: Option<&Path>,
-) -> (Abandon, account::Settings, Option<PathBuf>) {
+) -> (Abandon, (account::Settings, Option<SharedRate>), Option<PathBuf>) {
     let mut abandon = Abandon::default();
     let Some(fields) = root.table("abandon") else {
-        return (abandon, super::account::usual(), None);
+        return (abandon, (super::account::usual(), None), None);
     };
     let within = Span::millis(500)..=Span::secs(30);
     abandon.within = fields.or("within", abandon.within, |value| value.span_in(within));
@@ -376,7 +390,7 @@ fn abandon(
     abandon.cap = fields.or("cap", abandon.cap, |value| value.ratio());
     let notice = fields.get("notice").and_then(|value| notice(&value, prompts));
     abandon.notice = notice.is_some();
-    let account = super::account::read(&fields);
+    let account = super::account::read(&fields, strict);
     fields.finish();
     (abandon, account, notice)
 }

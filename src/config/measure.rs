@@ -67,6 +67,13 @@ pub fn ratio(text: &str) -> Result<Ratio, String> {
     }
 }
 
+/// Writes a share in percent.
+#[must_use]
+pub fn say_ratio(ratio: Ratio) -> String {
+    // Six decimals of a percent, so that 7 % is not 7.000000000000001.
+    format!("{}%", libm::round(ratio.get() * 1e8) / 1e6)
+}
+
 /// Reads a rate such as `2/s` or `30/min`.
 ///
 /// # Errors
@@ -127,6 +134,8 @@ mod tests {
     #[test]
     fn shares_and_rates_need_their_sign() {
         assert_eq!(ratio("2,5 %"), Ok(Ratio::new(0.025)));
+        assert_eq!(say_ratio(Ratio::new(0.07)), "7%");
+        assert_eq!(say_ratio(Ratio::new(0.025)), "2.5%");
         assert!(ratio("0.03").is_err() && ratio("101%").is_err() && ratio("-1%").is_err());
         assert_eq!(per_second("30/min"), Ok(0.5));
         assert!(per_second("2").is_err() && per_second("0/s").is_err());

@@ -14,6 +14,7 @@ mod reader;
 mod retry;
 pub mod scenario;
 mod secret;
+mod shared;
 mod trunk;
 
 use std::collections::BTreeMap;
@@ -24,6 +25,7 @@ pub use campaign::Campaign;
 pub use dispositions::{Disposition, Need};
 pub use problem::{Problem, Problems, Severity};
 pub use secret::{Secret, SecretMissing, SecretPlace, Webhook};
+pub use shared::SharedRate;
 pub use trunk::{Auth, CallerId, Host, Identity, NumberFormat, Redirect, Trunk};
 
 use crate::units::PauseId;
@@ -284,6 +286,7 @@ impl Config {
             }
             self.campaigns.push(campaign);
         }
+        shared::number(&mut self.campaigns, problems);
     }
 }
 

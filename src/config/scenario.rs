@@ -72,6 +72,9 @@ struct File {
     outage: Vec<OutageTable>,
     #[serde(default)]
     also: Vec<AlsoTable>,
+    #[serde(default)]
+    shared_rate: bool,
+    value: Option<f64>,
 }
 
 #[derive(Deserialize)]
@@ -100,6 +103,7 @@ struct AlsoTable {
     ring: Option<RingTable>,
     talk: Option<Dist>,
     wrap: Option<Dist>,
+    value: Option<f64>,
 }
 
 #[derive(Deserialize)]
@@ -199,6 +203,8 @@ impl File {
             swaps,
             outages: self.outage.iter().map(OutageTable::outage).collect::<Result<_, _>>()?,
             companions: Vec::new(),
+            shared_rate: self.shared_rate,
+            value: worth("value", self.value)?,
             pool: self.agents.pool()?,
         };
         let also: Result<_, _> = self.also.iter().map(|also| also.beside(&scenario)).collect();
@@ -209,6 +215,10 @@ impl File {
 
 fn outcomes(blocks: &[OutcomeTable]) -> Result<Outcomes, ScenarioError> {
     Ok(Outcomes::new(blocks.iter().map(OutcomeTable::block).collect::<Result<_, _>>()?)?)
+}
+
+fn worth(key: &'static str, value: Option<f64>) -> Result<f64, ScenarioError> {
+    value.map_or(Ok(1.0), |value| positive(key, value))
 }
 
 impl SwapTable {
@@ -234,7 +244,8 @@ impl OutageTable {
 
 impl AlsoTable {
     fn beside(&self, first: &Scenario) -> Result<Scenario, ScenarioError> {
-        let mut beside = Scenario { name: self.name.clone(), ..first.clone() };
+        let value = worth("also.value", self.value)?;
+        let mut beside = Scenario { name: self.name.clone(), value, ..first.clone() };
         if let Some(blocks) = &self.outcomes {
             beside.outcomes = outcomes(blocks)?;
         }

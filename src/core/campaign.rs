@@ -8,14 +8,15 @@ use super::call::{Call, Effect, Manner};
 use super::floor::{CallStage, Totals};
 use super::hopper::Hopper;
 use super::order::{CampaignState, Outcome};
-use super::pacing::account::Entry;
+use super::pacing::account::{self, Entry, Window};
 use super::pacing::predictive::{Line, Pacer};
-use super::pacing::{Decision, View, account};
-use super::rules::hours::Hours;
+use super::pacing::rate::{Key, Rate};
+use super::pacing::{Decision, View};
+use super::rules::hours::{Hours, Today, today};
 use super::trunks::Rota;
 use super::{hopper, recycle, rules};
 use crate::units::{
-    AgentId, CallId, ClientId, DispositionId, Mono, Ratio, Span, TrunkId, Wall, Zone,
+    AgentId, CallId, CampaignId, ClientId, DispositionId, Mono, Ratio, Span, TrunkId, Wall, Zone,
 };
 
 /// Everything a campaign's manager decided, as the core needs it.
@@ -51,6 +52,14 @@ pub struct Settings {
     pub dispositions: BTreeMap<DispositionId, Disposition>,
     /// How often the pacer runs when nothing happens.
     pub pace_every: Span,
+    /// What an answered call is worth, against those of other campaigns that share its agents:
+    /// more than 0. Calls that prediction alone allows go where they are worth most.
+    #[serde(default = "worth_one")]
+    pub value: f64,
+}
+
+fn worth_one() -> f64 {
+    1.0
 }
 
 /// How calls are started.
@@ -204,6 +213,7 @@ impl Settings {
             hopper: hopper::Settings::default(),
             dispositions: BTreeMap::new(),
             pace_every: PACE_EVERY,
+            value: worth_one(),
         }
     }
 }
@@ -233,8 +243,10 @@ pub(super) struct Campaign {
     /// No line may be given up before this.
     pub(super) surplus_at: Mono,
     pub(super) totals: Totals,
-    /// What the abandon rule counts.
-    pub(super) account: account::Account,
+    /// The rate its abandoned calls are counted in.
+    pub(super) rate: Key,
+    /// The calling hours of the day.
+    today: Option<Today>,
     /// What a predictive campaign learns.
     pub(super) pacer: Option<Box<Pacer>>,
     pub(super) decision: Option<Decision>,
@@ -245,8 +257,10 @@ pub(super) struct Campaign {
 
 impl Campaign {
     /// Makes a campaign that was never started.
-    pub(super) fn new(settings: Settings) -> Self {
+    pub(super) fn new(id: CampaignId, settings: Settings) -> Self {
         Self {
+            rate: Key::of(id, &settings),
+            today: None,
             settings,
             state: CampaignState::Stopped,
             hopper: Hopper::default(),
@@ -261,12 +275,33 @@ impl Campaign {
             surplus: 0,
             surplus_at: Mono::START,
             totals: Totals::default(),
-            account: account::Account::default(),
             pacer: None,
             decision: None,
             directed: 0,
             caller_id: 0,
         }
+    }
+
+    /// Takes other settings.
+    pub(super) fn set(&mut self, id: CampaignId, settings: Settings) {
+        self.rate = Key::of(id, &settings);
+        self.settings = settings;
+        self.hours = Hours::default();
+        self.today = None;
+    }
+
+    /// Looks the day's calling hours up, once a day.
+    pub(super) fn turn(&mut self, at: Wall) {
+        if self.today.as_ref().is_none_or(|day| !day.holds(at)) {
+            self.today = today(&self.settings.rules.week, &self.settings.account.zone, at);
+        }
+    }
+
+    /// Calling time left before the window of its rate closes, if it closes at a known moment:
+    /// today's, when the calling hours leave part of the day out.
+    pub(super) fn left(&self, at: Wall) -> Option<Span> {
+        let closes = self.settings.account.window == Window::Day;
+        self.today.as_ref().filter(|_| closes)?.left(at)
     }
 
     /// Gives what the call machine needs of the settings.
@@ -299,33 +334,50 @@ impl Campaign {
 
     /// Counts a person who is abandoned, in the moment that is decided and once only; one who was
     /// never judged is counted as having answered, too.
-    pub(super) fn count_lost(&mut self, at: Wall, call: &mut Call, effect: Option<Effect>) {
+    pub(super) fn count_lost(
+        &self,
+        rate: &mut Rate,
+        at: Wall,
+        call: &mut Call,
+        effect: Option<Effect>,
+    ) {
         let closes = matches!(effect, Some(Effect::Close { outcome: Outcome::Abandoned, .. }));
         if !(closes || call.is_lost()) || core::mem::replace(&mut call.lost, true) {
             return;
         }
         if !core::mem::replace(&mut call.person, true) {
-            self.account.count(&self.settings.account, at, Entry::Person);
+            rate.account.count(&self.settings.account, at, Entry::Person);
         }
-        self.account.count(&self.settings.account, at, Entry::Abandoned);
+        rate.account.count(&self.settings.account, at, Entry::Abandoned);
     }
 
     /// Lets its pacer see that a line leaves a stage it has been in since a moment.
     pub(super) fn watched(
         &mut self,
         now: Mono,
+        rate: &mut Rate,
         call: &Call,
         (from, since): (CallStage, Mono),
         to: Option<CallStage>,
     ) {
         let (Some(pacer), Some(odds)) = (&mut self.pacer, call.odds) else { return };
         let line = Line { dialed: call.dialed, since, odds, given_up: call.was_given_up() };
-        pacer.call_moved(now, &line, from, to);
+        pacer.call_moved(now, rate, &line, (from, to));
     }
 
     /// Whether nothing of it is in flight: no call, no preview, no write-up.
     pub(super) fn idle(&self) -> bool {
         self.previewing == 0 && self.wrapping == 0 && self.stages.values().all(|&n| n == 0)
+    }
+
+    /// Whether it dials by prediction.
+    pub(super) fn is_predictive(&self) -> bool {
+        matches!(self.settings.mode, Mode::Predictive { .. })
+    }
+
+    /// Whether its cap is to be proved.
+    pub(super) fn is_strict(&self) -> bool {
+        self.settings.mode == Mode::Predictive { guarantee: Guarantee::Strict }
     }
 
     /// Whether somebody outside the core names its calls.
@@ -343,9 +395,8 @@ impl Campaign {
         self.runs() && self.hopper.stock() > 0
     }
 
-    /// Counts what the pacer sees, but for the agents.
+    /// Counts what the pacer sees, but for the agents and the abandon rule.
     pub(super) fn view(&self) -> View {
-        let (answered, abandoned) = self.account.counts(&self.settings.account);
         View {
             reserved: self.reserved,
             talking: self.count(CallStage::Talking),
@@ -354,11 +405,8 @@ impl Campaign {
             listening: self.count(CallStage::Listening),
             waiting: self.count(CallStage::Waiting),
             stock: u32::try_from(self.hopper.stock()).unwrap_or(u32::MAX),
-            answered,
-            abandoned,
             directed: self.directed,
-            ready: 0,
-            paused: 0,
+            ..View::default()
         }
     }
 

@@ -230,11 +230,12 @@ impl Dialer {
         self.calls.len()
     }
 
-    /// Gives those who answered and those abandoned in a campaign's abandon window.
+    /// Gives those who answered and those abandoned in a campaign's abandon window, with those of
+    /// the campaigns that share its rate.
     #[must_use]
     pub fn tally(&self, campaign: CampaignId) -> (u64, u64) {
-        let view = self.campaigns.get(&campaign).map(super::campaign::Campaign::view);
-        view.map_or((0, 0), |view| (view.answered, view.abandoned))
+        let campaign = self.campaigns.get(&campaign);
+        campaign.map_or((0, 0), |campaign| self.counts(campaign))
     }
 
     fn seat(&self, now: Now, id: AgentId, agent: &Agent) -> AgentFloor {

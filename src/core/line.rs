@@ -31,6 +31,7 @@ impl Dialer {
             .campaigns
             .get_mut(&call.campaign)
             .expect("a call is opened for a known campaign, and campaigns stay");
+        let rate = self.rates.entry(campaign.rate).or_default();
         let (state, stage, since) = (call.state, call.stage(), call.since);
         let answered = call.answered.is_some();
         let Ok(effect) = call.step(now, &campaign.manner(), event) else {
@@ -38,12 +39,12 @@ impl Dialer {
             return;
         };
         campaign.recount(Some(stage), Some(call.stage()));
-        campaign.count_lost(now.wall, call, effect);
+        campaign.count_lost(rate, now.wall, call, effect);
         if stage != call.stage() {
-            campaign.watched(now.mono, call, (stage, since), Some(call.stage()));
+            campaign.watched(now.mono, rate, call, (stage, since), Some(call.stage()));
             let machine = call.heard.is_some_and(|heard| heard.what == Answerer::Machine);
             if stage == CallStage::Listening && machine {
-                campaign.account.count(&campaign.settings.account, now.wall, Entry::Machine);
+                rate.account.count(&campaign.settings.account, now.wall, Entry::Machine);
             }
         }
         if state == State::Waiting && call.state != State::Waiting {
@@ -98,7 +99,8 @@ impl Dialer {
         let first_time = !std::mem::replace(&mut call.person, true);
         let agent = call.reserved.or_else(|| self.teams.first_ready(call.campaign));
         if let Some(campaign) = self.campaigns.get_mut(&call.campaign).filter(|_| first_time) {
-            campaign.account.count(&campaign.settings.account, now.wall, Entry::Person);
+            let rate = self.rates.entry(campaign.rate).or_default();
+            rate.account.count(&campaign.settings.account, now.wall, Entry::Person);
         }
         match agent {
             Some(agent) => self.join(now, id, agent),
@@ -181,7 +183,8 @@ impl Dialer {
         self.trunks.release(call.trunk);
         let Some(campaign) = self.campaigns.get_mut(&call.campaign) else { return };
         campaign.recount(Some(call.stage()), None);
-        campaign.watched(now.mono, &call, (call.stage(), call.since), None);
+        let rate = self.rates.entry(campaign.rate).or_default();
+        campaign.watched(now.mono, rate, &call, (call.stage(), call.since), None);
         campaign.waiting.remove(&(call.since, id));
         campaign.tally(outcome);
         let lock = now.wall + campaign.settings.abandon.recall_lock;

@@ -19,6 +19,7 @@ mod line;
 mod placing;
 mod running;
 mod seat;
+mod sharing;
 mod team;
 mod timers;
 
@@ -32,6 +33,7 @@ use agent::Agent;
 use call::Call;
 use campaign::Campaign;
 use fact::{DncScope, TrunkFact};
+use pacing::rate::{Key, Rate};
 use rules::Persons;
 use team::Teams;
 use timers::Timers;
@@ -53,6 +55,8 @@ pub struct Settings {
 pub struct Dialer {
     settings: Settings,
     campaigns: BTreeMap<CampaignId, Campaign>,
+    /// What the abandon rule counts, for each campaign or for several together.
+    rates: BTreeMap<Key, Rate>,
     agents: BTreeMap<AgentId, Agent>,
     calls: BTreeMap<CallId, Call>,
     trunks: Trunks,
@@ -93,6 +97,7 @@ impl Dialer {
         Self {
             settings,
             campaigns: BTreeMap::new(),
+            rates: BTreeMap::new(),
             agents: BTreeMap::new(),
             calls: BTreeMap::new(),
             trunks: Trunks::default(),

@@ -9,7 +9,7 @@ use super::fact::Lead;
 use super::floor::CallStage;
 use super::hopper::Stocked;
 use super::order::{AgentState, CampaignState, Dial, Opened, RuleRefusal, Stage};
-use super::pacing::predictive::{Allowance, Asked, Odds};
+use super::pacing::predictive::Odds;
 use super::pacing::{self, Decision, Limit, View};
 use super::rules::{Gate, Refused};
 use super::trunks::Blocked;
@@ -49,7 +49,8 @@ impl Dialer {
         let ready = self.teams.ready_at_home(id);
         let ready = u32::try_from(ready).unwrap_or(u32::MAX).saturating_sub(self.borrowed(id));
         let paused = self.teams.of(id).map(|team| team.paused).sum();
-        View { ready, paused, ..campaign.view() }
+        let (answered, abandoned) = self.counts(campaign);
+        View { ready, paused, answered, abandoned, ..campaign.view() }
     }
 
     /// Counts the lines that other campaigns ring for this one's ready agents: those beyond the
@@ -82,13 +83,15 @@ impl Dialer {
             return [personal, dialled].into_iter().flatten().min();
         }
         let paced = if matches!(mode, Mode::Predictive { .. }) {
-            self.pace_predictive(now, id)
+            self.pace_pool(now, id)
         } else {
             let view = self.view(id);
             let campaign = self.campaigns.get(&id)?;
             let asked = pacing::ask(mode, &view);
             let (granted, limit) = pacing::within_cap(asked, &campaign.settings.abandon, &view);
-            let (placed, blocked) = self.place_all(now, id, granted.calls, None);
+            let calls = self.within_proofs(now, id, granted.calls);
+            let limit = if calls < granted.calls { Limit::Abandon } else { limit };
+            let (placed, blocked) = self.place_all(now, id, calls, None);
             if asked.calls > 0 {
                 let limit = blocked.map_or(limit, |blocked| blocked.limit);
                 self.decided(id, Decision { view, ask: asked, placed, limit, forecast: None });
@@ -98,47 +101,8 @@ impl Dialer {
         [personal, paced].into_iter().flatten().min()
     }
 
-    /// Lets a predictive campaign's own pacer decide, if a decision is due, and places what it
-    /// asks for. Gives the moment of the next.
-    fn pace_predictive(&mut self, now: Now, id: CampaignId) -> Option<Mono> {
-        let campaign = self.campaigns.get_mut(&id)?;
-        let settings = &campaign.settings;
-        let Mode::Predictive { guarantee } = settings.mode else { return None };
-        campaign.account.turn(&settings.account, &settings.rules.week, now.wall);
-        let allowance = Allowance {
-            cap: settings.abandon.cap,
-            guarantee,
-            left: campaign.account.left(&settings.account, now.wall),
-            every: settings.pace_every,
-        };
-        let view = self.view(id);
-        let pacer = self.campaigns.get_mut(&id)?.pacer.as_mut()?;
-        if !pacer.due(now.mono, &view) {
-            return Some(pacer.next(now.mono, &view));
-        }
-        let asked = pacer.ask(now.mono, &view, &allowance);
-        let Asked { ask, forecast, odds, held } = asked;
-        let (placed, blocked) = self.place_all(now, id, ask.calls, Some(odds));
-        let limit = match blocked {
-            Some(blocked) => blocked.limit,
-            None if held => Limit::Abandon,
-            None => Limit::Ask,
-        };
-        if ask.calls > 0 {
-            let forecast = Some(forecast);
-            self.decided(id, Decision { view, ask, placed, limit, forecast });
-        }
-        let pacer = self.campaigns.get_mut(&id)?.pacer.as_mut()?;
-        let mut next = pacer.next(now.mono, &view);
-        if let Some(blocked) = blocked {
-            pacer.cut();
-            next = blocked.until.map_or(next, |until| until.min(next));
-        }
-        Some(next)
-    }
-
     /// Places calls until one is refused room.
-    fn place_all(
+    pub(super) fn place_all(
         &mut self,
         now: Now,
         id: CampaignId,
@@ -154,7 +118,7 @@ impl Dialer {
     }
 
     /// Keeps a decision, and records it if it placed a call or differs from the one before.
-    fn decided(&mut self, id: CampaignId, decision: Decision) {
+    pub(super) fn decided(&mut self, id: CampaignId, decision: Decision) {
         let Some(campaign) = self.campaigns.get_mut(&id) else { return };
         let told = |decision: &Decision| (decision.ask, decision.placed, decision.limit);
         let news = campaign.decision.as_ref().map(told) != Some(told(&decision));
@@ -318,7 +282,10 @@ impl Dialer {
             Some(_) => agent.iter().all(seated),
             None => view.waiting == 0 && view.lines() < lines,
         };
-        if campaign.state != CampaignState::Running || !wanted {
+        if campaign.state != CampaignState::Running
+            || !wanted
+            || self.within_proofs(now, id, 1) == 0
+        {
             return;
         }
         let mut lead = Lead::clone(&failed.lead);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::agent::{self, State as Seat};
 use super::call;
-use super::campaign::{Campaign, Mode, Settings};
+use super::campaign::{Campaign, Settings};
 use super::fact::{CampaignFact, Lead, Supply};
 use super::floor::CallStage;
 use super::hopper::{self, Stocked};
@@ -67,17 +67,11 @@ impl Dialer {
     fn set_campaign(&mut self, now: Now, id: CampaignId, settings: Settings) {
         self.longest_lease = self.longest_lease.max(settings.hopper.lease);
         let Some(campaign) = self.campaigns.get_mut(&id) else {
-            self.campaigns.insert(id, Campaign::new(settings));
+            self.campaigns.insert(id, Campaign::new(id, settings));
             return self.give_pacer(now, id);
         };
         let size = usize::try_from(settings.hopper.size).unwrap_or(usize::MAX);
-        campaign.settings = settings;
-        campaign.account.forget_hours(
-            &campaign.settings.rules.week,
-            &campaign.settings.account,
-            now.wall,
-        );
-        campaign.hours = super::rules::hours::Hours::default();
+        campaign.set(id, settings);
         if campaign.hopper.len() > size {
             let leads = campaign.hopper.empty_out(None);
             self.release(now, id, &leads);
@@ -85,13 +79,19 @@ impl Dialer {
         self.give_pacer(now, id);
     }
 
-    /// Gives a predictive campaign its pacer, who begins with what is under way.
+    /// Gives a predictive campaign its pacer.
     fn give_pacer(&mut self, now: Now, id: CampaignId) {
-        let Some(campaign) = self.campaigns.get_mut(&id) else { return };
-        let predictive = matches!(campaign.settings.mode, Mode::Predictive { .. });
-        if !predictive || campaign.pacer.is_some() {
-            return;
+        if self.campaigns.get(&id).is_some_and(Campaign::is_predictive) {
+            self.watch_campaign(now, id);
         }
+    }
+
+    /// Gives a campaign a pacer, who begins with what is under way; that of a campaign which is
+    /// not predictive only looks on, for those that share its agents.
+    pub(super) fn watch_campaign(&mut self, now: Now, id: CampaignId) {
+        let Some(campaign) = self.campaigns.get_mut(&id).filter(|c| c.pacer.is_none()) else {
+            return;
+        };
         let mut pacer = Pacer::new(now.mono, campaign.settings.abandon.within);
         for call in self.calls.values_mut().filter(|call| call.campaign == id) {
             if call.reserved.is_none()

@@ -93,6 +93,23 @@ impl Teams {
         self.all.iter().filter(serves).map(|team| team.ready.len()).sum()
     }
 
+    /// Whether the very same teams serve two campaigns.
+    pub(super) fn alike(&self, one: CampaignId, other: CampaignId) -> bool {
+        let serves = |team: &Team, id| team.campaigns.contains(&id);
+        self.all.iter().all(|team| serves(team, one) == serves(team, other))
+    }
+
+    /// Gives the teams at work that serve a campaign.
+    pub(super) fn at_work_for(&self, campaign: CampaignId) -> impl Iterator<Item = &Team> {
+        self.of(campaign).filter(|team| team.at_work > 0)
+    }
+
+    /// Counts the agents at work who count for a campaign.
+    pub(super) fn at_home(&self, campaign: CampaignId) -> u32 {
+        let home = |team: &&Team| team.home == Some(campaign);
+        self.all.iter().filter(home).map(|team| team.at_work).sum()
+    }
+
     /// Gives these campaigns and all that share agents with them, directly or through others.
     pub(super) fn joined(&self, campaigns: &[CampaignId]) -> Vec<CampaignId> {
         let mut joined = campaigns.to_vec();

@@ -277,6 +277,8 @@ impl Learner {
             swaps: Vec::new(),
             outages: Vec::new(),
             companions: Vec::new(),
+            shared_rate: false,
+            value: 1.0,
             pool: Some(pool),
         })
     }

@@ -7,7 +7,7 @@ use super::faults::Faults;
 use super::scenario::{Habits, Scenario};
 use crate::core::campaign::{Abandon, Disposition, DispositionClass, Mode, Settings, Then};
 use crate::core::{hopper, rules, trunks};
-use crate::units::{CampaignId, DispositionId, Mono, Span, TrunkId, Wall, whole};
+use crate::units::{CampaignId, DispositionId, Mono, RateId, Span, TrunkId, Wall, whole};
 
 /// A whole world, ready to run.
 #[derive(Clone, Debug)]
@@ -86,6 +86,8 @@ pub struct Manners {
 /// The first campaign of a scenario world.
 pub(super) const CAMPAIGN: CampaignId = CampaignId(1);
 const TRUNK: TrunkId = TrunkId(1);
+/// The rate of a scenario whose campaigns are counted together.
+const RATE: RateId = RateId(1);
 
 /// 2026-01-05T09:00:00Z, a Monday; scenario campaigns may call at any hour.
 pub(super) const MONDAY: Wall = Wall::micros(1_767_603_600_000_000);
@@ -122,7 +124,10 @@ impl Plan {
         let at_most = |value: f64| u32::try_from(whole(value)).unwrap_or(u32::MAX).max(1);
         let all = core::iter::once(scenario).chain(&scenario.companions);
         let ids = (CAMPAIGN.0..).map(CampaignId);
-        let campaigns: Vec<_> = ids.zip(all).map(|(id, of)| campaign(id, of, run)).collect();
+        let mut campaigns: Vec<_> = ids.zip(all).map(|(id, of)| campaign(id, of, run)).collect();
+        if scenario.shared_rate {
+            campaigns.iter_mut().for_each(|c| c.settings.account.shared = Some(RATE));
+        }
         Self {
             seed,
             start: MONDAY,
@@ -175,6 +180,7 @@ fn settings_of(scenario: &Scenario, run: &RunSettings) -> Settings {
         rules: rules::Settings { week: hours(scenario.day), attempts: Vec::new() },
         hopper: hopper::Settings { size, low: size / 2, ..base.hopper },
         dispositions: dispositions(),
+        value: scenario.value,
         ..base
     }
 }

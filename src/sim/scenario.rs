@@ -44,6 +44,10 @@ pub struct Scenario {
     pub outages: Vec<Outage>,
     /// Other campaigns served by the same agents over the same trunk.
     pub companions: Vec<Self>,
+    /// Whether the abandoned of all these campaigns are counted together.
+    pub shared_rate: bool,
+    /// What an answered call is worth, against those of the companions.
+    pub value: f64,
     /// The pool the scenario is meant for, if it is for a certain one.
     pub pool: Option<u32>,
 }

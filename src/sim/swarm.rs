@@ -6,14 +6,14 @@ use super::faults::Faults;
 use super::oracle::Finding;
 use super::plan::{CampaignPlan, List, MONDAY, Manners, Plan, dispositions};
 use super::report::Day;
-use super::rng::{Actor, Law, NoLaw, Stream};
+use super::rng::{Actor, Law, NoLaw, Stream, seed_of};
 use super::scenario::{Amd, Block, Habits, NoScenario, Outcomes, Ring, Scenario, Shares};
 use super::{Witness, World};
-use crate::core::campaign::{Abandon, Mode, Route, Settings, Wrap};
+use crate::core::campaign::{Abandon, Guarantee, Mode, Route, Settings, Wrap};
 use crate::core::order::Outcome;
 use crate::core::pacing::account;
 use crate::core::{hopper, recycle, rules, trunks};
-use crate::units::{CampaignId, ClientId, DispositionId, Ratio, Span, TrunkId};
+use crate::units::{CampaignId, ClientId, DispositionId, RateId, Ratio, Span, TrunkId};
 
 /// The numbers of a random world were no numbers: a defect of its maker.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -53,6 +53,7 @@ pub fn plan(seed: u64) -> Result<Plan, NoWorld> {
     for id in &ids {
         plans.push(campaign(&mut chance, *id, day, trunks)?);
     }
+    share(seed, &mut plans);
     let trunk = |chance: &mut Stream, id: u64| {
         let settings = trunks::Settings {
             channels: small(1 + chance.below(2 * agents)),
@@ -81,6 +82,24 @@ pub fn plan(seed: u64) -> Result<Plan, NoWorld> {
         rest: true,
         check_every: Some(1),
     })
+}
+
+/// Lets the campaigns of some worlds be counted in one rate, and those of others be predictive.
+fn share(seed: u64, plans: &mut [CampaignPlan]) {
+    // A stream of its own, so that what else a seed means stays as it was.
+    let mut chance = Stream::new(seed_of(seed, Actor::Maker), Actor::Maker);
+    let shared = chance.yes(0.4).then_some(RateId(1));
+    let guarantee = if chance.yes(0.5) { Guarantee::Strict } else { Guarantee::Expected };
+    // A few: a predictive campaign decides a thousand times an hour, whatever happens.
+    let predictive = chance.yes(0.06);
+    for plan in plans {
+        plan.settings.account.shared = shared;
+        plan.settings.value = if chance.yes(0.3) { 3.0 } else { 1.0 };
+        if predictive {
+            plan.settings.mode = Mode::Predictive { guarantee };
+            plan.settings.pace_every = Span::secs(2);
+        }
+    }
 }
 
 fn small(number: u64) -> u32 {
@@ -154,6 +173,7 @@ fn campaign(
             },
             dispositions: dispositions(),
             pace_every: Span::millis(250 + chance.below(2_000)),
+            value: 1.0,
         },
         scenario,
     })
@@ -247,6 +267,8 @@ fn scenario(chance: &mut Stream, day: Span) -> Result<Scenario, NoWorld> {
         swaps: Vec::new(),
         outages: Vec::new(),
         companions: Vec::new(),
+        shared_rate: false,
+        value: 1.0,
         pool: None,
     })
 }

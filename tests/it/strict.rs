@@ -1,8 +1,10 @@
 //! The proved cap: whatever the calls in flight become, no moment ends above it.
 //!
-//! An adversary plays a strict campaign. It lets nobody come free while lines ring, answers every
-//! line at once when no agent is ready, or answers none for long and then all. The count of
-//! abandoned persons must stay within the cap at every step. `CADRAN_STEPS=10000000` plays longer.
+//! An adversary plays strict campaigns: one, or several that share a rate, agents, or both, among
+//! them some that keep no proof. It lets nobody come free while lines ring, answers every line at
+//! once when no agent is ready, or answers none for long and then all. The count of abandoned
+//! persons of a strict campaign must stay within the cap at every step. `CADRAN_STEPS=10000000`
+//! plays longer.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,16 +16,26 @@ use cadran::core::pacing::account;
 use cadran::core::{Dialer, Fact, Order, Record, Settings, agent, trunks};
 use cadran::sim::rng::{Actor, Stream};
 use cadran::units::{
-    AgentId, CallId, CampaignId, ContactId, Mono, Now, NumberId, PauseId, PersonId, Ratio, Span,
-    TrunkId, Wall, Zone,
+    AgentId, CallId, CampaignId, ContactId, Mono, Now, NumberId, PauseId, PersonId, RateId, Ratio,
+    Span, TrunkId, Wall, Zone,
 };
 
 type Claim = Result<(), Box<dyn std::error::Error>>;
 
 /// Steps played when `CADRAN_STEPS` does not say how many.
 const STEPS: u64 = 100_000;
-const CAMPAIGN: CampaignId = CampaignId(1);
+/// The rate that campaigns have in common.
+const SHARED: Option<RateId> = Some(RateId(1));
+const STRICT: Mode = Mode::Predictive { guarantee: Guarantee::Strict };
+const EXPECTED: Mode = Mode::Predictive { guarantee: Guarantee::Expected };
 const CAP: f64 = 0.03;
+
+/// What is played: each campaign's mode and rate, and each agent's campaigns.
+#[derive(Clone, Debug)]
+struct Town {
+    campaigns: Vec<(Mode, Option<RateId>)>,
+    agents: Vec<Vec<CampaignId>>,
+}
 
 struct Adversary {
     dialer: Dialer,
@@ -69,7 +81,7 @@ impl Adversary {
                 let up = [AgentFact::LegUp, AgentFact::Ready];
                 self.owed.extend(up.map(|fact| Fact::Agent(agent, fact)));
             }
-            Order::Claim { count, .. } => {
+            Order::Claim { campaign, count, .. } => {
                 let ids = self.contacts..self.contacts + u64::from(count);
                 self.contacts = ids.end;
                 let zone = || self.zone.clone();
@@ -78,7 +90,7 @@ impl Adversary {
                 let leads = ids.map(lead).collect();
                 let supply = Supply { due: 1_000_000, ..Supply::default() };
                 let claimed = CampaignFact::Claimed { leads, supply };
-                self.owed.push(Fact::Campaign(CAMPAIGN, claimed));
+                self.owed.push(Fact::Campaign(campaign, claimed));
             }
             Order::Record(Record::Decided(_, decision)) => {
                 let lines = decision.view.lines() + decision.placed;
@@ -135,28 +147,29 @@ impl Adversary {
     }
 }
 
-fn campaign(zone: Zone) -> Campaign {
-    let mode = Mode::Predictive { guarantee: Guarantee::Strict };
+fn campaign(zone: Zone, mode: Mode, shared: Option<RateId>) -> Campaign {
     let base = Campaign::new(mode, TrunkId(1), zone);
     Campaign {
         ring_max: Span::secs(120),
         abandon: Abandon { cap: Ratio::new(CAP), ..base.abandon },
         // The whole campaign is one window: nothing is ever forgiven.
-        account: account::Settings { window: account::Window::Campaign, ..base.account },
+        account: account::Settings { window: account::Window::Campaign, shared, ..base.account },
         ..base
     }
 }
 
-fn adversary(agents: u32, seed: u64) -> Result<Adversary, Box<dyn std::error::Error>> {
+fn adversary(town: &Town, seed: u64) -> Result<Adversary, Box<dyn std::error::Error>> {
     let zone = Zone::new("Europe/Paris")?;
     let trunk = trunks::Settings { channels: 500, calls_per_second: 1_000.0, burst: 500 };
-    let mut owed = vec![
-        Fact::Trunk(TrunkId(1), TrunkFact::Set(trunk)),
-        Fact::Campaign(CAMPAIGN, CampaignFact::Set(Box::new(campaign(zone.clone())))),
-        Fact::Campaign(CAMPAIGN, CampaignFact::Started),
-    ];
-    for agent in (1..=agents).map(AgentId) {
-        let settings = agent::Settings { campaigns: vec![CAMPAIGN], pause_at_login: PauseId(0) };
+    let mut owed = vec![Fact::Trunk(TrunkId(1), TrunkFact::Set(trunk))];
+    for (id, (mode, rate)) in (1..).map(CampaignId).zip(&town.campaigns) {
+        let settings = Box::new(campaign(zone.clone(), *mode, *rate));
+        owed.push(Fact::Campaign(id, CampaignFact::Set(settings)));
+        owed.push(Fact::Campaign(id, CampaignFact::Started));
+    }
+    for (agent, campaigns) in (1..).map(AgentId).zip(&town.agents) {
+        let campaigns = campaigns.clone();
+        let settings = agent::Settings { campaigns, pause_at_login: PauseId(0) };
         let facts = [AgentFact::Set(settings), AgentFact::LoggedIn];
         owed.extend(facts.map(|fact| Fact::Agent(agent, fact)));
     }
@@ -175,27 +188,92 @@ fn adversary(agents: u32, seed: u64) -> Result<Adversary, Box<dyn std::error::Er
     })
 }
 
+/// Plays a town; no strict campaign's rate may ever be above the cap. Gives how often lines were
+/// dialled beyond the agents who were ready for them.
+fn play(town: &Town, steps: u64, seed: u64) -> Result<u64, Box<dyn std::error::Error>> {
+    let mut world = adversary(town, seed)?;
+    let strict =
+        (1..).map(CampaignId).zip(&town.campaigns).filter(|(_, (mode, _))| *mode == STRICT);
+    let strict = strict.map(|(id, _)| id).collect::<Vec<_>>();
+    for step in 0..steps {
+        world.batch();
+        for &id in &strict {
+            let (answered, abandoned) = world.dialer.tally(id);
+            assert!(
+                abandoned as f64 <= CAP * answered as f64,
+                "seed {seed}, step {step}: {abandoned} of {answered} abandoned in {id} of {town:?}"
+            );
+        }
+        world.play();
+    }
+    Ok(world.beyond)
+}
+
+fn steps() -> Result<u64, std::num::ParseIntError> {
+    std::env::var("CADRAN_STEPS").map_or(Ok(STEPS), |text| text.parse())
+}
+
+/// So many agents who serve these campaigns, the first choice going round.
+fn serving(count: u32, campaigns: &[u32]) -> Vec<Vec<CampaignId>> {
+    let ids = campaigns.iter().copied().map(CampaignId).cycle();
+    let some = |nth: u32| ids.clone().skip(nth as usize).take(campaigns.len()).collect();
+    (0..count).map(some).collect()
+}
+
 #[test]
 fn no_adversary_takes_a_strict_campaign_over_its_cap() -> Claim {
-    let steps = match std::env::var("CADRAN_STEPS") {
-        Ok(text) => text.parse()?,
-        Err(_) => STEPS,
-    };
+    let steps = steps()?;
     let pools = [1, 2, 5, 20];
     let mut beyond = 0;
     for (agents, seed) in pools.into_iter().zip(1..) {
-        let mut world = adversary(agents, seed)?;
-        for step in 0..steps / pools.len() as u64 {
-            world.batch();
-            let (answered, abandoned) = world.dialer.tally(CAMPAIGN);
-            assert!(
-                abandoned as f64 <= CAP * answered as f64,
-                "{agents} agents, step {step}: {abandoned} of {answered} abandoned"
-            );
-            world.play();
-        }
-        beyond += world.beyond;
+        let town = Town { campaigns: vec![(STRICT, None)], agents: serving(agents, &[1]) };
+        beyond += play(&town, steps / pools.len() as u64, seed)?;
     }
     assert!(beyond > steps / 1_000, "it dared only {beyond} times: nothing was tested");
+    Ok(())
+}
+
+#[test]
+fn no_adversary_takes_two_campaigns_of_one_rate_over_its_cap() -> Claim {
+    let steps = steps()? / 4;
+    let one_pool = |agents| serving(agents, &[1, 2]);
+    let two_pools = |one, two| [serving(one, &[1]), serving(two, &[2])].concat();
+    let pools = [one_pool(3), one_pool(12), two_pools(2, 6), two_pools(10, 10)];
+    let mut beyond = 0;
+    for (agents, seed) in pools.into_iter().zip(1..) {
+        let town = Town { campaigns: vec![(STRICT, SHARED), (STRICT, SHARED)], agents };
+        beyond += play(&town, steps / 4, seed)?;
+    }
+    assert!(beyond > steps / 1_000, "it dared only {beyond} times: nothing was tested");
+    Ok(())
+}
+
+/// Three campaigns, the first strict and the others of any kind, and agents who serve any of them.
+fn random_town(seed: u64) -> Town {
+    let mut chance = Stream::new(seed, Actor::Maker);
+    let kinds = [
+        (STRICT, SHARED),
+        (STRICT, None),
+        (EXPECTED, None),
+        (Mode::Progressive, None),
+        (Mode::Power { lines_per_agent: 2.0 }, None),
+    ];
+    let mut campaigns = vec![(STRICT, SHARED)];
+    campaigns.extend((0..2).filter_map(|_| kinds.get(chance.below(5) as usize)).copied());
+    let agents = 2 + chance.below(10);
+    let some = |chance: &mut Stream| {
+        let served = (1..=3).filter(|_| chance.yes(0.6)).map(CampaignId).collect::<Vec<_>>();
+        if served.is_empty() { vec![CampaignId(1)] } else { served }
+    };
+    Town { campaigns, agents: (0..agents).map(|_| some(&mut chance)).collect() }
+}
+
+#[test]
+fn no_adversary_takes_a_strict_rate_over_its_cap_in_random_shared_pools() -> Claim {
+    let towns = 40;
+    let steps = steps()? / 5 / towns;
+    for seed in 1..=towns {
+        play(&random_town(seed), steps, seed)?;
+    }
     Ok(())
 }

@@ -34,6 +34,7 @@ fn pacing(limit: Limit, why: Why, verdict: Verdict) -> Pacing {
         decision: Some(Decision { view, ask, placed: 2, limit, forecast: Some(forecast) }),
         trunk: None,
         cap: AbandonCap {
+            shared: None,
             cap: 0.03,
             window: "day".to_owned(),
             zone: "Europe/Paris".to_owned(),

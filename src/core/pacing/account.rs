@@ -4,9 +4,8 @@ use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
 
-use crate::core::rules::Week;
-use crate::core::rules::hours::{Today, today};
-use crate::units::{Ratio, Span, Wall, Zone, whole};
+use crate::core::rules::hours::midnights;
+use crate::units::{RateId, Ratio, Span, Wall, Zone, whole};
 
 /// How the share of abandoned persons is counted.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -21,6 +20,10 @@ pub struct Settings {
     pub false_positives: Ratio,
     /// Where midnight is.
     pub zone: Zone,
+    /// The rate it has in common with other campaigns: they are counted together. `None` for one
+    /// of its own.
+    #[serde(default)]
+    pub shared: Option<RateId>,
 }
 
 impl Settings {
@@ -28,7 +31,7 @@ impl Settings {
     #[must_use]
     pub const fn calendar_day(zone: Zone) -> Self {
         let (window, of) = (Window::Day, Denominator::Persons);
-        Self { window, of, false_positives: Ratio::new(0.0), zone }
+        Self { window, of, false_positives: Ratio::new(0.0), zone, shared: None }
     }
 }
 
@@ -54,12 +57,13 @@ pub enum Denominator {
     Answers,
 }
 
-/// The counts of a campaign.
+/// The counts of a campaign, or of all that share its rate.
 #[derive(Clone, Debug, Default)]
 pub(in crate::core) struct Account {
     /// The latest last.
     buckets: VecDeque<Bucket>,
-    today: Option<Today>,
+    /// The midnights before and after the present.
+    day: Option<(Wall, Wall)>,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -100,12 +104,11 @@ impl Account {
         }
     }
 
-    /// Forgets what has left the window. The day's hours are looked up once a day.
-    pub(in crate::core) fn turn(&mut self, settings: &Settings, week: &Week, at: Wall) {
-        let old = |today: &Today| at < today.from || at >= today.until;
-        if self.today.as_ref().is_none_or(old) {
-            let first = self.today.is_none();
-            self.today = today(week, &settings.zone, at);
+    /// Forgets what has left the window.
+    pub(in crate::core) fn turn(&mut self, settings: &Settings, at: Wall) {
+        if self.day.is_none_or(|(from, until)| at < from || at >= until) {
+            let first = self.day.is_none();
+            self.day = midnights(&settings.zone, at);
             if settings.window == Window::Day && !first {
                 self.buckets.clear();
             }
@@ -115,13 +118,6 @@ impl Account {
             while self.buckets.front().is_some_and(|old| at.since(old.from) >= span + part) {
                 self.buckets.pop_front();
             }
-        }
-    }
-
-    /// Takes new hours.
-    pub(in crate::core) fn forget_hours(&mut self, week: &Week, settings: &Settings, at: Wall) {
-        if self.today.is_some() {
-            self.today = today(week, &settings.zone, at);
         }
     }
 
@@ -136,14 +132,5 @@ impl Account {
             Denominator::Answers => persons + machines,
         };
         (of, sum(|b| b.abandoned) + mistaken)
-    }
-
-    /// Calling time left before the window closes, if it closes at a known moment: today's, when
-    /// the calling hours leave part of the day out.
-    pub(in crate::core) fn left(&self, settings: &Settings, at: Wall) -> Option<Span> {
-        if settings.window != Window::Day {
-            return None;
-        }
-        self.today.as_ref()?.left(at)
     }
 }

@@ -12,6 +12,8 @@ use crate::units::whole;
 pub(super) struct Load {
     /// The lines' chances, each with how many lines have it.
     pub(super) lines: Vec<(Curve, u32)>,
+    /// How many of these entries, the first, are of the campaign's own lines.
+    pub(super) own: usize,
     /// The busy agents' chances.
     pub(super) busy: Vec<(Curve, u32)>,
     /// Ready agents, less persons who wait for one.
@@ -43,6 +45,8 @@ pub(super) struct Balance {
     answer_spread: f64,
     release_spread: f64,
     answers: Powers,
+    /// Answers expected of the campaign's own lines.
+    own: Curve,
     releases: Powers,
     /// Releases of persons answered on the way.
     quick: [Curve; HORIZONS],
@@ -99,8 +103,15 @@ impl Powers {
 impl Balance {
     pub(super) fn new(load: &Load) -> Self {
         let mut answers = Powers::default();
-        for (chances, count) in &load.lines {
+        let mut own = [0.0; HORIZONS];
+        for (nth, (chances, count)) in load.lines.iter().enumerate() {
+            if nth == load.own {
+                own = answers.one;
+            }
             answers.add(chances, f64::from(*count));
+        }
+        if load.own >= load.lines.len() {
+            own = answers.one;
         }
         let mut releases = Powers::default();
         for (chances, count) in &load.busy {
@@ -116,6 +127,7 @@ impl Balance {
             answer_spread: load.answer_spread,
             release_spread: load.release_spread,
             answers,
+            own,
             releases,
             quick: load.quick,
             exact: None,
@@ -137,13 +149,25 @@ impl Balance {
         extra
     }
 
-    /// Counts one more call.
-    pub(super) fn add_call(&mut self) {
-        let fresh = self.fresh;
-        self.answers.add(&fresh, 1.0);
+    /// The chance of a person of one more call.
+    pub(super) fn fresh(&self) -> &Curve {
+        &self.fresh
+    }
+
+    /// Persons expected of the campaign's own lines.
+    pub(super) fn own_answers(&self) -> f64 {
+        self.own[HORIZONS - 1]
+    }
+
+    /// Counts one more call, of the campaign itself or of another that shares its agents.
+    pub(super) fn add_call(&mut self, chances: &Curve, own: bool) {
+        self.answers.add(chances, 1.0);
+        if own {
+            self.own.iter_mut().zip(chances).for_each(|(sum, p)| *sum += p);
+        }
         if let Some(exact) = &mut self.exact {
             if exact.answers_to + 1 < exact.width {
-                exact.add_line(&fresh, 1);
+                exact.add_line(chances, 1);
             } else {
                 self.exact = None;
             }
@@ -151,15 +175,16 @@ impl Balance {
     }
 
     /// The chance that a new call, if a person answers it, finds nobody in time; and how many of
-    /// the calls in flight are expected to be abandoned, each at the moment of its answer.
+    /// the campaign's calls in flight are expected to be abandoned, each at the moment of its
+    /// answer.
     pub(super) fn risk(&self) -> (f64, f64) {
         let (mut chance, mut lost, mut before) = (0.0, 0.0, 0.0);
         let moments = (0..HORIZONS).filter(|&k| self.weights[k] > 0.0);
         for (place, k) in moments.enumerate() {
             let tail = self.tail_at(place, k, self.free);
             chance += self.weights[k] * tail;
-            lost += (self.answers.one[k] - before) * tail;
-            before = self.answers.one[k];
+            lost += (self.own[k] - before) * tail;
+            before = self.own[k];
         }
         (chance.clamp(0.0, 1.0), lost.max(0.0))
     }
@@ -299,14 +324,15 @@ impl Exact {
 
 /// Adds one trial to the law of a sum; what would leave the row stays in its last place.
 fn trial(row: &mut [f64], p: f64) {
-    let Some(last) = row.len().checked_sub(1) else { return };
-    let q = 1.0 - p;
-    let kept = row[last];
-    for place in (1..=last).rev() {
-        row[place] = row[place] * q + row[place - 1] * p;
+    let (q, mut before) = (1.0 - p, 0.0);
+    for place in row.iter_mut() {
+        let here = *place;
+        *place = here * q + before * p;
+        before = here;
     }
-    row[last] += kept * p;
-    row[0] *= q;
+    if let Some(last) = row.last_mut() {
+        *last += before * p;
+    }
 }
 
 /// The chance that the answers are at least the releases and the free agents together.
@@ -347,6 +373,7 @@ mod tests {
         });
         Load {
             lines: vec![(fresh, lines)],
+            own: 1,
             busy: vec![([0.07; HORIZONS], busy)],
             free,
             fresh,

@@ -1,32 +1,59 @@
-//! The rule: one more call as long as its own chance of being abandoned is worth its price.
+//! The rule: one more call as long as its own chance of being abandoned is worth its price, for
+//! the campaign to which it is worth most.
 
 use super::balance::Balance;
+use super::crowd::Crowd;
 use super::price::{Books, Price};
 use super::{View, strict};
-use crate::core::campaign::Guarantee;
+use crate::units::Ratio;
 
-/// The chance that the calls in flight break the abandon rule which is no longer run: some dozens
-/// of times a day one more call stands at this edge, and one day in a hundred may break the rule
-/// in a pool of a few, one in five hundred in a larger one (pacing.md §5).
-const RUIN: f64 = 1e-4;
+/// The chance that the calls in flight break the abandon rule which is not run. One more call
+/// stands at this edge some hundred times a day, counted by the time a call rings: so one day in
+/// five hundred may break the rule (pacing.md §5 allows so many from five agents on).
+const RUIN: f64 = 2e-5;
 
-/// What the rule weighs.
+/// A campaign that may be granted calls, or only looks on.
 #[derive(Debug)]
-pub(super) struct Question<'q> {
-    pub(super) view: &'q View,
-    pub(super) price: &'q Price,
-    pub(super) books: Books,
+pub(super) struct Seat {
     pub(super) balance: Balance,
     /// The chance that a new call brings a person.
     pub(super) reach: f64,
-    pub(super) guarantee: Guarantee,
     /// Whether enough is known to risk anything.
     pub(super) warm: bool,
-    /// Calls asked for at once at most, beyond one per free agent.
+    /// Calls that are safe.
+    pub(super) floor: u32,
+    /// Calls asked for at once at most, beyond the safe ones.
     pub(super) most: u32,
+    /// What an answered call is worth.
+    pub(super) value: f64,
+    /// Agents who talk or write up for it, and those whose first choice it is.
+    pub(super) busy: f64,
+    pub(super) home: f64,
 }
 
-/// What it grants.
+/// One rate the calls are counted in.
+#[derive(Debug)]
+pub(super) struct Purse<'q> {
+    /// Without what is on its way.
+    pub(super) books: Books,
+    pub(super) price: &'q Price,
+    /// Calls of its campaigns in other pools that could be abandoned, and how many hardly more
+    /// than will be.
+    pub(super) exposed_elsewhere: u32,
+    pub(super) worst_elsewhere: f64,
+    /// Whether its cap is proved.
+    pub(super) strict: bool,
+}
+
+/// What the rule weighs: campaigns that share agents, each at its place in the crowd.
+#[derive(Debug)]
+pub(super) struct Question<'q> {
+    pub(super) seats: Vec<Seat>,
+    pub(super) purses: Vec<Purse<'q>>,
+    pub(super) crowd: Crowd,
+}
+
+/// What it grants to one campaign.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct Grant {
     pub(super) calls: u32,
@@ -39,57 +66,160 @@ pub(super) struct Grant {
     pub(super) next: f64,
     /// The abandon rule, not the forecast, said no.
     pub(super) held: bool,
+    /// Abandons to be expected of its calls in flight.
+    pub(super) lost: f64,
+}
+
+/// A call that may be granted: to whom, and how much it is worth.
+#[derive(Clone, Copy, Debug)]
+struct Offer {
+    place: usize,
+    worth: f64,
+    /// The campaign's agents at work and answers to come, over the agents who prefer it.
+    served: f64,
+}
+
+/// Worths closer than this are taken for equal: a tenth of an answered call is less than a
+/// forecast can tell. Among equals each campaign keeps the share of agents who prefer it.
+const EQUAL: f64 = 0.1;
+
+/// Calls that are safe: one line per free agent, while nobody waits for one.
+pub(super) fn floor(view: &View) -> u32 {
+    if view.waiting > 0 { 0 } else { view.ready.saturating_sub(view.lines()) }
 }
 
 impl Question<'_> {
-    /// Calls that are safe: one line per free agent, while nobody waits for one.
-    pub(super) fn floor(view: &View) -> u32 {
-        if view.waiting > 0 { 0 } else { view.ready.saturating_sub(view.lines()) }
-    }
-
     /// Grants calls one by one, each judged with those before it on their way.
-    pub(super) fn answer(mut self) -> Grant {
-        let floor = Self::floor(self.view);
-        let waiting = self.books.pending;
-        let mut grant = Grant::default();
-        let mut sum = 0.0;
-        while grant.calls < self.most.max(floor) {
-            let (chance, lost) = self.balance.risk();
-            self.books.exposed = exposed(self.view, grant.calls + 1);
-            self.books.pending = waiting + self.price.record() * (lost + chance * self.reach);
-            let aim = if self.warm && self.affordable() { self.books.aim() } else { 0.0 };
-            grant.threshold = self.price.threshold(aim);
-            grant.next = chance;
-            if grant.calls >= floor {
-                grant.held = self.warm && (aim <= 0.0 || !self.proved());
-                if grant.held || aim <= 0.0 || chance > grant.threshold {
-                    break;
-                }
+    pub(super) fn answer(mut self) -> Vec<Grant> {
+        let mut grants = vec![Grant::default(); self.seats.len()];
+        let mut sums = vec![0.0; self.seats.len()];
+        loop {
+            let open = self.seats.iter().zip(&grants);
+            if open.filter(|(seat, grant)| grant.calls < seat.most.max(seat.floor)).count() == 0 {
+                break;
             }
-            grant.calls += 1;
-            grant.last = chance;
-            sum += chance;
-            self.balance.add_call();
+            let risks = self.seats.iter().map(|seat| seat.balance.risk()).collect::<Vec<_>>();
+            grants.iter_mut().zip(&risks).for_each(|(grant, risk)| grant.lost = risk.1);
+            let Some(place) = self.next(&risks, &mut grants) else { break };
+            let (chance, _) = risks[place];
+            grants[place].calls += 1;
+            grants[place].last = chance;
+            sums[place] += chance;
+            self.add_call(place);
         }
-        grant.mean = if grant.calls > 0 { sum / f64::from(grant.calls) } else { 0.0 };
-        grant
+        for (grant, sum) in grants.iter_mut().zip(sums) {
+            grant.mean = if grant.calls > 0 { sum / f64::from(grant.calls) } else { 0.0 };
+        }
+        grants
     }
 
-    /// Whether the day keeps its cap even if the calls in flight fare badly.
-    fn affordable(&self) -> bool {
-        let room = self.books.room();
-        room >= 0.0 && (self.books.exposed <= room || self.balance.ruin(room) < RUIN)
+    fn add_call(&mut self, place: usize) {
+        self.crowd.add_line(place);
+        let fresh = *self.seats[place].balance.fresh();
+        for (other, seat) in self.seats.iter_mut().enumerate() {
+            if self.crowd.spots[other].beside.contains(&place) {
+                seat.balance.add_call(&fresh, other == place);
+            }
+        }
     }
 
-    /// Whether the guarantee allows one call more beyond the free agents.
-    fn proved(&self) -> bool {
-        let (cap, view) = (self.books.cap, self.view);
-        self.guarantee == Guarantee::Expected
-            || strict::admits(cap, self.books.answered, view.abandoned, self.books.exposed)
+    /// Finds the campaign the next call is granted to.
+    fn next(&self, risks: &[(f64, f64)], grants: &mut [Grant]) -> Option<usize> {
+        let mut offers = Vec::new();
+        for (place, (seat, grant)) in self.seats.iter().zip(grants).enumerate() {
+            if grant.calls >= seat.most.max(seat.floor) {
+                continue;
+            }
+            let (chance, _) = risks[place];
+            let (aim, threshold) = self.allowed(place, risks);
+            let proved = proved(&self.purses, &self.crowd, place);
+            (grant.threshold, grant.next) = (threshold, chance);
+            if grant.calls < seat.floor && proved {
+                return Some(place);
+            }
+            grant.held = seat.warm && (aim <= 0.0 || !proved);
+            if grant.held || aim <= 0.0 || chance > threshold {
+                continue;
+            }
+            let price = (1.0 - threshold) / threshold;
+            let worth = seat.value * (1.0 - chance) - price * chance;
+            let served = (seat.busy + seat.balance.own_answers()) / seat.home.max(1e-3);
+            offers.push(Offer { place, worth, served });
+        }
+        let best = offers.iter().map(|offer| offer.worth).fold(f64::NEG_INFINITY, f64::max);
+        let equals = offers.iter().filter(|offer| offer.worth >= best - EQUAL);
+        equals.min_by(|one, other| one.served.total_cmp(&other.served)).map(|offer| offer.place)
+    }
+
+    /// Gives the least share of answers and the least threshold that the rates of the persons
+    /// allow whom one call more puts at risk.
+    fn allowed(&self, place: usize, risks: &[(f64, f64)]) -> (f64, f64) {
+        let seat = &self.seats[place];
+        let own = self.crowd.spots[place].rate;
+        let (chance, _) = risks[place];
+        let books = self.books(own, place, risks, chance * seat.reach);
+        let dares = seat.warm && self.affordable(place, own, &books);
+        let aim = if dares { books.aim() } else { 0.0 };
+        let mut least = (aim, self.purses[own].price.threshold(aim));
+        for (rate, purse) in self.purses.iter().enumerate().filter(|(rate, _)| *rate != own) {
+            let at_risk = self.crowd.spots[place].beside.iter().any(|&other| {
+                let spot = &self.crowd.spots[other];
+                spot.rate == rate && spot.lines > 0
+            });
+            if at_risk {
+                let books = self.books(rate, place, risks, 0.0);
+                let affordable = self.affordable(place, rate, &books);
+                let aim = if affordable { books.aim() } else { 0.0 };
+                least = (least.0.min(aim), least.1.min(purse.price.threshold(aim)));
+            }
+        }
+        least
+    }
+
+    /// Gives a rate's books with what is on its way, a little more of it lost if need be.
+    fn books(&self, rate: usize, more: usize, risks: &[(f64, f64)], lost: f64) -> Books {
+        let purse = &self.purses[rate];
+        let of_rate = risks.iter().zip(&self.crowd.spots).filter(|(_, spot)| spot.rate == rate);
+        let flying = of_rate.map(|((_, lost), _)| lost).sum::<f64>();
+        Books {
+            exposed: self.exposed(rate, Some(more)),
+            pending: purse.books.pending + purse.price.record() * (flying + lost),
+            ..purse.books
+        }
+    }
+
+    /// Whether a rate keeps its cap even if the calls in flight fare badly. Whoever finds nobody
+    /// among the calls of a pool is taken for one of the rate's.
+    fn affordable(&self, place: usize, rate: usize, books: &Books) -> bool {
+        let room = books.room();
+        let elsewhere = self.purses[rate].worst_elsewhere;
+        let here = room - elsewhere;
+        room >= 0.0
+            && (books.exposed <= room
+                || (here >= 0.0 && self.seats[place].balance.ruin(here) < RUIN))
+    }
+
+    fn exposed(&self, rate: usize, more: Option<usize>) -> f64 {
+        f64::from(self.crowd.exposed(rate, more) + self.purses[rate].exposed_elsewhere)
     }
 }
 
-/// The calls in flight, so many new ones among them, that have no free agent.
-pub(super) fn exposed(view: &View, calls: u32) -> f64 {
-    f64::from((view.lines() + calls).saturating_sub(view.ready))
+/// Whether no proved cap is put at risk by one call more of a campaign.
+pub(super) fn proved(purses: &[Purse<'_>], crowd: &Crowd, place: usize) -> bool {
+    let strict = purses.iter().enumerate().filter(|(_, purse)| purse.strict);
+    strict.map(|(rate, purse)| (rate, &purse.books, purse.exposed_elsewhere)).all(
+        |(rate, books, elsewhere)| {
+            let exposed = crowd.exposed(rate, Some(place));
+            let worst = f64::from(exposed + elsewhere);
+            exposed <= crowd.exposed(rate, None)
+                || strict::admits(books.cap, books.answered, books.abandoned, worst)
+        },
+    )
+}
+
+impl Grant {
+    /// Gives the chance of the call that was refused, if one was.
+    pub(super) fn refused(&self) -> Option<Ratio> {
+        (self.next > self.last).then(|| Ratio::new(self.next))
+    }
 }

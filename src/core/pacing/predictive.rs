@@ -1,24 +1,22 @@
 //! Predictive: as many lines as the agents who will be free by the time somebody answers.
 
-use super::balance::{Balance, Load};
-use super::grant::{Question, exposed};
-use super::grid::{HORIZON_S, HORIZONS, RING_BINS, slot_of};
+use std::collections::BTreeSet;
+
+use super::View;
+use super::grid::{Curve, HORIZON_S, HORIZONS, RING_BINS, slot_of};
 use super::hazard::{Hazard, Reach};
-use super::price::{Books, Price};
+use super::rate::Rate;
 use super::release::{Release, Task};
 use super::truth::{Known, Truth};
-use super::{Ask, Forecast, View, Why};
-use crate::core::campaign::Guarantee;
 use crate::core::floor::CallStage;
 use crate::core::order::AgentState;
-use crate::units::{AgentId, Mono, Now, Ratio, Span};
+use crate::units::{AgentId, Mono, Now, Span};
 
 /// One campaign's predictive pacer: learns from the calls and agents it is told of.
 #[derive(Clone, Debug)]
 pub(in crate::core) struct Pacer {
     hazard: Hazard,
     release: Release,
-    price: Price,
     known: Option<Known>,
     /// Answered calls whose verdict is awaited, by the ring age of the answer.
     hearing: [u32; RING_BINS],
@@ -31,13 +29,28 @@ pub(in crate::core) struct Pacer {
     next: Mono,
     /// Something happened since the last decision.
     stale: bool,
+    /// Abandons expected, at the last decision, of its calls in flight.
+    lost: f64,
 }
 
 /// What a call was placed with, kept with the call.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(in crate::core) struct Odds {
-    threshold: f64,
-    chance: f64,
+    pub(super) threshold: f64,
+    pub(super) chance: f64,
+}
+
+/// What one campaign adds to the books of its rate.
+#[derive(Clone, Copy, Debug, Default)]
+pub(in crate::core) struct Share {
+    /// Answers per second, as of late.
+    pub(super) rate: f64,
+    /// Calling time left in the window the cap is counted in, in seconds, if its end is known.
+    pub(super) left_s: Option<f64>,
+    /// Agents at work for it.
+    pub(super) agents: f64,
+    /// The share of their time they would be busy with one line each.
+    pub(super) progressive: f64,
 }
 
 /// A line of the campaign as its pacer sees it.
@@ -49,34 +62,6 @@ pub(in crate::core) struct Line {
     pub(in crate::core) odds: Odds,
     /// It ends on our own wish, which says nothing of whether it would have been answered.
     pub(in crate::core) given_up: bool,
-}
-
-/// What the campaign's rules allow.
-#[derive(Clone, Copy, Debug)]
-pub(in crate::core) struct Allowance {
-    pub(in crate::core) cap: Ratio,
-    pub(in crate::core) guarantee: Guarantee,
-    /// Calling time left in the window the cap is counted in, if its end is known.
-    pub(in crate::core) left: Option<Span>,
-    pub(in crate::core) every: Span,
-}
-
-/// What the pacer asks for, and why.
-#[derive(Clone, Copy, Debug)]
-pub(in crate::core) struct Asked {
-    pub(in crate::core) ask: Ask,
-    pub(in crate::core) forecast: Forecast,
-    /// What every call asked for is placed with.
-    pub(in crate::core) odds: Odds,
-    /// The abandon rule, not the forecast, held it back.
-    pub(in crate::core) held: bool,
-}
-
-impl Asked {
-    fn nothing(why: Why, room: f64) -> Self {
-        let (forecast, odds) = (Forecast { room, ..Forecast::default() }, Odds::default());
-        Self { ask: Ask { calls: 0, why }, forecast, odds, held: true }
-    }
 }
 
 /// Answers per second as of late.
@@ -103,22 +88,14 @@ const WARM_AFTER: Span = Span::secs(60);
 const YOUNG: Span = Span::secs(120);
 const YOUNG_FACTOR: f64 = 1.15;
 const YOUNG_SPREAD: f64 = 0.03;
-/// Calls asked for at once at most, and more per agent: a flood cannot be taken back.
-const BURST: u32 = 12;
-const BURST_AGENTS: u32 = 4;
 /// The pause between two decisions per agent: in a large pool many things happen at once.
 const SPACING_PER_AGENT: Span = Span::micros(100);
-/// How many times the campaign's own pace a decision may wait when nothing is near.
-const SLOW: u64 = 4;
-/// How likely a person who waits already is abandoned.
-const WAITING_LOST: f64 = 0.7;
 
 impl Pacer {
     pub(in crate::core) fn new(now: Mono, within: Span) -> Self {
         Self {
             hazard: Hazard::new(slot_of(now)),
             release: Release::new(GRACE_PART * within.as_secs_f64()),
-            price: Price::new(),
             known: None,
             hearing: [0; RING_BINS],
             pulse: Pulse { answers: 0.0, time_s: 0.0, at: now },
@@ -127,6 +104,7 @@ impl Pacer {
             decided_at: now,
             next: now,
             stale: true,
+            lost: 0.0,
         }
     }
 
@@ -176,9 +154,9 @@ impl Pacer {
     pub(in crate::core) fn call_moved(
         &mut self,
         now: Mono,
+        rate: &mut Rate,
         line: &Line,
-        from: CallStage,
-        to: Option<CallStage>,
+        (from, to): (CallStage, Option<CallStage>),
     ) {
         use CallStage::{Dialing, Ending, Listening, Notice, Ringing, Talking, Waiting};
         if from == Dialing && to == Some(Ringing) {
@@ -195,7 +173,7 @@ impl Pacer {
             (Dialing | Ringing, Some(Waiting | Talking)) => {
                 self.hazard.stopped(dialed, Some(true));
                 self.hazard.judged(age(line.dialed, now), true, 0.0);
-                self.person(now, line);
+                self.person(now, rate, line);
             }
             (Dialing | Ringing, _) => {
                 let answered = if line.given_up { None } else { Some(false) };
@@ -207,12 +185,12 @@ impl Pacer {
                 let after = now.since(line.since).as_secs_f64();
                 self.hazard.judged(age(line.dialed, line.since), person, after);
                 if person {
-                    self.person(now, line);
+                    self.person(now, rate, line);
                 }
             }
             (Waiting, to) => {
                 if to != Some(Talking) {
-                    self.price.abandoned();
+                    rate.price.abandoned();
                 }
             }
             (Talking | Notice | Ending, _) => {}
@@ -224,9 +202,9 @@ impl Pacer {
         *here = if begins { *here + 1 } else { here.saturating_sub(1) };
     }
 
-    fn person(&mut self, now: Mono, line: &Line) {
+    fn person(&mut self, now: Mono, rate: &mut Rate, line: &Line) {
         self.pulse.count(now);
-        self.price.answered(line.odds.threshold, line.odds.chance);
+        rate.price.answered(line.odds.threshold, line.odds.chance);
     }
 
     /// An agent of the campaign goes from one state to another.
@@ -307,59 +285,35 @@ impl Pacer {
         self.stale = true;
     }
 
-    /// Decides how many calls to place now.
-    pub(in crate::core) fn ask(&mut self, now: Mono, view: &View, allowance: &Allowance) -> Asked {
+    /// Begins a decision it takes part in.
+    pub(in crate::core) fn begin(&mut self, now: Mono) {
         self.advance(now);
         self.stale = false;
         self.decided_at = now;
-        let books = self.books(now, view, allowance);
-        self.price.sized(books.agents);
-        let warm = self.warm(now);
-        let why = if warm { Why::Predicted } else { Why::Learning };
-        if Question::floor(view) == 0 && (!warm || books.aim() <= 0.0) {
-            self.next = now + allowance.every.times(SLOW);
-            return Asked::nothing(why, books.room());
-        }
-        let load = self.load(now, view);
-        let balance = Balance::new(&load);
-        let (answers, releases) = balance.expected();
-        let ahead = Span::from_secs_f64(balance.ahead_s());
-        let grant = Question {
-            view,
-            price: &self.price,
-            books,
-            balance,
-            reach: load.fresh[HORIZONS - 1],
-            guarantee: allowance.guarantee,
-            warm,
-            most: view.stock.min(BURST + (view.ready + self.release.busy()) / BURST_AGENTS),
-        }
-        .answer();
-        // The further the next call is from being granted, the longer time alone may take.
-        let pause = match grant.next / grant.threshold.max(1e-9) {
-            ratio if ratio < 2.0 => 1,
-            ratio if ratio < 5.0 => 2,
-            _ => SLOW,
-        };
-        self.next = now + allowance.every.times(pause);
-        Asked {
-            ask: Ask { calls: grant.calls, why },
-            forecast: Forecast {
-                threshold: Ratio::new(grant.threshold),
-                answers,
-                releases,
-                chance: Ratio::new(grant.last),
-                room: books.room(),
-                mean: Ratio::new(grant.mean),
-                next: (grant.next > grant.last).then(|| Ratio::new(grant.next)),
-                ahead,
-            },
-            odds: Odds { threshold: grant.threshold, chance: grant.mean },
-            held: grant.held,
-        }
+        self.warm_up(now);
     }
 
-    fn warm(&mut self, now: Mono) -> bool {
+    /// Ends it: when the next is wanted, and how many of its calls are expected to be abandoned.
+    pub(in crate::core) fn end(&mut self, next: Mono, lost: f64) {
+        (self.next, self.lost) = (next, lost);
+    }
+
+    /// Whether enough is known to predict.
+    pub(super) fn warm(&self) -> bool {
+        self.warm_since.is_some()
+    }
+
+    /// Abandons expected, at the last decision, of its calls in flight.
+    pub(in crate::core) fn lost(&self) -> f64 {
+        self.lost
+    }
+
+    /// Agents who talk or write up for it.
+    pub(super) fn busy(&self) -> u32 {
+        self.release.busy()
+    }
+
+    fn warm_up(&mut self, now: Mono) {
         if self.warm_since.is_none() {
             let old = self.first_dial.is_some_and(|first| now.since(first) >= WARM_AFTER);
             if self.known.is_some() || (old && self.hazard.resolved() >= WARM_CALLS) {
@@ -367,22 +321,16 @@ impl Pacer {
                 self.warm_since = Some(now);
             }
         }
-        self.warm_since.is_some()
     }
 
-    #[expect(clippy::cast_precision_loss, reason = "2^53 calls are not made")]
-    fn books(&self, now: Mono, view: &View, allowance: &Allowance) -> Books {
-        let agents = f64::from(view.ready + self.release.busy());
+    /// Gives what the campaign adds to the books of its rate, `home` being the ready agents who
+    /// count for it and `left` the calling time left.
+    pub(in crate::core) fn share(&self, now: Mono, home: u32, left: Option<Span>) -> Share {
+        let agents = f64::from(home + self.release.busy());
         let guess = PULSE_PRIOR_BUSY * agents / self.release.handling_s().max(1.0);
-        Books {
-            cap: allowance.cap.get(),
-            // Who still waits has not been served, and may not count as such when the day ends.
-            answered: view.answered.saturating_sub(u64::from(view.waiting)) as f64,
-            abandoned: view.abandoned as f64,
-            pending: WAITING_LOST * f64::from(view.waiting),
-            exposed: exposed(view, 1),
+        Share {
             rate: self.pulse.rate(now, guess),
-            left_s: allowance.left.map(Span::as_secs_f64),
+            left_s: left.map(Span::as_secs_f64),
             agents,
             progressive: self.progressive(now),
         }
@@ -397,18 +345,24 @@ impl Pacer {
         handling / (handling + reach.ring_s / person.max(0.01))
     }
 
-    /// Draws what is on its way.
-    fn load(&self, now: Mono, view: &View) -> Load {
-        let slot = slot_of(now);
-        let young =
-            self.known.is_none() && self.warm_since.is_none_or(|since| now.since(since) < YOUNG);
+    /// Whether its first forecasts are to be made prudent.
+    fn young(&self, now: Mono) -> bool {
+        self.known.is_none() && self.warm_since.is_none_or(|since| now.since(since) < YOUNG)
+    }
+
+    fn scaled(&self, now: Mono, curve: &Curve) -> Curve {
+        let young = self.young(now);
         let factor = if young { YOUNG_FACTOR / self.hazard.answering.mean().min(1.0) } else { 1.0 };
-        let scaled = |curve: &[f64; HORIZONS]| curve.map(|p| (p * factor).min(1.0));
-        let mut lines = Vec::with_capacity(RING_BINS);
+        curve.map(|p| (p * factor).min(1.0))
+    }
+
+    /// Adds its lines: how likely a person is on them within each moment ahead.
+    pub(super) fn lines(&self, now: Mono, lines: &mut Vec<(Curve, u32)>) {
+        let slot = slot_of(now);
         for (age, &count) in self.hazard.by_age().iter().enumerate() {
             if count > 0 {
                 let reach = self.reach(slot.saturating_sub(age as u64));
-                lines.push((scaled(&reach.ringing[age]), count));
+                lines.push((self.scaled(now, &reach.ringing[age]), count));
             }
         }
         for (age, &count) in self.hearing.iter().enumerate() {
@@ -418,34 +372,42 @@ impl Pacer {
                 lines.push((HORIZON_S.map(|ahead| reach.person[age] * heard(ahead)), count));
             }
         }
-        let level = self.release.level();
-        let mut busy = Vec::new();
+    }
+
+    /// Adds its busy agents, or those among `only`: how likely they are free within each moment
+    /// ahead.
+    pub(super) fn releases(&self, only: Option<&BTreeSet<AgentId>>, busy: &mut Vec<(Curve, u32)>) {
         let freed = self.release.freed();
-        let tables = [
-            (self.release.talk.by_age(), &freed.talking, level),
-            (self.release.wrap.by_age(), &freed.wrapping, 1.0),
-        ];
-        for (here, table, level) in tables {
+        let level = self.release.level();
+        let tables = [(Task::Talk, &freed.talking, level), (Task::Wrap, &freed.wrapping, 1.0)];
+        for (task, table, level) in tables {
+            let here = self.release.by_age(task, only);
             for (&count, curve) in here.iter().zip(table) {
                 if count > 0 {
                     busy.push((curve.map(|p| (p * level).min(1.0)), count));
                 }
             }
         }
-        let mut spread = if self.known.is_some() { 0.0 } else { self.hazard.answering.spread() };
-        if young {
-            spread = spread.max(YOUNG_SPREAD);
+    }
+
+    /// The chance that a new call has a person on the line within each moment ahead.
+    pub(super) fn fresh(&self, now: Mono) -> Curve {
+        self.scaled(now, &self.reach(slot_of(now)).ringing[0])
+    }
+
+    /// How likely somebody bridged at one moment ahead is done with at another.
+    pub(super) fn quick(&self) -> &[Curve; HORIZONS] {
+        &self.release.freed().quick
+    }
+
+    /// The squared coefficients of variation of the levels of its answers and releases.
+    pub(super) fn spreads(&self, now: Mono) -> (f64, f64) {
+        if self.known.is_some() {
+            return (0.0, 0.0);
         }
-        let steady = self.known.is_some();
-        Load {
-            lines,
-            busy,
-            free: i64::from(view.ready) - i64::from(view.waiting),
-            answer_spread: spread,
-            release_spread: if steady { 0.0 } else { self.release.ending.spread() },
-            fresh: scaled(&self.reach(slot).ringing[0]),
-            quick: freed.quick,
-        }
+        let answers = self.hazard.answering.spread();
+        let answers = if self.young(now) { answers.max(YOUNG_SPREAD) } else { answers };
+        (answers, self.release.ending.spread())
     }
 
     /// The table of the calls dialled in a half second.

@@ -19,8 +19,8 @@ pub(super) struct Books {
     pub(super) left_s: Option<f64>,
     /// Agents at work.
     pub(super) agents: f64,
-    /// The share of their time they would be busy if nothing were risked.
-    pub(super) progressive: f64,
+    /// The share of the answers to come that comes even if nothing is risked any more.
+    pub(super) unrisked: f64,
 }
 
 /// The threshold and what was learnt of its effect.
@@ -66,33 +66,44 @@ const AIM_MAX_ALONE: f64 = 15.0;
 /// The time over which an allowance is spread whose end is not known, in seconds.
 const BLIND_S: f64 = 1_800.0;
 
+/// The share of the answers to come that comes even if nothing is risked any more: then agents
+/// wait, and in a large pool far fewer persons answer. `progressive` is the share of their time so
+/// many agents would be busy with one line each.
+pub(super) fn unrisked(agents: f64, progressive: f64) -> f64 {
+    let pooled = 1.0 / (1.0 + libm::pow(agents / POOL_AGENTS, POOL_POWER));
+    progressive / (1.0 - (1.0 - progressive) * pooled)
+}
+
 impl Books {
     /// Answers to be expected in what is left of the window.
     fn coming(&self) -> f64 {
         self.rate * self.left_s.unwrap_or(BLIND_S)
     }
 
-    /// Those of them that come for sure, even if nothing is risked any more: then agents wait, and
-    /// in a large pool far fewer persons answer.
-    fn sure(&self) -> f64 {
+    /// Those that come but for bad luck, if so large a share of them comes.
+    fn likely(&self, share: f64) -> f64 {
         if self.left_s.is_none() {
             return 0.0;
         }
-        let idle = 1.0 - self.progressive;
-        let pooled = 1.0 / (1.0 + libm::pow(self.agents / POOL_AGENTS, POOL_POWER));
-        let mean = self.progressive / (1.0 - idle * pooled) * self.coming();
+        let mean = share * self.coming();
         (mean - SURE * libm::sqrt(DISPERSION * mean)).max(0.0)
+    }
+
+    /// Abandons that so many answers more allow, less those had.
+    fn allowed(&self, answers: f64) -> f64 {
+        self.cap * (self.answered + answers) - self.abandoned
     }
 
     /// Abandons that may still be had: those that the answers which come for sure allow, less
     /// those had.
     pub(super) fn room(&self) -> f64 {
-        self.cap * (self.answered + self.sure()) - self.abandoned
+        self.allowed(self.likely(self.unrisked))
     }
 
     /// The share of the answers to come that should be abandoned; 0 if none may be.
     pub(super) fn aim(&self) -> f64 {
-        let rest = self.room() - self.pending - KEPT_BACK;
+        let relied = self.likely(0.5 * (1.0 + self.unrisked));
+        let rest = self.allowed(relied) - self.pending - KEPT_BACK;
         let most = self.cap * (AIM_MAX + AIM_MAX_ALONE / self.agents.max(1.0));
         (rest / self.coming().max(1.0)).clamp(0.0, most)
     }
@@ -160,7 +171,7 @@ mod tests {
         rate: 0.05,
         left_s: Some(10_000.0),
         agents: 20.0,
-        progressive: 0.7,
+        unrisked: 0.8,
     };
 
     #[test]

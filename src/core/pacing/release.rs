@@ -1,5 +1,6 @@
 //! When busy agents come free: each by his own age in talk or write-up.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::grid::{Curve, HORIZON_S, HORIZONS, STAY_BINS, STAY_EDGES, stay_bin};
@@ -102,6 +103,21 @@ impl Release {
     /// Busy agents.
     pub(super) fn busy(&self) -> u32 {
         self.talk.total() + self.wrap.total()
+    }
+
+    /// Busy agents by the bin of their age in a task, all or those among `only`.
+    pub(super) fn by_age(
+        &self,
+        task: Task,
+        only: Option<&BTreeSet<AgentId>>,
+    ) -> Cow<'_, [u32; STAY_BINS]> {
+        let all = if task == Task::Talk { self.talk.by_age() } else { self.wrap.by_age() };
+        let Some(only) = only else { return Cow::Borrowed(all) };
+        let mut some = [0; STAY_BINS];
+        for (_, seat) in self.seats.iter().filter(|(agent, _)| only.contains(agent)) {
+            some[seat.bin] += u32::from(seat.task == task);
+        }
+        Cow::Owned(some)
     }
 
     /// The mean time a call keeps an agent, in seconds.

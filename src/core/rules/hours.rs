@@ -72,12 +72,17 @@ fn spell(week: &Week, zone: &Zone, at: Wall) -> Spell {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Today {
     /// Midnight, and the next.
-    pub(crate) from: Wall,
-    pub(crate) until: Wall,
+    from: Wall,
+    until: Wall,
     open: Vec<(Wall, Wall)>,
 }
 
 impl Today {
+    /// Whether a moment lies in the day.
+    pub(crate) fn holds(&self, at: Wall) -> bool {
+        (self.from..self.until).contains(&at)
+    }
+
     /// Gives the calling time left today; `None` when the day is open from end to end, so that
     /// its hours do not tell when the calling stops.
     pub(crate) fn left(&self, at: Wall) -> Option<Span> {
@@ -87,6 +92,12 @@ impl Today {
         };
         (sum(self.from) < self.until.since(self.from)).then(|| sum(at))
     }
+}
+
+/// Gives the midnights before and after a moment; `None` in a zone the data does not know.
+pub(crate) fn midnights(zone: &Zone, at: Wall) -> Option<(Wall, Wall)> {
+    let day = today(&Week::default(), zone, at)?;
+    Some((day.from, day.until))
 }
 
 /// Gives the calendar day around a moment; `None` in a zone the data does not know.

@@ -387,5 +387,6 @@ fn campaign(story: &Story, mode: Mode, zone: Zone) -> campaign::Settings {
         hopper: hopper::Settings { size: 6, low: 4, lease: Span::secs(90) },
         dispositions: dispositions.collect(),
         pace_every: Span::millis(250),
+        value: 1.0,
     }
 }

@@ -1,0 +1,254 @@
+//! Campaigns that share agents or an abandon rate: who they are, what is counted of them together,
+//! and the decision they take together.
+
+use std::collections::BTreeSet;
+
+use super::campaign::Campaign;
+use super::pacing::crowd::{Crowd, Spot};
+use super::pacing::pool::{self, Asked, Ledger, Member};
+use super::pacing::rate::{Key, Rate};
+use super::pacing::{Decision, Limit, View};
+use super::{Dialer, team::Team};
+use crate::units::{AgentId, CampaignId, Mono, Now, Ratio};
+
+impl Dialer {
+    /// Counts those who answered and those abandoned in the window of a campaign's rate.
+    pub(super) fn counts(&self, campaign: &Campaign) -> (u64, u64) {
+        let rate = self.rates.get(&campaign.rate);
+        rate.map_or((0, 0), |rate| rate.account.counts(&campaign.settings.account))
+    }
+
+    /// Gives a campaign and all that share agents at work with it, directly or through others, as
+    /// far as they dial or have something under way.
+    fn pool(&self, id: CampaignId) -> Vec<CampaignId> {
+        let lives = |id: &CampaignId| self.campaigns.get(id).is_some_and(|c| c.runs() || !c.idle());
+        let mut pool = vec![id];
+        let mut seen = 0;
+        while let Some(&mate) = pool.get(seen) {
+            seen += 1;
+            for team in self.teams.at_work_for(mate).filter(|team| team.campaigns.len() > 1) {
+                for other in team.campaigns.iter().filter(|other| lives(other)) {
+                    if !pool.contains(other) {
+                        pool.push(*other);
+                    }
+                }
+            }
+        }
+        pool.sort_unstable();
+        pool
+    }
+
+    /// Draws the lines and ready agents of a pool, and gives the rates they are counted in.
+    fn crowd(&self, pool: &[CampaignId]) -> (Crowd, Vec<Key>) {
+        let mut keys: Vec<Key> = Vec::new();
+        let mut crowd = Crowd::default();
+        for &id in pool {
+            let Some(campaign) = self.campaigns.get(&id) else { continue };
+            let rate = keys.iter().position(|key| *key == campaign.rate).unwrap_or_else(|| {
+                keys.push(campaign.rate);
+                keys.len() - 1
+            });
+            let meets = |other: &CampaignId| {
+                *other == id || self.teams.at_work_for(id).any(|t| t.campaigns.contains(other))
+            };
+            let beside = pool.iter().enumerate().filter(|(_, other)| meets(other));
+            let like = |(place, spot): (usize, &Spot)| {
+                spot.rate == rate && pool.get(place).is_some_and(|of| self.teams.alike(id, *of))
+            };
+            let group = crowd.spots.iter().enumerate().position(like);
+            crowd.spots.push(Spot {
+                lines: campaign.view().lines(),
+                beside: beside.map(|(place, _)| place).collect(),
+                rate,
+                group: group.unwrap_or(crowd.spots.len()),
+            });
+        }
+        for team in self.teams.each().filter(|team| !team.ready.is_empty()) {
+            let serves = |id: &CampaignId| pool.iter().position(|mate| mate == id);
+            let serves = team.campaigns.iter().filter_map(serves).collect::<Vec<_>>();
+            if !serves.is_empty() {
+                crowd.teams.push((serves, count(team.ready.len())));
+            }
+        }
+        (crowd, keys)
+    }
+
+    fn of_rate(&self, key: Key) -> impl Iterator<Item = (CampaignId, &Campaign)> {
+        self.campaigns.iter().filter(move |(_, c)| c.rate == key).map(|(&id, c)| (id, c))
+    }
+
+    /// Lets the windows of a pool's rates pass, and looks the day's hours up.
+    fn turn_rates(&mut self, now: Now, pool: &[CampaignId]) {
+        let keys = pool.iter().filter_map(|id| Some(self.campaigns.get(id)?.rate));
+        let keys = keys.collect::<BTreeSet<_>>();
+        for campaign in self.campaigns.values_mut().filter(|c| keys.contains(&c.rate)) {
+            campaign.turn(now.wall);
+            let rate = self.rates.entry(campaign.rate).or_default();
+            rate.account.turn(&campaign.settings.account, now.wall);
+        }
+    }
+
+    /// Draws up the books of one rate for a decision of a pool.
+    fn ledger<'d>(&self, now: Now, key: Key, rate: &'d Rate, pool: &[CampaignId]) -> Ledger<'d> {
+        let all = || self.of_rate(key);
+        let first = all().next().map(|(_, campaign)| self.counts(campaign));
+        let (answered, abandoned) = first.unwrap_or_default();
+        let shares = all().filter(|(_, campaign)| campaign.runs()).filter_map(|(id, campaign)| {
+            let home = count(self.teams.ready_at_home(id));
+            Some(campaign.pacer.as_ref()?.share(now.mono, home, campaign.left(now.wall)))
+        });
+        let elsewhere = all().filter(|(id, _)| !pool.contains(id)).collect::<Vec<_>>();
+        let lost = elsewhere.iter().filter_map(|(_, campaign)| {
+            let lines = f64::from(campaign.view().lines());
+            Some(campaign.pacer.as_ref()?.lost().min(lines))
+        });
+        let caps = all().map(|(_, campaign)| campaign.settings.abandon.cap);
+        Ledger {
+            rate,
+            cap: caps.fold(Ratio::new(1.0), |least, cap| if cap < least { cap } else { least }),
+            strict: all().any(|(_, campaign)| campaign.is_strict()),
+            answered,
+            abandoned,
+            waiting: all().map(|(_, campaign)| campaign.view().waiting).sum(),
+            shares: shares.collect(),
+            lost_elsewhere: lost.sum(),
+            exposed_elsewhere: self.exposed(key, elsewhere.into_iter().map(|(id, _)| id).collect()),
+        }
+    }
+
+    /// Counts the calls of some campaigns of a rate that could still be abandoned.
+    fn exposed(&self, key: Key, mut campaigns: Vec<CampaignId>) -> u32 {
+        let mut exposed = 0;
+        while let Some(id) = campaigns.pop() {
+            let pool = self.pool(id);
+            campaigns.retain(|other| !pool.contains(other));
+            let (crowd, keys) = self.crowd(&pool);
+            let rate = keys.iter().position(|own| *own == key);
+            exposed += rate.map_or(0, |rate| crowd.exposed(rate, None));
+        }
+        exposed
+    }
+
+    /// Cuts a number of new calls of a campaign to those that break no proved cap among the
+    /// campaigns that share its agents.
+    pub(super) fn within_proofs(&self, now: Now, id: CampaignId, calls: u32) -> u32 {
+        let pool = self.pool(id);
+        let strict = |id: &CampaignId| self.campaigns.get(id).is_some_and(Campaign::is_strict);
+        let Some(place) = pool.iter().position(|mate| *mate == id) else { return calls };
+        if calls == 0 || !pool.iter().any(strict) {
+            return calls;
+        }
+        let (crowd, keys) = self.crowd(&pool);
+        let ledgers = self.ledgers(now, &keys, &pool);
+        pool::proved(&ledgers, crowd, place, calls)
+    }
+
+    fn ledgers(&self, now: Now, keys: &[Key], pool: &[CampaignId]) -> Vec<Ledger<'_>> {
+        let rates = keys.iter().filter_map(|key| Some((*key, self.rates.get(key)?)));
+        rates.map(|(key, rate)| self.ledger(now, key, rate, pool)).collect()
+    }
+
+    /// Lets the pacers of a predictive campaign and of those that share its agents decide, if a
+    /// decision is due, and places what they ask for. Gives the moment of the campaign's next.
+    pub(super) fn pace_pool(&mut self, now: Now, id: CampaignId) -> Option<Mono> {
+        let pool = self.pool(id);
+        self.turn_rates(now, &pool);
+        let views = pool.iter().map(|&mate| self.view(mate)).collect::<Vec<_>>();
+        let due = pool.iter().zip(&views).any(|(mate, view)| {
+            let pacer = self.campaigns.get(mate).and_then(|campaign| campaign.pacer.as_ref());
+            pacer.is_some_and(|pacer| pacer.due(now.mono, view))
+        });
+        if !due {
+            let own = pool.iter().position(|mate| *mate == id)?;
+            return Some(self.campaigns.get(&id)?.pacer.as_ref()?.next(now.mono, views.get(own)?));
+        }
+        let mut next = None;
+        let asked = self.ask_pool(now, &pool, &views);
+        for ((&mate, view), asked) in pool.iter().zip(&views).zip(asked) {
+            let wake = self.grant(now, mate, view, &asked);
+            if mate == id {
+                next = wake;
+            }
+        }
+        next
+    }
+
+    /// Asks the pacers of a pool.
+    fn ask_pool(&mut self, now: Now, pool: &[CampaignId], views: &[View]) -> Vec<Asked> {
+        for &mate in pool {
+            self.watch_campaign(now, mate);
+            if let Some(pacer) = self.campaigns.get_mut(&mate).and_then(|c| c.pacer.as_mut()) {
+                pacer.begin(now.mono);
+            }
+        }
+        let (crowd, keys) = self.crowd(pool);
+        let agents = self.ledgers(now, &keys, pool).iter().map(Ledger::agents).collect::<Vec<_>>();
+        for (key, agents) in keys.iter().zip(agents) {
+            self.rates.entry(*key).or_default().sized(agents);
+        }
+        let ledgers = self.ledgers(now, &keys, pool);
+        let members = pool.iter().zip(views).zip(&crowd.spots).filter_map(|((&id, view), spot)| {
+            let beside = spot.beside.iter().filter_map(|place| pool.get(*place).copied());
+            self.member(id, view, &beside.collect::<Vec<_>>())
+        });
+        pool::decide(now.mono, &members.collect::<Vec<_>>(), &ledgers, &crowd)
+    }
+
+    fn member(&self, id: CampaignId, view: &View, beside: &[CampaignId]) -> Option<Member<'_>> {
+        let campaign = self.campaigns.get(&id)?;
+        let waiting = beside.iter().filter_map(|other| self.campaigns.get(other));
+        let waiting = waiting.map(|other| i64::from(other.view().waiting)).sum::<i64>();
+        let ready = i64::from(count(self.teams.ready_for(&[id])));
+        let serves = |team: &Team| team.campaigns.contains(&id);
+        let whole = beside.iter().all(|other| self.teams.at_work_for(*other).all(serves));
+        let asks = campaign.runs() && campaign.is_predictive();
+        Some(Member {
+            pacer: campaign.pacer.as_ref()?,
+            view: *view,
+            every: asks.then_some(campaign.settings.pace_every),
+            value: campaign.settings.value,
+            free: ready - waiting,
+            home: self.teams.at_home(id),
+            only: (!whole).then(|| self.busy_for(id)),
+        })
+    }
+
+    /// Gives the busy agents who serve a campaign.
+    fn busy_for(&self, id: CampaignId) -> BTreeSet<AgentId> {
+        let busy = self.agents.iter().filter(|(_, agent)| agent.serving.is_some());
+        let busy = busy.filter(|(_, agent)| self.teams.at(agent.team).campaigns.contains(&id));
+        busy.map(|(&agent, _)| agent).collect()
+    }
+
+    /// Places what a campaign of a pool was granted. Gives the moment of its next decision.
+    fn grant(&mut self, now: Now, id: CampaignId, view: &View, asked: &Asked) -> Option<Mono> {
+        let Asked { ask, forecast, odds, held, lost, pause } = *asked;
+        let campaign = self.campaigns.get_mut(&id)?;
+        let decides = campaign.runs() && campaign.is_predictive();
+        campaign.pacer.as_mut()?.end(now.mono + pause, lost);
+        if !decides {
+            return None;
+        }
+        let (placed, blocked) = self.place_all(now, id, ask.calls, Some(odds));
+        let limit = match blocked {
+            Some(blocked) => blocked.limit,
+            None if held => Limit::Abandon,
+            None => Limit::Ask,
+        };
+        if ask.calls > 0 {
+            let forecast = Some(forecast);
+            self.decided(id, Decision { view: *view, ask, placed, limit, forecast });
+        }
+        let pacer = self.campaigns.get_mut(&id)?.pacer.as_mut()?;
+        let mut next = pacer.next(now.mono, view);
+        if let Some(blocked) = blocked {
+            pacer.cut();
+            next = blocked.until.map_or(next, |until| until.min(next));
+        }
+        Some(next)
+    }
+}
+
+fn count(number: usize) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
+}
