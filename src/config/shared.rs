@@ -28,7 +28,7 @@ pub(super) fn number(campaigns: &mut [Campaign], problems: &mut Vec<Problem>) {
     for (id, places) in (1..).map(RateId).zip(rates.values()) {
         // One that puts persons at risk sets the example, if there is one.
         let members = || places.iter().filter_map(|place| campaigns.get(*place));
-        let first = members().find(|member| !proof(member).is_empty()).or(members().next());
+        let first = members().find(|member| !proof(member).is_empty()).or_else(|| members().next());
         let first = first.cloned();
         for campaign in places.iter().filter_map(|place| campaigns.get(*place)) {
             problems.extend(first.iter().filter_map(|first| differs(first, campaign)));
