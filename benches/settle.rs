@@ -8,18 +8,12 @@
 use std::collections::BTreeMap;
 use std::hint::black_box;
 
-use cadran::core::campaign::{
-    Abandon, Disposition, DispositionClass, Mode, Route, Settings as Campaign, Then, Wrap,
-};
-use cadran::core::fact::{
-    AgentFact, CallFact, CampaignFact, Lead, LeadNumber, NumberClass, Supply, TrunkFact,
-};
-use cadran::core::pacing::account;
-use cadran::core::rules::{DaySpan, Week};
-use cadran::core::{Dialer, Fact, Order, Settings, agent, hopper, recycle, rules, trunks};
+use cadran::core::campaign::{Disposition, DispositionClass, Mode, Settings as Campaign, Then};
+use cadran::core::fact::{AgentFact, CallFact, CampaignFact, Lead, LeadNumber, Supply, TrunkFact};
+use cadran::core::{Dialer, Fact, Order, Settings, agent, hopper, trunks};
 use cadran::units::{
-    AgentId, CallId, CampaignId, ClientId, ContactId, DispositionId, Mono, Now, NumberId, PauseId,
-    PersonId, Ratio, Span, TrunkId, Wall, Zone,
+    AgentId, CallId, CampaignId, ContactId, DispositionId, Mono, Now, NumberId, PauseId, PersonId,
+    Span, TrunkId, Wall, Zone,
 };
 use criterion::{BenchmarkId, Criterion};
 
@@ -131,55 +125,17 @@ impl Floor {
 }
 
 fn campaign(zone: Zone) -> Campaign {
-    let always = Week { days: std::array::from_fn(|_| vec![DaySpan { from: 0, to: 1_440 }]) };
+    let sale = Disposition { class: DispositionClass::ArguedPositive, then: Then::Close };
     Campaign {
-        client: ClientId(1),
-        mode: Mode::Progressive,
-        routes: vec![Route { trunk: TRUNK, tier: 0, weight: 1 }],
-        caller_ids: 1,
-        ring_max: Span::secs(30),
-        ring_min: Span::secs(15),
-        listen: false,
-        abandon: Abandon {
-            within: Span::secs(2),
-            notice: false,
-            recall_lock: Span::secs(259_200),
-            cap: Ratio::new(0.03),
-        },
-        account: account::Settings::calendar_day(zone),
-        wrap: Wrap { max: None, default: None, extension_max: Span::ZERO },
-        rules: rules::Settings { week: always, attempts: Vec::new() },
-        retry: recycle::Settings { attempts_max: 5, after: BTreeMap::new() },
         hopper: hopper::Settings { size: 3_000, low: 1_000, lease: Span::secs(600) },
-        dispositions: BTreeMap::from([(
-            DispositionId(1),
-            Disposition { class: DispositionClass::ArguedPositive, then: Then::Close },
-        )]),
-        pace_every: Span::millis(250),
-        value: 1.0,
+        dispositions: BTreeMap::from([(DispositionId(1), sale)]),
+        ..Campaign::new(Mode::Progressive, TRUNK, zone)
     }
 }
 
 fn lead(id: u64, zone: &Zone) -> Lead {
-    let number = LeadNumber {
-        number: NumberId(id),
-        person: PersonId(id),
-        zone: zone.clone(),
-        class: NumberClass::Fixed,
-        recent: Vec::new(),
-        abandoned: None,
-        invalid: false,
-        do_not_call: false,
-    };
-    Lead {
-        contact: ContactId(id),
-        numbers: vec![number],
-        attempts: 0,
-        faults: 0,
-        next_number: None,
-        callback: None,
-        owner: None,
-    }
+    let number = LeadNumber::new(NumberId(id), PersonId(id), zone.clone());
+    Lead::new(ContactId(id), vec![number])
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {

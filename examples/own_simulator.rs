@@ -6,38 +6,30 @@
 use std::collections::BTreeMap;
 use std::io::Write as _;
 
-use cadran::core::campaign::{Abandon, Guarantee, Mode, Route, Settings as Campaign, Wrap};
+use cadran::core::campaign::{Guarantee, Mode, Settings as Campaign};
 use cadran::core::fact::{
-    AgentFact, CallFact, CampaignFact, Failure, Lead, LeadNumber, NumberClass, Supply, TrunkFact,
+    AgentFact, CallFact, CampaignFact, Failure, Lead, LeadNumber, Supply, TrunkFact,
 };
-use cadran::core::pacing::account;
-use cadran::core::rules::{DaySpan, Week};
-use cadran::core::{Dialer, Fact, Order, Settings, agent, hopper, recycle, rules, trunks};
+use cadran::core::{Dialer, Fact, Order, Settings, agent, trunks};
 use cadran::units::{
-    AgentId, CallId, CampaignId, ClientId, ContactId, Mono, Now, NumberId, PauseId, PersonId,
-    Ratio, Span, TrunkId, Wall, Zone,
+    AgentId, CampaignId, ContactId, Mono, Now, NumberId, PauseId, PersonId, Span, TrunkId, Wall,
+    Zone,
 };
 use rand_core::Rng as _;
 use rand_pcg::Pcg64Mcg;
 
-type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
-
 const CAMPAIGN: CampaignId = CampaignId(1);
-/// 2026-01-05T09:00:00Z, a Monday, 10 o'clock in Paris: the campaign's hours begin.
-const OPENS: Wall = Wall::micros(1_767_603_600_000_000);
+const TRUNK: TrunkId = TrunkId(1);
 
+/// What a world is made of: the dialer, the time, what will happen, and chance.
 struct World {
     dialer: Dialer,
     now: Mono,
-    /// What will happen; the count keeps what happens at one moment in order.
-    queue: BTreeMap<(Mono, u64), Fact>,
-    planned: u64,
-    talks: BTreeMap<CallId, AgentId>,
+    queue: BTreeMap<Mono, Vec<Fact>>,
     chance: Pcg64Mcg,
     zone: Zone,
     contacts: u64,
-    busy: f64,
-    bridged: u64,
+    busy: Span,
 }
 
 impl World {
@@ -47,35 +39,24 @@ impl World {
     }
 
     fn later(&mut self, gap: Span, fact: Fact) {
-        self.planned += 1;
-        self.queue.insert((self.now + gap, self.planned), fact);
+        self.queue.entry(self.now + gap).or_default().push(fact);
     }
 
-    /// One batch: the facts of this moment, one settling, its orders.
-    fn batch(&mut self, facts: Vec<Fact>) {
-        let now = Now { mono: self.now, wall: OPENS + self.now.since(Mono::START) };
-        facts.into_iter().for_each(|fact| self.dialer.take(now, fact));
-        self.dialer.settle(now);
-        while let Some(order) = self.dialer.next_order() {
-            self.perform(order);
-        }
-    }
-
+    #[expect(clippy::wildcard_enum_match_arm, reason = "nothing is shown, played or written here")]
     fn perform(&mut self, order: Order) {
         match order {
             Order::Dial(dial) => {
                 let ring = self.exponential(12.0);
-                let person = self.chance.next_u32().is_multiple_of(4);
                 let failed = CallFact::Failed { failure: Failure::NoAnswer, cause: 480 };
-                let fact = if person { CallFact::Answered } else { failed };
+                let answers = self.chance.next_u32().is_multiple_of(4);
+                let fact = if answers { CallFact::Answered } else { failed };
                 self.later(ring, Fact::Call(dial.call, fact));
             }
             Order::Bridge(call, agent) => {
-                let talk = self.exponential(160.0);
-                self.busy += talk.as_secs_f64();
-                self.bridged += 1;
-                self.talks.insert(call, agent);
+                let (talk, wrap) = (self.exponential(160.0), self.exponential(20.0));
+                self.busy += talk + wrap;
                 self.later(talk, Fact::Call(call, CallFact::HungUp));
+                self.later(talk + wrap, Fact::Agent(agent, AgentFact::Ready));
             }
             Order::HangUp(call) => self.later(Span::ZERO, Fact::Call(call, CallFact::Gone)),
             Order::Cancel(call) => {
@@ -89,145 +70,87 @@ impl World {
             Order::Claim { count, .. } => {
                 let ids = self.contacts..self.contacts + u64::from(count);
                 self.contacts = ids.end;
-                let leads = ids.map(|id| lead(id, &self.zone)).collect();
+                let zone = || self.zone.clone();
+                let number = |id| LeadNumber::new(NumberId(id), PersonId(id), zone());
+                let leads = ids.map(|id| Lead::new(ContactId(id), vec![number(id)])).collect();
                 let supply = Supply { due: 1_000_000, ..Supply::default() };
                 let claimed = CampaignFact::Claimed { leads, supply };
                 self.later(Span::ZERO, Fact::Campaign(CAMPAIGN, claimed));
             }
-            // Nobody is shown or played anything here, and rows are a store's.
-            Order::Record(_)
-            | Order::Listen(_)
-            | Order::Comfort(_)
-            | Order::PlayNotice(..)
-            | Order::Hold(_)
-            | Order::Retrieve(_)
-            | Order::DropLeg(_)
-            | Order::ShowPreview(..)
-            | Order::ClearPreview(_)
-            | Order::Release(..) => {}
+            _ => {}
         }
     }
 
-    /// Goes from moment to moment: what happens, and when the dialer wants to wake.
+    /// Goes from moment to moment, when something happens or the dialer wants to wake: the facts
+    /// of the moment, one settling, its orders.
     fn run(&mut self, until: Mono) {
         loop {
-            let happens = self.queue.keys().next().map(|(at, _)| *at);
+            let happens = self.queue.keys().next().copied();
             let wakes = self.dialer.next_wake().map(|(at, _)| at.max(self.now));
-            let Some(at) = [happens, wakes].into_iter().flatten().min().filter(|at| *at < until)
-            else {
-                return;
-            };
+            let next = [happens, wakes].into_iter().flatten().min();
+            let Some(at) = next.filter(|at| *at < until) else { return };
             self.now = at;
-            let mut facts = Vec::new();
-            while let Some(entry) = self.queue.first_entry().filter(|entry| entry.key().0 <= at) {
-                facts.push(entry.remove());
+            let now = Now { mono: at, wall: Wall::micros(0) + at.since(Mono::START) };
+            let facts = self.queue.remove(&at).unwrap_or_default();
+            facts.into_iter().for_each(|fact| self.dialer.take(now, fact));
+            self.dialer.settle(now);
+            while let Some(order) = self.dialer.next_order() {
+                self.perform(order);
             }
-            for fact in &facts {
-                if let Fact::Call(call, CallFact::HungUp) = fact
-                    && let Some(agent) = self.talks.remove(call)
-                {
-                    let wrap = self.exponential(20.0);
-                    self.busy += wrap.as_secs_f64();
-                    self.later(wrap, Fact::Agent(agent, AgentFact::Ready));
-                }
-            }
-            self.batch(facts);
         }
     }
 }
 
-fn lead(id: u64, zone: &Zone) -> Lead {
-    let number = LeadNumber {
-        number: NumberId(id),
-        person: PersonId(id),
-        zone: zone.clone(),
-        class: NumberClass::Fixed,
-        recent: Vec::new(),
-        invalid: false,
-        do_not_call: false,
-        abandoned: None,
-    };
-    Lead {
-        contact: ContactId(id),
-        numbers: vec![number],
-        attempts: 0,
-        faults: 0,
-        next_number: None,
-        callback: None,
-        owner: None,
-    }
-}
-
-fn campaign(zone: Zone, hours: u16) -> Campaign {
-    // The calling hours tell the pacer when its day ends.
-    let open = DaySpan { from: 600, to: 600 + 60 * hours };
-    Campaign {
-        client: ClientId(1),
-        mode: Mode::Predictive { guarantee: Guarantee::Expected },
-        routes: vec![Route { trunk: TrunkId(1), tier: 0, weight: 1 }],
-        caller_ids: 1,
-        ring_max: Span::secs(60),
-        ring_min: Span::secs(15),
-        listen: false,
-        abandon: Abandon {
-            within: Span::secs(2),
-            notice: false,
-            recall_lock: Span::secs(259_200),
-            cap: Ratio::new(0.03),
-        },
-        account: account::Settings::calendar_day(zone),
-        wrap: Wrap { max: None, default: None, extension_max: Span::ZERO },
-        rules: rules::Settings {
-            week: Week { days: std::array::from_fn(|_| vec![open]) },
-            attempts: Vec::new(),
-        },
-        retry: recycle::Settings { attempts_max: 1, after: BTreeMap::new() },
-        hopper: hopper::Settings { size: 2_000, low: 1_000, lease: Span::secs(600) },
-        dispositions: BTreeMap::new(),
-        pace_every: Span::millis(250),
-        value: 1.0,
-    }
-}
-
-fn main() -> Outcome<()> {
-    let mut words = std::env::args().skip(1);
-    let agents: u32 = words.next().map_or(Ok(20), |word| word.parse())?;
-    let hours: u16 = words.next().map_or(Ok(6), |word| word.parse())?;
-    let zone = Zone::new("Europe/Paris")?;
+/// Plays a day; gives the share of it the agents were busy, who answered and who was abandoned.
+fn play(agents: u32, hours: u64) -> Result<(f64, u64, u64), Box<dyn std::error::Error>> {
     let mut world = World {
         dialer: Dialer::new(Settings { node: 1, first_call: 1, seed: 1 }),
         now: Mono::START,
         queue: BTreeMap::new(),
-        planned: 0,
-        talks: BTreeMap::new(),
         chance: Pcg64Mcg::new(0x5eed),
-        zone: zone.clone(),
+        zone: Zone::new("Europe/Paris")?,
         contacts: 1,
-        busy: 0.0,
-        bridged: 0,
+        busy: Span::ZERO,
     };
+    let mode = Mode::Predictive { guarantee: Guarantee::Expected };
+    let campaign = Campaign::new(mode, TRUNK, world.zone.clone());
     let trunk = trunks::Settings { channels: 10 * agents, calls_per_second: 100.0, burst: 100 };
-    let mut facts = vec![
-        Fact::Trunk(TrunkId(1), TrunkFact::Set(trunk)),
-        Fact::Campaign(CAMPAIGN, CampaignFact::Set(Box::new(campaign(zone, hours)))),
-        Fact::Campaign(CAMPAIGN, CampaignFact::Started),
-    ];
+    world.later(Span::ZERO, Fact::Trunk(TRUNK, TrunkFact::Set(trunk)));
+    for fact in [CampaignFact::Set(Box::new(campaign)), CampaignFact::Started] {
+        world.later(Span::ZERO, Fact::Campaign(CAMPAIGN, fact));
+    }
     for agent in (1..=agents).map(AgentId) {
         let settings = agent::Settings { campaigns: vec![CAMPAIGN], pause_at_login: PauseId(0) };
-        facts.push(Fact::Agent(agent, AgentFact::Set(settings)));
-        facts.push(Fact::Agent(agent, AgentFact::LoggedIn));
+        world.later(Span::ZERO, Fact::Agent(agent, AgentFact::Set(settings)));
+        world.later(Span::ZERO, Fact::Agent(agent, AgentFact::LoggedIn));
     }
-    world.batch(facts);
-    world.run(Mono::START + Span::secs(3_600 * u64::from(hours)));
-    let now = Now { mono: world.now, wall: OPENS + world.now.since(Mono::START) };
-    let floor = world.dialer.floor(now);
-    let abandoned = floor.campaigns.first().map_or(0, |campaign| campaign.totals.abandoned);
-    let paid = f64::from(agents) * 3_600.0 * f64::from(hours);
+    let day = Span::secs(3_600 * hours);
+    world.run(Mono::START + day);
+    let (answered, abandoned) = world.dialer.tally(CAMPAIGN);
+    let paid = f64::from(agents) * day.as_secs_f64();
+    Ok((world.busy.as_secs_f64() / paid, answered, abandoned))
+}
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let mut words = std::env::args().skip(1);
+    let agents: u32 = words.next().map_or(Ok(20), |word| word.parse())?;
+    let hours: u64 = words.next().map_or(Ok(6), |word| word.parse())?;
+    let (occupancy, answered, abandoned) = play(agents, hours)?;
+    let occupancy = 100.0 * occupancy;
     writeln!(
         std::io::stdout(),
-        "{agents} agents, {hours} h: occupancy {:.1} %, {} talks, {abandoned} abandoned",
-        100.0 * world.busy / paid,
-        world.bridged,
+        "{agents} agents, {hours} h: occupancy {occupancy:.1} %, {abandoned} of {answered} abandoned"
     )?;
+    Ok(())
+}
+
+#[test]
+fn it_keeps_ten_agents_busier_than_one_line_each_would_and_within_the_cap()
+-> Result<(), Box<dyn std::error::Error>> {
+    // One line an idle agent rings 48 s for each 180 s of talk and write-up.
+    let progressive = 180.0 / (180.0 + 48.0);
+    let (occupancy, answered, abandoned) = play(10, 3)?;
+    assert!((progressive + 0.05..0.95).contains(&occupancy), "{occupancy}");
+    assert!(answered > 300 && abandoned as f64 <= 0.03 * answered as f64, "{abandoned}");
     Ok(())
 }

@@ -8,11 +8,11 @@ use clap::{Args, Subcommand, ValueHint};
 use super::client::{At, Client};
 use super::failure::{Exit, Failure, Outcome};
 use super::output::{Lang, Output, Sheet};
+use super::qualify::Qualify;
 use super::{Global, wait_for};
-use crate::api::types::{self, PauseRequest, QualifyRequest, SkipRequest};
+use crate::api::types::{self, PauseRequest, SkipRequest};
 use crate::config::SecretPlace;
 use crate::core::fact::SkipReason;
-use crate::engine::handle::{Appointment, Details};
 
 /// How often a waiting command asks whether the phones are up.
 const ASK_EVERY: Duration = Duration::from_millis(200);
@@ -149,50 +149,6 @@ fn skip_reason(text: &str) -> Result<SkipReason, String> {
         "not-ours" => Ok(SkipReason::NotOurs),
         other => Err(format!("{other:?} is none of later, bad-record, not-ours")),
     }
-}
-
-/// An agent's word on a call.
-#[derive(Debug, Args)]
-pub(super) struct Qualify {
-    /// The agent
-    name: String,
-    /// The disposition's code or key
-    disposition: String,
-    /// The call's number [default: the agent's present one]
-    #[arg(long)]
-    call: Option<u64>,
-    /// When to call back, with offset from UTC
-    #[arg(long, value_name = "TIME")]
-    callback: Option<String>,
-    /// The agent calls back in person
-    #[arg(long, requires = "callback")]
-    personal: bool,
-    /// A sale's amount
-    #[arg(long, value_parser = cents)]
-    amount: Option<i64>,
-    /// When an appointment begins, with offset from UTC
-    #[arg(long, value_name = "TIME")]
-    appointment: Option<String>,
-    /// Where the appointment is
-    #[arg(long, requires = "appointment")]
-    place: Option<String>,
-    /// With whom the appointment is
-    #[arg(long, requires = "appointment")]
-    salesperson: Option<String>,
-    /// A note
-    #[arg(long)]
-    note: Option<String>,
-}
-
-/// Reads an amount such as `149.90`, `149,9` or `150` as cents.
-fn cents(text: &str) -> Result<i64, String> {
-    let wrong = || format!("{text:?} is no amount such as 149.90");
-    let (whole, part) = text.split_once(['.', ',']).unwrap_or((text, ""));
-    let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
-    if whole.is_empty() || part.len() > 2 || !digits(whole) || !digits(part) {
-        return Err(wrong());
-    }
-    format!("{whole}{part:0<2}").parse().map_err(|_| wrong())
 }
 
 impl Agent {
@@ -338,29 +294,8 @@ async fn legs_up(
     }
 }
 
-impl Qualify {
-    fn run(self, client: &Client, output: &Output) -> Outcome {
-        let (place, salesperson) = (self.place, self.salesperson);
-        let request = QualifyRequest {
-            disposition: self.disposition,
-            call: self.call,
-            callback_at: self.callback,
-            callback_personal: self.personal,
-            details: Details {
-                notes: self.note,
-                amount_cents: self.amount,
-                appointment: self.appointment.map(|at| Appointment { at, place, salesperson }),
-                ..Details::default()
-            },
-        };
-        let names = [self.name];
-        let acted = wait_for(each(client, output, &names, "qualify", &request))?;
-        acted.show(output)
-    }
-}
-
 /// What was done for several agents.
-struct Acted {
+pub(super) struct Acted {
     /// Those it was done for, as they are then.
     agents: Vec<types::Agent>,
     /// How the first refusal ends the command.
@@ -368,7 +303,7 @@ struct Acted {
 }
 
 impl Acted {
-    fn show(&self, output: &Output) -> Outcome {
+    pub(super) fn show(&self, output: &Output) -> Outcome {
         if !self.agents.is_empty() {
             output.show(&self.agents, |lang| sheet(&self.agents, lang));
         }
@@ -378,7 +313,7 @@ impl Acted {
 
 /// Has one thing done for each of several agents. One who is refused keeps the others from
 /// nothing: each refusal is told, and the first one gives the exit code.
-async fn each(
+pub(super) async fn each(
     client: &Client,
     output: &Output,
     names: &[String],
@@ -538,16 +473,5 @@ mod tests {
             assert_eq!(shown.contains("ready, leaving"), leaving, "{shown}");
         }
         Ok(())
-    }
-
-    #[test]
-    fn amounts_are_read_as_cents() {
-        let good = [("149.90", 14_990), ("149,9", 14_990), ("150", 15_000), ("0.05", 5)];
-        for (text, expected) in good {
-            assert_eq!(cents(text), Ok(expected), "{text}");
-        }
-        for bad in ["", ".5", "1.234", "-3", "1 000", "a", "99999999999999999999"] {
-            assert!(cents(bad).is_err(), "{bad}");
-        }
     }
 }

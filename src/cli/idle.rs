@@ -12,69 +12,69 @@ pub(super) fn sentence(campaign: &Campaign, idle: &Idle, lang: Lang) -> String {
 
 /// Says why nothing is dialled in a campaign of that name, with those agents and trunks.
 pub(super) fn cause(name: &str, now: &View, trunks: &[String], idle: &Idle, lang: Lang) -> String {
-    let said = match idle.cause {
-        IdleCause::Stopped | IdleCause::Paused => lang.say(
+    let (en, fr) = match idle.cause {
+        IdleCause::Stopped | IdleCause::Paused => (
             "it is not running: cadran campaign start {name}",
             "elle n'est pas en cours : cadran campaign start {name}",
         ),
-        IdleCause::Draining => lang.say(
+        IdleCause::Draining => (
             "it is draining: conversations end, nothing new is dialled",
             "elle est en cours d'arrêt : les conversations se terminent, plus rien n'est appelé",
         ),
-        IdleCause::Completed => lang.say(
+        IdleCause::Completed => (
             "it has no open contacts, and goes on by itself once there are some: \
              cadran list import FILE --campaign {name}",
             "elle n'a plus de fiche ouverte, et reprend d'elle-même dès qu'il y en a : \
              cadran list import FICHIER --campaign {name}",
         ),
-        IdleCause::NoContacts => lang.say(
+        IdleCause::NoContacts => (
             "it has no contacts: cadran list import FILE --campaign {name}",
             "elle n'a pas de fiches : cadran list import FICHIER --campaign {name}",
         ),
         IdleCause::ContactsWait => return waiting(idle, lang),
-        IdleCause::LastCalls => lang.say(
+        IdleCause::LastCalls => (
             "the last contacts are on the line or being written up: nothing else is left to dial",
             "les dernières fiches sont en ligne ou en post-appel : il ne reste rien à appeler",
         ),
-        IdleCause::ContactsPersonal => lang.say(
+        IdleCause::ContactsPersonal => (
             "every contact left is for one agent, who is busy or away: cadran agent list",
             "chaque fiche restante attend son agent, occupé ou absent : cadran agent list",
         ),
-        IdleCause::NobodySignedIn => lang.say(
+        IdleCause::NobodySignedIn => (
             "no agent of it is signed in: cadran agent login --all",
             "aucun de ses agents n'est connecté : cadran agent login --all",
         ),
-        IdleCause::NoPhone => lang.say(
+        IdleCause::NoPhone => (
             "no signed-in agent's phone is connected: cadran agent list shows whose",
             "aucun poste d'agent n'est connecté : cadran agent list montre lesquels",
         ),
         IdleCause::NobodyReady => return nobody_ready(now, lang),
-        IdleCause::AgentDials => lang.say(
+        IdleCause::AgentDials => (
             "in preview the agents dial: a card is shown to them, cadran agent dial NAME",
             "en preview ce sont les agents qui appellent, fiche à l'écran : cadran agent dial NOM",
         ),
-        IdleCause::NoTrunk => lang.say(
+        IdleCause::NoTrunk => (
             "no trunk of it answers ({trunks}): cadran trunk list",
             "aucun de ses trunks ne répond ({trunks}) : cadran trunk list",
         ),
-        IdleCause::Channels => lang.say(
+        IdleCause::Channels => (
             "its trunks are full ({trunks}): cadran trunk list",
             "ses trunks sont pleins ({trunks}) : cadran trunk list",
         ),
-        IdleCause::CallsPerSecond => lang.say(
+        IdleCause::CallsPerSecond => (
             "a trunk takes no more calls this second: the next one follows by itself",
             "un trunk ne prend plus d'appels cette seconde : le suivant part de lui-même",
         ),
-        IdleCause::Abandon => lang.say(
+        IdleCause::Abandon => (
             "too many answered persons were abandoned: it waits for idle agents",
             "trop de personnes décrochées ont été abandonnées : elle attend des agents libres",
         ),
-        IdleCause::Starting => lang.say(
+        IdleCause::Starting => (
             "contacts are being fetched: calls come in a moment",
             "les fiches arrivent : les appels partent dans un instant",
         ),
     };
-    said.replace("{name}", name).replace("{trunks}", &trunks.join(", "))
+    lang.say(en, fr).replace("{name}", name).replace("{trunks}", &trunks.join(", "))
 }
 
 /// Tells who keeps the agents busy.

@@ -15,6 +15,7 @@ mod idle;
 mod list;
 mod output;
 mod pacing;
+mod qualify;
 mod replay;
 mod report;
 mod serve;

@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::failure::{Exit, Failure, Outcome};
 use super::output::Output;
 use super::output::Sheet;
+use super::simulate::day::Day;
 use crate::engine::tape::{self, Ending, TapeError};
 
 /// Run recorded tapes again.
@@ -18,6 +19,12 @@ pub(super) enum Replay {
   cadran replay verify tapes/2026-11-21.tape
   cadran replay verify tapes/*.tape --json")]
     Verify(Verify),
+    /// Run a recorded day again under another cap, staffing or mode, and say how sure that is
+    #[command(before_help = "Examples:
+  cadran replay day tapes/2026-11-20.tape
+  cadran replay day tapes/2026-11-20.tape --mode predictive --cap 2%
+  cadran replay day tapes/2026-11-20.tape --agents 12 --seeds 50 --json")]
+    Day(Day),
 }
 
 /// Tapes.
@@ -41,10 +48,18 @@ struct Replayed {
 
 impl Replay {
     pub(super) fn run(self, output: &Output) -> Outcome {
-        let Self::Verify(verify) = self;
-        let bar = output.progress(u64::try_from(verify.tapes.len()).ok(), "replay");
-        let mut replayed = Vec::with_capacity(verify.tapes.len());
-        for path in verify.tapes {
+        match self {
+            Self::Verify(verify) => verify.run(output),
+            Self::Day(day) => day.run(output),
+        }
+    }
+}
+
+impl Verify {
+    fn run(self, output: &Output) -> Outcome {
+        let bar = output.progress(u64::try_from(self.tapes.len()).ok(), "replay");
+        let mut replayed = Vec::with_capacity(self.tapes.len());
+        for path in self.tapes {
             let verdict = tape::verify(&path).map_err(|error| unreadable(&error))?;
             let (ending, same, detail) = told(&verdict.ending);
             let (program, batches) = (verdict.program, verdict.batches);
@@ -84,7 +99,7 @@ pub(super) fn unreadable(error: &TapeError) -> Failure {
     Failure::new(exit, "tape_unreadable", error)
 }
 
-fn told(ending: &Ending) -> (&'static str, bool, String) {
+pub(super) fn told(ending: &Ending) -> (&'static str, bool, String) {
     match ending {
         Ending::Same => ("same", true, String::new()),
         Ending::CutShort => ("cut_short", true, "its last line was never finished".to_owned()),

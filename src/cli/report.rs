@@ -221,40 +221,25 @@ fn sheet(told: &PilotReport, lang: Lang) -> Sheet {
 fn add_rates(sheet: &mut Sheet, told: &PilotReport, lang: Lang) {
     let tried = lang.say("contacts tried", "fiches appelées");
     add(sheet, tried, [told.contacts_tried.to_string(), String::new(), told.contacts.to_string()]);
+    let contacts_tried = ("contacts tried", "fiches appelées");
     let rates = [
+        (&told.list_validity, ("list validity", "validité du fichier"), ("attempts", "appels")),
+        (&told.contact_rate, ("contact rate", "taux de contact"), contacts_tried),
         (
-            lang.say("list validity", "validité du fichier"),
-            &told.list_validity,
-            lang.say("attempts", "appels"),
-        ),
-        (
-            lang.say("contact rate", "taux de contact"),
-            &told.contact_rate,
-            lang.say("contacts tried", "fiches appelées"),
-        ),
-        (
-            lang.say("argued rate, of closed", "taux d'argumentation, sur closes"),
             &told.argued_rate_closed,
-            lang.say("tried contacts closed", "fiches appelées closes"),
+            ("argued rate, of closed", "taux d'argumentation, sur closes"),
+            ("tried contacts closed", "fiches appelées closes"),
         ),
         (
-            lang.say("argued rate, of reached", "taux d'argumentation, sur contacts"),
             &told.argued_rate_reached,
-            lang.say("contacts reached", "contacts"),
+            ("argued rate, of reached", "taux d'argumentation, sur contacts"),
+            ("contacts reached", "contacts"),
         ),
-        (
-            lang.say("positive rate", "taux de CA+"),
-            &told.positive_rate,
-            lang.say("contacts argued", "CA"),
-        ),
-        (
-            lang.say("penetration", "pénétration"),
-            &told.penetration,
-            lang.say("contacts loaded", "fiches chargées"),
-        ),
+        (&told.positive_rate, ("positive rate", "taux de CA+"), ("contacts argued", "CA")),
+        (&told.penetration, ("penetration", "pénétration"), ("contacts loaded", "fiches chargées")),
     ];
-    for (name, share, base) in rates {
-        add_share(sheet, name, share, base, lang);
+    for (share, name, base) in rates {
+        add_share(sheet, lang.say(name.0, name.1), share, lang.say(base.0, base.1), lang);
     }
     let appointments = lang.say("appointments", "rendez-vous");
     add(sheet, appointments, [told.appointments.to_string(), String::new(), String::new()]);

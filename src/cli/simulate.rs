@@ -3,9 +3,11 @@
 mod cells;
 mod chart;
 mod compare;
+pub(super) mod day;
 mod dialers;
 mod page;
 mod plot;
+mod png;
 mod report;
 
 use std::path::{Path, PathBuf};
@@ -16,9 +18,6 @@ use clap::{Args, Subcommand, ValueHint};
 use super::failure::{Exit, Failure, Outcome};
 use super::output::{Form, Output};
 use crate::config::scenario;
-use crate::core::{Fact, Order};
-use crate::engine::tape;
-use crate::sim::learn::Learner;
 use crate::sim::scenario::Scenario;
 use crate::units::Ratio;
 use cells::{Cell, Solved};
@@ -46,10 +45,11 @@ pub(super) enum Simulate {
   cadran simulate sweep scenarios/b2b.toml --agents 5,10,20 --cap 1%,2%,3% --mode progressive,ratio
   cadran simulate sweep scenarios/*.toml --agents 1,3,5,10,20 --days 20 --json")]
     Sweep(Sweep),
-    /// Draw the same as bars here, or as charts in an SVG or an HTML file
+    /// Draw the same as bars here, or as charts in an SVG, PNG or HTML file
     #[command(before_help = "Examples:
   cadran simulate plot scenarios/b2b.toml --mode progressive,vici-average,vici-best
-  cadran simulate plot scenarios/b2b.toml --agents 5,10,20,50 --days 10 --html tomorrow.html")]
+  cadran simulate plot scenarios/b2b.toml --agents 5,10,20,50 --days 10 --html tomorrow.html
+  cadran simulate plot --from-tape tapes/2026-11-20.tape --png tomorrow.png")]
     Plot(Plot),
 }
 
@@ -101,6 +101,9 @@ pub(super) struct Plot {
     /// Write the charts to this SVG file
     #[arg(long, value_hint = ValueHint::FilePath)]
     svg: Option<PathBuf>,
+    /// Write the charts to this PNG file, with a font of this machine
+    #[arg(long, value_hint = ValueHint::FilePath)]
+    png: Option<PathBuf>,
     /// Write the charts and the figures to this HTML file, which loads nothing from elsewhere
     #[arg(long, value_hint = ValueHint::FilePath)]
     html: Option<PathBuf>,
@@ -170,9 +173,7 @@ fn read(path: &Path) -> Result<Scenario, Failure> {
 }
 
 fn learn(path: &Path) -> Result<Scenario, Failure> {
-    let mut learner = Learner::default();
-    let mut seen = |now, facts: &[Fact], orders: &[Order]| learner.batch(now, facts, orders);
-    tape::replay(path, &mut seen).map_err(|error| super::replay::unreadable(&error))?;
+    let (learner, _) = day::learn(path)?;
     let name = path.file_stem().unwrap_or_default().to_string_lossy();
     learner.scenario(&name).map_err(|error| {
         let message = format!("{}: {error}", path.display());
@@ -268,20 +269,28 @@ impl Plot {
         let solved = cells::solve(cells, output)?;
         let (reports, lang) = (reports(&solved), output.lang);
         let charts = plot::charts(&solved, lang);
+        let lead = lang.say(
+            "Simulated days; bands are 95 % intervals of the mean, through the day four days \
+             in five.",
+            "Journées simulées ; bandes : intervalle à 95 % de la moyenne, au fil de la \
+             journée quatre jours sur cinq.",
+        );
+        let lead = format!("{lead} {} {}.", lang.say("Seed", "Graine"), self.what.seed);
         if let Some(path) = &self.svg {
-            write(path, &chart::file(&charts), output)?;
+            write(path, chart::file(&charts, &lead).as_bytes(), output)?;
+        }
+        if let Some(path) = &self.png {
+            let picture = png::png(&chart::file(&charts, &lead)).map_err(|error| {
+                Failure::new(Exit::Error, "chart_undrawn", error)
+                    .hint("install a font, such as the package fonts-dejavu-core, or take --svg")
+            })?;
+            write(path, &picture, output)?;
         }
         if let Some(path) = &self.html {
             let title = lang.say("What tomorrow would look like", "À quoi ressemblerait demain");
-            let lead = lang.say(
-                "Simulated days; bands are 95 % intervals of the mean, through the day four days \
-                 in five.",
-                "Journées simulées ; bandes : intervalle à 95 % de la moyenne, au fil de la \
-                 journée quatre jours sur cinq.",
-            );
-            let lead = format!("{lead} {} {}.", lang.say("Seed", "Graine"), self.what.seed);
             let figures = report::a_line_each(&reports, lang);
-            write(path, &page::page(title, &lead, &charts, &figures, lang), output)?;
+            let page = page::page(title, &lead, &charts, &figures, lang);
+            write(path, page.as_bytes(), output)?;
         }
         match output.form {
             Form::Json => output.json(&reports),
@@ -292,8 +301,8 @@ impl Plot {
     }
 }
 
-fn write(path: &Path, text: &str, output: &Output) -> Result<(), Failure> {
-    std::fs::write(path, text).map_err(|error| {
+fn write(path: &Path, bytes: &[u8], output: &Output) -> Result<(), Failure> {
+    std::fs::write(path, bytes).map_err(|error| {
         let message = format!("{}: cannot be written: {error}", path.display());
         Failure::new(Exit::Error, "chart_unwritten", message)
     })?;

@@ -11,13 +11,11 @@ use super::secret::Webhook;
 use super::shared::SharedRate;
 use super::trunk::Trunk;
 use super::{hours, measure, read_file};
-use crate::core::campaign::{Abandon, Guarantee, Mode, Route, Settings, Wrap};
-use crate::core::order::Outcome;
+use crate::core::campaign::{Abandon, Guarantee, Mode, RING_MAX, RING_MIN, Route, Settings, Wrap};
 use crate::core::pacing::account;
-use crate::core::recycle::Delay;
 use crate::core::rules::{AttemptCap, Week};
 use crate::core::{hopper, recycle, rules};
-use crate::units::{ClientId, Number, Ratio, Span, TrunkId};
+use crate::units::{ClientId, Number, Span, TrunkId};
 
 /// One campaign as its file describes it.
 #[derive(Clone, Debug, PartialEq)]
@@ -153,26 +151,11 @@ impl Campaign {
     }
 }
 
-/// A call rings 30 s before it is given up unless told otherwise.
-const RING_MAX: Span = Span::secs(30);
-
-/// A surplus call rings at least 15 s: 16 CFR 310.4(b)(4)(ii) and Ofcom's 2010 statement.
-const RING_MIN: Span = Span::secs(15);
-
-/// An answered person waits at most 2 s: 16 CFR 310.4(b)(1)(iv), Ofcom 2010.
-const ABANDON_WITHIN: Span = Span::secs(2);
-
-/// An abandoned person is left alone for 72 h: Ofcom's 2010 statement.
-const RECALL_LOCK: Span = Span::secs(72 * 3_600);
-
-/// At most 3 % of answered persons may be abandoned: 16 CFR 310.4(b)(4)(i).
-const ABANDON_CAP: f64 = 0.03;
-
 /// The least and greatest worth of an answered call: beyond them, start or stop the campaign.
 const VALUE: (f64, f64) = (0.01, 100.0);
 
-/// A day, in several limits below.
-const DAY: Span = Span::secs(86_400);
+/// A year, the longest wait one can name.
+const YEAR: Span = Span::secs(365 * 86_400);
 
 /// What surrounds a campaign's file, as far as it is known.
 #[derive(Clone, Copy, Debug, Default)]
@@ -214,7 +197,7 @@ fn campaign(root: &Fields<'_, '_>, path: &Path, around: Around<'_>) -> Option<Ca
     let wrap = wrap(root, whole.then_some(&dispositions));
     let week = week(root);
     let webhook = root.table("webhook").and_then(|fields| Webhook::of(&fields));
-    let retry = retry(root, abandon.recall_lock);
+    let retry = super::retry::read(root, abandon.recall_lock);
     let hopper = hopper(root);
     let caps = root.get("attempt_caps").map(Value::one_or_more).unwrap_or_default();
     let title = root.get("title").and_then(|value| value.name());
@@ -396,19 +379,14 @@ fn abandon(
     strict: bool,
     prompts: Option<&Path>,
 ) -> (Abandon, (account::Settings, Option<SharedRate>), Option<PathBuf>) {
-    let mut abandon = Abandon {
-        within: ABANDON_WITHIN,
-        notice: false,
-        recall_lock: RECALL_LOCK,
-        cap: Ratio::new(ABANDON_CAP),
-    };
+    let mut abandon = Abandon::default();
     let Some(fields) = root.table("abandon") else {
         return (abandon, (super::account::usual(), None), None);
     };
     let within = Span::millis(500)..=Span::secs(30);
     abandon.within = fields.or("within", abandon.within, |value| value.span_in(within));
-    abandon.recall_lock = fields
-        .or("recall_lock", abandon.recall_lock, |value| value.span_in(Span::ZERO..=DAY.times(365)));
+    abandon.recall_lock =
+        fields.or("recall_lock", abandon.recall_lock, |value| value.span_in(Span::ZERO..=YEAR));
     abandon.cap = fields.or("cap", abandon.cap, |value| value.ratio());
     let notice = fields.get("notice").and_then(|value| notice(&value, prompts));
     abandon.notice = notice.is_some();
@@ -472,59 +450,8 @@ fn week(root: &Fields<'_, '_>) -> Option<Week> {
     Some(week)
 }
 
-/// The delay after each outcome unless the file says otherwise, and whether the contact's next
-/// number is tried first. Minutes; chosen for French business-to-consumer lists.
-const RETRY: [(&str, Outcome, u64, bool); 10] = [
-    ("busy", Outcome::Busy, 15, false),
-    ("no_answer", Outcome::NoAnswer, 240, true),
-    ("machine", Outcome::Machine, 240, true),
-    ("declined", Outcome::Declined, 1_440, false),
-    ("invalid", Outcome::Invalid, 0, true),
-    ("cancelled", Outcome::Cancelled, 30, false),
-    ("congestion", Outcome::Congestion, 5, false),
-    ("trunk_fault", Outcome::TrunkFault, 5, false),
-    ("interrupted", Outcome::Interrupted, 30, false),
-    ("connected", Outcome::Connected, 1_440, false),
-];
-
-fn retry(root: &Fields<'_, '_>, recall_lock: Span) -> recycle::Settings {
-    let usual = |(_, outcome, minutes, next_number): &(&str, Outcome, u64, bool)| {
-        (*outcome, Delay { wait: Span::secs(minutes * 60), next_number: *next_number })
-    };
-    let mut after: BTreeMap<Outcome, Delay> = RETRY.iter().map(usual).collect();
-    after.insert(Outcome::Abandoned, Delay { wait: recall_lock, next_number: false });
-    let mut settings = recycle::Settings { attempts_max: 10, after };
-    let Some(fields) = root.table("retry") else { return settings };
-    settings.attempts_max = fields.or("attempts_max", 10, |value| value.whole(1..=100));
-    for (key, outcome, ..) in RETRY {
-        let Some(value) = fields.get(key) else { continue };
-        if let Some(delay) = delay(&value) {
-            settings.after.insert(outcome, delay);
-        }
-    }
-    fields.finish();
-    settings
-}
-
-/// Reads `"4h"`, `"never"` or `{ wait = "4h", next_number = true }`.
-fn delay(value: &Value<'_, '_>) -> Option<Delay> {
-    if value.is_table() {
-        let fields = value.fields()?;
-        let wait =
-            fields.or("wait", Span::ZERO, |value| value.span_in(Span::ZERO..=DAY.times(365)));
-        let next_number = fields.or("next_number", false, |value| value.flag());
-        fields.finish();
-        return Some(Delay { wait, next_number });
-    }
-    if matches!(value.text(), Some("never" | "jamais")) {
-        return Some(Delay::NEVER);
-    }
-    let wait = value.span_in(Span::ZERO..=DAY.times(365))?;
-    Some(Delay { wait, next_number: false })
-}
-
 fn hopper(root: &Fields<'_, '_>) -> hopper::Settings {
-    let mut settings = hopper::Settings { size: 200, low: 100, lease: Span::secs(600) };
+    let mut settings = hopper::Settings::default();
     let Some(fields) = root.table("hopper") else { return settings };
     let size = fields.sound("size", settings.size, |value| value.whole(1..=10_000));
     settings.size = size.unwrap_or(settings.size);

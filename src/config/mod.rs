@@ -11,6 +11,7 @@ pub mod likeness;
 pub mod measure;
 mod problem;
 mod reader;
+mod retry;
 pub mod scenario;
 mod secret;
 mod shared;

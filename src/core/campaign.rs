@@ -16,7 +16,7 @@ use super::rules::hours::{Hours, Today, today};
 use super::trunks::Rota;
 use super::{hopper, recycle, rules};
 use crate::units::{
-    AgentId, CallId, CampaignId, ClientId, DispositionId, Mono, Ratio, Span, TrunkId, Wall,
+    AgentId, CallId, CampaignId, ClientId, DispositionId, Mono, Ratio, Span, TrunkId, Wall, Zone,
 };
 
 /// Everything a campaign's manager decided, as the core needs it.
@@ -166,6 +166,56 @@ pub enum Then {
     DoNotCall,
     /// The number is wrong: the next number is tried, or the contact is closed.
     WrongNumber,
+}
+
+/// A call rings 30 s before it is given up unless told otherwise.
+pub const RING_MAX: Span = Span::secs(30);
+
+/// A surplus call rings at least 15 s: 16 CFR 310.4(b)(4)(ii) and Ofcom's 2010 statement.
+pub const RING_MIN: Span = Span::secs(15);
+
+/// How often the pacer of a campaign runs unless told otherwise: the reference simulator's tick.
+const PACE_EVERY: Span = Span::millis(250);
+
+impl Default for Abandon {
+    /// Gives what the strictest rule of those we know asks: an answered person waits at most 2 s
+    /// and at most 3 % are abandoned (16 CFR 310.4(b)(4), Ofcom 2010), who are left alone for 72 h
+    /// (Ofcom's 2010 statement). No notice: there is no recording of one.
+    fn default() -> Self {
+        Self {
+            within: Span::secs(2),
+            notice: false,
+            recall_lock: Span::secs(72 * 3_600),
+            cap: Ratio::new(0.03),
+        }
+    }
+}
+
+impl Settings {
+    /// Makes a campaign over one trunk that may call at any hour and tries every contact once; an
+    /// agent writes up as long as he or she likes. `zone` is where the abandon rule's day ends.
+    /// For worlds of one's own: a living campaign's manager decides each of these.
+    #[must_use]
+    pub fn new(mode: Mode, trunk: TrunkId, zone: Zone) -> Self {
+        Self {
+            client: ClientId(1),
+            mode,
+            routes: vec![Route { trunk, tier: 0, weight: 1 }],
+            caller_ids: 1,
+            ring_max: RING_MAX,
+            ring_min: RING_MIN,
+            listen: false,
+            abandon: Abandon::default(),
+            account: account::Settings::calendar_day(zone),
+            wrap: Wrap { max: None, default: None, extension_max: Span::ZERO },
+            rules: rules::Settings { week: rules::Week::always(), attempts: Vec::new() },
+            retry: recycle::Settings { attempts_max: 1, after: BTreeMap::new() },
+            hopper: hopper::Settings::default(),
+            dispositions: BTreeMap::new(),
+            pace_every: PACE_EVERY,
+            value: worth_one(),
+        }
+    }
 }
 
 /// A campaign as the dialer keeps it.

@@ -125,6 +125,39 @@ pub struct LeadNumber {
     pub do_not_call: bool,
 }
 
+impl Lead {
+    /// Makes a contact that was never tried, with its numbers in the order to be tried.
+    #[must_use]
+    pub const fn new(contact: ContactId, numbers: Vec<LeadNumber>) -> Self {
+        Self {
+            contact,
+            numbers,
+            attempts: 0,
+            faults: 0,
+            next_number: None,
+            callback: None,
+            owner: None,
+        }
+    }
+}
+
+impl LeadNumber {
+    /// Makes a fixed line that was never tried and that nothing stands against.
+    #[must_use]
+    pub const fn new(number: NumberId, person: PersonId, zone: Zone) -> Self {
+        Self {
+            number,
+            person,
+            zone,
+            class: NumberClass::Fixed,
+            recent: Vec::new(),
+            abandoned: None,
+            invalid: false,
+            do_not_call: false,
+        }
+    }
+}
+
 /// What kind of telephone number it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

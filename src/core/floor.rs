@@ -218,6 +218,12 @@ impl Dialer {
         self.agents.iter().map(move |(&id, agent)| self.seat(now, id, agent))
     }
 
+    /// Gives a campaign's state; `None` if there is no such campaign.
+    #[must_use]
+    pub fn campaign_state(&self, id: CampaignId) -> Option<CampaignState> {
+        self.campaigns.get(&id).map(|campaign| campaign.state)
+    }
+
     /// Counts the calls in progress.
     #[must_use]
     pub fn calls_in_progress(&self) -> usize {

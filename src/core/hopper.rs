@@ -19,6 +19,13 @@ pub struct Settings {
     pub lease: Span,
 }
 
+impl Default for Settings {
+    /// Gives a stock that lasts some twenty agents for minutes, held for ten of them.
+    fn default() -> Self {
+        Self { size: 200, low: 100, lease: Span::secs(600) }
+    }
+}
+
 /// How long a claim may stay unanswered before it is made again; a healthy store takes
 /// milliseconds, a busy one seconds.
 const CLAIM_GUARD: Span = Span::secs(30);

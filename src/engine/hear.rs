@@ -171,20 +171,19 @@ impl Engine {
 
     /// Says in which state a request met an agent or a campaign that it made no sense for.
     fn present_state(&self, now: Now, about: About) -> String {
-        let (floor, book) = (self.parts.dialer.floor(now), &self.parts.book);
+        let (dialer, book) = (&self.parts.dialer, &self.parts.book);
         match about {
             About::Agent(agent) => {
                 let name = book.agents.get(&agent).map_or("the agent", String::as_str);
-                let row = floor.agents.iter().find(|row| row.agent == agent);
-                let state = row.map_or("unknown", |row| row.state.name());
+                let state = dialer.agent(now, agent).map_or("unknown", |row| row.state.name());
                 format!("{name} cannot do that now: the state is {state}")
             }
             About::Campaign(campaign) => {
                 let name = book.campaigns.get(&campaign).map_or("the campaign", |page| &page.name);
-                let row = floor.campaigns.iter().find(|row| row.campaign == campaign);
+                let state = dialer.campaign_state(campaign).map(|state| format!("{state:?}"));
                 let state =
-                    row.map_or_else(|| "unknown".to_owned(), |row| format!("{:?}", row.state));
-                format!("{name} cannot do that now: the state is {}", state.to_lowercase())
+                    state.map_or_else(|| "unknown".to_owned(), |state| state.to_lowercase());
+                format!("{name} cannot do that now: the state is {state}")
             }
             About::Engine => "that cannot be done in the present state".to_owned(),
         }
@@ -479,10 +478,7 @@ pub(super) fn phone(row: &AgentRow) -> sip::Phone {
     sip::Phone {
         agent: row.id,
         user: row.name.clone(),
-        ha1: row
-            .ha1
-            .as_ref()
-            .map(|ha1| sip::Ha1 { md5: ha1.md5.clone(), sha256: ha1.sha256.clone() }),
+        ha1: row.ha1.clone(),
         contact: row.contact_uri.clone(),
     }
 }

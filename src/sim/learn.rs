@@ -6,8 +6,10 @@
 
 use std::collections::BTreeMap;
 
-use super::rng::{Law, NoLaw};
+use super::report::Day;
+use super::rng::{Law, NoLaw, Stream};
 use super::scenario::{Amd, Block, Fate, Habits, NoScenario, Outcomes, Ring, Scenario, Shares};
+use crate::core::campaign::Mode;
 use crate::core::fact::{CallFact, CampaignFact, TrunkFact};
 use crate::core::order::{AgentState, Closed, Opened, Outcome};
 use crate::core::{Fact, Order, Record, campaign, trunks};
@@ -37,28 +39,28 @@ pub enum NoDay {
 const CALLS_MIN: usize = 100;
 /// A block of outcome shares, and the calls below which it is counted to the one before.
 const BLOCK: Span = Span::secs(3_600);
-/// The staffing is read this often.
-const STAFFED_EVERY: Span = Span::secs(900);
 
 /// Takes a day in, batch by batch.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Learner {
     campaigns: BTreeMap<CampaignId, Learnt>,
     trunks: BTreeMap<TrunkId, trunks::Settings>,
     calls: BTreeMap<CallId, (CampaignId, Wall)>,
     answered: BTreeMap<CallId, Mono>,
     agents: BTreeMap<AgentId, (AgentState, Mono)>,
-    /// Agents at work when they were counted, from the first call on.
+    /// Agents at work whenever that changed, from the first call on.
     staffed: Vec<(Span, u32)>,
     begun: Option<Mono>,
     last: Mono,
     wraps: Vec<f64>,
     breaks: Vec<f64>,
     delays: Vec<f64>,
+    /// What the day came to so far, all campaigns together.
+    day: Day,
 }
 
 /// What one campaign's calls were like.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Learnt {
     settings: Option<campaign::Settings>,
     /// When each call was dialled, since the first, and what became of it.
@@ -78,7 +80,9 @@ impl Learner {
                 self.record(now, record);
             }
         }
-        self.count_staff(now.mono);
+        if orders.iter().any(moves_staff) {
+            self.count_staff(now.mono);
+        }
     }
 
     fn fact(&mut self, now: Now, fact: &Fact) {
@@ -123,6 +127,7 @@ impl Learner {
     fn opened(&mut self, now: Now, opened: &Opened) {
         self.begun.get_or_insert(now.mono);
         self.calls.insert(opened.call, (opened.campaign, opened.at));
+        self.day.attempts += 1;
     }
 
     fn closed(&mut self, now: Now, closed: &Closed) {
@@ -131,6 +136,7 @@ impl Learner {
         else {
             return;
         };
+        self.day.abandoned += u64::from(closed.outcome == Outcome::Abandoned);
         let Some(fate) = fate_of(closed.outcome) else { return };
         let learnt = self.campaigns.entry(id).or_default();
         let age = closed.ended.since(dialled);
@@ -150,6 +156,11 @@ impl Learner {
     fn agent(&mut self, now: Now, agent: AgentId, state: AgentState) {
         let before = self.agents.insert(agent, (state, now.mono));
         let Some((before, since)) = before else { return };
+        let met = matches!(state, AgentState::Talking(_));
+        self.day.connected += u64::from(met && !matches!(before, AgentState::Holding(_)));
+        if let Some(begun) = self.begun {
+            book(&mut self.day, before, now.mono.since(since.max(begun)));
+        }
         let length = now.mono.since(since).as_secs_f64();
         match before {
             AgentState::Wrapping(_) => self.wraps.push(length),
@@ -169,14 +180,56 @@ impl Learner {
 
     fn count_staff(&mut self, now: Mono) {
         let Some(begun) = self.begun else { return };
-        let at = now.since(begun);
-        let due = self.staffed.last().is_none_or(|(last, _)| at >= *last + STAFFED_EVERY);
-        if due {
-            let at_work = self.agents.values().filter(|(s, _)| *s != AgentState::LoggedOut);
-            let at_work = u32::try_from(at_work.count()).unwrap_or(u32::MAX);
-            let at = if self.staffed.is_empty() { Span::ZERO } else { at };
-            self.staffed.push((at, at_work));
+        let at_work = self.agents.values().filter(|(state, _)| *state != AgentState::LoggedOut);
+        let at_work = u32::try_from(at_work.count()).unwrap_or(u32::MAX);
+        match self.staffed.last_mut() {
+            Some((_, known)) if *known == at_work => {}
+            Some(_) => self.staffed.push((now.since(begun), at_work)),
+            None => self.staffed.push((Span::ZERO, at_work)),
         }
+    }
+
+    /// Gives what the day came to, all campaigns together, as far as a recording tells: times,
+    /// attempts, talks and abandoned persons.
+    #[must_use]
+    pub fn recorded(&self) -> Day {
+        let mut day = self.day.clone();
+        let Some(begun) = self.begun else { return day };
+        for (state, since) in self.agents.values() {
+            book(&mut day, *state, self.last.since((*since).max(begun)));
+        }
+        day
+    }
+
+    /// Gives how the campaign with most calls was dialled.
+    #[must_use]
+    pub fn mode(&self) -> Option<Mode> {
+        self.busiest().and_then(|learnt| learnt.settings.as_ref()).map(|settings| settings.mode)
+    }
+
+    fn busiest(&self) -> Option<&Learnt> {
+        self.campaigns.values().max_by_key(|learnt| learnt.fates.len())
+    }
+
+    /// Gives the same day with its calls, talks and write-ups drawn from the recorded ones with
+    /// replacement: how much of what was learnt is chance (Efron, "Bootstrap methods: another look
+    /// at the jackknife", Annals of Statistics 7, 1979). The staffing stays as it was.
+    #[must_use]
+    pub fn resampled(&self, chance: &mut Stream) -> Self {
+        let mut other = self.clone();
+        for times in [&mut other.wraps, &mut other.breaks, &mut other.delays] {
+            *times = drawn(times, chance);
+        }
+        for learnt in other.campaigns.values_mut() {
+            learnt.fates = drawn(&learnt.fates, chance);
+            learnt.fates.sort_by_key(|(at, _)| *at);
+            learnt.setup = drawn(&learnt.setup, chance);
+            learnt.talks = drawn(&learnt.talks, chance);
+            for rang in learnt.rang.values_mut() {
+                *rang = drawn(rang, chance);
+            }
+        }
+        other
     }
 
     /// Makes the scenario of the campaign with most calls.
@@ -184,7 +237,7 @@ impl Learner {
     /// # Errors
     /// Too little was recorded; see [`NoDay`].
     pub fn scenario(&self, name: &str) -> Result<Scenario, NoDay> {
-        let busiest = self.campaigns.values().max_by_key(|learnt| learnt.fates.len());
+        let busiest = self.busiest();
         let calls = busiest.map_or(0, |learnt| learnt.fates.len());
         let (Some(learnt), Some(begun)) = (busiest, self.begun) else {
             return Err(NoDay::TooFew { calls });
@@ -276,6 +329,33 @@ impl Learnt {
             }
         }
         Outcomes::new(blocks.into_iter().map(|(at, counts)| block(at, &counts)).collect())
+    }
+}
+
+/// Says whether an order may have changed who is at work, or begins the day.
+const fn moves_staff(order: &Order) -> bool {
+    matches!(order, Order::Record(Record::Opened(_) | Record::AgentState { .. }))
+}
+
+/// Draws as many values as there are, each from all of them.
+fn drawn<T: Copy>(values: &[T], chance: &mut Stream) -> Vec<T> {
+    let one = |_: &T| {
+        let nth = usize::try_from(chance.below(values.len() as u64)).unwrap_or(0);
+        values.get(nth).copied()
+    };
+    values.iter().filter_map(one).collect()
+}
+
+/// Books what an agent did for so long.
+fn book(day: &mut Day, state: AgentState, length: Span) {
+    match state {
+        AgentState::Talking(_) | AgentState::Holding(_) => day.talk += length,
+        AgentState::Wrapping(_) => day.wrap += length,
+        AgentState::Ready | AgentState::Previewing(_) | AgentState::Reserved(_) => {
+            day.idle += length;
+        }
+        AgentState::Paused(_) => day.paused += length,
+        AgentState::LoggedOut => {}
     }
 }
 

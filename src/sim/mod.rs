@@ -3,6 +3,7 @@
 //! Callees, carrier, agents, store and misfortunes are events in virtual time; every fact goes to
 //! the very dialer that runs live, and every order it gives is performed by the town.
 
+mod agenda;
 mod callee;
 mod carrier;
 pub mod course;
@@ -20,14 +21,14 @@ mod staff;
 mod store;
 pub mod swarm;
 
-use core::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::core::campaign::Mode;
 use crate::core::fact::{CallFact, CampaignFact};
 use crate::core::order::Dial;
 use crate::core::{Dialer, Fact, Order, Record, Settings};
 use crate::units::{AgentId, CallId, CampaignId, Mono, Now, Span, Zone};
+use agenda::Agenda;
 use carrier::Carrier;
 use faults::Mishap;
 use oracle::{Finding, Oracle};
@@ -97,8 +98,7 @@ pub struct World<'w> {
     now: Mono,
     /// How far the wall clock has jumped, in microseconds.
     jumped: i64,
-    queue: BinaryHeap<Reverse<Due>>,
-    queued: u64,
+    agenda: Agenda<Event>,
     /// Whether the engine runs, and how often it crashed.
     up: bool,
     epoch: u32,
@@ -129,13 +129,7 @@ pub struct World<'w> {
     turns: u32,
 }
 
-/// What happens next in the world; the number keeps events of one moment in their order.
-struct Due {
-    at: Mono,
-    nth: u64,
-    event: Event,
-}
-
+/// What can happen in the world.
 enum Event {
     Line(CallId, callee::Step),
     Played(CallId),
@@ -151,26 +145,6 @@ enum Event {
     Mishap(Mishap),
     RivalsTurn,
     DayEnds,
-}
-
-impl PartialEq for Due {
-    fn eq(&self, other: &Self) -> bool {
-        (self.at, self.nth) == (other.at, other.nth)
-    }
-}
-
-impl Eq for Due {}
-
-impl PartialOrd for Due {
-    fn partial_cmp(&self, other: &Self) -> Option<core::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for Due {
-    fn cmp(&self, other: &Self) -> core::cmp::Ordering {
-        (self.at, self.nth).cmp(&(other.at, other.nth))
-    }
 }
 
 /// How long after the day a world may take to come to rest: a talk of a heavy tail, and guards.
@@ -189,8 +163,7 @@ impl<'w> World<'w> {
         Self {
             now: Mono::START,
             jumped: 0,
-            queue: BinaryHeap::new(),
-            queued: 0,
+            agenda: Agenda::default(),
             up: true,
             epoch: 0,
             dialer: Dialer::new(settings_of(seed, 0)),
@@ -247,7 +220,7 @@ impl<'w> World<'w> {
                 break;
             }
             self.now = at;
-            while let Some(event) = self.due() {
+            while let Some(event) = self.agenda.due(self.now) {
                 self.happen(event);
             }
             let wakes = self.dialer.next_wake().is_some_and(|(at, _)| at <= self.now);
@@ -315,22 +288,14 @@ impl<'w> World<'w> {
     }
 
     fn after(&mut self, gap: Span, event: Event) {
-        self.queued += 1;
-        self.queue.push(Reverse(Due { at: self.now + gap, nth: self.queued, event }));
+        self.agenda.add(self.now + gap, event);
     }
 
     fn next_moment(&self) -> Option<Mono> {
-        let event = self.queue.peek().map(|Reverse(due)| due.at);
+        let event = self.agenda.next();
         let wake = self.dialer.next_wake().filter(|_| self.up).map(|(at, _)| at.max(self.now));
         let fact = (!self.facts.is_empty()).then_some(self.now);
         [event, wake, fact].into_iter().flatten().min()
-    }
-
-    fn due(&mut self) -> Option<Event> {
-        if self.queue.peek().is_none_or(|Reverse(due)| due.at > self.now) {
-            return None;
-        }
-        self.queue.pop().map(|Reverse(due)| due.event)
     }
 
     fn happen(&mut self, event: Event) {

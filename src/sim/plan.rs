@@ -5,12 +5,9 @@ use std::collections::BTreeMap;
 use super::RunSettings;
 use super::faults::Faults;
 use super::scenario::{Habits, Scenario};
-use crate::core::campaign::{
-    Abandon, Disposition, DispositionClass, Mode, Route, Settings, Then, Wrap,
-};
-use crate::core::pacing::account;
-use crate::core::{hopper, recycle, rules, trunks};
-use crate::units::{CampaignId, ClientId, DispositionId, Mono, RateId, Span, TrunkId, Wall, whole};
+use crate::core::campaign::{Abandon, Disposition, DispositionClass, Mode, Settings, Then};
+use crate::core::{hopper, rules, trunks};
+use crate::units::{CampaignId, DispositionId, Mono, RateId, Span, TrunkId, Wall, whole};
 
 /// A whole world, ready to run.
 #[derive(Clone, Debug)]
@@ -111,8 +108,6 @@ pub(super) const DISPOSITIONS: [Disposition; 5] = [
 /// How long a call rings at most in a scenario: beyond every ring time of the files, which give
 /// up by themselves after about 28 s.
 const RING_MAX: Span = Span::secs(120);
-/// The pacer's own tick in the reference simulator (pacing.md §3).
-const PACE_EVERY: Span = Span::millis(250);
 /// Batches between two self-checks of a dialer whose stock is thousands of leads.
 const CHECK_EVERY: u64 = 1_000;
 /// Contacts per agent the hopper holds: more than any business scenario has lines for.
@@ -177,35 +172,17 @@ fn preferred(campaigns: &[CampaignPlan], nth: usize) -> Vec<CampaignId> {
 
 fn settings_of(scenario: &Scenario, run: &RunSettings) -> Settings {
     let size = run.agents.saturating_mul(STOCK_PER_AGENT).clamp(50, STOCK_MAX);
+    let base = Settings::new(run.mode, TRUNK, super::zone());
     Settings {
-        client: ClientId(1),
-        mode: run.mode,
-        routes: vec![Route { trunk: TRUNK, tier: 0, weight: 1 }],
-        caller_ids: 1,
         ring_max: RING_MAX,
-        ring_min: Span::secs(15),
         listen: scenario.amd.enabled,
-        abandon: Abandon {
-            within: scenario.connect_within,
-            notice: false,
-            recall_lock: Span::secs(72 * 3_600),
-            cap: scenario.cap,
-        },
-        account: account::Settings::calendar_day(super::zone()),
-        wrap: Wrap { max: None, default: None, extension_max: Span::ZERO },
+        abandon: Abandon { within: scenario.connect_within, cap: scenario.cap, ..base.abandon },
         rules: rules::Settings { week: hours(scenario.day), attempts: Vec::new() },
-        retry: recycle::Settings { attempts_max: 1, after: BTreeMap::new() },
-        hopper: hopper::Settings { size, low: size / 2, lease: Span::secs(600) },
+        hopper: hopper::Settings { size, low: size / 2, ..base.hopper },
         dispositions: dispositions(),
-        pace_every: PACE_EVERY,
         value: scenario.value,
+        ..base
     }
-}
-
-/// Gives a week in which every minute is a calling minute.
-pub(super) fn always() -> rules::Week {
-    let day = || vec![rules::DaySpan { from: 0, to: MIDNIGHT }];
-    rules::Week { days: core::array::from_fn(|_| day()) }
 }
 
 /// Gives calling hours that open with the world and close when its day ends, so that the pacer of

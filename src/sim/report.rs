@@ -115,6 +115,8 @@ pub struct Summary {
     pub days: Vec<(Ratio, Ratio)>,
     /// Every day's slots, in the order of the days.
     pub slots: Vec<Vec<Slot>>,
+    /// Days whose abandon share is above the cap by more than two of the day's answers.
+    pub days_far_over: u64,
     /// The greatest abandon share of a clock hour of any day.
     pub worst_hour: Ratio,
     /// The greatest abandon share of 500 consecutive answers of any day.
@@ -137,6 +139,8 @@ impl Summary {
     /// Takes in one more day.
     pub fn add(&mut self, day: &Day, findings: Vec<Finding>) {
         self.days.push((day.occupancy(), day.abandon()));
+        let allowed = self.cap.get() * count(day.abandoned + day.connected) + 2.0;
+        self.days_far_over += u64::from(count(day.abandoned) > allowed);
         self.slots.push(day.course.slots.clone());
         let worse = |one: Ratio, other: Ratio| if other > one { other } else { one };
         self.worst_hour = worse(self.worst_hour, day.course.worst_hour());

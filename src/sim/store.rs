@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::plan::{List, Plan};
 use super::rng::{Actor, Stream};
-use crate::core::fact::{Callback, Lead, LeadNumber, NumberClass, Supply};
+use crate::core::fact::{Callback, Lead, LeadNumber, Supply};
 use crate::core::order::{Closed, Next, Opened, Outcome, Qualified, Record};
 use crate::units::{
     CallId, CampaignId, ClientId, ContactId, Mono, Now, NumberId, PersonId, Span, Wall, Zone,
@@ -326,46 +326,25 @@ impl Contact {
             let mut recent: Vec<Wall> = mine.rev().take(RECENT_MAX).map(|(_, at)| *at).collect();
             recent.reverse();
             LeadNumber {
-                number: *number,
-                person: *person,
-                zone: zone.clone(),
-                class: NumberClass::Fixed,
                 recent,
                 abandoned: known.and_then(|known| known.abandoned.get(&client).copied()),
                 invalid: invalid.contains(number),
                 do_not_call: known.is_some_and(|known| known.do_not_call),
+                ..LeadNumber::new(*number, *person, zone.clone())
             }
         };
         Lead {
-            contact: id,
-            numbers: self.numbers.iter().map(number).collect(),
             attempts: self.attempts,
             faults: self.faults,
             next_number: self.next_number,
             callback: self.callback,
-            owner: None,
+            ..Lead::new(id, self.numbers.iter().map(number).collect())
         }
     }
 }
 
 /// Makes a lead nobody has seen before; its one number and person bear the contact's own id.
 fn fresh(id: u64, zone: &Zone) -> Lead {
-    Lead {
-        contact: ContactId(id),
-        numbers: vec![LeadNumber {
-            number: NumberId(id),
-            person: PersonId(id),
-            zone: zone.clone(),
-            class: NumberClass::Fixed,
-            recent: Vec::new(),
-            abandoned: None,
-            invalid: false,
-            do_not_call: false,
-        }],
-        attempts: 0,
-        faults: 0,
-        next_number: None,
-        callback: None,
-        owner: None,
-    }
+    let number = LeadNumber::new(NumberId(id), PersonId(id), zone.clone());
+    Lead::new(ContactId(id), vec![number])
 }

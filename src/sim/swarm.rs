@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::faults::Faults;
 use super::oracle::Finding;
-use super::plan::{CampaignPlan, List, MONDAY, Manners, Plan, always, dispositions};
+use super::plan::{CampaignPlan, List, MONDAY, Manners, Plan, dispositions};
 use super::report::Day;
 use super::rng::{Actor, Law, NoLaw, Stream, seed_of};
 use super::scenario::{Amd, Block, Habits, NoScenario, Outcomes, Ring, Scenario, Shares};
@@ -181,7 +181,7 @@ fn campaign(
 
 fn week(chance: &mut Stream) -> rules::Week {
     if chance.yes(0.7) {
-        return always();
+        return rules::Week::always();
     }
     let mut day = || {
         let from = 60 * u16::try_from(chance.below(10)).unwrap_or(0);

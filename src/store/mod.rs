@@ -12,6 +12,7 @@
 //! **Personal data** (digits, names, fields, notes) sits in the tables `*_personal` only; a
 //! person is known elsewhere by a keyed fingerprint of the number.
 
+mod counts;
 mod error;
 mod fingerprint;
 mod rows;
@@ -19,13 +20,14 @@ mod sqlite;
 
 use std::path::PathBuf;
 
+pub use counts::{Pilot, Stats};
 pub use error::{Fault, StoreError};
 pub(crate) use fingerprint::hex;
 pub use rows::{
     AgentRow, CallFilter, CallRow, CampaignRow, Card, Claimed, Cursor, DecisionRow, Delivery,
     DispositionRow, DncScope, DoNotCallRow, EndpointRow, EventRow, ImportSource, ImportSummary,
     NUMBERS_MAX, NewAgent, NewCampaign, NewContact, NewDoNotCall, NewEvent, NewNumber, Outlook,
-    PAGE_MAX, PRIORITY_DEFAULT, Page, Pilot, Recovered, Stats, Then, Write,
+    PAGE_MAX, PRIORITY_DEFAULT, Page, Recovered, Then, Write,
 };
 pub use sqlite::Sqlite;
 

@@ -361,7 +361,8 @@ fn a_sweep_goes_through_caps_and_a_plot_loads_nothing() -> Claim {
     let output = cadran().args(sweep).args(few).output()?;
     assert_eq!(code(&output)?, 0, "{}", text(&output.stderr)?);
     assert_eq!(json(&output)?.as_array().map(Vec::len), Some(4));
-    let (html, svg) = (folder.path().join("days.html"), folder.path().join("days.svg"));
+    let file = |name| folder.path().join(name);
+    let (html, svg, png) = (file("days.html"), file("days.svg"), file("days.png"));
     let mut plot = cadran();
     plot.args(["simulate", "plot", "--mode", "progressive,vici-average", "--lang", "fr"]);
     let output = plot.args(few).arg("--html").arg(&html).arg("--svg").arg(&svg).output()?;
@@ -372,8 +373,54 @@ fn a_sweep_goes_through_caps_and_a_plot_loads_nothing() -> Claim {
     for name in [&html, &svg] {
         let text = fs::read_to_string(name)?;
         let elsewhere = text.replace("http://www.w3.org/2000/svg", "");
-        assert!(!elsewhere.contains("http"), "{} loads something", name.display());
-        assert_eq!(text.matches("<svg").count(), text.matches("</svg>").count());
+        for word in ["http", "//", "url(", "@import", "src=", "href="] {
+            assert!(!elsewhere.contains(word), "{}: {word}", name.display());
+        }
+        well_formed(&text).map_err(|wrong| format!("{}: {wrong}", name.display()))?;
+    }
+    // A machine without a font draws no picture, and says so.
+    let drawn = cadran()
+        .args(["simulate", "plot", "--mode", "progressive", "--agents", "2", "--days", "1"])
+        .arg(scenario)
+        .arg("--png")
+        .arg(&png)
+        .output()?;
+    if code(&drawn)? == 0 {
+        let picture = fs::read(&png)?;
+        assert!(picture.starts_with(b"\x89PNG\r\n\x1a\n"), "no PNG");
+        // Width and height of the header chunk (PNG, third edition, 11.2.1): twice the SVG's.
+        assert_eq!(picture.get(16..20), Some(&1_584_u32.to_be_bytes()[..]));
+        assert!(picture.len() > 20_000, "an empty picture: {} bytes", picture.len());
+    } else {
+        assert!(text(&drawn.stderr)?.contains("fonts-dejavu-core"), "{}", text(&drawn.stderr)?);
     }
     Ok(())
+}
+
+/// Says which tag of a page closes what was never opened, or is never closed.
+fn well_formed(page: &str) -> Result<(), String> {
+    const VOID: [&str; 2] = ["meta", "!doctype"];
+    let mut open: Vec<&str> = Vec::new();
+    let mut rest = page;
+    while let Some((_, tag)) = rest.split_once('<') {
+        let (tag, after) = tag.split_once('>').ok_or("a tag never ends")?;
+        rest = after;
+        let name = tag.split([' ', '/']).find(|word| !word.is_empty()).unwrap_or_default();
+        if tag.matches('"').count() % 2 == 1 {
+            return Err(format!("an attribute never ends in <{tag}>"));
+        }
+        if tag.starts_with('/') {
+            if open.pop() != Some(name) {
+                return Err(format!("</{name}> closes what is not open"));
+            }
+        } else if !tag.ends_with('/') && !VOID.contains(&name) {
+            open.push(name);
+            // What stands in a script or a style sheet is no tag.
+            if matches!(name, "script" | "style") {
+                let end = rest.find("</").ok_or("a script never ends")?;
+                rest = &rest[end..];
+            }
+        }
+    }
+    if open.is_empty() { Ok(()) } else { Err(format!("never closed: {open:?}")) }
 }

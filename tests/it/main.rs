@@ -1,6 +1,5 @@
 //! Every test that looks at the product from outside its modules, in one binary.
 
-mod common;
 mod house;
 mod model;
 mod scenes;
@@ -17,6 +16,8 @@ mod carrier;
 #[cfg(feature = "engine")]
 mod cli;
 #[cfg(feature = "engine")]
+mod goals;
+#[cfg(feature = "engine")]
 mod hard;
 #[cfg(feature = "engine")]
 mod hooks;
@@ -32,3 +33,5 @@ mod replay;
 mod sipp;
 #[cfg(feature = "engine")]
 mod store;
+#[cfg(feature = "engine")]
+mod what_if;

@@ -8,17 +8,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use cadran::core::campaign::{Abandon, Guarantee, Mode, Route, Settings as Campaign, Wrap};
+use cadran::core::campaign::{Abandon, Guarantee, Mode, Settings as Campaign};
 use cadran::core::fact::{
-    AgentFact, CallFact, CampaignFact, Failure, Lead, LeadNumber, NumberClass, Supply, TrunkFact,
+    AgentFact, CallFact, CampaignFact, Failure, Lead, LeadNumber, Supply, TrunkFact,
 };
 use cadran::core::pacing::account;
-use cadran::core::rules::{DaySpan, Week};
-use cadran::core::{Dialer, Fact, Order, Record, Settings, agent, hopper, recycle, rules, trunks};
+use cadran::core::{Dialer, Fact, Order, Record, Settings, agent, trunks};
 use cadran::sim::rng::{Actor, Stream};
 use cadran::units::{
-    AgentId, CallId, CampaignId, ClientId, ContactId, Mono, Now, NumberId, PauseId, PersonId,
-    RateId, Ratio, Span, TrunkId, Wall, Zone,
+    AgentId, CallId, CampaignId, ContactId, Mono, Now, NumberId, PauseId, PersonId, RateId, Ratio,
+    Span, TrunkId, Wall, Zone,
 };
 
 type Claim = Result<(), Box<dyn std::error::Error>>;
@@ -85,7 +84,10 @@ impl Adversary {
             Order::Claim { campaign, count, .. } => {
                 let ids = self.contacts..self.contacts + u64::from(count);
                 self.contacts = ids.end;
-                let leads = ids.map(|id| lead(id, &self.zone)).collect();
+                let zone = || self.zone.clone();
+                let number = |id| LeadNumber::new(NumberId(id), PersonId(id), zone());
+                let lead = |id| Lead::new(ContactId(id), vec![number(id)]);
+                let leads = ids.map(lead).collect();
                 let supply = Supply { due: 1_000_000, ..Supply::default() };
                 let claimed = CampaignFact::Claimed { leads, supply };
                 self.owed.push(Fact::Campaign(campaign, claimed));
@@ -145,60 +147,14 @@ impl Adversary {
     }
 }
 
-fn lead(id: u64, zone: &Zone) -> Lead {
-    let number = LeadNumber {
-        number: NumberId(id),
-        person: PersonId(id),
-        zone: zone.clone(),
-        class: NumberClass::Mobile,
-        recent: Vec::new(),
-        invalid: false,
-        do_not_call: false,
-        abandoned: None,
-    };
-    Lead {
-        contact: ContactId(id),
-        numbers: vec![number],
-        attempts: 0,
-        faults: 0,
-        next_number: None,
-        callback: None,
-        owner: None,
-    }
-}
-
 fn campaign(zone: Zone, mode: Mode, shared: Option<RateId>) -> Campaign {
-    let open = DaySpan { from: 0, to: 1_440 };
+    let base = Campaign::new(mode, TrunkId(1), zone);
     Campaign {
-        client: ClientId(1),
-        mode,
-        routes: vec![Route { trunk: TrunkId(1), tier: 0, weight: 1 }],
-        caller_ids: 1,
         ring_max: Span::secs(120),
-        ring_min: Span::secs(15),
-        listen: false,
-        abandon: Abandon {
-            within: Span::secs(2),
-            notice: false,
-            recall_lock: Span::secs(1),
-            cap: Ratio::new(CAP),
-        },
+        abandon: Abandon { cap: Ratio::new(CAP), ..base.abandon },
         // The whole campaign is one window: nothing is ever forgiven.
-        account: account::Settings {
-            window: account::Window::Campaign,
-            shared,
-            ..account::Settings::calendar_day(zone)
-        },
-        wrap: Wrap { max: None, default: None, extension_max: Span::ZERO },
-        rules: rules::Settings {
-            week: Week { days: std::array::from_fn(|_| vec![open]) },
-            attempts: Vec::new(),
-        },
-        retry: recycle::Settings { attempts_max: 1, after: BTreeMap::new() },
-        hopper: hopper::Settings { size: 200, low: 100, lease: Span::secs(600) },
-        dispositions: BTreeMap::new(),
-        pace_every: Span::millis(250),
-        value: 1.0,
+        account: account::Settings { window: account::Window::Campaign, shared, ..base.account },
+        ..base
     }
 }
 

@@ -142,10 +142,10 @@ impl Open {
 }
 
 /// The days of one cell under one setting.
-struct Job {
-    scenario: Arc<Scenario>,
-    run: RunSettings,
-    rival: Option<Rival>,
+pub(super) struct Job {
+    pub(super) scenario: Arc<Scenario>,
+    pub(super) run: RunSettings,
+    pub(super) rival: Option<Rival>,
 }
 
 impl Job {
@@ -166,7 +166,7 @@ impl Job {
 type Ran = (Day, Vec<Finding>);
 
 /// Runs all days of all jobs on all cores, and sums each job's days up in their order.
-fn run(jobs: Vec<Job>, bar: &ProgressBar) -> Result<Vec<Summary>, Failure> {
+pub(super) fn run(jobs: Vec<Job>, bar: &ProgressBar) -> Result<Vec<Summary>, Failure> {
     let days = |(nth, job): (usize, &Job)| (0..job.run.days).map(move |day| (nth, day));
     let queue: Arc<Vec<(usize, u32)>> = Arc::new(jobs.iter().enumerate().flat_map(days).collect());
     let jobs = Arc::new(jobs);

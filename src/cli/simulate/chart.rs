@@ -106,6 +106,16 @@ fn round_step(least: f64) -> f64 {
 }
 
 impl Chart {
+    /// Writes the figures with decimal commas, as French does.
+    pub(super) fn with_commas(mut self) -> Self {
+        let ticks = self.x.ticks.iter_mut().chain(&mut self.y.ticks).map(|(_, label)| label);
+        let told = self.series.iter_mut().flat_map(|series| &mut series.points);
+        let texts = ticks.chain(told.map(|point| &mut point.says));
+        let limit = self.limit.iter_mut().map(|(.., name)| name);
+        texts.chain(limit).for_each(|text| *text = text.replace('.', ","));
+        self
+    }
+
     fn x(&self, value: f64) -> f64 {
         LEFT + self.x.place(value) * (RIGHT - LEFT)
     }
@@ -123,7 +133,8 @@ impl Chart {
             escaped(&self.title)
         );
         self.frame(&mut out);
-        for series in &self.series {
+        // The first named is drawn last: nothing covers it.
+        for series in self.series.iter().rev() {
             self.series(&mut out, series);
         }
         self.legend(&mut out);
@@ -192,8 +203,10 @@ impl Chart {
             if !series.line {
                 self.cross(out, point);
             }
+            // Dots on one another are rings.
+            let dot = [5.0, 6.5, 8.0, 9.5][series.color % 4];
             let (x, y, radius) =
-                (self.x(point.x), self.y(point.y), if series.line { 2.5 } else { 5.0 });
+                (self.x(point.x), self.y(point.y), if series.line { 2.5 } else { dot });
             let says = escaped(&point.says);
             put(
                 out,
@@ -248,9 +261,12 @@ impl Chart {
     }
 }
 
-/// Writes charts one below the other as a file of their own, in the colours for light ground:
-/// programs that draw SVG into documents know no style variables.
-pub(super) fn file(charts: &[Chart]) -> String {
+/// The margin of a file of charts.
+const MARGIN: f64 = 16.0;
+
+/// Writes charts one below the other as a file of their own, with a note beneath, in the colours
+/// for light ground: programs that draw SVG into documents know no style variables.
+pub(super) fn file(charts: &[Chart], note: &str) -> String {
     let mut out = String::new();
     let mut top = 0.0;
     for chart in charts {
@@ -264,10 +280,14 @@ pub(super) fn file(charts: &[Chart]) -> String {
     for (name, light, _) in INKS {
         style = style.replace(&format!("var(--{name})"), light);
     }
+    let (width, height) = (WIDTH + 2.0 * MARGIN, top + 2.0 * MARGIN);
     format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {top}\" \
-         width=\"{WIDTH}\" height=\"{top}\"><style>{style}</style>\
-         <rect class=\"ground\" width=\"100%\" height=\"100%\"/>{out}</svg>\n",
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"-{MARGIN} -{MARGIN} {width} \
+         {height}\" width=\"{width}\" height=\"{height}\"><style>{style}</style>\
+         <rect class=\"ground\" x=\"-{MARGIN}\" y=\"-{MARGIN}\" width=\"{width}\" \
+         height=\"{height}\"/>{out}<g class=\"chart\"><text x=\"{LEFT}\" y=\"{top}\">{note}</text>\
+         </g></svg>\n",
+        note = escaped(note),
     )
 }
 

@@ -35,7 +35,10 @@ pub(super) fn charts(solved: &[Solved], lang: Lang) -> Vec<Chart> {
             charts.push(so_far(pool, lang));
         }
     }
-    charts
+    match lang {
+        Lang::En => charts,
+        Lang::Fr => charts.into_iter().map(Chart::with_commas).collect(),
+    }
 }
 
 /// What a series is called, and which colour it bears: the dialer, and the cap if there are many.

@@ -8,7 +8,7 @@ use super::cells::Solved;
 use crate::cli::output::{Lang, Sheet};
 use crate::core::order;
 use crate::sim::oracle::Finding;
-use crate::sim::report::Histogram;
+use crate::sim::report::{Day, Histogram};
 use crate::units::{Mono, Ratio};
 
 /// One cell; shares are from 0 to 1.
@@ -24,12 +24,16 @@ pub(super) struct Report {
     pub(super) worst_day: f64,
     /// Days above the cap.
     pub(super) days_over: u64,
+    /// Days above the cap by more than two answers: above cap + 2/n.
+    pub(super) days_far_over: u64,
     /// The greatest abandon share of a clock hour with 30 answers or more.
     pub(super) worst_hour: f64,
     /// The greatest abandon share of 500 consecutive answers.
     pub(super) worst_500: f64,
     /// The abandon share of the first five minutes of all days together.
     pub(super) abandon_first_5_min: f64,
+    /// The abandon share of all the rest of the days.
+    pub(super) abandon_after_5_min: f64,
     pub(super) talk_min_per_hour: f64,
     pub(super) idle_s_per_call: f64,
     /// The median cost of taking a batch of facts and settling, as measured on this machine.
@@ -74,6 +78,12 @@ impl Report {
     pub(super) fn of(solved: &Solved) -> Self {
         let Solved { cell, summary, setting } = solved;
         let total = &summary.total;
+        let first = summary.slot(0);
+        let after = Day {
+            abandoned: total.abandoned - first.abandoned,
+            connected: total.connected - first.connected,
+            ..Day::default()
+        };
         let finding =
             |finding: &Finding| format!("{} s: {}", finding.at.since(Mono::START), finding.what);
         Self {
@@ -85,9 +95,11 @@ impl Report {
             abandon: total.abandon().get(),
             worst_day: summary.worst_day().get(),
             days_over: summary.days_over(),
+            days_far_over: summary.days_far_over,
             worst_hour: summary.worst_hour.get(),
             worst_500: summary.worst_window.get(),
-            abandon_first_5_min: summary.slot(0).abandon().get(),
+            abandon_first_5_min: first.abandon().get(),
+            abandon_after_5_min: after.abandon().get(),
             talk_min_per_hour: total.talk_min_per_hour(),
             idle_s_per_call: total.idle_s_per_call(),
             decision_ns: total.settle_ns.quantile(Ratio::new(0.5)),

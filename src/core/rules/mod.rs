@@ -30,6 +30,14 @@ pub struct Week {
     pub days: [Vec<DaySpan>; 7],
 }
 
+impl Week {
+    /// Gives a week in which every minute is a calling minute.
+    #[must_use]
+    pub fn always() -> Self {
+        Self { days: core::array::from_fn(|_| vec![DaySpan { from: 0, to: 1_440 }]) }
+    }
+}
+
 /// A span of a day in minutes after midnight, `from` included, `to` excluded, `to` ≤ 1440.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DaySpan {

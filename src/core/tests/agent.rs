@@ -10,15 +10,7 @@ use crate::units::{CallId, CampaignId, ContactId, Mono, PauseId, Span};
 const NOW: Mono = Mono::micros(1_000_000);
 
 fn stocked() -> Stocked {
-    let lead = Lead {
-        contact: ContactId(1),
-        numbers: Vec::new(),
-        attempts: 0,
-        faults: 0,
-        next_number: None,
-        callback: None,
-        owner: None,
-    };
+    let lead = Lead::new(ContactId(1), Vec::new());
     Stocked { lead: Arc::new(lead), until: NOW }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::core::call::{Call, Effect, Event, Manner, State, Surprise};
-use crate::core::fact::{Answerer, Failure, Heard, Lead, LeadNumber, NumberClass};
+use crate::core::fact::{Answerer, Failure, Heard, Lead, LeadNumber};
 use crate::core::order::{EndedBy, Outcome};
 use crate::units::{
     AgentId, CampaignId, ContactId, Mono, Now, NumberId, PersonId, Ratio, Span, TrunkId,
@@ -54,25 +54,8 @@ fn events() -> [Event; 19] {
 
 /// A call in a state; what came after the answer was answered.
 fn call(state: State) -> Result<Call, UnknownZone> {
-    let number = LeadNumber {
-        number: NumberId(1),
-        person: PersonId(1),
-        zone: Zone::new("Europe/Paris")?,
-        class: NumberClass::Fixed,
-        recent: Vec::new(),
-        abandoned: None,
-        invalid: false,
-        do_not_call: false,
-    };
-    let lead = Lead {
-        contact: ContactId(1),
-        numbers: vec![number],
-        attempts: 0,
-        faults: 0,
-        next_number: None,
-        callback: None,
-        owner: None,
-    };
+    let number = LeadNumber::new(NumberId(1), PersonId(1), Zone::new("Europe/Paris")?);
+    let lead = Lead::new(ContactId(1), vec![number]);
     let due = Mono::micros(9);
     let call = Call::new(CampaignId(1), Arc::new(lead), 0, TrunkId(1), Mono::START, due);
     let before = matches!(state, State::Dialing | State::Ringing | State::Ending { .. });

@@ -4,7 +4,7 @@ use sqlx::Row as _;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
 use super::Sqlite;
-use super::report::count;
+use super::report::counts;
 use super::text::at;
 use crate::store::{Pilot, StoreError};
 use crate::units::{AgentId, CampaignId, Span, Wall};
@@ -70,14 +70,16 @@ async fn tried(
     .bind(at(to))
     .fetch_one(db)
     .await?;
+    let [tried, reached, tried_closed, argued, argued_closed, argued_positive, appointments] =
+        counts(&row)?;
     Ok(Pilot {
-        tried: count(&row, 0)?,
-        reached: count(&row, 1)?,
-        tried_closed: count(&row, 2)?,
-        argued: count(&row, 3)?,
-        argued_closed: count(&row, 4)?,
-        argued_positive: count(&row, 5)?,
-        appointments: count(&row, 6)?,
+        tried,
+        reached,
+        tried_closed,
+        argued,
+        argued_closed,
+        argued_positive,
+        appointments,
         handled_s: row.try_get(7)?,
         handled_s_squared: row.try_get(8)?,
         ..Pilot::default()
@@ -105,11 +107,10 @@ async fn attempts(
     .bind(at(to))
     .fetch_one(db)
     .await?;
-    pilot.attempts = count(&row, 0)?;
-    pilot.attempts_invalid = count(&row, 1)?;
-    pilot.billed = Span::micros(count(&row, 2)?);
-    pilot.contacts = count(&row, 3)?;
-    pilot.contacts_closed = count(&row, 4)?;
+    let billed;
+    [pilot.attempts, pilot.attempts_invalid, billed, pilot.contacts, pilot.contacts_closed] =
+        counts(&row)?;
+    pilot.billed = Span::micros(billed);
     Ok(())
 }
 

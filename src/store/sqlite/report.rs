@@ -166,21 +166,22 @@ async fn sums(
     .bind(at(to))
     .fetch_one(db)
     .await?;
-    let span = |column| count(&row, column).map(Span::micros);
-    let (answered, machines) = (count(&row, 2)?, count(&row, 3)?);
+    let [attempts, rang, answered, machines, bridged, abandoned, times @ .., sales] =
+        counts::<11>(&row)?;
+    let [talk, hold, wrap, wait] = times.map(Span::micros);
     Ok(Stats {
-        attempts: count(&row, 0)?,
-        rang: count(&row, 1)?,
+        attempts,
+        rang,
         answered,
         machines,
         humans: answered.saturating_sub(machines),
-        bridged: count(&row, 4)?,
-        abandoned: count(&row, 5)?,
-        talk: span(6)?,
-        hold: span(7)?,
-        wrap: span(8)?,
-        wait: span(9)?,
-        sales: count(&row, 10)?,
+        bridged,
+        abandoned,
+        talk,
+        hold,
+        wrap,
+        wait,
+        sales,
         sales_cents: row.try_get(11)?,
         ..Stats::default()
     })
@@ -249,6 +250,15 @@ async fn refusals(
         stats.refused.insert(row.try_get(0)?, count(&row, 1)?);
     }
     Ok(())
+}
+
+/// Reads the first columns of a row as counts.
+pub(super) fn counts<const N: usize>(row: &SqliteRow) -> Result<[u64; N], StoreError> {
+    let mut counts = [0; N];
+    for (column, read) in counts.iter_mut().enumerate() {
+        *read = count(row, column)?;
+    }
+    Ok(counts)
 }
 
 /// Reads a count or a sum of lengths; a negative sum, from clocks that were set back, gives 0.

@@ -11,7 +11,7 @@ use cadran::core::fact::{
     LeadNumber, NumberClass, SkipReason, Supply, TrunkFact,
 };
 use cadran::core::pacing::account;
-use cadran::core::rules::{AttemptCap, DaySpan, Week};
+use cadran::core::rules::{AttemptCap, Week};
 use cadran::core::{Dialer, Fact, Order, Settings, agent, hopper, recycle, rules, trunks};
 use cadran::units::{
     AgentId, CallId, CampaignId, ClientId, ContactId, DispositionId, Mono, Now, NumberId, PauseId,
@@ -222,23 +222,20 @@ impl Stage {
     /// Makes a lead; contacts of both campaigns share persons, and some have no number at all.
     fn lead(&self, campaign: CampaignId, id: u64, owner: Option<AgentId>) -> Lead {
         let number = |nth: u64| LeadNumber {
-            number: NumberId(id * 2 + nth),
-            person: PersonId(id / 2 + nth),
-            zone: self.zone.clone(),
             class: NumberClass::Mobile,
-            recent: Vec::new(),
-            abandoned: None,
             invalid: id % 11 == 3,
             do_not_call: id % 13 == 5,
+            ..LeadNumber::new(NumberId(id * 2 + nth), PersonId(id / 2 + nth), self.zone.clone())
         };
         Lead {
-            contact: ContactId(u64::from(campaign.0) * 1_000 + id),
-            numbers: (0..id % 3).map(number).collect(),
             attempts: u32::try_from(id % 5).unwrap_or(0),
-            faults: 0,
             next_number: (id % 4 == 1).then_some(NumberId(id * 2 + 1)),
             callback: (id % 7 == 2).then_some(Callback { at: self.now.wall, agent: owner }),
             owner,
+            ..Lead::new(
+                ContactId(u64::from(campaign.0) * 1_000 + id),
+                (0..id % 3).map(number).collect(),
+            )
         }
     }
 
@@ -352,7 +349,6 @@ fn world(story: &Story) -> Vec<Fact> {
 }
 
 fn campaign(story: &Story, mode: Mode, zone: Zone) -> campaign::Settings {
-    let always = Week { days: std::array::from_fn(|_| vec![DaySpan { from: 0, to: 1_440 }]) };
     let then = [
         Then::Close,
         Then::Retry(Span::secs(30)),
@@ -384,7 +380,7 @@ fn campaign(story: &Story, mode: Mode, zone: Zone) -> campaign::Settings {
             extension_max: Span::secs(20),
         },
         rules: rules::Settings {
-            week: always,
+            week: Week::always(),
             attempts: vec![AttemptCap { max: 6, window: Span::secs(300) }],
         },
         retry: recycle::Settings { attempts_max: 4, after: BTreeMap::new() },

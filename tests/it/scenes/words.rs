@@ -5,16 +5,15 @@ use std::str::FromStr;
 
 use cadran::core::agent;
 use cadran::core::campaign::{
-    self, Abandon, Disposition, DispositionClass, Guarantee, Mode, Route, Then, Wrap,
+    self, Disposition, DispositionClass, Guarantee, Mode, Route, Then, Wrap,
 };
 use cadran::core::fact::{
     AgentFact, Answerer, CallFact, Callback, CampaignFact, DncScope, Failure, Heard, Lead,
-    LeadNumber, NumberClass, SkipReason, Supply, TrunkFact,
+    LeadNumber, SkipReason, Supply, TrunkFact,
 };
 use cadran::core::order::{Next, Order, Outcome, Record};
-use cadran::core::pacing::account;
 use cadran::core::rules::{AttemptCap, DaySpan, Week};
-use cadran::core::{Fact, hopper, recycle, rules, trunks};
+use cadran::core::{Fact, hopper, recycle, trunks};
 use cadran::units::{
     AgentId, CallId, CampaignId, ClientId, ContactId, DispositionId, Now, NumberId, PauseId,
     PersonId, Ratio, Span, TrunkId, Wall, Zone,
@@ -164,28 +163,11 @@ fn arrives(id: AgentId) -> [Fact; 3] {
 }
 
 fn standing() -> Result<campaign::Settings, String> {
-    let always = Week { days: std::array::from_fn(|_| vec![DaySpan { from: 0, to: 1_440 }]) };
+    let zone = Zone::new("Europe/Paris").map_err(|error| error.to_string())?;
     let delay = |secs| recycle::Delay { wait: Span::secs(secs), next_number: false };
     let disposition = |class, then| Disposition { class, then };
     Ok(campaign::Settings {
-        client: ClientId(1),
-        mode: Mode::Progressive,
-        routes: vec![Route { trunk: TrunkId(1), tier: 0, weight: 1 }],
-        caller_ids: 1,
-        ring_max: Span::secs(30),
-        ring_min: Span::secs(15),
-        listen: false,
-        abandon: Abandon {
-            within: Span::secs(2),
-            notice: false,
-            recall_lock: Span::secs(259_200),
-            cap: Ratio::new(0.03),
-        },
-        account: account::Settings::calendar_day(
-            Zone::new("Europe/Paris").map_err(|e| e.to_string())?,
-        ),
         wrap: Wrap { max: Some(Span::secs(60)), default: None, extension_max: Span::secs(30) },
-        rules: rules::Settings { week: always, attempts: Vec::new() },
         retry: recycle::Settings {
             attempts_max: 5,
             after: BTreeMap::from([
@@ -208,8 +190,7 @@ fn standing() -> Result<campaign::Settings, String> {
                 disposition(DispositionClass::NotArgued, Then::Retry(Span::secs(1_800))),
             ),
         ]),
-        pace_every: Span::millis(250),
-        value: 1.0,
+        ..campaign::Settings::new(Mode::Progressive, TrunkId(1), zone)
     })
 }
 
@@ -290,15 +271,7 @@ fn week(text: &str) -> Result<[Vec<DaySpan>; 7], String> {
 
 /// `L7 N1/S3@Europe/Paris N2 attempts=2 callback=0s,A1 owner=A1`; a number's person is its own.
 fn lead(contact: ContactId, words: &[&str]) -> Result<Lead, String> {
-    let mut lead = Lead {
-        contact,
-        numbers: Vec::new(),
-        attempts: 0,
-        faults: 0,
-        next_number: None,
-        callback: None,
-        owner: None,
-    };
+    let mut lead = Lead::new(contact, Vec::new());
     for word in words {
         match word.split_once('=') {
             None => lead.numbers.push(lead_number(word)?),
@@ -328,16 +301,9 @@ fn lead_number(text: &str) -> Result<LeadNumber, String> {
     let (text, zone) = text.split_once('@').unwrap_or((text, "Europe/Paris"));
     let (text, person) = text.split_once('/').map_or((text, None), |(n, s)| (n, Some(s)));
     let id: u64 = number(text, 'N')?;
-    Ok(LeadNumber {
-        number: NumberId(id),
-        person: PersonId(person.map_or(Ok(id), |person| number(person, 'S'))?),
-        zone: Zone::new(zone).map_err(|error| error.to_string())?,
-        class: NumberClass::Fixed,
-        recent: Vec::new(),
-        abandoned: None,
-        invalid,
-        do_not_call: dnc,
-    })
+    let person = PersonId(person.map_or(Ok(id), |person| number(person, 'S'))?);
+    let zone = Zone::new(zone).map_err(|error| error.to_string())?;
+    Ok(LeadNumber { invalid, do_not_call: dnc, ..LeadNumber::new(NumberId(id), person, zone) })
 }
 
 fn call(what: &str, rest: &[&str]) -> Result<CallFact, String> {

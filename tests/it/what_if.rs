@@ -1,0 +1,122 @@
+//! A recorded day under other circumstances, beside the truth: the same town, paced otherwise.
+
+use std::path::Path;
+use std::process::Command;
+
+use cadran::config::scenario;
+use cadran::core::campaign::{Guarantee, Mode};
+use cadran::core::{Fact, Order, Settings};
+use cadran::engine::tape::Recorder;
+use cadran::sim::plan::Plan;
+use cadran::sim::report::Day;
+use cadran::sim::{RunSettings, Witness, World};
+use cadran::units::{Now, Span};
+use serde_json::Value;
+
+type Claim = Result<(), Box<dyn std::error::Error>>;
+
+/// The pool and the seed of the town whose day is recorded.
+const AGENTS: u32 = 8;
+const SEED: u64 = 11;
+
+/// Records a world's one dialer.
+struct Taping<'p> {
+    path: &'p Path,
+    recorder: Option<Recorder>,
+}
+
+impl Witness for Taping<'_> {
+    fn made(&mut self, settings: Settings, now: Now) {
+        self.recorder = Recorder::create(self.path, settings, now, false).ok();
+    }
+
+    fn batch(&mut self, now: Now, facts: &[Fact], orders: &[Order]) {
+        let Some(recorder) = &mut self.recorder else { return };
+        recorder.begin(now, facts);
+        orders.iter().for_each(|order| recorder.order(order));
+        recorder.end();
+    }
+}
+
+/// Runs an hour and a half of the town in a mode, recorded or not.
+fn town(mode: Mode, tape: Option<&Path>) -> Result<Day, Box<dyn std::error::Error>> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/scenarios/b2c_evening.toml");
+    let mut town = scenario::read(&std::fs::read_to_string(path)?)?;
+    town.day = Span::secs(5_400);
+    let run = RunSettings {
+        agents: AGENTS,
+        mode,
+        days: 1,
+        seed: SEED,
+        full_info: false,
+        check: false,
+        meter: None,
+    };
+    let world = World::new(Plan::of(&town, &run, SEED));
+    let Some(path) = tape else { return Ok(world.run().0) };
+    let mut taping = Taping { path, recorder: None };
+    let (day, _) = world.witnessed(&mut taping).run();
+    let recorder = taping.recorder.ok_or("the tape could not be made")?;
+    assert_eq!(recorder.lost(), 0, "the disk of this machine is too slow for the test");
+    recorder.finish()?;
+    Ok(day)
+}
+
+fn replayed(tape: &Path, words: &[&str]) -> Result<Value, Box<dyn std::error::Error>> {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_cadran"));
+    command.args(["replay", "day"]).arg(tape).args(words).args(["--seeds", "6", "--json"]);
+    let output = command.output()?;
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{said}");
+    Ok(serde_json::from_slice(&output.stdout)?)
+}
+
+fn band(bands: &Value, figure: &str) -> Result<std::ops::RangeInclusive<f64>, String> {
+    let wanting = || format!("no {figure} in {bands}");
+    let edge = |edge: &str| bands[figure][edge].as_f64().ok_or_else(wanting);
+    Ok(edge("low")?..=edge("high")?)
+}
+
+#[test]
+fn a_progressive_day_foretells_what_predictive_would_have_made_of_it() -> Claim {
+    let dir = tempfile::tempdir()?;
+    let tape = dir.path().join("day.tape");
+    let recorded = town(Mode::Progressive, Some(&tape))?;
+    let truth = town(Mode::Predictive { guarantee: Guarantee::Expected }, None)?;
+    let told = replayed(&tape, &["--mode", "predictive"])?;
+
+    let occupancy = told["recorded"]["occupancy"].as_f64().ok_or("it was recorded")?;
+    assert!((occupancy - recorded.occupancy().get()).abs() < 0.005, "{told}");
+    assert_eq!(told["recorded"]["calls"].as_f64(), Some(recorded.attempts as f64), "{told}");
+    assert_eq!(told["reproduced"], true, "{told}");
+    assert!(told["unknown"].as_str().is_some_and(|said| said.contains("never placed")), "{told}");
+
+    let figures = [
+        ("occupancy", truth.occupancy().get()),
+        ("abandon", truth.abandon().get()),
+        ("talks", truth.connected as f64),
+        ("calls", truth.attempts as f64),
+    ];
+    for (figure, really) in figures {
+        let foretold = band(&told["what_if"], figure)?;
+        assert!(foretold.contains(&really), "{figure} was {really}: {told}");
+    }
+    // A band that told nothing would hold everything.
+    let gain = band(&told["difference"], "occupancy")?;
+    assert!(*gain.start() > 0.0 && gain.end() - gain.start() < 0.2, "{told}");
+    Ok(())
+}
+
+#[test]
+fn fewer_agents_of_the_same_day_talk_less_over_the_same_trunks() -> Claim {
+    let dir = tempfile::tempdir()?;
+    let tape = dir.path().join("day.tape");
+    town(Mode::Progressive, Some(&tape))?;
+    let told = replayed(&tape, &["--agents", "4", "--cap", "1%"])?;
+    assert_eq!((&told["agents"], &told["abandon_cap"]), (&4.into(), &0.01.into()), "{told}");
+    let talks = band(&told["difference"], "talks")?;
+    assert!(*talks.end() < 0.0, "{told}");
+    let alone = replayed(&tape, &[])?;
+    assert!(alone["what_if"].is_null() && alone["as_it_was"] == told["as_it_was"], "{alone}");
+    Ok(())
+}
