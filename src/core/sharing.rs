@@ -187,9 +187,13 @@ impl Dialer {
             }
         }
         let (crowd, keys) = self.crowd(pool);
-        let agents = self.ledgers(now, &keys, pool).iter().map(Ledger::agents).collect::<Vec<_>>();
-        for (key, agents) in keys.iter().zip(agents) {
-            self.rates.entry(*key).or_default().sized(agents);
+        for &key in &keys {
+            let at_work = |(id, campaign): (CampaignId, &Campaign)| {
+                let pacer = campaign.pacer.as_ref().filter(|_| campaign.runs())?;
+                Some(pacer.at_work(count(self.teams.ready_at_home(id))))
+            };
+            let agents = self.of_rate(key).filter_map(at_work).sum::<f64>();
+            self.rates.entry(key).or_default().sized(agents);
         }
         let ledgers = self.ledgers(now, &keys, pool);
         let members = pool.iter().zip(views).zip(&crowd.spots).filter_map(|((&id, view), spot)| {

@@ -259,8 +259,8 @@ fn random_town(seed: u64) -> Town {
         (Mode::Power { lines_per_agent: 2.0 }, None),
     ];
     let mut campaigns = vec![(STRICT, SHARED)];
-    campaigns
-        .extend((0..2).filter_map(|_| kinds.get(usize::try_from(chance.below(5)).ok()?).copied()));
+    let kind = |chance: &mut Stream| kinds.get(usize::try_from(chance.below(5)).ok()?).copied();
+    campaigns.extend((0..2).filter_map(|_| kind(&mut chance)));
     let agents = 2 + chance.below(10);
     let some = |chance: &mut Stream| {
         let served = (1..=3).filter(|_| chance.yes(0.6)).map(CampaignId).collect::<Vec<_>>();

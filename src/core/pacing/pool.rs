@@ -100,8 +100,9 @@ pub(in crate::core) fn decide(
     let seats = seats.collect::<Vec<_>>();
     let seen = seats.iter().map(|seat| (seat.balance.expected(), seat.balance.ahead_s()));
     let seen = seen.collect::<Vec<_>>();
+    let rooms = purses.iter().map(|purse| purse.books.room()).collect::<Vec<_>>();
+    let room = |place: usize| rooms[crowd.spots[place].rate];
     let grants = Question { seats, purses, crowd: crowd.clone() }.answer();
-    let room = |place: usize| ledgers[crowd.spots[place].rate].purse().books.room();
     let asked = members.iter().zip(grants).zip(seen).enumerate();
     asked
         .map(|(place, ((member, grant), ((answers, releases), ahead_s)))| {
@@ -218,11 +219,6 @@ impl Member<'_> {
 }
 
 impl Ledger<'_> {
-    /// Agents at work for its campaigns.
-    pub(in crate::core) fn agents(&self) -> f64 {
-        Share::sum(&self.shares).agents
-    }
-
     /// Sums up what is known of the rate, without what is on its way.
     #[expect(clippy::cast_precision_loss, reason = "2^53 calls are not made")]
     fn purse(&self) -> Purse<'_> {

@@ -363,10 +363,15 @@ impl Pacer {
         }
     }
 
+    /// Counts the agents at work for it, `home` being the ready ones who count for it.
+    pub(in crate::core) fn at_work(&self, home: u32) -> f64 {
+        f64::from(home + self.release.busy())
+    }
+
     /// Gives what the campaign adds to the books of its rate, `home` being the ready agents who
     /// count for it and `left` the calling time left.
     pub(in crate::core) fn share(&self, now: Mono, home: u32, left: Option<Span>) -> Share {
-        let agents = f64::from(home + self.release.busy());
+        let agents = self.at_work(home);
         let guess = PULSE_PRIOR_BUSY * agents / self.release.handling_s().max(1.0);
         Share {
             rate: self.pulse.rate(now, guess),
