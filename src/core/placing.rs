@@ -74,7 +74,6 @@ impl Dialer {
     /// Lets the pacer of a running campaign decide, and places what is granted. Gives the moment
     /// at which a limit passes by itself.
     pub(super) fn pace(&mut self, now: Now, id: CampaignId) -> Option<Mono> {
-        self.turn_rates(now, &[id]);
         let mode = self.campaigns.get(&id)?.settings.mode;
         let personal = self.serve_personal(now, id, mode == Mode::Preview);
         if mode == Mode::Preview {
@@ -86,6 +85,7 @@ impl Dialer {
         let paced = if matches!(mode, Mode::Predictive { .. }) {
             self.pace_pool(now, id)
         } else {
+            self.turn_rates(now, &[id]);
             let view = self.view(id);
             let campaign = self.campaigns.get(&id)?;
             let asked = pacing::ask(mode, &view);

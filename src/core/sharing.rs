@@ -79,9 +79,8 @@ impl Dialer {
 
     /// Lets the windows of a pool's rates pass, and looks the day's hours up.
     pub(super) fn turn_rates(&mut self, now: Now, pool: &[CampaignId]) {
-        let keys = pool.iter().filter_map(|id| Some(self.campaigns.get(id)?.rate));
-        let keys = keys.collect::<BTreeSet<_>>();
-        for campaign in self.campaigns.values_mut().filter(|c| keys.contains(&c.rate)) {
+        for id in pool {
+            let Some(campaign) = self.campaigns.get_mut(id) else { continue };
             campaign.turn(now.wall);
             let rate = self.rates.entry(campaign.rate).or_default();
             rate.account.turn(&campaign.settings.account, now.wall);

@@ -51,6 +51,9 @@ impl Crowd {
             let own = |place: usize| self.spots.get(place).is_some_and(|spot| spot.group == group);
             let others = serves.iter().copied().filter(|&place| !own(place) && lines(place) > 0);
             let mut others = others.collect::<Vec<_>>();
+            if others.is_empty() {
+                continue;
+            }
             others.sort_unstable();
             match shared.iter_mut().find(|(known, _)| *known == others) {
                 Some((_, count)) => *count += here,
