@@ -16,7 +16,7 @@ use cadran::core::fact::{
 };
 use cadran::core::pacing::account;
 use cadran::core::rules::{DaySpan, Week};
-use cadran::core::{Dialer, Fact, Order, Settings, agent, hopper, recycle, rules, trunks};
+use cadran::core::{Dialer, Fact, Order, Settings, agent, hopper, recycle, respect, rules, trunks};
 use cadran::units::{
     AgentId, CallId, CampaignId, ClientId, ContactId, DispositionId, Mono, Now, NumberId, PauseId,
     PersonId, Ratio, Span, TrunkId, Wall, Zone,
@@ -148,6 +148,7 @@ fn campaign(zone: Zone) -> Campaign {
         },
         account: account::Settings::calendar_day(zone),
         wrap: Wrap { max: None, default: None, extension_max: Span::ZERO },
+        respect: respect::Settings::default(),
         rules: rules::Settings { week: always, attempts: Vec::new() },
         retry: recycle::Settings { attempts_max: 5, after: BTreeMap::new() },
         hopper: hopper::Settings { size: 3_000, low: 1_000, lease: Span::secs(600) },

@@ -12,7 +12,7 @@ use cadran::core::fact::{
 };
 use cadran::core::pacing::account;
 use cadran::core::rules::{DaySpan, Week};
-use cadran::core::{Dialer, Fact, Order, Settings, agent, hopper, recycle, rules, trunks};
+use cadran::core::{Dialer, Fact, Order, Settings, agent, hopper, recycle, respect, rules, trunks};
 use cadran::units::{
     AgentId, CallId, CampaignId, ClientId, ContactId, Mono, Now, NumberId, PauseId, PersonId,
     Ratio, Span, TrunkId, Wall, Zone,
@@ -177,6 +177,7 @@ fn campaign(zone: Zone, hours: u16) -> Campaign {
         },
         account: account::Settings::calendar_day(zone),
         wrap: Wrap { max: None, default: None, extension_max: Span::ZERO },
+        respect: respect::Settings::default(),
         rules: rules::Settings {
             week: Week { days: std::array::from_fn(|_| vec![open]) },
             attempts: Vec::new(),

@@ -240,7 +240,8 @@ fn call_of(state: AgentState) -> Option<CallId> {
         AgentState::LoggedOut
         | AgentState::Paused(_)
         | AgentState::Ready
-        | AgentState::Previewing(_) => None,
+        | AgentState::Previewing(_)
+        | AgentState::Resting(_) => None,
     }
 }
 
@@ -257,6 +258,8 @@ fn view(
     } else {
         None
     };
+    let rest =
+        if let AgentState::Resting(why) = state { Some(why.name().to_owned()) } else { None };
     let name = |id: &CampaignId| names.get(id).cloned();
     let seconds = |read: fn(&AgentFloor) -> crate::units::Span| {
         floor.map_or(0.0, |floor| read(floor).as_secs_f64())
@@ -267,6 +270,7 @@ fn view(
         state: state.name().to_owned(),
         leaving: floor.is_some_and(|floor| floor.leaving),
         pause,
+        rest,
         since_s: floor.map_or(0.0, |floor| snapshot.now.mono.since(floor.since).as_secs_f64()),
         leg_up: floor.is_some_and(|floor| floor.leg_up),
         contact: row.contact_uri.clone(),

@@ -188,6 +188,7 @@ mod tests {
         talking: 0,
         wrapping: 0,
         paused: 0,
+        resting: 0,
         ringing: 0,
         listening: 0,
         waiting: 0,

@@ -215,7 +215,8 @@ pub struct Disposition {
 pub struct Agent {
     /// The name.
     pub name: String,
-    /// `logged_out`, `paused`, `ready`, `previewing`, `reserved`, `talking`, `holding`, `wrapping`.
+    /// `logged_out`, `paused`, `ready`, `previewing`, `reserved`, `talking`, `holding`, `wrapping`,
+    /// `resting`.
     pub state: String,
     /// Whether the agent is ready only until the lines in flight can do without him or her: the
     /// break or leave asked for comes then.
@@ -223,6 +224,9 @@ pub struct Agent {
     pub leaving: bool,
     /// The pause's code, when paused.
     pub pause: Option<String>,
+    /// Why the agent rests, when resting: `breath` or `occupancy`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rest: Option<String>,
     /// Seconds in this state.
     pub since_s: f64,
     /// Whether the phone's leg carries audio.
@@ -243,7 +247,7 @@ pub struct Agent {
     pub talk_s: f64,
     /// Seconds writing up in this shift.
     pub wrap_s: f64,
-    /// Seconds ready or reserved in this shift.
+    /// Seconds ready, reserved or resting in this shift.
     pub idle_s: f64,
 }
 

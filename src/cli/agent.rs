@@ -485,8 +485,9 @@ fn sheet(agents: &[types::Agent], lang: Lang) -> Sheet {
     ]);
     for agent in agents {
         let state = crate::watch::agent_state_word(&agent.state, agent.leaving, lang).to_owned();
-        let state = match &agent.pause {
-            Some(code) => format!("{state} ({code})"),
+        let rest = agent.rest.as_deref().map(|why| crate::watch::rest_word(why, lang));
+        let state = match agent.pause.as_deref().or(rest) {
+            Some(why) => format!("{state} ({why})"),
             None => state,
         };
         sheet.add([

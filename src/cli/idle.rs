@@ -79,15 +79,15 @@ pub(super) fn cause(name: &str, now: &View, trunks: &[String], idle: &Idle, lang
 
 /// Tells who keeps the agents busy.
 fn nobody_ready(now: &View, lang: Lang) -> String {
-    let (talking, wrapping, paused) = (now.talking, now.wrapping, now.paused);
+    let (talking, wrapping, resting, paused) = (now.talking, now.wrapping, now.resting, now.paused);
     lang.say(
         &format!(
-            "no agent is ready ({talking} talking, {wrapping} writing up, {paused} on a break): \
-             cadran agent ready --all"
+            "no agent is ready ({talking} talking, {wrapping} writing up, {resting} resting, \
+             {paused} on a break): cadran agent ready --all"
         ),
         &format!(
-            "aucun agent n'est prêt ({talking} en ligne, {wrapping} en post-appel, {paused} en \
-             pause) : cadran agent ready --all"
+            "aucun agent n'est prêt ({talking} en ligne, {wrapping} en post-appel, {resting} au \
+             repos, {paused} en pause) : cadran agent ready --all"
         ),
     )
     .to_owned()

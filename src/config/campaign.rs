@@ -15,7 +15,7 @@ use crate::core::order::Outcome;
 use crate::core::pacing::account;
 use crate::core::recycle::Delay;
 use crate::core::rules::{AttemptCap, Week};
-use crate::core::{hopper, recycle, rules};
+use crate::core::{hopper, recycle, respect, rules};
 use crate::units::{ClientId, Number, Ratio, Span, TrunkId};
 
 /// One campaign as its file describes it.
@@ -47,6 +47,8 @@ pub struct Campaign {
     pub notice: Option<PathBuf>,
     /// The write-up after a talk.
     pub wrap: Wrap,
+    /// What is owed to the agents between and among its calls.
+    pub respect: respect::Settings,
     /// When calls may ring, in the called number's zone.
     pub week: Week,
     /// How often a person may be tried.
@@ -129,6 +131,7 @@ impl Campaign {
             abandon: self.abandon,
             account: self.account.clone(),
             wrap: self.wrap,
+            respect: self.respect,
             rules: rules::Settings { week: self.week.clone(), attempts: self.attempt_caps.clone() },
             retry: self.retry.clone(),
             hopper: self.hopper,
@@ -201,6 +204,7 @@ fn campaign(root: &Fields<'_, '_>, path: &Path, around: Around<'_>) -> Option<Ca
     let (ring_min, ring_max) = ring(root);
     let (abandon, account, notice) = abandon(root, around.prompts);
     let wrap = wrap(root, whole.then_some(&dispositions));
+    let respect = super::respect::read(root);
     let week = week(root);
     let webhook = root.table("webhook").and_then(|fields| Webhook::of(&fields));
     let retry = retry(root, abandon.recall_lock);
@@ -223,6 +227,7 @@ fn campaign(root: &Fields<'_, '_>, path: &Path, around: Around<'_>) -> Option<Ca
         account,
         notice,
         wrap,
+        respect,
         week: week?,
         attempt_caps: caps.iter().filter_map(|cap| cap.parse(measure::attempt_cap)).collect(),
         retry,

@@ -11,6 +11,7 @@ pub mod likeness;
 pub mod measure;
 mod problem;
 mod reader;
+pub mod respect;
 pub mod scenario;
 mod secret;
 mod trunk;

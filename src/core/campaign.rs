@@ -13,7 +13,7 @@ use super::pacing::predictive::{Line, Pacer};
 use super::pacing::{Decision, View, account};
 use super::rules::hours::Hours;
 use super::trunks::Rota;
-use super::{hopper, recycle, rules};
+use super::{hopper, recycle, respect, rules};
 use crate::units::{AgentId, CallId, ClientId, DispositionId, Mono, Ratio, Span, TrunkId, Wall};
 
 /// Everything a campaign's manager decided, as the core needs it.
@@ -39,6 +39,9 @@ pub struct Settings {
     pub account: account::Settings,
     /// The write-up after a talk.
     pub wrap: Wrap,
+    /// What is owed to the agents between and among its calls.
+    #[serde(default)]
+    pub respect: respect::Settings,
     /// Who may be called when.
     pub rules: rules::Settings,
     /// When a contact is tried again.
@@ -308,6 +311,7 @@ impl Campaign {
             directed: self.directed,
             ready: 0,
             paused: 0,
+            resting: 0,
         }
     }
 

@@ -274,7 +274,8 @@ impl Engine {
             | AgentState::Paused(_)
             | AgentState::Ready
             | AgentState::Previewing(_)
-            | AgentState::Reserved(_) => None,
+            | AgentState::Reserved(_)
+            | AgentState::Resting(_) => None,
         }
     }
 

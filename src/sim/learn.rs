@@ -163,7 +163,8 @@ impl Learner {
             | AgentState::Previewing(_)
             | AgentState::Reserved(_)
             | AgentState::Talking(_)
-            | AgentState::Holding(_) => {}
+            | AgentState::Holding(_)
+            | AgentState::Resting(_) => {}
         }
     }
 
@@ -203,6 +204,7 @@ impl Learner {
             day: self.last.since(begun),
             cap: settings.abandon.cap,
             connect_within: settings.abandon.within,
+            respect: settings.respect,
             patience: Law::lognormal(8.0, 0.8)?,
             setup: measured(&learnt.setup)?,
             ring: learnt.ring()?,

@@ -188,6 +188,7 @@ fn settings_of(scenario: &Scenario, run: &RunSettings) -> Settings {
         },
         account: account::Settings::calendar_day(super::zone()),
         wrap: Wrap { max: None, default: None, extension_max: Span::ZERO },
+        respect: scenario.respect,
         rules: rules::Settings { week: hours(scenario.day), attempts: Vec::new() },
         retry: recycle::Settings { attempts_max: 1, after: BTreeMap::new() },
         hopper: hopper::Settings { size, low: size / 2, lease: Span::secs(600) },

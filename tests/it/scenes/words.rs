@@ -14,7 +14,7 @@ use cadran::core::fact::{
 use cadran::core::order::{Next, Order, Outcome, Record};
 use cadran::core::pacing::account;
 use cadran::core::rules::{AttemptCap, DaySpan, Week};
-use cadran::core::{Fact, hopper, recycle, rules, trunks};
+use cadran::core::{Fact, hopper, recycle, respect, rules, trunks};
 use cadran::units::{
     AgentId, CallId, CampaignId, ClientId, ContactId, DispositionId, Now, NumberId, PauseId,
     PersonId, Ratio, Span, TrunkId, Wall, Zone,
@@ -185,6 +185,7 @@ fn standing() -> Result<campaign::Settings, String> {
             Zone::new("Europe/Paris").map_err(|e| e.to_string())?,
         ),
         wrap: Wrap { max: Some(Span::secs(60)), default: None, extension_max: Span::secs(30) },
+        respect: respect::Settings::default(),
         rules: rules::Settings { week: always, attempts: Vec::new() },
         retry: recycle::Settings {
             attempts_max: 5,
@@ -231,6 +232,9 @@ fn settings(
             "wrap" if value == "none" => settings.wrap.max = None,
             "wrap" => settings.wrap.max = Some(span(value)?),
             "default" => settings.wrap.default = Some(DispositionId(number(value, 'D')?)),
+            "breath" => settings.respect.breath = span(value)?,
+            "occupancy" => settings.respect.occupancy_max = Some(Ratio::new(parse(value)?)),
+            "hard_from" => settings.respect.hard_from = Some(parse(value)?),
             "attempts" => settings.retry.attempts_max = parse(value)?,
             "caps" => settings.rules.attempts = list(value, cap)?,
             "week" => settings.rules.week = Week { days: week(value)? },
