@@ -141,6 +141,9 @@ pub struct Idle {
     pub until: Option<String>,
     /// The rule that made the next of them wait, if a rule did.
     pub rule: Option<String>,
+    /// The skills that no agent of it has, or has together.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub skills: Vec<String>,
     /// Contacts refused in the last day, by rule; counted while the campaign runs.
     pub refused: BTreeMap<String, u64>,
 }
@@ -165,6 +168,8 @@ pub enum IdleCause {
     LastCalls,
     /// Every open contact waits for the one agent it may be given, who is busy or away.
     ContactsPersonal,
+    /// No agent of it has the skills it requires.
+    NobodySkilled,
     /// No agent of it is signed in.
     NobodySignedIn,
     /// No signed-in agent's phone is connected.
@@ -235,6 +240,9 @@ pub struct Agent {
     pub contact: Option<String>,
     /// The campaigns, best first.
     pub campaigns: Vec<String>,
+    /// What he or she can do that campaigns may require.
+    #[serde(default)]
+    pub skills: Vec<String>,
     /// The present call, or the one being written up.
     pub call: Option<u64>,
     /// The campaign of the present call or preview.
@@ -260,6 +268,9 @@ pub struct NewAgent {
     /// The campaigns, best first; none means every campaign.
     #[serde(default)]
     pub campaigns: Vec<String>,
+    /// What the agent can do that campaigns may require; left out, the skills stay as they are.
+    #[serde(default)]
+    pub skills: Option<Vec<String>>,
     /// The phone's fixed address, a SIP URI.
     #[serde(default)]
     pub contact: Option<String>,

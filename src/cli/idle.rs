@@ -40,6 +40,11 @@ pub(super) fn cause(name: &str, now: &View, trunks: &[String], idle: &Idle, lang
             "every contact left is for one agent, who is busy or away: cadran agent list",
             "chaque fiche restante attend son agent, occupé ou absent : cadran agent list",
         ),
+        IdleCause::NobodySkilled => lang.say(
+            "nobody of its agents has the skill {skills}: cadran agent add NAME --skill {skills}",
+            "aucun de ses agents n'a la compétence {skills} : \
+             cadran agent add NOM --skill {skills}",
+        ),
         IdleCause::NobodySignedIn => lang.say(
             "no agent of it is signed in: cadran agent login --all",
             "aucun de ses agents n'est connecté : cadran agent login --all",
@@ -74,7 +79,9 @@ pub(super) fn cause(name: &str, now: &View, trunks: &[String], idle: &Idle, lang
             "les fiches arrivent : les appels partent dans un instant",
         ),
     };
-    said.replace("{name}", name).replace("{trunks}", &trunks.join(", "))
+    said.replace("{name}", name)
+        .replace("{trunks}", &trunks.join(", "))
+        .replace("{skills}", &idle.skills.join(", "))
 }
 
 /// Tells who keeps the agents busy.

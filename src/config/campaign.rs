@@ -31,6 +31,8 @@ pub struct Campaign {
     pub client: String,
     /// How calls are started.
     pub mode: Mode,
+    /// The skills an agent must have to take its calls, such as a language.
+    pub requires: Vec<String>,
     /// The trunks it may use.
     pub routes: Vec<NamedRoute>,
     /// The numbers shown in turn.
@@ -198,6 +200,8 @@ fn campaign(root: &Fields<'_, '_>, path: &Path, around: Around<'_>) -> Option<Ca
     let name = named.and_then(|value| value.parse(plain_name));
     let client = root.must("client", "\"Acme Jardin\"").and_then(|value| value.name());
     let mode = mode(root);
+    let requires = root.get("requires").map(Value::one_or_more).unwrap_or_default();
+    let requires = requires.iter().filter_map(|skill| skill.parse(plain_skill)).collect();
     let routes = routes(root, around.trunks);
     let caller_ids = caller_ids(root);
     let (dispositions, whole) = dispositions::read(root);
@@ -219,6 +223,7 @@ fn campaign(root: &Fields<'_, '_>, path: &Path, around: Around<'_>) -> Option<Ca
         name: name?,
         client: client?,
         mode: mode?,
+        requires,
         routes,
         caller_ids,
         ring_max,
@@ -251,6 +256,30 @@ pub fn mode_word(mode: Mode) -> &'static str {
         Mode::Directed => "directed",
     }
 }
+
+/// Gives those of the required skills that are not among an agent's; with none he or she may take
+/// the calls.
+#[must_use]
+pub fn lacks<'r>(requires: &'r [String], skills: &[String]) -> Vec<&'r str> {
+    requires.iter().filter(|skill| !skills.contains(skill)).map(String::as_str).collect()
+}
+
+/// Reads a skill: a word or two, told from others by its small letters.
+///
+/// # Errors
+/// The text is no skill; the message says so in the user's words.
+pub fn plain_skill(text: &str) -> Result<String, String> {
+    let skill = text.trim().to_lowercase();
+    let plain = skill.chars().all(|c| c.is_alphanumeric() || c == '-' || c == ' ');
+    if plain && (1..=SKILL_MAX).contains(&skill.chars().count()) {
+        Ok(skill)
+    } else {
+        Err(format!("is no skill: use 1 to {SKILL_MAX} letters, digits, hyphens and spaces"))
+    }
+}
+
+/// A skill is a word or two: it stands in commands and tables.
+const SKILL_MAX: usize = 40;
 
 /// A name stands in commands, addresses and file names.
 fn plain_name(text: &str) -> Result<String, String> {

@@ -63,11 +63,18 @@ impl Dialer {
         let old = self.teams.at_mut(before);
         old.recount(label, AgentState::LoggedOut);
         let was_ready = old.dequeue(place);
+        let home = old.home;
         let new = self.teams.at_mut(team);
         new.recount(AgentState::LoggedOut, label);
+        let kept_on = |home: &CampaignId| new.campaigns.contains(home);
+        let deserted = home.filter(|home| was_ready && !aside && !kept_on(home));
         if was_ready {
             new.enqueue(place, aside);
             self.offer(now, id);
+        }
+        // A line that counted on him has lost its agent.
+        if let Some(campaign) = deserted.and_then(|home| self.campaigns.get_mut(&home)) {
+            campaign.surplus += pacing::lines_of(campaign.settings.mode, 1);
         }
     }
 

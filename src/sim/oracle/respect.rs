@@ -19,9 +19,9 @@ pub(super) struct Shift {
     since: Mono,
     taken: u32,
     hard: u32,
-    /// What the campaign of the latest call owes, and when that call was done with.
+    /// What the campaign of the latest call owes, and when the breath after a call is over.
     owed: Settings,
-    done: Option<Mono>,
+    breath_until: Mono,
     /// When the agent last said that he goes or stays.
     pub(super) told: Option<Mono>,
 }
@@ -49,7 +49,7 @@ impl Shift {
             matches!(to, AgentState::Talking(_) | AgentState::Holding(_) | AgentState::Wrapping(_));
         let written = matches!(from, AgentState::Wrapping(_));
         if !goes_on && (written || (talked && !fell)) {
-            self.done = Some(now);
+            self.breath_until = now + self.owed.breath;
         }
     }
 
@@ -69,8 +69,8 @@ impl Shift {
     /// Says what speaks against a call given now, and counts it.
     fn takes(&mut self, now: Mono, shown: AgentState, owed: Settings, hard: bool) -> Vec<String> {
         let mut wrong = Vec::new();
-        if self.done.is_some_and(|done| now < done + self.owed.breath) {
-            wrong.push(format!("before {} of breath were over", self.owed.breath));
+        if now < self.breath_until {
+            wrong.push("before his breath was over".to_owned());
         }
         let waits = matches!(
             shown,
