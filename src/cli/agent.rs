@@ -381,7 +381,7 @@ impl Qualify {
     }
 }
 
-/// Removes agents; who is in a call goes after it.
+/// Removes agents, and lists those who are left; who is in a call goes after it.
 fn remove(client: &Client, output: &Output, names: &[String]) -> Outcome {
     let acted = wait_for(each(client, output, names, "remove", &()))?;
     for name in names.iter().filter(|_| acted.exit == Exit::Done) {
@@ -391,7 +391,8 @@ fn remove(client: &Client, output: &Output, names: &[String]) -> Outcome {
         );
         output.note(&said.replace("{name}", name));
     }
-    acted.show(output)
+    list(client, output)?;
+    Ok(acted.exit)
 }
 
 /// What was done for several agents.

@@ -40,11 +40,7 @@ pub(super) fn cause(name: &str, now: &View, trunks: &[String], idle: &Idle, lang
             "every contact left is for one agent, who is busy or away: cadran agent list",
             "chaque fiche restante attend son agent, occupé ou absent : cadran agent list",
         ),
-        IdleCause::NobodySkilled => lang.say(
-            "nobody of its agents has the skill {skills}: cadran agent add NAME --skill {skills}",
-            "aucun de ses agents n'a la compétence {skills} : \
-             cadran agent add NOM --skill {skills}",
-        ),
+        IdleCause::NobodySkilled => return nobody_skilled(idle, lang),
         IdleCause::NobodySignedIn => lang.say(
             "no agent of it is signed in: cadran agent login --all",
             "aucun de ses agents n'est connecté : cadran agent login --all",
@@ -79,9 +75,17 @@ pub(super) fn cause(name: &str, now: &View, trunks: &[String], idle: &Idle, lang
             "les fiches arrivent : les appels partent dans un instant",
         ),
     };
-    said.replace("{name}", name)
-        .replace("{trunks}", &trunks.join(", "))
-        .replace("{skills}", &idle.skills.join(", "))
+    said.replace("{name}", name).replace("{trunks}", &trunks.join(", "))
+}
+
+/// Tells which skills nobody has.
+fn nobody_skilled(idle: &Idle, lang: Lang) -> String {
+    let missing = idle.skills.join(", ");
+    let said = lang.say(
+        "nobody of its agents has the skill {skill}: cadran agent add NAME --skill {skill}",
+        "aucun de ses agents n'a la compétence {skill} : cadran agent add NOM --skill {skill}",
+    );
+    said.replace("{skill}", &missing)
 }
 
 /// Tells who keeps the agents busy.

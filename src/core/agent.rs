@@ -322,9 +322,7 @@ impl Agent {
             (Ready, Postpones(want)) => self.keep_in_mind(want),
             (Wrapping(_), Wants(want)) => self.written(now, want),
             (Wrapping(_), TimeUp) => self.written(now, self.wish),
-            (Resting { .. }, Wants(Want::Calls)) => None,
-            (Resting { .. }, Wants(want)) => self.rest(now, want),
-            (Resting { .. }, TimeUp) => self.rest(now, Want::Calls),
+            (Resting { .. }, event) => return self.step_rest(now, &event),
             (Wrapping(_), Extends(span)) => return self.extend(span),
             (Wrapping(own), Qualifies(call)) if own.call == call => Some(Effect::Qualify),
             (Ready, Shown(campaign, stocked)) => self.go(now, Previewing(campaign, stocked)),
@@ -348,8 +346,7 @@ impl Agent {
                 | Reserved(_)
                 | Talking(_)
                 | Holding(_)
-                | Wrapping(_)
-                | Resting { .. },
+                | Wrapping(_),
                 SignedIn,
             )
             | (LoggedOut, Wants(_))
@@ -358,11 +355,10 @@ impl Agent {
                 Shown(..) | SetAside(_) | Joined(_) | Freed,
             )
             | (
-                LoggedOut | Paused { .. } | Ready | Resting { .. },
+                LoggedOut | Paused { .. } | Ready,
                 Dials | Skips(_) | HangsUp | Holds | Retrieves | Qualifies(_) | Extends(_)
-                | TalkOver(_),
+                | TalkOver(_) | TimeUp,
             )
-            | (LoggedOut | Paused { .. } | Ready, TimeUp)
             | (
                 Previewing(..),
                 HangsUp | Holds | Retrieves | Qualifies(_) | Extends(_) | Shown(..) | Joined(_)
@@ -383,6 +379,19 @@ impl Agent {
             | (_, LegRose | LegFell | Postpones(_)) => return Err(Surprise),
         };
         Ok(effect)
+    }
+
+    /// Moves one who rests: only his going or the end of the rest changes that.
+    fn step_rest(&mut self, now: Mono, event: &Event) -> Result<Option<Effect>, Surprise> {
+        if let Event::Wants(want @ (Want::Break(_) | Want::Leave)) = *event {
+            Ok(self.rest(now, want))
+        } else if *event == Event::TimeUp {
+            Ok(self.rest(now, Want::Calls))
+        } else if *event == Event::Wants(Want::Calls) {
+            Ok(None)
+        } else {
+            Err(Surprise)
+        }
     }
 
     /// Moves the leg, and with it the agent: a leg lost takes the agent from whatever he does.
