@@ -350,10 +350,7 @@ impl Agent {
                 SignedIn,
             )
             | (LoggedOut, Wants(_))
-            | (
-                LoggedOut | Paused { .. } | Resting { .. },
-                Shown(..) | SetAside(_) | Joined(_) | Freed,
-            )
+            | (LoggedOut | Paused { .. }, Shown(..) | SetAside(_) | Joined(_) | Freed)
             | (
                 LoggedOut | Paused { .. } | Ready,
                 Dials | Skips(_) | HangsUp | Holds | Retrieves | Qualifies(_) | Extends(_)
