@@ -10,6 +10,7 @@ use serde::Deserialize;
 use super::error::{Answer, ApiError};
 use super::types::{NewAgent, PauseRequest, QualifyRequest, SkipRequest};
 use super::{Desk, Search, body, types};
+use crate::config::campaign::plain_skill;
 use crate::config::{self, Need};
 use crate::core::fact::Callback;
 use crate::core::floor::AgentFloor;
@@ -58,6 +59,7 @@ pub(super) async fn add(State(desk): State<Desk>, bytes: Bytes) -> Answer<types:
         ha1,
         contact_uri: new.contact.or_else(|| known.and_then(|row| row.contact_uri)),
         campaigns,
+        skills: new.skills.map(|skills| skills_of(&skills)).transpose()?,
     };
     desk.store.set_agent(&agent).await?;
     let row = desk.store.agent(&new.name).await?.ok_or_else(|| {
@@ -88,6 +90,19 @@ fn check(new: &NewAgent, known: Option<&AgentRow>) -> Result<(), ApiError> {
     Ok(())
 }
 
+/// An agent has at most so many skills: what one person can do, and no table's end.
+const SKILLS_MAX: usize = 50;
+
+fn skills_of(texts: &[String]) -> Result<Vec<String>, ApiError> {
+    if texts.len() > SKILLS_MAX {
+        return Err(ApiError::invalid(format!("more than {SKILLS_MAX} skills")));
+    }
+    let skill = |text: &String| {
+        plain_skill(text).map_err(|why| ApiError::invalid(format!("{text:?} {why}")))
+    };
+    texts.iter().map(skill).collect()
+}
+
 async fn campaign_ids(desk: &Desk, names: &[String]) -> Result<Vec<CampaignId>, ApiError> {
     let mut ids = Vec::new();
     for campaign in &desk.config.campaigns {
@@ -108,7 +123,10 @@ pub(super) async fn act(
     bytes: Bytes,
 ) -> Answer<types::Accepted> {
     let agent = desk.agent_id(&name).await?;
+    let removes = verb == "remove";
     let verb = match verb.as_str() {
+        // Whoever is removed goes as one who signs out: after the call, and when no line needs it.
+        "remove" => AgentVerb::Logout,
         "login" => AgentVerb::Login,
         "ready" => AgentVerb::Ready,
         "pause" => AgentVerb::Pause(pause(&desk, body(&bytes)?)?),
@@ -124,12 +142,15 @@ pub(super) async fn act(
         other => {
             let verbs = [
                 "login", "ready", "pause", "logout", "dial", "skip", "hangup", "hold", "retrieve",
-                "qualify",
+                "qualify", "remove",
             ];
             return Err(ApiError::unknown("action", "action_unknown", other, verbs.into_iter()));
         }
     };
     let accepted = Ok(axum::Json(types::Accepted { accepted: true }));
+    if removes {
+        desk.store.remove_agent(agent).await?;
+    }
     let out = state_of(&desk.handle.snapshot(), agent) == AgentState::LoggedOut;
     if out && verb == AgentVerb::Logout {
         return accepted;
@@ -240,7 +261,8 @@ fn call_of(state: AgentState) -> Option<CallId> {
         AgentState::LoggedOut
         | AgentState::Paused(_)
         | AgentState::Ready
-        | AgentState::Previewing(_) => None,
+        | AgentState::Previewing(_)
+        | AgentState::Resting(_) => None,
     }
 }
 
@@ -257,6 +279,8 @@ fn view(
     } else {
         None
     };
+    let rest =
+        if let AgentState::Resting(why) = state { Some(why.name().to_owned()) } else { None };
     let name = |id: &CampaignId| names.get(id).cloned();
     let seconds = |read: fn(&AgentFloor) -> crate::units::Span| {
         floor.map_or(0.0, |floor| read(floor).as_secs_f64())
@@ -267,9 +291,11 @@ fn view(
         state: state.name().to_owned(),
         leaving: floor.is_some_and(|floor| floor.leaving),
         pause,
+        rest,
         since_s: floor.map_or(0.0, |floor| snapshot.now.mono.since(floor.since).as_secs_f64()),
         leg_up: floor.is_some_and(|floor| floor.leg_up),
         contact: row.contact_uri.clone(),
+        skills: row.skills.clone(),
         campaigns: row.campaigns.iter().filter_map(name).collect(),
         call: call_of(state).map(|call| call.0),
         campaign: card.and_then(|(campaign, _)| name(&campaign)),

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::error::ApiError;
 use super::types::{Idle, IdleCause};
 use super::{Desk, config};
+use crate::config::campaign::lacks;
 use crate::core::floor::{AgentFloor, CampaignFloor, Totals};
 use crate::core::order::{AgentState, CampaignState};
 use crate::core::pacing::{Limit, View, Why};
@@ -39,7 +40,13 @@ pub(super) async fn why(
     match at_a_glance(floor) {
         Glance::Dials => return Ok(None),
         Glance::Rests(cause) => {
-            return Ok(Some(Idle { cause, until: None, rule: None, refused: BTreeMap::new() }));
+            return Ok(Some(Idle {
+                cause,
+                until: None,
+                rule: None,
+                skills: Vec::new(),
+                refused: BTreeMap::new(),
+            }));
         }
         Glance::Unclear => {}
     }
@@ -48,15 +55,19 @@ pub(super) async fn why(
     let trunks = desk.trunks().await?.into_iter();
     let routed = |name: &str| campaign.routes.iter().any(|route| route.trunk == name);
     let trunks = trunks.filter(|(_, trunk)| routed(&trunk.name)).map(|(id, _)| id).collect();
-    let team = team(desk, row.id, snapshot).await?;
+    let agents = desk.store.agents().await?;
+    let team = at_work(&agents, campaign, row.id, snapshot);
+    let unskilled = nobody_has(&agents, campaign, row.id);
     let open = stats.contacts.saturating_sub(stats.contacts_done);
-    let scene = Scene { team, contacts: stats.contacts, open, trunks };
+    let scene =
+        Scene { team, unskilled: !unskilled.is_empty(), contacts: stats.contacts, open, trunks };
     let cause = scene.cause(floor, &outlook, snapshot);
     let waits = cause == IdleCause::ContactsWait;
     Ok(Some(Idle {
         cause,
         until: outlook.supply.next_due.filter(|_| waits).map(|at| at.to_string()),
         rule: outlook.next_rule.filter(|_| waits),
+        skills: if cause == IdleCause::NobodySkilled { unskilled } else { Vec::new() },
         refused: stats.refused,
     }))
 }
@@ -88,17 +99,40 @@ fn at_a_glance(floor: &CampaignFloor) -> Glance {
     }
 }
 
-/// Gives the signed-in agents of a campaign.
+/// Gives the signed-in agents of a campaign who may take its calls.
 pub(super) async fn team<'s>(
     desk: &Desk,
-    campaign: CampaignId,
+    campaign: &config::Campaign,
+    id: CampaignId,
     snapshot: &'s Snapshot,
 ) -> Result<Vec<&'s AgentFloor>, ApiError> {
-    let rows = desk.store.agents().await?;
-    let own = rows.iter().filter(|row| row.campaigns.contains(&campaign));
+    Ok(at_work(&desk.store.agents().await?, campaign, id, snapshot))
+}
+
+fn at_work<'s>(
+    agents: &[AgentRow],
+    campaign: &config::Campaign,
+    id: CampaignId,
+    snapshot: &'s Snapshot,
+) -> Vec<&'s AgentFloor> {
+    let able = |row: &&AgentRow| lacks(&campaign.requires, &row.skills).is_empty();
+    let own = agents.iter().filter(|row| row.campaigns.contains(&id)).filter(able);
     let on_floor = |row: &AgentRow| snapshot.floor.agents.iter().find(|at| at.agent == row.id);
     let at_work = |floor: &&AgentFloor| floor.state != AgentState::LoggedOut;
-    Ok(own.filter_map(on_floor).filter(at_work).collect())
+    own.filter_map(on_floor).filter(at_work).collect()
+}
+
+/// Gives the required skills that no agent of a campaign has, or, if each is there but nobody has
+/// them all, every one of them; nothing if somebody qualifies, or if nobody is of the campaign.
+fn nobody_has(agents: &[AgentRow], campaign: &config::Campaign, id: CampaignId) -> Vec<String> {
+    let own: Vec<_> = agents.iter().filter(|row| row.campaigns.contains(&id)).collect();
+    let able = |row: &&AgentRow| lacks(&campaign.requires, &row.skills).is_empty();
+    if own.is_empty() || own.iter().any(able) {
+        return Vec::new();
+    }
+    let unheard = |skill: &&String| !own.iter().any(|row| row.skills.contains(skill));
+    let missing: Vec<_> = campaign.requires.iter().filter(unheard).cloned().collect();
+    if missing.is_empty() { campaign.requires.clone() } else { missing }
 }
 
 /// What surrounds a campaign that runs and dials nobody.
@@ -106,6 +140,8 @@ pub(super) async fn team<'s>(
 struct Scene<'s> {
     /// Its signed-in agents.
     team: Vec<&'s AgentFloor>,
+    /// None of its agents has the skills it requires, signed in or not.
+    unskilled: bool,
     /// Contacts of the campaign, closed ones included.
     contacts: u64,
     /// Those that are not closed.
@@ -132,6 +168,8 @@ impl Scene<'_> {
             IdleCause::ContactsWait
         } else if dry && floor.personal == 0 {
             IdleCause::LastCalls
+        } else if self.unskilled {
+            IdleCause::NobodySkilled
         } else if self.team.is_empty() {
             IdleCause::NobodySignedIn
         } else if !self.team.iter().any(|agent| agent.leg_up) {
@@ -190,6 +228,7 @@ mod tests {
         talking: 0,
         wrapping: 0,
         paused: 0,
+        resting: 0,
         ringing: 0,
         listening: 0,
         waiting: 0,
@@ -280,10 +319,13 @@ mod tests {
             (vec![&here], 9, running(READY), &empty, &snapshot(true, 2), Channels),
         ];
         for (team, open, floor, outlook, snapshot, expected) in cases {
-            let scene = Scene { team, contacts: 9, open, trunks: vec![TrunkId(1)] };
+            let trunks = vec![TrunkId(1)];
+            let scene = Scene { team, contacts: 9, open, trunks, ..Scene::default() };
             let found = scene.cause(&floor, outlook, snapshot);
             assert_eq!(found, expected, "{scene:?} {floor:?}");
         }
+        let unskilled = Scene { unskilled: true, contacts: 9, open: 9, ..Scene::default() };
+        assert_eq!(unskilled.cause(&running(READY), &empty, &up), NobodySkilled);
         let blank = Scene::default().cause(&running(dry), &empty, &up);
         assert_eq!(blank, NoContacts);
     }

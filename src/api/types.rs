@@ -177,6 +177,9 @@ pub struct Idle {
     pub until: Option<String>,
     /// The rule that made the next of them wait, if a rule did.
     pub rule: Option<String>,
+    /// The skills that no agent of it has, or has together.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub skills: Vec<String>,
     /// Contacts refused in the last day, by rule; counted while the campaign runs.
     pub refused: BTreeMap<String, u64>,
 }
@@ -201,6 +204,8 @@ pub enum IdleCause {
     LastCalls,
     /// Every open contact waits for the one agent it may be given, who is busy or away.
     ContactsPersonal,
+    /// No agent of it has the skills it requires.
+    NobodySkilled,
     /// No agent of it is signed in.
     NobodySignedIn,
     /// No signed-in agent's phone is connected.
@@ -251,7 +256,8 @@ pub struct Disposition {
 pub struct Agent {
     /// The name.
     pub name: String,
-    /// `logged_out`, `paused`, `ready`, `previewing`, `reserved`, `talking`, `holding`, `wrapping`.
+    /// `logged_out`, `paused`, `ready`, `previewing`, `reserved`, `talking`, `holding`, `wrapping`,
+    /// `resting`.
     pub state: String,
     /// Whether the agent is ready only until the lines in flight can do without him or her: the
     /// break or leave asked for comes then.
@@ -259,6 +265,9 @@ pub struct Agent {
     pub leaving: bool,
     /// The pause's code, when paused.
     pub pause: Option<String>,
+    /// Why the agent rests, when resting: `breath` or `occupancy`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rest: Option<String>,
     /// Seconds in this state.
     pub since_s: f64,
     /// Whether the phone's leg carries audio.
@@ -267,6 +276,9 @@ pub struct Agent {
     pub contact: Option<String>,
     /// The campaigns, best first.
     pub campaigns: Vec<String>,
+    /// What he or she can do that campaigns may require.
+    #[serde(default)]
+    pub skills: Vec<String>,
     /// The present call, or the one being written up.
     pub call: Option<u64>,
     /// The campaign of the present call or preview.
@@ -279,7 +291,7 @@ pub struct Agent {
     pub talk_s: f64,
     /// Seconds writing up in this shift.
     pub wrap_s: f64,
-    /// Seconds ready or reserved in this shift.
+    /// Seconds ready, reserved or resting in this shift.
     pub idle_s: f64,
 }
 
@@ -292,6 +304,9 @@ pub struct NewAgent {
     /// The campaigns, best first; none means every campaign.
     #[serde(default)]
     pub campaigns: Vec<String>,
+    /// What the agent can do that campaigns may require; left out, the skills stay as they are.
+    #[serde(default)]
+    pub skills: Option<Vec<String>>,
     /// The phone's fixed address, a SIP URI.
     #[serde(default)]
     pub contact: Option<String>,

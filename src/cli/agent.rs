@@ -30,8 +30,13 @@ pub(super) enum Agent {
     #[command(before_help = "Examples:
   cadran agent add amina --secret-file amina.secret     her phone registers with this password
   cadran agent add a1 a2 a3 --sip 'sip:{name}@127.0.0.20:5080'
-  cadran agent add bruno --campaign vente --campaign prospection-fr --secret-file bruno.secret")]
+  cadran agent add bruno --campaign vente --campaign prospection-fr --secret-file bruno.secret
+  cadran agent add chloe --campaign export-uk --skill anglais --secret-file chloe.secret")]
     Add(Add),
+    /// Remove agents: they sign out after their call and are listed no more
+    #[command(before_help = "Examples:
+  cadran agent remove bruno")]
+    Remove(Names),
     /// List agents with their state
     #[command(before_help = "Examples:
   cadran agent list
@@ -93,12 +98,26 @@ pub(super) struct Add {
     /// A campaign they take calls of, best first [default: every campaign]
     #[arg(long = "campaign", value_name = "CAMPAIGN")]
     campaigns: Vec<String>,
+    /// What they can do that campaigns may require, such as a language [default: as it was]
+    #[arg(long = "skill", value_name = "SKILL", conflicts_with = "no_skill")]
+    skills: Vec<String>,
+    /// Take all skills away
+    #[arg(long)]
+    no_skill: bool,
     /// The fixed address of a phone that does not register; `{name}` stands for the name
     #[arg(long, value_name = "URI")]
     sip: Option<String>,
     /// The file with the password their phones register with
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     secret_file: Option<PathBuf>,
+}
+
+/// Agents named one by one.
+#[derive(Debug, Args)]
+pub(super) struct Names {
+    /// The agents' names
+    #[arg(required = true)]
+    names: Vec<String>,
 }
 
 /// Which agents.
@@ -156,6 +175,7 @@ impl Agent {
         let client = Client::open(global)?;
         match self {
             Self::Add(add) => add.run(&client, output),
+            Self::Remove(gone) => remove(&client, output, &gone.names),
             Self::List => list(&client, output),
             Self::Login(login) => login.run(&client, output),
             Self::Ready(who) => ready(&client, output, &who),
@@ -185,12 +205,14 @@ impl Add {
             ),
             None => None,
         };
+        let skills = (self.no_skill || !self.skills.is_empty()).then_some(self.skills);
         let mut agents: Vec<types::Agent> = Vec::new();
         for name in self.names {
             let agent = types::NewAgent {
                 contact: self.sip.as_ref().map(|sip| sip.replace("{name}", &name)),
                 secret: secret.as_ref().map(|secret| secret.reveal().to_owned()),
                 campaigns: self.campaigns.clone(),
+                skills: skills.clone(),
                 name,
             };
             agents.push(wait_for(client.post(&At::path(["agents"]), &agent))?);
@@ -292,6 +314,20 @@ async fn legs_up(
         }
         tokio::time::sleep(ASK_EVERY).await;
     }
+}
+
+/// Removes agents, and lists those who are left; who is in a call goes after it.
+fn remove(client: &Client, output: &Output, names: &[String]) -> Outcome {
+    let acted = wait_for(each(client, output, names, "remove", &()))?;
+    for name in names.iter().filter(|_| acted.exit == Exit::Done) {
+        let said = output.lang.say(
+            "{name} is removed, and signed out as soon as no call needs it",
+            "{name} est retiré, et déconnecté dès qu'aucun appel n'en a besoin",
+        );
+        output.note(&said.replace("{name}", name));
+    }
+    list(client, output)?;
+    Ok(acted.exit)
 }
 
 /// What was done for several agents.
@@ -417,11 +453,13 @@ fn sheet(agents: &[types::Agent], lang: Lang) -> Sheet {
         lang.say("wrap-up", "post-appel"),
         lang.say("idle", "attente"),
         lang.say("campaigns", "campagnes"),
+        lang.say("skills", "compétences"),
     ]);
     for agent in agents {
         let state = crate::watch::agent_state_word(&agent.state, agent.leaving, lang).to_owned();
-        let state = match &agent.pause {
-            Some(code) => format!("{state} ({code})"),
+        let rest = agent.rest.as_deref().map(|why| crate::watch::rest_word(why, lang));
+        let state = match agent.pause.as_deref().or(rest) {
+            Some(why) => format!("{state} ({why})"),
             None => state,
         };
         sheet.add([
@@ -438,6 +476,7 @@ fn sheet(agents: &[types::Agent], lang: Lang) -> Sheet {
             crate::watch::clock(agent.wrap_s),
             crate::watch::clock(agent.idle_s),
             agent.campaigns.join(", "),
+            agent.skills.join(", "),
         ]);
     }
     sheet

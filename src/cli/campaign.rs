@@ -321,6 +321,7 @@ fn described(campaign: &types::Campaign, lang: Lang) -> Sheet {
     line("agents ready", "agents prêts", now.ready.to_string());
     line("agents talking", "agents en ligne", now.talking.to_string());
     line("agents writing up", "agents en post-appel", now.wrapping.to_string());
+    line("agents resting", "agents au repos", now.resting.to_string());
     line("calls ringing", "appels qui sonnent", now.ringing.to_string());
     line("attempts", "appels émis", totals.attempts.to_string());
     line("answered", "décrochés", totals.answered.to_string());

@@ -7,9 +7,12 @@ use std::path::Path;
 use clap::Args;
 use serde::Serialize;
 
-use super::Global;
+use super::client::{At, Client};
 use super::failure::{Exit, Outcome};
 use super::output::{Lang, Output, Sheet};
+use super::{Global, wait_for};
+use crate::api::types::Agent;
+use crate::config::campaign::lacks;
 use crate::config::{Campaign, Config, Problem, SecretPlace, Trunk};
 use crate::engine::clock::Clock;
 use crate::hooks::sign::SigningKey;
@@ -62,7 +65,10 @@ impl Doctor {
     pub(super) fn run(self, global: &Global, output: &Output) -> Outcome {
         let mut checks = vec![clock(), zones(), open_files()];
         match Config::load(&global.config_path()) {
-            Ok(config) => configured(&config, &mut checks),
+            Ok(config) => {
+                configured(&config, &mut checks);
+                checks.extend(skills(global, &config));
+            }
             Err(problems) => checks.extend(problems.0.iter().map(problem)),
         }
         output.show(&checks, |lang| sheet(&checks, lang));
@@ -102,13 +108,40 @@ fn configured(config: &Config, checks: &mut Vec<Check>) {
     }
 }
 
+/// Asks the running engine whether anybody has the skills each campaign requires; only it knows
+/// the agents, so that without one nothing is said.
+fn skills(global: &Global, config: &Config) -> Vec<Check> {
+    let demanding = config.campaigns.iter().filter(|campaign| !campaign.requires.is_empty());
+    let mut demanding = demanding.peekable();
+    let asked = demanding.peek().and_then(|_| Client::open(global).ok()).map(|client| {
+        let agents: Result<Vec<Agent>, _> = wait_for(client.get(&At::path(["agents"])));
+        agents
+    });
+    let Some(Ok(agents)) = asked else { return Vec::new() };
+    let judged = |campaign: &Campaign| {
+        let able = |agent: &&Agent| {
+            agent.campaigns.contains(&campaign.name)
+                && lacks(&campaign.requires, &agent.skills).is_empty()
+        };
+        let (name, wanted) = (&campaign.name, campaign.requires.join(", "));
+        match agents.iter().filter(able).count() {
+            0 => {
+                let fix = format!("cadran agent add NAME --campaign {name} --skill {wanted}");
+                Check::wrong("skills", format!("{name}: no agent of it has {wanted}"), fix).look()
+            }
+            able => Check::fine("skills", format!("{name}: agents with {wanted}: {able}")),
+        }
+    };
+    demanding.map(judged).collect()
+}
+
 /// What makes a notice usable.
 const RECORD: &str = "record it as WAV, 8 kHz mono, or take `notice` out of the campaign";
 
 /// Looks a trunk's host up, as the engine does.
 fn trunk_host(trunk: &Trunk) -> Check {
     let (what, host) = ("trunk host", format!("{}:{}", trunk.host.name, trunk.host.port));
-    match super::wait_for(async { Ok(sip::resolve(&host).await) }) {
+    match wait_for(async { Ok(sip::resolve(&host).await) }) {
         Ok(Ok(address)) => Check::fine(what, format!("{}: {host} is {address}", trunk.name)),
         Ok(Err(error)) => Check::wrong(
             what,

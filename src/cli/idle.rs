@@ -40,6 +40,7 @@ pub(super) fn cause(name: &str, now: &View, trunks: &[String], idle: &Idle, lang
             "every contact left is for one agent, who is busy or away: cadran agent list",
             "chaque fiche restante attend son agent, occupé ou absent : cadran agent list",
         ),
+        IdleCause::NobodySkilled => return nobody_skilled(idle, lang),
         IdleCause::NobodySignedIn => (
             "no agent of it is signed in: cadran agent login --all",
             "aucun de ses agents n'est connecté : cadran agent login --all",
@@ -77,17 +78,27 @@ pub(super) fn cause(name: &str, now: &View, trunks: &[String], idle: &Idle, lang
     lang.say(en, fr).replace("{name}", name).replace("{trunks}", &trunks.join(", "))
 }
 
+/// Tells which skills nobody has.
+fn nobody_skilled(idle: &Idle, lang: Lang) -> String {
+    let missing = idle.skills.join(", ");
+    let said = lang.say(
+        "nobody of its agents has the skill {skill}: cadran agent add NAME --skill {skill}",
+        "aucun de ses agents n'a la compétence {skill} : cadran agent add NOM --skill {skill}",
+    );
+    said.replace("{skill}", &missing)
+}
+
 /// Tells who keeps the agents busy.
 fn nobody_ready(now: &View, lang: Lang) -> String {
-    let (talking, wrapping, paused) = (now.talking, now.wrapping, now.paused);
+    let (talking, wrapping, resting, paused) = (now.talking, now.wrapping, now.resting, now.paused);
     lang.say(
         &format!(
-            "no agent is ready ({talking} talking, {wrapping} writing up, {paused} on a break): \
-             cadran agent ready --all"
+            "no agent is ready ({talking} talking, {wrapping} writing up, {resting} resting, \
+             {paused} on a break): cadran agent ready --all"
         ),
         &format!(
-            "aucun agent n'est prêt ({talking} en ligne, {wrapping} en post-appel, {paused} en \
-             pause) : cadran agent ready --all"
+            "aucun agent n'est prêt ({talking} en ligne, {wrapping} en post-appel, {resting} au \
+             repos, {paused} en pause) : cadran agent ready --all"
         ),
     )
     .to_owned()

@@ -50,8 +50,8 @@ impl Sheet {
     }
 
     /// Adds a row.
-    pub fn add<const N: usize>(&mut self, row: [String; N]) {
-        self.rows.push(row.to_vec());
+    pub fn add(&mut self, row: impl IntoIterator<Item = String>) {
+        self.rows.push(row.into_iter().collect());
     }
 }
 

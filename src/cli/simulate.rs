@@ -18,9 +18,11 @@ use clap::{Args, Subcommand, ValueHint};
 
 use super::failure::{Exit, Failure, Outcome};
 use super::output::{Form, Output};
-use crate::config::scenario;
+use crate::config::respect::OCCUPANCY_MIN;
+use crate::config::{measure, scenario};
+use crate::core::respect;
 use crate::sim::scenario::Scenario;
-use crate::units::Ratio;
+use crate::units::{Ratio, Span};
 use cells::{Cell, Prior, Solved};
 use compare::Beside;
 use dialers::Word;
@@ -140,6 +142,32 @@ struct What {
     /// The seed: the same one gives the same figures
     #[arg(long, default_value_t = 42)]
     seed: u64,
+    #[command(flatten)]
+    owed: Owed,
+}
+
+/// What is owed to the agents, in place of what the scenario says.
+#[derive(Debug, Args)]
+struct Owed {
+    /// How long an agent is left alone after each call, such as 10s
+    #[arg(long, value_parser = measure::span)]
+    breath: Option<Span>,
+    /// The ceiling on an agent's occupancy, such as 85%
+    #[arg(long, value_parser = ceiling)]
+    occupancy_max: Option<Ratio>,
+    /// From which attempt on a contact is hard, to be shared fairly among the agents
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=100))]
+    hard_from: Option<u32>,
+}
+
+impl Owed {
+    fn over(&self, own: respect::Settings) -> respect::Settings {
+        respect::Settings {
+            breath: self.breath.unwrap_or(own.breath),
+            occupancy_max: self.occupancy_max.or(own.occupancy_max),
+            hard_from: self.hard_from.or(own.hard_from),
+        }
+    }
 }
 
 /// The abandon caps gone through.
@@ -170,6 +198,14 @@ fn cap(text: &str) -> Result<Ratio, String> {
     }
 }
 
+fn ceiling(text: &str) -> Result<Ratio, String> {
+    let ceiling = cap(text)?;
+    if ceiling.get() < OCCUPANCY_MIN {
+        return Err(format!("{text:?} is below {:.0}%", OCCUPANCY_MIN * 100.0));
+    }
+    Ok(ceiling)
+}
+
 fn read(path: &Path) -> Result<Scenario, Failure> {
     let text = std::fs::read_to_string(path).map_err(|error| {
         let message = format!("{}: cannot be read: {error}", path.display());
@@ -198,6 +234,8 @@ impl What {
         let files = self.scenarios.iter().map(|path| read(path));
         for own in files.chain(self.from_tape.iter().map(|path| learn(path))) {
             let own = own?;
+            let owed = self.owed.over(own.respect);
+            let own = own.owing(owed);
             let caps = if caps.is_empty() { vec![own.cap] } else { caps.to_vec() };
             for cap in caps {
                 let scenario = Arc::new(Scenario { cap, ..own.clone() });

@@ -14,7 +14,7 @@ use super::{hours, measure, read_file};
 use crate::core::campaign::{Abandon, Guarantee, Mode, RING_MAX, RING_MIN, Route, Settings, Wrap};
 use crate::core::pacing::account;
 use crate::core::rules::{AttemptCap, Week};
-use crate::core::{hopper, recycle, rules};
+use crate::core::{hopper, recycle, respect, rules};
 use crate::units::{ClientId, Number, Span, TrunkId};
 
 /// One campaign as its file describes it.
@@ -30,6 +30,8 @@ pub struct Campaign {
     pub client: String,
     /// How calls are started.
     pub mode: Mode,
+    /// The skills an agent must have to take its calls, such as a language.
+    pub requires: Vec<String>,
     /// The trunks it may use.
     pub routes: Vec<NamedRoute>,
     /// The numbers shown in turn.
@@ -50,6 +52,8 @@ pub struct Campaign {
     pub notice: Option<PathBuf>,
     /// The write-up after a talk.
     pub wrap: Wrap,
+    /// What is owed to the agents between and among its calls.
+    pub respect: respect::Settings,
     /// When calls may ring, in the called number's zone.
     pub week: Week,
     /// How often a person may be tried.
@@ -132,6 +136,7 @@ impl Campaign {
             abandon: self.abandon,
             account: self.account.clone(),
             wrap: self.wrap,
+            respect: self.respect,
             rules: rules::Settings { week: self.week.clone(), attempts: self.attempt_caps.clone() },
             retry: self.retry.clone(),
             hopper: self.hopper,
@@ -187,6 +192,8 @@ fn campaign(root: &Fields<'_, '_>, path: &Path, around: Around<'_>) -> Option<Ca
     let name = named.and_then(|value| value.parse(plain_name));
     let client = root.must("client", "\"Acme Jardin\"").and_then(|value| value.name());
     let mode = mode(root);
+    let requires = root.get("requires").map(Value::one_or_more).unwrap_or_default();
+    let requires = requires.iter().filter_map(|skill| skill.parse(plain_skill)).collect();
     let routes = routes(root, around.trunks);
     let caller_ids = caller_ids(root);
     let (dispositions, whole) = dispositions::read(root);
@@ -195,6 +202,7 @@ fn campaign(root: &Fields<'_, '_>, path: &Path, around: Around<'_>) -> Option<Ca
     let (abandon, (account, shared), notice) = abandon(root, strict, around.prompts);
     let value = root.or("value", 1.0, |value| value.real(VALUE.0..=VALUE.1));
     let wrap = wrap(root, whole.then_some(&dispositions));
+    let respect = super::respect::read(root);
     let week = week(root);
     let webhook = root.table("webhook").and_then(|fields| Webhook::of(&fields));
     let retry = super::retry::read(root, abandon.recall_lock);
@@ -209,6 +217,7 @@ fn campaign(root: &Fields<'_, '_>, path: &Path, around: Around<'_>) -> Option<Ca
         name: name?,
         client: client?,
         mode: mode?,
+        requires,
         routes,
         caller_ids,
         ring_max,
@@ -219,6 +228,7 @@ fn campaign(root: &Fields<'_, '_>, path: &Path, around: Around<'_>) -> Option<Ca
         value,
         notice,
         wrap,
+        respect,
         week: week?,
         attempt_caps: caps.iter().filter_map(|cap| cap.parse(measure::attempt_cap)).collect(),
         retry,
@@ -242,6 +252,30 @@ pub fn mode_word(mode: Mode) -> &'static str {
         Mode::Directed => "directed",
     }
 }
+
+/// Gives those of the required skills that are not among an agent's; with none he or she may take
+/// the calls.
+#[must_use]
+pub fn lacks<'r>(requires: &'r [String], skills: &[String]) -> Vec<&'r str> {
+    requires.iter().filter(|skill| !skills.contains(skill)).map(String::as_str).collect()
+}
+
+/// Reads a skill: a word or two, told from others by its small letters.
+///
+/// # Errors
+/// The text is no skill; the message says so in the user's words.
+pub fn plain_skill(text: &str) -> Result<String, String> {
+    let skill = text.trim().to_lowercase();
+    let plain = skill.chars().all(|c| c.is_alphanumeric() || c == '-' || c == ' ');
+    if plain && (1..=SKILL_MAX).contains(&skill.chars().count()) {
+        Ok(skill)
+    } else {
+        Err(format!("is no skill: use 1 to {SKILL_MAX} letters, digits, hyphens and spaces"))
+    }
+}
+
+/// A skill is a word or two: it stands in commands and tables.
+const SKILL_MAX: usize = 40;
 
 /// A name stands in commands, addresses and file names.
 pub(super) fn plain_name(text: &str) -> Result<String, String> {

@@ -11,6 +11,7 @@ pub mod likeness;
 pub mod measure;
 mod problem;
 mod reader;
+pub mod respect;
 mod retry;
 pub mod scenario;
 mod secret;

@@ -2,6 +2,8 @@
 
 use serde::Deserialize;
 
+use super::respect::OCCUPANCY_MIN;
+use crate::core::respect;
 use crate::sim::rng::{Law, NoLaw};
 use crate::sim::scenario::{
     Amd, Block, Burst, Habits, NoScenario, Outage, Outcomes, Ring, Scenario, Shares, Swap, in_order,
@@ -75,6 +77,31 @@ struct File {
     #[serde(default)]
     shared_rate: bool,
     value: Option<f64>,
+    respect: RespectTable,
+}
+
+/// What is owed to the agents.
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct RespectTable {
+    breath_s: f64,
+    occupancy_max: Option<f64>,
+    hard_from: Option<u32>,
+}
+
+impl RespectTable {
+    fn owed(&self) -> Result<respect::Settings, ScenarioError> {
+        let key = "respect.occupancy_max";
+        let ceiling = |value| match share(key, value)? {
+            ceiling if ceiling.get() >= OCCUPANCY_MIN => Ok(ceiling),
+            _ => Err(ScenarioError::Number { key, value, must: "a share from 0.5 to 1" }),
+        };
+        Ok(respect::Settings {
+            breath: seconds("respect.breath_s", self.breath_s)?,
+            occupancy_max: self.occupancy_max.map(ceiling).transpose()?,
+            hard_from: self.hard_from,
+        })
+    }
 }
 
 #[derive(Deserialize)]
@@ -205,6 +232,7 @@ impl File {
             companions: Vec::new(),
             shared_rate: self.shared_rate,
             value: worth("value", self.value)?,
+            respect: self.respect.owed()?,
             pool: self.agents.pool()?,
         };
         let also: Result<_, _> = self.also.iter().map(|also| also.beside(&scenario)).collect();

@@ -7,17 +7,19 @@
 //!     │                      │                              │ │ │                          ▼
 //!     │                      │      a person answered       │ │ └─────────────────────► Reserved
 //!     │                      │          ┌───────────────────┘ │    its call was not       │
-//!     │   a wish made        │          ▼                     │    answered               │
-//!     └── during the ──── (after) ◄─ Wrapping ◄── Talking ◄───┼───────────────────────────┘
-//!         call                                     │    ▲     │            answered
-//!                                            holds ▼    │ retrieves
+//!     │   a wish made        │          ▼          rested     │    answered               │
+//!     └── during the ──── (after) ◄─ Wrapping ──► Resting ────┤                           │
+//!         call                         ▲ talk over            │                           │
+//!                                      └───────── Talking ◄───┴───────────────────────────┘
+//!                                            holds ▼    ▲ retrieves       answered
 //!                                                 Holding
 //! ```
 //!
 //! A break or a leave wanted while reserved, talking or holding is a wish that waits for the
 //! call's end; while wrapping it ends the write-up. One who is ready stays until the lines in
 //! flight can do without him (`cover.rs`). An agent whose leg is lost in a talk leaves
-//! the person to the next free colleague.
+//! the person to the next free colleague. Whoever would be ready and is owed a rest (`respect.rs`)
+//! rests first, back from a break as well; a break or a leave ends a rest.
 
 use std::sync::Arc;
 
@@ -27,6 +29,7 @@ use super::call::Surprise;
 use super::fact::{AgentFact, Lead, SkipReason};
 use super::hopper::Stocked;
 use super::order::AgentState;
+use super::respect::{Rest, Shift};
 use crate::units::{CallId, CampaignId, DispositionId, Mono, PauseId, Span};
 
 /// What an agent may do.
@@ -98,6 +101,10 @@ pub(super) enum State {
     Talking(CallId),
     Holding(CallId),
     Wrapping(Box<Writing>),
+    Resting {
+        until: Mono,
+        why: Rest,
+    },
 }
 
 /// What can happen to an agent: facts in the machine's words, and our own moves.
@@ -127,7 +134,7 @@ pub(super) enum Event {
     Freed,
     /// The talk is over; what is to be written up, if anything.
     TalkOver(Option<Box<Writing>>),
-    /// The write-up's or the preview's time is over.
+    /// The write-up's, the preview's or the rest's time is over.
     TimeUp,
 }
 
@@ -198,11 +205,15 @@ pub(super) struct Agent {
     pub(super) talk: Span,
     pub(super) wrap: Span,
     pub(super) idle: Span,
+    pub(super) shift: Shift,
     /// What the agent wants once the present call is over.
     wish: Want,
     /// The count of the first call dialled after the agent wanted to go: none from then on can
     /// have counted on him.
     pub(super) leaves_from: u64,
+    /// The count of the first call dialled after the agent was kept for leads of his own, if he
+    /// is: none from then on can count on him.
+    pub(super) kept_from: Option<u64>,
     leg_tries: u32,
 }
 
@@ -221,8 +232,10 @@ impl Agent {
             talk: Span::ZERO,
             wrap: Span::ZERO,
             idle: Span::ZERO,
+            shift: Shift::default(),
             wish: Want::Calls,
             leaves_from: 0,
+            kept_from: None,
             leg_tries: 0,
         }
     }
@@ -238,6 +251,7 @@ impl Agent {
             State::Talking(call) => AgentState::Talking(*call),
             State::Holding(call) => AgentState::Holding(*call),
             State::Wrapping(writing) => AgentState::Wrapping(writing.call),
+            State::Resting { why, .. } => AgentState::Resting(*why),
         }
     }
 
@@ -251,11 +265,18 @@ impl Agent {
         self.state == State::Ready && self.wish != Want::Calls
     }
 
+    /// Whether the agent is ready and no new line is dialled for him: he leaves, or is kept for
+    /// leads of his own. He still takes an answer nobody else can.
+    pub(super) fn is_aside(&self) -> bool {
+        self.leaves() || (self.state == State::Ready && self.kept_from.is_some())
+    }
+
     /// When the present state ends by itself.
     pub(super) fn due(&self) -> Option<Mono> {
         match &self.state {
             State::Previewing(_, stocked) => Some(stocked.until),
             State::Wrapping(writing) => writing.until,
+            State::Resting { until, .. } => Some(*until),
             State::LoggedOut
             | State::Paused { .. }
             | State::Ready
@@ -301,6 +322,7 @@ impl Agent {
             (Ready, Postpones(want)) => self.keep_in_mind(want),
             (Wrapping(_), Wants(want)) => self.written(now, want),
             (Wrapping(_), TimeUp) => self.written(now, self.wish),
+            (Resting { .. }, event) => return self.step_rest(now, &event),
             (Wrapping(_), Extends(span)) => return self.extend(span),
             (Wrapping(own), Qualifies(call)) if own.call == call => Some(Effect::Qualify),
             (Ready, Shown(campaign, stocked)) => self.go(now, Previewing(campaign, stocked)),
@@ -356,6 +378,19 @@ impl Agent {
         Ok(effect)
     }
 
+    /// Moves one who rests: only his going or the end of the rest changes that.
+    fn step_rest(&mut self, now: Mono, event: &Event) -> Result<Option<Effect>, Surprise> {
+        if let Event::Wants(want @ (Want::Break(_) | Want::Leave)) = *event {
+            Ok(self.rest(now, want))
+        } else if *event == Event::TimeUp {
+            Ok(self.rest(now, Want::Calls))
+        } else if *event == Event::Wants(Want::Calls) {
+            Ok(None)
+        } else {
+            Err(Surprise)
+        }
+    }
+
     /// Moves the leg, and with it the agent: a leg lost takes the agent from whatever he does.
     fn step_leg(&mut self, now: Mono, rose: bool) -> Result<Option<Effect>, Surprise> {
         match (self.leg, rose) {
@@ -378,7 +413,10 @@ impl Agent {
 
     fn leg_lost(&mut self, now: Mono) -> Option<Effect> {
         let effect = match self.state {
-            State::LoggedOut | State::Paused { .. } | State::Wrapping(_) => return None,
+            State::LoggedOut
+            | State::Paused { .. }
+            | State::Wrapping(_)
+            | State::Resting { .. } => return None,
             State::Ready => None,
             State::Previewing(..) => return self.withdraw(now, Want::Calls),
             State::Reserved(call) => Some(Effect::Unreserve(call)),
@@ -395,19 +433,28 @@ impl Agent {
         match self.state {
             State::Talking(_) | State::Holding(_) => (talk + time, wrap, idle),
             State::Wrapping(_) => (talk, wrap + time, idle),
-            State::Ready | State::Reserved(_) | State::Previewing(..) => (talk, wrap, idle + time),
+            State::Ready | State::Reserved(_) | State::Previewing(..) | State::Resting { .. } => {
+                (talk, wrap, idle + time)
+            }
             State::LoggedOut | State::Paused { .. } => (talk, wrap, idle),
         }
     }
 
     fn enter(&mut self, now: Mono, state: State) {
-        (self.talk, self.wrap, self.idle) = self.times(now);
-        let waited = matches!(self.state, State::Reserved(_) | State::Previewing(..));
-        if state == State::Ready && !waited {
+        self.book(now);
+        if state == State::Ready && !self.waits() {
             self.idle_since = now;
         }
-        self.since = now;
         self.state = state;
+    }
+
+    /// Counts the time spent in the present state.
+    fn book(&mut self, now: Mono) {
+        let (talk, wrap, idle) = self.times(now);
+        self.shift.pass(false, idle - self.idle);
+        self.shift.pass(true, (talk - self.talk) + (wrap - self.wrap));
+        (self.talk, self.wrap, self.idle) = (talk, wrap, idle);
+        self.since = now;
     }
 
     fn go(&mut self, now: Mono, state: State) -> Option<Effect> {
@@ -416,6 +463,7 @@ impl Agent {
     }
 
     fn sign_in(&mut self, now: Mono) -> Option<Effect> {
+        self.shift.begin(now.since(self.since));
         (self.handled, self.leg_tries, self.leg) = (0, 0, Leg::Raising);
         (self.talk, self.wrap, self.idle) = (Span::ZERO, Span::ZERO, Span::ZERO);
         let code = self.settings.pause_at_login;
@@ -426,8 +474,10 @@ impl Agent {
     /// Goes where the agent wants to be when no call holds him; calls need the leg.
     fn rest(&mut self, now: Mono, want: Want) -> Option<Effect> {
         let state = match want {
-            Want::Calls if self.leg == Leg::Up => State::Ready,
-            Want::Calls => State::Paused { code: self.settings.pause_at_login, when_up: true },
+            Want::Calls if self.leg != Leg::Up => {
+                State::Paused { code: self.settings.pause_at_login, when_up: true }
+            }
+            Want::Calls => self.rested(now),
             Want::Break(code) => State::Paused { code, when_up: false },
             Want::Leave => State::LoggedOut,
         };
@@ -439,6 +489,19 @@ impl Agent {
             self.enter(now, state);
         }
         None
+    }
+
+    /// Where one goes who wants calls and may be owed a rest first.
+    fn rested(&self, now: Mono) -> State {
+        // Waiting for a call is rest as well, and the end of a rest is not judged again.
+        let over = matches!(self.state, State::Resting { until, .. } if until <= now);
+        let owed = if self.waits() || over { None } else { self.shift.rest(now) };
+        owed.map_or(State::Ready, |(until, why)| State::Resting { until, why })
+    }
+
+    /// Whether the agent waits for a call, set aside for one or not.
+    fn waits(&self) -> bool {
+        matches!(self.state, State::Ready | State::Reserved(_) | State::Previewing(..))
     }
 
     fn keep_in_mind(&mut self, want: Want) -> Option<Effect> {
@@ -479,13 +542,19 @@ impl Agent {
         self.handled += 1;
         match writing {
             Some(writing) => self.go(now, State::Wrapping(writing)),
-            None => self.rest(now, self.wish),
+            None => {
+                self.book(now);
+                self.shift.done(now);
+                self.rest(now, self.wish)
+            }
         }
     }
 
     fn written(&mut self, now: Mono, want: Want) -> Option<Effect> {
         let State::Wrapping(writing) = &self.state else { return None };
         let effect = Effect::Written(writing.clone());
+        self.book(now);
+        self.shift.done(now);
         self.rest(now, want);
         Some(effect)
     }

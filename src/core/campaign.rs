@@ -15,7 +15,7 @@ use super::pacing::rate::{Key, Rate};
 use super::pacing::{Decision, Quiet, View};
 use super::rules::hours::{Hours, Today, today};
 use super::trunks::Rota;
-use super::{hopper, recycle, rules};
+use super::{hopper, recycle, respect, rules};
 use crate::units::{
     AgentId, CallId, CampaignId, ClientId, DispositionId, Mono, Ratio, Span, TrunkId, Wall, Zone,
 };
@@ -43,6 +43,9 @@ pub struct Settings {
     pub account: account::Settings,
     /// The write-up after a talk.
     pub wrap: Wrap,
+    /// What is owed to the agents between and among its calls.
+    #[serde(default)]
+    pub respect: respect::Settings,
     /// Who may be called when.
     pub rules: rules::Settings,
     /// When a contact is tried again.
@@ -209,6 +212,7 @@ impl Settings {
             abandon: Abandon::default(),
             account: account::Settings::calendar_day(zone),
             wrap: Wrap { max: None, default: None, extension_max: Span::ZERO },
+            respect: respect::Settings::default(),
             rules: rules::Settings { week: rules::Week::always(), attempts: Vec::new() },
             retry: recycle::Settings { attempts_max: 1, after: BTreeMap::new() },
             hopper: hopper::Settings::default(),

@@ -82,9 +82,11 @@ impl Dialer {
                 Seat::Wrapping(writing) => {
                     Some(self.calls.get(&writing.call).is_none_or(|call| call.writing))
                 }
-                Seat::LoggedOut | Seat::Paused { .. } | Seat::Ready | Seat::Previewing(..) => {
-                    Some(true)
-                }
+                Seat::LoggedOut
+                | Seat::Paused { .. }
+                | Seat::Ready
+                | Seat::Previewing(..)
+                | Seat::Resting { .. } => Some(true),
             };
             holds!(call == Some(true), "{id} is {:?} without its call", agent.label());
             let needs_leg = matches!(
@@ -92,23 +94,30 @@ impl Dialer {
                 Seat::Ready | Seat::Previewing(..) | Seat::Reserved(_) | Seat::Talking(_)
             );
             holds!(!needs_leg || agent.leg == Leg::Up, "{id} is {:?} legless", agent.label());
+            holds!(
+                self.kept.contains(&id) == agent.kept_from.is_some(),
+                "{id} is kept for nothing"
+            );
+            let foreseen = agent.serving.is_some() && agent.kept_from.is_some();
+            holds!(!foreseen, "{id} is kept and counted on");
             holds!(agent.at_work() || agent.leg == Leg::Down, "{id} left, the leg did not");
             if agent.state == Seat::Ready {
-                ready.insert((agent.team, agent.leaves(), agent.idle_since, id));
+                ready.insert((agent.team, agent.is_aside(), agent.idle_since, id));
                 holds!(!self.someone_waits_for(id), "{id} is ready and somebody waits");
             }
         }
         let queued = self.teams.each().enumerate().flat_map(|(place, team)| {
-            let of = move |leaves| move |&(since, agent)| (place, leaves, since, agent);
-            team.ready.iter().map(of(false)).chain(team.leaving.iter().map(of(true)))
+            let of = move |aside| move |&(since, agent)| (place, aside, since, agent);
+            team.ready.iter().map(of(false)).chain(team.aside.iter().map(of(true)))
         });
         holds!(queued.collect::<BTreeSet<_>>() == ready, "the ready queues hold others");
         for (place, team) in self.teams.each().enumerate() {
             let of_it = || self.agents.values().filter(|agent| agent.team == place);
             let at_work = of_it().filter(|agent| agent.at_work()).count();
             let paused = of_it().filter(|a| matches!(a.state, Seat::Paused { .. })).count();
-            let counted = (team.at_work as usize, team.paused as usize);
-            holds!(counted == (at_work, paused), "team {place} counts {counted:?}");
+            let resting = of_it().filter(|a| matches!(a.state, Seat::Resting { .. })).count();
+            let counted = (team.at_work as usize, team.paused as usize, team.resting as usize);
+            holds!(counted == (at_work, paused, resting), "team {place} counts {counted:?}");
         }
         Ok(())
     }
@@ -160,7 +169,8 @@ impl Dialer {
             | Seat::Reserved(_)
             | Seat::Talking(_)
             | Seat::Holding(_)
-            | Seat::Wrapping(_) => None,
+            | Seat::Wrapping(_)
+            | Seat::Resting { .. } => None,
         });
         let shown = shown.collect::<Vec<_>>();
         holds!(shown.len() == campaign.previewing as usize, "{id} counts other previews");

@@ -1,24 +1,32 @@
-//! Whether those who are ready cover the lines in flight.
+//! Whether those who are ready cover the lines in flight, and who is kept for leads of his own.
 
 use std::collections::BTreeSet;
 
 use super::agent::{Agent, Event, State, Want};
+use super::campaign::Campaign;
 use super::floor::CallStage;
 use super::{Dialer, pacing};
 use crate::units::{AgentId, CallId, CampaignId, Now};
 
 impl Dialer {
-    /// Whether the lines in flight can do without a ready agent: for each of his campaigns, and
-    /// for all that share agents with them taken together, the others who are ready to stay are
-    /// as many as the lines want.
+    /// Whether the lines in flight can do without a ready agent: as many of them find an agent
+    /// among the others who are ready to stay, each line among those who serve its campaign.
     pub(super) fn can_spare(&self, agent: &Agent) -> bool {
-        let own = &self.teams.at(agent.team).campaigns;
-        let counted = usize::from(!agent.leaves());
-        let covered = |campaigns: &[CampaignId]| {
-            let wanted: u32 = campaigns.iter().map(|&id| self.agents_wanted(id)).sum();
-            wanted as usize <= self.teams.ready_for(campaigns).saturating_sub(counted)
-        };
-        own.iter().all(|id| covered(std::slice::from_ref(id))) && covered(&self.teams.joined(own))
+        let joined = self.teams.joined(&self.teams.at(agent.team).campaigns);
+        let mut own = 0;
+        let mut squads = Vec::new();
+        for (place, team) in self.teams.each().enumerate() {
+            let mut ready = u32::try_from(team.ready.len()).unwrap_or(u32::MAX);
+            if place == agent.team {
+                own = squads.len();
+                ready = ready.saturating_sub(u32::from(!agent.is_aside()));
+            }
+            let serves = |id: &CampaignId| joined.iter().position(|other| other == id);
+            squads
+                .push(Squad { ready, serves: team.campaigns.iter().filter_map(serves).collect() });
+        }
+        let wanted = joined.iter().map(|&id| self.agents_wanted(id)).collect();
+        Cover::of(wanted, squads).can_do_without(own)
     }
 
     /// Puts off the going of an agent on whom a line in flight counts.
@@ -28,7 +36,7 @@ impl Dialer {
             && self.agents.get(&id).is_some_and(needed)
         {
             if let Some(agent) = self.agents.get_mut(&id).filter(|agent| !agent.leaves()) {
-                agent.leaves_from = self.next_call;
+                agent.leaves_from = agent.kept_from.unwrap_or(self.next_call);
             }
             return Event::Postpones(want);
         }
@@ -38,24 +46,65 @@ impl Dialer {
     /// Lets those go who wanted to and on whom no line in flight counts any more: when the others
     /// cover the lines, or the lines that rang when he wanted to go have resolved.
     pub(super) fn let_go(&mut self, now: Now) {
-        let leaving = self.teams.each().flat_map(|team| &team.leaving).copied();
+        let leaving = self.teams.each().flat_map(|team| &team.aside).copied();
         let leaving: BTreeSet<_> = leaving.collect();
         for (_, id) in leaving {
-            let free = |agent: &Agent| self.can_spare(agent) || !self.is_counted_on(agent);
-            if self.agents.get(&id).is_some_and(free) {
+            let free = |agent: &&Agent| {
+                self.can_spare(agent) || !self.is_counted_on(agent, agent.leaves_from)
+            };
+            let agent = self.agents.get(&id).filter(|agent| agent.leaves());
+            if agent.is_some_and(|agent| free(&agent)) {
                 self.step_agent(now, id, Event::Freed);
             }
         }
     }
 
-    /// Whether a line dialled before an agent wanted to go may still bring somebody for him.
-    fn is_counted_on(&self, agent: &Agent) -> bool {
+    /// Whether a line dialled before the call of that count may still bring somebody for an agent.
+    pub(super) fn is_counted_on(&self, agent: &Agent, from: u64) -> bool {
         use CallStage::{Dialing, Listening, Ringing, Waiting};
-        let end = CallId::of(self.settings.node, agent.leaves_from);
+        let end = CallId::of(self.settings.node, from);
         self.calls.range(..end).any(|(_, call)| {
             matches!(call.stage(), Dialing | Ringing | Listening | Waiting)
+                && call.reserved.is_none()
                 && agent.settings.campaigns.contains(&call.campaign)
         })
+    }
+
+    /// Keeps every agent at work for whom a lead of his own is in stock: no new line is dialled
+    /// for him, ready or busy, until it was. Otherwise a predictive campaign, whose lines are
+    /// always more than its ready agents, could never spare him.
+    pub(super) fn keep_agents(&mut self, now: Now) {
+        let dials = |campaign: &Campaign| {
+            let mut routes = campaign.settings.routes.iter();
+            campaign.runs() && routes.any(|route| self.trunks.is_up(route.trunk, now.mono))
+        };
+        let mut awaited = BTreeSet::new();
+        for (id, campaign) in &self.campaigns {
+            let serves = |agent: &Agent| agent.at_work() && agent.settings.campaigns.contains(id);
+            let serves = |id: &AgentId| self.agents.get(id).is_some_and(serves);
+            if campaign.hopper.awaits() && dials(campaign) {
+                awaited.extend(campaign.hopper.awaited().filter(serves));
+            }
+        }
+        let before = core::mem::replace(&mut self.kept, awaited.clone());
+        for &id in before.symmetric_difference(&awaited) {
+            self.keep(now, id, awaited.contains(&id));
+        }
+    }
+
+    /// Keeps an agent, or gives him back to all; while he is kept his pacer foresees no release.
+    fn keep(&mut self, now: Now, id: AgentId, kept: bool) {
+        let Some(agent) = self.agents.get_mut(&id) else { return };
+        agent.kept_from = kept.then_some(self.next_call);
+        if agent.state == State::Ready {
+            let (place, aside) = ((agent.idle_since, id), agent.is_aside());
+            self.teams.at_mut(agent.team).enqueue(place, aside);
+        }
+        let serving = if kept { agent.serving.take() } else { None };
+        let campaign = serving.and_then(|campaign| self.campaigns.get_mut(&campaign));
+        if let Some(pacer) = campaign.and_then(|campaign| campaign.pacer.as_mut()) {
+            pacer.loses_sight(now.mono, id);
+        }
     }
 
     /// Counts the ready agents a campaign's lines in flight count on.
@@ -63,5 +112,143 @@ impl Dialer {
         self.campaigns.get(&id).map_or(0, |campaign| {
             pacing::agents_of(campaign.settings.mode, campaign.view().lines())
         })
+    }
+}
+
+/// Ready agents who serve the same campaigns, these by their places in a list.
+#[derive(Clone, Debug)]
+struct Squad {
+    ready: u32,
+    serves: Vec<usize>,
+}
+
+/// A greatest matching of wanted agents to ready ones, by augmenting paths (Ford and Fulkerson,
+/// "Maximal flow through a network", 1956); campaigns and squads are a handful.
+#[derive(Debug)]
+struct Cover {
+    /// Agents each campaign still wants.
+    wanted: Vec<u32>,
+    /// Each squad with those of its agents nobody counts on.
+    squads: Vec<Squad>,
+    /// How many agents of each squad each campaign counts on.
+    given: Vec<Vec<u32>>,
+}
+
+impl Cover {
+    fn of(wanted: Vec<u32>, squads: Vec<Squad>) -> Self {
+        let given = vec![vec![0; squads.len()]; wanted.len()];
+        let mut cover = Self { wanted, squads, given };
+        for campaign in 0..cover.wanted.len() {
+            cover.take_idle(campaign);
+        }
+        for campaign in 0..cover.wanted.len() {
+            // One whom no path serves is not served by a later one either.
+            while cover.wanted[campaign] > 0 && cover.augments(campaign) {
+                cover.wanted[campaign] -= 1;
+            }
+        }
+        cover
+    }
+
+    /// Gives a campaign the idle agents who serve it, as far as it wants them.
+    fn take_idle(&mut self, campaign: usize) {
+        for (place, squad) in self.squads.iter_mut().enumerate() {
+            if squad.serves.contains(&campaign) {
+                let taken = self.wanted[campaign].min(squad.ready);
+                self.wanted[campaign] -= taken;
+                squad.ready -= taken;
+                self.given[campaign][place] += taken;
+            }
+        }
+    }
+
+    /// Finds one more agent for a campaign, moving agents between campaigns where need be.
+    fn augments(&mut self, campaign: usize) -> bool {
+        let mut asked = vec![false; self.wanted.len()];
+        self.serve(campaign, &mut asked)
+    }
+
+    /// Finds an agent for a campaign without asking those campaigns that were asked before.
+    fn serve(&mut self, campaign: usize, asked: &mut [bool]) -> bool {
+        asked[campaign] = true;
+        for place in 0..self.squads.len() {
+            if !self.squads[place].serves.contains(&campaign) {
+                continue;
+            }
+            if self.squads[place].ready > 0 {
+                self.squads[place].ready -= 1;
+                self.given[campaign][place] += 1;
+                return true;
+            }
+            for other in 0..self.wanted.len() {
+                if !asked[other] && self.given[other][place] > 0 && self.serve(other, asked) {
+                    self.given[other][place] -= 1;
+                    self.given[campaign][place] += 1;
+                    return true;
+                }
+            }
+        }
+        false
+    }
+
+    /// Whether one agent more in a squad would serve nobody more.
+    fn can_do_without(mut self, squad: usize) -> bool {
+        if let Some(squad) = self.squads.get_mut(squad) {
+            squad.ready += 1;
+        }
+        !(0..self.wanted.len()).any(|campaign| self.wanted[campaign] > 0 && self.augments(campaign))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    /// The most lines that find an agent, by trying every agent for every line.
+    fn most(lines: &[usize], agents: &[&[usize]]) -> usize {
+        let Some((line, rest)) = lines.split_first() else { return 0 };
+        let mut best = most(rest, agents);
+        for (place, serves) in agents.iter().enumerate() {
+            if serves.contains(line) {
+                let others: Vec<_> = [&agents[..place], &agents[place + 1..]].concat();
+                best = best.max(1 + most(rest, &others));
+            }
+        }
+        best
+    }
+
+    fn squad() -> impl Strategy<Value = Squad> {
+        (0..3_u32, vec(0..3_usize, 0..3)).prop_map(|(ready, mut serves)| {
+            serves.sort_unstable();
+            serves.dedup();
+            Squad { ready, serves }
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn an_agent_is_spared_if_and_only_if_no_line_loses_its_agent(
+            wanted in vec(0..3_u32, 3),
+            squads in vec(squad(), 1..4),
+            own in 0..3_usize,
+        ) {
+            let own = own % squads.len();
+            let lines: Vec<usize> = (0..wanted.len())
+                .flat_map(|id| (0..wanted[id]).map(move |_| id))
+                .collect();
+            let mut agents: Vec<&[usize]> = squads
+                .iter()
+                .flat_map(|squad| (0..squad.ready).map(|_| squad.serves.as_slice()))
+                .collect();
+            let without = most(&lines, &agents);
+            agents.push(&squads[own].serves);
+            let with = most(&lines, &agents);
+            let cover = Cover::of(wanted.clone(), squads.clone());
+            let served = lines.len() - cover.wanted.iter().sum::<u32>() as usize;
+            prop_assert_eq!(served, without);
+            prop_assert_eq!(cover.can_do_without(own), with == without);
+        }
     }
 }

@@ -102,7 +102,7 @@ pub struct AgentFloor {
     pub talk: Span,
     /// Time spent writing up.
     pub wrap: Span,
-    /// Time spent ready or reserved.
+    /// Time spent ready, reserved or resting.
     pub idle: Span,
     /// The campaign and contact of the present call or preview.
     pub card: Option<(CampaignId, ContactId)>,
@@ -250,7 +250,7 @@ impl Dialer {
     fn seat(&self, now: Now, id: AgentId, agent: &Agent) -> AgentFloor {
         let (talk, wrap, idle) = agent.times(now.mono);
         let card = match &agent.state {
-            State::LoggedOut | State::Paused { .. } | State::Ready => None,
+            State::LoggedOut | State::Paused { .. } | State::Ready | State::Resting { .. } => None,
             State::Previewing(campaign, stocked) => Some((*campaign, stocked.lead.contact)),
             State::Reserved(call) | State::Talking(call) | State::Holding(call) => {
                 self.calls.get(call).map(|call| (call.campaign, call.lead.contact))

@@ -125,6 +125,11 @@ impl Hopper {
         stocked
     }
 
+    /// Whether leads are in stock that only one agent may be given.
+    pub(super) fn awaits(&self) -> bool {
+        self.personal_count > 0
+    }
+
     /// The agents for whom personal leads are in stock.
     pub(super) fn awaited(&self) -> impl Iterator<Item = AgentId> {
         self.personal.keys().copied()

@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use super::agent::{self, State as Seat, Writing};
 use super::call::{self, Call, Effect, State};
-use super::fact::{Answerer, CallFact};
+use super::fact::{Answerer, CallFact, Lead};
 use super::floor::CallStage;
 use super::order::{Closed, EndedBy, Next, Outcome};
 use super::pacing::account::Entry;
 use super::{Dialer, Order, Record, Wake, recycle};
-use crate::units::{AgentId, CallId, Now};
+use crate::units::{AgentId, CallId, CampaignId, Now};
 
 impl Dialer {
     pub(super) fn take_call(&mut self, now: Now, id: CallId, fact: CallFact) {
@@ -97,8 +97,9 @@ impl Dialer {
     fn serve(&mut self, now: Now, id: CallId) {
         let Some(call) = self.calls.get_mut(&id) else { return };
         let first_time = !std::mem::replace(&mut call.person, true);
-        let agent = call.reserved.or_else(|| self.teams.first_ready(call.campaign));
-        if let Some(campaign) = self.campaigns.get_mut(&call.campaign).filter(|_| first_time) {
+        let (campaign, reserved, lead) = (call.campaign, call.reserved, Arc::clone(&call.lead));
+        let agent = reserved.or_else(|| self.who_takes(campaign, &lead));
+        if let Some(campaign) = self.campaigns.get_mut(&campaign).filter(|_| first_time) {
             let rate = self.rates.entry(campaign.rate).or_default();
             rate.account.count(&campaign.settings.account, now.wall, Entry::Person);
         }
@@ -106,6 +107,18 @@ impl Dialer {
             Some(agent) => self.join(now, id, agent),
             None => self.orders.push_back(Order::Comfort(id)),
         }
+    }
+
+    /// Chooses the agent for a person: the longest waiting, but that a hard contact goes to the one
+    /// who had the smallest share of hard calls in this shift.
+    fn who_takes(&self, id: CampaignId, lead: &Lead) -> Option<AgentId> {
+        let shares = self.campaigns.get(&id).is_some_and(|c| c.settings.respect.is_hard(lead));
+        let ready = self.teams.all_ready(id).filter(|_| shares);
+        let ready = ready.filter_map(|(since, id)| Some((&self.agents.get(&id)?.shift, since, id)));
+        let fairest = ready.min_by(|(shift, since, id), (other, later, second)| {
+            shift.burden(other).then_with(|| (since, id).cmp(&(later, second)))
+        });
+        fairest.map(|(.., id)| id).or_else(|| self.teams.first_ready(id))
     }
 
     /// Gives a ready agent the person who has waited longest in any of his campaigns.
@@ -130,6 +143,10 @@ impl Dialer {
         call.qualified = None;
         if let Some(campaign) = self.campaigns.get_mut(&call.campaign) {
             campaign.totals.bridged += u64::from(first_time);
+            let owed = campaign.settings.respect;
+            if let Some(agent) = self.agents.get_mut(&agent) {
+                agent.shift.take(owed, owed.is_hard(&call.lead));
+            }
         }
         self.unreserve(id);
         self.step_call(now, id, call::Event::Bridged(agent));

@@ -10,6 +10,7 @@ pub mod hopper;
 pub mod order;
 pub mod pacing;
 pub mod recycle;
+pub mod respect;
 pub mod rules;
 pub mod trunks;
 
@@ -24,7 +25,7 @@ mod sharing;
 mod team;
 mod timers;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 pub use fact::Fact;
 pub use order::{Order, Record};
@@ -62,6 +63,8 @@ pub struct Dialer {
     calls: BTreeMap<CallId, Call>,
     trunks: Trunks,
     teams: Teams,
+    /// Agents kept for leads of their own.
+    kept: BTreeSet<AgentId>,
     persons: Persons,
     timers: Timers,
     orders: VecDeque<Order>,
@@ -82,7 +85,7 @@ pub enum Wake {
     Hopper(CampaignId),
     /// A call's ring time, abandon clock or hang-up guard.
     Call(CallId),
-    /// An agent's wrap-up or preview.
+    /// An agent's wrap-up, rest or preview.
     Agent(AgentId),
     /// An agent's leg, to be raised again.
     Leg(AgentId),
@@ -103,6 +106,7 @@ impl Dialer {
             calls: BTreeMap::new(),
             trunks: Trunks::default(),
             teams: Teams::default(),
+            kept: BTreeSet::new(),
             persons: Persons::default(),
             timers: Timers::default(),
             orders: VecDeque::new(),
@@ -134,7 +138,10 @@ impl Dialer {
         let horizon = Mono::micros(now.mono.as_micros().saturating_sub(horizon));
         self.persons.forget_before(horizon);
         self.let_go(now);
+        self.keep_agents(now);
         self.settle_campaigns(now);
+        // Whoever was just given the last lead of his own is counted on again after it.
+        self.keep_agents(now);
         if cfg!(debug_assertions) {
             self.check_now_and_then();
         }

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::fact::{Callback, DncScope, Heard, SkipReason};
 use super::pacing::Decision;
 use super::pacing::prior::Lesson;
+use super::respect::Rest;
 use super::rules::Refusal;
 use crate::units::{
     AgentId, CallId, CampaignId, ContactId, DispositionId, NumberId, PauseId, PersonId, Span,
@@ -345,6 +346,8 @@ pub enum AgentState {
     Holding(CallId),
     /// Writing up the call.
     Wrapping(CallId),
+    /// Left alone between two calls, and why.
+    Resting(Rest),
 }
 
 impl AgentState {
@@ -360,6 +363,7 @@ impl AgentState {
             Self::Talking(_) => "talking",
             Self::Holding(_) => "holding",
             Self::Wrapping(_) => "wrapping",
+            Self::Resting(_) => "resting",
         }
     }
 }

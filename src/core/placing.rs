@@ -49,8 +49,9 @@ impl Dialer {
         let ready = self.teams.ready_at_home(id);
         let ready = u32::try_from(ready).unwrap_or(u32::MAX).saturating_sub(self.borrowed(id));
         let paused = self.teams.of(id).map(|team| team.paused).sum();
+        let resting = self.teams.of(id).map(|team| team.resting).sum();
         let (answered, abandoned) = self.counts(campaign);
-        View { ready, paused, answered, abandoned, ..campaign.view() }
+        View { ready, paused, resting, answered, abandoned, ..campaign.view() }
     }
 
     /// Counts the lines that other campaigns ring for this one's ready agents: those beyond the
@@ -304,8 +305,8 @@ impl Dialer {
         }
     }
 
-    /// Gives ready agents the leads that only they may be given, as long as no line in flight
-    /// counts on them. Gives the moment at which a limit passes by itself.
+    /// Gives ready agents the leads that only they may be given, once no line in flight counts on
+    /// them. Gives the moment at which a limit passes by itself.
     fn serve_personal(&mut self, now: Now, id: CampaignId, preview: bool) -> Option<Mono> {
         let awaited = self.campaigns.get(&id)?.hopper.awaited().collect::<Vec<_>>();
         for agent in awaited {
@@ -329,11 +330,14 @@ impl Dialer {
         None
     }
 
-    /// Whether an agent is ready for a campaign and the lines in flight can do without him.
+    /// Whether an agent is ready for a campaign and the lines in flight can do without him, or
+    /// those dialled before he was kept have resolved.
     fn spare(&self, id: AgentId, campaign: CampaignId) -> bool {
         let Some(agent) = self.agents.get(&id) else { return false };
         let serves = self.teams.at(agent.team).campaigns.contains(&campaign);
-        agent.label() == AgentState::Ready && serves && !agent.leaves() && self.can_spare(agent)
+        let ready = agent.label() == AgentState::Ready && serves && !agent.leaves();
+        let counted_on = |from| self.is_counted_on(agent, from);
+        ready && (self.can_spare(agent) || agent.kept_from.is_some_and(|from| !counted_on(from)))
     }
 
     /// Shows contacts to so many of the agents who count for a preview campaign.

@@ -57,17 +57,24 @@ impl Dialer {
             self.agents.insert(id, Agent::new(settings, team));
             return;
         };
-        let (before, label, leaves) = (agent.team, agent.label(), agent.leaves());
+        let (before, label, aside) = (agent.team, agent.label(), agent.is_aside());
         (agent.team, agent.settings) = (team, settings);
         let place = (agent.idle_since, id);
         let old = self.teams.at_mut(before);
         old.recount(label, AgentState::LoggedOut);
         let was_ready = old.dequeue(place);
+        let home = old.home;
         let new = self.teams.at_mut(team);
         new.recount(AgentState::LoggedOut, label);
+        let kept_on = |home: &CampaignId| new.campaigns.contains(home);
+        let deserted = home.filter(|home| was_ready && !aside && !kept_on(home));
         if was_ready {
-            new.enqueue(place, leaves);
+            new.enqueue(place, aside);
             self.offer(now, id);
+        }
+        // A line that counted on him has lost its agent.
+        if let Some(campaign) = deserted.and_then(|home| self.campaigns.get_mut(&home)) {
+            campaign.surplus += pacing::lines_of(campaign.settings.mode, 1);
         }
     }
 
@@ -89,10 +96,10 @@ impl Dialer {
         }
         let new_label = agent.label();
         if new_label != label {
-            let (team, place) = (agent.team, agent.idle_since);
-            self.moved(now.mono, id, team, (label, queued), (new_label, place));
+            let place = agent.idle_since;
+            self.moved(now.mono, id, (label, queued), (new_label, place));
         } else if label == AgentState::Ready {
-            self.teams.at_mut(agent.team).enqueue((queued, id), agent.leaves());
+            self.teams.at_mut(agent.team).enqueue((queued, id), agent.is_aside());
         }
         if let Some(effect) = effect {
             self.perform_agent(now, id, effect);
@@ -107,17 +114,17 @@ impl Dialer {
         &mut self,
         now: Mono,
         id: AgentId,
-        team: usize,
         (from, queued): (AgentState, Mono),
         (to, place): (AgentState, Mono),
     ) {
-        let team = self.teams.at_mut(team);
+        let Some(agent) = self.agents.get(&id) else { return };
+        let team = self.teams.at_mut(agent.team);
         team.recount(from, to);
         if from == AgentState::Ready {
             team.dequeue((queued, id));
         }
         if to == AgentState::Ready {
-            team.enqueue((place, id), false);
+            team.enqueue((place, id), agent.is_aside());
         }
         let left = matches!(to, AgentState::Paused(_) | AgentState::LoggedOut);
         if from == AgentState::Ready
@@ -139,9 +146,20 @@ impl Dialer {
             (_, AgentState::Talking(call)) => self.calls.get(&call).map(|call| call.campaign),
             (_, _) => self.agents.get(&id).and_then(|agent| agent.serving),
         };
-        let Some(agent) = self.agents.get_mut(&id) else { return };
-        let busy =
-            matches!(to, AgentState::Talking(_) | AgentState::Holding(_) | AgentState::Wrapping(_));
+        let Some(agent) = self.agents.get_mut(&id).filter(|agent| agent.kept_from.is_none()) else {
+            return;
+        };
+        let busy = match to {
+            AgentState::Talking(_)
+            | AgentState::Holding(_)
+            | AgentState::Wrapping(_)
+            | AgentState::Resting(_) => true,
+            AgentState::LoggedOut
+            | AgentState::Paused(_)
+            | AgentState::Ready
+            | AgentState::Previewing(_)
+            | AgentState::Reserved(_) => false,
+        };
         agent.serving = campaign.filter(|_| busy);
         let campaign = campaign.and_then(|campaign| self.campaigns.get_mut(&campaign));
         if let Some(pacer) = campaign.and_then(|campaign| campaign.pacer.as_mut()) {
@@ -253,7 +271,8 @@ impl Dialer {
             | State::Paused { .. }
             | State::Ready
             | State::Previewing(..)
-            | State::Reserved(_) => None,
+            | State::Reserved(_)
+            | State::Resting { .. } => None,
         };
         let allowed = agent.step(now.mono, Event::Qualifies(call)).is_ok();
         let Some(writing) = writing.filter(|_| allowed) else { return self.surprise() };

@@ -12,11 +12,13 @@ pub(super) struct Team {
     pub(super) campaigns: Vec<CampaignId>,
     /// Its ready agents, the longest waiting first.
     pub(super) ready: BTreeSet<(Mono, AgentId)>,
-    /// Those who are ready only until the lines in flight can do without them: no line is dialled
-    /// for them, but they take an answer nobody else can.
-    pub(super) leaving: BTreeSet<(Mono, AgentId)>,
+    /// Those who are about to leave or kept for leads of their own: no line is dialled for them,
+    /// but they take an answer nobody else can.
+    pub(super) aside: BTreeSet<(Mono, AgentId)>,
     /// Its agents on a break.
     pub(super) paused: u32,
+    /// Its agents who rest.
+    pub(super) resting: u32,
     /// Its agents signed in.
     pub(super) at_work: u32,
     /// The campaign its ready agents count for: the best one that has contacts to call, or at
@@ -38,8 +40,9 @@ impl Teams {
             self.all.push(Team {
                 campaigns: campaigns.to_vec(),
                 ready: BTreeSet::new(),
-                leaving: BTreeSet::new(),
+                aside: BTreeSet::new(),
                 paused: 0,
+                resting: 0,
                 at_work: 0,
                 home: None,
             });
@@ -67,12 +70,18 @@ impl Teams {
         self.all.iter().filter(move |team| team.campaigns.contains(&campaign))
     }
 
-    /// Gives the longest-waiting ready agent who serves a campaign; one who is about to leave only
-    /// if there is no other.
+    /// Gives the longest-waiting ready agent who serves a campaign; one who stands aside only if
+    /// there is no other.
     pub(super) fn first_ready(&self, campaign: CampaignId) -> Option<AgentId> {
         let stays = self.of(campaign).filter_map(|team| team.ready.first()).min();
-        let leaves = || self.of(campaign).filter_map(|team| team.leaving.first()).min();
-        stays.or_else(leaves).map(|&(_, agent)| agent)
+        let aside = || self.of(campaign).filter_map(|team| team.aside.first()).min();
+        stays.or_else(aside).map(|&(_, agent)| agent)
+    }
+
+    /// Gives every ready agent who serves a campaign and does not stand aside, and since when he
+    /// waits.
+    pub(super) fn all_ready(&self, campaign: CampaignId) -> impl Iterator<Item = (Mono, AgentId)> {
+        self.of(campaign).flat_map(|team| &team.ready).copied()
     }
 
     /// Gives the longest-waiting ready agent who counts for a campaign.
@@ -142,11 +151,11 @@ impl Teams {
 }
 
 impl Team {
-    /// Puts an agent into the queue of those who stay or of those who leave.
-    pub(super) fn enqueue(&mut self, place: (Mono, AgentId), leaves: bool) {
+    /// Puts an agent into the queue of those who stay or of those who stand aside.
+    pub(super) fn enqueue(&mut self, place: (Mono, AgentId), aside: bool) {
         self.dequeue(place);
-        if leaves {
-            self.leaving.insert(place)
+        if aside {
+            self.aside.insert(place)
         } else {
             self.ready.insert(place)
         };
@@ -154,14 +163,16 @@ impl Team {
 
     /// Takes an agent out of his queue; says whether he was in one.
     pub(super) fn dequeue(&mut self, place: (Mono, AgentId)) -> bool {
-        self.ready.remove(&place) || self.leaving.remove(&place)
+        self.ready.remove(&place) || self.aside.remove(&place)
     }
 
     /// Counts an agent out of one state and into another.
     pub(super) fn recount(&mut self, from: AgentState, to: AgentState) {
         let paused = |state| u32::from(matches!(state, AgentState::Paused(_)));
+        let resting = |state| u32::from(matches!(state, AgentState::Resting(_)));
         let at_work = |state| u32::from(state != AgentState::LoggedOut);
         self.paused = (self.paused + paused(to)).saturating_sub(paused(from));
+        self.resting = (self.resting + resting(to)).saturating_sub(resting(from));
         self.at_work = (self.at_work + at_work(to)).saturating_sub(at_work(from));
     }
 }

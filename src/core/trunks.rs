@@ -154,6 +154,11 @@ impl Trunks {
         })
     }
 
+    /// Whether a trunk is in use, full or not.
+    pub(super) fn is_up(&self, id: TrunkId, now: Mono) -> bool {
+        self.all.get(&id).is_some_and(|trunk| trunk.up && trunk.spared_until <= now)
+    }
+
     fn blocked(&self, id: TrunkId, now: Mono) -> Option<Blocked> {
         let Some(trunk) = self.all.get(&id).filter(|trunk| trunk.up) else {
             return Some(Blocked { limit: Limit::NoTrunk, until: None });

@@ -15,6 +15,8 @@ const CONTACTS_MAX: usize = 100_000;
 pub struct CampaignPage {
     /// The name of its file.
     pub name: String,
+    /// The skills it requires of its agents.
+    pub requires: Vec<String>,
     /// The numbers it shows, in the order of the core's caller-ID index.
     pub caller_ids: Vec<Number>,
     /// The notice of an abandoned call.

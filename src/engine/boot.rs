@@ -340,6 +340,7 @@ async fn set_campaigns(
         facts.push(Fact::Campaign(id, CampaignFact::Set(Box::new(settings))));
         let page = CampaignPage {
             name: campaign.name.clone(),
+            requires: campaign.requires.clone(),
             caller_ids: campaign.caller_ids.clone(),
             notice: prompts.notice(notice(campaign, config).as_deref()),
             hold: prompts.hold(),

@@ -4,6 +4,7 @@ use super::handle::{AgentVerb, Ask, CampaignVerb, Details, Qualification, Refuse
 use super::legs::{Leg, Party};
 use super::perform::heard;
 use super::{Claimed, Engine, Written, failed_supply};
+use crate::config::campaign::lacks;
 use crate::core::fact::{AgentFact, CallFact, CampaignFact, Failure, TrunkFact};
 use crate::core::order::AgentState;
 use crate::core::{Fact, agent};
@@ -211,10 +212,15 @@ impl Engine {
         });
     }
 
-    /// Writes an agent into the book and gives the fact for the core.
+    /// Writes an agent into the book and gives the fact for the core, which knows of no skills: an
+    /// agent serves those of his or her campaigns whose skills he or she has.
     pub(super) fn set_agent(&mut self, row: AgentRow) -> Fact {
         self.parts.book.agents.insert(row.id, row.name);
-        let campaigns = row.campaigns;
+        let pages = &self.parts.book.campaigns;
+        let able = |id: &CampaignId| {
+            pages.get(id).is_none_or(|page| lacks(&page.requires, &row.skills).is_empty())
+        };
+        let campaigns = row.campaigns.into_iter().filter(able).collect();
         let settings = agent::Settings { campaigns, pause_at_login: PAUSE_AT_LOGIN };
         Fact::Agent(row.id, AgentFact::Set(settings))
     }
@@ -273,7 +279,8 @@ impl Engine {
             | AgentState::Paused(_)
             | AgentState::Ready
             | AgentState::Previewing(_)
-            | AgentState::Reserved(_) => None,
+            | AgentState::Reserved(_)
+            | AgentState::Resting(_) => None,
         }
     }
 

@@ -175,7 +175,8 @@ impl Learner {
             | AgentState::Previewing(_)
             | AgentState::Reserved(_)
             | AgentState::Talking(_)
-            | AgentState::Holding(_) => {}
+            | AgentState::Holding(_)
+            | AgentState::Resting(_) => {}
         }
     }
 
@@ -257,6 +258,7 @@ impl Learner {
             day: self.last.since(begun),
             cap: settings.abandon.cap,
             connect_within: settings.abandon.within,
+            respect: settings.respect,
             patience: Law::lognormal(8.0, 0.8)?,
             setup: measured(&learnt.setup)?,
             ring: learnt.ring()?,
@@ -352,9 +354,10 @@ fn book(day: &mut Day, state: AgentState, length: Span) {
     match state {
         AgentState::Talking(_) | AgentState::Holding(_) => day.talk += length,
         AgentState::Wrapping(_) => day.wrap += length,
-        AgentState::Ready | AgentState::Previewing(_) | AgentState::Reserved(_) => {
-            day.idle += length;
-        }
+        AgentState::Ready
+        | AgentState::Previewing(_)
+        | AgentState::Reserved(_)
+        | AgentState::Resting(_) => day.idle += length,
         AgentState::Paused(_) => day.paused += length,
         AgentState::LoggedOut => {}
     }

@@ -1,5 +1,7 @@
 //! What must be true, told from facts, orders and records alone: nothing here asks the core.
 
+mod respect;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::plan::{Plan, progressive};
@@ -73,6 +75,7 @@ struct Agent {
     leaves: bool,
     /// When the leg was last lost, which nobody can put off.
     fell: Option<Mono>,
+    shift: respect::Shift,
 }
 
 #[derive(Debug)]
@@ -135,6 +138,7 @@ impl Oracle {
                 bridged: None,
                 leaves: false,
                 fell: None,
+                shift: respect::Shift::default(),
             };
             (super::staff::nth_agent(index), agent)
         };
@@ -196,6 +200,7 @@ impl Oracle {
             agent.bridged = None;
             agent.leaves = false;
             agent.shown = AgentState::LoggedOut;
+            agent.shift = respect::Shift::default();
         }
     }
 
@@ -220,9 +225,13 @@ impl Oracle {
                         }
                     }
                     AgentFact::Paused(_) | AgentFact::LoggedOut => {
+                        agent.shift.told = Some(now.mono);
                         agent.leaves = agent.shown == AgentState::Ready;
                     }
-                    AgentFact::Ready => agent.leaves = false,
+                    AgentFact::Ready => {
+                        agent.shift.told = Some(now.mono);
+                        agent.leaves = false;
+                    }
                     AgentFact::Set(_)
                     | AgentFact::LoggedIn
                     | AgentFact::PreviewDialed
@@ -337,6 +346,7 @@ impl Oracle {
                     self.ends(*call);
                 }
                 Order::Bridge(call, agent) => {
+                    self.respects(now, *call, *agent);
                     served.extend(self.bridges(now, *call, *agent));
                 }
                 // The verdict never came: the dialer takes the answer for a person's.
@@ -388,6 +398,7 @@ impl Oracle {
     fn shows(&mut self, now: Now, id: AgentId, state: AgentState) {
         let Some(agent) = self.agents.get_mut(&id) else { return };
         let before = core::mem::replace(&mut agent.shown, state);
+        agent.shift.turns(now.mono, before, state, agent.fell == Some(now.mono));
         let gone = matches!(state, AgentState::Paused(_) | AgentState::LoggedOut);
         agent.leaves = false;
         if before != AgentState::Ready || !gone || agent.fell == Some(now.mono) {
@@ -532,7 +543,8 @@ impl Oracle {
             | AgentState::Reserved(_)
             | AgentState::Talking(_)
             | AgentState::Holding(_)
-            | AgentState::Wrapping(_) => {
+            | AgentState::Wrapping(_)
+            | AgentState::Resting(_) => {
                 wrong.push(format!("{id} was bridged to {to}, who is {:?}", agent.shown));
             }
         }
@@ -568,7 +580,8 @@ impl Oracle {
             | AgentState::Previewing(_)
             | AgentState::Talking(_)
             | AgentState::Holding(_)
-            | AgentState::Wrapping(_) => false,
+            | AgentState::Wrapping(_)
+            | AgentState::Resting(_) => false,
         };
         let serves = |agent: &&Agent| agent.campaigns.contains(&id);
         self.agents.values().filter(serves).filter(waits).count()

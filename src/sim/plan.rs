@@ -177,6 +177,7 @@ fn settings_of(scenario: &Scenario, run: &RunSettings) -> Settings {
         ring_max: RING_MAX,
         listen: scenario.amd.enabled,
         abandon: Abandon { within: scenario.connect_within, cap: scenario.cap, ..base.abandon },
+        respect: scenario.respect,
         rules: rules::Settings { week: hours(scenario.day), attempts: Vec::new() },
         hopper: hopper::Settings { size, low: size / 2, ..base.hopper },
         dispositions: dispositions(),

@@ -1,5 +1,6 @@
 //! A campaign-day as the scenario files describe it, in types that cannot be wrong.
 
+use crate::core::respect;
 use crate::sim::rng::{Law, Stream};
 use crate::units::{Ratio, Span};
 
@@ -48,6 +49,8 @@ pub struct Scenario {
     pub shared_rate: bool,
     /// What an answered call is worth, against those of the companions.
     pub value: f64,
+    /// What is owed to the agents between and among their calls.
+    pub respect: respect::Settings,
     /// The pool the scenario is meant for, if it is for a certain one.
     pub pool: Option<u32>,
 }
@@ -135,6 +138,14 @@ impl Scenario {
     #[must_use]
     pub fn wrap_at(&self, moment: Span) -> &Law {
         self.latest(moment, |swap| swap.wrap.as_ref()).unwrap_or(&self.wrap)
+    }
+
+    /// Gives the same world with other things owed to its agents, in every campaign.
+    #[must_use]
+    pub fn owing(mut self, respect: respect::Settings) -> Self {
+        self.respect = respect;
+        self.companions = self.companions.into_iter().map(|other| other.owing(respect)).collect();
+        self
     }
 
     fn latest<'s, T>(

@@ -396,7 +396,10 @@ impl World<'_> {
                 }
             }
             // The wrap-up ran out: the agent takes what comes.
-            (AgentState::Ready | AgentState::Paused(_), Phase::Wrapping(_)) => {
+            (
+                AgentState::Ready | AgentState::Paused(_) | AgentState::Resting(_),
+                Phase::Wrapping(_),
+            ) => {
                 self.turn(index, Phase::Idle);
                 self.agent_reconsiders(index);
             }
@@ -408,7 +411,8 @@ impl World<'_> {
                 | AgentState::Reserved(_)
                 | AgentState::Talking(_)
                 | AgentState::Holding(_)
-                | AgentState::Wrapping(_),
+                | AgentState::Wrapping(_)
+                | AgentState::Resting(_),
                 _,
             ) => {}
         }
@@ -432,7 +436,10 @@ impl World<'_> {
             }
             (
                 Phase::OnBreak,
-                AgentState::Ready | AgentState::Wrapping(_) | AgentState::Previewing(_),
+                AgentState::Ready
+                | AgentState::Wrapping(_)
+                | AgentState::Previewing(_)
+                | AgentState::Resting(_),
             ) => Some(AgentFact::Paused(BREAK)),
             (
                 Phase::Arriving
@@ -446,7 +453,8 @@ impl World<'_> {
                 | AgentState::Reserved(_)
                 | AgentState::Talking(_)
                 | AgentState::Holding(_)
-                | AgentState::Wrapping(_),
+                | AgentState::Wrapping(_)
+                | AgentState::Resting(_),
             ) => None,
         };
         if let AgentState::Previewing(contact) = agent.shown {

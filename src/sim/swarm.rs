@@ -12,7 +12,7 @@ use super::{Witness, World};
 use crate::core::campaign::{Abandon, Guarantee, Mode, Route, Settings, Wrap};
 use crate::core::order::Outcome;
 use crate::core::pacing::account;
-use crate::core::{hopper, recycle, rules, trunks};
+use crate::core::{hopper, recycle, respect, rules, trunks};
 use crate::units::{CampaignId, ClientId, DispositionId, RateId, Ratio, Span, TrunkId};
 
 /// The numbers of a random world were no numbers: a defect of its maker.
@@ -62,7 +62,7 @@ pub fn plan(seed: u64) -> Result<Plan, NoWorld> {
         };
         (TrunkId(small(id)), settings)
     };
-    Ok(Plan {
+    let mut made = Plan {
         seed,
         // Any hour of the week, so that windows open and close in some worlds.
         start: MONDAY + Span::secs(chance.below(7 * 86_400)),
@@ -81,7 +81,19 @@ pub fn plan(seed: u64) -> Result<Plan, NoWorld> {
         faults: faults(&mut chance, day)?,
         rest: true,
         check_every: Some(1),
-    })
+    };
+    for campaign in &mut made.campaigns {
+        campaign.settings.respect = owed(&mut chance);
+    }
+    Ok(made)
+}
+
+fn owed(chance: &mut Stream) -> respect::Settings {
+    respect::Settings {
+        breath: if chance.yes(0.4) { Span::millis(chance.below(30_000)) } else { Span::ZERO },
+        occupancy_max: chance.yes(0.3).then(|| Ratio::new(0.4 + 0.6 * chance.unit())),
+        hard_from: chance.yes(0.4).then(|| small(1 + chance.below(3))),
+    }
 }
 
 /// Lets the campaigns of some worlds be counted in one rate, and those of others be predictive.
@@ -164,6 +176,7 @@ fn campaign(
                 default: chance.yes(0.5).then_some(DispositionId(1)),
                 extension_max: Span::secs(60),
             },
+            respect: respect::Settings::default(),
             rules: rules::Settings { week: week(chance), attempts: caps(chance) },
             retry: retry(chance),
             hopper: hopper::Settings {
@@ -269,6 +282,7 @@ fn scenario(chance: &mut Stream, day: Span) -> Result<Scenario, NoWorld> {
         companions: Vec::new(),
         shared_rate: false,
         value: 1.0,
+        respect: respect::Settings::default(),
         pool: None,
     })
 }

@@ -282,6 +282,17 @@ impl Store {
         }
     }
 
+    /// Removes an agent: he or she is listed no more and serves nothing; calls still name him or
+    /// her. Adding the name again brings the same agent back.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn remove_agent(&self, agent: AgentId) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite(store) => store.remove_agent(agent).await,
+        }
+    }
+
     /// Lists every agent by name.
     ///
     /// # Errors

@@ -273,6 +273,8 @@ pub struct NewAgent {
     pub contact_uri: Option<String>,
     /// The campaigns the agent takes calls of, best first.
     pub campaigns: Vec<CampaignId>,
+    /// What the agent can do that campaigns may require; `None` keeps what is stored.
+    pub skills: Option<Vec<String>>,
 }
 
 /// A stored agent.
@@ -288,6 +290,8 @@ pub struct AgentRow {
     pub contact_uri: Option<String>,
     /// The campaigns the agent takes calls of, best first.
     pub campaigns: Vec<CampaignId>,
+    /// What the agent can do that campaigns may require, by name.
+    pub skills: Vec<String>,
     /// The state at its last change.
     pub state: AgentState,
     /// When it changed; the epoch if it never did.

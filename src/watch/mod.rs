@@ -14,7 +14,7 @@ use ratatui::crossterm::event::{self, Event, KeyCode, KeyEvent, KeyModifiers};
 
 pub use speed::{limit_word, percent, speed};
 pub use view::View;
-pub use words::{Lang, agent_state_word, campaign_state_word, clock};
+pub use words::{Lang, agent_state_word, campaign_state_word, clock, rest_word};
 
 use crate::engine::handle::Handle;
 use crate::units::{AgentId, CampaignId, TrunkId};

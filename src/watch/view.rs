@@ -8,7 +8,7 @@ use ratatui::widgets::{Block, Paragraph, Row, Table};
 
 use super::Names;
 use super::speed::{limit_word, percent, speed};
-use super::words::{Lang, agent_state_word, campaign_state_word, clock};
+use super::words::{Lang, agent_state_word, campaign_state_word, clock, rest_word};
 use crate::core::floor::{AgentFloor, CampaignFloor, occupancy};
 use crate::core::order::AgentState;
 use crate::engine::handle::Snapshot;
@@ -205,7 +205,7 @@ impl View {
 fn color(state: AgentState) -> Color {
     match state {
         AgentState::Talking(_) | AgentState::Holding(_) => Color::Green,
-        AgentState::Wrapping(_) => Color::Yellow,
+        AgentState::Wrapping(_) | AgentState::Resting(_) => Color::Yellow,
         AgentState::Reserved(_) | AgentState::Previewing(_) => Color::Cyan,
         AgentState::Ready => Color::Reset,
         AgentState::Paused(_) | AgentState::LoggedOut => Color::DarkGray,
@@ -241,8 +241,9 @@ fn campaign_row(campaign: &CampaignFloor, names: &Names, lang: Lang) -> [String;
 
 fn agent_row(agent: &AgentFloor, names: &Names, lang: Lang, now: Mono) -> [String; 7] {
     let word = agent_state_word(agent.state.name(), agent.leaving, lang);
-    let pause = match agent.state {
-        AgentState::Paused(pause) => names.pauses.get(usize::from(pause.0)),
+    let why = match agent.state {
+        AgentState::Paused(pause) => names.pauses.get(usize::from(pause.0)).cloned(),
+        AgentState::Resting(why) => Some(rest_word(why.name(), lang).to_owned()),
         AgentState::LoggedOut
         | AgentState::Ready
         | AgentState::Previewing(_)
@@ -253,7 +254,7 @@ fn agent_row(agent: &AgentFloor, names: &Names, lang: Lang, now: Mono) -> [Strin
     };
     [
         names.agents.get(&agent.agent).cloned().unwrap_or_else(|| agent.agent.to_string()),
-        pause.map_or_else(|| word.to_owned(), |pause| format!("{word} · {pause}")),
+        why.map_or_else(|| word.to_owned(), |why| format!("{word} · {why}")),
         clock(now.since(agent.since).as_secs_f64()),
         agent.handled.to_string(),
         clock(agent.talk.as_secs_f64()),

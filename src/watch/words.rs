@@ -42,6 +42,17 @@ pub fn agent_state_word(state: &str, leaving: bool, lang: Lang) -> &str {
         "talking" => lang.say("talking", "en ligne"),
         "holding" => lang.say("on hold", "en garde"),
         "wrapping" => lang.say("writing up", "post-appel"),
+        "resting" => lang.say("resting", "au repos"),
+        other => other,
+    }
+}
+
+/// Says why an agent rests, given as the API does.
+#[must_use]
+pub fn rest_word(why: &str, lang: Lang) -> &str {
+    match why {
+        "breath" => lang.say("breath between two calls", "pause entre deux appels"),
+        "occupancy" => lang.say("above the occupancy ceiling", "plafond d'occupation atteint"),
         other => other,
     }
 }

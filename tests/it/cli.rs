@@ -4,6 +4,7 @@ mod mistakes;
 mod newcomer;
 mod pilot;
 mod running;
+mod skills;
 
 use std::collections::BTreeSet;
 use std::error::Error;

@@ -12,6 +12,7 @@ use indicatif::ProgressBar;
 
 use super::dialers::{Dialer, Word};
 use crate::core::campaign::Mode;
+use crate::core::respect;
 use crate::engine::clock;
 use crate::engine::tasks::Tasks;
 use crate::sim::oracle::Finding;
@@ -58,16 +59,31 @@ pub(super) struct Solved {
     pub(super) setting: Option<f64>,
     /// What its days taught its pacer, if each began with what those before did.
     pub(super) learnt: Option<Learnt>,
+    /// The same days if nothing were owed to the agents, where something is.
+    pub(super) unowed: Option<Summary>,
 }
 
 /// Days on their way from the cores at most: enough that none of them waits.
 const UNDER_WAY_MAX: usize = 64;
 
-/// Runs every cell.
+/// Runs every cell, and once more without what it owes to its agents, to tell what that costs.
 ///
 /// # Errors
 /// The system has no room for a thread.
-pub(super) fn solve(cells: Vec<Cell>, output: &Output) -> Result<Vec<Solved>, Failure> {
+pub(super) fn solve(mut cells: Vec<Cell>, output: &Output) -> Result<Vec<Solved>, Failure> {
+    let asked = cells.len();
+    let owing = cells.iter().filter(|cell| cell.owes()).map(Cell::owing_nothing);
+    let unowed = owing.collect::<Vec<_>>();
+    cells.extend(unowed);
+    let mut solved = solve_each(cells, output)?;
+    let mut unowed = solved.split_off(asked.min(solved.len())).into_iter();
+    for one in solved.iter_mut().filter(|one| one.cell.owes()) {
+        one.unowed = unowed.next().map(|other| other.summary);
+    }
+    Ok(solved)
+}
+
+fn solve_each(cells: Vec<Cell>, output: &Output) -> Result<Vec<Solved>, Failure> {
     let days = cells.iter().map(|cell| u64::from(cell.days) * cell.rounds()).sum();
     let bar = output.progress(Some(days), output.lang.say("simulating", "simulation"));
     let mut open: Vec<Open> = cells.into_iter().map(Open::new).collect();
@@ -91,6 +107,15 @@ pub(super) fn solve(cells: Vec<Cell>, output: &Output) -> Result<Vec<Solved>, Fa
 impl Cell {
     fn dialer(&self) -> Dialer {
         self.word.dialer(self.lines)
+    }
+
+    fn owes(&self) -> bool {
+        self.scenario.respect != respect::Settings::default()
+    }
+
+    fn owing_nothing(&self) -> Self {
+        let scenario = Scenario::clone(&self.scenario).owing(respect::Settings::default());
+        Self { scenario: Arc::new(scenario), ..self.clone() }
     }
 
     /// How many times its days are run, at most.
@@ -152,7 +177,8 @@ impl Open {
 
     fn solved(self) -> Option<Solved> {
         let (setting, summary, learnt) = self.best?;
-        Some(Solved { cell: self.cell, summary, setting: setting.map(Setting::lines), learnt })
+        let setting = setting.map(Setting::lines);
+        Some(Solved { cell: self.cell, summary, setting, learnt, unowed: None })
     }
 }
 

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::cells::Solved;
-use super::report::{Report, percent};
+use super::report::{Report, percent, unowed_title};
 use crate::cli::output::{Lang, Sheet};
 use crate::sim::report::spread;
 
@@ -64,7 +64,8 @@ fn mean(differences: &[f64]) -> (f64, Option<f64>) {
 
 /// Shows the comparison, a line for each dialer.
 pub(super) fn sheet(rows: &[Beside], lang: Lang) -> Sheet {
-    let mut sheet = Sheet::new(&[
+    let owes = rows.iter().any(|row| row.cell.occupancy_unowed.is_some());
+    let mut titles = vec![
         lang.say("scenario", "scénario"),
         lang.say("agents", "agents"),
         lang.say("dialer", "numéroteur"),
@@ -73,11 +74,13 @@ pub(super) fn sheet(rows: &[Beside], lang: Lang) -> Sheet {
         lang.say("abandon", "abandon"),
         lang.say("days over", "jours hors plafond"),
         lang.say("talk/h", "conv./h"),
-    ]);
+    ];
+    titles.extend(owes.then(|| unowed_title(lang)));
+    let mut sheet = Sheet::new(&titles);
     for Beside { cell, occupancy_difference, occupancy_difference_ci95, .. } in rows {
         let sign = if *occupancy_difference >= 0.0 { "+" } else { "−" };
         let size = points(occupancy_difference.abs(), *occupancy_difference_ci95);
-        sheet.add([
+        let row = [
             cell.scenario.clone(),
             cell.agents.to_string(),
             cell.name(),
@@ -86,7 +89,8 @@ pub(super) fn sheet(rows: &[Beside], lang: Lang) -> Sheet {
             percent(cell.abandon, cell.abandon_ci95),
             format!("{} / {}", cell.days_over, cell.days),
             format!("{:.1} min", cell.talk_min_per_hour),
-        ]);
+        ];
+        sheet.add(row.into_iter().chain(owes.then(|| cell.unowed().unwrap_or_default())));
     }
     sheet
 }

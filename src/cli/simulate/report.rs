@@ -45,6 +45,12 @@ pub(super) struct Report {
     pub(super) abandon_ci95: Option<f64>,
     /// The one setting that proved best, for dialers tuned in hindsight.
     pub(super) best_setting: Option<f64>,
+    /// The occupancy of the same days if nothing were owed to the agents, where something is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) occupancy_unowed: Option<f64>,
+    /// What is owed costs so much of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) occupancy_loss: Option<f64>,
     pub(super) attempts: u64,
     pub(super) connected: u64,
     pub(super) abandoned: u64,
@@ -76,7 +82,7 @@ impl Waits {
 
 impl Report {
     pub(super) fn of(solved: &Solved) -> Self {
-        let Solved { cell, summary, setting, .. } = solved;
+        let Solved { cell, summary, setting, unowed, .. } = solved;
         let total = &summary.total;
         let first = summary.slot(0);
         let after = Day {
@@ -84,6 +90,7 @@ impl Report {
             connected: total.connected - first.connected,
             ..Day::default()
         };
+        let unowed = unowed.as_ref().map(|unowed| unowed.total.occupancy().get());
         let finding =
             |finding: &Finding| format!("{} s: {}", finding.at.since(Mono::START), finding.what);
         Self {
@@ -109,6 +116,8 @@ impl Report {
             occupancy_ci95: summary.occupancy_ci95(),
             abandon_ci95: summary.abandon_ci95(),
             best_setting: *setting,
+            occupancy_unowed: unowed,
+            occupancy_loss: unowed.map(|unowed| unowed - total.occupancy().get()),
             attempts: total.attempts,
             connected: total.connected,
             abandoned: total.abandoned,
@@ -127,12 +136,23 @@ impl Report {
         let setting = self.best_setting.map(|best| format!(" ({best:.2})"));
         self.mode.clone() + &setting.unwrap_or_default()
     }
+
+    /// Writes the occupancy if nothing were owed to the agents, and what that would gain.
+    pub(super) fn unowed(&self) -> Option<String> {
+        let (unowed, loss) = self.occupancy_unowed.zip(self.occupancy_loss)?;
+        Some(format!("{} ({:+.1} pt)", percent(unowed, None), loss * 100.0))
+    }
 }
 
 /// Writes a share as a percentage, with the half-width of its interval if there is one.
 pub(super) fn percent(share: f64, half_width: Option<f64>) -> String {
     let spread = half_width.map_or_else(String::new, |half| format!(" ± {:.1}", half * 100.0));
     format!("{:.1} %{spread}", share * 100.0)
+}
+
+/// The heading of that column.
+pub(super) fn unowed_title(lang: Lang) -> &'static str {
+    lang.say("without [respect]", "sans [respect]")
 }
 
 /// Shows one cell in full, several of them a line each.
@@ -145,7 +165,8 @@ pub(super) fn sheet(cells: &[Report], lang: Lang) -> Sheet {
 
 /// Shows several cells, a line each.
 pub(super) fn a_line_each(cells: &[Report], lang: Lang) -> Sheet {
-    let mut sheet = Sheet::new(&[
+    let owes = cells.iter().any(|cell| cell.occupancy_unowed.is_some());
+    let mut titles = vec![
         lang.say("scenario", "scénario"),
         lang.say("cap", "plafond"),
         lang.say("agents", "agents"),
@@ -156,9 +177,11 @@ pub(super) fn a_line_each(cells: &[Report], lang: Lang) -> Sheet {
         lang.say("days over", "jours hors plafond"),
         lang.say("talk/h", "conv./h"),
         lang.say("idle/call", "attente/appel"),
-    ]);
+    ];
+    titles.extend(owes.then(|| unowed_title(lang)));
+    let mut sheet = Sheet::new(&titles);
     for cell in cells {
-        sheet.add([
+        let row = [
             cell.scenario.clone(),
             percent(cell.abandon_cap, None),
             cell.agents.to_string(),
@@ -169,7 +192,8 @@ pub(super) fn a_line_each(cells: &[Report], lang: Lang) -> Sheet {
             format!("{} / {}", cell.days_over, cell.days),
             format!("{:.1} min", cell.talk_min_per_hour),
             format!("{:.1} s", cell.idle_s_per_call),
-        ]);
+        ];
+        sheet.add(row.into_iter().chain(owes.then(|| cell.unowed().unwrap_or_default())));
     }
     sheet
 }
@@ -188,6 +212,9 @@ fn in_full(cell: &Report, lang: Lang) -> Sheet {
     }
     line("seed", "graine", cell.seed.to_string());
     line("occupancy", "taux d'occupation", percent(cell.occupancy, cell.occupancy_ci95));
+    if let Some(unowed) = cell.unowed() {
+        line("  without [respect]", "  sans [respect]", unowed);
+    }
     line("talk per hour", "conversation par heure", format!("{:.1} min", cell.talk_min_per_hour));
     line("agent's wait p50/p90/p99", "attente agent p50/p90/p99", cell.agent_wait_s.say());
     line("person's wait p50/p90/p99", "attente appelé p50/p90/p99", cell.person_wait_s.say());

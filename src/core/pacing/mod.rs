@@ -34,7 +34,8 @@ use crate::units::{Ratio, Span, TrunkId, Wall};
 pub struct View {
     /// Agents waiting for a call of this campaign; one who serves several counts for the best of
     /// them that has contacts to call, less the lines other campaigns ring for the same agents.
-    /// Those who leave as soon as the lines in flight can do without them do not count.
+    /// Those who leave as soon as the lines in flight can do without them do not count, nor those
+    /// for whom a lead of their own is in stock.
     pub ready: u32,
     /// Agents reserved for a call that is being dialled for them.
     pub reserved: u32,
@@ -44,6 +45,8 @@ pub struct View {
     pub wrapping: u32,
     /// Agents on a break.
     pub paused: u32,
+    /// Agents who rest between two calls.
+    pub resting: u32,
     /// Calls dialled that have not been answered.
     pub ringing: u32,
     /// Calls answered and being listened to.

@@ -182,7 +182,8 @@ impl Pacer {
         state: AgentState,
         since: Mono,
     ) {
-        let task = if matches!(state, AgentState::Wrapping(_)) { Task::Wrap } else { Task::Talk };
+        let wraps = matches!(state, AgentState::Wrapping(_) | AgentState::Resting(_));
+        let task = if wraps { Task::Wrap } else { Task::Talk };
         self.release.begin(now, agent, task, since);
     }
 
@@ -266,11 +267,18 @@ impl Pacer {
                 self.release.end(agent, true);
                 self.release.begin(now, agent, Task::Wrap, now);
             }
+            // For the forecast the write-up lasts until the agent is ready.
+            AgentState::Resting(_) => {
+                if !matches!(from, AgentState::Wrapping(_)) {
+                    self.release.end(agent, true);
+                    self.release.begin(now, agent, Task::Wrap, now);
+                }
+            }
             AgentState::Ready | AgentState::Previewing(_) | AgentState::Reserved(_) => {
                 self.freed(agent, true);
             }
             AgentState::Paused(_) | AgentState::LoggedOut => {
-                let written = matches!(from, AgentState::Wrapping(_));
+                let written = matches!(from, AgentState::Wrapping(_) | AgentState::Resting(_));
                 if written {
                     self.freed(agent, false);
                 } else {
@@ -278,6 +286,13 @@ impl Pacer {
                 }
             }
         }
+    }
+
+    /// A busy agent is kept for leads of his own: he will not come free for others.
+    pub(in crate::core) fn loses_sight(&mut self, now: Mono, agent: AgentId) {
+        self.advance(now);
+        self.stale = true;
+        self.release.end(agent, false);
     }
 
     fn freed(&mut self, agent: AgentId, ready: bool) {

@@ -15,7 +15,7 @@ use crate::units::{AgentId, Mono, Span};
 pub(super) enum Task {
     /// Talks or holds.
     Talk,
-    /// Writes up.
+    /// Writes up, or rests after it.
     Wrap,
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::core::agent::{Agent, Event, Leg, Settings, State, Want, Writing};
 use crate::core::fact::{Lead, SkipReason};
 use crate::core::hopper::Stocked;
+use crate::core::respect::{self, Rest};
 use crate::units::{CallId, CampaignId, ContactId, Mono, PauseId, Span};
 
 const NOW: Mono = Mono::micros(1_000_000);
@@ -27,7 +28,7 @@ fn writing(call: u64) -> Box<Writing> {
     })
 }
 
-fn states() -> [State; 9] {
+fn states() -> [State; 10] {
     [
         State::LoggedOut,
         State::Paused { code: PauseId(1), when_up: false },
@@ -38,6 +39,7 @@ fn states() -> [State; 9] {
         State::Talking(CallId(1)),
         State::Holding(CallId(1)),
         State::Wrapping(writing(1)),
+        State::Resting { until: NOW, why: Rest::Breath },
     ]
 }
 
@@ -83,7 +85,8 @@ fn agent(state: State) -> Agent {
         | State::Reserved(_)
         | State::Talking(_)
         | State::Holding(_)
-        | State::Wrapping(_) => Leg::Up,
+        | State::Wrapping(_)
+        | State::Resting { .. } => Leg::Up,
     };
     agent.state = state;
     agent
@@ -157,4 +160,39 @@ fn a_leg_that_never_rises_is_given_up() {
         now = next;
     }
     assert!(now.since(NOW) > Span::secs(1_700) && now.since(NOW) < Span::secs(2_100));
+}
+
+#[test]
+fn whoever_is_owed_a_breath_rests_first_and_a_break_does_not_spare_it() {
+    let secs = |secs| NOW + Span::secs(secs);
+    let on_break = Event::Wants(Want::Break(PauseId(2)));
+    let resting = State::Resting { until: secs(40), why: Rest::Breath };
+    let paused = State::Paused { code: PauseId(2), when_up: false };
+    for (talked, written) in [(30, None), (10, Some(writing(1)))] {
+        let mut agent = agent(State::Ready);
+        agent.shift.take(respect::Settings { breath: Span::secs(10), ..Default::default() }, false);
+        agent.since = NOW;
+        let mut events = vec![
+            (0, Event::Joined(CallId(1)), State::Talking(CallId(1))),
+            (talked, Event::TalkOver(written.clone()), resting.clone()),
+        ];
+        if let Some(writing) = written {
+            events[1].2 = State::Wrapping(writing);
+            events.push((30, Event::Wants(Want::Calls), resting.clone()));
+        }
+        events.extend([
+            (31, Event::Wants(Want::Calls), resting.clone()),
+            (32, on_break.clone(), paused.clone()),
+            (33, Event::Wants(Want::Calls), resting.clone()),
+            (34, Event::LegFell, resting.clone()),
+            (35, Event::LegRose, resting.clone()),
+            (40, Event::TimeUp, State::Ready),
+        ]);
+        for (at, event, expected) in events {
+            assert!(agent.step(secs(at), event.clone()).is_ok(), "{event:?}");
+            assert_eq!(agent.state, expected, "{event:?}");
+        }
+        // All but the second of the break counts as waiting.
+        assert_eq!(agent.times(secs(40)).2, Span::secs(9));
+    }
 }

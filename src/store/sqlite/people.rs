@@ -22,6 +22,7 @@ impl Sqlite {
              select coalesce(max(id), 0) + 1, $1, $2, $3, $4, 'logged_out', 0
              from agent where true
              on conflict (name) do update set contact_uri = excluded.contact_uri,
+               removed = false,
                ha1_md5 = coalesce(excluded.ha1_md5, ha1_md5),
                ha1_sha256 = coalesce(excluded.ha1_sha256, ha1_sha256)",
         )
@@ -47,8 +48,40 @@ impl Sqlite {
             .execute(&mut *db)
             .await?;
         }
+        if let Some(skills) = &agent.skills {
+            sqlx::query("delete from agent_skill where agent_id = $1")
+                .bind(id)
+                .execute(&mut *db)
+                .await?;
+            for skill in skills {
+                sqlx::query(
+                    "insert into agent_skill (agent_id, skill) values ($1, $2)
+                     on conflict (agent_id, skill) do nothing",
+                )
+                .bind(id)
+                .bind(skill)
+                .execute(&mut *db)
+                .await?;
+            }
+        }
         db.commit().await?;
         Ok(AgentId(id))
+    }
+
+    pub(in crate::store) async fn remove_agent(&self, agent: AgentId) -> Result<(), StoreError> {
+        let mut writer = self.writer().await;
+        let mut db = writer.begin_with("begin immediate").await?;
+        sqlx::query(
+            "delete from agent_campaign where agent_id = $1;
+             delete from agent_skill where agent_id = $1;
+             update agent set removed = true, contact_uri = null, ha1_md5 = null,
+               ha1_sha256 = null where id = $1",
+        )
+        .bind(agent.0)
+        .execute(&mut *db)
+        .await?;
+        db.commit().await?;
+        Ok(())
     }
 
     pub(in crate::store) async fn agents(&self) -> Result<Vec<AgentRow>, StoreError> {
@@ -62,28 +95,29 @@ impl Sqlite {
         for (agent, campaign) in members {
             campaigns.entry(agent).or_default().push(CampaignId(campaign));
         }
-        let rows = sqlx::query("select * from agent order by name").fetch_all(&mut *db).await?;
+        let able: Vec<(u32, String)> =
+            sqlx::query_as("select agent_id, skill from agent_skill order by agent_id, skill")
+                .fetch_all(&mut *db)
+                .await?;
+        let mut skills: BTreeMap<u32, Vec<String>> = BTreeMap::new();
+        for (agent, skill) in able {
+            skills.entry(agent).or_default().push(skill);
+        }
+        let rows = sqlx::query("select * from agent where not removed order by name")
+            .fetch_all(&mut *db)
+            .await?;
         db.commit().await?;
         rows.iter()
             .map(|row| {
                 let id = row.try_get("id")?;
-                agent_row(row, campaigns.remove(&id).unwrap_or_default())
+                let campaigns = campaigns.remove(&id).unwrap_or_default();
+                agent_row(row, campaigns, skills.remove(&id).unwrap_or_default())
             })
             .collect()
     }
 
     pub(in crate::store) async fn agent(&self, name: &str) -> Result<Option<AgentRow>, StoreError> {
-        let mut db = self.readers.begin().await?;
-        let row = sqlx::query("select * from agent where name = $1").bind(name);
-        let Some(row) = row.fetch_optional(&mut *db).await? else { return Ok(None) };
-        let campaigns: Vec<u32> = sqlx::query_scalar(
-            "select campaign_id from agent_campaign where agent_id = $1 order by position",
-        )
-        .bind(row.try_get::<u32, _>("id")?)
-        .fetch_all(&mut *db)
-        .await?;
-        db.commit().await?;
-        agent_row(&row, campaigns.into_iter().map(CampaignId).collect()).map(Some)
+        Ok(self.agents().await?.into_iter().find(|agent| agent.name == name))
     }
 
     pub(in crate::store) async fn add_do_not_call(
@@ -145,7 +179,11 @@ impl Sqlite {
     }
 }
 
-fn agent_row(row: &SqliteRow, campaigns: Vec<CampaignId>) -> Result<AgentRow, StoreError> {
+fn agent_row(
+    row: &SqliteRow,
+    campaigns: Vec<CampaignId>,
+    skills: Vec<String>,
+) -> Result<AgentRow, StoreError> {
     let ha1 = Option::zip(row.try_get("ha1_md5")?, row.try_get("ha1_sha256")?);
     Ok(AgentRow {
         id: AgentId(row.try_get("id")?),
@@ -153,6 +191,7 @@ fn agent_row(row: &SqliteRow, campaigns: Vec<CampaignId>) -> Result<AgentRow, St
         ha1: ha1.map(|(md5, sha256)| Ha1 { md5, sha256 }),
         contact_uri: row.try_get("contact_uri")?,
         campaigns,
+        skills,
         state: read_agent_state(row.try_get("state")?, row.try_get("state_subject")?)?,
         since: Wall::micros(row.try_get("state_at")?),
     })

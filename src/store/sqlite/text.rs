@@ -5,6 +5,7 @@ use serde::de::value::{Error as Unread, StrDeserializer};
 use serde::de::{DeserializeOwned, IntoDeserializer as _};
 
 use crate::core::order::{AgentState, Next};
+use crate::core::respect::Rest;
 use crate::store::{DncScope, StoreError};
 use crate::units::{CallId, CampaignId, ClientId, ContactId, PauseId, Wall};
 
@@ -67,6 +68,8 @@ pub(super) fn agent_state(state: AgentState) -> (&'static str, Option<i64>) {
         AgentState::Talking(call) => ("talking", subject(call.0)),
         AgentState::Holding(call) => ("holding", subject(call.0)),
         AgentState::Wrapping(call) => ("wrapping", subject(call.0)),
+        AgentState::Resting(Rest::Breath) => ("resting", subject(0)),
+        AgentState::Resting(Rest::Occupancy) => ("resting", subject(1)),
     }
 }
 
@@ -86,6 +89,11 @@ pub(super) fn read_agent_state(
         "talking" => AgentState::Talking(CallId(id()?)),
         "holding" => AgentState::Holding(CallId(id()?)),
         "wrapping" => AgentState::Wrapping(CallId(id()?)),
+        "resting" => AgentState::Resting(match id()? {
+            0 => Rest::Breath,
+            1 => Rest::Occupancy,
+            _ => return Err(corrupt()),
+        }),
         _ => return Err(corrupt()),
     })
 }

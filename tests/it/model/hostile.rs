@@ -12,7 +12,7 @@ use cadran::core::fact::{
 };
 use cadran::core::pacing::account;
 use cadran::core::rules::{AttemptCap, Week};
-use cadran::core::{Dialer, Fact, Order, Settings, agent, hopper, recycle, rules, trunks};
+use cadran::core::{Dialer, Fact, Order, Settings, agent, hopper, recycle, respect, rules, trunks};
 use cadran::units::{
     AgentId, CallId, CampaignId, ClientId, ContactId, DispositionId, Mono, Now, NumberId, PauseId,
     PersonId, Ratio, Span, TrunkId, Wall, Zone,
@@ -50,6 +50,7 @@ pub(super) struct Story {
     modes: [Mode; 2],
     listen: bool,
     wrap: Option<Span>,
+    respect: respect::Settings,
     batches: Vec<Batch>,
 }
 
@@ -68,8 +69,15 @@ pub(super) fn story() -> impl Strategy<Value = Story> {
     let wrap = prop_oneof![Just(None), (0..30_u64).prop_map(|secs| Some(Span::secs(secs)))];
     let batch = (prop_oneof![Just(0), 1..3_000_u64, 1..60_000_u64], vec(told(), 0..5))
         .prop_map(|(millis, facts)| Batch { after: Span::millis(millis), facts });
-    ([mode(), mode()], any::<bool>(), wrap, vec(batch, 1..120))
-        .prop_map(|(modes, listen, wrap, batches)| Story { modes, listen, wrap, batches })
+    let respect = (0..20_u64, proptest::option::of(0.3..1.0), proptest::option::of(1..4_u32))
+        .prop_map(|(breath, ceiling, hard_from)| respect::Settings {
+            breath: Span::secs(breath.saturating_sub(10)),
+            occupancy_max: ceiling.map(Ratio::new),
+            hard_from,
+        });
+    ([mode(), mode()], any::<bool>(), wrap, respect, vec(batch, 1..120)).prop_map(
+        |(modes, listen, wrap, respect, batches)| Story { modes, listen, wrap, respect, batches },
+    )
 }
 
 fn told() -> impl Strategy<Value = Told> {
@@ -166,7 +174,7 @@ struct Stage {
 pub(super) fn play(story: &Story) -> Result<(), String> {
     let mut stage = Stage {
         dialer: Dialer::new(Settings { node: 1, first_call: 1, seed: 1 }),
-        ledger: Ledger::default(),
+        ledger: Ledger::owing(story.respect.breath),
         now: Now { mono: Mono::START, wall: Wall::micros(1_800_000_000_000_000) },
         opened: Vec::new(),
         owed: Vec::new(),
@@ -252,7 +260,7 @@ impl Stage {
     fn settle(&mut self) -> Result<(), String> {
         self.dialer.settle(self.now);
         while let Some(order) = self.dialer.next_order() {
-            self.ledger.note(&order)?;
+            self.ledger.note(self.now.mono, &order)?;
             match order {
                 Order::Dial(dial) => self.opened.push(dial.call),
                 Order::Cancel(call) => {
@@ -379,6 +387,7 @@ fn campaign(story: &Story, mode: Mode, zone: Zone) -> campaign::Settings {
             default: Some(DispositionId(1)),
             extension_max: Span::secs(20),
         },
+        respect: story.respect,
         rules: rules::Settings {
             week: Week::always(),
             attempts: vec![AttemptCap { max: 6, window: Span::secs(300) }],

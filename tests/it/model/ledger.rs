@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use cadran::core::fact::{AgentFact, CallFact, CampaignFact, Lead};
 use cadran::core::order::AgentState;
 use cadran::core::{Fact, Order, Record};
-use cadran::units::{AgentId, CallId, ContactId, PersonId};
+use cadran::units::{AgentId, CallId, ContactId, Mono, PersonId, Span};
 
 /// One call as the model knows it.
 #[derive(Debug)]
@@ -26,6 +26,9 @@ struct Call {
 pub(super) struct Ledger {
     calls: BTreeMap<CallId, Call>,
     agents: BTreeMap<AgentId, AgentState>,
+    /// How long agents are left alone after a write-up, and when each wrote the last.
+    breath: Span,
+    wrote: BTreeMap<AgentId, Mono>,
     legs: BTreeSet<AgentId>,
     leased: BTreeSet<ContactId>,
     opened_now: BTreeSet<CallId>,
@@ -40,6 +43,11 @@ macro_rules! must {
 }
 
 impl Ledger {
+    /// Makes a ledger of a world whose agents are owed so long a breath.
+    pub(super) fn owing(breath: Span) -> Self {
+        Self { breath, ..Self::default() }
+    }
+
     /// Hears a fact as the dialer does.
     pub(super) fn hear(&mut self, fact: &Fact) {
         match fact {
@@ -68,15 +76,17 @@ impl Ledger {
     ///
     /// # Errors
     /// The order must not be.
-    pub(super) fn note(&mut self, order: &Order) -> Result<(), String> {
+    pub(super) fn note(&mut self, now: Mono, order: &Order) -> Result<(), String> {
         match order {
-            Order::Record(record) => return self.note_record(record),
+            Order::Record(record) => return self.note_record(now, record),
             Order::Dial(dial) => {
                 must!(self.opened_now.remove(&dial.call), "{} dialled without a row", dial.call);
                 self.call(dial.call)?.dialled = true;
             }
             Order::Bridge(id, agent) => {
                 must!(self.legs.contains(agent), "{agent} has no leg for {id}");
+                let rests = self.wrote.get(agent).is_some_and(|&at| now < at + self.breath);
+                must!(!rests, "{agent} got {id} before his breath was over");
                 let busy = self
                     .calls
                     .iter()
@@ -120,7 +130,7 @@ impl Ledger {
         Ok(())
     }
 
-    fn note_record(&mut self, record: &Record) -> Result<(), String> {
+    fn note_record(&mut self, now: Mono, record: &Record) -> Result<(), String> {
         match record {
             Record::Opened(opened) => {
                 let (call, contact, person) = (opened.call, opened.contact, opened.person);
@@ -166,6 +176,9 @@ impl Ledger {
             Record::AgentState { agent, state } => {
                 let before = self.agents.insert(*agent, *state);
                 must!(before != Some(*state), "{agent} is {state:?} again");
+                if matches!(before, Some(AgentState::Wrapping(_))) {
+                    self.wrote.insert(*agent, now);
+                }
             }
             Record::DoNotCall { .. }
             | Record::CampaignState { .. }

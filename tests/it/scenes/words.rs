@@ -13,7 +13,7 @@ use cadran::core::fact::{
 };
 use cadran::core::order::{Next, Order, Outcome, Record};
 use cadran::core::rules::{AttemptCap, DaySpan, Week};
-use cadran::core::{Fact, hopper, recycle, trunks};
+use cadran::core::{Fact, hopper, recycle, respect, trunks};
 use cadran::units::{
     AgentId, CallId, CampaignId, ClientId, ContactId, DispositionId, Now, NumberId, PauseId,
     PersonId, Ratio, Span, TrunkId, Wall, Zone,
@@ -213,6 +213,9 @@ fn settings(
             "wrap" if value == "none" => settings.wrap.max = None,
             "wrap" => settings.wrap.max = Some(span(value)?),
             "default" => settings.wrap.default = Some(DispositionId(number(value, 'D')?)),
+            "breath" => settings.respect.breath = span(value)?,
+            "occupancy" => settings.respect.occupancy_max = Some(Ratio::new(parse(value)?)),
+            "hard_from" => settings.respect.hard_from = Some(parse(value)?),
             "attempts" => settings.retry.attempts_max = parse(value)?,
             "caps" => settings.rules.attempts = list(value, cap)?,
             "week" => settings.rules.week = Week { days: week(value)? },

@@ -383,6 +383,7 @@ pub(super) async fn a_crash_gives_dialogs_leases_and_call_numbers_back(house: Ho
         ha1: None,
         contact_uri: None,
         campaigns: vec![campaign],
+        skills: None,
     };
     let agent = store.set_agent(&agent).await?;
     let state = CampaignState::Running;

@@ -90,6 +90,7 @@ pub(super) async fn agents_and_campaigns_keep_their_ids_by_name(house: House) ->
         ha1: Some(ha1.clone()),
         contact_uri: Some("sip:amina@127.0.0.1:5070".to_owned()),
         campaigns: vec![second, first],
+        skills: None,
     };
     let id = store.set_agent(&agent).await?;
     agent.ha1 = None;

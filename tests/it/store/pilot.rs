@@ -105,6 +105,7 @@ async fn agent(store: &Store, name: &str, campaigns: &[CampaignId]) -> Result<Ag
         ha1: None,
         contact_uri: None,
         campaigns: campaigns.to_vec(),
+        skills: None,
     };
     store.set_agent(&new).await
 }
