@@ -77,6 +77,7 @@ struct File {
     #[serde(default)]
     shared_rate: bool,
     value: Option<f64>,
+    #[serde(default)]
     respect: RespectTable,
 }
 

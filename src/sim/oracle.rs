@@ -243,28 +243,7 @@ impl Oracle {
                     | AgentFact::WrapExtended(_) => {}
                 }
             }
-            Fact::Campaign(id, fact) => {
-                let Some(campaign) = self.campaigns.get_mut(id) else { return };
-                match fact {
-                    CampaignFact::Claimed { leads, .. } if campaign.remembers => {
-                        let broken = campaign.claimed(leads);
-                        for contact in broken {
-                            self.find(now.mono, format!("{contact}: a promise was forgotten"));
-                        }
-                    }
-                    CampaignFact::Stopped => campaign.stopped = true,
-                    CampaignFact::Started => campaign.stopped = false,
-                    CampaignFact::Set(_)
-                    | CampaignFact::Paused
-                    | CampaignFact::Drained
-                    | CampaignFact::Claimed { .. }
-                    | CampaignFact::Refilled
-                    | CampaignFact::Known(_)
-                    | CampaignFact::Counted(_)
-                    | CampaignFact::Remembered(_)
-                    | CampaignFact::Directed(_) => {}
-                }
-            }
+            Fact::Campaign(id, fact) => self.campaign_fact(now, *id, fact),
             Fact::Trunk(id, fact) => {
                 let Some(trunk) = self.trunks.get_mut(id) else { return };
                 match fact {
@@ -274,6 +253,29 @@ impl Oracle {
                 }
             }
             Fact::DoNotCall(..) => {}
+        }
+    }
+
+    fn campaign_fact(&mut self, now: Now, id: CampaignId, fact: &CampaignFact) {
+        let Some(campaign) = self.campaigns.get_mut(&id) else { return };
+        match fact {
+            CampaignFact::Claimed { leads, .. } if campaign.remembers => {
+                let broken = campaign.claimed(leads);
+                for contact in broken {
+                    self.find(now.mono, format!("{contact}: a promise was forgotten"));
+                }
+            }
+            CampaignFact::Stopped => campaign.stopped = true,
+            CampaignFact::Started => campaign.stopped = false,
+            CampaignFact::Set(_)
+            | CampaignFact::Paused
+            | CampaignFact::Drained
+            | CampaignFact::Claimed { .. }
+            | CampaignFact::Refilled
+            | CampaignFact::Known(_)
+            | CampaignFact::Counted(_)
+            | CampaignFact::Remembered(_)
+            | CampaignFact::Directed(_) => {}
         }
     }
 

@@ -13,7 +13,7 @@ use cadran::core::fact::{
 };
 use cadran::core::order::{Next, Order, Outcome, Record};
 use cadran::core::rules::{AttemptCap, DaySpan, Week};
-use cadran::core::{Fact, hopper, recycle, respect, trunks};
+use cadran::core::{Fact, hopper, recycle, trunks};
 use cadran::units::{
     AgentId, CallId, CampaignId, ClientId, ContactId, DispositionId, Now, NumberId, PauseId,
     PersonId, Ratio, Span, TrunkId, Wall, Zone,
