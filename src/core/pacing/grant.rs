@@ -7,10 +7,10 @@ use super::price::{Books, Price};
 use super::{View, strict};
 use crate::units::Ratio;
 
-/// The chance that the calls in flight break the abandon rule which is not run. One more call
-/// stands at this edge some hundred times a day, counted by the time a call rings: so one day in
+/// The chance that the calls in flight break the abandon rule which is not run. While a day is near
+/// its end every event may bring one more call to this edge, about a thousand times: so one day in
 /// five hundred may break the rule (pacing.md §5 allows so many from five agents on).
-const RUIN: f64 = 2e-5;
+const RUIN: f64 = 2e-6;
 
 /// A campaign that may be granted calls, or only looks on.
 #[derive(Debug)]
