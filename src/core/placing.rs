@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::agent;
 use super::call::{self, Call};
-use super::campaign::Mode;
+use super::campaign::{Campaign, Mode};
 use super::fact::Lead;
 use super::floor::CallStage;
 use super::hopper::Stocked;
@@ -259,7 +259,7 @@ impl Dialer {
         let odds = if let Some(pacer) = self.campaigns.get_mut(&id).and_then(|c| c.pacer.as_mut())
             && agent.is_none()
         {
-            let odds = odds.unwrap_or_default();
+            let odds = odds.unwrap_or(Odds::UNFORESEEN);
             pacer.dialed(now.mono);
             Some(odds)
         } else {
@@ -330,20 +330,26 @@ impl Dialer {
         None
     }
 
-    /// Whether an agent is ready for a campaign and the lines in flight can do without him, or
-    /// those dialled before he was kept have resolved.
+    /// Whether an agent is ready for a campaign and the lines in flight can do without him; in a
+    /// predictive one, whether those dialled before he was kept have resolved.
     fn spare(&self, id: AgentId, campaign: CampaignId) -> bool {
         let Some(agent) = self.agents.get(&id) else { return false };
         let serves = self.teams.at(agent.team).campaigns.contains(&campaign);
         let ready = agent.label() == AgentState::Ready && serves && !agent.leaves();
-        let counted_on = |from| self.is_counted_on(agent, from);
-        ready && (self.can_spare(agent) || agent.kept_from.is_some_and(|from| !counted_on(from)))
+        // By forecast more lines ring than agents are ready: he is never spare.
+        let foreseen = self.campaigns.get(&campaign).is_some_and(Campaign::is_predictive);
+        let free_of = |from| foreseen && !self.is_counted_on(agent, from);
+        ready && (self.can_spare(agent) || agent.kept_from.is_some_and(free_of))
     }
 
     /// Shows contacts to so many of the agents who count for a preview campaign.
     fn show_previews(&mut self, now: Now, id: CampaignId, agents: u32) {
         for _ in 0..agents {
             let Some(agent) = self.teams.first_at_home(id) else { return };
+            // A line of another campaign may count on him.
+            if !self.agents.get(&agent).is_some_and(|agent| self.can_spare(agent)) {
+                return;
+            }
             loop {
                 let campaign = self.campaigns.get_mut(&id);
                 let Some(stocked) = campaign.and_then(|c| c.hopper.take()) else { return };

@@ -53,7 +53,9 @@ impl Dialer {
                 campaign.directed = calls;
             }
             (CampaignFact::Counted(before), _) => {
-                self.rates.entry(campaign.rate).or_default().account.restore(before);
+                let account = &mut self.rates.entry(campaign.rate).or_default().account;
+                account.turn(&campaign.settings.account, now.wall);
+                account.restore(before);
             }
             (CampaignFact::Remembered(lessons), _) => {
                 if campaign.pacer.is_none() {

@@ -130,9 +130,14 @@ impl Dialer {
 
     /// Cuts a number of new calls of a campaign to those that break no proved cap among the
     /// campaigns that share its agents.
-    pub(super) fn within_proofs(&self, now: Now, id: CampaignId, calls: u32) -> u32 {
+    pub(super) fn within_proofs(&mut self, now: Now, id: CampaignId, calls: u32) -> u32 {
         let pool = self.pool(id);
-        let strict = |id: &CampaignId| self.campaigns.get(id).is_some_and(Campaign::is_strict);
+        self.turn_rates(now, &pool);
+        // A strict campaign of another pool may stand behind a rate of this one.
+        let strict = |id: &CampaignId| {
+            let rate = self.campaigns.get(id).map(|campaign| campaign.rate);
+            rate.is_some_and(|rate| self.of_rate(rate).any(|(_, mate)| mate.is_strict()))
+        };
         let Some(place) = pool.iter().position(|mate| *mate == id) else { return calls };
         if calls == 0 || !pool.iter().any(strict) {
             return calls;
@@ -253,9 +258,9 @@ impl Dialer {
         campaign.quiet = (ask.calls == 0).then_some(quiet);
         let pacer = campaign.pacer.as_mut()?;
         let mut next = pacer.next(now.mono, view);
-        if let Some(blocked) = blocked {
-            pacer.cut();
-            next = blocked.until.map_or(next, |until| until.min(next));
+        if let Some(until) = blocked.and_then(|blocked| blocked.until) {
+            pacer.cut(until);
+            next = next.min(until);
         }
         Some(next)
     }

@@ -116,16 +116,19 @@ const PARTS: u64 = 60;
 impl Account {
     /// Takes what was counted before the dialer was made.
     pub(in crate::core) fn restore(&mut self, mut before: Vec<Bucket>) {
-        before.extend(self.buckets.drain(..));
         before.sort_by_key(|bucket| bucket.from);
         // A part more than the window holds is the one that is about to leave it.
         let most = usize::try_from(PARTS).unwrap_or(usize::MAX) + 2;
-        let late = before.len().saturating_sub(most);
-        self.buckets.extend(before.into_iter().skip(late));
+        before.drain(..before.len().saturating_sub(most));
+        // Campaigns that share a rate each tell what they counted.
+        before.extend(self.buckets.drain(..));
+        before.sort_by_key(|bucket| bucket.from);
+        self.buckets.extend(before);
     }
 
     /// Counts something that happens now.
     pub(in crate::core) fn count(&mut self, settings: &Settings, at: Wall, entry: Entry) {
+        self.turn(settings, at);
         let part = settings.part().unwrap_or(Span::MAX);
         if self.buckets.back().is_none_or(|last| at.since(last.from) >= part) {
             self.buckets.push_back(Bucket { from: at, ..Bucket::default() });

@@ -7,10 +7,10 @@ use super::price::{Books, Price};
 use super::{View, strict};
 use crate::units::Ratio;
 
-/// The chance that the calls in flight break the abandon rule which is not run, in a pool of one.
-/// While a day is near its end some fifty events of each agent bring one more call to this edge: so
-/// one day in five hundred may break the rule (pacing.md §5 allows so many from five agents on).
-const RUIN: f64 = 4e-5;
+/// The chance that the calls in flight break the abandon rule which is not run. While a day is near
+/// its end every event may bring one more call to this edge, some four hundred times: so one day in
+/// five hundred may break the rule (pacing.md §5 allows so many from five agents on).
+const RUIN: f64 = 5e-6;
 
 /// A campaign that may be granted calls, or only looks on.
 #[derive(Debug)]
@@ -194,10 +194,9 @@ impl Question<'_> {
         let room = books.room();
         let elsewhere = self.purses[rate].worst_elsewhere;
         let here = room - elsewhere;
-        let ruin = RUIN / books.agents.max(1.0);
         room >= 0.0
             && (books.exposed <= room
-                || (here >= 0.0 && self.seats[place].balance.ruin(here) < ruin))
+                || (here >= 0.0 && self.seats[place].balance.ruin(here) < RUIN))
     }
 
     fn exposed(&self, rate: usize, more: Option<usize>) -> f64 {

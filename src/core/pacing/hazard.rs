@@ -79,6 +79,9 @@ const EARLY_BINS: usize = 12;
 const MEMORIES: [f64; 3] = [30.0, 150.0, 1_000.0];
 /// The least and greatest pause between two workings of the tables, in half seconds.
 const LEARN_MIN: u64 = 2;
+/// Half seconds without any fact, an hour of them, after which whatever rings has rung longest: no
+/// living trunk is silent so long, but a damaged tape may be.
+const GAP_MAX: u64 = 7_200;
 const LEARN_MAX: u64 = 10;
 /// The least share still ringing that a table row is worked out for.
 const SURVIVORS_MIN: f64 = 1e-9;
@@ -172,7 +175,11 @@ impl Hazard {
     pub(super) fn advance(&mut self, slot: u64) -> bool {
         let mut turned = false;
         while self.slot < slot {
-            if self.total == 0 && slot - self.slot > RING_BINS as u64 {
+            let gap = slot - self.slot;
+            if gap > RING_BINS as u64 && (self.total == 0 || gap > GAP_MAX) {
+                let ringing = self.lines.iter().sum();
+                self.lines.fill(0);
+                self.lines[RING_BINS - 1] = ringing;
                 self.slot = slot - 1;
             }
             self.turn();

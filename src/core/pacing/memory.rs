@@ -171,6 +171,7 @@ impl Memory {
         let lessons = self.lessons(now, served);
         let faded = libm::exp2(-now.wall.since(begun).as_secs_f64() / DAY_S / HALF_LIFE_DAYS);
         self.past.values_mut().for_each(|law| law.scale(faded));
+        self.past.retain(|_, law| law.all() >= 1.0);
         self.service.scale(faded);
         for (cell, calls) in core::mem::take(&mut self.fresh) {
             self.past.entry(cell).or_default().count(&calls, 1.0);

@@ -189,8 +189,8 @@ impl Member<'_> {
         Asked {
             ask: Ask { calls: 0, why: self.why() },
             forecast: Forecast { room, ..Forecast::default() },
-            odds: Odds::default(),
-            held: true,
+            odds: Odds::UNFORESEEN,
+            held: self.pacer.warm(),
             lost: self.pacer.lost(),
             pause: self.every.unwrap_or(Span::secs(1)).times(SLOW),
         }

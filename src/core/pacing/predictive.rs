@@ -38,13 +38,19 @@ pub(in crate::core) struct Pacer {
 }
 
 /// What a call was placed with, kept with the call.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(in crate::core) struct Odds {
     pub(super) threshold: f64,
     pub(super) chance: f64,
-    /// A prior that nothing had confirmed yet foretold it, so that the record of the forecasts
-    /// does not count it.
+    /// The record of the forecasts does not count it: no forecast was asked, or one from a prior
+    /// that nothing had confirmed yet.
     pub(super) unproved: bool,
+}
+
+impl Odds {
+    /// Those of a call that no forecast placed.
+    pub(in crate::core) const UNFORESEEN: Self =
+        Self { threshold: 0.0, chance: 0.0, unproved: true };
 }
 
 /// What one campaign adds to the books of its rate.
@@ -171,7 +177,7 @@ impl Pacer {
         } else {
             self.hear(dialed, since, true);
         }
-        Odds::default()
+        Odds::UNFORESEEN
     }
 
     /// An agent was busy before there was a pacer.
@@ -333,9 +339,9 @@ impl Pacer {
         (self.decided_at + spacing).max(now).min(self.next)
     }
 
-    /// Fewer calls were placed than asked for.
-    pub(in crate::core) fn cut(&mut self) {
-        self.stale = true;
+    /// Fewer calls were placed than asked for: the next decision is wanted when the limit passes.
+    pub(in crate::core) fn cut(&mut self, until: Mono) {
+        self.next = self.next.min(until);
     }
 
     /// Begins a decision it takes part in.

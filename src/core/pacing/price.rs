@@ -41,6 +41,8 @@ pub(super) struct Price {
 const PRIOR_USED: f64 = 0.6;
 /// How many answers' chances the effect remembers, in foretold abandons.
 const USED_MEMORY: f64 = 12.0;
+/// The least share of a threshold that is taken for used.
+const USED_MIN: f64 = 0.25;
 /// Pseudo-abandons of a forecast that is right, and how many abandons its record remembers.
 const PRIOR_RIGHT: f64 = 10.0;
 const RIGHT_MEMORY: f64 = 100.0;
@@ -135,6 +137,8 @@ impl Price {
             self.thresholds += threshold / self.size;
             self.chances += chance;
         }
+        // Floors and trunks, not the threshold, may have bound for hours.
+        self.thresholds = self.thresholds.min(self.chances / USED_MIN);
         if self.chances > USED_MEMORY {
             let keep = USED_MEMORY / self.chances;
             self.thresholds *= keep;

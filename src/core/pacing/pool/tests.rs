@@ -36,7 +36,7 @@ fn grown(past: &Past, first_agent: u32) -> (Grown, Mono) {
     let mut next = first_agent;
     for &(gap, what) in past {
         now = now + Span::millis(u64::from(gap));
-        let line = |dialed| Line { dialed, since: dialed, odds: Odds::default(), given_up: false };
+        let line = |dialed| Line { dialed, since: dialed, odds: Odds::UNFORESEEN, given_up: false };
         match what {
             0..=4 => {
                 pacer.dialed(now);
