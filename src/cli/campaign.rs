@@ -205,6 +205,7 @@ fn check_files(files: &[PathBuf]) -> (Vec<config::Campaign>, Vec<Problem>) {
             Err(found) => problems.extend(found.0),
         }
     }
+    problems.extend(config::join_rates(&mut campaigns));
     (campaigns, problems)
 }
 

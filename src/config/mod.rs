@@ -291,6 +291,13 @@ impl Config {
     }
 }
 
+/// Numbers the abandon rates that campaigns name, and tells where campaigns of one rate differ.
+pub fn join_rates(campaigns: &mut [Campaign]) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    shared::number(campaigns, &mut problems);
+    problems
+}
+
 fn has_error(problems: &[Problem]) -> bool {
     problems.iter().any(|problem| problem.severity == Severity::Error)
 }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use cadran::config::scenario;
-use cadran::core::campaign::Mode;
+use cadran::core::campaign::{Guarantee, Mode};
 use cadran::core::order::Outcome;
 use cadran::core::{Fact, Order, Settings};
 use cadran::sim::learn::{Learner, NoDay};
@@ -53,6 +53,20 @@ fn every_hard_day_is_read_and_runs_without_a_finding() -> Claim {
         assert_eq!(summary.findings, Vec::new(), "{name}");
         assert!(summary.total.connected > 20, "{name}: {}", summary.total.connected);
         assert!(summary.total.abandon() < summary.cap, "{name}: even progressive abandons");
+    }
+    Ok(())
+}
+
+#[test]
+fn by_forecast_a_hard_day_keeps_its_cap_too() -> Claim {
+    for name in NAMES {
+        let scenario = read(name)?;
+        let mode = Mode::Predictive { guarantee: Guarantee::Expected };
+        let (days, seed, check) = (1, 3, false);
+        let (full_info, meter) = (false, None);
+        let settings = RunSettings { agents: 3, mode, days, seed, full_info, check, meter };
+        let summary = run(&scenario, &settings);
+        assert_eq!(summary.days_over(), 0, "{name}: {}", summary.total.abandon());
     }
     Ok(())
 }

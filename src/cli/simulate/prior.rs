@@ -44,6 +44,9 @@ impl Source {
         };
         let text = std::fs::read_to_string(path).map_err(|error| unreadable(&error))?;
         let learnt: Learnt = serde_json::from_str(&text).map_err(|error| unreadable(&error))?;
+        if learnt.values().all(Vec::is_empty) {
+            return Err(unreadable(&"it teaches nothing"));
+        }
         Ok(Prior::Given(Arc::new(learnt)))
     }
 }

@@ -235,6 +235,23 @@ fn several_mistakes_are_told_at_once() -> Claim {
 }
 
 #[test]
+fn files_of_one_rate_that_differ_are_told_when_they_are_named() -> Claim {
+    let folder = tempfile::tempdir()?;
+    let file = |name: &str, cap: &str| {
+        let path = folder.path().join(name).with_extension("toml");
+        let shared = format!("shared = \"maison\"\ncap = \"{cap}\"");
+        let renamed = CAMPAIGN.replace(r#"name = "essai""#, &format!("name = {name:?}"));
+        fs::write(&path, renamed.replace(r#"cap = "3%""#, &shared)).map(|()| path)
+    };
+    let paths = [file("une", "3%")?, file("deux", "2%")?];
+    let output = cadran().args(["campaign", "validate"]).args(paths).output()?;
+    let told = text(&output.stderr)?;
+    assert_eq!(output.status.code(), Some(3), "{told}");
+    assert!(told.contains("cap is 2%, not 3%"), "{told}");
+    Ok(())
+}
+
+#[test]
 fn broken_toml_is_pointed_at_and_nothing_else_is_blamed() -> Claim {
     let campaign = CAMPAIGN.replace(r#"title = "Essai""#, "title = \"Essai");
     let engine = ENGINE.replace("[sip]", "[sip");
