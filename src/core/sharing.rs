@@ -131,6 +131,9 @@ impl Dialer {
     /// Cuts a number of new calls of a campaign to those that break no proved cap among the
     /// campaigns that share its agents.
     pub(super) fn within_proofs(&mut self, now: Now, id: CampaignId, calls: u32) -> u32 {
+        if calls == 0 {
+            return 0;
+        }
         let pool = self.pool(id);
         self.turn_rates(now, &pool);
         // A strict campaign of another pool may stand behind a rate of this one.
@@ -139,7 +142,7 @@ impl Dialer {
             rate.is_some_and(|rate| self.of_rate(rate).any(|(_, mate)| mate.is_strict()))
         };
         let Some(place) = pool.iter().position(|mate| *mate == id) else { return calls };
-        if calls == 0 || !pool.iter().any(strict) {
+        if !pool.iter().any(strict) {
             return calls;
         }
         let (crowd, keys) = self.crowd(&pool);

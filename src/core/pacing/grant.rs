@@ -94,8 +94,8 @@ impl Question<'_> {
         let mut grants = vec![Grant::default(); self.seats.len()];
         let mut sums = vec![0.0; self.seats.len()];
         loop {
-            let open = self.seats.iter().zip(&grants);
-            if open.filter(|(seat, grant)| grant.calls < seat.most.max(seat.floor)).count() == 0 {
+            let mut seats = self.seats.iter().zip(&grants);
+            if !seats.any(|(seat, grant)| grant.calls < seat.most.max(seat.floor)) {
                 break;
             }
             let risks = self.seats.iter().map(|seat| seat.balance.risk()).collect::<Vec<_>>();

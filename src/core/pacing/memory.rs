@@ -287,18 +287,20 @@ impl Memory {
     pub(in crate::core) fn lessons(&mut self, now: Now, served: &Service) -> Vec<Lesson> {
         self.written = now.mono;
         let changed = core::mem::take(&mut self.changed);
-        let mut lessons = self.of(&changed, now.wall);
-        let begun = self.begun.unwrap_or(now.wall);
-        let service = served.clone();
-        lessons.push(Lesson { from: begun, until: now.wall, service, ..Lesson::default() });
-        lessons
+        self.gathered(&changed, now.wall, served)
     }
 
     /// Gives every lesson counted since the dialer was made, or since the day began.
     pub(in crate::core) fn all(&self, now: Wall, served: &Service) -> Vec<Lesson> {
-        let mut copy = self.clone();
-        copy.changed = copy.fresh.keys().copied().collect();
-        copy.lessons(Now { mono: Mono::START, wall: now }, served)
+        self.gathered(&self.fresh.keys().copied().collect(), now, served)
+    }
+
+    /// Gives the lessons of some cells, and the agents' lesson.
+    fn gathered(&self, cells: &BTreeSet<Cell>, until: Wall, served: &Service) -> Vec<Lesson> {
+        let mut lessons = self.of(cells, until);
+        let from = self.begun.unwrap_or(until);
+        lessons.push(Lesson { from, until, service: served.clone(), ..Lesson::default() });
+        lessons
     }
 
     fn of(&self, cells: &BTreeSet<Cell>, until: Wall) -> Vec<Lesson> {
