@@ -88,6 +88,7 @@ fn attempt(call: u64, campaign: CampaignId, lead: &Lead) -> Vec<Write> {
         caller_id: 0,
         attempt: 1,
         agent: None,
+        chance: None,
         at,
     };
     let closed = Closed {

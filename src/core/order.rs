@@ -9,8 +9,8 @@ use super::pacing::prior::Lesson;
 use super::respect::Rest;
 use super::rules::Refusal;
 use crate::units::{
-    AgentId, CallId, CampaignId, ContactId, DispositionId, NumberId, PauseId, PersonId, Span,
-    TrunkId, Wall,
+    AgentId, CallId, CampaignId, ContactId, DispositionId, NumberId, PauseId, PersonId, Ratio,
+    Span, TrunkId, Wall,
 };
 
 /// One thing to be done by whoever drives the dialer.
@@ -138,7 +138,7 @@ pub enum Record {
 }
 
 /// The beginning of an attempt.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Opened {
     /// The attempt.
     pub call: CallId,
@@ -158,6 +158,10 @@ pub struct Opened {
     pub attempt: u32,
     /// The agent it is dialled for, in preview mode and for personal callbacks.
     pub agent: Option<AgentId>,
+    /// The chance of abandon its decision foretold for each call it granted, should a person
+    /// answer; `None` if no forecast placed it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub chance: Option<Ratio>,
     /// When.
     pub at: Wall,
 }

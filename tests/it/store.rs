@@ -50,6 +50,7 @@ suite! {
     }
     decisions {
         a_decision_is_read_back_as_it_was_made,
+        decisions_of_one_instant_keep_their_own_forecasts,
         forecasts_are_compared_with_what_became_of_their_calls,
     }
     lists {

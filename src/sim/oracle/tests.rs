@@ -91,6 +91,7 @@ fn opened(now: Now, call: u64) -> Order {
         caller_id: 0,
         attempt: 1,
         agent: None,
+        chance: None,
         at: now.wall,
     }))
 }

@@ -25,12 +25,19 @@ pub(super) fn decided(
         }
     };
     let forecast = decision.forecast;
+    // Of several decisions in one instant the last one stands, as in the campaign's own view; each
+    // call has its forecast in its own row.
     sqlx::query(
         "insert into decision
            (campaign_id, at, asked, why, placed, limited_by, limit_trunk_id, seen,
             threshold, answers, releases, chance, mean_chance, next_chance, room, ahead_us)
          values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
-         on conflict do nothing",
+         on conflict (campaign_id, at) do update set
+             asked = excluded.asked, why = excluded.why, placed = excluded.placed,
+             limited_by = excluded.limited_by, limit_trunk_id = excluded.limit_trunk_id, seen = excluded.seen,
+             threshold = excluded.threshold, answers = excluded.answers, releases = excluded.releases,
+             chance = excluded.chance, mean_chance = excluded.mean_chance, next_chance = excluded.next_chance,
+             room = excluded.room, ahead_us = excluded.ahead_us",
     )
     .bind(campaign.0)
     .bind(at(moment))
@@ -71,19 +78,16 @@ impl Sqlite {
         until: Wall,
         latest: u32,
     ) -> Result<Foresight, StoreError> {
-        // A call is opened in the same instant as its decision.
         let row = sqlx::query(
             "select count(*), coalesce(sum(chance), 0.0), coalesce(sum(chance * (1 - chance)), 0.0),
                count(*) filter (where outcome = 'abandoned')
              from (
-               select d.mean_chance as chance, a.outcome
-               from attempt a
-                 join decision d on d.campaign_id = a.campaign_id and d.at = a.opened_at
-               where a.campaign_id = $1 and a.opened_at >= $2 and a.opened_at <= $3
-                 and a.answered_at is not null and a.ended_at is not null
-                 and coalesce(a.heard, 'human') not in ('machine', 'fax')
-                 and a.outcome <> 'interrupted' and d.mean_chance is not null
-               order by a.opened_at desc limit $4)",
+               select chance, outcome from attempt
+               where campaign_id = $1 and opened_at >= $2 and opened_at <= $3
+                 and answered_at is not null and ended_at is not null
+                 and coalesce(heard, 'human') not in ('machine', 'fax')
+                 and outcome <> 'interrupted' and chance is not null
+               order by opened_at desc, call_id desc limit $4)",
         )
         .bind(campaign.0)
         .bind(at(from))

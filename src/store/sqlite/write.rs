@@ -16,7 +16,7 @@ use crate::core::order::{
 use crate::engine::handle::Details;
 use crate::sip::StoredDialog;
 use crate::store::{Delivery, StoreError, Then, Write};
-use crate::units::{AgentId, CallId, CampaignId, ContactId, LegId, PersonId, Wall};
+use crate::units::{AgentId, CallId, CampaignId, ContactId, LegId, PersonId, Ratio, Wall};
 
 type Statement = Query<'static, Engine, SqliteArguments>;
 
@@ -106,10 +106,10 @@ async fn open(db: &mut SqliteConnection, record: &Opened) -> Result<(), StoreErr
     let statement = sqlx::query(
         "insert into attempt (call_id, campaign_id, client_id, contact_id, number_id, person_id,
            trunk_id, caller_id, caller_e164, attempt, agent_id, opened_at, cause, held_us,
-           wrong_number)
+           wrong_number, chance)
          select $1, id, client_id, $3, $4, $5, $6, $7,
            (select e164 from caller_id where campaign_id = $2 and position = $7), $8, $9, $10, 0, 0,
-           false
+           false, $11
          from campaign where id = $2
          on conflict (call_id) do nothing;
          update contact set attempts = max(attempts, $8), last_number_id = $4, last_call_id = $1,
@@ -127,6 +127,7 @@ async fn open(db: &mut SqliteConnection, record: &Opened) -> Result<(), StoreErr
         .bind(record.attempt)
         .bind(record.agent.map(|agent| agent.0))
         .bind(at(record.at))
+        .bind(record.chance.map(Ratio::get))
         .execute(&mut *db)
         .await?;
     if done.rows_affected() > 0 {

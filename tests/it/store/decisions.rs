@@ -1,13 +1,12 @@
 //! Claims about decisions, and what became of their forecasts.
 
-use cadran::core::fact::Lead;
 use cadran::core::foresight::Foresight;
-use cadran::core::order::{Closed, EndedBy, Next, Outcome, Record};
+use cadran::core::order::{Opened, Outcome, Record};
 use cadran::core::pacing::{Ask, Decision, Forecast, Limit, View, Why};
 use cadran::store::{DecisionRow, Write};
-use cadran::units::{CampaignId, NumberId, Ratio, Span, TrunkId, Wall};
+use cadran::units::{CampaignId, Ratio, Span, TrunkId, Wall};
 
-use super::fixture::{Done, House, NOON, call, campaign, contact, list, opened, record};
+use super::fixture::{Done, House, NOON, campaign, contact, ended, foretold, list, record};
 
 fn decision(mean: f64) -> Decision {
     let forecast = Forecast {
@@ -53,25 +52,55 @@ pub(crate) async fn a_decision_is_read_back_as_it_was_made(house: House) -> Done
     Ok(())
 }
 
+pub(crate) async fn decisions_of_one_instant_keep_their_own_forecasts(house: House) -> Done {
+    let store = &house.store;
+    let id = campaign(store, "jardin").await?;
+    list(store, id, (1..=3).map(|n| contact(&format!("c{n}"), n))).await?;
+    let leads = store.claim(id, 3, Span::secs(60), NOON).await?.leads;
+    let (first, second) = (decision(0.01), decision(0.04));
+    // The first granted the calls 1 and 2, the second call 3, all in the same microsecond.
+    let begun = NOON + Span::secs(1);
+    let chances = [Some(0.01), Some(0.01), Some(0.04)];
+    let opens = (1..).zip(&leads).zip(chances);
+    let mut opens = opens.map(|((nth, lead), chance)| {
+        let Write::Record { record: Record::Opened(opened), at } =
+            foretold(nth, id, lead, 1, chance)
+        else {
+            unreachable!("the fixture opens a call")
+        };
+        record(Record::Opened(Opened { at: begun, ..opened }), at)
+    });
+    let mut writes: Vec<Write> = opens.by_ref().take(2).collect();
+    writes.push(decided(id, first, begun));
+    writes.extend(opens);
+    writes.push(decided(id, second, begun));
+    writes.extend((1..).zip(&leads).map(|(nth, lead)| ended(nth, id, lead, Outcome::Connected)));
+    for _ in 0..2 {
+        store.commit(writes.clone()).await?;
+        let all = store.foresight(id, begun, begun, 100).await?;
+        assert!((all.foretold - 0.06).abs() < 1e-12, "{all:?}");
+        let told = store.decision(id, begun).await?;
+        assert_eq!(told, Some(DecisionRow { at: begun, decision: second }));
+    }
+    Ok(())
+}
+
 pub(crate) async fn forecasts_are_compared_with_what_became_of_their_calls(house: House) -> Done {
     let store = &house.store;
     let id = campaign(store, "jardin").await?;
     list(store, id, (1..=6).map(|n| contact(&format!("c{n}"), n))).await?;
     let leads = store.claim(id, 6, Span::secs(60), NOON).await?.leads;
-    // The nth call is dialled n seconds after noon, with the decision of that instant.
     let outcomes = [
-        (Outcome::Connected, true, Some(0.01)),
-        (Outcome::Abandoned, true, Some(0.02)),
-        (Outcome::Connected, true, Some(0.04)),
-        (Outcome::NoAnswer, false, Some(0.5)),
-        (Outcome::Machine, false, Some(0.5)),
-        (Outcome::Abandoned, true, None),
+        (Outcome::Connected, Some(0.01)),
+        (Outcome::Abandoned, Some(0.02)),
+        (Outcome::Connected, Some(0.04)),
+        (Outcome::NoAnswer, Some(0.5)),
+        (Outcome::Machine, Some(0.5)),
+        (Outcome::Abandoned, None),
     ];
-    for ((nth, lead), (outcome, answered, mean)) in (1..).zip(&leads).zip(outcomes) {
-        let mut writes = vec![opened(nth, id, lead, 1)];
-        writes.extend(mean.map(|mean| decided(id, decision(mean), NOON + Span::secs(nth))));
-        writes.push(ended(nth, id, lead, outcome, answered));
-        store.commit(writes).await?;
+    for ((nth, lead), (outcome, chance)) in (1..).zip(&leads).zip(outcomes) {
+        let opened = foretold(nth, id, lead, 1, chance);
+        store.commit(vec![opened, ended(nth, id, lead, outcome)]).await?;
     }
     let all = store.foresight(id, NOON, NOON + Span::secs(60), 100).await?;
     assert_eq!((all.answered, all.abandoned), (3, 1));
@@ -83,27 +112,4 @@ pub(crate) async fn forecasts_are_compared_with_what_became_of_their_calls(house
     let none = store.foresight(id, NOON - Span::secs(9), NOON, 100).await?;
     assert_eq!(none, Foresight::default());
     Ok(())
-}
-
-/// The end of the nth call, answered by a person or by nobody.
-fn ended(nth: u64, campaign: CampaignId, lead: &Lead, outcome: Outcome, answered: bool) -> Write {
-    let moment = NOON + Span::secs(nth + 5);
-    let closed = Closed {
-        call: call(nth),
-        campaign,
-        contact: lead.contact,
-        number: lead.numbers.first().map_or(NumberId(0), |number| number.number),
-        outcome,
-        cause: 200,
-        ended_by: EndedBy::Callee,
-        agent: None,
-        heard: None,
-        ringing: None,
-        answered: answered.then_some(moment),
-        bridged: None,
-        ended: moment + Span::secs(9),
-        held: Span::ZERO,
-        next: Next::Untouched,
-    };
-    record(Record::Closed(closed), moment)
 }

@@ -2,14 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use cadran::core::fact::{Answerer, Heard, Lead};
-use cadran::core::order::{Closed, EndedBy, Next, Outcome, Record};
+use cadran::core::order::{Outcome, Record};
 use cadran::core::pacing::account::Bucket;
 use cadran::core::pacing::prior::{Calls, Ends, Lesson, Ring, Service};
 use cadran::store::Write;
-use cadran::units::{CampaignId, ListId, NumberId, Ratio, Span, Wall};
+use cadran::units::{CampaignId, ListId, Span, Wall};
 
-use super::fixture::{Done, House, NOON, call, campaign, contact, list, opened, record};
+use super::fixture::{Done, House, NOON, campaign, contact, ended, list, opened, record};
 
 const DAY: Span = Span::secs(86_400);
 
@@ -97,28 +96,4 @@ pub(crate) async fn a_restart_counts_what_the_abandon_rule_had_counted(house: Ho
     assert_eq!(parts, [bucket(answered(1), 2, 1, 1), bucket(answered(5), 2, 1, 0)]);
     assert_eq!(house.store.counted(CampaignId(99), NOON, None).await?, []);
     Ok(())
-}
-
-/// The end of the nth call, answered 5 s after its dialling unless nobody did.
-fn ended(nth: u64, campaign: CampaignId, lead: &Lead, outcome: Outcome) -> Write {
-    let moment = NOON + Span::secs(nth + 5);
-    let machine = Heard { what: Answerer::Machine, confidence: Ratio::new(0.9) };
-    let closed = Closed {
-        call: call(nth),
-        campaign,
-        contact: lead.contact,
-        number: lead.numbers.first().map_or(NumberId(0), |number| number.number),
-        outcome,
-        cause: 200,
-        ended_by: EndedBy::Callee,
-        agent: None,
-        heard: (outcome == Outcome::Machine).then_some(machine),
-        ringing: None,
-        answered: (outcome != Outcome::NoAnswer).then_some(moment),
-        bridged: None,
-        ended: moment + Span::secs(9),
-        held: Span::ZERO,
-        next: Next::Untouched,
-    };
-    record(Record::Closed(closed), moment)
 }
