@@ -1,10 +1,16 @@
 //! Claims about decisions, and what became of their forecasts.
 
+use std::time::Duration;
+
 use cadran::core::foresight::Foresight;
 use cadran::core::order::{Opened, Outcome, Record};
 use cadran::core::pacing::{Ask, Decision, Forecast, Limit, View, Why};
-use cadran::store::{DecisionRow, Write};
+use cadran::engine::clock::Clock;
+use cadran::engine::forget;
+use cadran::store::{DecisionRow, StoreError, Write};
 use cadran::units::{CampaignId, Ratio, Span, TrunkId, Wall};
+use tokio::sync::watch;
+use tokio::time::timeout;
 
 use super::fixture::{Done, House, NOON, campaign, contact, ended, foretold, list, record};
 
@@ -82,6 +88,57 @@ pub(crate) async fn decisions_of_one_instant_keep_their_own_forecasts(house: Hou
         let told = store.decision(id, begun).await?;
         assert_eq!(told, Some(DecisionRow { at: begun, decision: second }));
     }
+    Ok(())
+}
+
+pub(crate) async fn old_decisions_are_forgotten_but_the_latest(house: House) -> Done {
+    let store = &house.store;
+    let (id, idle) = (campaign(store, "jardin").await?, campaign(store, "maison").await?);
+    let nth = |nth: u64| NOON + Span::secs(nth);
+    let made = (1..=1_200).map(|n| decided(id, decision(0.02), nth(n)));
+    let quiet = (1..=2).map(|n| decided(idle, decision(0.02), nth(n)));
+    store.commit(made.chain(quiet).collect()).await?;
+    let kept = async |most, before| -> Result<_, StoreError> {
+        let mut forgotten = Vec::new();
+        while forgotten.last() != Some(&0) {
+            forgotten.push(store.forget_decisions(before, most).await?);
+        }
+        Ok(forgotten)
+    };
+    // In portions, and not the one made at the very moment.
+    assert_eq!(kept(2_000, nth(1_101)).await?, [501, 500, 100, 0]);
+    assert_eq!(store.decision(id, nth(1_100)).await?, None);
+    let at = |row: Option<DecisionRow>| row.map(|row| row.at);
+    assert_eq!(at(store.decision(id, nth(1_101)).await?), Some(nth(1_101)));
+    assert_eq!(at(store.decision(idle, nth(9)).await?), Some(nth(2)), "its latest stays");
+    // The newest ten, however young the others are.
+    assert_eq!(kept(10, NOON).await?, [90, 0]);
+    assert_eq!(store.decision(id, nth(1_190)).await?, None);
+    assert_eq!(at(store.decision(id, nth(1_191)).await?), Some(nth(1_191)));
+    assert_eq!(kept(10, NOON + Span::secs(9_000)).await?, [9, 0]);
+    assert_eq!(at(store.decision(id, nth(9_000)).await?), Some(nth(1_200)));
+    Ok(())
+}
+
+pub(crate) async fn an_engine_that_starts_forgets_what_is_older_than_four_weeks(
+    house: House,
+) -> Done {
+    let House { dir: _dir, tasks, store } = house;
+    let (id, clock) = (campaign(&store, "jardin").await?, Clock::start());
+    let today = clock.now().wall;
+    let young = today - forget::DECISIONS_KEPT + Span::secs(3_600);
+    let moments = [NOON, NOON + Span::secs(1), young, today];
+    store.commit(moments.map(|at| decided(id, decision(0.02), at)).into()).await?;
+    let (stop, stopped) = watch::channel(false);
+    tasks.spawn(forget::decisions(store.clone(), clock, stopped));
+    let forgotten = async {
+        while store.decision(id, NOON + Span::secs(9)).await?.is_some() {}
+        Ok::<_, StoreError>(())
+    };
+    timeout(Duration::from_secs(30), forgotten).await??;
+    assert_eq!(store.decision(id, young).await?.map(|row| row.at), Some(young));
+    drop((stop, store));
+    tasks.finished().await;
     Ok(())
 }
 
