@@ -344,22 +344,23 @@ impl Campaign {
     }
 
     /// Counts a person who is abandoned, in the moment that is decided and once only; one who was
-    /// never judged is counted as having answered, too.
+    /// never judged is counted as having answered, too. Says whether this is that moment.
     pub(super) fn count_lost(
         &self,
         rate: &mut Rate,
         at: Wall,
         call: &mut Call,
         effect: Option<Effect>,
-    ) {
+    ) -> bool {
         let closes = matches!(effect, Some(Effect::Close { outcome: Outcome::Abandoned, .. }));
         if !(closes || call.is_lost()) || core::mem::replace(&mut call.lost, true) {
-            return;
+            return false;
         }
         if !core::mem::replace(&mut call.person, true) {
             rate.account.count(&self.settings.account, at, Entry::Person);
         }
         rate.account.count(&self.settings.account, at, Entry::Abandoned);
+        true
     }
 
     /// Lets its pacer see that a line leaves a stage it has been in since a moment.

@@ -86,6 +86,9 @@ pub struct Dial {
 pub enum Record {
     /// An attempt begins: its row must exist before the INVITE leaves.
     Opened(Opened),
+    /// A person is abandoned and the line still stands. Its end follows; a restart that finds
+    /// none closes the attempt as abandoned.
+    Abandoned(Abandoned),
     /// An attempt ended.
     Closed(Closed),
     /// The attempt's story is told to the end, disposition included: the CRM may hear of it.
@@ -164,6 +167,23 @@ pub struct Opened {
     pub chance: Option<Ratio>,
     /// When.
     pub at: Wall,
+}
+
+/// A person whom no agent will be given any more, while the notice plays or the line is hung up.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Abandoned {
+    /// The attempt.
+    pub call: CallId,
+    /// The contact.
+    pub contact: ContactId,
+    /// The listener's verdict, if one was given.
+    pub heard: Option<Heard>,
+    /// When it was answered.
+    pub answered: Option<Wall>,
+    /// When the person was abandoned.
+    pub at: Wall,
+    /// What becomes of the contact.
+    pub next: Next,
 }
 
 /// The end of an attempt.

@@ -75,5 +75,6 @@ suite! {
         a_lesson_is_read_back_as_it_was_counted_last,
         a_lesson_is_forgotten_after_four_weeks,
         a_restart_counts_what_the_abandon_rule_had_counted,
+        a_crash_during_the_notice_still_counts_the_abandoned,
     }
 }

@@ -309,7 +309,7 @@ fn call_row(row: &SqliteRow) -> Result<CallRow, StoreError> {
     })
 }
 
-fn heard(row: &SqliteRow) -> Result<Option<Heard>, StoreError> {
+pub(super) fn heard(row: &SqliteRow) -> Result<Option<Heard>, StoreError> {
     let what: Option<Answerer> = read_some("listener's verdict", row.try_get("heard")?)?;
     let confidence: Option<f64> = row.try_get("heard_confidence")?;
     Ok(what.map(|what| Heard { what, confidence: Ratio::new(confidence.unwrap_or(0.0)) }))

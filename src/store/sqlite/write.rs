@@ -11,7 +11,7 @@ use super::text::{NextColumns, agent_state, at, json, scope, some_at, word};
 use super::{Shared, decisions, prior, report};
 use crate::core::fact::{DncScope, SkipReason};
 use crate::core::order::{
-    AgentState, CampaignState, Closed, Next, Opened, Qualified, Record, RuleRefusal,
+    Abandoned, AgentState, CampaignState, Closed, Next, Opened, Qualified, Record, RuleRefusal,
 };
 use crate::engine::handle::Details;
 use crate::sip::StoredDialog;
@@ -71,6 +71,7 @@ async fn record_one(
             return Ok(0);
         }
         Record::Completed(call) => return complete(db, shared, *call, moment).await,
+        Record::Abandoned(record) => abandoned(record),
         Record::Closed(record) => {
             close(db, record).await?;
             return Ok(0);
@@ -139,6 +140,25 @@ async fn open(db: &mut SqliteConnection, record: &Opened) -> Result<(), StoreErr
         .fetch_optional(db)
         .await?;
     if known.is_some() { Ok(()) } else { Err(StoreError::Unknown("campaign")) }
+}
+
+/// Notes in an open attempt that its person is abandoned; the end overrules it.
+fn abandoned(record: &Abandoned) -> Statement {
+    let statement = sqlx::query(concat!(
+        "update attempt set abandoned_at = $10, answered_at = $11, heard = $12,
+           heard_confidence = $13
+         where call_id = $9 and ended_at is null and abandoned_at is null; ",
+        set_next!(),
+        "where id = $8 and changes() > 0 and last_call_id = $9
+           and not exists (select 1 from attempt where call_id = $9 and qualified_at is not null)"
+    ));
+    bind_next(statement, &record.next)
+        .bind(record.contact.0.cast_signed())
+        .bind(record.call.0.cast_signed())
+        .bind(at(record.at))
+        .bind(some_at(record.answered))
+        .bind(record.heard.map(|heard| word(&heard.what)))
+        .bind(record.heard.map(|heard| heard.confidence.get()))
 }
 
 async fn close(db: &mut SqliteConnection, record: &Closed) -> Result<(), StoreError> {

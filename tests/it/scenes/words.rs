@@ -420,6 +420,10 @@ fn record_told(now: Now, record: &Record) -> Told {
             let (outcome, next) = (word(&closed.outcome), next(now, closed.next));
             told("closed", format!("closed {call} {outcome} by {by}: {next}"))
         }
+        Record::Abandoned(abandoned) => {
+            let (call, next) = (abandoned.call, next(now, abandoned.next));
+            told("abandoned", format!("abandoned {call}: {next}"))
+        }
         Record::Completed(call) => told("completed", format!("completed {call}")),
         Record::Qualified(qualified) => {
             let (call, disposition) = (qualified.call, qualified.disposition);
