@@ -97,6 +97,7 @@ fn attempt(call: u64, campaign: CampaignId, lead: &Lead) -> Vec<Write> {
         contact: lead.contact,
         number: number.number,
         outcome: Outcome::NoAnswer,
+        forced: false,
         cause: 480,
         ended_by: EndedBy::Carrier,
         agent: None,

@@ -430,12 +430,15 @@ impl Campaign {
         turn
     }
 
-    /// Counts an attempt's end.
-    pub(super) fn tally(&mut self, outcome: Outcome) {
+    /// Counts an attempt's end, and whether its person missed an agent who was lost.
+    pub(super) fn tally(&mut self, outcome: Outcome, forsaken: bool) {
         let totals = &mut self.totals;
         match outcome {
             Outcome::Connected | Outcome::Machine => {}
-            Outcome::Abandoned => totals.abandoned += 1,
+            Outcome::Abandoned => {
+                totals.abandoned += 1;
+                totals.forced += u64::from(forsaken);
+            }
             Outcome::Busy => totals.busy += 1,
             Outcome::NoAnswer => totals.no_answer += 1,
             Outcome::Invalid

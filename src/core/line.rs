@@ -109,8 +109,25 @@ impl Dialer {
         }
         match agent {
             Some(agent) => self.join(now, id, agent),
-            None => self.orders.push_back(Order::Comfort(id)),
+            None => {
+                self.forsake(id);
+                self.orders.push_back(Order::Comfort(id));
+            }
         }
+    }
+
+    /// Notes of a person who finds no agent that one would have been there, had his leg not
+    /// fallen since the call was dialled. Each such agent would have served one person.
+    fn forsake(&mut self, id: CallId) {
+        let Some(call) = self.calls.get_mut(&id).filter(|call| !call.forsaken) else { return };
+        let agents = &self.agents;
+        let serves = |agent: &AgentId| {
+            let agent = agents.get(agent);
+            agent.is_some_and(|agent| agent.settings.campaigns.contains(&call.campaign))
+        };
+        let missed = self.missed.iter().find(|&(agent, &end)| id < end && serves(agent));
+        let missed = missed.map(|(&agent, _)| agent);
+        call.forsaken = missed.is_some_and(|agent| self.missed.remove(&agent).is_some());
     }
 
     /// Chooses the agent for a person: the longest waiting, but that a hard contact goes to the one
@@ -208,6 +225,7 @@ impl Dialer {
             heard: call.heard,
             answered: call.answered,
             at: now.wall,
+            forced: call.forsaken,
             next,
         }));
     }
@@ -223,7 +241,7 @@ impl Dialer {
         let rate = self.rates.entry(campaign.rate).or_default();
         campaign.watched(now.mono, rate, &call, (call.stage(), call.since), None);
         campaign.waiting.remove(&(call.since, id));
-        campaign.tally(outcome);
+        campaign.tally(outcome, call.forsaken);
         if outcome == Outcome::Abandoned {
             let lock = now.wall + campaign.settings.abandon.recall_lock;
             let client = campaign.settings.client;
@@ -272,6 +290,7 @@ fn closed(
         contact: call.lead.contact,
         number: call.number().number,
         outcome,
+        forced: call.forsaken && outcome == Outcome::Abandoned,
         cause,
         ended_by: by,
         agent: call.served,

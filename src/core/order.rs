@@ -182,6 +182,9 @@ pub struct Abandoned {
     pub answered: Option<Wall>,
     /// When the person was abandoned.
     pub at: Wall,
+    /// Whether it was forced, as in [`Closed`].
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    pub forced: bool,
     /// What becomes of the contact.
     pub next: Next,
 }
@@ -199,6 +202,10 @@ pub struct Closed {
     pub number: NumberId,
     /// How it ended; [`Outcome::Invalid`] also marks the number.
     pub outcome: Outcome,
+    /// Of an abandoned one, whether only the loss of an agent's leg left the person without one: he waited for the call
+    /// when it was dialled, was set aside for it, or talked in it.
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    pub forced: bool,
     /// The carrier's own code, 0 if there was none.
     pub cause: u16,
     /// Who ended it.

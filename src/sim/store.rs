@@ -374,6 +374,7 @@ fn lost_for_good(opened: &Opened, lost: &Abandoned) -> Closed {
         contact: opened.contact,
         number: opened.number,
         outcome: Outcome::Abandoned,
+        forced: lost.forced,
         cause: 0,
         ended_by: EndedBy::Dialer,
         agent: opened.agent,

@@ -5,6 +5,8 @@ use cadran::core::campaign::{Guarantee, Mode};
 use cadran::core::pacing::Decision;
 use cadran::core::{Fact, Order, Record, Settings};
 use cadran::sim::plan::Plan;
+use cadran::sim::report::Day;
+use cadran::sim::rng::Law;
 use cadran::sim::{RunSettings, Witness, World};
 use cadran::units::{Now, Ratio, Span};
 
@@ -69,5 +71,33 @@ fn a_call_stands_with_the_forecast_of_its_own_decision() -> Claim {
     assert_eq!(findings, []);
     assert_eq!(seen.wrong, Vec::<String>::new());
     assert!(seen.foretold > 100, "{} calls were foretold", seen.foretold);
+    Ok(())
+}
+
+#[test]
+fn lost_legs_force_abandons_and_a_day_without_them_forces_none() -> Claim {
+    let mut town = scenario::read(include_str!("scenarios/jardin.toml"))?;
+    town.day = Span::secs(3_600);
+    let run = RunSettings {
+        agents: 20,
+        mode: Mode::Predictive { guarantee: Guarantee::Expected },
+        days: 1,
+        seed: 7,
+        full_info: false,
+        check: true,
+        meter: None,
+    };
+    let whole = Plan::of(&town, &run, 7);
+    let mut broken = whole.clone();
+    broken.faults.lasts = Span::secs(3_600);
+    broken.faults.leg_drop = Some(Law::fixed(20.0)?);
+    let days = [whole, broken].map(|plan| World::new(plan).run());
+    let [(whole, sound), (broken, also_sound)] = &days;
+    assert_eq!((sound.as_slice(), also_sound.as_slice()), (&[][..], &[][..]));
+    assert!(whole.abandoned > 0 && whole.forced == 0, "{} forced", whole.forced);
+    assert_eq!(whole.abandon_unforced(), whole.abandon());
+    let Day { abandoned, forced, .. } = broken;
+    assert!(0 < *forced && forced < abandoned, "{forced} of {abandoned} forced");
+    assert!(broken.abandon_unforced() < broken.abandon());
     Ok(())
 }

@@ -52,6 +52,7 @@ suite! {
         a_decision_is_read_back_as_it_was_made,
         decisions_of_one_instant_keep_their_own_forecasts,
         forecasts_are_compared_with_what_became_of_their_calls,
+        forced_abandons_are_counted_apart_and_refute_no_forecast,
         old_decisions_are_forgotten_but_the_latest,
         an_engine_that_starts_forgets_what_is_older_than_four_weeks,
     }

@@ -115,6 +115,7 @@ fn closed(now: Now, call: u64, outcome: Outcome) -> Order {
         contact: ContactId(call),
         number: NumberId(call),
         outcome,
+        forced: false,
         cause: 0,
         ended_by: EndedBy::Dialer,
         agent: None,

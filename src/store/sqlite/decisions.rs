@@ -111,9 +111,9 @@ impl Sqlite {
     ) -> Result<Foresight, StoreError> {
         let row = sqlx::query(
             "select count(*), coalesce(sum(chance), 0.0), coalesce(sum(chance * (1 - chance)), 0.0),
-               count(*) filter (where outcome = 'abandoned')
+               count(*) filter (where outcome = 'abandoned' and not forced)
              from (
-               select chance, outcome from attempt
+               select chance, outcome, forced from attempt
                where campaign_id = $1 and opened_at >= $2 and opened_at <= $3
                  and answered_at is not null and ended_at is not null
                  and coalesce(heard, 'human') not in ('machine', 'fax')

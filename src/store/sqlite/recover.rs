@@ -43,7 +43,7 @@ async fn close_open_attempts(
 ) -> Result<Vec<CallId>, StoreError> {
     let rows = sqlx::query(
         "select a.call_id, a.campaign_id, a.contact_id, a.number_id, a.agent_id, a.opened_at,
-           a.ended_at, a.abandoned_at, a.answered_at, a.heard, a.heard_confidence, k.callback_at, k.callback_agent_id
+           a.ended_at, a.abandoned_at, a.forced, a.answered_at, a.heard, a.heard_confidence, k.callback_at, k.callback_agent_id
          from attempt a left join contact k on k.id = a.contact_id
          where a.completed_at is null order by a.call_id",
     );
@@ -89,6 +89,7 @@ fn interrupted_record(
         contact: ContactId(row.try_get::<i64, _>("contact_id")?.cast_unsigned()),
         number: NumberId(row.try_get::<i64, _>("number_id")?.cast_unsigned()),
         outcome: Outcome::Interrupted,
+        forced: false,
         cause: 0,
         ended_by: EndedBy::Dialer,
         agent: row.try_get::<Option<u32>, _>("agent_id")?.map(AgentId),
@@ -107,6 +108,7 @@ fn interrupted_record(
 fn abandoned_record(row: &SqliteRow, cut: Closed, at: Wall) -> Result<Closed, StoreError> {
     Ok(Closed {
         outcome: Outcome::Abandoned,
+        forced: row.try_get("forced")?,
         heard: heard(row)?,
         answered: row.try_get::<Option<i64>, _>("answered_at")?.map(Wall::micros),
         ended: at,

@@ -146,7 +146,7 @@ async fn open(db: &mut SqliteConnection, record: &Opened) -> Result<(), StoreErr
 fn abandoned(record: &Abandoned) -> Statement {
     let statement = sqlx::query(concat!(
         "update attempt set abandoned_at = $10, answered_at = $11, heard = $12,
-           heard_confidence = $13
+           heard_confidence = $13, forced = $14
          where call_id = $9 and ended_at is null and abandoned_at is null; ",
         set_next!(),
         "where id = $8 and changes() > 0 and last_call_id = $9
@@ -159,6 +159,7 @@ fn abandoned(record: &Abandoned) -> Statement {
         .bind(some_at(record.answered))
         .bind(record.heard.map(|heard| word(&heard.what)))
         .bind(record.heard.map(|heard| heard.confidence.get()))
+        .bind(record.forced)
 }
 
 async fn close(db: &mut SqliteConnection, record: &Closed) -> Result<(), StoreError> {
@@ -187,7 +188,8 @@ fn closed(record: &Closed) -> Statement {
     let statement = sqlx::query(concat!(
         "update attempt set outcome = $10, cause = $11, ended_by = $12,
            agent_id = coalesce($13, agent_id), heard = $14, heard_confidence = $15,
-           ringing_at = $16, answered_at = $17, bridged_at = $18, ended_at = $19, held_us = $20
+           ringing_at = $16, answered_at = $17, bridged_at = $18, ended_at = $19, held_us = $20,
+           forced = $22
          where call_id = $9 and ended_at is null; ",
         set_next!(),
         ", faults = faults + ($10 in ('congestion', 'trunk_fault'))
@@ -210,6 +212,7 @@ fn closed(record: &Closed) -> Statement {
         .bind(at(record.ended))
         .bind(record.held.as_micros().cast_signed())
         .bind(record.number.0.cast_signed())
+        .bind(record.forced)
 }
 
 fn qualified(record: &Qualified) -> Statement {

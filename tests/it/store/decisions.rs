@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use cadran::core::foresight::Foresight;
-use cadran::core::order::{Opened, Outcome, Record};
+use cadran::core::order::{Closed, Opened, Outcome, Record};
 use cadran::core::pacing::{Ask, Decision, Forecast, Limit, View, Why};
 use cadran::engine::clock::Clock;
 use cadran::engine::forget;
@@ -168,5 +168,29 @@ pub(crate) async fn forecasts_are_compared_with_what_became_of_their_calls(house
     assert_eq!((latest.answered, latest.abandoned), (1, 0));
     let none = store.foresight(id, NOON - Span::secs(9), NOON, 100).await?;
     assert_eq!(none, Foresight::default());
+    Ok(())
+}
+
+pub(crate) async fn forced_abandons_are_counted_apart_and_refute_no_forecast(house: House) -> Done {
+    let store = &house.store;
+    let id = campaign(store, "jardin").await?;
+    list(store, id, (1..=2).map(|n| contact(&format!("c{n}"), n))).await?;
+    let leads = store.claim(id, 2, Span::secs(60), NOON).await?.leads;
+    for ((nth, lead), forced) in (1..).zip(&leads).zip([true, false]) {
+        let opened = foretold(nth, id, lead, 1, Some(0.02));
+        let ended = match ended(nth, id, lead, Outcome::Abandoned) {
+            Write::Record { record: Record::Closed(closed), at } => {
+                record(Record::Closed(Closed { forced, ..closed }), at)
+            }
+            other => other,
+        };
+        store.commit(vec![opened, ended]).await?;
+    }
+    let stats = store.stats(id, NOON, NOON + Span::secs(60)).await?;
+    assert_eq!((stats.abandoned, stats.forced), (2, 1));
+    let told = store.foresight(id, NOON, NOON + Span::secs(60), 100).await?;
+    assert_eq!((told.answered, told.abandoned), (2, 1));
+    let counted = store.counted(id, NOON, None).await?;
+    assert_eq!(counted.iter().map(|bucket| bucket.abandoned).sum::<u64>(), 2, "the law counts all");
     Ok(())
 }

@@ -110,6 +110,7 @@ pub(crate) async fn a_crash_during_the_notice_still_counts_the_abandoned(house: 
         heard: None,
         answered: Some(answered),
         at: lost,
+        forced: true,
         next: Next::Retry { at: lock, number: None },
     };
     let noted = record(Record::Abandoned(abandoned), lost);
@@ -128,6 +129,8 @@ pub(crate) async fn a_crash_during_the_notice_still_counts_the_abandoned(house: 
     let row = house.store.call(call(1)).await?.ok_or("the call is gone")?;
     assert_eq!((row.outcome, row.ended), (Some(Outcome::Abandoned), Some(lost)));
     assert!(row.completed.is_some(), "the CRM never hears of it");
+    let stats = house.store.stats(id, NOON, NOON + DAY).await?;
+    assert_eq!((stats.abandoned, stats.forced), (1, 1));
     // Locked as long as the rule says, and known as abandoned to every contact of the person.
     let contacts = async |at| -> Result<Vec<_>, StoreError> {
         let claimed = house.store.claim(id, 2, Span::secs(60), at).await?;
