@@ -202,8 +202,8 @@ pub struct Closed {
     pub number: NumberId,
     /// How it ended; [`Outcome::Invalid`] also marks the number.
     pub outcome: Outcome,
-    /// Of an abandoned one, whether only the loss of an agent's leg left the person without one: he waited for the call
-    /// when it was dialled, was set aside for it, or talked in it.
+    /// Of an abandoned one, whether only the loss of an agent's leg left the person without one:
+    /// the agent was ready when it was dialled, was set aside for it, or talked in it.
     #[serde(default, skip_serializing_if = "core::ops::Not::not")]
     pub forced: bool,
     /// The carrier's own code, 0 if there was none.

@@ -158,7 +158,8 @@ impl Store {
     }
 
     /// Mends what a crash left, once, before the engine dials: open attempts are closed as
-    /// interrupted, or as abandoned if their person was by then, and completed (outbox row included), leases end, agents are signed out.
+    /// interrupted, or as abandoned if their person was by then, and completed (outbox row
+    /// included), leases end, agents are signed out.
     ///
     /// # Errors
     /// The database failed.
@@ -413,8 +414,8 @@ impl Store {
     }
 
     /// Counts the closed calls answered from a moment on as the abandon rule does, in parts of that
-    /// length, or in one. Calls that a crash cut are not in it, but for persons who were abandoned by
-    /// then: nobody wrote down who answered the others.
+    /// length, or in one. Calls that a crash cut are not in it, but for persons who were abandoned
+    /// by then: nobody wrote down who answered the others.
     ///
     /// # Errors
     /// The database failed.

@@ -89,7 +89,7 @@ impl Sqlite {
             let row = row.bind(campaign.id.0).bind(most).fetch_one(&self.readers).await?;
             let (full, latest) = (row.try_get::<Option<i64>, _>(0)?, row.try_get(1)?);
             let Some(latest) = latest else { continue };
-            let old = full.map_or(at(before), |full| at(before).max(full.saturating_add(1)));
+            let old = full.map_or(i64::MIN, |full| full.saturating_add(1)).max(at(before));
             let delete = sqlx::query(
                 "delete from decision where campaign_id = $1 and at in
                    (select at from decision where campaign_id = $1 and at < $2

@@ -43,7 +43,8 @@ async fn close_open_attempts(
 ) -> Result<Vec<CallId>, StoreError> {
     let rows = sqlx::query(
         "select a.call_id, a.campaign_id, a.contact_id, a.number_id, a.agent_id, a.opened_at,
-           a.ended_at, a.abandoned_at, a.forced, a.answered_at, a.heard, a.heard_confidence, k.callback_at, k.callback_agent_id
+           a.ended_at, a.abandoned_at, a.forced, a.answered_at, a.heard, a.heard_confidence,
+           k.callback_at, k.callback_agent_id
          from attempt a left join contact k on k.id = a.contact_id
          where a.completed_at is null order by a.call_id",
     );

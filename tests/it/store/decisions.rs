@@ -178,13 +178,13 @@ pub(crate) async fn forced_abandons_are_counted_apart_and_refute_no_forecast(hou
     let leads = store.claim(id, 2, Span::secs(60), NOON).await?.leads;
     for ((nth, lead), forced) in (1..).zip(&leads).zip([true, false]) {
         let opened = foretold(nth, id, lead, 1, Some(0.02));
-        let ended = match ended(nth, id, lead, Outcome::Abandoned) {
-            Write::Record { record: Record::Closed(closed), at } => {
-                record(Record::Closed(Closed { forced, ..closed }), at)
-            }
-            other => other,
+        let Write::Record { record: Record::Closed(closed), at } =
+            ended(nth, id, lead, Outcome::Abandoned)
+        else {
+            return Err("the fixture ends no call".into());
         };
-        store.commit(vec![opened, ended]).await?;
+        let closed = record(Record::Closed(Closed { forced, ..closed }), at);
+        store.commit(vec![opened, closed]).await?;
     }
     let stats = store.stats(id, NOON, NOON + Span::secs(60)).await?;
     assert_eq!((stats.abandoned, stats.forced), (2, 1));
