@@ -380,6 +380,8 @@ impl Campaign {
         to: Option<CallStage>,
     ) {
         let (Some(pacer), Some(odds)) = (&mut self.pacer, call.odds) else { return };
+        // The pacer does not answer for what the loss of an agent forced.
+        let odds = if call.forsaken { odds.off_the_record() } else { odds };
         let line = Line { dialed: call.dialed, since, odds, given_up: call.was_given_up() };
         pacer.call_moved(now, rate, &line, (from, to));
         self.memory.call_moved(now, &line, call.lead.list, from, to);

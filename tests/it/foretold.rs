@@ -77,7 +77,7 @@ fn a_call_stands_with_the_forecast_of_its_own_decision() -> Claim {
 #[test]
 fn lost_legs_force_abandons_and_a_day_without_them_forces_none() -> Claim {
     let mut town = scenario::read(include_str!("scenarios/jardin.toml"))?;
-    town.day = Span::secs(3_600);
+    town.day = Span::secs(1_500);
     let run = RunSettings {
         agents: 20,
         mode: Mode::Predictive { guarantee: Guarantee::Expected },
@@ -89,8 +89,8 @@ fn lost_legs_force_abandons_and_a_day_without_them_forces_none() -> Claim {
     };
     let whole = Plan::of(&town, &run, 7);
     let mut broken = whole.clone();
-    broken.faults.lasts = Span::secs(3_600);
-    broken.faults.leg_drop = Some(Law::fixed(20.0)?);
+    broken.faults.lasts = Span::secs(1_500);
+    broken.faults.leg_drop = Some(Law::fixed(10.0)?);
     let days = [whole, broken].map(|plan| World::new(plan).run());
     let [(whole, sound), (broken, also_sound)] = &days;
     assert_eq!((sound.as_slice(), also_sound.as_slice()), (&[][..], &[][..]));

@@ -64,12 +64,14 @@ pub(in crate::core) struct Asked {
     pub(in crate::core) pause: Span,
 }
 
-/// Calls asked for at once at most, and more per agent: a flood cannot be taken back.
+/// Calls asked for at once at most, and more, one for so many agents: a flood cannot be taken back.
+/// Both by judgement; no source gives them.
 const BURST: u32 = 12;
 const BURST_AGENTS: u32 = 4;
-/// How many times the campaign's own pace a decision may wait when nothing is near.
+/// How many times the campaign's own pace a decision may wait when nothing is near (docs/pacing.md,
+/// "Prediction").
 const SLOW: u64 = 4;
-/// How likely a person who waits already is abandoned.
+/// How likely a person who waits already is abandoned: by judgement; no source gives it.
 const WAITING_LOST: f64 = 0.7;
 
 /// Decides how many calls every campaign of a pool places now, in the order of the members, who

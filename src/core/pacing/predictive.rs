@@ -52,6 +52,12 @@ impl Odds {
     pub(in crate::core) const UNFORESEEN: Self =
         Self { threshold: 0.0, chance: 0.0, unproved: true };
 
+    /// The same for the record of the forecasts no longer: what comes of the call is none of
+    /// theirs.
+    pub(in crate::core) fn off_the_record(self) -> Self {
+        Self { unproved: true, ..self }
+    }
+
     /// The chance of abandon, should a person answer: the mean of the decision's calls.
     pub(in crate::core) fn foretold(self) -> Ratio {
         Ratio::new(self.chance)
@@ -90,19 +96,24 @@ struct Pulse {
     at: Mono,
 }
 
-/// How long the pulse remembers, in seconds.
+/// How long the pulse remembers, in seconds: the 40 minutes over which pacing.md §4.4 spends what
+/// is left of an allowance.
 const PULSE_MEMORY_S: f64 = 2_400.0;
-/// The weight of the guess it begins with, in seconds.
+/// The weight of the guess it begins with, in seconds: a quarter of that memory, by judgement; no
+/// source gives it.
 const PULSE_PRIOR_S: f64 = 600.0;
-/// The share of their time agents are guessed to be busy for that.
+/// The share of their time agents are guessed to be busy for that: about the occupancy of
+/// progressive dialling in most scenarios (pacing.md §3).
 const PULSE_PRIOR_BUSY: f64 = 0.7;
-/// The part of the abandon limit a person waits on average before it is too late.
+/// The part of the abandon limit a person waits on average before it is too late: the 1.5 s of 2 s
+/// of pacing.md §4.2, in proportion (docs/pacing.md, "When agents come free").
 const GRACE_PART: f64 = 0.75;
 /// Nothing is predicted before so many calls came to an end, the first dialled so long ago: less
-/// says nothing of those that ring longest.
+/// says nothing of those that ring longest (pacing.md §4.5).
 const WARM_CALLS: u64 = 12;
 const WARM_AFTER: Span = Span::secs(60);
-/// How long the first forecasts are made prudent, by which factor and spread.
+/// How long the first forecasts are made prudent, by which factor and spread: those of pacing.md
+/// §4.5, which also gives three minutes in all where this is two (docs/pacing.md, "Priors").
 const YOUNG: Span = Span::secs(120);
 const YOUNG_FACTOR: f64 = 1.15;
 const YOUNG_SPREAD: f64 = 0.03;

@@ -37,7 +37,8 @@ pub(super) struct Price {
     size: f64,
 }
 
-/// The pseudo-abandons the threshold's effect is first guessed with.
+/// The pseudo-abandons the threshold's effect is first guessed with: by judgement; no source gives
+/// it.
 const PRIOR_USED: f64 = 0.6;
 /// How many answers' chances the effect remembers, in foretold abandons.
 const USED_MEMORY: f64 = 12.0;
@@ -59,13 +60,15 @@ const KEPT_BACK: f64 = 0.45;
 const POOL_AGENTS: f64 = 12.0;
 const POOL_POWER: f64 = 0.8;
 /// Standard deviations of the count of answers to come that are not counted upon, and the
-/// variance of that count over its mean.
+/// variance of that count over its mean (docs/pacing.md, "The budget").
 const SURE: f64 = 2.0;
 const DISPERSION: f64 = 1.2;
-/// How many times the cap the aim may be, and how many times more in a pool of one.
+/// How many times the cap the aim may be: the clamp of pacing.md §4.4 (docs/pacing.md, "The
+/// budget"); and how many times more in a pool of one, by judgement: no source gives it.
 const AIM_MAX: f64 = 2.5;
 const AIM_MAX_ALONE: f64 = 15.0;
-/// The time over which an allowance is spread whose end is not known, in seconds.
+/// The time over which an allowance is spread whose end is not known, in seconds: half an hour, by
+/// judgement; no source gives it.
 const BLIND_S: f64 = 1_800.0;
 
 /// The share of the answers to come that comes even if nothing is risked any more: then agents
@@ -119,7 +122,9 @@ impl Price {
     }
 
     /// Notes how many agents are at work: in a small pool most calls that are placed risk less
-    /// than the threshold allows, because calls are whole.
+    /// than the threshold allows, because calls are whole. The form is that of the first threshold
+    /// in pacing.md §4.4, 0.025 (1 + 2 / N), and 0.85 about its 0.025 over a cap of 0.03 (κ(N) in
+    /// docs/pacing.md, "The budget").
     pub(super) fn sized(&mut self, agents: f64) {
         self.size = 0.85 * (1.0 + 2.0 / agents.max(1.0));
     }

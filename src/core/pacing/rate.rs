@@ -42,3 +42,44 @@ impl Rate {
         self.price.sized(agents);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::core::call::Call;
+    use crate::core::campaign::{Campaign, Guarantee, Mode};
+    use crate::core::fact::{Lead, LeadNumber};
+    use crate::core::floor::CallStage::Waiting;
+    use crate::core::pacing::predictive::{Odds, Pacer};
+    use crate::units::{ContactId, Now, NumberId, PersonId, TrunkId, UnknownZone, Zone};
+
+    #[test]
+    fn a_forced_abandon_is_not_held_against_the_forecasts() -> Result<(), UnknownZone> {
+        let (zone, now) = (Zone::new("Europe/Paris")?, Now::default());
+        let mode = Mode::Predictive { guarantee: Guarantee::Expected };
+        let mut campaign =
+            Campaign::new(CampaignId(1), Settings::new(mode, TrunkId(1), zone.clone()));
+        let mut pacer = Pacer::new(now.mono, campaign.settings.abandon.within);
+        let odds = pacer.adopt(now.mono, now.mono, now.mono, true);
+        campaign.pacer = Some(Box::new(pacer));
+        let number = LeadNumber::new(NumberId(1), PersonId(1), zone);
+        let lead = Arc::new(Lead::new(ContactId(1), vec![number]));
+        let mut record = |forsaken| {
+            let call =
+                Call::new(CampaignId(1), Arc::clone(&lead), 0, TrunkId(1), now.mono, now.mono);
+            let odds = Odds { unproved: false, ..odds };
+            let call = Call { odds: Some(odds), forsaken, ..call };
+            let mut rate = Rate::default();
+            campaign.watched(now.mono, &mut rate, &call, (Waiting, now.mono), None);
+            rate.price.record()
+        };
+        assert!(
+            record(false) > record(true),
+            "an abandon of the forecasts' own goes into the record"
+        );
+        assert!((record(true) - 1.0).abs() < 1e-9, "a forced one does not");
+        Ok(())
+    }
+}

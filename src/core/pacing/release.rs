@@ -61,13 +61,15 @@ pub(super) struct Freed {
 
 /// Memories of the level's filters in expected talk ends (pacing.md §4.2).
 const MEMORIES: [f64; 3] = [40.0, 200.0, 2_000.0];
-/// Pseudo-write-ups that end ready, and all, before any is seen.
+/// Pseudo-write-ups that end ready, and all, before any is seen: one break in twenty calls, by
+/// judgement; no source gives it.
 const RETURNED: (f64, f64) = (19.0, 20.0);
-/// How many write-ups the share of returns remembers.
+/// How many write-ups the share of returns remembers: by judgement; no source gives it.
 const RETURNS_MEMORY: f64 = 1_000.0;
-/// How many stays of each kind what was learnt before is worth at most.
+/// How many stays of each kind what was learnt before is worth at most (docs/pacing.md, "Priors").
 const SEED_MAX: f64 = 100.0;
-/// The least and greatest pause between two workings of the tables.
+/// The least and greatest pause between two workings of the tables: the two of pacing.md §4.2, by
+/// what is new in place of the hour of the day.
 const LEARN_MIN: Span = Span::secs(5);
 const LEARN_MAX: Span = Span::secs(30);
 
