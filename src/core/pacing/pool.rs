@@ -199,8 +199,8 @@ impl Member<'_> {
     fn asked(&self, now: Mono, grant: &Grant, forecast: Forecast) -> Asked {
         // The further the next call is from being granted, the longer time alone may take.
         let pause = match grant.next / grant.threshold.max(1e-9) {
-            ratio if ratio < 2.0 => 1,
-            ratio if ratio < 5.0 => 2,
+            ratio if ratio < 1.25 => 1,
+            ratio if ratio < 2.0 => 2,
             _ => SLOW,
         };
         Asked {

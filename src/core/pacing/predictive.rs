@@ -426,7 +426,7 @@ impl Pacer {
     fn scaled(&self, now: Mono, curve: &Curve) -> Curve {
         let young = self.young(now);
         let factor = if young { YOUNG_FACTOR / self.hazard.answering.mean().min(1.0) } else { 1.0 };
-        curve.map(|p| (p * factor).min(1.0))
+        scaled(curve, factor)
     }
 
     /// Adds its lines: how likely a person is on them within each moment ahead.
@@ -457,7 +457,7 @@ impl Pacer {
             let here = self.release.by_age(task, only);
             for (&count, curve) in here.iter().zip(table) {
                 if count > 0 {
-                    busy.push((curve.map(|p| (p * level).min(1.0)), count));
+                    busy.push((scaled(curve, level), count));
                 }
             }
         }
@@ -488,6 +488,13 @@ impl Pacer {
         let known = self.known.as_ref().and_then(|known| known.at(slot));
         known.unwrap_or_else(|| self.hazard.reach())
     }
+}
+
+/// Chances times a factor. A loop, because mapping an array calls its function out of line.
+fn scaled(curve: &Curve, factor: f64) -> Curve {
+    let mut scaled = *curve;
+    scaled.iter_mut().for_each(|p| *p = (*p * factor).min(1.0));
+    scaled
 }
 
 impl Pulse {
