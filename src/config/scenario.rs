@@ -76,6 +76,8 @@ struct File {
     also: Vec<AlsoTable>,
     #[serde(default)]
     shared_rate: bool,
+    #[serde(default)]
+    around_the_clock: bool,
     value: Option<f64>,
     #[serde(default)]
     respect: RespectTable,
@@ -232,6 +234,7 @@ impl File {
             outages: self.outage.iter().map(OutageTable::outage).collect::<Result<_, _>>()?,
             companions: Vec::new(),
             shared_rate: self.shared_rate,
+            around_the_clock: self.around_the_clock,
             value: worth("value", self.value)?,
             respect: self.respect.owed()?,
             pool: self.agents.pool()?,

@@ -47,6 +47,8 @@ pub struct Scenario {
     pub companions: Vec<Self>,
     /// Whether the abandoned of all these campaigns are counted together.
     pub shared_rate: bool,
+    /// Whether they may call around the clock, so that no pacer knows when the day ends.
+    pub around_the_clock: bool,
     /// What an answered call is worth, against those of the companions.
     pub value: f64,
     /// What is owed to the agents between and among their calls.
