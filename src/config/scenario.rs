@@ -76,6 +76,7 @@ struct File {
     also: Vec<AlsoTable>,
     #[serde(default)]
     shared_rate: bool,
+    leads: Option<u64>,
     #[serde(default)]
     around_the_clock: bool,
     value: Option<f64>,
@@ -234,6 +235,7 @@ impl File {
             outages: self.outage.iter().map(OutageTable::outage).collect::<Result<_, _>>()?,
             companions: Vec::new(),
             shared_rate: self.shared_rate,
+            leads: self.leads,
             around_the_clock: self.around_the_clock,
             value: worth("value", self.value)?,
             respect: self.respect.owed()?,

@@ -390,13 +390,25 @@ impl Pacer {
     }
 
     /// Gives what the campaign adds to the books of its rate, `home` being the ready agents who
-    /// count for it and `left` the calling time left.
-    pub(in crate::core) fn share(&self, now: Mono, home: u32, left: Option<Span>) -> Share {
+    /// count for it, `left` the calling time left and `leads` those left to dial, as far as either
+    /// is known.
+    pub(in crate::core) fn share(
+        &self,
+        now: Mono,
+        home: u32,
+        left: Option<Span>,
+        leads: Option<u64>,
+    ) -> Share {
         let agents = self.at_work(home);
         let guess = PULSE_PRIOR_BUSY * agents / self.release.handling_s().max(1.0);
+        let left_s = left.map(Span::as_secs_f64);
+        // A list that runs out ends the calling before its hours do.
+        let until_dry = leads
+            .zip(left_s)
+            .map(|(leads, left_s)| self.fresh(now)[HORIZONS - 1] * leads as f64 / left_s.max(1.0));
         Share {
-            rate: self.pulse.rate(now, guess),
-            left_s: left.map(Span::as_secs_f64),
+            rate: self.pulse.rate(now, guess).min(until_dry.unwrap_or(f64::INFINITY)),
+            left_s,
             agents,
             progressive: self.progressive(now),
         }
