@@ -58,7 +58,7 @@ fn sheet(stats: &[types::Stats], lang: Lang) -> Sheet {
             stats.answered.to_string(),
             stats.humans.to_string(),
             stats.bridged.to_string(),
-            format!("{} ({:.1} %)", stats.abandoned, stats.abandon_ratio * 100.0),
+            abandon(stats, lang),
             stats.argued_positive.to_string(),
             stats.argued_negative.to_string(),
             stats.not_argued.to_string(),
@@ -68,4 +68,14 @@ fn sheet(stats: &[types::Stats], lang: Lang) -> Sheet {
         ]);
     }
     sheet
+}
+
+/// Says how many were abandoned, the share, and how many of them a lost agent forced, if any.
+fn abandon(stats: &types::Stats, lang: Lang) -> String {
+    let mut text = format!("{} ({:.1} %)", stats.abandoned, stats.abandon_ratio * 100.0);
+    if stats.forced > 0 {
+        let forced = lang.say("by a lost agent", "par perte d'un agent");
+        text += &format!(", {} {forced}", stats.forced);
+    }
+    text
 }

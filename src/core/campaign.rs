@@ -54,10 +54,10 @@ pub struct Settings {
     pub hopper: hopper::Settings,
     /// What each disposition means.
     pub dispositions: BTreeMap<DispositionId, Disposition>,
-    /// How often the pacer runs when nothing happens.
+    /// How often the pacer runs when nothing happens, within [`PACE_EVERY_RANGE`].
     pub pace_every: Span,
-    /// What an answered call is worth, against those of other campaigns that share its agents:
-    /// more than 0. Calls that prediction alone allows go where they are worth most.
+    /// What an answered call is worth, against those of other campaigns that share its agents,
+    /// within [`VALUE`]. Calls that prediction alone allows go where they are worth most.
     #[serde(default = "worth_one")]
     pub value: f64,
 }
@@ -177,6 +177,13 @@ pub const RING_MAX: Span = Span::secs(30);
 
 /// A surplus call rings at least 15 s: 16 CFR 310.4(b)(4)(ii) and Ofcom's 2010 statement.
 pub const RING_MIN: Span = Span::secs(15);
+
+/// The least and greatest worth of an answered call: beyond them, start or stop the campaign.
+pub const VALUE: (f64, f64) = (0.01, 100.0);
+
+/// How often a pacer may run when nothing happens: no more than a hundred times a second, and
+/// often enough that a forecast of half a minute's ringing is not a minute old.
+pub const PACE_EVERY_RANGE: (Span, Span) = (Span::millis(10), Span::secs(60));
 
 /// How often the pacer of a campaign runs unless told otherwise: the reference simulator's tick.
 const PACE_EVERY: Span = Span::millis(250);
@@ -364,22 +371,23 @@ impl Campaign {
     }
 
     /// Counts a person who is abandoned, in the moment that is decided and once only; one who was
-    /// never judged is counted as having answered, too.
+    /// never judged is counted as having answered, too. Says whether this is that moment.
     pub(super) fn count_lost(
         &self,
         rate: &mut Rate,
         at: Wall,
         call: &mut Call,
         effect: Option<Effect>,
-    ) {
+    ) -> bool {
         let closes = matches!(effect, Some(Effect::Close { outcome: Outcome::Abandoned, .. }));
         if !(closes || call.is_lost()) || core::mem::replace(&mut call.lost, true) {
-            return;
+            return false;
         }
         if !core::mem::replace(&mut call.person, true) {
             rate.account.count(&self.settings.account, at, Entry::Person);
         }
         rate.account.count(&self.settings.account, at, Entry::Abandoned);
+        true
     }
 
     /// Lets its pacer see that a line leaves a stage it has been in since a moment.
@@ -449,12 +457,15 @@ impl Campaign {
         turn
     }
 
-    /// Counts an attempt's end.
-    pub(super) fn tally(&mut self, outcome: Outcome) {
+    /// Counts an attempt's end, and whether its person missed an agent who was lost.
+    pub(super) fn tally(&mut self, outcome: Outcome, forsaken: bool) {
         let totals = &mut self.totals;
         match outcome {
             Outcome::Connected | Outcome::Machine => {}
-            Outcome::Abandoned => totals.abandoned += 1,
+            Outcome::Abandoned => {
+                totals.abandoned += 1;
+                totals.forced += u64::from(forsaken);
+            }
             Outcome::Busy => totals.busy += 1,
             Outcome::NoAnswer => totals.no_answer += 1,
             Outcome::Invalid

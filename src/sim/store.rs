@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::plan::{List, Plan};
 use super::rng::{Actor, Stream};
 use crate::core::fact::{Answerer, Callback, Lead, LeadNumber, Supply};
-use crate::core::order::{Closed, Next, Opened, Outcome, Qualified, Record};
+use crate::core::order::{Abandoned, Closed, EndedBy, Next, Opened, Outcome, Qualified, Record};
 use crate::core::pacing::account::Bucket;
 use crate::core::pacing::prior::Lesson;
 use crate::units::{
@@ -25,6 +25,8 @@ pub(super) struct Store {
     invalid: BTreeSet<NumberId>,
     /// Attempts with a row and no end.
     open: BTreeMap<CallId, Opened>,
+    /// Those of them whose person is abandoned.
+    lost: BTreeMap<CallId, Abandoned>,
     /// The highest call count that has a row.
     pub(super) last_call: u64,
     zone: Zone,
@@ -81,6 +83,7 @@ impl Store {
             people: BTreeMap::new(),
             invalid: BTreeSet::new(),
             open: BTreeMap::new(),
+            lost: BTreeMap::new(),
             last_call: 0,
             zone,
             learnt: BTreeMap::new(),
@@ -181,6 +184,14 @@ impl Store {
     pub(super) fn commit(&mut self, record: &Record) -> Result<(), Complaint> {
         match record {
             Record::Opened(opened) => self.opened(opened),
+            Record::Abandoned(abandoned) => {
+                let call = abandoned.call;
+                let open = self.open.contains_key(&call);
+                if !open || self.lost.insert(call, abandoned.clone()).is_some() {
+                    return Err(format!("{call} was abandoned and is not open, or was before"));
+                }
+                Ok(())
+            }
             Record::Closed(closed) => self.closed(closed),
             Record::Qualified(qualified) => {
                 self.qualified(qualified);
@@ -238,6 +249,7 @@ impl Store {
         let Some(opened) = self.open.remove(&closed.call) else {
             return Err(format!("{} was closed and is not open", closed.call));
         };
+        self.lost.remove(&closed.call);
         if let Some(shelf) = self.lists.get_mut(&closed.campaign)
             && let Some(contact) = shelf.contacts.get_mut(&closed.contact)
         {
@@ -298,8 +310,14 @@ impl Store {
         }
     }
 
-    /// Does what a restart does: closes open attempts as interrupted and frees every lease.
+    /// Does what a restart does: closes open attempts as abandoned or interrupted and frees every
+    /// lease.
     pub(super) fn recover(&mut self, now: Now) {
+        for (_, lost) in core::mem::take(&mut self.lost) {
+            // It is open, or it would not be among the lost.
+            let ended = self.open.get(&lost.call).map(|opened| lost_for_good(opened, &lost));
+            let _closed = ended.map(|closed| self.closed(&closed));
+        }
         for (_, opened) in core::mem::take(&mut self.open) {
             let shelf = self.lists.get(&opened.campaign);
             let contact = shelf.and_then(|shelf| shelf.contacts.get(&opened.contact));
@@ -350,6 +368,28 @@ impl Store {
     /// Gives the attempts that have a row and no end.
     pub(super) fn open_attempts(&self) -> BTreeSet<CallId> {
         self.open.keys().copied().collect()
+    }
+}
+
+/// Gives the end of a call that a crash cut after its person was abandoned.
+fn lost_for_good(opened: &Opened, lost: &Abandoned) -> Closed {
+    Closed {
+        call: opened.call,
+        campaign: opened.campaign,
+        contact: opened.contact,
+        number: opened.number,
+        outcome: Outcome::Abandoned,
+        forced: lost.forced,
+        cause: 0,
+        ended_by: EndedBy::Dialer,
+        agent: opened.agent,
+        heard: lost.heard,
+        ringing: None,
+        answered: lost.answered,
+        bridged: None,
+        ended: lost.at,
+        held: Span::ZERO,
+        next: lost.next,
     }
 }
 

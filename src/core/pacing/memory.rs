@@ -11,7 +11,7 @@ use jiff::{Unit, ZonedRound};
 
 use super::grid::RING_BINS;
 use super::predictive::{Line, age};
-use super::prior::{Calls, Ends, KEPT, Lesson, Recalled, Ring, Service};
+use super::prior::{Calls, Ends, KEPT, LESSONS_MAX, Lesson, Recalled, Ring, Service};
 use crate::core::floor::CallStage;
 use crate::units::{ListId, Mono, Now, Span, Wall, Zone};
 
@@ -125,13 +125,11 @@ const DAY_S: f64 = 86_400.0;
 const WRITE_EVERY: Span = Span::secs(300);
 /// Cells counted at most; beyond, a list's calls are counted as of no list.
 const CELLS_MAX: usize = 4_096;
-/// Lessons taken at most: those of 4 weeks of a large campaign.
-const LESSONS_MAX: usize = 20_000;
 
 impl Memory {
     /// Takes what earlier runs wrote down.
     pub(in crate::core) fn take(&mut self, now: Now, lessons: &[Lesson]) {
-        for lesson in lessons.iter().take(LESSONS_MAX) {
+        for lesson in lessons.iter().take(usize::try_from(LESSONS_MAX).unwrap_or(usize::MAX)) {
             let old = now.wall.since(lesson.until);
             if old > KEPT {
                 continue;

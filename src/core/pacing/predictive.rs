@@ -12,7 +12,7 @@ use super::release::{Release, Task};
 use super::truth::{Known, Truth};
 use crate::core::floor::CallStage;
 use crate::core::order::AgentState;
-use crate::units::{AgentId, Mono, Now, Span};
+use crate::units::{AgentId, Mono, Now, Ratio, Span};
 
 /// One campaign's predictive pacer: learns from the calls and agents it is told of.
 #[derive(Clone, Debug)]
@@ -51,6 +51,11 @@ impl Odds {
     /// Those of a call that no forecast placed.
     pub(in crate::core) const UNFORESEEN: Self =
         Self { threshold: 0.0, chance: 0.0, unproved: true };
+
+    /// The chance of abandon, should a person answer: the mean of the decision's calls.
+    pub(in crate::core) fn foretold(self) -> Ratio {
+        Ratio::new(self.chance)
+    }
 }
 
 /// What one campaign adds to the books of its rate.
