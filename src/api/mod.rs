@@ -163,6 +163,12 @@ impl Desk {
         Ok(trunks)
     }
 
+    /// Gives the moment the engine was started.
+    fn begun(&self) -> Wall {
+        let now = self.clock.now();
+        now.wall - now.mono.since(Mono::START)
+    }
+
     /// Gives the moment so many seconds ago.
     fn ago(&self, seconds: u64) -> Wall {
         self.clock.now().wall - crate::units::Span::secs(seconds)

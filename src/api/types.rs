@@ -84,13 +84,17 @@ pub struct Pacing {
     pub now: View,
     /// When the decision in force then was made; `None` if there was none.
     pub at: Option<String>,
+    /// When the engine was last started, if the decision is older.
+    #[serde(default)]
+    pub restarted: Option<String>,
     /// That decision: what was seen, asked, granted and foreseen, and the limit that bound.
     pub decision: Option<Decision>,
     /// The trunk that bound, if one did.
     pub trunk: Option<String>,
-    /// The abandon rule and where it stood.
+    /// The abandon rule and where it stood when that was decided; where it stands, if nothing was.
     pub cap: AbandonCap,
-    /// Whether the forecasts of the rule's window came true; `None` but for predictive campaigns.
+    /// Whether the forecasts of the rule's window came true by then; `None` but for predictive
+    /// campaigns.
     pub foresight: Option<Foretold>,
     /// Why nothing is dialled at all; told of the present only.
     pub idle: Option<Idle>,

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use ratatui::crossterm::event::{self, Event, KeyCode, KeyEvent, KeyModifiers};
 
-pub use speed::{limit_word, percent, speed};
+pub use speed::{decimal, limit_word, percent, speed};
 pub use view::View;
 pub use words::{Lang, agent_state_word, campaign_state_word, clock, rest_word};
 

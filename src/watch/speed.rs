@@ -3,14 +3,20 @@
 use super::words::Lang;
 use crate::core::pacing::{Decision, Forecast, Limit, Why};
 
-/// Writes a share as people read it: `3.4 %`, `3,4 %`.
+/// Writes a number with so many places as people read it: `3.4`, in French `3,4`.
 #[must_use]
-pub fn percent(share: f64, lang: Lang) -> String {
-    let text = format!("{:.1} %", share * 100.0);
+pub fn decimal(number: f64, places: usize, lang: Lang) -> String {
+    let text = format!("{number:.places$}");
     match lang {
         Lang::En => text,
         Lang::Fr => text.replace('.', ","),
     }
+}
+
+/// Writes a share as people read it: `3.4 %`, `3,4 %`.
+#[must_use]
+pub fn percent(share: f64, lang: Lang) -> String {
+    decimal(share * 100.0, 1, lang) + " %"
 }
 
 /// Says what held a decision back.
@@ -58,11 +64,11 @@ pub fn speed(decision: &Decision, lang: Lang) -> String {
 fn expected(forecast: &Forecast, lang: Lang) -> String {
     let Forecast { answers, releases, .. } = forecast;
     let ahead = forecast.ahead.as_secs_f64();
-    lang.say(
-        &format!("in {ahead:.0} s {answers:.1} answers, {releases:.1} agents freed"),
-        &format!("d'ici {ahead:.0} s {answers:.1} décrochés, {releases:.1} agents libérés"),
-    )
-    .to_owned()
+    let (answers, releases) = (decimal(*answers, 1, lang), decimal(*releases, 1, lang));
+    match lang {
+        Lang::En => format!("in {ahead:.0} s {answers} answers, {releases} agents freed"),
+        Lang::Fr => format!("d'ici {ahead:.0} s {answers} décrochés, {releases} agents libérés"),
+    }
 }
 
 fn risk(forecast: &Forecast, lang: Lang) -> String {

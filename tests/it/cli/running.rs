@@ -340,14 +340,30 @@ fn a_decision_is_explained_in_figures_and_in_both_languages() -> Claim {
     assert_eq!(field(&told, "/cap/window"), "day");
     assert_eq!(field(&told, "/foresight/verdict"), "agrees");
     assert_eq!(field(&told, "/idle/cause"), "stopped");
+    // The decision is older than this engine: its own figures are told, not those of now.
+    assert!(field(&told, "/restarted").is_string(), "{told}");
+    assert_eq!(field(&told, "/cap/abandoned"), 5);
+    assert_eq!(field(&told, "/now/abandoned"), 0);
     for (lang, wanted) in [
         (
             "en",
-            ["12 of 12 agents talk", "6 persons should have answered", "every channel of trunk"],
+            [
+                "The engine was started again",
+                "12 of 12 agents talk",
+                "6 persons should have answered",
+                "every channel of trunk",
+                "5/200",
+            ],
         ),
         (
             "fr",
-            ["12 agents sur 12 parlent", "6 personnes devraient", "tous les canaux du trunk t1"],
+            [
+                "Le moteur a redémarré",
+                "12 agents sur 12 parlent",
+                "6 personnes devraient",
+                "tous les canaux du trunk t1",
+                "5/200",
+            ],
         ),
     ] {
         let output = engine.run(&["pacing", "explain", "essai", "--lang", lang])?;
