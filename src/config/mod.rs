@@ -17,6 +17,7 @@ pub mod scenario;
 mod secret;
 mod shared;
 mod trunk;
+mod unread;
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -28,6 +29,7 @@ pub use problem::{Problem, Problems, Severity};
 pub use secret::{Secret, SecretMissing, SecretPlace, Webhook};
 pub use shared::SharedRate;
 pub use trunk::{Auth, CallerId, Host, Identity, NumberFormat, Redirect, Trunk};
+pub use unread::{Change, Unread};
 
 use crate::units::PauseId;
 use reader::{Fields, Reader, Value};
