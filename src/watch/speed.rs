@@ -1,7 +1,11 @@
 //! Why a campaign dials at the speed it does, in one line.
 
+use jiff::tz::TimeZone;
+
 use super::words::Lang;
+use crate::core::pacing::prior::Recalled;
 use crate::core::pacing::{Decision, Forecast, Limit, Why};
+use crate::units::Wall;
 
 /// Writes a number with so many places as people read it: `3.4`, in French `3,4`.
 #[must_use]
@@ -58,6 +62,23 @@ pub fn speed(decision: &Decision, lang: Lang) -> String {
             format!("{bound} ({}/{})", view.abandoned, view.answered)
         }
         (Limit::Channels(_) | Limit::CallsPerSecond(_) | Limit::NoTrunk | Limit::Stock, _) => bound,
+    }
+}
+
+/// Says from what a predictive pacer began: with what earlier days taught it, or with nothing.
+#[must_use]
+pub fn prior(recalled: Option<&Recalled>, lang: Lang) -> String {
+    let Some(Recalled { calls, from, until }) = recalled else {
+        return lang
+            .say("no stored prior: learns from its first calls", "sans acquis : apprend en route")
+            .to_owned();
+    };
+    let day = |at: Wall| at.timestamp().to_zoned(TimeZone::system()).strftime("%Y-%m-%d");
+    let (from, until) = (day(*from).to_string(), day(*until).to_string());
+    let days = if from == until { from } else { format!("{from} – {until}") };
+    match lang {
+        Lang::En => format!("stored prior: {calls} calls, {days}"),
+        Lang::Fr => format!("acquis : {calls} appels, {days}"),
     }
 }
 
@@ -120,5 +141,19 @@ mod tests {
         assert_eq!(learning, "learning: one line per idle agent");
         let dry = speed(&decision(Limit::Stock, Why::Predicted), Lang::En);
         assert_eq!(dry, "the list");
+    }
+
+    #[test]
+    fn the_prior_is_told_with_its_calls_or_as_missing() {
+        const DAY: i64 = 86_400_000_000;
+        // Noon and a year after: no zone makes one day of them.
+        let (from, until) = (Wall::micros(DAY / 2), Wall::micros(365 * DAY + DAY / 2));
+        let stored = Recalled { calls: 4_210, from, until };
+        let told = prior(Some(&stored), Lang::En);
+        assert!(told.starts_with("stored prior: 4210 calls, 1970-01-0"), "{told}");
+        assert!(told.contains(" – 1971-01-0"), "{told}");
+        let told = prior(Some(&Recalled { until: from, ..stored }), Lang::Fr);
+        assert!(told.starts_with("acquis : 4210 appels, ") && !told.contains('–'), "{told}");
+        assert!(prior(None, Lang::En).starts_with("no stored prior"));
     }
 }
