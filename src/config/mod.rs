@@ -9,6 +9,7 @@ mod dispositions;
 pub mod hours;
 pub mod likeness;
 pub mod measure;
+mod pinpoint;
 mod problem;
 mod reader;
 pub mod respect;

@@ -136,7 +136,7 @@ struct AlsoTable {
 
 #[derive(Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
-enum Dist {
+pub(super) enum Dist {
     Fixed { value: f64 },
     Uniform { lo: f64, hi: f64 },
     Exp { mean: f64 },
@@ -147,7 +147,7 @@ enum Dist {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Part {
+pub(super) struct Part {
     w: f64,
     d: Dist,
 }
@@ -292,7 +292,7 @@ impl AlsoTable {
 }
 
 impl Dist {
-    fn law(&self, key: &'static str) -> Result<Law, ScenarioError> {
+    pub(super) fn law(&self, key: &'static str) -> Result<Law, ScenarioError> {
         let law = match self {
             Self::Fixed { value } => Law::fixed(*value),
             Self::Uniform { lo, hi } => Law::uniform(*lo, *hi),

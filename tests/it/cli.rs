@@ -336,6 +336,40 @@ fn the_doctor_looks_at_the_folder_of_tapes() -> Claim {
 }
 
 #[test]
+fn what_a_simulation_makes_nothing_of_is_said_aloud() -> Claim {
+    let scenario = "tests/it/scenarios/hard/forty_minutes.toml";
+    let told = |more: &[&str]| -> Result<String, Box<dyn Error>> {
+        let arguments = ["simulate", "run", scenario, "--agents", "2", "--lang", "en"];
+        let output = cadran().args(arguments).args(more).output()?;
+        assert_eq!(code(&output)?, 0, "{}", text(&output.stderr)?);
+        Ok(text(&output.stderr)?.to_owned())
+    };
+    let forgetful = told(&["--mode", "predictive,power", "--prior", "learn", "--days", "2"])?;
+    assert!(forgetful.contains("--prior changes nothing for power:"), "{forgetful}");
+    assert!(forgetful.contains("An interval of 2 days is wide"), "{forgetful}");
+    let learns = told(&["--mode", "predictive", "--prior", "learn", "--days", "5"])?;
+    assert!(!learns.contains("--prior") && !learns.contains("interval"), "{learns}");
+    Ok(())
+}
+
+#[test]
+fn a_scenario_that_is_none_is_told_with_its_line() -> Claim {
+    let folder = tempfile::tempdir()?;
+    let file = folder.path().join("day.toml");
+    let good = fs::read_to_string("tests/it/scenarios/b2b.toml")?;
+    for (from, to, place) in [
+        ("cap = 0.03", "cap = 3.0", "day.toml:4:7: cap is 3: it must be"),
+        ("cap = 0.03", "cap = 0.03\ncaps = 1", "day.toml:5:1: unknown field `caps`"),
+    ] {
+        fs::write(&file, good.replacen(from, to, 1))?;
+        let output = cadran().args(["simulate", "run"]).arg(&file).output()?;
+        assert_eq!(code(&output)?, 3);
+        assert!(text(&output.stderr)?.contains(place), "{}", text(&output.stderr)?);
+    }
+    Ok(())
+}
+
+#[test]
 fn a_comparison_sets_the_others_beside_the_first() -> Claim {
     let scenario = "tests/it/scenarios/hard/forty_minutes.toml";
     let modes = "progressive,vici-average";
