@@ -413,6 +413,21 @@ fn a_sweep_goes_through_caps_and_a_plot_loads_nothing() -> Claim {
         }
         well_formed(&text).map_err(|wrong| format!("{}: {wrong}", name.display()))?;
     }
+    // A dialer has its own colour, whoever else is drawn and in whatever order.
+    let color = |svg: &Path, name: &str| -> Result<String, Box<dyn Error>> {
+        let drawn = fs::read_to_string(svg)?;
+        let (before, _) = drawn.split_once(&format!("\" data-name=\"{name}\"")).ok_or("undrawn")?;
+        let (_, class) = before.rsplit_once("class=\"").ok_or("no class")?;
+        Ok(class.split(' ').nth(1).ok_or("no colour")?.to_owned())
+    };
+    let turned = file("turned.svg");
+    let mut plot = cadran();
+    plot.args(["simulate", "plot", "--mode", "vici-average,power,progressive", "--svg"]);
+    assert_eq!(code(&plot.arg(&turned).args(few).output()?)?, 0);
+    for name in ["progressive", "vici-average"] {
+        assert_eq!(color(&svg, name)?, color(&turned, name)?, "{name}");
+    }
+    assert_ne!(color(&svg, "progressive")?, color(&svg, "vici-average")?);
     // A machine without a font draws no picture, and says so.
     let drawn = cadran()
         .args(["simulate", "plot", "--mode", "progressive", "--agents", "2", "--days", "1"])
