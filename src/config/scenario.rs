@@ -141,7 +141,7 @@ struct AlsoTable {
 
 #[derive(Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
-enum Dist {
+pub(super) enum Dist {
     Fixed { value: f64 },
     Uniform { lo: f64, hi: f64 },
     Exp { mean: f64 },
@@ -152,7 +152,7 @@ enum Dist {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Part {
+pub(super) struct Part {
     w: f64,
     d: Dist,
 }
@@ -315,7 +315,7 @@ impl AlsoTable {
 }
 
 impl Dist {
-    fn law(&self, key: &'static str) -> Result<Law, ScenarioError> {
+    pub(super) fn law(&self, key: &'static str) -> Result<Law, ScenarioError> {
         let law = match self {
             Self::Fixed { value } => Law::fixed(*value),
             Self::Uniform { lo, hi } => Law::uniform(*lo, *hi),
