@@ -46,7 +46,8 @@ pub(super) async fn show(
     let idle = idle::why(&desk, campaign, &row, &snapshot).await?;
     let team = idle::team(&desk, campaign, row.id, &snapshot).await?;
     let occupancy = occupancy(team).map(Ratio::get);
-    Ok(axum::Json(types::Campaign { idle, occupancy, ..view }))
+    let unmet = idle::unmet(&desk, campaign, row.id, &snapshot).await?;
+    Ok(axum::Json(types::Campaign { idle, occupancy, unmet, ..view }))
 }
 
 /// `POST /v1/campaigns/{name}/start|pause|drain|stop`; answers with the campaign as it is then.
@@ -67,16 +68,20 @@ pub(super) async fn drive(
     };
     let (campaign, row) = desk.campaign(&name).await?;
     let there = view(campaign, &row, &desk.handle.snapshot());
+    let open = match verb {
+        CampaignVerb::Drain => Some(desk.open_contacts(row.id).await?),
+        CampaignVerb::Start | CampaignVerb::Pause | CampaignVerb::Stop => None,
+    };
     if is_done(verb, there.state) {
-        return Ok(axum::Json(types::Driven { campaign: there, changed: false }));
+        return Ok(axum::Json(types::Driven { campaign: there, changed: false, open }));
     }
     let asked = desk.handle.ask(Ask::Campaign(row.id, verb)).await;
     let campaign = view(campaign, &row, &*desk.fresh().await?);
     match asked {
-        Ok(_) => Ok(axum::Json(types::Driven { campaign, changed: true })),
+        Ok(_) => Ok(axum::Json(types::Driven { campaign, changed: true, open })),
         // Somebody else was a moment faster.
         Err(Refused::WrongState(_)) if is_done(verb, campaign.state) => {
-            Ok(axum::Json(types::Driven { campaign, changed: false }))
+            Ok(axum::Json(types::Driven { campaign, changed: false, open }))
         }
         Err(refused) => Err(refused.into()),
     }
@@ -139,6 +144,8 @@ fn view(campaign: &config::Campaign, row: &CampaignRow, snapshot: &Snapshot) -> 
         dispositions: campaign.dispositions.iter().map(disposition).collect(),
         idle: None,
         occupancy: None,
+        requires: campaign.requires.clone(),
+        unmet: Vec::new(),
     }
 }
 

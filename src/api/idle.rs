@@ -67,7 +67,13 @@ pub(super) async fn why(
         cause,
         until: outlook.supply.next_due.filter(|_| waits).map(|at| at.to_string()),
         rule: outlook.next_rule.filter(|_| waits),
-        skills: if cause == IdleCause::NobodySkilled { unskilled } else { Vec::new() },
+        skills: if cause == IdleCause::NobodySkilled {
+            unskilled
+        } else if cause == IdleCause::NobodySignedIn {
+            campaign.requires.clone()
+        } else {
+            Vec::new()
+        },
         refused: stats.refused,
     }))
 }
@@ -122,17 +128,37 @@ fn at_work<'s>(
     own.filter_map(on_floor).filter(at_work).collect()
 }
 
-/// Gives the required skills that no agent of a campaign has, or, if each is there but nobody has
-/// them all, every one of them; nothing if somebody qualifies, or if nobody is of the campaign.
+/// Gives the required skills that no agent of a campaign has; nothing if nobody is of it.
 fn nobody_has(agents: &[AgentRow], campaign: &config::Campaign, id: CampaignId) -> Vec<String> {
     let own: Vec<_> = agents.iter().filter(|row| row.campaigns.contains(&id)).collect();
-    let able = |row: &&AgentRow| lacks(&campaign.requires, &row.skills).is_empty();
-    if own.is_empty() || own.iter().any(able) {
+    if own.is_empty() { Vec::new() } else { missing(&campaign.requires, &own) }
+}
+
+/// Gives the required skills that no signed-in agent of a campaign has.
+pub(super) async fn unmet(
+    desk: &Desk,
+    campaign: &config::Campaign,
+    id: CampaignId,
+    snapshot: &Snapshot,
+) -> Result<Vec<String>, ApiError> {
+    let agents = desk.store.agents().await?;
+    let here = |row: &&AgentRow| {
+        let on_floor = snapshot.floor.agents.iter().find(|at| at.agent == row.id);
+        on_floor.is_some_and(|floor| floor.state != AgentState::LoggedOut)
+    };
+    let own = agents.iter().filter(|row| row.campaigns.contains(&id)).filter(here);
+    Ok(missing(&campaign.requires, &own.collect::<Vec<_>>()))
+}
+
+/// Gives the required skills that none of the agents has, or, if each is there but nobody has them
+/// all, every one of them; nothing if somebody qualifies.
+fn missing(requires: &[String], agents: &[&AgentRow]) -> Vec<String> {
+    if requires.is_empty() || agents.iter().any(|row| lacks(requires, &row.skills).is_empty()) {
         return Vec::new();
     }
-    let unheard = |skill: &&String| !own.iter().any(|row| row.skills.contains(skill));
-    let missing: Vec<_> = campaign.requires.iter().filter(unheard).cloned().collect();
-    if missing.is_empty() { campaign.requires.clone() } else { missing }
+    let unheard = |skill: &&String| !agents.iter().any(|row| row.skills.contains(skill));
+    let missing: Vec<_> = requires.iter().filter(unheard).cloned().collect();
+    if missing.is_empty() { requires.to_vec() } else { missing }
 }
 
 /// What surrounds a campaign that runs and dials nobody.

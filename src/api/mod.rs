@@ -70,6 +70,7 @@ pub fn router(desk: Desk) -> Router {
         .layer(DefaultBodyLimit::disable());
     Router::new()
         .route("/v1/health", get(health))
+        .route("/v1/configuration", get(configuration))
         .route("/v1/campaigns", get(campaigns::list))
         .route("/v1/campaigns/{name}", get(campaigns::show))
         .route("/v1/campaigns/{name}/pacing", get(pacing::explain))
@@ -101,6 +102,20 @@ async fn health(State(desk): State<Desk>) -> Answer<types::Health> {
         calls: u64::try_from(snapshot.floor.calls.len()).unwrap_or(u64::MAX),
         surprises: snapshot.floor.surprises,
     }))
+}
+
+async fn configuration(State(desk): State<Desk>) -> Answer<types::Configuration> {
+    let begun = desk.begun();
+    let unread = desk.config.unread(begun).into_iter().map(|file| types::Unread {
+        file: file.path.display().to_string(),
+        campaign: file.campaign,
+        change: match file.change {
+            config::Change::Added => types::Change::Added,
+            config::Change::Changed => types::Change::Changed,
+            config::Change::Removed => types::Change::Removed,
+        },
+    });
+    Ok(axum::Json(types::Configuration { read_at: begun.to_string(), unread: unread.collect() }))
 }
 
 async fn no_such_path() -> ApiError {
@@ -135,7 +150,16 @@ impl Desk {
         let row = rows.into_iter().find(|row| row.name == name);
         row.and_then(|row| Some((self.config.campaign(name)?, row))).ok_or_else(|| {
             let known = self.config.campaigns.iter().map(|campaign| campaign.name.as_str());
-            ApiError::unknown("campaign", "campaign_unknown", name, known)
+            let unknown = ApiError::unknown("campaign", "campaign_unknown", name, known);
+            let mut unread = self.config.unread(self.begun()).into_iter();
+            match unread.find(|file| file.campaign.as_deref() == Some(name)) {
+                Some(file) => unknown.hint(format!(
+                    "{} was added after the engine started, which does not know it yet: stop \
+                     `cadran serve` with Ctrl-C, which lets conversations end, and start it again",
+                    file.path.display()
+                )),
+                None => unknown,
+            }
         })
     }
 
@@ -161,6 +185,19 @@ impl Desk {
             trunks.push((self.store.trunk(&trunk.name).await?, trunk));
         }
         Ok(trunks)
+    }
+
+    /// Gives the moment the engine was started.
+    fn begun(&self) -> Wall {
+        let now = self.clock.now();
+        now.wall - now.mono.since(Mono::START)
+    }
+
+    /// Counts the contacts of a campaign that are not closed.
+    async fn open_contacts(&self, campaign: CampaignId) -> Result<u64, ApiError> {
+        let now = self.clock.now().wall;
+        let counted = self.store.stats(campaign, now, now).await?;
+        Ok(counted.contacts.saturating_sub(counted.contacts_done))
     }
 
     /// Gives the moment so many seconds ago.

@@ -40,9 +40,12 @@ pub(super) async fn explain(
     let floor = snapshot.floor.campaigns.iter().find(|floor| floor.campaign == row.id);
     let present = floor.filter(|_| past.is_none());
     let decision = made.map(|made| made.decision);
-    let view = match (past, floor) {
-        (None, Some(floor)) => floor.view,
-        (Some(_), _) | (None, None) => decision.map(|made| made.view).unwrap_or_default(),
+    let told = made.map_or(asked, |made| made.at);
+    let begun = desk.begun();
+    let made_on = decision.map(|made| made.view);
+    let view = match past {
+        None => floor.map(|floor| floor.view).unwrap_or_default(),
+        Some(_) => made_on.unwrap_or_default(),
     };
     let idle = match past {
         None => idle::why(&desk, campaign, &row, &snapshot).await?,
@@ -62,10 +65,11 @@ pub(super) async fn explain(
         asked: asked.to_string(),
         now: view,
         at: made.map(|made| made.at.to_string()),
+        restarted: (told < begun && begun <= asked).then(|| begun.to_string()),
         decision,
         trunk: trunk.map(|(_, trunk)| trunk.name.clone()),
-        cap: cap(campaign, &view),
-        foresight: foresight(&desk, campaign, row.id, asked).await?,
+        cap: cap(campaign, &made_on.unwrap_or(view)),
+        foresight: foresight(&desk, campaign, row.id, told).await?,
         idle,
         quiet: present.and_then(|floor| floor.quiet).map(|quiet| types::Quiet {
             since: quiet.since.to_string(),

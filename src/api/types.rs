@@ -32,6 +32,38 @@ pub struct Health {
     pub surprises: u64,
 }
 
+/// What the engine was started with, beside what stands in the files now.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Configuration {
+    /// When the engine was started and read its files.
+    pub read_at: String,
+    /// The files that are not as it read them; it goes on as it was until it is started again.
+    pub unread: Vec<Unread>,
+}
+
+/// A file that is not as the engine read it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unread {
+    /// The file.
+    pub file: String,
+    /// Its campaign, if it is one's and can be read.
+    pub campaign: Option<String>,
+    /// What became of it.
+    pub change: Change,
+}
+
+/// What became of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Change {
+    /// It was not there.
+    Added,
+    /// It was written again.
+    Changed,
+    /// It is there no more.
+    Removed,
+}
+
 /// One campaign.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Campaign {
@@ -65,6 +97,13 @@ pub struct Campaign {
     /// campaign at a time.
     #[serde(default)]
     pub occupancy: Option<f64>,
+    /// The skills it requires of its agents.
+    #[serde(default)]
+    pub requires: Vec<String>,
+    /// Those of them that no signed-in agent of it has, or, if each is there but nobody has them
+    /// all, every one; told of one campaign at a time.
+    #[serde(default)]
+    pub unmet: Vec<String>,
 }
 
 /// Why a campaign dials at the speed it does, now or at a past moment.
@@ -84,13 +123,17 @@ pub struct Pacing {
     pub now: View,
     /// When the decision in force then was made; `None` if there was none.
     pub at: Option<String>,
+    /// When the engine was last started, if the decision is older.
+    #[serde(default)]
+    pub restarted: Option<String>,
     /// That decision: what was seen, asked, granted and foreseen, and the limit that bound.
     pub decision: Option<Decision>,
     /// The trunk that bound, if one did.
     pub trunk: Option<String>,
-    /// The abandon rule and where it stood.
+    /// The abandon rule and where it stood when that was decided; where it stands, if nothing was.
     pub cap: AbandonCap,
-    /// Whether the forecasts of the rule's window came true; `None` but for predictive campaigns.
+    /// Whether the forecasts of the rule's window came true by then; `None` but for predictive
+    /// campaigns.
     pub foresight: Option<Foretold>,
     /// Why nothing is dialled at all; told of the present only.
     pub idle: Option<Idle>,
@@ -177,7 +220,8 @@ pub struct Idle {
     pub until: Option<String>,
     /// The rule that made the next of them wait, if a rule did.
     pub rule: Option<String>,
-    /// The skills that no agent of it has, or has together.
+    /// The skills that no agent of it has, or has together; where only nobody who has them is
+    /// signed in, all it requires.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub skills: Vec<String>,
     /// Contacts refused in the last day, by rule; counted while the campaign runs.
@@ -234,6 +278,9 @@ pub struct Driven {
     pub campaign: Campaign,
     /// Whether anything changed: it may have been in that state already.
     pub changed: bool,
+    /// Contacts of it that stay open; told of a drain.
+    #[serde(default)]
+    pub open: Option<u64>,
 }
 
 /// One disposition of a campaign.

@@ -9,11 +9,11 @@ use serde::Serialize;
 use super::client::{At, Client};
 use super::failure::{Exit, Failure, Outcome};
 use super::output::{Form, Lang, Output, Sheet};
-use super::{Global, idle, wait_for};
+use super::{Global, idle, unread, wait_for};
 use crate::api::types::{self, IdleCause};
 use crate::config::{self, Config, Problem, Problems, Severity, measure};
 use crate::core::order::CampaignState;
-use crate::core::pacing::Decision;
+use crate::core::pacing::{Decision, View};
 use crate::units::Span;
 use crate::watch::{campaign_state_word, percent, speed};
 
@@ -284,7 +284,7 @@ fn list(global: &Global, output: &Output) -> Outcome {
         sheet
     });
     since_this_start(output);
-    Ok(Exit::Done)
+    unread::warn(&client, None, output)
 }
 
 /// Says what the counters of campaigns count.
@@ -303,7 +303,7 @@ fn show(global: &Global, output: &Output, name: &str) -> Outcome {
     let campaign: types::Campaign = wait_for(client.get(&At::path(["campaigns", name])))?;
     output.show(&campaign, |lang| described(&campaign, lang));
     since_this_start(output);
-    Ok(Exit::Done)
+    unread::warn(&client, Some(name), output)
 }
 
 fn described(campaign: &types::Campaign, lang: Lang) -> Sheet {
@@ -319,6 +319,9 @@ fn described(campaign: &types::Campaign, lang: Lang) -> Sheet {
     line("mode", "mode", campaign.mode.clone());
     line("hours", "horaires", campaign.hours.clone());
     line("trunks", "trunks", campaign.trunks.join(", "));
+    if !campaign.requires.is_empty() {
+        line("skills required", "compétences requises", skills(campaign, lang));
+    }
     line("agents ready", "agents prêts", now.ready.to_string());
     line("agents talking", "agents en ligne", now.talking.to_string());
     line("agents writing up", "agents en post-appel", now.wrapping.to_string());
@@ -347,6 +350,24 @@ fn described(campaign: &types::Campaign, lang: Lang) -> Sheet {
     sheet
 }
 
+/// Names the skills that a campaign requires, and says if nobody there can take its calls.
+fn skills(campaign: &types::Campaign, lang: Lang) -> String {
+    let (wanted, unmet) = (campaign.requires.join(", "), campaign.unmet.join(", "));
+    if unmet.is_empty() {
+        return wanted;
+    }
+    match lang {
+        Lang::En => format!(
+            "{wanted}; nobody who is signed in has {unmet}: cadran agent list, cadran agent add \
+             NAME --skill {unmet}"
+        ),
+        Lang::Fr => format!(
+            "{wanted} ; aucun agent connecté n'a {unmet} : cadran agent list, cadran agent add \
+             NOM --skill {unmet}"
+        ),
+    }
+}
+
 /// Says in one line what a predictive campaign makes of its agents and its cap, and why it dials
 /// at this speed.
 fn paced(campaign: &types::Campaign, decision: &Decision, lang: Lang) -> String {
@@ -365,6 +386,7 @@ fn drive(global: &Global, output: &Output, verb: &str, waited: Waited) -> Outcom
     let path = At::path(["campaigns", &name, verb]);
     let driven: types::Driven = wait_for(async {
         let driven: types::Driven = client.post(&path, &()).await?;
+        still_there(&driven, output);
         if !waited.wait && verb != "start" {
             return Ok(driven);
         }
@@ -397,7 +419,27 @@ fn drive(global: &Global, output: &Output, verb: &str, waited: Waited) -> Outcom
             }
         }
     }
+    if verb == "start" {
+        return unread::warn(&client, Some(&name), output);
+    }
     Ok(Exit::Done)
+}
+
+/// Says of a drain what is still on the line, and how much of the list is left.
+fn still_there(driven: &types::Driven, output: &Output) {
+    let Some(open) = driven.open.filter(|_| output.form != Form::Json) else { return };
+    let View { ringing, listening, waiting, talking, wrapping, .. } = driven.campaign.now;
+    let up = listening + waiting;
+    output.note(&match output.lang {
+        Lang::En => format!(
+            "still there: {ringing} ringing, {up} answered, {talking} talking, {wrapping} writing \
+             up; contacts left open: {open}"
+        ),
+        Lang::Fr => format!(
+            "encore là : {ringing} qui sonnent, {up} décrochés, {talking} en ligne, {wrapping} en \
+             post-appel ; fiches encore ouvertes : {open}"
+        ),
+    });
 }
 
 /// Names a campaign without why it dials nobody.

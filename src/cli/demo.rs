@@ -20,7 +20,7 @@ use crate::core::order::CampaignState;
 use crate::core::pacing::Forecast;
 use crate::engine::handle::Snapshot;
 use crate::units::{Ratio, Span};
-use crate::watch::{self, percent};
+use crate::watch::{self, decimal, percent};
 
 /// `cadran demo`.
 #[derive(Debug, Args)]
@@ -169,6 +169,9 @@ pub struct DayReport {
     pub foretold: Option<f64>,
     /// The forecast of the latest decision, of the campaign that has one.
     pub forecast: Option<Forecast>,
+    /// Calls the stored prior was learnt from that the pacer of that campaign began with; `None`
+    /// if it began with nothing.
+    pub prior_calls: Option<u64>,
 }
 
 /// Two percentiles of a delay in milliseconds, by nearest rank; zero without any measurement.
@@ -196,6 +199,8 @@ impl DayReport {
             report.abandoned += campaign.totals.abandoned;
             let forecast = campaign.decision.and_then(|decision| decision.forecast);
             report.forecast = report.forecast.or(forecast);
+            let prior = campaign.recalled.map(|recalled| recalled.calls);
+            report.prior_calls = report.prior_calls.or(prior);
         }
         let persons = (report.bridged + report.abandoned).max(1);
         #[expect(clippy::cast_precision_loss, reason = "no day counts to 2^53")]
@@ -220,7 +225,14 @@ impl DayReport {
         let abandon = format!("{} ({})", self.abandoned, percent(self.abandon, lang));
         line("abandoned", "abandonnés", abandon);
         if let Some(foretold) = self.foretold {
-            line("abandons foretold", "abandons prévus", format!("{foretold:.1}"));
+            line("abandons foretold", "abandons prévus", decimal(foretold, 1, lang));
+        }
+        if self.forecast.is_some() {
+            let prior = match self.prior_calls {
+                Some(calls) => format!("{calls} {}", lang.say("calls", "appels")),
+                None => lang.say("none", "aucun").to_owned(),
+            };
+            line("stored prior", "acquis", prior);
         }
         line("occupancy", "taux d'occupation", format!("{:.0} %", self.occupancy * 100.0));
         line(

@@ -41,6 +41,7 @@ pub(super) fn cause(name: &str, now: &View, trunks: &[String], idle: &Idle, lang
             "chaque fiche restante attend son agent, occupé ou absent : cadran agent list",
         ),
         IdleCause::NobodySkilled => return nobody_skilled(idle, lang),
+        IdleCause::NobodySignedIn if !idle.skills.is_empty() => return able_are_out(idle, lang),
         IdleCause::NobodySignedIn => (
             "no agent of it is signed in: cadran agent login --all",
             "aucun de ses agents n'est connecté : cadran agent login --all",
@@ -86,6 +87,16 @@ fn nobody_skilled(idle: &Idle, lang: Lang) -> String {
         "aucun de ses agents n'a la compétence {skill} : cadran agent add NOM --skill {skill}",
     );
     said.replace("{skill}", &missing)
+}
+
+/// Tells that whoever has the skills is not there.
+fn able_are_out(idle: &Idle, lang: Lang) -> String {
+    let wanted = idle.skills.join(", ");
+    let said = lang.say(
+        "no agent of it with {skill} is signed in: cadran agent login --all",
+        "aucun de ses agents avec {skill} n'est connecté : cadran agent login --all",
+    );
+    said.replace("{skill}", &wanted)
 }
 
 /// Tells who keeps the agents busy.

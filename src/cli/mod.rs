@@ -23,6 +23,7 @@ mod simulate;
 mod speed;
 mod stats;
 mod trunk;
+mod unread;
 mod webhook;
 
 use std::future::Future;

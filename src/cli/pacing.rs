@@ -12,7 +12,7 @@ use super::{Global, speed, wait_for};
 use crate::api::types;
 use crate::core::order::CampaignState;
 use crate::engine::clock::Clock;
-use crate::watch::percent;
+use crate::watch::{decimal, percent};
 
 /// Explain how fast campaigns dial.
 #[derive(Debug, Subcommand)]
@@ -86,7 +86,11 @@ fn explain_running(client: &Client, output: &Output) -> Outcome {
 fn tell(pacing: &types::Pacing, output: &Output) {
     if output.form == Form::Table {
         let sentences = speed::sentences(pacing, output.lang);
-        output.text(&format!("{}\n{}\n\n", pacing.campaign, sentences.join("\n")));
+        let made = pacing.at.as_ref().map_or_else(String::new, |at| {
+            let at = output::moment(at, "%Y-%m-%d %H:%M:%S");
+            format!(" · {at}")
+        });
+        output.text(&format!("{}{made}\n{}\n\n", pacing.campaign, sentences.join("\n")));
     }
     output.show(pacing, |lang| figures(pacing, lang));
 }
@@ -108,12 +112,12 @@ fn figures(pacing: &types::Pacing, lang: Lang) -> Sheet {
         line("bound by", "limité par", speed::limit(pacing, decision, lang));
         if let Some(forecast) = decision.forecast {
             line("price θ", "prix θ", percent(forecast.threshold.get(), lang));
-            line("answers expected", "décrochés attendus", one_place(forecast.answers, lang));
-            let releases = one_place(forecast.releases, lang);
+            line("answers expected", "décrochés attendus", decimal(forecast.answers, 1, lang));
+            let releases = decimal(forecast.releases, 1, lang);
             line("agents expected free", "agents attendus libres", releases);
             let chance = percent(forecast.chance.get(), lang);
             line("risk of the last call", "risque du dernier appel", chance);
-            let room = one_place(forecast.room, lang);
+            let room = decimal(forecast.room, 1, lang);
             line("abandons still allowed", "abandons encore permis", room);
         }
     }
@@ -129,16 +133,11 @@ fn figures(pacing: &types::Pacing, lang: Lang) -> Sheet {
     line("abandoned", "abandonnés", share);
     line("counted over", "comptés sur", speed::window(cap, lang));
     if let Some(foretold) = &pacing.foresight {
-        let foreseen = one_place(foretold.foretold, lang);
+        let foreseen = decimal(foretold.foretold, 1, lang);
         let came = format!("{foreseen} / {}", foretold.abandoned);
         line("abandons foretold / come", "abandons prévus / constatés", came);
     }
     sheet
-}
-
-fn one_place(number: f64, lang: Lang) -> String {
-    let text = format!("{number:.1}");
-    if lang == Lang::Fr { text.replace('.', ",") } else { text }
 }
 
 /// Gives this machine's clock and zone.

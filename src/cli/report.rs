@@ -10,6 +10,7 @@ use super::output::{Form, Lang, Output, Sheet};
 use super::{Global, wait_for};
 use crate::api::types::{Estimate, PilotReport, Price, Share, Verdict};
 use crate::api::{HOURLY_COST, MINUTE_COST};
+use crate::watch::decimal;
 
 /// Write reports for a manager.
 #[derive(Debug, Subcommand)]
@@ -267,14 +268,6 @@ fn between(low: Option<f64>, high: Option<f64>, say: impl Fn(f64) -> String, lan
 
 fn money(euros: f64, lang: Lang) -> String {
     decimal(euros, 2, lang) + " €"
-}
-
-fn decimal(value: f64, places: usize, lang: Lang) -> String {
-    let text = format!("{value:.places$}");
-    match lang {
-        Lang::En => text,
-        Lang::Fr => text.replace('.', ","),
-    }
 }
 
 fn foot(lang: Lang) -> String {

@@ -18,8 +18,9 @@ use clap::{Args, Subcommand, ValueHint};
 
 use super::failure::{Exit, Failure, Outcome};
 use super::output::{Form, Output};
+use crate::config::measure;
 use crate::config::respect::OCCUPANCY_MIN;
-use crate::config::{measure, scenario};
+use crate::config::scenario::{self, ScenarioError};
 use crate::core::respect;
 use crate::sim::scenario::Scenario;
 use crate::units::{Ratio, Span};
@@ -212,7 +213,15 @@ fn read(path: &Path) -> Result<Scenario, Failure> {
         Failure::new(Exit::Invalid, "scenario_unreadable", message)
     })?;
     scenario::read(&text).map_err(|error| {
-        let message = format!("{}: {error}", path.display());
+        let place = error.place(&text);
+        let place = place.map_or_else(String::new, |(line, column)| format!(":{line}:{column}"));
+        let fault = match &error {
+            ScenarioError::Toml(error) => error.message().to_owned(),
+            ScenarioError::Law { .. } | ScenarioError::Number { .. } | ScenarioError::Day(_) => {
+                error.to_string()
+            }
+        };
+        let message = format!("{}{place}: {fault}", path.display());
         Failure::new(Exit::Invalid, "scenario_invalid", message)
     })
 }
@@ -256,6 +265,13 @@ impl What {
         Ok(cells)
     }
 
+    /// Says that intervals of so few days tell little; `days` are those taken if none were named.
+    fn doubt(&self, days: u32, output: &Output) {
+        if let Some(few) = report::few(self.days.unwrap_or(days), output.lang) {
+            output.note(&few);
+        }
+    }
+
     fn pools(&self, scenario: &Scenario) -> Vec<u32> {
         let own = || vec![scenario.pool.unwrap_or(POOL)];
         if self.agents.is_empty() { own() } else { self.agents.clone() }
@@ -286,6 +302,9 @@ impl Run {
     fn run(self, output: &Output) -> Outcome {
         let mut cells = self.what.cells(&[], &self.mode, 1)?;
         let prior = self.prior.read()?;
+        if !matches!(prior, Prior::None) {
+            self.warn_of_the_forgetful(output);
+        }
         for cell in &mut cells {
             (cell.check, cell.prior) = (self.check, prior.clone());
         }
@@ -295,8 +314,25 @@ impl Run {
         }
         let reports = reports(&solved);
         output.show(&reports, |lang| report::sheet(&reports, lang));
+        self.what.doubt(1, output);
         let sound = reports.iter().all(|report| report.findings.is_empty());
         Ok(if sound { Exit::Done } else { Exit::Error })
+    }
+}
+
+impl Run {
+    /// Says which dialers make nothing of what was learnt before.
+    fn warn_of_the_forgetful(&self, output: &Output) {
+        let forgetful = self.mode.iter().filter(|word| !word.remembers());
+        let names = forgetful.map(|word| word.name()).collect::<Vec<_>>().join(", ");
+        if !names.is_empty() {
+            let (english, french) = (
+                "--prior changes nothing for {names}: predictive and predictive-strict alone learn",
+                "--prior ne change rien pour {names} : seuls predictive et predictive-strict \
+                 apprennent",
+            );
+            output.warn(&output.lang.say(english, french).replace("{names}", &names));
+        }
     }
 }
 
@@ -305,6 +341,7 @@ impl Compare {
         let cells = self.what.cells(&[], &or_all(self.mode), DAYS)?;
         let rows = Beside::all(&cells::solve(cells, output)?);
         output.show(&rows, |lang| compare::sheet(&rows, lang));
+        self.what.doubt(DAYS, output);
         Ok(Exit::Done)
     }
 }
@@ -314,6 +351,7 @@ impl Sweep {
         let cells = self.what.cells(&self.caps.cap, &self.mode, DAYS)?;
         let reports = reports(&cells::solve(cells, output)?);
         output.show(&reports, |lang| report::a_line_each(&reports, lang));
+        self.what.doubt(DAYS, output);
         Ok(Exit::Done)
     }
 }
@@ -330,7 +368,9 @@ impl Plot {
             "Journées simulées ; bandes : intervalle à 95 % de la moyenne, au fil de la \
              journée quatre jours sur cinq.",
         );
-        let lead = format!("{lead} {} {}.", lang.say("Seed", "Graine"), self.what.seed);
+        let days = self.what.days.unwrap_or(DAYS);
+        let doubt = report::few(days, lang).map_or_else(String::new, |few| format!(" {few}"));
+        let lead = format!("{lead} {} {}.{doubt}", lang.say("Seed", "Graine"), self.what.seed);
         if let Some(path) = &self.svg {
             write(path, chart::file(&charts, &lead).as_bytes(), output)?;
         }
@@ -352,6 +392,7 @@ impl Plot {
             Form::Plain => output.text(&plot::bars(&reports, true, lang)),
             Form::Table => output.text(&plot::bars(&reports, false, lang)),
         }
+        self.what.doubt(DAYS, output);
         Ok(Exit::Done)
     }
 }

@@ -7,7 +7,7 @@ use crate::core::campaign::Guarantee;
 use crate::core::foresight::Verdict;
 use crate::core::pacing::{Decision, Forecast, Limit, View, Why};
 use crate::units::whole;
-use crate::watch::percent;
+use crate::watch::{decimal, percent};
 
 /// Names a guarantee as the files do.
 pub(super) fn guarantee_word(guarantee: Guarantee) -> &'static str {
@@ -31,18 +31,35 @@ pub(super) fn sentences(pacing: &Pacing, lang: Lang) -> Vec<String> {
             told.push(lang.say(none, aucune).to_owned());
         }
         Some(decision) => {
+            told.extend(restart(pacing, lang));
             told.push(scene(&decision.view, lang));
             told.extend(decision.forecast.map(|forecast| outlook(&forecast, lang)));
             told.push(reason(pacing, decision, lang));
         }
     }
-    told.extend(pacing.quiet.as_ref().and_then(|quiet| no_more(quiet, lang)));
-    told.extend(pacing.recalled.as_ref().map(|recalled| memory(recalled, lang)));
     if pacing.mode != "preview" {
-        told.push(allowance(&pacing.cap, lang));
+        told.push(allowance(pacing, lang));
     }
     told.extend(pacing.foresight.as_ref().and_then(|foretold| record(foretold, lang)));
+    told.extend(pacing.quiet.as_ref().and_then(|quiet| no_more(pacing, quiet, lang)));
+    told.extend(pacing.recalled.as_ref().map(|recalled| memory(recalled, lang)));
     told
+}
+
+/// Says that the decision is of an engine that ran before this one.
+fn restart(pacing: &Pacing, lang: Lang) -> Option<String> {
+    let moment = |at: &str| output::moment(at, "%Y-%m-%d %H:%M:%S");
+    let (began, made) = (moment(pacing.restarted.as_ref()?), moment(pacing.at.as_ref()?));
+    Some(match lang {
+        Lang::En => format!(
+            "The engine was started again at {began} and has decided nothing since; what follows \
+             is its last decision before, of {made}."
+        ),
+        Lang::Fr => format!(
+            "Le moteur a redémarré à {began} et n'a rien décidé depuis ; ce qui suit est sa \
+             dernière décision d'avant, du {made}."
+        ),
+    })
 }
 
 /// Names the limit of a decision, with the trunk if one bound.
@@ -256,27 +273,49 @@ fn price(forecast: &Forecast, lines: &str, lignes: &str, lang: Lang) -> String {
 
 /// Says that the abandon rule holds the campaign back.
 fn held(pacing: &Pacing, decision: &Decision, lang: Lang) -> String {
-    let View { answered, abandoned, .. } = decision.view;
     let placed = decision.placed;
-    match (pacing.guarantee == Some(Guarantee::Strict), lang) {
-        (true, Lang::En) => format!(
-            "The abandon rule binds: one line more could break the cap if every call in flight \
-             were abandoned, so there are lines for idle agents only: {placed} placed."
+    let strict = pacing.guarantee == Some(Guarantee::Strict);
+    let why = bound(strict, &decision.view, decision.forecast.as_ref(), lang);
+    match lang {
+        Lang::En => format!(
+            "The abandon rule binds: {why}, so there are lines for idle agents only: {placed} \
+             placed."
         ),
-        (true, Lang::Fr) => format!(
-            "La règle d'abandon limite : une ligne de plus pourrait dépasser le plafond si tous \
-             les appels en cours étaient abandonnés. Des lignes pour les agents libres seulement : \
+        Lang::Fr => format!(
+            "La règle d'abandon limite : {why}. Des lignes pour les agents libres seulement : \
              {placed} de plus."
         ),
+    }
+}
+
+/// Less than this reads as 0.0.
+const NO_ROOM: f64 = 0.05;
+
+/// Says why the abandon rule lets nothing be risked, with what was counted at that moment.
+fn bound(strict: bool, view: &View, forecast: Option<&Forecast>, lang: Lang) -> String {
+    if strict {
+        let english = "one line more could break the cap if every call in flight were abandoned";
+        let french = "une ligne de plus pourrait dépasser le plafond si tous les appels en cours \
+                      étaient abandonnés";
+        return lang.say(english, french).to_owned();
+    }
+    let View { answered, abandoned, .. } = *view;
+    let room = forecast.map_or(0.0, |forecast| forecast.room);
+    let left = decimal(room, 1, lang);
+    match (room >= NO_ROOM, lang) {
+        (true, Lang::En) => format!(
+            "after {abandoned} abandons among {answered} answers, the {left} abandons still \
+             allowed are kept for the calls in flight and for bad luck"
+        ),
+        (true, Lang::Fr) => format!(
+            "après {abandoned} abandons sur {answered} décrochés, les {left} abandons encore \
+             permis restent en réserve pour les appels en cours et les coups du sort"
+        ),
         (false, Lang::En) => format!(
-            "The abandon rule binds: after {abandoned} abandons among {answered} answers, and with \
-             the calls in flight, the cap leaves nothing to risk yet, so there are lines for idle \
-             agents only: {placed} placed."
+            "after {abandoned} abandons among {answered} answers no abandon is allowed any more"
         ),
         (false, Lang::Fr) => format!(
-            "La règle d'abandon limite : après {abandoned} abandons sur {answered} décrochés, et \
-             avec les appels en cours, le plafond ne laisse encore rien à risquer. Des lignes pour \
-             les agents libres seulement : {placed} de plus."
+            "après {abandoned} abandons sur {answered} décrochés, plus aucun abandon n'est permis"
         ),
     }
 }
@@ -285,7 +324,7 @@ fn held(pacing: &Pacing, decision: &Decision, lang: Lang) -> String {
 const PAUSE_S: f64 = 5.0;
 
 /// Says since when nothing more has been wanted, and why nothing is now.
-fn no_more(quiet: &Quiet, lang: Lang) -> Option<String> {
+fn no_more(pacing: &Pacing, quiet: &Quiet, lang: Lang) -> Option<String> {
     if quiet.for_s < PAUSE_S {
         return None;
     }
@@ -293,11 +332,14 @@ fn no_more(quiet: &Quiet, lang: Lang) -> Option<String> {
     let Forecast { threshold, next, .. } = quiet.forecast;
     let risk = next.filter(|next| *next > threshold);
     let (english, french) = match (risk, quiet.held, quiet.why) {
-        (_, true, _) => (
-            "the abandon rule leaves nothing to risk, and no agent is free without a line.".into(),
-            "la règle d'abandon ne laisse rien à risquer, et aucun agent libre n'est sans ligne."
-                .into(),
-        ),
+        (_, true, _) => {
+            let strict = pacing.guarantee == Some(Guarantee::Strict);
+            let why = bound(strict, &pacing.now, Some(&quiet.forecast), lang);
+            (
+                format!("{why}, and no agent is free without a line."),
+                format!("{why}, et aucun agent libre n'est sans ligne."),
+            )
+        }
         (_, _, Why::Learning) => (
             "too little is known yet to predict, and no agent is free without a line.".into(),
             "on en sait trop peu pour prévoir, et aucun agent libre n'est sans ligne.".into(),
@@ -347,11 +389,15 @@ fn memory(recalled: &Recalled, lang: Lang) -> String {
     }
 }
 
-fn allowance(cap: &AbandonCap, lang: Lang) -> String {
+fn allowance(pacing: &Pacing, lang: Lang) -> String {
+    let cap = &pacing.cap;
     let (share, most) = (percent(cap.share, lang), percent(cap.cap, lang));
     let AbandonCap { answered, abandoned, .. } = cap;
     let (english, french) = match cap.window.as_str() {
-        "day" => ("Today".to_owned(), "Aujourd'hui".to_owned()),
+        "day" => match another_day(pacing) {
+            Some(day) => (format!("On {day}"), format!("Le {day}")),
+            None => ("Today".to_owned(), "Aujourd'hui".to_owned()),
+        },
         "campaign" => ("Since the campaign began".to_owned(), "Depuis le début".to_owned()),
         span => (format!("Over {span}"), format!("Sur {span}")),
     };
@@ -371,13 +417,22 @@ fn allowance(cap: &AbandonCap, lang: Lang) -> String {
     .to_owned()
 }
 
+/// Gives the day of the decision, where the rule's day is, if it is not the day that was asked for.
+fn another_day(pacing: &Pacing) -> Option<jiff::civil::Date> {
+    let day = |at: &str| {
+        let at = at.parse::<jiff::Timestamp>().ok()?;
+        at.in_tz(&pacing.cap.zone).ok().map(|there| there.date())
+    };
+    let made = day(pacing.at.as_ref()?)?;
+    (day(&pacing.asked)? != made).then_some(made)
+}
+
 /// Says whether the forecasts came true; nothing before there is one.
 fn record(foretold: &Foretold, lang: Lang) -> Option<String> {
     if foretold.answered == 0 {
         return None;
     }
-    let (foreseen, came) = (format!("{:.1}", foretold.foretold), foretold.abandoned);
-    let prevu = foreseen.replace('.', ",");
+    let (foreseen, came) = (decimal(foretold.foretold, 1, lang), foretold.abandoned);
     let (english, french) = match foretold.verdict {
         Verdict::Agrees => ("they agree.", "l'accord est bon."),
         Verdict::More => (
@@ -394,7 +449,7 @@ fn record(foretold: &Foretold, lang: Lang) -> Option<String> {
     Some(match lang {
         Lang::En => format!("The forecasts foretold {foreseen} abandons, {came} came: {english}"),
         Lang::Fr => {
-            format!("Les prévisions annonçaient {prevu} abandons, {came} constatés : {french}")
+            format!("Les prévisions annonçaient {foreseen} abandons, {came} constatés : {french}")
         }
     })
 }

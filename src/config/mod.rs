@@ -9,6 +9,7 @@ mod dispositions;
 pub mod hours;
 pub mod likeness;
 pub mod measure;
+mod pinpoint;
 mod problem;
 mod reader;
 pub mod respect;
@@ -17,6 +18,7 @@ pub mod scenario;
 mod secret;
 mod shared;
 mod trunk;
+mod unread;
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -28,6 +30,7 @@ pub use problem::{Problem, Problems, Severity};
 pub use secret::{Secret, SecretMissing, SecretPlace, Webhook};
 pub use shared::SharedRate;
 pub use trunk::{Auth, CallerId, Host, Identity, NumberFormat, Redirect, Trunk};
+pub use unread::{Change, Unread};
 
 use crate::units::PauseId;
 use reader::{Fields, Reader, Value};

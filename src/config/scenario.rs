@@ -78,6 +78,9 @@ struct File {
     also: Vec<AlsoTable>,
     #[serde(default)]
     shared_rate: bool,
+    leads: Option<u64>,
+    #[serde(default)]
+    around_the_clock: bool,
     value: Option<f64>,
     #[serde(default)]
     respect: RespectTable,
@@ -138,7 +141,7 @@ struct AlsoTable {
 
 #[derive(Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
-enum Dist {
+pub(super) enum Dist {
     Fixed { value: f64 },
     Uniform { lo: f64, hi: f64 },
     Exp { mean: f64 },
@@ -149,7 +152,7 @@ enum Dist {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Part {
+pub(super) struct Part {
     w: f64,
     d: Dist,
 }
@@ -234,6 +237,8 @@ impl File {
             outages: self.outage.iter().map(OutageTable::outage).collect::<Result<_, _>>()?,
             companions: Vec::new(),
             shared_rate: self.shared_rate,
+            leads: self.leads,
+            around_the_clock: self.around_the_clock,
             value: worth("value", self.value)?,
             respect: self.respect.owed()?,
             pool: self.agents.pool()?,
@@ -310,7 +315,7 @@ impl AlsoTable {
 }
 
 impl Dist {
-    fn law(&self, key: &'static str) -> Result<Law, ScenarioError> {
+    pub(super) fn law(&self, key: &'static str) -> Result<Law, ScenarioError> {
         let law = match self {
             Self::Fixed { value } => Law::fixed(*value),
             Self::Uniform { lo, hi } => Law::uniform(*lo, *hi),

@@ -257,8 +257,8 @@ pub(super) struct Campaign {
     pub(super) totals: Totals,
     /// The rate its abandoned calls are counted in.
     pub(super) rate: Key,
-    /// The calling hours of the day.
-    today: Option<Today>,
+    /// The zones of the leads in stock, each with the calling hours of its day.
+    days: Vec<(Zone, Option<Today>)>,
     /// What a predictive campaign learns.
     pub(super) pacer: Option<Box<Pacer>>,
     /// What it remembers and keeps for later days.
@@ -276,7 +276,7 @@ impl Campaign {
     pub(super) fn new(id: CampaignId, settings: Settings) -> Self {
         Self {
             rate: Key::of(id, &settings),
-            today: None,
+            days: Vec::new(),
             settings,
             state: CampaignState::Stopped,
             hopper: Hopper::default(),
@@ -305,21 +305,41 @@ impl Campaign {
         self.rate = Key::of(id, &settings);
         self.settings = settings;
         self.hours = Hours::default();
-        self.today = None;
+        self.days.clear();
+    }
+
+    /// Notes in which zones the leads in stock are called.
+    pub(super) fn note_zones(&mut self) {
+        let mut zones: Vec<&Zone> = Vec::new();
+        for number in self.hopper.each().flat_map(|stocked| &stocked.lead.numbers) {
+            if !zones.contains(&&number.zone) {
+                zones.push(&number.zone);
+            }
+        }
+        let known = |zone: &&Zone| self.days.iter().any(|(own, _)| own == *zone);
+        if zones.len() != self.days.len() || !zones.iter().all(known) {
+            self.days = zones.into_iter().map(|zone| (zone.clone(), None)).collect();
+        }
     }
 
     /// Looks the day's calling hours up, once a day.
     pub(super) fn turn(&mut self, at: Wall) {
-        if self.today.as_ref().is_none_or(|day| !day.holds(at)) {
-            self.today = today(&self.settings.rules.week, &self.settings.account.zone, at);
+        if self.days.is_empty() {
+            self.days.push((self.settings.account.zone.clone(), None));
+        }
+        for (zone, day) in &mut self.days {
+            if day.as_ref().is_none_or(|day| !day.holds(at)) {
+                *day = today(&self.settings.rules.week, zone, at);
+            }
         }
     }
 
     /// Calling time left before the window of its rate closes, if it closes at a known moment:
-    /// today's, when the calling hours leave part of the day out.
+    /// today's, when the calling hours leave part of the day out, where they end first.
     pub(super) fn left(&self, at: Wall) -> Option<Span> {
         let closes = self.settings.account.window == Window::Day;
-        self.today.as_ref().filter(|_| closes)?.left(at)
+        let days = self.days.iter().filter(|_| closes);
+        days.map(|(_, day)| day.as_ref()?.left(at)).min().flatten()
     }
 
     /// Gives what the call machine needs of the settings.
@@ -457,5 +477,36 @@ impl Campaign {
             | Outcome::TrunkFault => totals.failed += 1,
             Outcome::Interrupted => totals.attempts = totals.attempts.saturating_sub(1),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::core::fact::{Lead, LeadNumber};
+    use crate::core::hopper::Stocked;
+    use crate::core::rules::DaySpan;
+    use crate::units::{ContactId, NumberId, PersonId, TrunkId, UnknownZone};
+
+    #[test]
+    fn calling_ends_where_the_leads_are_called_first() -> Result<(), UnknownZone> {
+        let mut settings = Settings::new(Mode::Progressive, TrunkId(1), Zone::new("Europe/Paris")?);
+        settings.rules.week.days.fill(vec![DaySpan { from: 600, to: 1_200 }]);
+        let mut campaign = Campaign::new(CampaignId(1), settings);
+        // 2026-11-21T09:00:00Z: ten o'clock in Paris, one in the afternoon on Réunion.
+        let at = Wall::micros(1_795_251_600_000_000);
+        let mut left = |zone: &str, contact: u64| {
+            let number = LeadNumber::new(NumberId(contact), PersonId(contact), Zone::new(zone)?);
+            let lead = Arc::new(Lead::new(ContactId(contact), vec![number]));
+            campaign.hopper.stock_up(Stocked { lead, until: Mono::micros(u64::MAX) });
+            campaign.note_zones();
+            campaign.turn(at);
+            Ok::<_, UnknownZone>(campaign.left(at))
+        };
+        assert_eq!(left("Europe/Paris", 1)?, Some(Span::secs(10 * 3_600)));
+        assert_eq!(left("Indian/Reunion", 2)?, Some(Span::secs(7 * 3_600)));
+        Ok(())
     }
 }

@@ -180,6 +180,7 @@ impl Dialer {
         self.release(now, id, &back);
         if let Some(campaign) = self.campaigns.get_mut(&id) {
             campaign.hopper.judged(now.mono, fruitful);
+            campaign.note_zones();
         }
         self.recall(now, id);
     }

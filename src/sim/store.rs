@@ -41,6 +41,8 @@ struct Shelf {
     client: ClientId,
     endless: bool,
     next: u64,
+    /// The contact after the last, where the list is made as it is claimed.
+    end: u64,
     contacts: BTreeMap<ContactId, Contact>,
 }
 
@@ -93,6 +95,7 @@ impl Store {
                 client: campaign.settings.client,
                 endless: campaign.list == List::Endless,
                 next: first,
+                end: campaign.scenario.leads.map_or(u64::MAX, |leads| first.saturating_add(leads)),
                 contacts: BTreeMap::new(),
             };
             if let List::Bounded { contacts, shared, do_not_call } = campaign.list {
@@ -128,10 +131,10 @@ impl Store {
         };
         let list = list_of(campaign);
         if shelf.endless {
-            let ids = shelf.next..shelf.next + u64::from(count);
+            let ids = shelf.next..shelf.end.min(shelf.next + u64::from(count));
             shelf.next = ids.end;
             let leads = ids.map(|id| fresh(id, list, &self.zone)).collect();
-            return (leads, Supply { due: u64::from(u32::MAX), ..Supply::default() });
+            return (leads, Supply { due: shelf.end - shelf.next, ..Supply::default() });
         }
         let mut due: Vec<(Wall, ContactId)> = Vec::new();
         let mut supply = Supply::default();
@@ -347,7 +350,9 @@ impl Store {
 
     /// Counts a closed attempt as the abandon rule does.
     fn account(&mut self, closed: &Closed) {
-        let account = self.accounts.entry(closed.campaign).or_default();
+        let from = closed.answered.unwrap_or(closed.ended);
+        let account = self.accounts.entry(closed.campaign);
+        let account = account.or_insert_with(|| Bucket { from, ..Bucket::default() });
         let lost = closed.outcome == Outcome::Abandoned;
         account.persons += u64::from(lost || closed.outcome == Outcome::Connected);
         account.abandoned += u64::from(lost);

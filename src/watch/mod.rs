@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use ratatui::crossterm::event::{self, Event, KeyCode, KeyEvent, KeyModifiers};
 
-pub use speed::{limit_word, percent, speed};
+pub use speed::{decimal, limit_word, percent, prior, speed};
 pub use view::View;
 pub use words::{Lang, agent_state_word, campaign_state_word, clock, rest_word};
 
@@ -88,11 +88,20 @@ pub async fn lines(
 ) {
     let mut until = pin!(until);
     let mut ticks = tokio::time::interval(LINE_EVERY);
+    let mut told = Vec::new();
     loop {
         tokio::select! {
             () = &mut until => return,
-            _ = ticks.tick() => say(&View::of(&handle.snapshot(), names, lang).line_with_speed()),
+            _ = ticks.tick() => {}
         }
+        let view = View::of(&handle.snapshot(), names, lang);
+        let priors = view.prior_lines();
+        // They hardly ever change.
+        if priors != told {
+            priors.iter().for_each(|line| say(line));
+            told = priors;
+        }
+        say(&view.line_with_speed());
     }
 }
 

@@ -1,16 +1,26 @@
 //! Why a campaign dials at the speed it does, in one line.
 
-use super::words::Lang;
-use crate::core::pacing::{Decision, Forecast, Limit, Why};
+use jiff::tz::TimeZone;
 
-/// Writes a share as people read it: `3.4 %`, `3,4 %`.
+use super::words::Lang;
+use crate::core::pacing::prior::Recalled;
+use crate::core::pacing::{Decision, Forecast, Limit, Why};
+use crate::units::Wall;
+
+/// Writes a number with so many places as people read it: `3.4`, in French `3,4`.
 #[must_use]
-pub fn percent(share: f64, lang: Lang) -> String {
-    let text = format!("{:.1} %", share * 100.0);
+pub fn decimal(number: f64, places: usize, lang: Lang) -> String {
+    let text = format!("{number:.places$}");
     match lang {
         Lang::En => text,
         Lang::Fr => text.replace('.', ","),
     }
+}
+
+/// Writes a share as people read it: `3.4 %`, `3,4 %`.
+#[must_use]
+pub fn percent(share: f64, lang: Lang) -> String {
+    decimal(share * 100.0, 1, lang) + " %"
 }
 
 /// Says what held a decision back.
@@ -55,14 +65,31 @@ pub fn speed(decision: &Decision, lang: Lang) -> String {
     }
 }
 
+/// Says from what a predictive pacer began: with what earlier days taught it, or with nothing.
+#[must_use]
+pub fn prior(recalled: Option<&Recalled>, lang: Lang) -> String {
+    let Some(Recalled { calls, from, until }) = recalled else {
+        return lang
+            .say("no stored prior: learns from its first calls", "sans acquis : apprend en route")
+            .to_owned();
+    };
+    let day = |at: Wall| at.timestamp().to_zoned(TimeZone::system()).strftime("%Y-%m-%d");
+    let (from, until) = (day(*from).to_string(), day(*until).to_string());
+    let days = if from == until { from } else { format!("{from} – {until}") };
+    match lang {
+        Lang::En => format!("stored prior: {calls} calls, {days}"),
+        Lang::Fr => format!("acquis : {calls} appels, {days}"),
+    }
+}
+
 fn expected(forecast: &Forecast, lang: Lang) -> String {
     let Forecast { answers, releases, .. } = forecast;
     let ahead = forecast.ahead.as_secs_f64();
-    lang.say(
-        &format!("in {ahead:.0} s {answers:.1} answers, {releases:.1} agents freed"),
-        &format!("d'ici {ahead:.0} s {answers:.1} décrochés, {releases:.1} agents libérés"),
-    )
-    .to_owned()
+    let (answers, releases) = (decimal(*answers, 1, lang), decimal(*releases, 1, lang));
+    match lang {
+        Lang::En => format!("in {ahead:.0} s {answers} answers, {releases} agents freed"),
+        Lang::Fr => format!("d'ici {ahead:.0} s {answers} décrochés, {releases} agents libérés"),
+    }
 }
 
 fn risk(forecast: &Forecast, lang: Lang) -> String {
@@ -114,5 +141,19 @@ mod tests {
         assert_eq!(learning, "learning: one line per idle agent");
         let dry = speed(&decision(Limit::Stock, Why::Predicted), Lang::En);
         assert_eq!(dry, "the list");
+    }
+
+    #[test]
+    fn the_prior_is_told_with_its_calls_or_as_missing() {
+        const DAY: i64 = 86_400_000_000;
+        // Noon and a year after: no zone makes one day of them.
+        let (from, until) = (Wall::micros(DAY / 2), Wall::micros(365 * DAY + DAY / 2));
+        let stored = Recalled { calls: 4_210, from, until };
+        let told = prior(Some(&stored), Lang::En);
+        assert!(told.starts_with("stored prior: 4210 calls, 1970-01-0"), "{told}");
+        assert!(told.contains(" – 1971-01-0"), "{told}");
+        let told = prior(Some(&Recalled { until: from, ..stored }), Lang::Fr);
+        assert!(told.starts_with("acquis : 4210 appels, ") && !told.contains('–'), "{told}");
+        assert!(prior(None, Lang::En).starts_with("no stored prior"));
     }
 }

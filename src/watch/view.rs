@@ -7,7 +7,7 @@ use ratatui::text::{Line, Text};
 use ratatui::widgets::{Block, Paragraph, Row, Table};
 
 use super::Names;
-use super::speed::{limit_word, percent, speed};
+use super::speed::{limit_word, percent, prior, speed};
 use super::words::{Lang, agent_state_word, campaign_state_word, clock, rest_word};
 use crate::core::floor::{AgentFloor, CampaignFloor, occupancy};
 use crate::core::order::AgentState;
@@ -29,6 +29,8 @@ pub struct View {
     occupancy: Option<Ratio>,
     /// Of each campaign with a forecast: its name, and why it dials at this speed.
     speeds: Vec<(String, String)>,
+    /// Of the same campaigns: from what their pacers began.
+    priors: Vec<(String, String)>,
     draining: bool,
 }
 
@@ -79,6 +81,7 @@ impl View {
             sums,
             occupancy: occupancy(&floor.agents),
             speeds: floor.campaigns.iter().filter_map(|c| speed_row(c, names, lang)).collect(),
+            priors: floor.campaigns.iter().filter_map(|c| prior_row(c, names, lang)).collect(),
             draining: snapshot.draining,
         }
     }
@@ -116,6 +119,12 @@ impl View {
         std::iter::once(self.line()).chain(speeds).collect()
     }
 
+    /// Says of each predictive campaign from what its pacer began, a line each.
+    #[must_use]
+    pub fn prior_lines(&self) -> Vec<String> {
+        self.priors.iter().map(|(name, prior)| format!("{name}: {prior}")).collect()
+    }
+
     /// Tells how much of their time the agents are busy, once any of it has passed.
     fn busy(&self) -> String {
         let share = |share: Ratio| {
@@ -128,7 +137,8 @@ impl View {
     /// Draws the floor.
     pub(super) fn draw(&self, frame: &mut Frame<'_>) {
         let rows = u16::try_from(self.campaigns.len()).unwrap_or(u16::MAX).saturating_add(3);
-        let head = u16::try_from(self.speeds.len()).unwrap_or(u16::MAX).saturating_add(2);
+        let told = self.speeds.len() + self.priors.len();
+        let head = u16::try_from(told).unwrap_or(u16::MAX).saturating_add(2);
         let [head, campaigns, agents, foot] = Layout::vertical([
             Constraint::Length(head),
             Constraint::Length(rows),
@@ -148,7 +158,7 @@ impl View {
             Line::from(format!(" cadran  {}", self.since)).bold(),
             Line::from(format!(" {}", self.line())),
         ];
-        lines.extend(self.speeds.iter().map(speed));
+        lines.extend(self.speeds.iter().chain(&self.priors).map(speed));
         Text::from(lines)
     }
 
@@ -220,6 +230,11 @@ fn name(campaign: &CampaignFloor, names: &Names) -> String {
 fn speed_row(campaign: &CampaignFloor, names: &Names, lang: Lang) -> Option<(String, String)> {
     let decision = campaign.decision.filter(|decision| decision.forecast.is_some())?;
     Some((name(campaign, names), speed(&decision, lang)))
+}
+
+fn prior_row(campaign: &CampaignFloor, names: &Names, lang: Lang) -> Option<(String, String)> {
+    campaign.decision.filter(|decision| decision.forecast.is_some())?;
+    Some((name(campaign, names), prior(campaign.recalled.as_ref(), lang)))
 }
 
 fn campaign_row(campaign: &CampaignFloor, names: &Names, lang: Lang) -> [String; 8] {

@@ -336,6 +336,40 @@ fn the_doctor_looks_at_the_folder_of_tapes() -> Claim {
 }
 
 #[test]
+fn what_a_simulation_makes_nothing_of_is_said_aloud() -> Claim {
+    let scenario = "tests/it/scenarios/hard/forty_minutes.toml";
+    let told = |more: &[&str]| -> Result<String, Box<dyn Error>> {
+        let arguments = ["simulate", "run", scenario, "--agents", "2", "--lang", "en"];
+        let output = cadran().args(arguments).args(more).output()?;
+        assert_eq!(code(&output)?, 0, "{}", text(&output.stderr)?);
+        Ok(text(&output.stderr)?.to_owned())
+    };
+    let forgetful = told(&["--mode", "predictive,power", "--prior", "learn", "--days", "2"])?;
+    assert!(forgetful.contains("--prior changes nothing for power:"), "{forgetful}");
+    assert!(forgetful.contains("An interval of 2 days is wide"), "{forgetful}");
+    let learns = told(&["--mode", "predictive", "--prior", "learn", "--days", "5"])?;
+    assert!(!learns.contains("--prior") && !learns.contains("interval"), "{learns}");
+    Ok(())
+}
+
+#[test]
+fn a_scenario_that_is_none_is_told_with_its_line() -> Claim {
+    let folder = tempfile::tempdir()?;
+    let file = folder.path().join("day.toml");
+    let good = fs::read_to_string("tests/it/scenarios/b2b.toml")?;
+    for (from, to, place) in [
+        ("cap = 0.03", "cap = 3.0", "day.toml:4:7: cap is 3: it must be"),
+        ("cap = 0.03", "cap = 0.03\ncaps = 1", "day.toml:5:1: unknown field `caps`"),
+    ] {
+        fs::write(&file, good.replacen(from, to, 1))?;
+        let output = cadran().args(["simulate", "run"]).arg(&file).output()?;
+        assert_eq!(code(&output)?, 3);
+        assert!(text(&output.stderr)?.contains(place), "{}", text(&output.stderr)?);
+    }
+    Ok(())
+}
+
+#[test]
 fn a_comparison_sets_the_others_beside_the_first() -> Claim {
     let scenario = "tests/it/scenarios/hard/forty_minutes.toml";
     let modes = "progressive,vici-average";
@@ -379,6 +413,21 @@ fn a_sweep_goes_through_caps_and_a_plot_loads_nothing() -> Claim {
         }
         well_formed(&text).map_err(|wrong| format!("{}: {wrong}", name.display()))?;
     }
+    // A dialer has its own colour, whoever else is drawn and in whatever order.
+    let color = |svg: &Path, name: &str| -> Result<String, Box<dyn Error>> {
+        let drawn = fs::read_to_string(svg)?;
+        let (before, _) = drawn.split_once(&format!("\" data-name=\"{name}\"")).ok_or("undrawn")?;
+        let (_, class) = before.rsplit_once("class=\"").ok_or("no class")?;
+        Ok(class.split(' ').nth(1).ok_or("no colour")?.to_owned())
+    };
+    let turned = file("turned.svg");
+    let mut plot = cadran();
+    plot.args(["simulate", "plot", "--mode", "vici-average,power,progressive", "--svg"]);
+    assert_eq!(code(&plot.arg(&turned).args(few).output()?)?, 0);
+    for name in ["progressive", "vici-average"] {
+        assert_eq!(color(&svg, name)?, color(&turned, name)?, "{name}");
+    }
+    assert_ne!(color(&svg, "progressive")?, color(&svg, "vici-average")?);
     // A machine without a font draws no picture, and says so.
     let drawn = cadran()
         .args(["simulate", "plot", "--mode", "progressive", "--agents", "2", "--days", "1"])

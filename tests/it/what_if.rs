@@ -116,6 +116,13 @@ fn fewer_agents_of_the_same_day_talk_less_over_the_same_trunks() -> Claim {
     assert_eq!((&told["agents"], &told["abandon_cap"]), (&4.into(), &0.01.into()), "{told}");
     let talks = band(&told["difference"], "talks")?;
     assert!(*talks.end() < 0.0, "{told}");
+    let mut shown = Command::new(env!("CARGO_BIN_EXE_cadran"));
+    shown.args(["replay", "day"]).arg(&tape).args(["--agents", "4", "--seeds", "2"]);
+    let shown = shown.args(["--lang", "en"]).output()?;
+    let (table, notes) = (String::from_utf8(shown.stdout)?, String::from_utf8(shown.stderr)?);
+    let difference = table.lines().find(|line| line.contains("difference")).unwrap_or_default();
+    assert!(difference.contains(" pt (") && !difference.contains('%'), "{table}");
+    assert!(notes.contains("An interval of 2 days is wide"), "{notes}");
     let alone = replayed(&tape, &[])?;
     assert!(alone["what_if"].is_null() && alone["as_it_was"] == told["as_it_was"], "{alone}");
     Ok(())

@@ -31,8 +31,10 @@ pub(super) struct Axis {
 #[derive(Clone, Debug)]
 pub(super) struct Series {
     pub(super) name: String,
-    /// Which of the colours.
+    /// Which of the colours: a dialer's own.
     pub(super) color: usize,
+    /// Which of the strokes and sizes of dots, for what bears the same colour.
+    pub(super) stroke: usize,
     pub(super) line: bool,
     pub(super) points: Vec<Point>,
 }
@@ -56,11 +58,13 @@ const RIGHT: f64 = 590.0;
 const TOP: f64 = 54.0;
 const BOTTOM: f64 = 304.0;
 const LEGEND: f64 = 606.0;
-/// Colours before they are used again.
-const COLORS: usize = 10;
+/// Colours before they are used again: one for each dialer there is.
+const COLORS: usize = 13;
+/// Strokes before they are used again.
+const STROKES: usize = 4;
 
 /// The colours, for eyes of every kind (Okabe and Ito, "Color universal design", 2008) and
-/// lightened or darkened to ten; the second of each pair is for dark ground.
+/// lightened or darkened to thirteen; the second of each pair is for dark ground.
 const PALETTE: [(&str, &str); COLORS] = [
     ("#0072b2", "#56b4e9"),
     ("#d55e00", "#ff8f3f"),
@@ -72,6 +76,9 @@ const PALETTE: [(&str, &str); COLORS] = [
     ("#8c2d04", "#d98a66"),
     ("#2b8a8a", "#6fd3d3"),
     ("#5b7a1f", "#a9cc63"),
+    ("#b0256b", "#ff86b8"),
+    ("#3d4a9e", "#9aa6ff"),
+    ("#8a6d5a", "#d2b8a6"),
 ];
 
 impl Axis {
@@ -188,10 +195,13 @@ impl Chart {
     }
 
     fn series(&self, out: &mut String, series: &Series) {
-        let color = series.color % COLORS;
+        let (color, stroke) = (series.color % COLORS, series.stroke % STROKES);
         put(
             out,
-            format_args!("<g class=\"series c{color}\" data-name=\"{}\">", escaped(&series.name)),
+            format_args!(
+                "<g class=\"series c{color} s{stroke}\" data-name=\"{}\">",
+                escaped(&series.name)
+            ),
         );
         if series.line {
             self.band(out, series);
@@ -204,7 +214,7 @@ impl Chart {
                 self.cross(out, point);
             }
             // Dots on one another are rings.
-            let dot = [5.0, 6.5, 8.0, 9.5][series.color % 4];
+            let dot = [5.0, 6.5, 8.0, 9.5][stroke];
             let (x, y, radius) =
                 (self.x(point.x), self.y(point.y), if series.line { 2.5 } else { dot });
             let says = escaped(&point.says);
@@ -263,6 +273,23 @@ impl Chart {
 
 /// The margin of a file of charts.
 const MARGIN: f64 = 16.0;
+/// The height of a line of the note beneath them, and the letters it has room for.
+const NOTE_LINE: f64 = 18.0;
+const NOTE_LETTERS: usize = 100;
+
+/// Breaks a note into lines.
+fn lines(note: &str) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in note.split_whitespace() {
+        let line = lines.last_mut().expect("there is one from the start");
+        if line.chars().count() + 1 + word.chars().count() > NOTE_LETTERS {
+            lines.push(word.to_owned());
+        } else {
+            *line = format!("{line} {word}").trim_start().to_owned();
+        }
+    }
+    lines
+}
 
 /// Writes charts one below the other as a file of their own, with a note beneath, in the colours
 /// for light ground: programs that draw SVG into documents know no style variables.
@@ -280,14 +307,19 @@ pub(super) fn file(charts: &[Chart], note: &str) -> String {
     for (name, light, _) in INKS {
         style = style.replace(&format!("var(--{name})"), light);
     }
+    // The last chart ends with the title of its axis: the note begins a line further down.
+    let mut told = String::new();
+    for line in lines(note) {
+        top += NOTE_LINE;
+        let line = escaped(&line);
+        put(&mut told, format_args!("<text x=\"{LEFT}\" y=\"{top}\">{line}</text>"));
+    }
     let (width, height) = (WIDTH + 2.0 * MARGIN, top + 2.0 * MARGIN);
     format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"-{MARGIN} -{MARGIN} {width} \
          {height}\" width=\"{width}\" height=\"{height}\"><style>{style}</style>\
          <rect class=\"ground\" x=\"-{MARGIN}\" y=\"-{MARGIN}\" width=\"{width}\" \
-         height=\"{height}\"/>{out}<g class=\"chart\"><text x=\"{LEFT}\" y=\"{top}\">{note}</text>\
-         </g></svg>\n",
-        note = escaped(note),
+         height=\"{height}\"/>{out}<g class=\"chart\">{told}</g></svg>\n",
     )
 }
 
@@ -329,6 +361,8 @@ const CHART_STYLE: &str = ".ground{fill:var(--ground)}\
 .grid{stroke:var(--rule)}.tick,.axis{stroke:var(--faint)}\
 .limit{stroke:var(--cap);stroke-dasharray:5 4}.chart .cap{fill:var(--cap)}\
 .series polyline{fill:none;stroke:currentColor;stroke-width:2;stroke-linejoin:round}\
+.s1 polyline{stroke-dasharray:9 4}.s2 polyline{stroke-dasharray:3 3}\
+.s3 polyline{stroke-dasharray:9 3 2 3}\
 .series polygon{fill:currentColor;opacity:.14}.series circle,.key rect{fill:currentColor}\
 .cross{fill:none;stroke:currentColor;stroke-width:1.2;opacity:.7}.key{cursor:pointer}\
 .chart .key text{fill:var(--ink)}.off{opacity:.18}";
@@ -361,11 +395,33 @@ mod tests {
     #[test]
     fn names_cannot_break_out_of_a_chart() {
         let series =
-            Series { name: "<b>&\"".to_owned(), color: 12, line: true, points: Vec::new() };
+            Series { name: "<b>&\"".to_owned(), color: 15, stroke: 5, line: true, points: vec![] };
         let (x, y) = (Axis::linear("x", 0.0, 1.0, ""), Axis::linear("y", 0.0, 1.0, ""));
         let title = "</svg><script>".to_owned();
         let svg = Chart { title, x, y, series: vec![series], limit: None }.svg(0.0);
         assert!(!svg.contains("<script>") && !svg.contains("<b>"), "{svg}");
-        assert!(svg.contains("class=\"series c2\""), "{svg}");
+        assert!(svg.contains("class=\"series c2 s1\""), "{svg}");
+    }
+    #[test]
+    fn the_note_stands_beneath_the_last_axis_and_within_the_file() {
+        let (x, y) = (Axis::linear("hours", 0.0, 6.0, " h"), Axis::linear("y", 0.0, 1.0, ""));
+        let chart = Chart { title: "days".to_owned(), x, y, series: vec![], limit: None };
+        let svg = file(&[chart.clone(), chart], &"a note of some length ".repeat(12));
+        let (_, note) = svg.rsplit_once("<g class=\"chart\">").expect("the note's group");
+        let lines: Vec<(f64, usize)> = (note.split("<text ").skip(1))
+            .map(|line| {
+                let (_, rest) = line.split_once("y=\"").expect("every text has its place");
+                let (y, rest) = rest.split_once("\">").expect("and ends its tag");
+                let words = rest.split('<').next().unwrap_or_default();
+                (y.parse().expect("a place is a number"), words.chars().count())
+            })
+            .collect();
+        // The axis is titled 38 below it; a line of letters is 12 high.
+        let title = HEIGHT + BOTTOM + 38.0;
+        assert_eq!(lines.len(), 3, "{note}");
+        for (y, letters) in lines {
+            assert!(y >= title + 12.0 && y <= 2.0 * HEIGHT + 4.0 * NOTE_LINE, "{y} {title}");
+            assert!(letters <= NOTE_LETTERS, "{letters}");
+        }
     }
 }

@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use super::cells::{self, Job, Prior};
 use super::dialers::{Dialer, Word};
-use super::report::percent;
+use super::report::{few, percent};
 use super::{cap, lines};
 use crate::cli::failure::{Exit, Failure, Outcome};
 use crate::cli::output::{Lang, Output, Sheet};
@@ -355,7 +355,6 @@ impl Beside {
         let drawn = [
             (lang.say("drawn again as it was", "rejouée telle quelle"), Some(&self.as_it_was)),
             (lang.say("what if", "et si"), self.what_if.as_ref()),
-            (lang.say("difference", "différence"), self.difference.as_ref()),
         ];
         for (name, bands) in drawn {
             let Some(bands) = bands else { continue };
@@ -367,7 +366,23 @@ impl Beside {
                 bands.calls.say(whole),
             ]);
         }
+        if let Some(less) = &self.difference {
+            let points = |share: f64| format!("{:+.1} pt", share * 100.0);
+            let more = |count: f64| format!("{count:+.0}");
+            sheet.add([
+                lang.say("difference", "différence").to_owned(),
+                less.occupancy.say(points),
+                less.abandon.say(points),
+                less.talks.say(more),
+                less.calls.say(more),
+            ]);
+        }
         sheet
+    }
+
+    /// Says that bands of few days are wide.
+    fn few(&self, lang: Lang) -> Option<String> {
+        few(self.seeds, lang).map(|few| few.replace("--days", "--seeds"))
     }
 
     /// Says in sentences whether the model holds and what is not known.
@@ -393,5 +408,8 @@ impl Beside {
             output.warn(&format!("{doubt} {}", self.outside.join(", ")));
         }
         output.note(&self.unknown);
+        if let Some(few) = self.few(lang) {
+            output.note(&few);
+        }
     }
 }

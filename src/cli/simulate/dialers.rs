@@ -87,6 +87,16 @@ impl Word {
         self.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
     }
 
+    /// Gives its colour in every chart: its place in the help.
+    pub(super) fn color(self) -> usize {
+        Self::value_variants().iter().position(|word| *word == self).unwrap_or(0)
+    }
+
+    /// Tells whether what was learnt before is of use to it.
+    pub(super) fn remembers(self) -> bool {
+        matches!(self, Self::Predictive | Self::PredictiveStrict)
+    }
+
     /// Gives what the word stands for; power dials so many lines per idle agent.
     pub(super) fn dialer(self, lines_per_agent: f64) -> Dialer {
         let adaptive = |product, method| {

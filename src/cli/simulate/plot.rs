@@ -41,18 +41,27 @@ pub(super) fn charts(solved: &[Solved], lang: Lang) -> Vec<Chart> {
     }
 }
 
-/// What a series is called, and which colour it bears: the dialer, and the cap if there are many.
-fn names(cells: &[&Solved]) -> Vec<String> {
+/// How a cell is shown: its name, its dialer's colour, and a stroke of its own among those of the
+/// same dialer, which differ by their caps.
+struct Look {
+    name: String,
+    color: usize,
+    stroke: usize,
+}
+
+fn looks(cells: &[&Solved]) -> Vec<Look> {
     let caps = cells.iter().any(|cell| cell.summary.cap != cells[0].summary.cap);
-    let name = |cell: &&Solved| {
+    let look = |(nth, cell): (usize, &&Solved)| {
         let cap = if caps {
             format!(" ≤ {}", percent(cell.summary.cap.get(), None))
         } else {
             String::new()
         };
-        cell.cell.word.name() + &cap
+        let word = cell.cell.word;
+        let before = cells.iter().take(nth).filter(|other| other.cell.word == word);
+        Look { name: word.name() + &cap, color: word.color(), stroke: before.count() }
     };
-    cells.iter().map(name).collect()
+    cells.iter().enumerate().map(look).collect()
 }
 
 fn heading(cells: &[&Solved], what: &str, pool: bool, lang: Lang) -> String {
@@ -74,7 +83,7 @@ fn cap_of(cells: &[&Solved], direction: Direction, lang: Lang) -> Option<(Direct
 /// Occupancy against abandon: the further up and to the left, the better.
 fn trade(cells: &[&Solved], lang: Lang) -> Chart {
     let mut series = Vec::new();
-    for ((color, cell), name) in cells.iter().enumerate().zip(names(cells)) {
+    for (cell, Look { name, color, stroke }) in cells.iter().zip(looks(cells)) {
         let report = Report::of(cell);
         let half = |ci95: Option<f64>| 100.0 * ci95.unwrap_or(0.0);
         let (up, along) = (half(report.occupancy_ci95), half(report.abandon_ci95));
@@ -85,7 +94,7 @@ fn trade(cells: &[&Solved], lang: Lang) -> Chart {
         );
         let (x, y) = (100.0 * report.abandon, 100.0 * report.occupancy);
         let points = vec![Point { x, y, spread: (along, up, up), says }];
-        series.push(Series { name, color, line: false, points });
+        series.push(Series { name, color, stroke, line: false, points });
     }
     let limit = cap_of(cells, Direction::X, lang);
     let furthest = limit.as_ref().map_or(0.0, |limit| 1.2 * limit.1);
@@ -94,7 +103,7 @@ fn trade(cells: &[&Solved], lang: Lang) -> Chart {
         Axis::linear(
             lang.say("abandon", "abandon"),
             0.0,
-            most(&series, furthest, |p| p.x + p.spread.0),
+            most(&series, furthest, |p| p.x + p.spread.0).min(100.0),
             " %",
         ),
         lang.say("occupancy", "occupation"),
@@ -132,13 +141,16 @@ fn by_size(cells: &[&Solved], pools: &BTreeMap<u32, Vec<&Solved>>, lang: Lang) -
     let ticks = pools.keys().map(|agents| (place(*agents), agents.to_string())).collect();
     let x =
         Axis { label: lang.say("agents (log scale)", "agents (échelle log)").to_owned(), ticks };
-    let mut lines: BTreeMap<(usize, String), [Vec<Point>; 2]> = BTreeMap::new();
+    // In the order of the cells, by what they are shown as.
+    let mut lines: BTreeMap<(usize, String), (Look, [Vec<Point>; 2])> = BTreeMap::new();
     for pool in pools.values() {
-        for ((nth, cell), name) in pool.iter().enumerate().zip(names(pool)) {
+        for ((nth, cell), look) in pool.iter().enumerate().zip(looks(pool)) {
+            let name = look.name.clone();
             let report = Report::of(cell);
             let figures =
                 [(report.occupancy, report.occupancy_ci95), (report.abandon, report.abandon_ci95)];
-            let both = lines.entry((nth, name.clone())).or_default();
+            let line = lines.entry((nth, name.clone()));
+            let (_, both) = line.or_insert_with(|| (look, [Vec::new(), Vec::new()]));
             for ((share, ci95), points) in figures.into_iter().zip(both) {
                 let half = 100.0 * ci95.unwrap_or(0.0);
                 let says = format!("{name}, {} agents: {}", report.agents, percent(share, ci95));
@@ -148,11 +160,11 @@ fn by_size(cells: &[&Solved], pools: &BTreeMap<u32, Vec<&Solved>>, lang: Lang) -
         }
     }
     let series = |which: usize| {
-        let of = |((color, name), both): (&(usize, String), &[Vec<Point>; 2])| {
-            let points = both[which].clone();
-            Series { name: name.clone(), color: *color, line: true, points }
+        let of = |(look, both): &(Look, [Vec<Point>; 2])| {
+            let (name, points) = (look.name.clone(), both[which].clone());
+            Series { name, color: look.color, stroke: look.stroke, line: true, points }
         };
-        lines.iter().map(of).collect::<Vec<_>>()
+        lines.values().map(of).collect::<Vec<_>>()
     };
     let title = |what| heading(cells, what, false, lang);
     let (occupancy, abandon) = (lang.say("occupancy", "occupation"), "abandon");
@@ -233,7 +245,7 @@ fn hours(cells: &[&Solved], lang: Lang) -> Axis {
 /// Makes a line a dialer of a figure that every day has, or has not, in every quarter of an hour.
 fn through_the_day(cells: &[&Solved], of: impl Fn(&[Slot], usize) -> Option<f64>) -> Vec<Series> {
     let mut all = Vec::new();
-    for ((color, cell), name) in cells.iter().enumerate().zip(names(cells)) {
+    for (cell, Look { name, color, stroke }) in cells.iter().zip(looks(cells)) {
         let mut points = Vec::new();
         for nth in 0..quarters(cells) {
             let mut days: Vec<f64> =
@@ -252,7 +264,7 @@ fn through_the_day(cells: &[&Solved], of: impl Fn(&[Slot], usize) -> Option<f64>
                 says,
             });
         }
-        all.push(Series { name, color, line: true, points });
+        all.push(Series { name, color, stroke, line: true, points });
     }
     all
 }

@@ -54,6 +54,7 @@ fn pacing(limit: Limit, why: Why, verdict: Verdict) -> Pacing {
         idle: None,
         quiet: None,
         recalled: None,
+        restarted: None,
     }
 }
 
@@ -150,8 +151,40 @@ fn a_prior_and_a_pause_are_told_with_their_reasons() {
     assert!(text.contains("one call more would have a 3.4 % chance"), "{text}");
     assert!(text.contains("stored prior: learnt on 2026-11-20, 4210 calls."), "{text}");
     let text = told(Some(quiet(8.0, true, Why::Predicted)), later, Lang::Fr);
-    assert!(text.contains("la règle d'abandon ne laisse rien à risquer"), "{text}");
+    let kept = "les 4,1 abandons encore permis restent en réserve";
+    assert!(text.contains(kept) && text.contains("23 abandons sur 1012 décrochés"), "{text}");
     assert!(text.contains("4210 appels, appris du 2026-11-20 au 2026-11-22."), "{text}");
     let text = told(Some(quiet(4.0, true, Why::Predicted)), later, Lang::Fr);
     assert!(!text.contains("Plus rien"), "a pause of four seconds is no news: {text}");
+}
+
+#[test]
+fn what_may_still_be_abandoned_is_never_called_nothing() {
+    let held = pacing(Limit::Abandon, Why::Predicted, Verdict::Agrees);
+    let told = |room, lang| {
+        let mut held = held.clone();
+        let forecast = held.decision.as_mut().and_then(|made| made.forecast.as_mut());
+        forecast.expect("this decision has a forecast").room = room;
+        sentences(&held, lang).join(" ")
+    };
+    let some = told(1.5, Lang::En);
+    assert!(some.contains("the 1.5 abandons still allowed are kept for"), "{some}");
+    assert!(!some.contains("nothing"), "{some}");
+    assert!(told(1.5, Lang::Fr).contains("les 1,5 abandons encore permis"));
+    assert!(told(-0.4, Lang::En).contains("no abandon is allowed any more"));
+}
+
+#[test]
+fn a_decision_older_than_the_engine_is_told_as_of_its_own_moment() {
+    let mut old = pacing(Limit::Ask, Why::Predicted, Verdict::Agrees);
+    old.asked = "2026-11-24T09:00:00Z".to_owned();
+    old.restarted = Some("2026-11-24T08:59:00Z".to_owned());
+    let told = sentences(&old, Lang::En);
+    let first = told.first().expect("something is told");
+    assert!(first.starts_with("The engine was started again at 2026-11-24"), "{told:?}");
+    assert!(first.contains("its last decision before, of 2026-11-23"), "{told:?}");
+    let told = told.join(" ");
+    assert!(told.contains("On 2026-11-23 23 of 1012") && !told.contains("Today"), "{told}");
+    let told = sentences(&old, Lang::Fr).join(" ");
+    assert!(told.contains("Le moteur a redémarré") && told.contains("Le 2026-11-23, 23"), "{told}");
 }

@@ -33,7 +33,12 @@ pub(in crate::core) struct Memory {
     hour: Option<Hour>,
     /// The law the pacer's tables were told last.
     told: Option<Law>,
+    /// What it was drawn for.
+    drawn_for: Option<Sought>,
 }
+
+/// The hour, and the parts each list has in the stock.
+type Sought = (u8, Vec<(Option<ListId>, u32)>);
 
 /// An hour of a day.
 #[derive(Clone, Copy, Debug)]
@@ -93,6 +98,9 @@ pub(in crate::core) enum Recall {
     Move(Shift),
 }
 
+/// Parts a stock's lists are told apart in: a twentieth more of one list moves the odds of an
+/// answer by less than what is worth a move, unless lists differ fivefold.
+const STOCK_PARTS: u32 = 20;
 /// Fewer calls than these say nothing: ± 10 points at a share of a half.
 const CALLS_MIN: f64 = 100.0;
 /// The pseudo-calls by which an hour is drawn towards its list, and a list towards its campaign:
@@ -144,7 +152,7 @@ impl Memory {
                 },
             ));
         }
-        self.told = None;
+        (self.told, self.drawn_for) = (None, None);
     }
 
     /// What the pacer began with, if it did.
@@ -186,7 +194,16 @@ impl Memory {
         stock: &BTreeMap<Option<ListId>, u32>,
         new: bool,
     ) -> Option<Recall> {
-        let drawn = self.draw(self.hour?.of_day, stock)?;
+        let hour = self.hour?.of_day;
+        // Every claim asks: the sums are made again only when the hour or the stock is another.
+        let all = stock.values().sum::<u32>().max(1);
+        let parts = stock.iter().map(|(&list, &leads)| (list, leads * STOCK_PARTS / all));
+        let sought = Some((hour, parts.collect()));
+        if self.drawn_for == sought {
+            return None;
+        }
+        self.drawn_for = sought;
+        let drawn = self.draw(hour, stock)?;
         let Some(before) = &self.told else {
             self.told = new.then(|| drawn.law.clone());
             return new.then(|| Recall::Begin(Box::new(drawn)));

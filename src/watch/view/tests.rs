@@ -4,6 +4,7 @@ use ratatui::backend::TestBackend;
 use super::*;
 use crate::core::floor::{Floor, Totals};
 use crate::core::order::CampaignState;
+use crate::core::pacing::prior::Recalled;
 use crate::core::pacing::{self, Ask, Decision, Forecast, Limit, Why};
 use crate::units::{AgentId, CallId, CampaignId, Now, Ratio, Span};
 
@@ -76,6 +77,12 @@ fn a_predictive_campaign_says_why_it_dials_at_this_speed() -> Result<(), std::co
     terminal.draw(|frame| view.draw(frame))?;
     let screen = terminal.backend().to_string();
     assert!(screen.contains("un de plus risque 3,4 % > θ 3,1 %"), "{screen}");
+    assert!(screen.contains("sans acquis : apprend en route"), "{screen}");
+    let (from, until) = (crate::units::Wall::micros(0), crate::units::Wall::micros(0));
+    let recalled = Recalled { calls: 4_210, from, until };
+    snapshot.floor.campaigns.iter_mut().for_each(|floor| floor.recalled = Some(recalled));
+    let told = View::of(&snapshot, &names(), Lang::En).prior_lines().join("");
+    assert!(told.contains("stored prior: 4210 calls"), "{told}");
     Ok(())
 }
 

@@ -55,6 +55,29 @@ fn a_skill_given_or_taken_while_the_campaign_runs_counts_at_once() -> Claim {
 }
 
 #[test]
+fn skills_nobody_there_has_are_named_before_there_is_anybody_to_call() -> Claim {
+    let engine = Engine::start_with(|folder| {
+        let path = folder.join("campaigns/essai.toml");
+        let file = fs::read_to_string(&path)?;
+        fs::write(path, file.replace("mode =", "requires = [\"anglais\"]\nmode ="))
+    })?;
+    engine.ask(&["agent", "add", "a1", "a2", "--sip", "sip:{name}@127.0.0.1:9"])?;
+    engine.ask(&["agent", "add", "a2", "--sip", "sip:a2@127.0.0.1:9", "--skill", "anglais"])?;
+    engine.ask(&["agent", "login", "a1"])?;
+    let shown = engine.ask(&["campaign", "show", "essai"])?;
+    assert_eq!(field(&shown, "/unmet/0"), "anglais", "the stock is empty: {shown}");
+    for (lang, words) in [("en", "who is signed in has anglais"), ("fr", "connecté n'a anglais")] {
+        let shown = engine.run(&["campaign", "show", "essai", "--lang", lang])?;
+        let told = text(&shown.stdout)?.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(told.contains(words), "{told}");
+    }
+    engine.ask(&["agent", "login", "a2"])?;
+    let shown = engine.ask(&["campaign", "show", "essai"])?;
+    assert_eq!(field(&shown, "/unmet"), &serde_json::json!([]), "{shown}");
+    Ok(())
+}
+
+#[test]
 fn an_agent_who_is_removed_is_listed_no_more_and_may_come_back() -> Claim {
     let engine = in_english()?;
     let add = ["agent", "add", "a1", "--sip", "sip:{name}@127.0.0.1:9", "--skill", "anglais"];
