@@ -9,6 +9,7 @@ use super::{Global, wait_for};
 use crate::api::types;
 use crate::config::measure;
 use crate::units::Span;
+use crate::watch::percent;
 
 /// `cadran stats`.
 #[derive(Debug, Args)]
@@ -58,7 +59,7 @@ fn sheet(stats: &[types::Stats], lang: Lang) -> Sheet {
             stats.answered.to_string(),
             stats.humans.to_string(),
             stats.bridged.to_string(),
-            format!("{} ({:.1} %)", stats.abandoned, stats.abandon_ratio * 100.0),
+            format!("{} ({})", stats.abandoned, percent(stats.abandon_ratio, lang)),
             stats.argued_positive.to_string(),
             stats.argued_negative.to_string(),
             stats.not_argued.to_string(),
