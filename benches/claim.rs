@@ -88,6 +88,7 @@ fn attempt(call: u64, campaign: CampaignId, lead: &Lead) -> Vec<Write> {
         caller_id: 0,
         attempt: 1,
         agent: None,
+        chance: None,
         at,
     };
     let closed = Closed {
@@ -96,6 +97,7 @@ fn attempt(call: u64, campaign: CampaignId, lead: &Lead) -> Vec<Write> {
         contact: lead.contact,
         number: number.number,
         outcome: Outcome::NoAnswer,
+        forced: false,
         cause: 480,
         ended_by: EndedBy::Carrier,
         agent: None,

@@ -181,6 +181,7 @@ fn stats_view(campaign: String, from: Wall, to: Wall, stats: crate::store::Stats
         humans: stats.humans,
         bridged: stats.bridged,
         abandoned: stats.abandoned,
+        forced: stats.forced,
         abandon_ratio: share(stats.abandoned, stats.humans),
         outcomes: stats.outcomes,
         dispositions: stats.dispositions,

@@ -492,6 +492,10 @@ pub struct Stats {
     pub bridged: u64,
     /// Persons abandoned.
     pub abandoned: u64,
+    /// Of those, the ones whom only the loss of an agent's leg left without one; the law counts
+    /// them, too.
+    #[serde(default)]
+    pub forced: u64,
     /// Abandoned of the persons who answered.
     pub abandon_ratio: f64,
     /// Attempts by outcome.

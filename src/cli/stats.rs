@@ -59,7 +59,7 @@ fn sheet(stats: &[types::Stats], lang: Lang) -> Sheet {
             stats.answered.to_string(),
             stats.humans.to_string(),
             stats.bridged.to_string(),
-            format!("{} ({})", stats.abandoned, percent(stats.abandon_ratio, lang)),
+            abandon(stats, lang),
             stats.argued_positive.to_string(),
             stats.argued_negative.to_string(),
             stats.not_argued.to_string(),
@@ -69,4 +69,14 @@ fn sheet(stats: &[types::Stats], lang: Lang) -> Sheet {
         ]);
     }
     sheet
+}
+
+/// Says how many were abandoned, the share, and how many of them a lost agent forced, if any.
+fn abandon(stats: &types::Stats, lang: Lang) -> String {
+    let mut text = format!("{} ({})", stats.abandoned, percent(stats.abandon_ratio, lang));
+    if stats.forced > 0 {
+        let forced = lang.say("by a lost agent", "par perte d'un agent");
+        text += &format!(", {} {forced}", stats.forced);
+    }
+    text
 }

@@ -5,7 +5,7 @@ use super::measure;
 use super::reader::{Fields, Value};
 use super::shared::SharedRate;
 use crate::core::pacing::account::{Denominator, Settings, Window};
-use crate::units::{Span, Zone};
+use crate::units::{Ratio, Span, Zone};
 
 /// Where a campaign's day begins unless told otherwise.
 const ZONE: &str = "Europe/Paris";
@@ -17,6 +17,10 @@ const NO_ZONE: &str = "is no time zone: write an IANA name such as \"Europe/Pari
 const UNPROVED: &str = "rolls, and a strict cap cannot be proved over it: persons who answered \
     leave the window, so calls within the cap when they were dialled may be beyond it when they \
     are answered";
+
+/// What is said of a proved cap that counts the detector's false positives.
+const MISTAKEN: &str = "counts machines as abandoned, and a strict cap cannot be proved over \
+    them: they come whatever is dialled";
 
 /// The shortest and longest rolling window.
 const ROLLING: (Span, Span) = (Span::secs(3_600), Span::secs(90 * 86_400));
@@ -49,6 +53,9 @@ pub(super) fn read(fields: &Fields<'_, '_>, strict: bool) -> (Settings, Option<S
     };
     if strict && matches!(settings.window, Window::Rolling(_)) {
         fields.error("window", UNPROVED, "take \"day\" or \"campaign\", or guarantee \"expected\"");
+    }
+    if strict && settings.false_positives > Ratio::new(0.0) {
+        fields.error("false_positives", MISTAKEN, "leave it out, or take guarantee \"expected\"");
     }
     (settings, shared)
 }

@@ -11,7 +11,9 @@ use super::secret::Webhook;
 use super::shared::SharedRate;
 use super::trunk::Trunk;
 use super::{hours, measure, read_file};
-use crate::core::campaign::{Abandon, Guarantee, Mode, RING_MAX, RING_MIN, Route, Settings, Wrap};
+use crate::core::campaign::{
+    Abandon, Guarantee, Mode, RING_MAX, RING_MIN, Route, Settings, VALUE, Wrap,
+};
 use crate::core::pacing::account;
 use crate::core::rules::{AttemptCap, Week};
 use crate::core::{hopper, recycle, respect, rules};
@@ -155,9 +157,6 @@ impl Campaign {
         by_code.or_else(|| self.dispositions.iter().find(by_key))
     }
 }
-
-/// The least and greatest worth of an answered call: beyond them, start or stop the campaign.
-const VALUE: (f64, f64) = (0.01, 100.0);
 
 /// A year, the longest wait one can name.
 const YEAR: Span = Span::secs(365 * 86_400);

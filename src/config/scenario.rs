@@ -3,7 +3,9 @@
 use serde::Deserialize;
 
 use super::respect::OCCUPANCY_MIN;
+use crate::core::campaign::VALUE;
 use crate::core::respect;
+use crate::sim::course::DAY_MAX;
 use crate::sim::rng::{Law, NoLaw};
 use crate::sim::scenario::{
     Amd, Block, Burst, Habits, NoScenario, Outage, Outcomes, Ring, Scenario, Shares, Swap, in_order,
@@ -76,6 +78,9 @@ struct File {
     also: Vec<AlsoTable>,
     #[serde(default)]
     shared_rate: bool,
+    leads: Option<u64>,
+    #[serde(default)]
+    around_the_clock: bool,
     value: Option<f64>,
     #[serde(default)]
     respect: RespectTable,
@@ -209,7 +214,7 @@ impl File {
         let swaps: Vec<_> = self.swap.iter().map(SwapTable::swap).collect::<Result<_, _>>()?;
         in_order("[[swap]]", swaps.iter().map(|swap| swap.at))?;
         let mut scenario = Scenario {
-            day: Span::from_secs_f64(positive("day_s", self.day_s)?),
+            day: day(self.day_s)?,
             cap: share("cap", self.cap)?,
             connect_within: Span::from_secs_f64(positive(
                 "connect_within_s",
@@ -232,6 +237,8 @@ impl File {
             outages: self.outage.iter().map(OutageTable::outage).collect::<Result<_, _>>()?,
             companions: Vec::new(),
             shared_rate: self.shared_rate,
+            leads: self.leads,
+            around_the_clock: self.around_the_clock,
             value: worth("value", self.value)?,
             respect: self.respect.owed()?,
             pool: self.agents.pool()?,
@@ -247,7 +254,23 @@ fn outcomes(blocks: &[OutcomeTable]) -> Result<Outcomes, ScenarioError> {
 }
 
 fn worth(key: &'static str, value: Option<f64>) -> Result<f64, ScenarioError> {
-    value.map_or(Ok(1.0), |value| positive(key, value))
+    let value = value.unwrap_or(1.0);
+    if (VALUE.0..=VALUE.1).contains(&value) {
+        Ok(value)
+    } else {
+        Err(ScenarioError::Number { key, value, must: "from 0.01 to 100" })
+    }
+}
+
+/// Reads the length of a day: one that is longer than a simulation keeps would run for ever.
+fn day(seconds: f64) -> Result<Span, ScenarioError> {
+    let day = Span::from_secs_f64(positive("day_s", seconds)?);
+    if day <= DAY_MAX {
+        Ok(day)
+    } else {
+        let must = "a week, 604800 seconds, or less; simulate several days with --days";
+        Err(ScenarioError::Number { key: "day_s", value: seconds, must })
+    }
 }
 
 impl SwapTable {
@@ -459,6 +482,9 @@ mod tests {
         for (from, to, key) in [
             ("cap = 0.03", "cap = 3.0", "cap"),
             ("day_s = 86400.0", "day_s = -1.0", "day_s"),
+            ("day_s = 86400.0", "day_s = 1e15", "a week, 604800 seconds, or less"),
+            ("day_s = 86400.0", "day_s = inf", "day_s"),
+            ("cap = 0.03", "cap = 0.03\nvalue = 1e9", "value is 1000000000: it must be from 0.01"),
             ("{ kind = \"exp\", mean = 180.0 }", "{ kind = \"exp\", mean = 0.0 }", "talk"),
             ("live = 0.25", "live = 0.5", "outcomes"),
         ] {

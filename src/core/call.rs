@@ -173,6 +173,8 @@ pub(super) struct Call {
     pub(super) person: bool,
     /// That person was abandoned, and was counted.
     pub(super) lost: bool,
+    /// Its person has no agent only because one lost his leg.
+    pub(super) forsaken: bool,
     /// An agent writes it up.
     pub(super) writing: bool,
     /// It replaces an attempt that another trunk refused.
@@ -210,6 +212,7 @@ impl Call {
             qualified: None,
             person: false,
             lost: false,
+            forsaken: false,
             writing: false,
             replacement: false,
         }

@@ -54,10 +54,10 @@ pub struct Settings {
     pub hopper: hopper::Settings,
     /// What each disposition means.
     pub dispositions: BTreeMap<DispositionId, Disposition>,
-    /// How often the pacer runs when nothing happens.
+    /// How often the pacer runs when nothing happens, within [`PACE_EVERY_RANGE`].
     pub pace_every: Span,
-    /// What an answered call is worth, against those of other campaigns that share its agents:
-    /// more than 0. Calls that prediction alone allows go where they are worth most.
+    /// What an answered call is worth, against those of other campaigns that share its agents,
+    /// within [`VALUE`]. Calls that prediction alone allows go where they are worth most.
     #[serde(default = "worth_one")]
     pub value: f64,
 }
@@ -178,6 +178,13 @@ pub const RING_MAX: Span = Span::secs(30);
 /// A surplus call rings at least 15 s: 16 CFR 310.4(b)(4)(ii) and Ofcom's 2010 statement.
 pub const RING_MIN: Span = Span::secs(15);
 
+/// The least and greatest worth of an answered call: beyond them, start or stop the campaign.
+pub const VALUE: (f64, f64) = (0.01, 100.0);
+
+/// How often a pacer may run when nothing happens: no more than a hundred times a second, and
+/// often enough that a forecast of half a minute's ringing is not a minute old.
+pub const PACE_EVERY_RANGE: (Span, Span) = (Span::millis(10), Span::secs(60));
+
 /// How often the pacer of a campaign runs unless told otherwise: the reference simulator's tick.
 const PACE_EVERY: Span = Span::millis(250);
 
@@ -250,8 +257,8 @@ pub(super) struct Campaign {
     pub(super) totals: Totals,
     /// The rate its abandoned calls are counted in.
     pub(super) rate: Key,
-    /// The calling hours of the day.
-    today: Option<Today>,
+    /// The zones of the leads in stock, each with the calling hours of its day.
+    days: Vec<(Zone, Option<Today>)>,
     /// What a predictive campaign learns.
     pub(super) pacer: Option<Box<Pacer>>,
     /// What it remembers and keeps for later days.
@@ -269,7 +276,7 @@ impl Campaign {
     pub(super) fn new(id: CampaignId, settings: Settings) -> Self {
         Self {
             rate: Key::of(id, &settings),
-            today: None,
+            days: Vec::new(),
             settings,
             state: CampaignState::Stopped,
             hopper: Hopper::default(),
@@ -298,21 +305,41 @@ impl Campaign {
         self.rate = Key::of(id, &settings);
         self.settings = settings;
         self.hours = Hours::default();
-        self.today = None;
+        self.days.clear();
+    }
+
+    /// Notes in which zones the leads in stock are called.
+    pub(super) fn note_zones(&mut self) {
+        let mut zones: Vec<&Zone> = Vec::new();
+        for number in self.hopper.each().flat_map(|stocked| &stocked.lead.numbers) {
+            if !zones.contains(&&number.zone) {
+                zones.push(&number.zone);
+            }
+        }
+        let known = |zone: &&Zone| self.days.iter().any(|(own, _)| own == *zone);
+        if zones.len() != self.days.len() || !zones.iter().all(known) {
+            self.days = zones.into_iter().map(|zone| (zone.clone(), None)).collect();
+        }
     }
 
     /// Looks the day's calling hours up, once a day.
     pub(super) fn turn(&mut self, at: Wall) {
-        if self.today.as_ref().is_none_or(|day| !day.holds(at)) {
-            self.today = today(&self.settings.rules.week, &self.settings.account.zone, at);
+        if self.days.is_empty() {
+            self.days.push((self.settings.account.zone.clone(), None));
+        }
+        for (zone, day) in &mut self.days {
+            if day.as_ref().is_none_or(|day| !day.holds(at)) {
+                *day = today(&self.settings.rules.week, zone, at);
+            }
         }
     }
 
     /// Calling time left before the window of its rate closes, if it closes at a known moment:
-    /// today's, when the calling hours leave part of the day out.
+    /// today's, when the calling hours leave part of the day out, where they end first.
     pub(super) fn left(&self, at: Wall) -> Option<Span> {
         let closes = self.settings.account.window == Window::Day;
-        self.today.as_ref().filter(|_| closes)?.left(at)
+        let days = self.days.iter().filter(|_| closes);
+        days.map(|(_, day)| day.as_ref()?.left(at)).min().flatten()
     }
 
     /// Gives what the call machine needs of the settings.
@@ -344,22 +371,23 @@ impl Campaign {
     }
 
     /// Counts a person who is abandoned, in the moment that is decided and once only; one who was
-    /// never judged is counted as having answered, too.
+    /// never judged is counted as having answered, too. Says whether this is that moment.
     pub(super) fn count_lost(
         &self,
         rate: &mut Rate,
         at: Wall,
         call: &mut Call,
         effect: Option<Effect>,
-    ) {
+    ) -> bool {
         let closes = matches!(effect, Some(Effect::Close { outcome: Outcome::Abandoned, .. }));
         if !(closes || call.is_lost()) || core::mem::replace(&mut call.lost, true) {
-            return;
+            return false;
         }
         if !core::mem::replace(&mut call.person, true) {
             rate.account.count(&self.settings.account, at, Entry::Person);
         }
         rate.account.count(&self.settings.account, at, Entry::Abandoned);
+        true
     }
 
     /// Lets its pacer see that a line leaves a stage it has been in since a moment.
@@ -429,12 +457,15 @@ impl Campaign {
         turn
     }
 
-    /// Counts an attempt's end.
-    pub(super) fn tally(&mut self, outcome: Outcome) {
+    /// Counts an attempt's end, and whether its person missed an agent who was lost.
+    pub(super) fn tally(&mut self, outcome: Outcome, forsaken: bool) {
         let totals = &mut self.totals;
         match outcome {
             Outcome::Connected | Outcome::Machine => {}
-            Outcome::Abandoned => totals.abandoned += 1,
+            Outcome::Abandoned => {
+                totals.abandoned += 1;
+                totals.forced += u64::from(forsaken);
+            }
             Outcome::Busy => totals.busy += 1,
             Outcome::NoAnswer => totals.no_answer += 1,
             Outcome::Invalid
@@ -444,5 +475,36 @@ impl Campaign {
             | Outcome::TrunkFault => totals.failed += 1,
             Outcome::Interrupted => totals.attempts = totals.attempts.saturating_sub(1),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::core::fact::{Lead, LeadNumber};
+    use crate::core::hopper::Stocked;
+    use crate::core::rules::DaySpan;
+    use crate::units::{ContactId, NumberId, PersonId, TrunkId, UnknownZone};
+
+    #[test]
+    fn calling_ends_where_the_leads_are_called_first() -> Result<(), UnknownZone> {
+        let mut settings = Settings::new(Mode::Progressive, TrunkId(1), Zone::new("Europe/Paris")?);
+        settings.rules.week.days.fill(vec![DaySpan { from: 600, to: 1_200 }]);
+        let mut campaign = Campaign::new(CampaignId(1), settings);
+        // 2026-11-21T09:00:00Z: ten o'clock in Paris, one in the afternoon on Réunion.
+        let at = Wall::micros(1_795_251_600_000_000);
+        let mut left = |zone: &str, contact: u64| {
+            let number = LeadNumber::new(NumberId(contact), PersonId(contact), Zone::new(zone)?);
+            let lead = Arc::new(Lead::new(ContactId(contact), vec![number]));
+            campaign.hopper.stock_up(Stocked { lead, until: Mono::micros(u64::MAX) });
+            campaign.note_zones();
+            campaign.turn(at);
+            Ok::<_, UnknownZone>(campaign.left(at))
+        };
+        assert_eq!(left("Europe/Paris", 1)?, Some(Span::secs(10 * 3_600)));
+        assert_eq!(left("Indian/Reunion", 2)?, Some(Span::secs(7 * 3_600)));
+        Ok(())
     }
 }

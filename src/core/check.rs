@@ -1,15 +1,52 @@
-//! Invariants over the whole dialer: a scan of everything, for tests, simulations and debug
-//! builds.
+//! Checks: of the settings that come in, and of the invariants over the whole dialer, a scan of
+//! everything for tests, simulations and debug builds.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::agent::{Leg, State as Seat};
 use super::call::State;
-use super::campaign::Campaign;
+use super::campaign::{Campaign, PACE_EVERY_RANGE, Settings, VALUE};
 use super::floor::CallStage;
 use super::order::{AgentState, CampaignState};
 use super::{Dialer, Wake};
-use crate::units::{AgentId, CallId, CampaignId};
+use crate::units::{AgentId, CallId, CampaignId, Span};
+
+/// A setting of a campaign that the dialer cannot work with. The fault is of whoever made the
+/// settings; the same ones are refused again.
+#[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
+pub enum Unusable {
+    /// The worth of an answered call is no number, or out of all proportion.
+    #[error(
+        "the campaign's `value` is {0}: give a number from {min} to {max}, 1 if its calls are \
+         worth as much as others'",
+        min = VALUE.0,
+        max = VALUE.1
+    )]
+    Value(f64),
+    /// The pacer would never rest, or never run.
+    #[error(
+        "the campaign's `pace_every` is {0}: give a time from {min} to {max}, such as 0.250s",
+        min = PACE_EVERY_RANGE.0,
+        max = PACE_EVERY_RANGE.1
+    )]
+    PaceEvery(Span),
+}
+
+impl Settings {
+    /// Checks what the types leave open; [`Dialer::take`] refuses settings that fail: a surprise.
+    ///
+    /// # Errors
+    /// The first setting that cannot be used.
+    pub fn check(&self) -> Result<(), Unusable> {
+        if !(VALUE.0..=VALUE.1).contains(&self.value) {
+            return Err(Unusable::Value(self.value));
+        }
+        if !(PACE_EVERY_RANGE.0..=PACE_EVERY_RANGE.1).contains(&self.pace_every) {
+            return Err(Unusable::PaceEvery(self.pace_every));
+        }
+        Ok(())
+    }
+}
 
 /// An invariant of the dialer that does not hold: a defect of ours.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -220,6 +257,46 @@ impl Dialer {
         let due = self.calls.iter().filter(|(_, call)| call.due.is_some());
         let due = due.map(|(&id, _)| id).collect::<Vec<CallId>>();
         holds!(timed == due.len(), "{timed} call timers for {} calls with an end", due.len());
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Fact;
+    use super::super::campaign::Mode;
+    use super::super::fact::CampaignFact;
+    use super::*;
+    use crate::units::{Now, TrunkId, UnknownZone, Zone};
+
+    #[test]
+    fn settings_without_meaning_are_told_and_change_nothing() -> Result<(), UnknownZone> {
+        let usual = Settings::new(Mode::Progressive, TrunkId(1), Zone::new("Europe/Paris")?);
+        let value = |value| Settings { value, ..usual.clone() };
+        let every = |pace_every| Settings { pace_every, ..usual.clone() };
+        let refused = [
+            (value(0.0), "`value` is 0"),
+            (value(-1.0), "`value` is -1"),
+            (value(f64::NAN), "`value` is NaN"),
+            (value(f64::INFINITY), "a number from 0.01 to 100"),
+            (every(Span::ZERO), "`pace_every` is 0.000s"),
+            (every(Span::MAX), "from 0.010s to 60.000s"),
+        ];
+        let mut dialer = Dialer::new(crate::core::Settings { node: 0, first_call: 1, seed: 1 });
+        let mut set = |settings: &Settings| {
+            let fact = CampaignFact::Set(Box::new(settings.clone()));
+            dialer.take(Now::default(), Fact::Campaign(CampaignId(1), fact));
+            (dialer.surprises(), dialer.campaign_state(CampaignId(1)))
+        };
+        for (nth, (settings, told)) in (1..).zip(&refused) {
+            let error = settings.check().err().map(|error| error.to_string()).unwrap_or_default();
+            assert!(error.contains(told), "{error} does not say {told}");
+            assert_eq!(set(settings), (nth, None), "{told}");
+        }
+        for settings in [usual.clone(), value(0.01), value(100.0), every(Span::secs(60))] {
+            assert_eq!(settings.check(), Ok(()));
+            assert_eq!(set(&settings).1, Some(CampaignState::Stopped));
+        }
         Ok(())
     }
 }

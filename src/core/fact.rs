@@ -46,7 +46,8 @@ pub enum DncScope {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CampaignFact {
-    /// Its settings were read, first or again; a running campaign takes them at once.
+    /// Its settings were read, first or again; a running campaign takes them at once. Those that
+    /// [`check`](campaign::Settings::check) refuses are a surprise and change nothing.
     Set(Box<campaign::Settings>),
     /// A manager started or resumed it.
     Started,

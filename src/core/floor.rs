@@ -70,6 +70,9 @@ pub struct Totals {
     pub bridged: u64,
     /// Persons abandoned.
     pub abandoned: u64,
+    /// Of those, the ones whom only the loss of an agent's leg left without one.
+    #[serde(default)]
+    pub forced: u64,
     /// Attempts ended busy.
     pub busy: u64,
     /// Attempts nobody answered.

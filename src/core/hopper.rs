@@ -91,6 +91,13 @@ impl Hopper {
         self.stock() + self.personal_count
     }
 
+    /// Leads that may still be dialled today as far as is known: those in stock, and those due in
+    /// the store when it was asked last. `None` before it was asked. Those that fall due later are
+    /// not among them.
+    pub(super) fn to_come(&self) -> Option<u64> {
+        self.supply.map(|supply| supply.due.saturating_add(self.stock() as u64))
+    }
+
     /// Notes a lease; `false` if the contact is leased already.
     pub(super) fn lease(&mut self, contact: ContactId) -> bool {
         self.leased.insert(contact)

@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use super::agent::{self, State as Seat, Writing};
 use super::call::{self, Call, Effect, State};
+use super::campaign::Settings;
 use super::fact::{Answerer, CallFact, Lead};
 use super::floor::CallStage;
-use super::order::{Closed, EndedBy, Next, Outcome};
+use super::order::{Abandoned, Closed, EndedBy, Next, Outcome};
 use super::pacing::account::Entry;
 use super::{Dialer, Order, Record, Wake, recycle};
-use crate::units::{AgentId, CallId, CampaignId, Now};
+use crate::units::{AgentId, CallId, CampaignId, Now, Wall};
 
 impl Dialer {
     pub(super) fn take_call(&mut self, now: Now, id: CallId, fact: CallFact) {
@@ -39,7 +40,7 @@ impl Dialer {
             return;
         };
         campaign.recount(Some(stage), Some(call.stage()));
-        campaign.count_lost(rate, now.wall, call, effect);
+        let lost = campaign.count_lost(rate, now.wall, call, effect);
         if stage != call.stage() {
             campaign.watched(now.mono, rate, call, (stage, since), Some(call.stage()));
             let machine = call.heard.is_some_and(|heard| heard.what == Answerer::Machine);
@@ -57,6 +58,9 @@ impl Dialer {
         let closes = matches!(effect, Some(Effect::Close { .. }));
         let talker = if let State::Talking { agent, .. } = state { Some(agent) } else { None };
         let freed = talker.filter(|_| closes || !matches!(call.state, State::Talking { .. }));
+        if lost && !closes {
+            self.abandoned(now, id);
+        }
         // Closing takes the call away, so its agent goes first; an order to hang up goes out
         // before the agent can be bridged to another.
         if let Some(agent) = freed.filter(|_| closes) {
@@ -105,8 +109,25 @@ impl Dialer {
         }
         match agent {
             Some(agent) => self.join(now, id, agent),
-            None => self.orders.push_back(Order::Comfort(id)),
+            None => {
+                self.forsake(id);
+                self.orders.push_back(Order::Comfort(id));
+            }
         }
+    }
+
+    /// Notes of a person who finds no agent that one would have been there, had his leg not
+    /// fallen since the call was dialled. Each such agent would have served one person.
+    fn forsake(&mut self, id: CallId) {
+        let Some(call) = self.calls.get_mut(&id).filter(|call| !call.forsaken) else { return };
+        let agents = &self.agents;
+        let serves = |agent: &AgentId| {
+            let agent = agents.get(agent);
+            agent.is_some_and(|agent| agent.settings.campaigns.contains(&call.campaign))
+        };
+        let missed = self.missed.iter().find(|&(agent, &end)| id < end && serves(agent));
+        let missed = missed.map(|(&agent, _)| agent);
+        call.forsaken = missed.is_some_and(|agent| self.missed.remove(&agent).is_some());
     }
 
     /// Chooses the agent for a person: the longest waiting, but that a hard contact goes to the one
@@ -192,6 +213,23 @@ impl Dialer {
         self.step_agent(now, agent, agent::Event::TalkOver(writing));
     }
 
+    /// Writes down that a person is abandoned while the line still stands, so that a crash before
+    /// its end does not make the attempt one that was only interrupted.
+    fn abandoned(&mut self, now: Now, id: CallId) {
+        let Some(call) = self.calls.get(&id) else { return };
+        let Some(campaign) = self.campaigns.get(&call.campaign) else { return };
+        let next = next_of(&campaign.settings, call, Outcome::Abandoned, now.wall);
+        self.record(Record::Abandoned(Abandoned {
+            call: id,
+            contact: call.lead.contact,
+            heard: call.heard,
+            answered: call.answered,
+            at: now.wall,
+            forced: call.forsaken,
+            next,
+        }));
+    }
+
     fn close(&mut self, now: Now, id: CallId, outcome: Outcome, cause: u16, by: EndedBy) {
         let reserved = self.unreserve(id);
         let Some(call) = self.calls.remove(&id) else { return };
@@ -203,26 +241,13 @@ impl Dialer {
         let rate = self.rates.entry(campaign.rate).or_default();
         campaign.watched(now.mono, rate, &call, (call.stage(), call.since), None);
         campaign.waiting.remove(&(call.since, id));
-        campaign.tally(outcome);
-        let lock = now.wall + campaign.settings.abandon.recall_lock;
+        campaign.tally(outcome, call.forsaken);
         if outcome == Outcome::Abandoned {
+            let lock = now.wall + campaign.settings.abandon.recall_lock;
             let client = campaign.settings.client;
             self.persons.lock(now.wall, client, call.number().person, lock);
         }
-        let next = call.qualified.map_or_else(
-            || {
-                let next = recycle::after(
-                    &campaign.settings.retry,
-                    outcome,
-                    &call.lead,
-                    call.index,
-                    now.wall,
-                );
-                let locked = outcome == Outcome::Abandoned;
-                if locked { recycle::no_earlier(next, lock) } else { next }
-            },
-            |(_, next)| next,
-        );
+        let next = next_of(&campaign.settings, &call, outcome, now.wall);
         self.resolve(now, call.campaign, call.lead.contact, next);
         self.record(Record::Closed(closed(&call, id, now, outcome, cause, by, next)));
         if !call.writing {
@@ -237,6 +262,17 @@ impl Dialer {
             self.replace(now, &call, reserved);
         }
     }
+}
+
+/// Gives what an attempt of that outcome makes of its contact: what the agent said, or what the
+/// campaign does after such an outcome; the abandoned are left alone for its lock.
+fn next_of(settings: &Settings, call: &Call, outcome: Outcome, at: Wall) -> Next {
+    if let Some((_, next)) = call.qualified {
+        return next;
+    }
+    let next = recycle::after(&settings.retry, outcome, &call.lead, call.index, at);
+    let lock = at + settings.abandon.recall_lock;
+    if outcome == Outcome::Abandoned { recycle::no_earlier(next, lock) } else { next }
 }
 
 fn closed(
@@ -254,6 +290,7 @@ fn closed(
         contact: call.lead.contact,
         number: call.number().number,
         outcome,
+        forced: call.forsaken && outcome == Outcome::Abandoned,
         cause,
         ended_by: by,
         agent: call.served,

@@ -65,6 +65,9 @@ pub struct Dialer {
     teams: Teams,
     /// Agents kept for leads of their own.
     kept: BTreeSet<AgentId>,
+    /// Agents whose leg fell while they waited for a call, each with the first call that was
+    /// dialled without counting on him: one person who answers an earlier one misses him.
+    missed: BTreeMap<AgentId, CallId>,
     persons: Persons,
     timers: Timers,
     orders: VecDeque<Order>,
@@ -107,6 +110,7 @@ impl Dialer {
             trunks: Trunks::default(),
             teams: Teams::default(),
             kept: BTreeSet::new(),
+            missed: BTreeMap::new(),
             persons: Persons::default(),
             timers: Timers::default(),
             orders: VecDeque::new(),

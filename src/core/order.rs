@@ -9,8 +9,8 @@ use super::pacing::prior::Lesson;
 use super::respect::Rest;
 use super::rules::Refusal;
 use crate::units::{
-    AgentId, CallId, CampaignId, ContactId, DispositionId, NumberId, PauseId, PersonId, Span,
-    TrunkId, Wall,
+    AgentId, CallId, CampaignId, ContactId, DispositionId, NumberId, PauseId, PersonId, Ratio,
+    Span, TrunkId, Wall,
 };
 
 /// One thing to be done by whoever drives the dialer.
@@ -86,6 +86,9 @@ pub struct Dial {
 pub enum Record {
     /// An attempt begins: its row must exist before the INVITE leaves.
     Opened(Opened),
+    /// A person is abandoned and the line still stands. Its end follows; a restart that finds
+    /// none closes the attempt as abandoned.
+    Abandoned(Abandoned),
     /// An attempt ended.
     Closed(Closed),
     /// The attempt's story is told to the end, disposition included: the CRM may hear of it.
@@ -138,7 +141,7 @@ pub enum Record {
 }
 
 /// The beginning of an attempt.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Opened {
     /// The attempt.
     pub call: CallId,
@@ -158,8 +161,32 @@ pub struct Opened {
     pub attempt: u32,
     /// The agent it is dialled for, in preview mode and for personal callbacks.
     pub agent: Option<AgentId>,
+    /// The chance of abandon its decision foretold for each call it granted, should a person
+    /// answer; `None` if no forecast placed it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub chance: Option<Ratio>,
     /// When.
     pub at: Wall,
+}
+
+/// A person whom no agent will be given any more, while the notice plays or the line is hung up.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Abandoned {
+    /// The attempt.
+    pub call: CallId,
+    /// The contact.
+    pub contact: ContactId,
+    /// The listener's verdict, if one was given.
+    pub heard: Option<Heard>,
+    /// When it was answered.
+    pub answered: Option<Wall>,
+    /// When the person was abandoned.
+    pub at: Wall,
+    /// Whether it was forced, as in [`Closed`].
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    pub forced: bool,
+    /// What becomes of the contact.
+    pub next: Next,
 }
 
 /// The end of an attempt.
@@ -175,6 +202,10 @@ pub struct Closed {
     pub number: NumberId,
     /// How it ended; [`Outcome::Invalid`] also marks the number.
     pub outcome: Outcome,
+    /// Of an abandoned one, whether only the loss of an agent's leg left the person without one:
+    /// the agent was ready when it was dialled, was set aside for it, or talked in it.
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    pub forced: bool,
     /// The carrier's own code, 0 if there was none.
     pub cause: u16,
     /// Who ended it.

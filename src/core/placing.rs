@@ -242,6 +242,7 @@ impl Dialer {
             caller_id,
             attempt,
             agent,
+            chance: odds.map(Odds::foretold),
             at: now.wall,
         }));
         self.orders.push_back(Order::Dial(Dial {

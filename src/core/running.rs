@@ -20,6 +20,9 @@ const AWAY_WAIT: Span = Span::secs(900);
 impl Dialer {
     pub(super) fn take_campaign(&mut self, now: Now, id: CampaignId, fact: CampaignFact) {
         if let CampaignFact::Set(settings) = fact {
+            if settings.check().is_err() {
+                return self.surprise();
+            }
             return self.set_campaign(now, id, *settings);
         }
         let Some(campaign) = self.campaigns.get_mut(&id) else { return self.surprise() };
@@ -177,6 +180,7 @@ impl Dialer {
         self.release(now, id, &back);
         if let Some(campaign) = self.campaigns.get_mut(&id) {
             campaign.hopper.judged(now.mono, fruitful);
+            campaign.note_zones();
         }
         self.recall(now, id);
     }

@@ -84,6 +84,8 @@ impl Dialer {
         let Some(agent) = self.agents.get_mut(&id) else { return };
         let (label, queued) = (agent.label(), agent.idle_since);
         let lost_leg = event == Event::LegFell;
+        let leaves = agent.leaves().then_some(agent.leaves_from);
+        let counted_until = leaves.or(agent.kept_from).unwrap_or(self.next_call);
         let Ok(effect) = agent.step(now.mono, event) else {
             self.surprises += 1;
             return;
@@ -95,6 +97,11 @@ impl Dialer {
             self.timers.clear(Wake::Leg(id));
         }
         let new_label = agent.label();
+        if lost_leg && label == AgentState::Ready {
+            self.missed.insert(id, CallId::of(self.settings.node, counted_until));
+        } else if new_label == AgentState::Ready {
+            self.missed.remove(&id);
+        }
         if new_label != label {
             let place = agent.idle_since;
             self.moved(now.mono, id, (label, queued), (new_label, place));
@@ -190,13 +197,19 @@ impl Dialer {
             }
             Effect::Unreserve(call) => {
                 self.unreserve(call);
-                let campaign = self.calls.get(&call).map(|call| call.campaign);
-                if let Some(campaign) = campaign.and_then(|id| self.campaigns.get_mut(&id)) {
+                let Some(call) = self.calls.get_mut(&call) else { return };
+                call.forsaken = true;
+                if let Some(campaign) = self.campaigns.get_mut(&call.campaign) {
                     campaign.surplus += 1;
                 }
             }
             Effect::EndTalk(call) => self.step_call(now, call, call::Event::AgentHungUp),
-            Effect::LoseTalk(call) => self.step_call(now, call, call::Event::AgentLost),
+            Effect::LoseTalk(id) => {
+                if let Some(call) = self.calls.get_mut(&id) {
+                    call.forsaken = true;
+                }
+                self.step_call(now, id, call::Event::AgentLost);
+            }
             Effect::Hold(call) => self.step_call(now, call, call::Event::Held),
             Effect::Retrieve(call) => self.step_call(now, call, call::Event::Retrieved),
             Effect::Written(writing) => self.written(now, &writing),

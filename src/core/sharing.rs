@@ -92,9 +92,15 @@ impl Dialer {
         let all = || self.of_rate(key);
         let first = all().next().map(|(_, campaign)| self.counts(campaign));
         let (answered, abandoned) = first.unwrap_or_default();
+        let rule = all().next().map(|(_, campaign)| &campaign.settings.account);
         let shares = all().filter(|(_, campaign)| campaign.runs()).filter_map(|(id, campaign)| {
             let home = count(self.teams.ready_at_home(id));
-            Some(campaign.pacer.as_ref()?.share(now.mono, home, campaign.left(now.wall)))
+            Some(campaign.pacer.as_ref()?.share(
+                now.mono,
+                home,
+                campaign.left(now.wall),
+                campaign.hopper.to_come(),
+            ))
         });
         let elsewhere = all().filter(|(id, _)| !pool.contains(id)).collect::<Vec<_>>();
         let lost = elsewhere.iter().filter_map(|(_, campaign)| {
@@ -108,6 +114,7 @@ impl Dialer {
             strict: all().any(|(_, campaign)| campaign.is_strict()),
             answered,
             abandoned,
+            brings: rule.map_or((1.0, 0.0), |rule| rate.account.brings(rule)),
             waiting: all().map(|(_, campaign)| campaign.view().waiting).sum(),
             shares: shares.collect(),
             lost_elsewhere: lost.sum(),

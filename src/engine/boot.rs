@@ -14,7 +14,7 @@ use super::handle::{ASKS_MAX, Ask, Handle, Snapshot};
 use super::scribe::Scribe;
 use super::tape::{self, Recorder};
 use super::tasks::Tasks;
-use super::{Engine, Inbox, Parts, foresight, resume};
+use super::{Engine, Inbox, Parts, foresight, forget, resume};
 use crate::config::campaign::UnknownTrunk;
 use crate::config::{self, Campaign, Config, Disposition, Webhook};
 use crate::core::campaign::Mode;
@@ -223,6 +223,7 @@ pub async fn start(config: Config) -> Result<Running, BootError> {
     let courier = Courier::new(store.clone(), clock, tasks.clone(), receivers, deliveries)?;
     let paced = predictive(&config, &store).await?;
     tasks.spawn(foresight::compare(store.clone(), clock, paced, stopped.clone()));
+    tasks.spawn(forget::decisions(store.clone(), clock, stopped.clone()));
     let (delivering, delivered) = oneshot::channel::<Infallible>();
     tasks.spawn(async move {
         courier.run(stopped).await;

@@ -7,6 +7,7 @@ pub mod book;
 pub mod boot;
 pub mod clock;
 mod foresight;
+pub mod forget;
 pub mod handle;
 mod hear;
 pub mod legs;

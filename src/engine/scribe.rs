@@ -67,8 +67,10 @@ impl Batch {
     /// abandoned, who must not be called again soon whatever crashes.
     fn is_awaited(&self) -> bool {
         let abandons = |write: &Write| {
-            matches!(write, Write::Record { record: Record::Closed(closed), .. }
-                if closed.outcome == Outcome::Abandoned)
+            let Write::Record { record, .. } = write else { return false };
+            let closed = matches!(record, Record::Closed(closed)
+                if closed.outcome == Outcome::Abandoned);
+            closed || matches!(record, Record::Abandoned(_))
         };
         !self.dials.is_empty()
             || !self.claims.is_empty()

@@ -7,8 +7,11 @@ use crate::units::{Mono, Ratio, Span};
 
 /// The length of a slot.
 pub const SLOT: Span = Span::secs(300);
-/// Slots of a day at most: a week, far more than any campaign-day.
-const SLOTS_MAX: usize = 2_016;
+/// The longest campaign-day: a week, far more than any.
+pub const DAY_MAX: Span = Span::secs(7 * 86_400);
+/// Slots of a day at most.
+#[expect(clippy::cast_possible_truncation, reason = "a week has 2,016 slots")]
+const SLOTS_MAX: usize = (DAY_MAX.as_micros() / SLOT.as_micros()) as usize;
 /// Answers of the window whose abandon share is watched (pacing.md §3, "worst 500 answers").
 const WINDOW: usize = 500;
 /// Slots of a clock hour, and the answers below which an hour is no sample.

@@ -121,6 +121,7 @@ impl Learner {
             | Record::DoNotCall { .. }
             | Record::CampaignState { .. }
             | Record::Decided(..)
+            | Record::Abandoned(_)
             | Record::Learnt(..) => {}
         }
     }
@@ -281,6 +282,8 @@ impl Learner {
             outages: Vec::new(),
             companions: Vec::new(),
             shared_rate: false,
+            leads: None,
+            around_the_clock: false,
             value: 1.0,
             pool: Some(pool),
         })

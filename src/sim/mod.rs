@@ -474,8 +474,9 @@ impl<'w> World<'w> {
         match record {
             Record::AgentState { agent, state } => self.show_state(*agent, *state),
             Record::Decided(..) if self.tally.counts(self.now) => self.tally.day.decisions += 1,
-            Record::Closed(closed) => self.tally.closed(self.now, closed.outcome),
+            Record::Closed(closed) => self.tally.closed(self.now, closed),
             Record::Decided(..)
+            | Record::Abandoned(_)
             | Record::Learnt(..)
             | Record::Opened(_)
             | Record::Completed(_)

@@ -392,6 +392,7 @@ impl Oracle {
             | Record::DoNotCall { .. }
             | Record::CampaignState { .. }
             | Record::Decided(..)
+            | Record::Abandoned(_)
             | Record::Learnt(..) => {}
         }
     }

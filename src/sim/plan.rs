@@ -178,7 +178,7 @@ fn settings_of(scenario: &Scenario, run: &RunSettings) -> Settings {
         listen: scenario.amd.enabled,
         abandon: Abandon { within: scenario.connect_within, cap: scenario.cap, ..base.abandon },
         respect: scenario.respect,
-        rules: rules::Settings { week: hours(scenario.day), attempts: Vec::new() },
+        rules: rules::Settings { week: hours(scenario), attempts: Vec::new() },
         hopper: hopper::Settings { size, low: size / 2, ..base.hopper },
         dispositions: dispositions(),
         value: scenario.value,
@@ -187,9 +187,12 @@ fn settings_of(scenario: &Scenario, run: &RunSettings) -> Settings {
 }
 
 /// Gives calling hours that open with the world and close when its day ends, so that the pacer of
-/// a campaign knows when its day is over.
-fn hours(day: Span) -> rules::Week {
-    let mut left = day.as_micros().div_ceil(60_000_000);
+/// a campaign knows when its day is over, unless it may call around the clock.
+fn hours(scenario: &Scenario) -> rules::Week {
+    if scenario.around_the_clock {
+        return rules::Week::always();
+    }
+    let mut left = scenario.day.as_micros().div_ceil(60_000_000);
     let mut from = OPENS;
     let days = core::array::from_fn(|_| {
         let minutes = u16::try_from(left).unwrap_or(u16::MAX).min(MIDNIGHT - from);

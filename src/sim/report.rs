@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::course::{Course, Slot};
 use super::oracle::Finding;
 use super::scenario::Scenario;
-use crate::core::order::Outcome;
+use crate::core::order::{Closed, Outcome};
 use crate::units::{Mono, Ratio, Span};
 
 /// What one simulated campaign-day came to; days may be added up.
@@ -25,6 +25,8 @@ pub struct Day {
     pub connected: u64,
     /// Live answers no agent came for.
     pub abandoned: u64,
+    /// Of those, the ones whom only the loss of an agent's leg left without one.
+    pub forced: u64,
     /// Persons taken for machines and dropped; not counted as abandoned.
     pub amd_false: u64,
     /// Closed attempts by outcome.
@@ -53,6 +55,7 @@ impl Day {
         self.attempts += other.attempts;
         self.connected += other.connected;
         self.abandoned += other.abandoned;
+        self.forced += other.forced;
         self.amd_false += other.amd_false;
         for (outcome, count) in &other.outcomes {
             *self.outcomes.entry(*outcome).or_default() += count;
@@ -75,6 +78,14 @@ impl Day {
     #[must_use]
     pub fn abandon(&self) -> Ratio {
         let abandoned = count(self.abandoned);
+        share(abandoned, abandoned + count(self.connected))
+    }
+
+    /// Gives the abandon share without those that the loss of an agent's leg forced: what the pacer
+    /// itself answers for. The law counts all of them.
+    #[must_use]
+    pub fn abandon_unforced(&self) -> Ratio {
+        let abandoned = count(self.abandoned.saturating_sub(self.forced));
         share(abandoned, abandoned + count(self.connected))
     }
 
@@ -321,10 +332,11 @@ impl Tally {
         }
     }
 
-    pub(super) fn closed(&mut self, now: Mono, outcome: Outcome) {
+    pub(super) fn closed(&mut self, now: Mono, closed: &Closed) {
         if self.counts(now) {
-            *self.day.outcomes.entry(outcome).or_default() += 1;
-            if outcome == Outcome::Abandoned {
+            *self.day.outcomes.entry(closed.outcome).or_default() += 1;
+            self.day.forced += u64::from(closed.forced);
+            if closed.outcome == Outcome::Abandoned {
                 self.day.abandoned += 1;
                 self.day.course.answered(now, true);
             }

@@ -47,6 +47,10 @@ pub struct Scenario {
     pub companions: Vec<Self>,
     /// Whether the abandoned of all these campaigns are counted together.
     pub shared_rate: bool,
+    /// How many leads the list holds, each called once; `None` for one that never ends.
+    pub leads: Option<u64>,
+    /// Whether they may call around the clock, so that no pacer knows when the day ends.
+    pub around_the_clock: bool,
     /// What an answered call is worth, against those of the companions.
     pub value: f64,
     /// What is owed to the agents between and among their calls.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::plan::{List, Plan};
 use super::rng::{Actor, Stream};
 use crate::core::fact::{Answerer, Callback, Lead, LeadNumber, Supply};
-use crate::core::order::{Closed, Next, Opened, Outcome, Qualified, Record};
+use crate::core::order::{Abandoned, Closed, EndedBy, Next, Opened, Outcome, Qualified, Record};
 use crate::core::pacing::account::Bucket;
 use crate::core::pacing::prior::Lesson;
 use crate::units::{
@@ -25,6 +25,8 @@ pub(super) struct Store {
     invalid: BTreeSet<NumberId>,
     /// Attempts with a row and no end.
     open: BTreeMap<CallId, Opened>,
+    /// Those of them whose person is abandoned.
+    lost: BTreeMap<CallId, Abandoned>,
     /// The highest call count that has a row.
     pub(super) last_call: u64,
     zone: Zone,
@@ -39,6 +41,8 @@ struct Shelf {
     client: ClientId,
     endless: bool,
     next: u64,
+    /// The contact after the last, where the list is made as it is claimed.
+    end: u64,
     contacts: BTreeMap<ContactId, Contact>,
 }
 
@@ -79,6 +83,7 @@ impl Store {
             people: BTreeMap::new(),
             invalid: BTreeSet::new(),
             open: BTreeMap::new(),
+            lost: BTreeMap::new(),
             last_call: 0,
             zone,
             learnt: BTreeMap::new(),
@@ -90,6 +95,7 @@ impl Store {
                 client: campaign.settings.client,
                 endless: campaign.list == List::Endless,
                 next: first,
+                end: campaign.scenario.leads.map_or(u64::MAX, |leads| first.saturating_add(leads)),
                 contacts: BTreeMap::new(),
             };
             if let List::Bounded { contacts, shared, do_not_call } = campaign.list {
@@ -125,10 +131,10 @@ impl Store {
         };
         let list = list_of(campaign);
         if shelf.endless {
-            let ids = shelf.next..shelf.next + u64::from(count);
+            let ids = shelf.next..shelf.end.min(shelf.next + u64::from(count));
             shelf.next = ids.end;
             let leads = ids.map(|id| fresh(id, list, &self.zone)).collect();
-            return (leads, Supply { due: u64::from(u32::MAX), ..Supply::default() });
+            return (leads, Supply { due: shelf.end - shelf.next, ..Supply::default() });
         }
         let mut due: Vec<(Wall, ContactId)> = Vec::new();
         let mut supply = Supply::default();
@@ -178,6 +184,14 @@ impl Store {
     pub(super) fn commit(&mut self, record: &Record) -> Result<(), Complaint> {
         match record {
             Record::Opened(opened) => self.opened(opened),
+            Record::Abandoned(abandoned) => {
+                let call = abandoned.call;
+                let open = self.open.contains_key(&call);
+                if !open || self.lost.insert(call, abandoned.clone()).is_some() {
+                    return Err(format!("{call} was abandoned and is not open, or was before"));
+                }
+                Ok(())
+            }
             Record::Closed(closed) => self.closed(closed),
             Record::Qualified(qualified) => {
                 self.qualified(qualified);
@@ -235,6 +249,7 @@ impl Store {
         let Some(opened) = self.open.remove(&closed.call) else {
             return Err(format!("{} was closed and is not open", closed.call));
         };
+        self.lost.remove(&closed.call);
         if let Some(shelf) = self.lists.get_mut(&closed.campaign)
             && let Some(contact) = shelf.contacts.get_mut(&closed.contact)
         {
@@ -295,8 +310,14 @@ impl Store {
         }
     }
 
-    /// Does what a restart does: closes open attempts as interrupted and frees every lease.
+    /// Does what a restart does: closes open attempts as abandoned or interrupted and frees every
+    /// lease.
     pub(super) fn recover(&mut self, now: Now) {
+        for (_, lost) in core::mem::take(&mut self.lost) {
+            // It is open, or it would not be among the lost.
+            let ended = self.open.get(&lost.call).map(|opened| lost_for_good(opened, &lost));
+            let _closed = ended.map(|closed| self.closed(&closed));
+        }
         for (_, opened) in core::mem::take(&mut self.open) {
             let shelf = self.lists.get(&opened.campaign);
             let contact = shelf.and_then(|shelf| shelf.contacts.get(&opened.contact));
@@ -329,7 +350,9 @@ impl Store {
 
     /// Counts a closed attempt as the abandon rule does.
     fn account(&mut self, closed: &Closed) {
-        let account = self.accounts.entry(closed.campaign).or_default();
+        let from = closed.answered.unwrap_or(closed.ended);
+        let account = self.accounts.entry(closed.campaign);
+        let account = account.or_insert_with(|| Bucket { from, ..Bucket::default() });
         let lost = closed.outcome == Outcome::Abandoned;
         account.persons += u64::from(lost || closed.outcome == Outcome::Connected);
         account.abandoned += u64::from(lost);
@@ -345,6 +368,28 @@ impl Store {
     /// Gives the attempts that have a row and no end.
     pub(super) fn open_attempts(&self) -> BTreeSet<CallId> {
         self.open.keys().copied().collect()
+    }
+}
+
+/// Gives the end of a call that a crash cut after its person was abandoned.
+fn lost_for_good(opened: &Opened, lost: &Abandoned) -> Closed {
+    Closed {
+        call: opened.call,
+        campaign: opened.campaign,
+        contact: opened.contact,
+        number: opened.number,
+        outcome: Outcome::Abandoned,
+        forced: lost.forced,
+        cause: 0,
+        ended_by: EndedBy::Dialer,
+        agent: opened.agent,
+        heard: lost.heard,
+        ringing: None,
+        answered: lost.answered,
+        bridged: None,
+        ended: lost.at,
+        held: Span::ZERO,
+        next: lost.next,
     }
 }
 

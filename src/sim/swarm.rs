@@ -281,6 +281,8 @@ fn scenario(chance: &mut Stream, day: Span) -> Result<Scenario, NoWorld> {
         outages: Vec::new(),
         companions: Vec::new(),
         shared_rate: false,
+        leads: None,
+        around_the_clock: false,
         value: 1.0,
         respect: respect::Settings::default(),
         pool: None,

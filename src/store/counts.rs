@@ -22,6 +22,8 @@ pub struct Stats {
     pub bridged: u64,
     /// B: persons abandoned.
     pub abandoned: u64,
+    /// Of those, the ones whom only the loss of an agent's leg left without one.
+    pub forced: u64,
     /// Attempts by outcome.
     pub outcomes: BTreeMap<Outcome, u64>,
     /// Dispositions by code.

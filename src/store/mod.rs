@@ -52,8 +52,9 @@ pub const CLAIM_MAX: u32 = 10_000;
 /// numbers to compare with while it is read.
 pub const IMPORT_MAX: usize = 1_000_000;
 
-/// Lessons of a campaign's pacer given at most, the latest: four weeks of seventy lists a day.
-pub const LESSONS_MAX: u32 = 20_000;
+/// Decisions of a campaign forgotten at once at most: a transaction no longer than that of
+/// [`GROUP_MAX`] writes.
+pub const FORGET_MAX: u32 = 500;
 
 /// Makes the body of an event from a completed call: the seam to `hooks::event`, so that the
 /// body is written in the transaction of the record without the store knowing its public shape.
@@ -157,7 +158,8 @@ impl Store {
     }
 
     /// Mends what a crash left, once, before the engine dials: open attempts are closed as
-    /// interrupted and completed (outbox row included), leases end, agents are signed out.
+    /// interrupted, or as abandoned if their person was by then, and completed (outbox row
+    /// included), leases end, agents are signed out.
     ///
     /// # Errors
     /// The database failed.
@@ -369,6 +371,19 @@ impl Store {
         }
     }
 
+    /// Forgets the decisions made before a moment, and of each campaign the oldest beyond `most`,
+    /// but never its latest: at most [`FORGET_MAX`] of each campaign at once, so that whoever
+    /// commits waits a few milliseconds. Gives how many were forgotten; call it again until none
+    /// are.
+    ///
+    /// # Errors
+    /// The database failed; what is left is forgotten the next time.
+    pub async fn forget_decisions(&self, before: Wall, most: u32) -> Result<u64, StoreError> {
+        match self {
+            Self::Sqlite(store) => store.forget_decisions(before, most).await,
+        }
+    }
+
     /// Compares the forecasts of a campaign's calls dialled from `from` to `until`, both
     /// included, with what became of them: of those a person answered and that are over, the
     /// `latest`. Calls placed without a forecast do not count.
@@ -388,7 +403,7 @@ impl Store {
     }
 
     /// Gives what a campaign's pacer has learnt in the four weeks before a moment, latest first, at
-    /// most [`LESSONS_MAX`] lessons.
+    /// most [`LESSONS_MAX`](crate::core::pacing::prior::LESSONS_MAX) lessons.
     ///
     /// # Errors
     /// The database failed.
@@ -399,7 +414,8 @@ impl Store {
     }
 
     /// Counts the closed calls answered from a moment on as the abandon rule does, in parts of that
-    /// length, or in one. Calls that a crash cut are not in it: nobody wrote down who answered.
+    /// length, or in one. Calls that a crash cut are not in it, but for persons who were abandoned
+    /// by then: nobody wrote down who answered the others.
     ///
     /// # Errors
     /// The database failed.

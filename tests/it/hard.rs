@@ -1,4 +1,4 @@
-//! Twelve days that hurt: each file is read, runs, and does to the dialer what it says.
+//! Thirteen days that hurt: each file is read, runs, and does to the dialer what it says.
 
 use std::path::PathBuf;
 
@@ -15,7 +15,7 @@ use cadran::units::Now;
 
 type Claim = Result<(), Box<dyn std::error::Error>>;
 
-const NAMES: [&str; 12] = [
+const NAMES: [&str; 13] = [
     "list_swap",
     "trunk_loss",
     "spam_lifted",
@@ -28,6 +28,7 @@ const NAMES: [&str; 12] = [
     "monday_cold",
     "two_campaigns",
     "forty_minutes",
+    "list_runs_dry",
 ];
 
 fn read(name: &str) -> Result<Scenario, Box<dyn std::error::Error>> {
@@ -68,6 +69,20 @@ fn by_forecast_a_hard_day_keeps_its_cap_too() -> Claim {
         let summary = run(&scenario, &settings);
         assert_eq!(summary.days_over(), 0, "{name}: {}", summary.total.abandon());
     }
+    Ok(())
+}
+
+#[test]
+fn what_a_list_that_runs_dry_would_have_allowed_is_not_spent_before() -> Claim {
+    let scenario = read("list_runs_dry")?;
+    let mode = Mode::Predictive { guarantee: Guarantee::Expected };
+    let (full_info, meter, check) = (false, None, false);
+    let settings = RunSettings { agents: 20, mode, days: 4, seed: 1, full_info, check, meter };
+    let endless = Scenario { leads: None, ..scenario.clone() };
+    let (dry, endless) = (run(&scenario, &settings), run(&endless, &settings));
+    assert_eq!(dry.days_over(), 0, "{}", dry.worst_day());
+    assert!(dry.total.attempts * 5 < endless.total.attempts * 4, "the list was long enough");
+    assert!(dry.total.abandon().get() > 0.02, "nothing was risked: {}", dry.total.abandon());
     Ok(())
 }
 

@@ -1,6 +1,8 @@
 //! What earlier days taught: a pacer that remembers predicts from its first call, one that
 //! remembers wrongly breaks no cap, and a restart forgets no abandon.
 
+use std::collections::BTreeSet;
+
 use cadran::config::scenario;
 use cadran::core::campaign::{Guarantee, Mode};
 use cadran::core::fact::CampaignFact;
@@ -201,12 +203,14 @@ fn a_crash_forgets_no_abandon_and_little_of_what_was_learnt() -> Claim {
     let [(_, before), (_, after), ..] = seen.lives.as_slice() else {
         return Err("the engine never crashed".into());
     };
-    let (mut persons, mut lost) = (0, 0);
+    let (mut persons, mut lost, mut left) = (0, 0, BTreeSet::new());
     let mut written: Vec<&Lesson> = Vec::new();
     for order in before.iter().flat_map(|(_, _, orders)| orders) {
         if let Order::Record(Record::Closed(closed)) = order {
             persons += u64::from(closed.outcome == Outcome::Connected);
-            lost += u64::from(closed.outcome == Outcome::Abandoned);
+            lost += u64::from(closed.outcome == Outcome::Abandoned && !left.remove(&closed.call));
+        } else if let Order::Record(Record::Abandoned(abandoned)) = order {
+            lost += u64::from(left.insert(abandoned.call));
         } else if let Order::Record(Record::Learnt(_, lesson)) = order {
             written.push(lesson);
         }

@@ -50,7 +50,11 @@ suite! {
     }
     decisions {
         a_decision_is_read_back_as_it_was_made,
+        decisions_of_one_instant_keep_their_own_forecasts,
         forecasts_are_compared_with_what_became_of_their_calls,
+        forced_abandons_are_counted_apart_and_refute_no_forecast,
+        old_decisions_are_forgotten_but_the_latest,
+        an_engine_that_starts_forgets_what_is_older_than_four_weeks,
     }
     lists {
         the_same_list_twice_adds_nothing,
@@ -72,5 +76,6 @@ suite! {
         a_lesson_is_read_back_as_it_was_counted_last,
         a_lesson_is_forgotten_after_four_weeks,
         a_restart_counts_what_the_abandon_rule_had_counted,
+        a_crash_during_the_notice_still_counts_the_abandoned,
     }
 }

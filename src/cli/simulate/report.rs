@@ -58,6 +58,10 @@ pub(super) struct Report {
     pub(super) attempts: u64,
     pub(super) connected: u64,
     pub(super) abandoned: u64,
+    /// Of those, the ones that the loss of an agent's leg forced, and the abandon share without
+    /// them; `abandon` and all that is measured against the cap has them.
+    pub(super) forced: u64,
+    pub(super) abandon_unforced: f64,
     pub(super) amd_false: u64,
     pub(super) outcomes: BTreeMap<order::Outcome, u64>,
     pub(super) agent_wait_s: Waits,
@@ -157,6 +161,8 @@ impl Report {
             attempts: total.attempts,
             connected: total.connected,
             abandoned: total.abandoned,
+            forced: total.forced,
+            abandon_unforced: total.abandon_unforced().get(),
             amd_false: total.amd_false,
             outcomes: total.outcomes.clone(),
             agent_wait_s: Waits::of(&total.agent_waits),
@@ -290,6 +296,11 @@ fn in_full(cell: &Report, lang: Lang) -> Sheet {
     line("connected", "mis en relation", cell.connected.to_string());
     let abandon = percent(cell.abandon, cell.abandon_ci95, lang);
     line("abandoned", "abandonnés", format!("{} ({abandon})", cell.abandoned));
+    if cell.forced > 0 {
+        let without = percent(cell.abandon_unforced, None, lang);
+        let forced = format!("{} ({} {without})", cell.forced, lang.say("without", "sans"));
+        line("  by a lost agent", "  par perte d'un agent", forced);
+    }
     line("worst day's abandon", "abandon du pire jour", percent(cell.worst_day, None, lang));
     let over = format!("{} / {days}", cell.days_over);
     line("days over the cap", "jours au-dessus du plafond", over);

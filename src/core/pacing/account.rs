@@ -82,7 +82,8 @@ pub enum Denominator {
 /// The counts of a campaign, or of all that share its rate.
 #[derive(Clone, Debug, Default)]
 pub(in crate::core) struct Account {
-    /// The latest last.
+    /// The earliest first; where days are counted, of more days than the present one: a clock may
+    /// be set forward by a day and back.
     buckets: VecDeque<Bucket>,
     /// The midnights before and after the present.
     day: Option<(Wall, Wall)>,
@@ -109,6 +110,9 @@ pub(in crate::core) enum Entry {
     Machine,
 }
 
+/// Buckets kept where days are counted: two months, or fewer if several campaigns told theirs.
+const DAYS_KEPT: usize = 64;
+
 /// Into how many parts a rolling window is cut: what is older than it is forgotten a part at a
 /// time, never too early.
 const PARTS: u64 = 60;
@@ -130,10 +134,13 @@ impl Account {
     pub(in crate::core) fn count(&mut self, settings: &Settings, at: Wall, entry: Entry) {
         self.turn(settings, at);
         let part = settings.part().unwrap_or(Span::MAX);
-        if self.buckets.back().is_none_or(|last| at.since(last.from) >= part) {
-            self.buckets.push_back(Bucket { from: at, ..Bucket::default() });
-        }
-        let Some(bucket) = self.buckets.back_mut() else { return };
+        let here = |bucket: &Bucket| self.holds(settings, bucket) && at.since(bucket.from) < part;
+        let place = self.buckets.iter().rposition(here).unwrap_or_else(|| {
+            let place = self.buckets.partition_point(|bucket| bucket.from <= at);
+            self.buckets.insert(place, Bucket { from: at, ..Bucket::default() });
+            place
+        });
+        let Some(bucket) = self.buckets.get_mut(place) else { return };
         match entry {
             Entry::Person => bucket.persons += 1,
             Entry::Abandoned => bucket.abandoned += 1,
@@ -144,23 +151,33 @@ impl Account {
     /// Forgets what has left the window.
     pub(in crate::core) fn turn(&mut self, settings: &Settings, at: Wall) {
         if self.day.is_none_or(|(from, until)| at < from || at >= until) {
-            let first = self.day.is_none();
             self.day = midnights(&settings.zone, at);
-            if settings.window == Window::Day && !first {
-                self.buckets.clear();
-            }
         }
-        if let Window::Rolling(span) = settings.window {
-            let part = Span::micros(span.as_micros() / PARTS);
-            while self.buckets.front().is_some_and(|old| at.since(old.from) >= span + part) {
-                self.buckets.pop_front();
-            }
+        while self.buckets.front().is_some_and(|old| self.done_with(settings, at, old)) {
+            self.buckets.pop_front();
         }
+    }
+
+    /// Whether the earliest bucket need not be kept.
+    fn done_with(&self, settings: &Settings, at: Wall, old: &Bucket) -> bool {
+        match settings.window {
+            Window::Rolling(span) => {
+                at.since(old.from) >= span + Span::micros(span.as_micros() / PARTS)
+            }
+            Window::Day => self.buckets.len() > DAYS_KEPT && !self.holds(settings, old),
+            Window::Campaign => false,
+        }
+    }
+
+    /// Whether a bucket counts at present.
+    fn holds(&self, settings: &Settings, bucket: &Bucket) -> bool {
+        let today = self.day.filter(|_| settings.window == Window::Day);
+        today.is_none_or(|(from, until)| bucket.from >= from && bucket.from < until)
     }
 
     /// Those of whom the abandoned are a share, and the abandoned, in the window.
     pub(in crate::core) fn counts(&self, settings: &Settings) -> (u64, u64) {
-        let sum = |of: fn(&Bucket) -> u64| self.buckets.iter().map(of).sum::<u64>();
+        let sum = |of: fn(&Bucket) -> u64| self.sum(settings, of);
         let (persons, machines) = (sum(|b| b.persons), sum(|b| b.machines));
         #[expect(clippy::cast_precision_loss, reason = "2^53 calls are not made")]
         let mistaken = whole(libm::ceil(settings.false_positives.get() * machines as f64));
@@ -170,12 +187,57 @@ impl Account {
         };
         (of, sum(|b| b.abandoned) + mistaken)
     }
+
+    /// What one person more brings along: how many of those of whom the abandoned are a share,
+    /// and how many that count as abandoned, by the machines so far.
+    #[expect(clippy::cast_precision_loss, reason = "2^53 calls are not made")]
+    pub(in crate::core) fn brings(&self, settings: &Settings) -> (f64, f64) {
+        let persons = self.sum(settings, |bucket| bucket.persons).max(1) as f64;
+        let machines = self.sum(settings, |bucket| bucket.machines) as f64 / persons;
+        let mistaken = settings.false_positives.get() * machines;
+        match settings.of {
+            Denominator::Persons => (1.0 + mistaken, mistaken),
+            Denominator::Answers => (1.0 + machines, mistaken),
+        }
+    }
+
+    fn sum(&self, settings: &Settings, of: impl Fn(&Bucket) -> u64) -> u64 {
+        self.buckets.iter().filter(|bucket| self.holds(settings, bucket)).map(of).sum()
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::units::UnknownZone;
+
+    #[test]
+    fn a_clock_set_a_day_ahead_and_back_forgets_nothing() -> Result<(), UnknownZone> {
+        let rule = Settings::calendar_day(Zone::new("Europe/Paris")?);
+        let (day, at) = (Span::secs(86_400), Wall::micros(1_795_300_200_000_000));
+        let mut account = Account::default();
+        account.count(&rule, at, Entry::Person);
+        account.count(&rule, at, Entry::Abandoned);
+        account.count(&rule, at + day, Entry::Person);
+        assert_eq!(account.counts(&rule), (1, 0));
+        account.count(&rule, at + Span::secs(1), Entry::Person);
+        assert_eq!(account.counts(&rule), (2, 1));
+        Ok(())
+    }
+
+    #[test]
+    fn machines_taken_for_persons_come_along_with_persons() -> Result<(), UnknownZone> {
+        let paris = Settings::calendar_day(Zone::new("Europe/Paris")?);
+        let rule = Settings { false_positives: Ratio::new(0.01), ..paris };
+        let at = Wall::micros(1_795_300_200_000_000);
+        let mut account = Account::default();
+        (0..10).for_each(|_| account.count(&rule, at, Entry::Person));
+        (0..20).for_each(|_| account.count(&rule, at, Entry::Machine));
+        assert_eq!(account.brings(&rule), (1.02, 0.02));
+        let all = Settings { of: Denominator::Answers, ..rule };
+        assert_eq!(account.brings(&all), (3.0, 0.02));
+        Ok(())
+    }
 
     #[test]
     fn a_day_begins_at_its_zones_midnight() -> Result<(), UnknownZone> {

@@ -5,6 +5,7 @@
 //! ones have a normal law with Edgeworth's first correction.
 
 use super::grid::{Curve, HORIZON_S, HORIZONS};
+use super::trials::{Laws, exceeds};
 use crate::units::whole;
 
 /// What is on its way, as sums over the lines and over the busy agents.
@@ -56,16 +57,14 @@ pub(super) struct Balance {
 /// Exact laws at each moment that has weight.
 #[derive(Clone, Debug)]
 struct Exact {
-    width: usize,
-    /// How far the rows are filled: trials so far and one.
-    answers_to: usize,
+    /// Calls that may still be added.
+    more: u32,
     moments: Vec<usize>,
     /// Scale of the answers at each node of the level's law, and the node's weight.
     nodes: Vec<(f64, f64)>,
-    /// For each moment, `width` chances of so many releases.
-    releases: Vec<f64>,
-    /// For each moment and node, `width` chances of so many answers.
-    answers: Vec<f64>,
+    /// For each moment the releases, and for each moment and node the answers.
+    releases: Laws,
+    answers: Laws,
 }
 
 /// The largest sums that are convolved (pacing.md §4.3).
@@ -73,6 +72,8 @@ const EXACT_BUSY: u32 = 22;
 const EXACT_LINES: u32 = 66;
 /// Room for calls granted in one decision of a small pool.
 const EXACT_MORE: u32 = 6;
+/// A few quick releases stand as so many trials of an equal part of their mean.
+const QUICK_TRIALS: u32 = 4;
 /// Agents less likely to be free than this are taken for busy.
 const CHANCE_MIN: f64 = 1e-4;
 /// Moments with less weight than this do not matter.
@@ -133,7 +134,7 @@ impl Balance {
             exact: None,
         };
         if busy <= EXACT_BUSY && lines <= EXACT_LINES {
-            made.exact = Some(Exact::new(load, &made, lines));
+            made.exact = Some(Exact::new(load, &made, lines, busy));
         }
         made
     }
@@ -166,7 +167,8 @@ impl Balance {
             self.own.iter_mut().zip(chances).for_each(|(sum, p)| *sum += p);
         }
         if let Some(exact) = &mut self.exact {
-            if exact.answers_to + 1 < exact.width {
+            if exact.more > 0 {
+                exact.more -= 1;
                 exact.add_line(chances, 1);
             } else {
                 self.exact = None;
@@ -262,35 +264,23 @@ fn weights(fresh: &Curve) -> Curve {
 }
 
 impl Exact {
-    fn new(load: &Load, balance: &Balance, lines: u32) -> Self {
-        let width = usize::try_from(lines + EXACT_MORE).unwrap_or(usize::MAX) + 1;
+    fn new(load: &Load, balance: &Balance, lines: u32, busy: u32) -> Self {
         let moments = (0..HORIZONS).filter(|&k| balance.weights[k] > 0.0).collect::<Vec<_>>();
         let nodes = nodes(load.answer_spread);
-        let first = |rows: usize| {
-            let mut table = vec![0.0; rows * width];
-            table.iter_mut().step_by(width).for_each(|none| *none = 1.0);
-            table
-        };
-        let releases = first(moments.len());
-        let answers = first(moments.len() * nodes.len());
-        let mut made = Self { width, answers_to: 1, moments, nodes, releases, answers };
-        for (row, &k) in made.releases.chunks_exact_mut(width).zip(&made.moments) {
-            let mut filled = 1;
+        let mut releases = Laws::of_nothing(moments.len(), busy + QUICK_TRIALS);
+        for (law, &k) in moments.iter().enumerate() {
             for (chances, count) in load.busy.iter().filter(|(chances, _)| chances[k] > CHANCE_MIN)
             {
-                for _ in 0..*count {
-                    filled = (filled + 1).min(width);
-                    trial(&mut row[..filled], chances[k]);
-                }
+                (0..*count).for_each(|_| releases.trial(law, chances[k]));
             }
-        }
-        for (row, &k) in made.releases.chunks_exact_mut(width).zip(&made.moments) {
-            // A few quick releases as four trials of a quarter of their mean.
             let extra = balance.extra(k);
             if extra > 1e-3 {
-                (0..4).for_each(|_| trial(row, (extra / 4.0).min(1.0)));
+                let each = (extra / f64::from(QUICK_TRIALS)).min(1.0);
+                (0..QUICK_TRIALS).for_each(|_| releases.trial(law, each));
             }
         }
+        let answers = Laws::of_nothing(moments.len() * nodes.len(), lines + EXACT_MORE);
+        let mut made = Self { more: EXACT_MORE, moments, nodes, releases, answers };
         for (chances, count) in &load.lines {
             made.add_line(chances, *count);
         }
@@ -298,58 +288,21 @@ impl Exact {
     }
 
     fn add_line(&mut self, chances: &Curve, count: u32) {
-        for _ in 0..count {
-            self.answers_to += 1;
-            let of_moment = self.answers.chunks_exact_mut(self.width * self.nodes.len());
-            for (rows, &k) in of_moment.zip(&self.moments) {
-                for (row, (scale, _)) in rows.chunks_exact_mut(self.width).zip(&self.nodes) {
-                    trial(&mut row[..self.answers_to], (chances[k] * scale).min(1.0));
-                }
+        for (place, &k) in self.moments.iter().enumerate() {
+            for (node, (scale, _)) in self.nodes.iter().enumerate() {
+                let (law, p) = (place * self.nodes.len() + node, (chances[k] * scale).min(1.0));
+                (0..count).for_each(|_| self.answers.trial(law, p));
             }
         }
     }
 
     /// The chance that the answers by one of the moments exceed what agents there are.
     fn tail(&self, place: usize, free: i64) -> f64 {
-        let width = self.width;
-        let releases = self.releases.chunks_exact(width).nth(place).unwrap_or_default();
-        let rows = self.answers.chunks_exact(width).skip(place * self.nodes.len());
-        let rows = rows.zip(&self.nodes);
-        rows.map(|(row, (_, weight))| {
-            weight * exceeds(&row[..self.answers_to.min(width)], releases, free)
-        })
-        .sum()
+        let releases = self.releases.of(place);
+        let nodes = self.nodes.iter().enumerate();
+        let answers = |node: usize| self.answers.of(place * self.nodes.len() + node);
+        nodes.map(|(node, (_, weight))| weight * exceeds(answers(node), releases, free)).sum()
     }
-}
-
-/// Adds one trial to the law of a sum; what would leave the row stays in its last place.
-fn trial(row: &mut [f64], p: f64) {
-    let (q, mut before) = (1.0 - p, 0.0);
-    for place in row.iter_mut() {
-        let here = *place;
-        *place = here * q + before * p;
-        before = here;
-    }
-    if let Some(last) = row.last_mut() {
-        *last += before * p;
-    }
-}
-
-/// The chance that the answers are at least the releases and the free agents together.
-fn exceeds(answers: &[f64], releases: &[f64], free: i64) -> f64 {
-    let (mut chance, mut tail) = (0.0, 0.0);
-    // From the most answers down: `tail` is the chance of at least so many.
-    let mut place = answers.len();
-    for (freed, released) in releases.iter().enumerate().rev() {
-        let needed = i64::try_from(freed).unwrap_or(i64::MAX).saturating_add(free);
-        let needed = usize::try_from(needed).unwrap_or(0);
-        while place > needed {
-            place -= 1;
-            tail += answers[place];
-        }
-        chance += released * tail;
-    }
-    chance
 }
 
 /// The three nodes of Gauss and Hermite for a level with that squared coefficient of variation:
@@ -398,18 +351,6 @@ mod tests {
             let chances = (-2..20).map(|free| Balance::new(&load(lines, busy, free)).risk().0);
             let chances = chances.collect::<Vec<_>>();
             assert!(chances.windows(2).all(|pair| pair[1] <= pair[0] + 1e-12), "{chances:?}");
-        }
-    }
-
-    #[test]
-    fn the_law_of_a_sum_is_the_binomial_when_chances_are_equal() {
-        use statrs::distribution::{Binomial, Discrete as _};
-        let mut row = vec![0.0; 9];
-        row[0] = 1.0;
-        (0..8).for_each(|_| trial(&mut row, 0.3));
-        let law = Binomial::new(0.3, 8).expect("0.3 is a chance");
-        for (count, chance) in (0..).zip(&row) {
-            assert!((law.pmf(count) - chance).abs() < 1e-12, "{count}");
         }
     }
 

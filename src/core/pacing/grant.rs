@@ -7,10 +7,10 @@ use super::price::{Books, Price};
 use super::{View, strict};
 use crate::units::Ratio;
 
-/// The chance that the calls in flight break the abandon rule which is not run. While a day is near
-/// its end every event may bring one more call to this edge, some four hundred times: so one day in
-/// five hundred may break the rule (pacing.md §5 allows so many from five agents on).
-const RUIN: f64 = 5e-6;
+/// The chance that the calls in flight break the abandon rule which is not run. Near a day's end
+/// every event may bring one more call to this edge, some thousand times: so one day in five
+/// hundred may break the rule (pacing.md §5 allows so many from five agents on).
+const RUIN: f64 = 2e-6;
 
 /// A campaign that may be granted calls, or only looks on.
 #[derive(Debug)]

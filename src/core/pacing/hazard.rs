@@ -359,11 +359,13 @@ pub(super) fn rows(left: &[f64], reached: &[f64], delay_s: f64) -> impl Iterator
             return [0.0; HORIZONS];
         }
         let scale = 1.0 / left;
-        steps.map(|(whole, part)| {
+        let mut row = [0.0; HORIZONS];
+        for (chance, (whole, part)) in row.iter_mut().zip(steps) {
             let (here, next) =
                 (reached[(age + whole).min(last)], reached[(age + whole + 1).min(last)]);
-            ((here + (next - here) * part - reached[age]) * scale).clamp(0.0, 1.0)
-        })
+            *chance = ((here + (next - here) * part - reached[age]) * scale).clamp(0.0, 1.0);
+        }
+        row
     })
 }
 

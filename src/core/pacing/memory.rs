@@ -11,7 +11,7 @@ use jiff::{Unit, ZonedRound};
 
 use super::grid::RING_BINS;
 use super::predictive::{Line, age};
-use super::prior::{Calls, Ends, KEPT, Lesson, Recalled, Ring, Service};
+use super::prior::{Calls, Ends, KEPT, LESSONS_MAX, Lesson, Recalled, Ring, Service};
 use crate::core::floor::CallStage;
 use crate::units::{ListId, Mono, Now, Span, Wall, Zone};
 
@@ -33,7 +33,12 @@ pub(in crate::core) struct Memory {
     hour: Option<Hour>,
     /// The law the pacer's tables were told last.
     told: Option<Law>,
+    /// What it was drawn for.
+    drawn_for: Option<Sought>,
 }
+
+/// The hour, and the parts each list has in the stock.
+type Sought = (u8, Vec<(Option<ListId>, u32)>);
 
 /// An hour of a day.
 #[derive(Clone, Copy, Debug)]
@@ -93,6 +98,9 @@ pub(in crate::core) enum Recall {
     Move(Shift),
 }
 
+/// Parts a stock's lists are told apart in: a twentieth more of one list moves the odds of an
+/// answer by less than what is worth a move, unless lists differ fivefold.
+const STOCK_PARTS: u32 = 20;
 /// Fewer calls than these say nothing: ± 10 points at a share of a half.
 const CALLS_MIN: f64 = 100.0;
 /// The pseudo-calls by which an hour is drawn towards its list, and a list towards its campaign:
@@ -117,13 +125,11 @@ const DAY_S: f64 = 86_400.0;
 const WRITE_EVERY: Span = Span::secs(300);
 /// Cells counted at most; beyond, a list's calls are counted as of no list.
 const CELLS_MAX: usize = 4_096;
-/// Lessons taken at most: those of 4 weeks of a large campaign.
-const LESSONS_MAX: usize = 20_000;
 
 impl Memory {
     /// Takes what earlier runs wrote down.
     pub(in crate::core) fn take(&mut self, now: Now, lessons: &[Lesson]) {
-        for lesson in lessons.iter().take(LESSONS_MAX) {
+        for lesson in lessons.iter().take(usize::try_from(LESSONS_MAX).unwrap_or(usize::MAX)) {
             let old = now.wall.since(lesson.until);
             if old > KEPT {
                 continue;
@@ -146,7 +152,7 @@ impl Memory {
                 },
             ));
         }
-        self.told = None;
+        (self.told, self.drawn_for) = (None, None);
     }
 
     /// What the pacer began with, if it did.
@@ -188,7 +194,16 @@ impl Memory {
         stock: &BTreeMap<Option<ListId>, u32>,
         new: bool,
     ) -> Option<Recall> {
-        let drawn = self.draw(self.hour?.of_day, stock)?;
+        let hour = self.hour?.of_day;
+        // Every claim asks: the sums are made again only when the hour or the stock is another.
+        let all = stock.values().sum::<u32>().max(1);
+        let parts = stock.iter().map(|(&list, &leads)| (list, leads * STOCK_PARTS / all));
+        let sought = Some((hour, parts.collect()));
+        if self.drawn_for == sought {
+            return None;
+        }
+        self.drawn_for = sought;
+        let drawn = self.draw(hour, stock)?;
         let Some(before) = &self.told else {
             self.told = new.then(|| drawn.law.clone());
             return new.then(|| Recall::Begin(Box::new(drawn)));

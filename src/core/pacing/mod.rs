@@ -22,6 +22,7 @@ pub(super) mod rate;
 mod release;
 mod strict;
 mod survival;
+mod trials;
 
 use serde::{Deserialize, Serialize};
 

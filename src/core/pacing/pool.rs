@@ -42,6 +42,8 @@ pub(in crate::core) struct Ledger<'p> {
     pub(in crate::core) answered: u64,
     pub(in crate::core) abandoned: u64,
     pub(in crate::core) waiting: u32,
+    /// What an answer to come brings along in the count, by its rule.
+    pub(in crate::core) brings: (f64, f64),
     /// What each of its campaigns adds, and the abandons expected of those in other pools.
     pub(in crate::core) shares: Vec<Share>,
     pub(in crate::core) lost_elsewhere: f64,
@@ -199,8 +201,8 @@ impl Member<'_> {
     fn asked(&self, now: Mono, grant: &Grant, forecast: Forecast) -> Asked {
         // The further the next call is from being granted, the longer time alone may take.
         let pause = match grant.next / grant.threshold.max(1e-9) {
-            ratio if ratio < 2.0 => 1,
-            ratio if ratio < 5.0 => 2,
+            ratio if ratio < 1.25 => 1,
+            ratio if ratio < 2.0 => 2,
             _ => SLOW,
         };
         Asked {
@@ -235,6 +237,7 @@ impl Ledger<'_> {
             left_s: sum.left_s,
             agents: sum.agents,
             unrisked: unrisked(sum.agents, sum.progressive),
+            brings: self.brings,
         };
         // Three deviations of a count whose variance is twice its mean: abandons come in clusters.
         let worst = self.lost_elsewhere + 3.0 * libm::sqrt(2.0 * self.lost_elsewhere);

@@ -12,7 +12,7 @@ use super::release::{Release, Task};
 use super::truth::{Known, Truth};
 use crate::core::floor::CallStage;
 use crate::core::order::AgentState;
-use crate::units::{AgentId, Mono, Now, Span};
+use crate::units::{AgentId, Mono, Now, Ratio, Span};
 
 /// One campaign's predictive pacer: learns from the calls and agents it is told of.
 #[derive(Clone, Debug)]
@@ -51,6 +51,11 @@ impl Odds {
     /// Those of a call that no forecast placed.
     pub(in crate::core) const UNFORESEEN: Self =
         Self { threshold: 0.0, chance: 0.0, unproved: true };
+
+    /// The chance of abandon, should a person answer: the mean of the decision's calls.
+    pub(in crate::core) fn foretold(self) -> Ratio {
+        Ratio::new(self.chance)
+    }
 }
 
 /// What one campaign adds to the books of its rate.
@@ -390,13 +395,25 @@ impl Pacer {
     }
 
     /// Gives what the campaign adds to the books of its rate, `home` being the ready agents who
-    /// count for it and `left` the calling time left.
-    pub(in crate::core) fn share(&self, now: Mono, home: u32, left: Option<Span>) -> Share {
+    /// count for it, `left` the calling time left and `leads` those left to dial, as far as either
+    /// is known.
+    pub(in crate::core) fn share(
+        &self,
+        now: Mono,
+        home: u32,
+        left: Option<Span>,
+        leads: Option<u64>,
+    ) -> Share {
         let agents = self.at_work(home);
         let guess = PULSE_PRIOR_BUSY * agents / self.release.handling_s().max(1.0);
+        let left_s = left.map(Span::as_secs_f64);
+        // A list that runs out ends the calling before its hours do.
+        let until_dry = leads
+            .zip(left_s)
+            .map(|(leads, left_s)| self.fresh(now)[HORIZONS - 1] * leads as f64 / left_s.max(1.0));
         Share {
-            rate: self.pulse.rate(now, guess),
-            left_s: left.map(Span::as_secs_f64),
+            rate: self.pulse.rate(now, guess).min(until_dry.unwrap_or(f64::INFINITY)),
+            left_s,
             agents,
             progressive: self.progressive(now),
         }
@@ -426,7 +443,7 @@ impl Pacer {
     fn scaled(&self, now: Mono, curve: &Curve) -> Curve {
         let young = self.young(now);
         let factor = if young { YOUNG_FACTOR / self.hazard.answering.mean().min(1.0) } else { 1.0 };
-        curve.map(|p| (p * factor).min(1.0))
+        scaled(curve, factor)
     }
 
     /// Adds its lines: how likely a person is on them within each moment ahead.
@@ -457,7 +474,7 @@ impl Pacer {
             let here = self.release.by_age(task, only);
             for (&count, curve) in here.iter().zip(table) {
                 if count > 0 {
-                    busy.push((curve.map(|p| (p * level).min(1.0)), count));
+                    busy.push((scaled(curve, level), count));
                 }
             }
         }
@@ -488,6 +505,13 @@ impl Pacer {
         let known = self.known.as_ref().and_then(|known| known.at(slot));
         known.unwrap_or_else(|| self.hazard.reach())
     }
+}
+
+/// Chances times a factor. A loop, because mapping an array calls its function out of line.
+fn scaled(curve: &Curve, factor: f64) -> Curve {
+    let mut scaled = *curve;
+    scaled.iter_mut().for_each(|p| *p = (*p * factor).min(1.0));
+    scaled
 }
 
 impl Pulse {

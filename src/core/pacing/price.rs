@@ -21,6 +21,9 @@ pub(super) struct Books {
     pub(super) agents: f64,
     /// The share of the answers to come that comes even if nothing is risked any more.
     pub(super) unrisked: f64,
+    /// How many of those of whom the abandoned are a share an answer to come brings, and how many
+    /// that count as abandoned whatever is done: machines the detector may have been wrong about.
+    pub(super) brings: (f64, f64),
 }
 
 /// The threshold and what was learnt of its effect.
@@ -82,10 +85,16 @@ impl Books {
         self.rate * self.left_s.unwrap_or(BLIND_S)
     }
 
-    /// Those that come but for bad luck, if so large a share of them comes.
+    /// Those that come but for bad luck, if so large a share of them comes: the most, where each
+    /// uses up more of the allowance than it brings.
     fn likely(&self, share: f64) -> f64 {
         if self.left_s.is_none() {
             return 0.0;
+        }
+        let (of, lost) = self.brings;
+        if lost > self.cap * of {
+            let mean = self.coming();
+            return mean + SURE * libm::sqrt(DISPERSION * mean);
         }
         let mean = share * self.coming();
         (mean - SURE * libm::sqrt(DISPERSION * mean)).max(0.0)
@@ -93,7 +102,8 @@ impl Books {
 
     /// Abandons that so many answers more allow, less those had.
     fn allowed(&self, answers: f64) -> f64 {
-        self.cap * (self.answered + answers) - self.abandoned
+        let (of, lost) = self.brings;
+        self.cap * (self.answered + of * answers) - self.abandoned - lost * answers
     }
 
     /// Abandons that may still be had: those that the answers which come for sure allow, less
@@ -106,7 +116,9 @@ impl Books {
     pub(super) fn aim(&self) -> f64 {
         let relied = self.likely(0.5 * (1.0 + self.unrisked));
         let rest = self.allowed(relied) - self.pending - KEPT_BACK;
-        let most = self.cap * (AIM_MAX + AIM_MAX_ALONE / self.agents.max(1.0));
+        // Where no end is known a surplus of earlier days may leave the window before it is spent.
+        let most = if self.left_s.is_some() { AIM_MAX } else { 1.0 };
+        let most = self.cap * (most + AIM_MAX_ALONE / self.agents.max(1.0));
         (rest / self.coming().max(1.0)).clamp(0.0, most)
     }
 }
@@ -176,12 +188,22 @@ mod tests {
         left_s: Some(10_000.0),
         agents: 20.0,
         unrisked: 0.8,
+        brings: (1.0, 0.0),
     };
 
     #[test]
     fn a_day_on_its_allowance_aims_a_little_below_the_cap() {
         let aim = DAY.aim();
         assert!(aim > 0.02 && aim < 0.03, "{aim}");
+    }
+
+    #[test]
+    fn machines_to_come_use_up_what_persons_to_come_allow() {
+        let spent = |lost: f64| Books { brings: (1.0 + lost, lost), ..DAY };
+        assert!(spent(0.01).aim() < 0.75 * DAY.aim());
+        assert!(spent(0.01).room() < DAY.room() && spent(0.05).aim() <= 0.0);
+        // Each machine costs more than its person brings: the fewest are no longer the worst case.
+        assert!(spent(0.05).room() < 0.03 * 1_500.0 - 30.0 - 0.02 * 500.0);
     }
 
     #[test]

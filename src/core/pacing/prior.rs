@@ -10,6 +10,10 @@ use crate::units::{ListId, Span, Wall};
 /// How long a lesson is kept: 4 weeks, when it weighs a sixteenth (docs/pacing.md, "Priors").
 pub const KEPT: Span = Span::secs(28 * 86_400);
 
+/// Lessons of a campaign's pacer given and taken at most, the latest: four weeks of seventy lists a
+/// day.
+pub const LESSONS_MAX: u32 = 20_000;
+
 /// What was counted of one list in one hour of the day, or of the agents.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lesson {

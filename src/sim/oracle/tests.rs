@@ -91,6 +91,7 @@ fn opened(now: Now, call: u64) -> Order {
         caller_id: 0,
         attempt: 1,
         agent: None,
+        chance: None,
         at: now.wall,
     }))
 }
@@ -114,6 +115,7 @@ fn closed(now: Now, call: u64, outcome: Outcome) -> Order {
         contact: ContactId(call),
         number: NumberId(call),
         outcome,
+        forced: false,
         cause: 0,
         ended_by: EndedBy::Dialer,
         agent: None,

@@ -8,7 +8,7 @@ use super::Sqlite;
 use super::text::{at, from_json, json, read, word};
 use crate::core::foresight::Foresight;
 use crate::core::pacing::{Ask, Decision, Forecast, Limit};
-use crate::store::{DecisionRow, StoreError};
+use crate::store::{DecisionRow, FORGET_MAX, StoreError};
 use crate::units::{CampaignId, Ratio, Span, TrunkId, Wall};
 
 /// Writes a decision.
@@ -25,12 +25,20 @@ pub(super) fn decided(
         }
     };
     let forecast = decision.forecast;
+    // Of several decisions in one instant the last one stands, as in the campaign's own view; each
+    // call has its forecast in its own row.
     sqlx::query(
         "insert into decision
            (campaign_id, at, asked, why, placed, limited_by, limit_trunk_id, seen,
             threshold, answers, releases, chance, mean_chance, next_chance, room, ahead_us)
          values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
-         on conflict do nothing",
+         on conflict (campaign_id, at) do update set
+           asked = excluded.asked, why = excluded.why, placed = excluded.placed,
+           limited_by = excluded.limited_by, limit_trunk_id = excluded.limit_trunk_id,
+           seen = excluded.seen, threshold = excluded.threshold, answers = excluded.answers,
+           releases = excluded.releases, chance = excluded.chance,
+           mean_chance = excluded.mean_chance, next_chance = excluded.next_chance,
+           room = excluded.room, ahead_us = excluded.ahead_us",
     )
     .bind(campaign.0)
     .bind(at(moment))
@@ -64,6 +72,36 @@ impl Sqlite {
         row.as_ref().map(decision_row).transpose()
     }
 
+    pub(in crate::store) async fn forget_decisions(
+        &self,
+        before: Wall,
+        most: u32,
+    ) -> Result<u64, StoreError> {
+        let mut forgotten = 0;
+        for campaign in self.campaigns().await? {
+            // The moments before which all is old, at which the list is full, and of the latest.
+            let row = sqlx::query(
+                "select
+                   (select at from decision where campaign_id = $1
+                    order by at desc limit 1 offset $2),
+                   (select max(at) from decision where campaign_id = $1)",
+            );
+            let row = row.bind(campaign.id.0).bind(most).fetch_one(&self.readers).await?;
+            let (full, latest) = (row.try_get::<Option<i64>, _>(0)?, row.try_get(1)?);
+            let Some(latest) = latest else { continue };
+            let old = full.map_or(i64::MIN, |full| full.saturating_add(1)).max(at(before));
+            let delete = sqlx::query(
+                "delete from decision where campaign_id = $1 and at in
+                   (select at from decision where campaign_id = $1 and at < $2
+                    order by at limit $3)",
+            );
+            let delete = delete.bind(campaign.id.0).bind(old.min(latest)).bind(FORGET_MAX);
+            let mut writer = self.writer().await;
+            forgotten += delete.execute(&mut *writer).await?.rows_affected();
+        }
+        Ok(forgotten)
+    }
+
     pub(in crate::store) async fn foresight(
         &self,
         campaign: CampaignId,
@@ -71,19 +109,16 @@ impl Sqlite {
         until: Wall,
         latest: u32,
     ) -> Result<Foresight, StoreError> {
-        // A call is opened in the same instant as its decision.
         let row = sqlx::query(
             "select count(*), coalesce(sum(chance), 0.0), coalesce(sum(chance * (1 - chance)), 0.0),
-               count(*) filter (where outcome = 'abandoned')
+               count(*) filter (where outcome = 'abandoned' and not forced)
              from (
-               select d.mean_chance as chance, a.outcome
-               from attempt a
-                 join decision d on d.campaign_id = a.campaign_id and d.at = a.opened_at
-               where a.campaign_id = $1 and a.opened_at >= $2 and a.opened_at <= $3
-                 and a.answered_at is not null and a.ended_at is not null
-                 and coalesce(a.heard, 'human') not in ('machine', 'fax')
-                 and a.outcome <> 'interrupted' and d.mean_chance is not null
-               order by a.opened_at desc limit $4)",
+               select chance, outcome, forced from attempt
+               where campaign_id = $1 and opened_at >= $2 and opened_at <= $3
+                 and answered_at is not null and ended_at is not null
+                 and coalesce(heard, 'human') not in ('machine', 'fax')
+                 and outcome <> 'interrupted' and chance is not null
+               order by opened_at desc, call_id desc limit $4)",
         )
         .bind(campaign.0)
         .bind(at(from))

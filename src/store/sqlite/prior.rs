@@ -9,8 +9,8 @@ use super::Sqlite;
 use super::report::count;
 use super::text::{at, from_json, json};
 use crate::core::pacing::account::Bucket;
-use crate::core::pacing::prior::{KEPT, Lesson};
-use crate::store::{LESSONS_MAX, StoreError};
+use crate::core::pacing::prior::{KEPT, LESSONS_MAX, Lesson};
+use crate::store::StoreError;
 use crate::units::{CampaignId, ListId, Span, Wall};
 
 /// The longest a call may have been under way when it was answered: dialled before the window, and

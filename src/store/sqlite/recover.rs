@@ -4,6 +4,7 @@ use sqlx::Connection as _;
 use sqlx::Row as _;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
+use super::report::heard;
 use super::text::from_json;
 use super::{Shared, Sqlite, write};
 use crate::core::fact::Callback;
@@ -42,7 +43,8 @@ async fn close_open_attempts(
 ) -> Result<Vec<CallId>, StoreError> {
     let rows = sqlx::query(
         "select a.call_id, a.campaign_id, a.contact_id, a.number_id, a.agent_id, a.opened_at,
-           a.ended_at, k.callback_at, k.callback_agent_id
+           a.ended_at, a.abandoned_at, a.forced, a.answered_at, a.heard, a.heard_confidence,
+           k.callback_at, k.callback_agent_id
          from attempt a left join contact k on k.id = a.contact_id
          where a.completed_at is null order by a.call_id",
     );
@@ -51,10 +53,14 @@ async fn close_open_attempts(
     for row in &rows {
         let call = CallId(row.try_get::<i64, _>("call_id")?.cast_unsigned());
         if row.try_get::<Option<i64>, _>("ended_at")?.is_none() {
-            let closed = interrupted_record(row, call, now, shared.interrupted_rest)?;
+            let mut closed = interrupted_record(row, call, now, shared.interrupted_rest)?;
+            if let Some(abandoned) = row.try_get::<Option<i64>, _>("abandoned_at")? {
+                closed = abandoned_record(row, closed, Wall::micros(abandoned))?;
+            } else {
+                interrupted.push(call);
+            }
             let record = Record::Closed(closed);
             write::apply(db, shared, &Write::Record { record, at: now }).await?;
-            interrupted.push(call);
         }
         let record = Record::Completed(call);
         write::apply(db, shared, &Write::Record { record, at: now }).await?;
@@ -84,6 +90,7 @@ fn interrupted_record(
         contact: ContactId(row.try_get::<i64, _>("contact_id")?.cast_unsigned()),
         number: NumberId(row.try_get::<i64, _>("number_id")?.cast_unsigned()),
         outcome: Outcome::Interrupted,
+        forced: false,
         cause: 0,
         ended_by: EndedBy::Dialer,
         agent: row.try_get::<Option<u32>, _>("agent_id")?.map(AgentId),
@@ -94,6 +101,20 @@ fn interrupted_record(
         ended: now.max(opened),
         held: Span::ZERO,
         next,
+    })
+}
+
+/// Makes it the end of a call whose person was abandoned before the crash: that counts, and what
+/// becomes of the contact was written down then.
+fn abandoned_record(row: &SqliteRow, cut: Closed, at: Wall) -> Result<Closed, StoreError> {
+    Ok(Closed {
+        outcome: Outcome::Abandoned,
+        forced: row.try_get("forced")?,
+        heard: heard(row)?,
+        answered: row.try_get::<Option<i64>, _>("answered_at")?.map(Wall::micros),
+        ended: at,
+        next: Next::Untouched,
+        ..cut
     })
 }
 

@@ -153,6 +153,7 @@ async fn sums(
            count(*) filter (where answered_at is not null and heard in ('machine', 'fax')),
            count(bridged_at),
            count(*) filter (where outcome = 'abandoned'),
+           count(*) filter (where outcome = 'abandoned' and forced),
            coalesce(sum(ended_at - bridged_at - held_us), 0),
            coalesce(sum(held_us), 0),
            coalesce(sum(wrap_us), 0),
@@ -166,8 +167,8 @@ async fn sums(
     .bind(at(to))
     .fetch_one(db)
     .await?;
-    let [attempts, rang, answered, machines, bridged, abandoned, times @ .., sales] =
-        counts::<11>(&row)?;
+    let [attempts, rang, answered, machines, bridged, abandoned, forced, times @ .., sales] =
+        counts::<12>(&row)?;
     let [talk, hold, wrap, wait] = times.map(Span::micros);
     Ok(Stats {
         attempts,
@@ -177,12 +178,13 @@ async fn sums(
         humans: answered.saturating_sub(machines),
         bridged,
         abandoned,
+        forced,
         talk,
         hold,
         wrap,
         wait,
         sales,
-        sales_cents: row.try_get(11)?,
+        sales_cents: row.try_get(12)?,
         ..Stats::default()
     })
 }
@@ -309,7 +311,7 @@ fn call_row(row: &SqliteRow) -> Result<CallRow, StoreError> {
     })
 }
 
-fn heard(row: &SqliteRow) -> Result<Option<Heard>, StoreError> {
+pub(super) fn heard(row: &SqliteRow) -> Result<Option<Heard>, StoreError> {
     let what: Option<Answerer> = read_some("listener's verdict", row.try_get("heard")?)?;
     let confidence: Option<f64> = row.try_get("heard_confidence")?;
     Ok(what.map(|what| Heard { what, confidence: Ratio::new(confidence.unwrap_or(0.0)) }))

@@ -11,12 +11,12 @@ use super::text::{NextColumns, agent_state, at, json, scope, some_at, word};
 use super::{Shared, decisions, prior, report};
 use crate::core::fact::{DncScope, SkipReason};
 use crate::core::order::{
-    AgentState, CampaignState, Closed, Next, Opened, Qualified, Record, RuleRefusal,
+    Abandoned, AgentState, CampaignState, Closed, Next, Opened, Qualified, Record, RuleRefusal,
 };
 use crate::engine::handle::Details;
 use crate::sip::StoredDialog;
 use crate::store::{Delivery, StoreError, Then, Write};
-use crate::units::{AgentId, CallId, CampaignId, ContactId, LegId, PersonId, Wall};
+use crate::units::{AgentId, CallId, CampaignId, ContactId, LegId, PersonId, Ratio, Wall};
 
 type Statement = Query<'static, Engine, SqliteArguments>;
 
@@ -71,6 +71,7 @@ async fn record_one(
             return Ok(0);
         }
         Record::Completed(call) => return complete(db, shared, *call, moment).await,
+        Record::Abandoned(record) => abandoned(record),
         Record::Closed(record) => {
             close(db, record).await?;
             return Ok(0);
@@ -106,10 +107,10 @@ async fn open(db: &mut SqliteConnection, record: &Opened) -> Result<(), StoreErr
     let statement = sqlx::query(
         "insert into attempt (call_id, campaign_id, client_id, contact_id, number_id, person_id,
            trunk_id, caller_id, caller_e164, attempt, agent_id, opened_at, cause, held_us,
-           wrong_number)
+           wrong_number, chance)
          select $1, id, client_id, $3, $4, $5, $6, $7,
            (select e164 from caller_id where campaign_id = $2 and position = $7), $8, $9, $10, 0, 0,
-           false
+           false, $11
          from campaign where id = $2
          on conflict (call_id) do nothing;
          update contact set attempts = max(attempts, $8), last_number_id = $4, last_call_id = $1,
@@ -127,6 +128,7 @@ async fn open(db: &mut SqliteConnection, record: &Opened) -> Result<(), StoreErr
         .bind(record.attempt)
         .bind(record.agent.map(|agent| agent.0))
         .bind(at(record.at))
+        .bind(record.chance.map(Ratio::get))
         .execute(&mut *db)
         .await?;
     if done.rows_affected() > 0 {
@@ -138,6 +140,26 @@ async fn open(db: &mut SqliteConnection, record: &Opened) -> Result<(), StoreErr
         .fetch_optional(db)
         .await?;
     if known.is_some() { Ok(()) } else { Err(StoreError::Unknown("campaign")) }
+}
+
+/// Notes in an open attempt that its person is abandoned; the end overrules it.
+fn abandoned(record: &Abandoned) -> Statement {
+    let statement = sqlx::query(concat!(
+        "update attempt set abandoned_at = $10, answered_at = $11, heard = $12,
+           heard_confidence = $13, forced = $14
+         where call_id = $9 and ended_at is null and abandoned_at is null; ",
+        set_next!(),
+        "where id = $8 and changes() > 0 and last_call_id = $9
+           and not exists (select 1 from attempt where call_id = $9 and qualified_at is not null)"
+    ));
+    bind_next(statement, &record.next)
+        .bind(record.contact.0.cast_signed())
+        .bind(record.call.0.cast_signed())
+        .bind(at(record.at))
+        .bind(some_at(record.answered))
+        .bind(record.heard.map(|heard| word(&heard.what)))
+        .bind(record.heard.map(|heard| heard.confidence.get()))
+        .bind(record.forced)
 }
 
 async fn close(db: &mut SqliteConnection, record: &Closed) -> Result<(), StoreError> {
@@ -166,7 +188,8 @@ fn closed(record: &Closed) -> Statement {
     let statement = sqlx::query(concat!(
         "update attempt set outcome = $10, cause = $11, ended_by = $12,
            agent_id = coalesce($13, agent_id), heard = $14, heard_confidence = $15,
-           ringing_at = $16, answered_at = $17, bridged_at = $18, ended_at = $19, held_us = $20
+           ringing_at = $16, answered_at = $17, bridged_at = $18, ended_at = $19, held_us = $20,
+           forced = $22
          where call_id = $9 and ended_at is null; ",
         set_next!(),
         ", faults = faults + ($10 in ('congestion', 'trunk_fault'))
@@ -189,6 +212,7 @@ fn closed(record: &Closed) -> Statement {
         .bind(at(record.ended))
         .bind(record.held.as_micros().cast_signed())
         .bind(record.number.0.cast_signed())
+        .bind(record.forced)
 }
 
 fn qualified(record: &Qualified) -> Statement {

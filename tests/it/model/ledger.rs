@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use cadran::core::fact::{AgentFact, CallFact, CampaignFact, Lead};
-use cadran::core::order::AgentState;
+use cadran::core::order::{AgentState, Outcome};
 use cadran::core::{Fact, Order, Record};
 use cadran::units::{AgentId, CallId, ContactId, Mono, PersonId, Span};
 
@@ -17,6 +17,7 @@ struct Call {
     /// An order to end it went out, or its end was told.
     over: bool,
     agent: Option<AgentId>,
+    lost: bool,
     closed: bool,
     completed: bool,
 }
@@ -148,14 +149,22 @@ impl Ledger {
                     answered: false,
                     over: false,
                     agent: None,
+                    lost: false,
                     closed: false,
                     completed: false,
                 };
                 must!(self.calls.insert(call, fresh).is_none(), "{call} was opened twice");
             }
+            Record::Abandoned(abandoned) => {
+                let call = self.call(abandoned.call)?;
+                must!(!call.closed && !call.lost, "{} was abandoned twice", abandoned.call);
+                call.lost = true;
+            }
             Record::Closed(closed) => {
                 let call = self.call(closed.call)?;
                 must!(!call.closed, "{} was closed twice", closed.call);
+                let other = call.lost && closed.outcome != Outcome::Abandoned;
+                must!(!other, "{} was abandoned and ended {:?}", closed.call, closed.outcome);
                 (call.closed, call.over) = (true, true);
             }
             Record::Completed(id) => {

@@ -418,7 +418,13 @@ fn record_told(now: Now, record: &Record) -> Told {
         Record::Closed(closed) => {
             let (call, by) = (closed.call, word(&closed.ended_by));
             let (outcome, next) = (word(&closed.outcome), next(now, closed.next));
-            told("closed", format!("closed {call} {outcome} by {by}: {next}"))
+            let forced = if closed.forced { " forced" } else { "" };
+            told("closed", format!("closed {call} {outcome} by {by}{forced}: {next}"))
+        }
+        Record::Abandoned(abandoned) => {
+            let (call, next) = (abandoned.call, next(now, abandoned.next));
+            let forced = if abandoned.forced { " forced" } else { "" };
+            told("abandoned", format!("abandoned {call}{forced}: {next}"))
         }
         Record::Completed(call) => told("completed", format!("completed {call}")),
         Record::Qualified(qualified) => {

@@ -161,6 +161,17 @@ pub(crate) fn record(record: Record, at: Wall) -> Write {
 
 /// The beginning of the nth call, on the lead's first number.
 pub(crate) fn opened(n: u64, campaign: CampaignId, lead: &Lead, attempt: u32) -> Write {
+    foretold(n, campaign, lead, attempt, None)
+}
+
+/// The same with what its decision foretold.
+pub(crate) fn foretold(
+    n: u64,
+    campaign: CampaignId,
+    lead: &Lead,
+    attempt: u32,
+    chance: Option<f64>,
+) -> Write {
     let number = lead.numbers.first();
     let opened = Opened {
         call: call(n),
@@ -172,6 +183,7 @@ pub(crate) fn opened(n: u64, campaign: CampaignId, lead: &Lead, attempt: u32) ->
         caller_id: 0,
         attempt,
         agent: None,
+        chance: chance.map(Ratio::new),
         at: NOON + Span::secs(n),
     };
     record(Record::Opened(opened), NOON)
@@ -195,6 +207,7 @@ pub(crate) fn closed(
         contact: lead.contact,
         number: lead.numbers.first().map_or(NumberId(0), |number| number.number),
         outcome,
+        forced: false,
         cause: if connected { 200 } else { 480 },
         ended_by: EndedBy::Callee,
         agent: None,
@@ -207,6 +220,31 @@ pub(crate) fn closed(
         next,
     };
     record(Record::Closed(closed), NOON)
+}
+
+/// The end of the nth call, answered 5 s after its dialling unless nobody did.
+pub(crate) fn ended(nth: u64, campaign: CampaignId, lead: &Lead, outcome: Outcome) -> Write {
+    let moment = NOON + Span::secs(nth + 5);
+    let machine = Heard { what: Answerer::Machine, confidence: Ratio::new(0.9) };
+    let closed = Closed {
+        call: call(nth),
+        campaign,
+        contact: lead.contact,
+        number: lead.numbers.first().map_or(NumberId(0), |number| number.number),
+        outcome,
+        forced: false,
+        cause: 200,
+        ended_by: EndedBy::Callee,
+        agent: None,
+        heard: (outcome == Outcome::Machine).then_some(machine),
+        ringing: None,
+        answered: (outcome != Outcome::NoAnswer).then_some(moment),
+        bridged: None,
+        ended: moment + Span::secs(9),
+        held: Span::ZERO,
+        next: Next::Untouched,
+    };
+    record(Record::Closed(closed), moment)
 }
 
 /// The agent's word on the nth call.

@@ -2,14 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use cadran::core::fact::{Answerer, Heard, Lead};
-use cadran::core::order::{Closed, EndedBy, Next, Outcome, Record};
+use cadran::core::order::{Abandoned, Next, Outcome, Record};
 use cadran::core::pacing::account::Bucket;
 use cadran::core::pacing::prior::{Calls, Ends, Lesson, Ring, Service};
-use cadran::store::Write;
-use cadran::units::{CampaignId, ListId, NumberId, Ratio, Span, Wall};
+use cadran::store::{StoreError, Write};
+use cadran::units::{CampaignId, ListId, Span, Wall};
 
-use super::fixture::{Done, House, NOON, call, campaign, contact, list, opened, record};
+use super::fixture::{Done, House, NOON, call, campaign, contact, ended, list, opened, record};
 
 const DAY: Span = Span::secs(86_400);
 
@@ -99,26 +98,47 @@ pub(crate) async fn a_restart_counts_what_the_abandon_rule_had_counted(house: Ho
     Ok(())
 }
 
-/// The end of the nth call, answered 5 s after its dialling unless nobody did.
-fn ended(nth: u64, campaign: CampaignId, lead: &Lead, outcome: Outcome) -> Write {
-    let moment = NOON + Span::secs(nth + 5);
-    let machine = Heard { what: Answerer::Machine, confidence: Ratio::new(0.9) };
-    let closed = Closed {
-        call: call(nth),
-        campaign,
-        contact: lead.contact,
-        number: lead.numbers.first().map_or(NumberId(0), |number| number.number),
-        outcome,
-        cause: 200,
-        ended_by: EndedBy::Callee,
-        agent: None,
-        heard: (outcome == Outcome::Machine).then_some(machine),
-        ringing: None,
-        answered: (outcome != Outcome::NoAnswer).then_some(moment),
-        bridged: None,
-        ended: moment + Span::secs(9),
-        held: Span::ZERO,
-        next: Next::Untouched,
+pub(crate) async fn a_crash_during_the_notice_still_counts_the_abandoned(house: House) -> Done {
+    let id = campaign(&house.store, "jardin").await?;
+    list(&house.store, id, (1..=2).map(|n| contact(&format!("c{n}"), n))).await?;
+    let leads = house.store.claim(id, 2, Span::secs(60), NOON).await?.leads;
+    // The notice plays for the first from the eighth second on; the second only waits.
+    let (answered, lost, lock) = (NOON + Span::secs(6), NOON + Span::secs(8), NOON + DAY.times(3));
+    let abandoned = Abandoned {
+        call: call(1),
+        contact: leads[0].contact,
+        heard: None,
+        answered: Some(answered),
+        at: lost,
+        forced: true,
+        next: Next::Retry { at: lock, number: None },
     };
-    record(Record::Closed(closed), moment)
+    let noted = record(Record::Abandoned(abandoned), lost);
+    let opens = vec![opened(1, id, &leads[0], 1), opened(2, id, &leads[1], 1)];
+    house.store.commit([opens, vec![noted.clone(), noted]].concat()).await?;
+    let mut house = house;
+    // The second restart finds nothing more to mend.
+    for interrupted in [vec![call(2)], vec![]] {
+        house = house.reopened().await?;
+        let recovered = house.store.recover(NOON + DAY).await?;
+        assert_eq!(recovered.interrupted, interrupted);
+        let counted = house.store.counted(id, NOON, None).await?;
+        let bucket = Bucket { from: answered, persons: 1, abandoned: 1, machines: 0 };
+        assert_eq!(counted, [bucket]);
+    }
+    let row = house.store.call(call(1)).await?.ok_or("the call is gone")?;
+    assert_eq!((row.outcome, row.ended), (Some(Outcome::Abandoned), Some(lost)));
+    assert!(row.completed.is_some(), "the CRM never hears of it");
+    let stats = house.store.stats(id, NOON, NOON + DAY).await?;
+    assert_eq!((stats.abandoned, stats.forced), (1, 1));
+    // Locked as long as the rule says, and known as abandoned to every contact of the person.
+    let contacts = async |at| -> Result<Vec<_>, StoreError> {
+        let claimed = house.store.claim(id, 2, Span::secs(60), at).await?;
+        Ok(claimed.leads.into_iter().map(|lead| lead.contact).collect())
+    };
+    assert_eq!(contacts(lock - Span::secs(1)).await?, [leads[1].contact]);
+    let late = house.store.claim(id, 2, Span::secs(60), lock + DAY).await?.leads;
+    let first = late.iter().find(|lead| lead.contact == leads[0].contact).ok_or("never free")?;
+    assert_eq!(first.numbers.first().and_then(|number| number.abandoned), Some(lost));
+    Ok(())
 }

@@ -105,7 +105,12 @@ fn calls(now: Mono, pool: &[Grown], ready: u32, answered: u64, abandoned: u64) -
         answered,
         abandoned,
         waiting: 0,
-        shares: pool.iter().zip(&homes).map(|(g, home)| g.pacer.share(now, *home, left)).collect(),
+        brings: (1.0, 0.0),
+        shares: pool
+            .iter()
+            .zip(&homes)
+            .map(|(g, home)| g.pacer.share(now, *home, left, None))
+            .collect(),
         lost_elsewhere: 0.0,
         exposed_elsewhere: 0,
     };
