@@ -9,6 +9,7 @@ use super::{Global, wait_for};
 use crate::api::types;
 use crate::config::measure;
 use crate::units::Span;
+use crate::watch::decimal;
 
 /// Look calls up.
 #[derive(Debug, Subcommand)]
@@ -166,7 +167,7 @@ fn described(call: &types::Call, lang: Lang) -> Sheet {
         }
     };
     let exactly = |text: Option<&String>| text.map(|text| moment(text, "%Y-%m-%d %H:%M:%S.%3f %Z"));
-    let seconds = |seconds: Option<f64>| seconds.map(|seconds| format!("{seconds:.1} s"));
+    let seconds = |seconds: Option<f64>| seconds.map(|seconds| decimal(seconds, 1, lang) + " s");
     line("call", "appel", Some(call.call.to_string()));
     line("campaign", "campagne", Some(call.campaign.clone()));
     line("contact", "fiche", Some(call.contact.to_string()));
@@ -184,7 +185,7 @@ fn described(call: &types::Call, lang: Lang) -> Sheet {
     line("SIP code", "code SIP", (call.sip_code > 0).then(|| call.sip_code.to_string()));
     line("agent", "agent", call.agent.clone());
     line("talk", "conversation", seconds(call.talk_s));
-    line("hold", "garde", (call.hold_s > 0.0).then(|| format!("{:.1} s", call.hold_s)));
+    line("hold", "garde", (call.hold_s > 0.0).then(|| decimal(call.hold_s, 1, lang) + " s"));
     line("wrap-up", "post-appel", seconds(call.wrap_s));
     line("disposition", "qualification", call.disposition.clone());
     line("note", "note", call.details.notes.clone());

@@ -18,6 +18,7 @@ use crate::config::Config;
 use crate::config::likeness::suggestion;
 use crate::engine::clock::Clock;
 use crate::units::Zone;
+use crate::watch::decimal;
 
 /// From one invalid number in so many records on, the country is doubted: mistyped numbers are a
 /// few in a hundred, those of another country nearly all.
@@ -284,6 +285,6 @@ fn summary(report: &ImportReport, lang: Lang) -> Sheet {
         line("known already", "déjà connues", report.known.to_string());
         line("do not call", "ne pas appeler", report.do_not_call.to_string());
     }
-    line("seconds", "secondes", format!("{:.1}", report.seconds));
+    line("seconds", "secondes", decimal(report.seconds, 1, lang));
     sheet
 }

@@ -9,6 +9,7 @@ use super::{Global, wait_for};
 use crate::api::types;
 use crate::config::measure;
 use crate::units::Span;
+use crate::watch::percent;
 
 /// `cadran stats`.
 #[derive(Debug, Args)]
@@ -72,7 +73,7 @@ fn sheet(stats: &[types::Stats], lang: Lang) -> Sheet {
 
 /// Says how many were abandoned, the share, and how many of them a lost agent forced, if any.
 fn abandon(stats: &types::Stats, lang: Lang) -> String {
-    let mut text = format!("{} ({:.1} %)", stats.abandoned, stats.abandon_ratio * 100.0);
+    let mut text = format!("{} ({})", stats.abandoned, percent(stats.abandon_ratio, lang));
     if stats.forced > 0 {
         let forced = lang.say("by a lost agent", "par perte d'un agent");
         text += &format!(", {} {forced}", stats.forced);

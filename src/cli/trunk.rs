@@ -8,6 +8,7 @@ use super::output::{Lang, Output, Sheet};
 use super::{Global, wait_for};
 use crate::api::types;
 use crate::engine::handle::TrunkReport;
+use crate::watch::decimal;
 
 /// List and test trunks.
 #[derive(Debug, Subcommand)]
@@ -127,7 +128,7 @@ fn told(report: &TrunkReport, lang: Lang) -> Sheet {
     line("RTP packets sent", "paquets RTP envoyés", Some(report.sent.to_string()));
     line("RTP packets received", "paquets RTP reçus", Some(report.received.to_string()));
     line("lost", "perdus", Some(report.lost.to_string()));
-    line("jitter", "gigue", Some(format!("{:.1} ms", report.jitter_ms)));
+    line("jitter", "gigue", Some(decimal(report.jitter_ms, 1, lang) + " ms"));
     sheet
 }
 

@@ -45,9 +45,9 @@ impl ScenarioError {
         let of = |key: &str| spots.iter().filter(|spot| spot.is(key)).collect::<Vec<_>>();
         let pick = |key: &str, wrong: &dyn Fn(&Spot<'_>) -> bool| {
             let all = of(key);
+            let exact = all.iter().find(|spot| wrong(spot)).or_else(|| all.first()).copied();
             let table = || of(key.rsplit_once('.')?.0).first().copied();
-            let exact = all.iter().copied().find(|spot| wrong(spot));
-            exact.or(all.first().copied()).or_else(table).map(|spot| spot.span.clone())
+            exact.or_else(table).map(|spot| spot.span.clone())
         };
         let disorder = |key: &str| {
             let times = of(key);

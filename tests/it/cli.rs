@@ -347,6 +347,11 @@ fn what_a_simulation_makes_nothing_of_is_said_aloud() -> Claim {
     let forgetful = told(&["--mode", "predictive,power", "--prior", "learn", "--days", "2"])?;
     assert!(forgetful.contains("--prior changes nothing for power:"), "{forgetful}");
     assert!(forgetful.contains("An interval of 2 days is wide"), "{forgetful}");
+    let french = ["simulate", "run", scenario, "--agents", "2", "--days", "5", "--lang", "fr"];
+    let shown = cadran().args(french).output()?;
+    let occupancy = text(&shown.stdout)?.lines().find(|line| line.contains("occupation"));
+    let occupancy = occupancy.ok_or("no occupancy")?;
+    assert!(occupancy.contains(',') && !occupancy.contains('.'), "{occupancy}");
     let learns = told(&["--mode", "predictive", "--prior", "learn", "--days", "5"])?;
     assert!(!learns.contains("--prior") && !learns.contains("interval"), "{learns}");
     Ok(())

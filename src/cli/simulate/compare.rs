@@ -3,9 +3,10 @@
 use serde::Serialize;
 
 use super::cells::Solved;
-use super::report::{Report, percent, unowed_title};
+use super::report::{Report, percent, points, unowed_title};
 use crate::cli::output::{Lang, Sheet};
 use crate::sim::report::spread;
+use crate::watch::decimal;
 
 /// A dialer beside the one all are compared with.
 #[derive(Debug, Serialize)]
@@ -78,25 +79,17 @@ pub(super) fn sheet(rows: &[Beside], lang: Lang) -> Sheet {
     titles.extend(owes.then(|| unowed_title(lang)));
     let mut sheet = Sheet::new(&titles);
     for Beside { cell, occupancy_difference, occupancy_difference_ci95, .. } in rows {
-        let sign = if *occupancy_difference >= 0.0 { "+" } else { "−" };
-        let size = points(occupancy_difference.abs(), *occupancy_difference_ci95);
         let row = [
             cell.scenario.clone(),
             cell.agents.to_string(),
-            cell.name(),
-            percent(cell.occupancy, cell.occupancy_ci95),
-            format!("{sign}{size}"),
-            percent(cell.abandon, cell.abandon_ci95),
+            cell.name(lang),
+            percent(cell.occupancy, cell.occupancy_ci95, lang),
+            points(*occupancy_difference, *occupancy_difference_ci95, lang),
+            percent(cell.abandon, cell.abandon_ci95, lang),
             format!("{} / {}", cell.days_over, cell.days),
-            format!("{:.1} min", cell.talk_min_per_hour),
+            decimal(cell.talk_min_per_hour, 1, lang) + " min",
         ];
-        sheet.add(row.into_iter().chain(owes.then(|| cell.unowed().unwrap_or_default())));
+        sheet.add(row.into_iter().chain(owes.then(|| cell.unowed(lang).unwrap_or_default())));
     }
     sheet
-}
-
-/// Writes a difference of shares in points.
-fn points(share: f64, half_width: Option<f64>) -> String {
-    let spread = half_width.map_or_else(String::new, |half| format!(" ± {:.1}", half * 100.0));
-    format!("{:.1}{spread} pt", share * 100.0)
 }

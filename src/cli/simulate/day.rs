@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use super::cells::{self, Job, Prior};
 use super::dialers::{Dialer, Word};
-use super::report::{few, percent};
+use super::report::{few, percent, points};
 use super::{cap, lines};
 use crate::cli::failure::{Exit, Failure, Outcome};
 use crate::cli::output::{Lang, Output, Sheet};
@@ -342,7 +342,7 @@ impl Beside {
             lang.say("talks", "conversations"),
             lang.say("calls", "appels"),
         ]);
-        let share = |share: f64| percent(share, None);
+        let share = |share: f64| percent(share, None, lang);
         let whole = |count: f64| format!("{count:.0}");
         let day = &self.recorded;
         sheet.add([
@@ -367,7 +367,7 @@ impl Beside {
             ]);
         }
         if let Some(less) = &self.difference {
-            let points = |share: f64| format!("{:+.1} pt", share * 100.0);
+            let points = |share: f64| points(share, None, lang);
             let more = |count: f64| format!("{count:+.0}");
             sheet.add([
                 lang.say("difference", "différence").to_owned(),

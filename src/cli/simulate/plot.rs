@@ -49,11 +49,11 @@ struct Look {
     stroke: usize,
 }
 
-fn looks(cells: &[&Solved]) -> Vec<Look> {
+fn looks(cells: &[&Solved], lang: Lang) -> Vec<Look> {
     let caps = cells.iter().any(|cell| cell.summary.cap != cells[0].summary.cap);
     let look = |(nth, cell): (usize, &&Solved)| {
         let cap = if caps {
-            format!(" ≤ {}", percent(cell.summary.cap.get(), None))
+            format!(" ≤ {}", percent(cell.summary.cap.get(), None, lang))
         } else {
             String::new()
         };
@@ -83,14 +83,14 @@ fn cap_of(cells: &[&Solved], direction: Direction, lang: Lang) -> Option<(Direct
 /// Occupancy against abandon: the further up and to the left, the better.
 fn trade(cells: &[&Solved], lang: Lang) -> Chart {
     let mut series = Vec::new();
-    for (cell, Look { name, color, stroke }) in cells.iter().zip(looks(cells)) {
+    for (cell, Look { name, color, stroke }) in cells.iter().zip(looks(cells, lang)) {
         let report = Report::of(cell);
         let half = |ci95: Option<f64>| 100.0 * ci95.unwrap_or(0.0);
         let (up, along) = (half(report.occupancy_ci95), half(report.abandon_ci95));
         let says = format!(
             "{name}: {} / {}",
-            percent(report.occupancy, report.occupancy_ci95),
-            percent(report.abandon, report.abandon_ci95)
+            percent(report.occupancy, report.occupancy_ci95, lang),
+            percent(report.abandon, report.abandon_ci95, lang)
         );
         let (x, y) = (100.0 * report.abandon, 100.0 * report.occupancy);
         let points = vec![Point { x, y, spread: (along, up, up), says }];
@@ -141,19 +141,19 @@ fn by_size(cells: &[&Solved], pools: &BTreeMap<u32, Vec<&Solved>>, lang: Lang) -
     let ticks = pools.keys().map(|agents| (place(*agents), agents.to_string())).collect();
     let x =
         Axis { label: lang.say("agents (log scale)", "agents (échelle log)").to_owned(), ticks };
-    // In the order of the cells, by what they are shown as.
-    let mut lines: BTreeMap<(usize, String), (Look, [Vec<Point>; 2])> = BTreeMap::new();
+    // By their place: every pool has the same dialers and caps in the same order.
+    let mut lines: BTreeMap<usize, (Look, [Vec<Point>; 2])> = BTreeMap::new();
     for pool in pools.values() {
-        for ((nth, cell), look) in pool.iter().enumerate().zip(looks(pool)) {
+        for ((nth, cell), look) in pool.iter().enumerate().zip(looks(pool, lang)) {
             let name = look.name.clone();
             let report = Report::of(cell);
             let figures =
                 [(report.occupancy, report.occupancy_ci95), (report.abandon, report.abandon_ci95)];
-            let line = lines.entry((nth, name.clone()));
-            let (_, both) = line.or_insert_with(|| (look, [Vec::new(), Vec::new()]));
+            let (_, both) = lines.entry(nth).or_insert_with(|| (look, [Vec::new(), Vec::new()]));
             for ((share, ci95), points) in figures.into_iter().zip(both) {
                 let half = 100.0 * ci95.unwrap_or(0.0);
-                let says = format!("{name}, {} agents: {}", report.agents, percent(share, ci95));
+                let says =
+                    format!("{name}, {} agents: {}", report.agents, percent(share, ci95, lang));
                 let (x, y) = (place(report.agents), 100.0 * share);
                 points.push(Point { x, y, spread: (0.0, half, half), says });
             }
@@ -195,7 +195,7 @@ fn course(cells: &[&Solved], lang: Lang) -> Chart {
         quarter.occupancy().map(|share| 100.0 * share.get())
     };
     let title = lang.say("Occupancy through the day", "Occupation au fil de la journée");
-    let series = through_the_day(cells, of);
+    let series = through_the_day(cells, of, lang);
     framed(
         heading(cells, title, true, lang),
         hours(cells, lang),
@@ -212,7 +212,7 @@ fn so_far(cells: &[&Solved], lang: Lang) -> Chart {
         (until.connected + until.abandoned > 0).then(|| 100.0 * until.abandon().get())
     };
     let title = lang.say("Abandon of the day so far", "Abandon depuis le début de la journée");
-    let series = through_the_day(cells, of);
+    let series = through_the_day(cells, of, lang);
     let limit = cap_of(cells, Direction::Y, lang);
     framed(heading(cells, title, true, lang), hours(cells, lang), "abandon", series, limit)
 }
@@ -243,9 +243,13 @@ fn hours(cells: &[&Solved], lang: Lang) -> Axis {
 }
 
 /// Makes a line a dialer of a figure that every day has, or has not, in every quarter of an hour.
-fn through_the_day(cells: &[&Solved], of: impl Fn(&[Slot], usize) -> Option<f64>) -> Vec<Series> {
+fn through_the_day(
+    cells: &[&Solved],
+    of: impl Fn(&[Slot], usize) -> Option<f64>,
+    lang: Lang,
+) -> Vec<Series> {
     let mut all = Vec::new();
-    for (cell, Look { name, color, stroke }) in cells.iter().zip(looks(cells)) {
+    for (cell, Look { name, color, stroke }) in cells.iter().zip(looks(cells, lang)) {
         let mut points = Vec::new();
         for nth in 0..quarters(cells) {
             let mut days: Vec<f64> =
@@ -271,12 +275,12 @@ fn through_the_day(cells: &[&Solved], of: impl Fn(&[Slot], usize) -> Option<f64>
 
 /// Draws every cell's occupancy as a bar, with its abandon share beside it.
 pub(super) fn bars(cells: &[Report], plain: bool, lang: Lang) -> String {
-    let name = |cell: &Report| cell.name();
+    let name = |cell: &Report| cell.name(lang);
     let width = cells.iter().map(|cell| name(cell).chars().count()).max().unwrap_or(0);
     let mut out = String::new();
     let mut before = None;
     for cell in cells {
-        let heading = (cell.scenario.clone(), cell.agents, percent(cell.abandon_cap, None));
+        let heading = (cell.scenario.clone(), cell.agents, percent(cell.abandon_cap, None, lang));
         if before.as_ref() != Some(&heading) {
             let (agents, days) = (lang.say("agents", "agents"), lang.say("days", "jours"));
             let cap = lang.say("cap", "plafond");
@@ -295,9 +299,9 @@ pub(super) fn bars(cells: &[Report], plain: bool, lang: Lang) -> String {
             "{:width$}  {}  {:>12}   {} {}{over}\n",
             name(cell),
             bar(cell.occupancy, plain),
-            percent(cell.occupancy, cell.occupancy_ci95),
+            percent(cell.occupancy, cell.occupancy_ci95, lang),
             lang.say("abandon", "abandon"),
-            percent(cell.abandon, cell.abandon_ci95),
+            percent(cell.abandon, cell.abandon_ci95, lang),
         );
     }
     out

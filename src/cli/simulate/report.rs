@@ -10,6 +10,7 @@ use crate::core::order;
 use crate::sim::oracle::Finding;
 use crate::sim::report::{Day, Histogram};
 use crate::units::{Mono, Ratio};
+use crate::watch::decimal;
 
 /// One cell; shares are from 0 to 1.
 #[derive(Clone, Debug, Serialize)]
@@ -112,8 +113,9 @@ impl Waits {
         Self { p50: seconds(0.5), p90: seconds(0.9), p99: seconds(0.99) }
     }
 
-    fn say(&self) -> String {
-        format!("{:.1} / {:.1} / {:.1} s", self.p50, self.p90, self.p99)
+    fn say(&self, lang: Lang) -> String {
+        let [p50, p90, p99] = [self.p50, self.p90, self.p99].map(|wait| decimal(wait, 1, lang));
+        format!("{p50} / {p90} / {p99} s")
     }
 }
 
@@ -172,22 +174,32 @@ impl Report {
 
 impl Report {
     /// Names the dialer, with the setting that proved best.
-    pub(super) fn name(&self) -> String {
-        let setting = self.best_setting.map(|best| format!(" ({best:.2})"));
+    pub(super) fn name(&self, lang: Lang) -> String {
+        let setting = self.best_setting.map(|best| format!(" ({})", decimal(best, 2, lang)));
         self.mode.clone() + &setting.unwrap_or_default()
     }
 
     /// Writes the occupancy if nothing were owed to the agents, and what that would gain.
-    pub(super) fn unowed(&self) -> Option<String> {
+    pub(super) fn unowed(&self, lang: Lang) -> Option<String> {
         let (unowed, loss) = self.occupancy_unowed.zip(self.occupancy_loss)?;
-        Some(format!("{} ({:+.1} pt)", percent(unowed, None), loss * 100.0))
+        Some(format!("{} ({})", percent(unowed, None, lang), points(loss, None, lang)))
     }
 }
 
 /// Writes a share as a percentage, with the half-width of its interval if there is one.
-pub(super) fn percent(share: f64, half_width: Option<f64>) -> String {
-    let spread = half_width.map_or_else(String::new, |half| format!(" ± {:.1}", half * 100.0));
-    format!("{:.1} %{spread}", share * 100.0)
+pub(super) fn percent(share: f64, half_width: Option<f64>, lang: Lang) -> String {
+    format!("{} %{}", decimal(share * 100.0, 1, lang), give_or_take(half_width, lang))
+}
+
+/// Writes a difference of shares in points, with its sign.
+pub(super) fn points(share: f64, half_width: Option<f64>, lang: Lang) -> String {
+    let size = decimal(share.abs() * 100.0, 1, lang);
+    let sign = if share >= 0.0 { "+" } else { "−" };
+    format!("{sign}{size}{} pt", give_or_take(half_width, lang))
+}
+
+fn give_or_take(half_width: Option<f64>, lang: Lang) -> String {
+    half_width.map_or_else(String::new, |half| format!(" ± {}", decimal(half * 100.0, 1, lang)))
 }
 
 /// Intervals of fewer days are told to be wide: Student's factor, 2.8 of five days, is 12.7 of two.
@@ -238,17 +250,17 @@ pub(super) fn a_line_each(cells: &[Report], lang: Lang) -> Sheet {
     for cell in cells {
         let row = [
             cell.scenario.clone(),
-            percent(cell.abandon_cap, None),
+            percent(cell.abandon_cap, None, lang),
             cell.agents.to_string(),
-            cell.name(),
-            percent(cell.occupancy, cell.occupancy_ci95),
-            percent(cell.abandon, cell.abandon_ci95),
-            percent(cell.worst_day, None),
+            cell.name(lang),
+            percent(cell.occupancy, cell.occupancy_ci95, lang),
+            percent(cell.abandon, cell.abandon_ci95, lang),
+            percent(cell.worst_day, None, lang),
             format!("{} / {}", cell.days_over, cell.days),
-            format!("{:.1} min", cell.talk_min_per_hour),
-            format!("{:.1} s", cell.idle_s_per_call),
+            decimal(cell.talk_min_per_hour, 1, lang) + " min",
+            decimal(cell.idle_s_per_call, 1, lang) + " s",
         ];
-        sheet.add(row.into_iter().chain(owes.then(|| cell.unowed().unwrap_or_default())));
+        sheet.add(row.into_iter().chain(owes.then(|| cell.unowed(lang).unwrap_or_default())));
     }
     sheet
 }
@@ -263,29 +275,33 @@ fn in_full(cell: &Report, lang: Lang) -> Sheet {
     line("agents × days", "agents × journées", format!("{agents} × {days}"));
     line("dialer", "numéroteur", cell.mode.clone());
     if let Some(best) = cell.best_setting {
-        line("best setting", "meilleur réglage", format!("{best:.2}"));
+        line("best setting", "meilleur réglage", decimal(best, 2, lang));
     }
     line("seed", "graine", cell.seed.to_string());
     if let Some(prior) = cell.prior {
         line("stored prior", "acquis", prior.say(lang).to_owned());
     }
-    line("occupancy", "taux d'occupation", percent(cell.occupancy, cell.occupancy_ci95));
-    if let Some(unowed) = cell.unowed() {
+    line("occupancy", "taux d'occupation", percent(cell.occupancy, cell.occupancy_ci95, lang));
+    if let Some(unowed) = cell.unowed(lang) {
         line("  without [respect]", "  sans [respect]", unowed);
     }
-    line("talk per hour", "conversation par heure", format!("{:.1} min", cell.talk_min_per_hour));
-    line("agent's wait p50/p90/p99", "attente agent p50/p90/p99", cell.agent_wait_s.say());
-    line("person's wait p50/p90/p99", "attente appelé p50/p90/p99", cell.person_wait_s.say());
+    line(
+        "talk per hour",
+        "conversation par heure",
+        decimal(cell.talk_min_per_hour, 1, lang) + " min",
+    );
+    line("agent's wait p50/p90/p99", "attente agent p50/p90/p99", cell.agent_wait_s.say(lang));
+    line("person's wait p50/p90/p99", "attente appelé p50/p90/p99", cell.person_wait_s.say(lang));
     line("attempts", "appels émis", cell.attempts.to_string());
     line("connected", "mis en relation", cell.connected.to_string());
-    let abandon = percent(cell.abandon, cell.abandon_ci95);
+    let abandon = percent(cell.abandon, cell.abandon_ci95, lang);
     line("abandoned", "abandonnés", format!("{} ({abandon})", cell.abandoned));
     if cell.forced > 0 {
-        let without = percent(cell.abandon_unforced, None);
+        let without = percent(cell.abandon_unforced, None, lang);
         let forced = format!("{} ({} {without})", cell.forced, lang.say("without", "sans"));
         line("  by a lost agent", "  par perte d'un agent", forced);
     }
-    line("worst day's abandon", "abandon du pire jour", percent(cell.worst_day, None));
+    line("worst day's abandon", "abandon du pire jour", percent(cell.worst_day, None, lang));
     let over = format!("{} / {days}", cell.days_over);
     line("days over the cap", "jours au-dessus du plafond", over);
     for finding in &cell.findings {
