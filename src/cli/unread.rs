@@ -33,8 +33,8 @@ pub(super) fn warn(client: &Client, campaign: Option<&str>, output: &Output) -> 
     }
     if any {
         output.note(lang.say(
-            "    → stop `cadran serve` with Ctrl-C, which lets conversations end, and start it again",
-            "    → arrêtez `cadran serve` par Ctrl-C, les conversations se terminent, puis relancez",
+            "    → stop `cadran serve` with Ctrl-C: conversations end; then start it again",
+            "    → arrêtez `cadran serve` par Ctrl-C : les conversations finissent ; puis relancez",
         ));
     }
     Ok(Exit::Done)
