@@ -7,19 +7,17 @@ use std::collections::BTreeMap;
 use std::io::Write as _;
 
 use cadran::core::campaign::{Guarantee, Mode, Settings as Campaign};
-use cadran::core::fact::{
-    AgentFact, CallFact, CampaignFact, Failure, Lead, LeadNumber, Supply, TrunkFact,
-};
-use cadran::core::{Dialer, Fact, Order, Settings, agent, trunks};
-use cadran::units::{
-    AgentId, CampaignId, ContactId, Mono, Now, NumberId, PauseId, PersonId, Span, TrunkId, Wall,
-    Zone,
-};
+use cadran::core::fact::{AgentFact, CallFact, CampaignFact, Failure, Lead, LeadNumber};
+use cadran::core::fact::{Supply, TrunkFact};
+use cadran::core::{Dialer, Fact, Order, Settings, agent, rules, trunks};
+use cadran::units::{AgentId, CampaignId, ContactId, NumberId, PauseId, PersonId, TrunkId};
+use cadran::units::{Mono, Now, Span, Wall, Zone};
 use rand_core::Rng as _;
 use rand_pcg::Pcg64Mcg;
 
 const CAMPAIGN: CampaignId = CampaignId(1);
 const TRUNK: TrunkId = TrunkId(1);
+const UNANSWERED: CallFact = CallFact::Failed { failure: Failure::NoAnswer, cause: 480 };
 
 /// What a world is made of: the dialer, the time, what will happen, and chance.
 struct World {
@@ -47,9 +45,8 @@ impl World {
         match order {
             Order::Dial(dial) => {
                 let ring = self.exponential(12.0);
-                let failed = CallFact::Failed { failure: Failure::NoAnswer, cause: 480 };
                 let answers = self.chance.next_u32().is_multiple_of(4);
-                let fact = if answers { CallFact::Answered } else { failed };
+                let fact = if answers { CallFact::Answered } else { UNANSWERED };
                 self.later(ring, Fact::Call(dial.call, fact));
             }
             Order::Bridge(call, agent) => {
@@ -59,10 +56,7 @@ impl World {
                 self.later(talk + wrap, Fact::Agent(agent, AgentFact::Ready));
             }
             Order::HangUp(call) => self.later(Span::ZERO, Fact::Call(call, CallFact::Gone)),
-            Order::Cancel(call) => {
-                let failed = CallFact::Failed { failure: Failure::Cancelled, cause: 487 };
-                self.later(Span::ZERO, Fact::Call(call, failed));
-            }
+            Order::Cancel(call) => self.later(Span::ZERO, Fact::Call(call, UNANSWERED)),
             Order::RaiseLeg(agent) => {
                 self.later(Span::ZERO, Fact::Agent(agent, AgentFact::LegUp));
                 self.later(Span::ZERO, Fact::Agent(agent, AgentFact::Ready));
@@ -70,8 +64,7 @@ impl World {
             Order::Claim { count, .. } => {
                 let ids = self.contacts..self.contacts + u64::from(count);
                 self.contacts = ids.end;
-                let zone = || self.zone.clone();
-                let number = |id| LeadNumber::new(NumberId(id), PersonId(id), zone());
+                let number = |id| LeadNumber::new(NumberId(id), PersonId(id), self.zone.clone());
                 let leads = ids.map(|id| Lead::new(ContactId(id), vec![number(id)])).collect();
                 let supply = Supply { due: 1_000_000, ..Supply::default() };
                 let claimed = CampaignFact::Claimed { leads, supply };
@@ -101,19 +94,17 @@ impl World {
     }
 }
 
-/// Plays a day; gives the share of it the agents were busy, who answered and who was abandoned.
-fn play(agents: u32, hours: u64) -> Result<(f64, u64, u64), Box<dyn std::error::Error>> {
-    let mut world = World {
-        dialer: Dialer::new(Settings { node: 1, first_call: 1, seed: 1 }),
-        now: Mono::START,
-        queue: BTreeMap::new(),
-        chance: Pcg64Mcg::new(0x5eed),
-        zone: Zone::new("Europe/Paris")?,
-        contacts: 1,
-        busy: Span::ZERO,
-    };
+/// Plays from midnight until the calling hours end, which tell the pacer how much of its day is
+/// left; gives the share of it the agents were busy, who answered and who was abandoned.
+fn play(agents: u32, hours: u16) -> Result<(f64, u64, u64), Box<dyn std::error::Error>> {
+    let dialer = Dialer::new(Settings { node: 1, first_call: 1, seed: 1 });
+    let (now, queue, chance) = (Mono::START, BTreeMap::new(), Pcg64Mcg::new(0x5eed));
+    let (zone, busy) = (Zone::new("UTC")?, Span::ZERO);
+    let mut world = World { dialer, now, queue, chance, zone, contacts: 1, busy };
     let mode = Mode::Predictive { guarantee: Guarantee::Expected };
-    let campaign = Campaign::new(mode, TRUNK, world.zone.clone());
+    let mut campaign = Campaign::new(mode, TRUNK, world.zone.clone());
+    let today = rules::DaySpan { from: 0, to: 60 * hours };
+    campaign.rules.week.days = std::array::from_fn(|_| vec![today]);
     let trunk = trunks::Settings { channels: 10 * agents, calls_per_second: 100.0, burst: 100 };
     world.later(Span::ZERO, Fact::Trunk(TRUNK, TrunkFact::Set(trunk)));
     for fact in [CampaignFact::Set(Box::new(campaign)), CampaignFact::Started] {
@@ -124,24 +115,20 @@ fn play(agents: u32, hours: u64) -> Result<(f64, u64, u64), Box<dyn std::error::
         world.later(Span::ZERO, Fact::Agent(agent, AgentFact::Set(settings)));
         world.later(Span::ZERO, Fact::Agent(agent, AgentFact::LoggedIn));
     }
-    let day = Span::secs(3_600 * hours);
+    let day = Span::secs(3_600).times(u64::from(hours));
     world.run(Mono::START + day);
     let (answered, abandoned) = world.dialer.tally(CAMPAIGN);
-    let paid = f64::from(agents) * day.as_secs_f64();
-    Ok((world.busy.as_secs_f64() / paid, answered, abandoned))
+    let share = world.busy.as_secs_f64() / day.as_secs_f64() / f64::from(agents);
+    Ok((share, answered, abandoned))
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut words = std::env::args().skip(1);
     let agents: u32 = words.next().map_or(Ok(20), |word| word.parse())?;
-    let hours: u64 = words.next().map_or(Ok(6), |word| word.parse())?;
-    let (occupancy, answered, abandoned) = play(agents, hours)?;
-    let occupancy = 100.0 * occupancy;
-    writeln!(
-        std::io::stdout(),
-        "{agents} agents, {hours} h: occupancy {occupancy:.1} %, {abandoned} of {answered} abandoned"
-    )?;
-    Ok(())
+    let hours: u16 = words.next().map_or(Ok(6), |word| word.parse())?;
+    let (busy, answered, abandoned) = play(agents, hours.min(24))?;
+    let told = format!("occupancy {:.1} %, {abandoned} of {answered} abandoned", 100.0 * busy);
+    Ok(writeln!(std::io::stdout(), "{agents} agents, {hours} h: {told}")?)
 }
 
 #[test]

@@ -4,10 +4,12 @@ use std::path::Path;
 
 use cadran::config::scenario;
 use cadran::core::campaign::{Guarantee, Mode};
+use cadran::sim::optimum::Markov;
 use cadran::sim::report::{Day, Summary};
+use cadran::sim::rng::Law;
 use cadran::sim::scenario::Scenario;
 use cadran::sim::{RunSettings, run};
-use cadran::units::Span;
+use cadran::units::{Ratio, Span};
 
 type Claim = Result<(), Box<dyn std::error::Error>>;
 
@@ -81,5 +83,24 @@ fn a_step_of_the_answer_rate_is_weathered() -> Claim {
     let worst = weathered.worst_window.get();
     assert!(worst > 0.0 && worst <= 0.20, "{worst}");
     assert_eq!(weathered.days_over(), 0, "{:?}", weathered.days);
+    Ok(())
+}
+
+/// Where all is exponential the most any dialer can reach is known exactly; `scripts/pacing`
+/// measures the same at 1, 3, 5 and 10 agents over days of 24 hours.
+#[test]
+fn five_agents_are_within_a_point_of_the_exact_optimum_and_within_the_cap() -> Claim {
+    let town = cut("markov_check", 3 * HOUR)?;
+    let (ring, talk) = (Span::secs(14), Span::secs(180));
+    let live = town.outcomes.at(Span::ZERO).live;
+    let laws = (&town.ring.live, &town.ring.no_answer, &town.talk);
+    assert_eq!(laws, (&Law::exp(14.0)?, &Law::exp(14.0)?, &Law::exp(180.0)?));
+    let pool = Markov { agents: 5, ring, answers: Ratio::new(live), talk, cap: town.cap };
+    let optimum = pool.optimum().get();
+    let paced = days(&town, 5, EXPECTED, false, 4);
+    let (is, chance) = (occupancy(&paced), paced.occupancy_ci95().ok_or("days were run")?);
+    assert!(chance < 0.04, "± {chance} says nothing: {:?}", paced.days);
+    assert!((is - optimum).abs() <= 0.01 + chance, "{is} ± {chance}, the optimum is {optimum}");
+    assert!(abandon(&paced.total) <= town.cap.get(), "{:?}", paced.days);
     Ok(())
 }

@@ -2,16 +2,19 @@
 //!
 //! An adversary plays strict campaigns: one, or several that share a rate, agents, or both, among
 //! them some that keep no proof. It lets nobody come free while lines ring, answers every line at
-//! once when no agent is ready, or answers none for long and then all. The count of abandoned
-//! persons of a strict campaign must stay within the cap at every step. `CADRAN_STEPS=10000000`
-//! plays longer.
+//! once when no agent is ready, or answers none for long and then all; it judges answers persons
+//! or machines, asks for breaks, and has leads of an agent's own. The count of abandoned persons
+//! of a strict campaign must stay within the cap at every step. `CADRAN_STEPS=10000000` plays
+//! longer.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use cadran::core::campaign::{Abandon, Guarantee, Mode, Settings as Campaign};
 use cadran::core::fact::{
-    AgentFact, CallFact, CampaignFact, Failure, Lead, LeadNumber, Supply, TrunkFact,
+    AgentFact, Answerer, CallFact, CampaignFact, Failure, Heard, Lead, LeadNumber, Supply,
+    TrunkFact,
 };
+use cadran::core::order::AgentState;
 use cadran::core::pacing::account;
 use cadran::core::{Dialer, Fact, Order, Record, Settings, agent, trunks};
 use cadran::sim::rng::{Actor, Stream};
@@ -29,6 +32,15 @@ const SHARED: Option<RateId> = Some(RateId(1));
 const STRICT: Mode = Mode::Predictive { guarantee: Guarantee::Strict };
 const EXPECTED: Mode = Mode::Predictive { guarantee: Guarantee::Expected };
 const CAP: f64 = 0.03;
+const BREAK: PauseId = PauseId(1);
+/// The chance that a lead is an agent's own, that somebody wants a break at a step, and that one
+/// who has it ends it.
+const OWNED: f64 = 0.01;
+const BREAKS: f64 = 0.03;
+const RETURNS: f64 = 0.1;
+/// The chance that an answer listened to is judged at a step, and then a person.
+const JUDGED: f64 = 0.4;
+const HUMAN: f64 = 0.7;
 
 /// What is played: each campaign's mode and rate, and each agent's campaigns.
 #[derive(Clone, Debug)]
@@ -37,22 +49,59 @@ struct Town {
     agents: Vec<Vec<CampaignId>>,
 }
 
-struct Adversary {
+struct Adversary<'t> {
     dialer: Dialer,
+    town: &'t Town,
     now: Mono,
     chance: Stream,
     zone: Zone,
     owed: Vec<Fact>,
     contacts: u64,
     ringing: BTreeSet<CallId>,
+    listening: BTreeSet<CallId>,
     talking: BTreeMap<CallId, AgentId>,
     writing: BTreeSet<AgentId>,
+    away: BTreeSet<AgentId>,
     /// How likely the adversary answers, lets a line fail, and lets an agent come free.
     mood: [f64; 3],
-    beyond: u64,
+    seen: Seen,
 }
 
-impl Adversary {
+/// How often what is to be tested happened.
+#[derive(Clone, Copy, Debug, Default)]
+struct Seen {
+    /// Calls of a strict campaign were placed beyond the agents who were ready for it.
+    beyond: u64,
+    /// An answer was judged, a machine; a break began; a lead of an agent's own was handed out.
+    machines: u64,
+    breaks: u64,
+    owned: u64,
+}
+
+impl Seen {
+    fn add(&mut self, other: Self) {
+        self.beyond += other.beyond;
+        self.machines += other.machines;
+        self.breaks += other.breaks;
+        self.owned += other.owned;
+    }
+
+    /// Fails unless everything happened at least so often.
+    fn enough(self, beyond: u64, others: u64) {
+        assert!(self.beyond > beyond, "{self:?}: nothing was tested");
+        let least = self.machines.min(self.breaks).min(self.owned);
+        assert!(least > others, "{self:?}: something was not tested");
+    }
+}
+
+impl Town {
+    fn strict(&self) -> impl Iterator<Item = CampaignId> {
+        let ids = (1..).map(CampaignId).zip(&self.campaigns);
+        ids.filter(|(_, (mode, _))| *mode == STRICT).map(|(id, _)| id)
+    }
+}
+
+impl Adversary<'_> {
     fn batch(&mut self) {
         let now = Now { mono: self.now, wall: Wall::micros(0) + self.now.since(Mono::START) };
         let facts = std::mem::take(&mut self.owed);
@@ -68,10 +117,17 @@ impl Adversary {
             Order::Dial(dial) => {
                 self.ringing.insert(dial.call);
             }
+            Order::Listen(call) => {
+                self.listening.insert(call);
+            }
             Order::Bridge(call, agent) => {
+                self.listening.remove(&call);
                 self.talking.insert(call, agent);
             }
-            Order::HangUp(call) => self.owed.push(Fact::Call(call, CallFact::Gone)),
+            Order::HangUp(call) => {
+                self.listening.remove(&call);
+                self.owed.push(Fact::Call(call, CallFact::Gone));
+            }
             Order::Cancel(call) => {
                 self.ringing.remove(&call);
                 let failed = CallFact::Failed { failure: Failure::Cancelled, cause: 487 };
@@ -82,22 +138,20 @@ impl Adversary {
                 self.owed.extend(up.map(|fact| Fact::Agent(agent, fact)));
             }
             Order::Claim { campaign, count, .. } => {
-                let ids = self.contacts..self.contacts + u64::from(count);
-                self.contacts = ids.end;
-                let zone = || self.zone.clone();
-                let number = |id| LeadNumber::new(NumberId(id), PersonId(id), zone());
-                let lead = |id| Lead::new(ContactId(id), vec![number(id)]);
-                let leads = ids.map(lead).collect();
+                let leads = (0..count).map(|_| self.lead(campaign)).collect();
                 let supply = Supply { due: 1_000_000, ..Supply::default() };
                 let claimed = CampaignFact::Claimed { leads, supply };
                 self.owed.push(Fact::Campaign(campaign, claimed));
             }
-            Order::Record(Record::Decided(_, decision)) => {
-                let lines = decision.view.lines() + decision.placed;
-                self.beyond += u64::from(lines > decision.view.ready);
+            Order::Record(Record::Decided(id, decision)) => {
+                let beyond = decision.view.lines() + decision.placed > decision.view.ready;
+                let dared = decision.placed > 0 && beyond && self.town.strict().any(|of| of == id);
+                self.seen.beyond += u64::from(dared);
+            }
+            Order::Record(Record::AgentState { agent, state: AgentState::Paused(BREAK) }) => {
+                self.seen.breaks += u64::from(self.away.insert(agent));
             }
             Order::Record(_)
-            | Order::Listen(_)
             | Order::Comfort(_)
             | Order::PlayNotice(..)
             | Order::Hold(_)
@@ -106,6 +160,53 @@ impl Adversary {
             | Order::ShowPreview(..)
             | Order::ClearPreview(_)
             | Order::Release(..) => {}
+        }
+    }
+
+    /// Makes a contact nobody has called, now and then one that only one agent may be offered.
+    fn lead(&mut self, campaign: CampaignId) -> Lead {
+        let id = self.contacts;
+        self.contacts += 1;
+        let number = LeadNumber::new(NumberId(id), PersonId(id), self.zone.clone());
+        let mut lead = Lead::new(ContactId(id), vec![number]);
+        if self.chance.yes(OWNED) {
+            lead.owner = self.somebody(|campaigns| campaigns.contains(&campaign));
+            self.seen.owned += u64::from(lead.owner.is_some());
+        }
+        lead
+    }
+
+    /// Draws an agent from those of some campaigns.
+    fn somebody(&mut self, of: impl Fn(&[CampaignId]) -> bool) -> Option<AgentId> {
+        let all = (1..).map(AgentId).zip(&self.town.agents);
+        let some = all.filter(|(_, campaigns)| of(campaigns)).map(|(agent, _)| agent);
+        let some = some.collect::<Vec<_>>();
+        let nth = self.chance.below(some.len().max(1) as u64);
+        some.get(usize::try_from(nth).ok()?).copied()
+    }
+
+    /// Judges who answered, sends agents on breaks and calls them back.
+    fn judge_and_rest(&mut self) {
+        for call in self.listening.clone() {
+            if self.chance.yes(JUDGED) {
+                self.listening.remove(&call);
+                let human = self.chance.yes(HUMAN);
+                self.seen.machines += u64::from(!human);
+                let what = if human { Answerer::Human } else { Answerer::Machine };
+                let heard = Heard { what, confidence: Ratio::new(0.9) };
+                self.owed.push(Fact::Call(call, CallFact::Heard(heard)));
+            }
+        }
+        if self.chance.yes(BREAKS)
+            && let Some(agent) = self.somebody(|_| true)
+        {
+            self.owed.push(Fact::Agent(agent, AgentFact::Paused(BREAK)));
+        }
+        for agent in self.away.clone() {
+            if self.chance.yes(RETURNS) {
+                self.away.remove(&agent);
+                self.owed.push(Fact::Agent(agent, AgentFact::Ready));
+            }
         }
     }
 
@@ -130,6 +231,7 @@ impl Adversary {
             self.ringing.remove(&call);
             self.owed.push(Fact::Call(call, fact));
         }
+        self.judge_and_rest();
         for agent in self.writing.clone() {
             self.writing.remove(&agent);
             self.owed.push(Fact::Agent(agent, AgentFact::Ready));
@@ -147,10 +249,11 @@ impl Adversary {
     }
 }
 
-fn campaign(zone: Zone, mode: Mode, shared: Option<RateId>) -> Campaign {
+fn campaign(zone: Zone, mode: Mode, shared: Option<RateId>, listen: bool) -> Campaign {
     let base = Campaign::new(mode, TrunkId(1), zone);
     Campaign {
         ring_max: Span::secs(120),
+        listen,
         abandon: Abandon { cap: Ratio::new(CAP), ..base.abandon },
         // The whole campaign is one window: nothing is ever forgiven.
         account: account::Settings { window: account::Window::Campaign, shared, ..base.account },
@@ -158,12 +261,13 @@ fn campaign(zone: Zone, mode: Mode, shared: Option<RateId>) -> Campaign {
     }
 }
 
-fn adversary(town: &Town, seed: u64) -> Result<Adversary, Box<dyn std::error::Error>> {
+fn adversary(town: &Town, seed: u64) -> Result<Adversary<'_>, Box<dyn std::error::Error>> {
     let zone = Zone::new("Europe/Paris")?;
     let trunk = trunks::Settings { channels: 500, calls_per_second: 1_000.0, burst: 500 };
     let mut owed = vec![Fact::Trunk(TrunkId(1), TrunkFact::Set(trunk))];
     for (id, (mode, rate)) in (1..).map(CampaignId).zip(&town.campaigns) {
-        let settings = Box::new(campaign(zone.clone(), *mode, *rate));
+        let listen = (u64::from(id.0) + seed).is_multiple_of(2);
+        let settings = Box::new(campaign(zone.clone(), *mode, *rate, listen));
         owed.push(Fact::Campaign(id, CampaignFact::Set(settings)));
         owed.push(Fact::Campaign(id, CampaignFact::Started));
     }
@@ -175,29 +279,28 @@ fn adversary(town: &Town, seed: u64) -> Result<Adversary, Box<dyn std::error::Er
     }
     Ok(Adversary {
         dialer: Dialer::new(Settings { node: 1, first_call: 1, seed }),
+        town,
         now: Mono::START,
         chance: Stream::new(seed, Actor::Maker),
         zone,
         owed,
         contacts: 1,
         ringing: BTreeSet::new(),
+        listening: BTreeSet::new(),
         talking: BTreeMap::new(),
         writing: BTreeSet::new(),
+        away: BTreeSet::new(),
         mood: [0.2, 0.2, 0.2],
-        beyond: 0,
+        seen: Seen::default(),
     })
 }
 
-/// Plays a town; no strict campaign's rate may ever be above the cap. Gives how often lines were
-/// dialled beyond the agents who were ready for them.
-fn play(town: &Town, steps: u64, seed: u64) -> Result<u64, Box<dyn std::error::Error>> {
+/// Plays a town; no strict campaign's rate may ever be above the cap.
+fn play(town: &Town, steps: u64, seed: u64) -> Result<Seen, Box<dyn std::error::Error>> {
     let mut world = adversary(town, seed)?;
-    let strict =
-        (1..).map(CampaignId).zip(&town.campaigns).filter(|(_, (mode, _))| *mode == STRICT);
-    let strict = strict.map(|(id, _)| id).collect::<Vec<_>>();
     for step in 0..steps {
         world.batch();
-        for &id in &strict {
+        for id in town.strict() {
             let (answered, abandoned) = world.dialer.tally(id);
             assert!(
                 abandoned as f64 <= CAP * answered as f64,
@@ -206,7 +309,7 @@ fn play(town: &Town, steps: u64, seed: u64) -> Result<u64, Box<dyn std::error::E
         }
         world.play();
     }
-    Ok(world.beyond)
+    Ok(world.seen)
 }
 
 fn steps() -> Result<u64, std::num::ParseIntError> {
@@ -224,12 +327,12 @@ fn serving(count: u32, campaigns: &[u32]) -> Vec<Vec<CampaignId>> {
 fn no_adversary_takes_a_strict_campaign_over_its_cap() -> Claim {
     let steps = steps()?;
     let pools = [1, 2, 5, 20];
-    let mut beyond = 0;
+    let mut seen = Seen::default();
     for (agents, seed) in pools.into_iter().zip(1..) {
         let town = Town { campaigns: vec![(STRICT, None)], agents: serving(agents, &[1]) };
-        beyond += play(&town, steps / pools.len() as u64, seed)?;
+        seen.add(play(&town, steps / pools.len() as u64, seed)?);
     }
-    assert!(beyond > steps / 1_000, "it dared only {beyond} times: nothing was tested");
+    seen.enough(steps / 1_000, steps / 1_000);
     Ok(())
 }
 
@@ -239,12 +342,12 @@ fn no_adversary_takes_two_campaigns_of_one_rate_over_its_cap() -> Claim {
     let one_pool = |agents| serving(agents, &[1, 2]);
     let two_pools = |one, two| [serving(one, &[1]), serving(two, &[2])].concat();
     let pools = [one_pool(3), one_pool(12), two_pools(2, 6), two_pools(10, 10)];
-    let mut beyond = 0;
+    let mut seen = Seen::default();
     for (agents, seed) in pools.into_iter().zip(1..) {
         let town = Town { campaigns: vec![(STRICT, SHARED), (STRICT, SHARED)], agents };
-        beyond += play(&town, steps / 4, seed)?;
+        seen.add(play(&town, steps / 4, seed)?);
     }
-    assert!(beyond > steps / 1_000, "it dared only {beyond} times: nothing was tested");
+    seen.enough(steps / 1_000, steps / 1_000);
     Ok(())
 }
 
@@ -275,11 +378,12 @@ fn random_town(seed: u64) -> Town {
 #[test]
 fn no_adversary_takes_a_strict_rate_over_its_cap_in_random_shared_pools() -> Claim {
     let towns = 40;
-    let steps = steps()? / 5 / towns;
-    let mut beyond = 0;
+    let all = steps()? / 5;
+    let steps = all / towns;
+    let mut seen = Seen::default();
     for seed in 1..=towns {
-        beyond += play(&random_town(seed), steps, seed)?;
+        seen.add(play(&random_town(seed), steps, seed)?);
     }
-    assert!(beyond > 0, "it never dared: nothing was tested");
+    seen.enough(all / 1_000, all / 1_000);
     Ok(())
 }

@@ -18,7 +18,7 @@ use crate::engine::tasks::Tasks;
 use crate::sim::oracle::Finding;
 use crate::sim::report::{Day, Summary};
 use crate::sim::rivals::Rival;
-use crate::sim::rivals::hindsight::{Search, Setting, TRIES_MAX};
+use crate::sim::rivals::hindsight::{self, Search, Setting};
 use crate::sim::scenario::Scenario;
 use crate::sim::{Learnt, RunSettings, run_day, run_next_day};
 
@@ -84,21 +84,15 @@ pub(super) fn solve(mut cells: Vec<Cell>, output: &Output) -> Result<Vec<Solved>
 }
 
 fn solve_each(cells: Vec<Cell>, output: &Output) -> Result<Vec<Solved>, Failure> {
-    let days = cells.iter().map(|cell| u64::from(cell.days) * cell.rounds()).sum();
+    let asked: Vec<(usize, Try)> = (cells.iter().enumerate())
+        .flat_map(|(nth, cell)| cell.tries().into_iter().map(move |tried| (nth, tried)))
+        .collect();
+    let jobs: Vec<Job> = asked.iter().map(|(nth, tried)| Job::of(&cells[*nth], *tried)).collect();
+    let days = jobs.iter().map(|job| u64::from(job.run.days)).sum();
     let bar = output.progress(Some(days), output.lang.say("simulating", "simulation"));
     let mut open: Vec<Open> = cells.into_iter().map(Open::new).collect();
-    loop {
-        let asked: Vec<(usize, Try)> = (open.iter().enumerate())
-            .flat_map(|(nth, cell)| cell.next().into_iter().map(move |tried| (nth, tried)))
-            .collect();
-        if asked.is_empty() {
-            break;
-        }
-        let jobs = asked.iter().map(|(nth, tried)| Job::of(&open[*nth].cell, *tried)).collect();
-        for ((nth, tried), summary) in asked.iter().zip(run(jobs, &bar)?) {
-            open[*nth].tell(*tried, summary);
-        }
-        open.iter_mut().for_each(|cell| cell.search.turn());
+    for ((nth, tried), summary) in asked.into_iter().zip(run(jobs, &bar)?) {
+        open[nth].tell(tried, summary);
     }
     bar.finish_and_clear();
     Ok(open.into_iter().filter_map(Open::solved).collect())
@@ -118,9 +112,24 @@ impl Cell {
         Self { scenario: Arc::new(scenario), ..self.clone() }
     }
 
-    /// How many times its days are run, at most.
-    fn rounds(&self) -> u64 {
-        if matches!(self.dialer(), Dialer::Tuned(_)) { u64::from(TRIES_MAX) } else { 1 }
+    /// Gives what its days are run with: every setting of a dialer tuned in hindsight.
+    fn tries(&self) -> Vec<Try> {
+        let rival = |rival, setting| Try {
+            mode: Mode::Directed,
+            full_info: false,
+            rival: Some(rival),
+            setting,
+        };
+        let own = |mode, full_info| Try { mode, full_info, rival: None, setting: None };
+        match self.dialer() {
+            Dialer::Own(mode) => vec![own(mode, false)],
+            Dialer::Knowing(mode) => vec![own(mode, true)],
+            Dialer::Rival(of) => vec![rival(of, None)],
+            Dialer::Tuned(tune) => {
+                let with = |setting: Setting| rival(tune.with(setting.lines()), Some(setting));
+                hindsight::settings().map(with).collect()
+            }
+        }
     }
 }
 
@@ -143,27 +152,6 @@ struct Open {
 impl Open {
     fn new(cell: Cell) -> Self {
         Self { cell, search: Search::default(), best: None }
-    }
-
-    /// Gives what is to be tried next; nothing when the cell is solved.
-    fn next(&self) -> Vec<Try> {
-        let rival = |rival, setting| Try {
-            mode: Mode::Directed,
-            full_info: false,
-            rival: Some(rival),
-            setting,
-        };
-        let own = |mode, full_info| Try { mode, full_info, rival: None, setting: None };
-        let once = |tried| if self.best.is_none() { vec![tried] } else { Vec::new() };
-        match self.cell.dialer() {
-            Dialer::Own(mode) => once(own(mode, false)),
-            Dialer::Knowing(mode) => once(own(mode, true)),
-            Dialer::Rival(of) => once(rival(of, None)),
-            Dialer::Tuned(tune) => {
-                let with = |setting: Setting| rival(tune.with(setting.lines()), Some(setting));
-                self.search.next().into_iter().map(with).collect()
-            }
-        }
     }
 
     fn tell(&mut self, tried: Try, (summary, learnt): (Summary, Option<Learnt>)) {
