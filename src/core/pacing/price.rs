@@ -66,6 +66,10 @@ const POOL_POWER: f64 = 0.8;
 /// variance of that count over its mean (docs/pacing.md, "The budget").
 const SURE: f64 = 2.0;
 const DISPERSION: f64 = 1.2;
+/// The share of the answers in doubt, those that come only if calls are risked, which the pace
+/// counts upon; the gate counts upon none. A half leaves a large pool more for its last hour than
+/// a clock hour may bear, all of them leaves the gate to end the day.
+const DOUBTFUL: f64 = 0.75;
 /// How many times the cap the aim may be: the clamp of pacing.md §4.4 (docs/pacing.md, "The
 /// budget"); and how many times more in a pool of one, by judgement: no source gives it.
 const AIM_MAX: f64 = 2.5;
@@ -117,7 +121,7 @@ impl Books {
 
     /// The share of the answers to come that should be abandoned; 0 if none may be.
     pub(super) fn aim(&self) -> f64 {
-        let relied = self.likely(0.5 * (1.0 + self.unrisked));
+        let relied = self.likely(DOUBTFUL + (1.0 - DOUBTFUL) * self.unrisked);
         let rest = self.allowed(relied) - self.pending - KEPT_BACK;
         // Where no end is known a surplus of earlier days may leave the window before it is spent.
         let most = if self.left_s.is_some() { AIM_MAX } else { 1.0 };
