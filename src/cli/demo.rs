@@ -44,7 +44,7 @@ pub(super) struct Demo {
     pub(super) agents: u16,
     /// Fictional contacts
     #[arg(long, value_name = "COUNT", default_value_t = 2_000)]
-    #[arg(value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=i64::from(centre::PEOPLE_MAX)))]
     pub(super) contacts: u32,
     /// The seed of the carrier's and the agents' chance
     #[arg(long, default_value_t = 42)]

@@ -64,7 +64,7 @@ fn the_demo_does_what_the_simulator_foretells() -> Claim {
 }
 
 fn demo(seconds: u64) -> Result<Value, Box<dyn Error>> {
-    let contacts = (seconds * 50).clamp(1_000, 100_000).to_string();
+    let contacts = (seconds * 50).clamp(1_000, 60_000).to_string();
     let (length, agents) = (format!("{seconds}s"), AGENTS.to_string());
     let output = Command::new(env!("CARGO_BIN_EXE_cadran"))
         .args(["demo", "--json", "--for", &length, "--agents", &agents, "--contacts", &contacts])

@@ -217,19 +217,30 @@ async fn hire(client: &Client, phones: &PhonesHandle, count: u32) -> Result<(), 
     Ok(())
 }
 
-/// Imports a list of invented people. Their numbers lie in the block 01 99 00 that the French
-/// numbering plan keeps for fiction (Arcep, décision 2018-0881), the later ones in 06 39 98.
+/// The blocks of ten thousand numbers each that the French numbering plan keeps for fiction
+/// (Arcep, décision 2018-0881).
+const FICTION: [&str; 6] = ["019900", "063998", "026191", "035301", "046571", "053649"];
+
+/// Invented people there can be, each with a number of his own.
+pub(super) const PEOPLE_MAX: u32 = 60_000;
+
+/// Gives the number of one of them.
+fn fictional(nth: u32) -> String {
+    let block = usize::try_from(nth / 10_000).unwrap_or_default() % FICTION.len();
+    format!("{}{:04}", FICTION[block], nth % 10_000)
+}
+
+/// Imports a list of invented people.
 async fn load(client: &Client, contacts: u32, folder: &Path) -> Result<(), Failure> {
     let mut list = String::from("ref;nom;prénom;téléphone;ville\n");
     for nth in 0..contacts {
-        let (block, within) = if nth < 10_000 { ("019900", nth) } else { ("063998", nth - 10_000) };
         let pick = |names: &[&'static str], step: u32| {
             let place = usize::try_from(nth / step).unwrap_or_default() % names.len();
             names[place]
         };
         let (first, last) = (pick(&FIRST_NAMES, 1), pick(&LAST_NAMES, 7));
         let town = pick(&TOWNS, 3);
-        writeln!(list, "J{nth:05};{last};{first};{block}{within:04};{town}")
+        writeln!(list, "J{nth:05};{last};{first};{};{town}", fictional(nth))
             .map_err(|error| Failure::new(Exit::Error, "list", error))?;
     }
     std::fs::write(folder.join("contacts.csv"), &list)?;
@@ -246,3 +257,17 @@ async fn load(client: &Client, contacts: u32, folder: &Path) -> Result<(), Failu
 const FIRST_NAMES: [&str; 7] = ["Nadia", "Marc", "Julie", "Théo", "Amina", "Paul", "Sofia"];
 const LAST_NAMES: [&str; 6] = ["Moreau", "Robert", "Vidal", "Mercier", "Blanc", "Meunier"];
 const TOWNS: [&str; 5] = ["Lyon", "Dijon", "Brest", "Lille", "Tours"];
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn each_of_the_greatest_number_of_people_has_a_number_of_his_own() {
+        let numbers = (0..PEOPLE_MAX).map(fictional).collect::<BTreeSet<_>>();
+        assert_eq!(numbers.len(), PEOPLE_MAX as usize);
+        assert!(numbers.iter().all(|number| number.len() == 10));
+    }
+}
