@@ -107,7 +107,7 @@ pub(super) struct Plot {
     what: What,
     #[command(flatten)]
     caps: Caps,
-    /// Which dialers pace [default: all of them]
+    /// Which dialers pace [default: predictive, predictive-strict, progressive, vici-average]
     #[arg(long, value_enum, value_delimiter = ',')]
     mode: Vec<Word>,
     /// Write the charts to this SVG file
@@ -289,11 +289,6 @@ impl Simulate {
     }
 }
 
-/// Gives the dialers that were named, or all there are.
-fn or_all(words: Vec<Word>) -> Vec<Word> {
-    if words.is_empty() { Word::all() } else { words }
-}
-
 fn reports(solved: &[Solved]) -> Vec<Report> {
     solved.iter().map(Report::of).collect()
 }
@@ -338,7 +333,8 @@ impl Run {
 
 impl Compare {
     fn run(self, output: &Output) -> Outcome {
-        let cells = self.what.cells(&[], &or_all(self.mode), DAYS)?;
+        let modes = if self.mode.is_empty() { Word::all() } else { self.mode };
+        let cells = self.what.cells(&[], &modes, DAYS)?;
         let rows = Beside::all(&cells::solve(cells, output)?);
         output.show(&rows, |lang| compare::sheet(&rows, lang));
         self.what.doubt(DAYS, output);
@@ -356,9 +352,14 @@ impl Sweep {
     }
 }
 
+/// What a chart shows unless told otherwise: more lines hide each other.
+const DRAWN: [Word; 4] =
+    [Word::Predictive, Word::PredictiveStrict, Word::Progressive, Word::ViciAverage];
+
 impl Plot {
     fn run(self, output: &Output) -> Outcome {
-        let cells = self.what.cells(&self.caps.cap, &or_all(self.mode), DAYS)?;
+        let modes = if self.mode.is_empty() { DRAWN.to_vec() } else { self.mode };
+        let cells = self.what.cells(&self.caps.cap, &modes, DAYS)?;
         let solved = cells::solve(cells, output)?;
         let (reports, lang) = (reports(&solved), output.lang);
         let charts = plot::charts(&solved, lang);

@@ -276,6 +276,18 @@ fn held(pacing: &Pacing, decision: &Decision, lang: Lang) -> String {
     let placed = decision.placed;
     let strict = pacing.guarantee == Some(Guarantee::Strict);
     let why = bound(strict, &decision.view, decision.forecast.as_ref(), lang);
+    let view = &decision.view;
+    if placed > 0 && view.lines() >= view.ready {
+        // Agents who are about to come free stand for the lines beyond the ready ones.
+        return match lang {
+            Lang::En => format!(
+                "The abandon rule binds: {why}. {placed} more could be placed at next to no risk."
+            ),
+            Lang::Fr => {
+                format!("La règle d'abandon limite : {why}. {placed} de plus, presque sans risque.")
+            }
+        };
+    }
     match lang {
         Lang::En => format!(
             "The abandon rule binds: {why}, so there are lines for idle agents only: {placed} \

@@ -52,12 +52,24 @@ pub(super) fn read(fields: &Fields<'_, '_>, strict: bool) -> (Settings, Option<S
         shared: None,
     };
     if strict && matches!(settings.window, Window::Rolling(_)) {
-        fields.error("window", UNPROVED, "take \"day\" or \"campaign\", or guarantee \"expected\"");
+        refuse(
+            fields,
+            "window",
+            UNPROVED,
+            "take \"day\" or \"campaign\", or guarantee \"expected\"",
+        );
     }
     if strict && settings.false_positives > Ratio::new(0.0) {
-        fields.error("false_positives", MISTAKEN, "leave it out, or take guarantee \"expected\"");
+        let hint = "leave it out, or take guarantee \"expected\"";
+        refuse(fields, "false_positives", MISTAKEN, hint);
     }
     (settings, shared)
+}
+
+fn refuse(fields: &Fields<'_, '_>, key: &'static str, message: &str, hint: &str) {
+    if let Some(value) = fields.get(key) {
+        value.error(message, Some(hint.to_owned()));
+    }
 }
 
 /// Reads `day`, `campaign` or the length of a rolling window.

@@ -162,8 +162,16 @@ mod tests {
     #[test]
     fn a_strict_cap_over_a_rolling_window_is_refused() {
         let (_, problems) = told(&[("a", STRICT, "window = \"30d\"")]);
-        let told = problems.first().map_or("", String::as_str);
-        assert!(told.contains("abandon.window: rolls") && told.contains("\"day\""), "{problems:?}");
+        let rolls = problems.first().map_or("", String::as_str);
+        assert!(
+            rolls.contains("abandon.window: rolls") && rolls.contains("\"day\""),
+            "{problems:?}"
+        );
+        // The key's own place, not the table's.
+        let mark = |told: &str| told.split(':').nth(1).and_then(|line| line.parse::<u32>().ok());
+        assert!(mark(rolls).is_some(), "{rolls}");
+        let (_, later) = told(&[("a", STRICT, "of = \"persons\"\nwindow = \"30d\"")]);
+        assert_eq!(later.first().and_then(|l| mark(l)), mark(rolls).map(|line| line + 1));
         let (_, problems) = told_of("campaign");
         assert_eq!(problems, Vec::<String>::new());
     }

@@ -172,6 +172,13 @@ fn what_may_still_be_abandoned_is_never_called_nothing() {
     assert!(!some.contains("nothing"), "{some}");
     assert!(told(1.5, Lang::Fr).contains("les 1,5 abandons encore permis"));
     assert!(told(-0.4, Lang::En).contains("no abandon is allowed any more"));
+    // 31 lines ring for 6 ready agents: what was placed is no line of an idle agent.
+    assert!(some.contains("placed at next to no risk"), "{some}");
+    let mut idle = held.clone();
+    let decision = idle.decision.as_mut().expect("a decision was made");
+    decision.view = View { ringing: 2, ..decision.view };
+    let idle = sentences(&idle, Lang::En).join(" ");
+    assert!(idle.contains("lines for idle agents only"), "{idle}");
 }
 
 #[test]
