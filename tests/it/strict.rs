@@ -33,8 +33,8 @@ const STRICT: Mode = Mode::Predictive { guarantee: Guarantee::Strict };
 const EXPECTED: Mode = Mode::Predictive { guarantee: Guarantee::Expected };
 const CAP: f64 = 0.03;
 const BREAK: PauseId = PauseId(1);
-/// The chance that a lead is an agent's own, that somebody wants a break at a step, and that one
-/// who has it ends it.
+/// The chance that a lead is an agent's own, that a write-up is followed by a break, and that the
+/// break ends at a step.
 const OWNED: f64 = 0.01;
 const BREAKS: f64 = 0.03;
 const RETURNS: f64 = 0.1;
@@ -185,7 +185,7 @@ impl Adversary<'_> {
         some.get(usize::try_from(nth).ok()?).copied()
     }
 
-    /// Judges who answered, sends agents on breaks and calls them back.
+    /// Judges who answered, and calls agents back from their breaks.
     fn judge_and_rest(&mut self) {
         for call in self.listening.clone() {
             if self.chance.yes(JUDGED) {
@@ -196,11 +196,6 @@ impl Adversary<'_> {
                 let heard = Heard { what, confidence: Ratio::new(0.9) };
                 self.owed.push(Fact::Call(call, CallFact::Heard(heard)));
             }
-        }
-        if self.chance.yes(BREAKS)
-            && let Some(agent) = self.somebody(|_| true)
-        {
-            self.owed.push(Fact::Agent(agent, AgentFact::Paused(BREAK)));
         }
         for agent in self.away.clone() {
             if self.chance.yes(RETURNS) {
@@ -234,7 +229,10 @@ impl Adversary<'_> {
         self.judge_and_rest();
         for agent in self.writing.clone() {
             self.writing.remove(&agent);
-            self.owed.push(Fact::Agent(agent, AgentFact::Ready));
+            // Whoever is ready stays for the lines that count on him: that is assumed, not proved.
+            let rests = self.chance.yes(BREAKS);
+            let fact = if rests { AgentFact::Paused(BREAK) } else { AgentFact::Ready };
+            self.owed.push(Fact::Agent(agent, fact));
         }
         for (call, agent) in self.talking.clone() {
             if self.chance.yes(frees) {
