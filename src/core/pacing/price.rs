@@ -67,9 +67,9 @@ const POOL_POWER: f64 = 0.8;
 const SURE: f64 = 2.0;
 const DISPERSION: f64 = 1.2;
 /// The share of the answers in doubt, those that come only if calls are risked, which the pace
-/// counts upon; the gate counts upon none. A half leaves a large pool more for its last hour than
-/// a clock hour may bear, all of them leaves the gate to end the day.
-const DOUBTFUL: f64 = 0.75;
+/// counts upon; the gate counts upon none. Three quarters would leave a large pool less for its
+/// last hour, but then a pool may ask for fewer calls with an agent more.
+const DOUBTFUL: f64 = 0.5;
 /// How many times the cap the aim may be: the clamp of pacing.md §4.4 (docs/pacing.md, "The
 /// budget"); and how many times more in a pool of one, by judgement: no source gives it.
 const AIM_MAX: f64 = 2.5;
