@@ -90,9 +90,9 @@ impl Dialer {
     /// Draws up the books of one rate for a decision of a pool.
     fn ledger<'d>(&self, now: Now, key: Key, rate: &'d Rate, pool: &[CampaignId]) -> Ledger<'d> {
         let all = || self.of_rate(key);
-        let first = all().next().map(|(_, campaign)| self.counts(campaign));
-        let (answered, abandoned) = first.unwrap_or_default();
+        // Campaigns of one rate are counted by one rule.
         let rule = all().next().map(|(_, campaign)| &campaign.settings.account);
+        let (answered, abandoned) = rule.map(|rule| rate.account.counts(rule)).unwrap_or_default();
         let shares = all().filter(|(_, campaign)| campaign.runs()).filter_map(|(id, campaign)| {
             let home = count(self.teams.ready_at_home(id));
             Some(campaign.pacer.as_ref()?.share(

@@ -162,7 +162,7 @@ impl Account {
     fn done_with(&self, settings: &Settings, at: Wall, old: &Bucket) -> bool {
         match settings.window {
             Window::Rolling(span) => {
-                at.since(old.from) >= span + Span::micros(span.as_micros() / PARTS)
+                at.since(old.from) >= span + settings.part().unwrap_or_default()
             }
             Window::Day => self.buckets.len() > DAYS_KEPT && !self.holds(settings, old),
             Window::Campaign => false,
