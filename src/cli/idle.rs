@@ -67,6 +67,10 @@ pub(super) fn cause(name: &str, now: &View, trunks: &[String], idle: &Idle, lang
             "a trunk takes no more calls this second: the next one follows by itself",
             "un trunk ne prend plus d'appels cette seconde : le suivant part de lui-même",
         ),
+        IdleCause::CallerIds => (
+            "every number it shows carries all it may: see [[caller_id]] in cadran.toml",
+            "chaque numéro présenté porte tout ce qu'il peut : voir [[caller_id]] de cadran.toml",
+        ),
         IdleCause::Abandon => (
             "too many answered persons were abandoned: it waits for idle agents",
             "trop de personnes décrochées ont été abandonnées : elle attend des agents libres",

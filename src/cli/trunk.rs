@@ -4,11 +4,12 @@ use clap::{Args, Subcommand};
 
 use super::client::{At, Client};
 use super::failure::{Exit, Failure, Outcome};
-use super::output::{Lang, Output, Sheet};
+use super::output::{Form, Lang, Output, Sheet};
 use super::{Global, wait_for};
 use crate::api::types;
+use crate::core::quality::{Fall, Figure};
 use crate::engine::handle::TrunkReport;
-use crate::watch::decimal;
+use crate::watch::{decimal, percent};
 
 /// List and test trunks.
 #[derive(Debug, Subcommand)]
@@ -17,6 +18,14 @@ pub(super) enum Trunk {
     #[command(before_help = "Examples:
   cadran trunk list")]
     List,
+    /// Show how well a trunk carries calls, hour by hour
+    #[command(before_help = "Examples:
+  cadran trunk quality ovh-1
+  cadran trunk quality ovh-1 --hours 168
+
+NER is the share of calls that reach the far end (ITU-T E.425), ASR of those that are answered
+(E.411), ACD their average duration, PDD the average time until it rings.")]
+    Quality(Quality),
     /// Place one test call and say how it went
     #[command(before_help = "Examples:
   cadran trunk test ovh-1 --to +33972101010
@@ -36,11 +45,22 @@ pub(super) struct Test {
     to: String,
 }
 
+/// A trunk's hours.
+#[derive(Debug, Args)]
+pub(super) struct Quality {
+    /// The trunk's name
+    trunk: String,
+    /// How many hours, up to the present one
+    #[arg(long, default_value_t = 24)]
+    hours: u32,
+}
+
 impl Trunk {
     pub(super) fn run(self, global: &Global, output: &Output) -> Outcome {
         let client = Client::open(global)?;
         match self {
             Self::List => list(&client, output),
+            Self::Quality(quality) => quality.run(&client, output),
             Self::Test(test) => test.run(&client, output),
         }
     }
@@ -55,23 +75,85 @@ fn list(client: &Client, output: &Output) -> Outcome {
             lang.say("state", "état"),
             lang.say("channels", "canaux"),
             lang.say("calls/s", "appels/s"),
+            "NER",
+            "ASR",
         ]);
         for trunk in &trunks {
-            let up = lang.say(
-                if trunk.up { "up" } else { "down" },
-                if trunk.up { "joignable" } else { "injoignable" },
-            );
+            let hour = trunk.hour.as_ref();
             sheet.add([
                 trunk.name.clone(),
                 trunk.host.clone(),
-                up.to_owned(),
+                state(trunk, lang),
                 format!("{}/{}", trunk.busy, trunk.channels),
                 trunk.calls_per_second.to_string(),
+                share(hour.and_then(|hour| hour.ner), lang),
+                share(hour.and_then(|hour| hour.asr), lang),
             ]);
         }
         sheet
     });
     Ok(Exit::Done)
+}
+
+/// Says how a trunk is: down, at rest after faults, far below its record, or well.
+fn state(trunk: &types::Trunk, lang: Lang) -> String {
+    match (trunk.rests_s, trunk.up, trunk.fall) {
+        (Some(seconds), _, _) if seconds > 0.0 => {
+            format!("{} {seconds:.0} s", lang.say("rests, tried in", "au repos, essai dans"))
+        }
+        (Some(_), _, _) => lang.say("tried by one call", "essayé par un appel").to_owned(),
+        (None, false, _) => lang.say("down", "injoignable").to_owned(),
+        (None, true, Some(fall)) => below(&fall, lang),
+        (None, true, None) => lang.say("up", "joignable").to_owned(),
+    }
+}
+
+/// Says by how much the present hour is below the record.
+fn below(fall: &Fall, lang: Lang) -> String {
+    let figure = match fall.figure {
+        Figure::Ner => "NER",
+        Figure::Asr => "ASR",
+    };
+    let (hour, record) = (percent(fall.hour.get(), lang), percent(fall.record.get(), lang));
+    let instead = lang.say("instead of", "au lieu de");
+    format!("{} : {figure} {hour} {instead} {record}", lang.say("ALARM", "ALARME"))
+}
+
+fn share(share: Option<f64>, lang: Lang) -> String {
+    share.map_or_else(|| "–".to_owned(), |share| percent(share, lang))
+}
+
+impl Quality {
+    fn run(self, client: &Client, output: &Output) -> Outcome {
+        let path = At::path(["trunks", &self.trunk, "quality"]).with("hours", Some(self.hours));
+        let told: types::Hours = wait_for(client.get(&path))?;
+        if output.form == Form::Table
+            && let Some(fall) = &told.fall
+        {
+            output.text(&format!("{}\n\n", below(fall, output.lang)));
+        }
+        output.show(&told, |lang| hours(&told, lang));
+        Ok(Exit::Done)
+    }
+}
+
+fn hours(told: &types::Hours, lang: Lang) -> Sheet {
+    let calls = lang.say("calls", "appels");
+    let mut sheet = Sheet::new(&[lang.say("hour", "heure"), calls, "NER", "ASR", "ACD", "PDD"]);
+    let seconds = |seconds: Option<f64>| {
+        seconds.map_or_else(|| "–".to_owned(), |seconds| decimal(seconds, 1, lang) + " s")
+    };
+    for hour in &told.hours {
+        sheet.add([
+            hour.from.clone(),
+            hour.seizures.to_string(),
+            share(hour.ner, lang),
+            share(hour.asr, lang),
+            seconds(hour.acd_s),
+            seconds(hour.pdd_s),
+        ]);
+    }
+    sheet
 }
 
 impl Test {

@@ -14,6 +14,7 @@ mod problem;
 mod reader;
 pub mod respect;
 mod retry;
+mod routes;
 pub mod scenario;
 mod secret;
 mod shared;
@@ -27,6 +28,7 @@ use std::path::{Path, PathBuf};
 pub use campaign::Campaign;
 pub use dispositions::{Disposition, Need};
 pub use problem::{Problem, Problems, Severity};
+pub use routes::{NamedRoute, PrefixRoutes, ShownNumber};
 pub use secret::{Secret, SecretMissing, SecretPlace, Webhook};
 pub use shared::SharedRate;
 pub use trunk::{Auth, CallerId, Host, Identity, NumberFormat, Redirect, Trunk};
@@ -54,6 +56,8 @@ pub struct Config {
     pub phones: Phones,
     /// The trunks, in the order of the file.
     pub trunks: Vec<Trunk>,
+    /// The numbers shown that have limits of their own.
+    pub shown: Vec<ShownNumber>,
     /// The pause codes; [`PauseId`] is a place in this list.
     pub pauses: Vec<Pause>,
     /// The webhook of campaigns without one of their own.
@@ -291,6 +295,7 @@ impl Config {
             self.campaigns.push(campaign);
         }
         shared::number(&mut self.campaigns, problems);
+        problems.extend(routes::unshown(self));
     }
 }
 
@@ -374,6 +379,7 @@ fn engine(reader: &Reader<'_>, root: &Fields<'_, '_>, path: &Path) -> Option<Con
         api: api(reader, root),
         phones: phones(root),
         trunks,
+        shown: routes::shown(root),
         pauses: pauses(root),
         webhook: webhook.and_then(|fields| Webhook::of(&fields)),
         prompts,

@@ -5,14 +5,14 @@ use std::net::SocketAddr;
 use super::measure;
 use super::reader::Fields;
 use super::secret::{Secret, SecretMissing, SecretPlace};
-use crate::core::trunks;
+use crate::core::{breaker, trunks};
 use crate::units::{NumberForm, Span, whole};
 
 /// The port of SIP over UDP (RFC 3261 §19.1.2).
 const SIP_PORT: u16 = 5_060;
 
 /// A trunk carries no more calls than there are UDP ports.
-const CHANNELS_MAX: u32 = 60_000;
+pub(super) const CHANNELS_MAX: u32 = 60_000;
 
 /// Calls that may ever start together: more would come as a blow to any carrier.
 const BURST_MAX: u32 = 1_000;
@@ -48,6 +48,8 @@ pub struct Trunk {
     pub redirect: Redirect,
     /// Whether INVITEs carry the call's id as `X-Cadran-Call`.
     pub call_header: bool,
+    /// When it is left alone after faults of its own.
+    pub rest: Option<breaker::Settings>,
 }
 
 /// A host with its port.
@@ -124,6 +126,7 @@ impl Trunk {
             channels: self.channels,
             calls_per_second: self.calls_per_second,
             burst: self.burst,
+            rest: self.rest,
         }
     }
 
@@ -169,6 +172,7 @@ impl Trunk {
             options_every: options_every(fields),
             redirect: fields.or("redirect", Redirect::Refuse, |value| value.choice(&REDIRECT)),
             call_header: fields.or("call_header", false, |value| value.flag()),
+            rest: super::routes::rest(fields),
         };
         Some(trunk)
     }

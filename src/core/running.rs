@@ -170,7 +170,7 @@ impl Dialer {
                 continue;
             }
             let room = wanted && campaign.hopper.len() < size;
-            let stocked = Stocked { lead: Arc::new(lead), until };
+            let stocked = Stocked { lead: Arc::new(lead), until, tried: Vec::new() };
             if !room {
                 back.push(stocked);
             } else if self.stock(now, id, stocked, size) {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use crate::media::Prompt;
 use crate::store::Claimed;
-use crate::units::{AgentId, CampaignId, ContactId, Number, NumberId, TrunkId};
+use crate::units::{AgentId, CampaignId, ContactId, Number, NumberId, RouteGroup, TrunkId};
 
 /// Leased contacts whose numbers are kept, the latest ones: ten times the largest hopper there is,
 /// so that a contact is dialled, and dialled again over another trunk, long before it is forgotten.
@@ -19,6 +19,8 @@ pub struct CampaignPage {
     pub requires: Vec<String>,
     /// The numbers it shows, in the order of the core's caller-ID index.
     pub caller_ids: Vec<Number>,
+    /// The prefixes that have routes of their own, the longest first.
+    pub prefixes: Vec<(String, RouteGroup)>,
     /// The notice of an abandoned call.
     pub notice: Prompt,
     /// The music on hold.
@@ -65,6 +67,18 @@ impl Book {
             {
                 self.numbers.remove(&oldest);
             }
+        }
+    }
+
+    /// Sorts claimed numbers into the groups of routes of their campaign: the longest prefix that
+    /// fits counts.
+    pub fn sort_numbers(&self, campaign: CampaignId, claimed: &mut Claimed) {
+        let Some(page) = self.campaigns.get(&campaign) else { return };
+        for number in claimed.leads.iter_mut().flat_map(|lead| &mut lead.numbers) {
+            let Some(digits) = claimed.digits.get(&number.number) else { continue };
+            let mut prefixes = page.prefixes.iter();
+            let fits = prefixes.find(|(prefix, _)| digits.reveal().starts_with(prefix));
+            number.group = fits.map_or(RouteGroup::DEFAULT, |(_, group)| *group);
         }
     }
 

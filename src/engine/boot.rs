@@ -14,7 +14,7 @@ use super::handle::{ASKS_MAX, Ask, Handle, Snapshot};
 use super::scribe::Scribe;
 use super::tape::{self, Recorder};
 use super::tasks::Tasks;
-use super::{Engine, Inbox, Parts, foresight, forget, resume};
+use super::{Engine, Inbox, Parts, foresight, forget, quality, resume};
 use crate::config::campaign::UnknownTrunk;
 use crate::config::{self, Campaign, Config, Disposition, Webhook};
 use crate::core::campaign::Mode;
@@ -223,6 +223,8 @@ pub async fn start(config: Config) -> Result<Running, BootError> {
     let courier = Courier::new(store.clone(), clock, tasks.clone(), receivers, deliveries)?;
     let paced = predictive(&config, &store).await?;
     tasks.spawn(foresight::compare(store.clone(), clock, paced, stopped.clone()));
+    let names = book.trunks.iter().map(|(id, page)| (*id, page.name.clone())).collect();
+    tasks.spawn(quality::watch(store.clone(), clock, names, stopped.clone()));
     tasks.spawn(forget::decisions(store.clone(), clock, stopped.clone()));
     let (delivering, delivered) = oneshot::channel::<Infallible>();
     tasks.spawn(async move {
@@ -337,12 +339,13 @@ async fn set_campaigns(
         else {
             continue;
         };
-        let settings = campaign.settings(client, trunks)?;
+        let settings = campaign.settings(client, trunks, &config.shown)?;
         facts.push(Fact::Campaign(id, CampaignFact::Set(Box::new(settings))));
         let page = CampaignPage {
             name: campaign.name.clone(),
             requires: campaign.requires.clone(),
             caller_ids: campaign.caller_ids.clone(),
+            prefixes: campaign.prefixes(),
             notice: prompts.notice(notice(campaign, config).as_deref()),
             hold: prompts.hold(),
         };

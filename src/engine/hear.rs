@@ -129,7 +129,8 @@ impl Engine {
 
     /// Hears the store's answer to a claim; a failed claim is asked again a little later.
     pub(super) fn hear_claimed(&mut self, campaign: CampaignId, claimed: Option<Claimed>) -> Fact {
-        let fact = if let Some(claimed) = claimed {
+        let fact = if let Some(mut claimed) = claimed {
+            self.parts.book.sort_numbers(campaign, &mut claimed);
             self.parts.book.keep_numbers(&claimed);
             CampaignFact::Claimed { leads: claimed.leads, supply: claimed.supply }
         } else {

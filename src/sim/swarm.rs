@@ -59,6 +59,7 @@ pub fn plan(seed: u64) -> Result<Plan, NoWorld> {
             channels: small(1 + chance.below(2 * agents)),
             calls_per_second: 0.2 + 5.0 * chance.unit(),
             burst: small(1 + chance.below(4)),
+            rest: None,
         };
         (TrunkId(small(id)), settings)
     };
@@ -149,6 +150,7 @@ fn campaign(
     let route = |chance: &mut Stream, trunk: u64| Route {
         trunk: TrunkId(small(trunk)),
         tier: u8::from(chance.yes(0.3)),
+        cost: 0,
         weight: if chance.yes(0.5) { 1 } else { 3 },
     };
     let size = small(1 + chance.below(40));
@@ -160,7 +162,9 @@ fn campaign(
             client: ClientId(1),
             mode,
             routes: (1..=trunks).map(|trunk| route(chance, trunk)).collect(),
+            by_group: BTreeMap::new(),
             caller_ids: if chance.yes(0.5) { 1 } else { 3 },
+            caller_caps: Vec::new(),
             ring_max: Span::secs(15 + chance.below(30)),
             ring_min: Span::secs(chance.below(15)),
             listen: scenario.amd.enabled,

@@ -27,7 +27,7 @@ pub use rows::{
     AgentRow, CallFilter, CallRow, CampaignRow, Card, Claimed, Cursor, DecisionRow, Delivery,
     DispositionRow, DncScope, DoNotCallRow, EndpointRow, EventRow, ImportSource, ImportSummary,
     NUMBERS_MAX, NewAgent, NewCampaign, NewContact, NewDoNotCall, NewEvent, NewNumber, Outlook,
-    PAGE_MAX, PRIORITY_DEFAULT, Page, Recovered, Then, Write,
+    PAGE_MAX, PRIORITY_DEFAULT, Page, Recovered, Then, TrunkHour, Write,
 };
 pub use sqlite::Sqlite;
 
@@ -443,6 +443,27 @@ impl Store {
     ) -> Result<Pilot, StoreError> {
         match self {
             Self::Sqlite(store) => store.pilot(campaign, from, to).await,
+        }
+    }
+
+    /// Counts how well the trunks carried the calls begun from a moment on, the beginning of an
+    /// hour, and keeps it hour by hour in the place of earlier counts.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn keep_trunk_hours(&self, from: Wall) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite(store) => store.keep_trunk_hours(from).await,
+        }
+    }
+
+    /// Gives the kept hours of every trunk from a moment on, by trunk and hour.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn trunk_hours(&self, from: Wall) -> Result<Vec<TrunkHour>, StoreError> {
+        match self {
+            Self::Sqlite(store) => store.trunk_hours(from).await,
         }
     }
 

@@ -10,7 +10,8 @@ use super::{IN_CALL, NEVER, Sqlite};
 use crate::core::fact::{Callback, Lead, LeadNumber, NumberClass, Supply};
 use crate::store::{CLAIM_MAX, Card, Claimed, Outlook, StoreError};
 use crate::units::{
-    AgentId, CampaignId, ContactId, ListId, Number, NumberId, PersonId, Span, Wall, Zone,
+    AgentId, CampaignId, ContactId, ListId, Number, NumberId, PersonId, RouteGroup, Span, Wall,
+    Zone,
 };
 
 /// Earlier attempts told with a number, as `LeadNumber::recent` has it.
@@ -296,6 +297,7 @@ fn lead_number(
             .or_else(|_| Zone::new("Etc/UTC"))
             .map_err(|_| StoreError::Corrupt { what: "zone", value: number.to_string() })?,
         class: class.unwrap_or(NumberClass::Other),
+        group: RouteGroup::DEFAULT,
         recent: Vec::new(),
         abandoned: row.try_get::<Option<i64>, _>("abandoned_at")?.map(Wall::micros),
         invalid: unusable || row.try_get("invalid")?,

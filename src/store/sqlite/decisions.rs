@@ -20,7 +20,7 @@ pub(super) fn decided(
     let (limit, trunk) = match decision.limit {
         Limit::Channels(trunk) => ("channels".to_owned(), Some(trunk.0)),
         Limit::CallsPerSecond(trunk) => ("calls_per_second".to_owned(), Some(trunk.0)),
-        Limit::Ask | Limit::Abandon | Limit::NoTrunk | Limit::Stock => {
+        Limit::Ask | Limit::Abandon | Limit::NoTrunk | Limit::CallerIds | Limit::Stock => {
             (word(&decision.limit), None)
         }
     };

@@ -8,6 +8,7 @@ mod outbox;
 mod people;
 mod pilot;
 mod prior;
+mod quality;
 mod recover;
 mod report;
 mod text;
