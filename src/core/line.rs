@@ -259,7 +259,14 @@ impl Dialer {
         }
         let next = next_of(&campaign.settings, &call, outcome, now.wall);
         self.resolve(now, call.campaign, call.lead.contact, next);
-        self.record(Record::Closed(closed(&call, id, now, outcome, cause, by, next)));
+        let closed = closed(&call, id, now, outcome, cause, by, next);
+        if closed.reached_nobody()
+            && let Some(campaign) = self.campaigns.get(&call.campaign)
+        {
+            let client = campaign.settings.client;
+            self.persons.attempts.take_back(client, call.number().person);
+        }
+        self.record(Record::Closed(closed));
         if !call.writing {
             self.record(Record::Completed(id));
         }

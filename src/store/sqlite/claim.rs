@@ -172,7 +172,8 @@ impl Sqlite {
         Ok(numbers)
     }
 
-    /// Reads when the persons behind some contacts were tried lately for the campaign's client.
+    /// Reads when the persons behind some contacts were tried lately for the campaign's client;
+    /// attempts that a trunk refused before they rang reached nobody.
     async fn recent(
         &self,
         contacts: &str,
@@ -185,7 +186,10 @@ impl Sqlite {
                from number n
                  join campaign c on c.id = $2
                  join attempt a on a.person_id = n.person_id and a.client_id = c.client_id
-               where n.contact_id in (select value from json_each($1)))
+               where n.contact_id in (select value from json_each($1))
+                 and not (a.ringing_at is null and a.answered_at is null
+                   and coalesce(a.ended_by, '') = 'carrier'
+                   and a.outcome in ('congestion', 'trunk_fault')))
              where back <= $3 order by person_id, opened_at",
         )
         .bind(contacts)

@@ -103,7 +103,7 @@ impl Engine {
     }
 
     /// Asks until the answer has a value in one place; each try is a process of its own.
-    fn ask_until(
+    pub(super) fn ask_until(
         &self,
         arguments: &[&str],
         place: &str,
