@@ -302,8 +302,8 @@ ids! {
     AgentId(u32) "A";
     /// One SIP trunk.
     TrunkId(u32) "T";
-    /// The called numbers of a campaign that go over the same routes, by its place in the campaign's
-    /// list of prefixes, from 1; 0 for all others.
+    /// The called numbers of a campaign that go over the same routes, by its place among them, from
+    /// 1; 0 for all others.
     RouteGroup(u16) "X";
     /// One number shown that has limits of its own.
     ShownId(u16) "Y";

@@ -101,7 +101,9 @@ fn state(trunk: &types::Trunk, lang: Lang) -> String {
         (Some(seconds), _, _) if seconds > 0.0 => {
             format!("{} {seconds:.0} s", lang.say("rests, tried in", "au repos, essai dans"))
         }
-        (Some(_), _, _) => lang.say("tried by one call", "essayé par un appel").to_owned(),
+        (Some(_), _, _) => {
+            lang.say("rests, tried by one call", "au repos, essayé par un appel").to_owned()
+        }
         (None, false, _) => lang.say("down", "injoignable").to_owned(),
         (None, true, Some(fall)) => below(&fall, lang),
         (None, true, None) => lang.say("up", "joignable").to_owned(),

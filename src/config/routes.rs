@@ -168,6 +168,7 @@ pub(super) fn by_prefix(root: &Fields<'_, '_>, trunks: Option<&[Trunk]>) -> Vec<
         let to = fields.must("to", "[\"+336\", \"+337\"]").map(Value::one_or_more);
         let over = fields.must("over", "[\"ovh-1\"]").map(Value::one_or_more);
         fields.finish();
+        let nowhere = [&to, &over].iter().any(|list| list.as_ref().is_some_and(Vec::is_empty));
         let mut prefixes: Vec<String> = Vec::new();
         for value in to.unwrap_or_default() {
             let Some(prefix) = value.parse(prefix) else { continue };
@@ -179,6 +180,9 @@ pub(super) fn by_prefix(root: &Fields<'_, '_>, trunks: Option<&[Trunk]>) -> Vec<
             prefixes.push(prefix);
         }
         let over = over.map(|over| read(&over, trunks)).unwrap_or_default();
+        if nowhere {
+            fields.error("", "leads nowhere", "name a prefix in `to` and a trunk in `over`");
+        }
         all.push(PrefixRoutes { to: prefixes, over });
     }
     if count > PREFIXES_MAX {
@@ -230,9 +234,8 @@ pub(super) fn shown(root: &Fields<'_, '_>) -> Vec<ShownNumber> {
 
 /// Tells of numbers with limits that no campaign shows: they may be misspelt.
 pub(super) fn unshown(config: &Config) -> Vec<Problem> {
-    let shows = |campaign: &Campaign, number| campaign.caller_ids.contains(number);
     let nowhere = |shown: &&ShownNumber| {
-        !config.campaigns.iter().any(|campaign| shows(campaign, &shown.number))
+        !config.campaigns.iter().any(|campaign| campaign.caller_ids.contains(&shown.number))
     };
     let warning = |shown: &ShownNumber| Problem {
         severity: Severity::Warning,

@@ -73,7 +73,6 @@ fn worth_one() -> f64 {
     1.0
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands every field by reference")]
 fn is_free(cost: &u32) -> bool {
     *cost == 0
 }

@@ -4,9 +4,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::units::{Ratio, Span};
 
-/// What became of the calls that went out over a trunk, counted by the moment each began. Calls that
-/// we took back before they rang, or that our own stop cut, say nothing of the trunk and are not
-/// in it.
+/// What became of the calls that went out over a trunk, counted by the moment each began.
+///
+/// Calls that we took back before they rang, or that our own stop cut, say nothing of the trunk
+/// and are not in it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Quality {
     /// Calls sent to the trunk.

@@ -11,25 +11,44 @@ use crate::units::{Span, TrunkId, Wall};
 
 impl Sqlite {
     pub(in crate::store) async fn keep_trunk_hours(&self, from: Wall) -> Result<(), StoreError> {
-        // Calls we took back before they rang, or cut ourselves, say nothing of the trunk.
-        let keep = sqlx::query(
-            "insert into trunk_hour
-               (trunk_id, hour_at, seizures, answered, effective, rang, delay_us, talk_us)
-             select trunk_id, opened_at - opened_at % 3600000000, count(*), count(answered_at),
+        // Calls we took back before they rang, or cut ourselves, say nothing of the trunk. They are
+        // counted beside the writer: whoever commits waits for a few rows only.
+        let count = sqlx::query(
+            "select trunk_id, opened_at - opened_at % 3600000000 as hour_at, count(*) as seizures,
+               count(answered_at) as answered,
                count(*) filter (where answered_at is not null
-                 or outcome in ('busy', 'no_answer', 'declined', 'cancelled')),
-               count(ringing_at), coalesce(sum(ringing_at - opened_at), 0),
-               coalesce(sum(ended_at - answered_at), 0)
+                 or outcome in ('busy', 'no_answer', 'declined', 'cancelled')) as effective,
+               count(ringing_at) as rang, coalesce(sum(ringing_at - opened_at), 0) as delay_us,
+               coalesce(sum(ended_at - answered_at), 0) as talk_us
              from attempt
              where opened_at >= $1 and ended_at is not null and outcome <> 'interrupted'
                and (outcome <> 'cancelled' or ringing_at is not null)
-             group by 1, 2
-             on conflict (trunk_id, hour_at) do update set
-               seizures = excluded.seizures, answered = excluded.answered,
-               effective = excluded.effective, rang = excluded.rang,
-               delay_us = excluded.delay_us, talk_us = excluded.talk_us",
+             group by 1, 2",
         );
-        keep.bind(at(from)).execute(&mut *self.writer().await).await?;
+        let rows = count.bind(at(from)).fetch_all(&self.readers).await?;
+        for hour in rows.iter().map(trunk_hour) {
+            let hour = hour?;
+            let quality = hour.quality;
+            let keep = sqlx::query(
+                "insert into trunk_hour
+                   (trunk_id, hour_at, seizures, answered, effective, rang, delay_us, talk_us)
+                 values ($1, $2, $3, $4, $5, $6, $7, $8)
+                 on conflict (trunk_id, hour_at) do update set
+                   seizures = excluded.seizures, answered = excluded.answered,
+                   effective = excluded.effective, rang = excluded.rang,
+                   delay_us = excluded.delay_us, talk_us = excluded.talk_us",
+            );
+            keep.bind(hour.trunk.0)
+                .bind(at(hour.at))
+                .bind(quality.seizures.cast_signed())
+                .bind(quality.answered.cast_signed())
+                .bind(quality.effective.cast_signed())
+                .bind(quality.rang.cast_signed())
+                .bind(quality.delay.as_micros().cast_signed())
+                .bind(quality.talk.as_micros().cast_signed())
+                .execute(&mut *self.writer().await)
+                .await?;
+        }
         Ok(())
     }
 

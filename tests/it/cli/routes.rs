@@ -1,4 +1,4 @@
-//! Routes by prefix and their fall-back, over real SIP: two virtual carriers, one of which has no room.
+//! Routes by prefix and their fall-back, over real SIP: two virtual carriers, one without room.
 
 use std::fmt::Write as _;
 use std::fs;
