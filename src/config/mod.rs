@@ -17,6 +17,7 @@ mod retry;
 pub mod scenario;
 mod secret;
 mod shared;
+mod signalling;
 mod trunk;
 mod unread;
 
@@ -29,6 +30,7 @@ pub use dispositions::{Disposition, Need};
 pub use problem::{Problem, Problems, Severity};
 pub use secret::{Secret, SecretMissing, SecretPlace, Webhook};
 pub use shared::SharedRate;
+pub use signalling::{Refresher, Reliable, SessionTimer, Signalling};
 pub use trunk::{Auth, CallerId, Host, Identity, NumberFormat, Redirect, Trunk};
 pub use unread::{Change, Unread};
 
