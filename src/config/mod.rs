@@ -19,6 +19,7 @@ mod retry;
 pub mod scenario;
 mod secret;
 mod shared;
+mod signalling;
 mod trunk;
 mod unread;
 
@@ -33,6 +34,7 @@ pub use profile::{Card, Profile};
 pub use response::{Response, Words};
 pub use secret::{Secret, SecretMissing, SecretPlace, Webhook};
 pub use shared::SharedRate;
+pub use signalling::{Refresher, Reliable, SessionTimer, Signalling};
 pub use trunk::{Auth, CallerId, Host, Identity, NumberFormat, Redirect, Trunk};
 pub use unread::{Change, Unread};
 

@@ -7,6 +7,7 @@ use super::profile::{Card, Profile};
 use super::reader::{Fields, Reader};
 use super::response::Response;
 use super::secret::{Secret, SecretMissing, SecretPlace};
+use super::signalling::Signalling;
 use crate::core::trunks;
 use crate::units::{NumberForm, Span, whole};
 
@@ -52,6 +53,8 @@ pub struct Trunk {
     pub call_header: bool,
     /// What its carrier means by its responses, where that differs from the usual.
     pub responses: Vec<Response>,
+    /// Which extensions of SIP it speaks.
+    pub signalling: Signalling,
 }
 
 /// A host with its port.
@@ -199,6 +202,7 @@ impl Trunk {
             redirect: fields.or("redirect", Redirect::Refuse, |value| value.choice(&REDIRECT)),
             call_header: fields.or("call_header", false, |value| value.flag()),
             responses,
+            signalling: Signalling::of(fields),
         };
         Some(trunk)
     }

@@ -62,7 +62,7 @@ impl Engine {
                 self.answer_offer(leg, offer.as_deref());
                 None
             }
-            sip::Event::AnswerInAck(leg, sdp) => {
+            sip::Event::Reanswered(leg, sdp) => {
                 self.connect(leg, &sdp);
                 None
             }
