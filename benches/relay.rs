@@ -131,6 +131,7 @@ impl Bench {
                 dtmf: Some(101),
                 send: true,
                 receive: true,
+                keys: None,
             };
             self.media.connect(leg, remote)?;
             self.media.feed(leg, Feed::Comfort)?;

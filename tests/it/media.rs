@@ -142,6 +142,7 @@ impl Phone {
             dtmf,
             send: true,
             receive: true,
+            keys: None,
         };
         let ssrc = u32::from(remote.rtp.port());
         let next = Stamp { marker: false, sequence: 65_530, timestamp: 4_294_967_000, ssrc };
