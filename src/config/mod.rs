@@ -17,6 +17,7 @@ mod retry;
 pub mod scenario;
 mod secret;
 mod shared;
+mod srtp;
 mod trunk;
 mod unread;
 
@@ -29,6 +30,7 @@ pub use dispositions::{Disposition, Need};
 pub use problem::{Problem, Problems, Severity};
 pub use secret::{Secret, SecretMissing, SecretPlace, Webhook};
 pub use shared::SharedRate;
+pub use srtp::Srtp;
 pub use trunk::{Auth, CallerId, Host, Identity, NumberFormat, Redirect, Trunk};
 pub use unread::{Change, Unread};
 
@@ -169,6 +171,8 @@ pub struct Api {
 pub struct Phones {
     /// The realm of their digest authentication.
     pub realm: String,
+    /// Whether their audio is protected.
+    pub srtp: Srtp,
 }
 
 /// A reason for a break.
@@ -444,8 +448,9 @@ fn api(reader: &Reader<'_>, root: &Fields<'_, '_>) -> Api {
 
 fn phones(root: &Fields<'_, '_>) -> Phones {
     let realm = "cadran".to_owned();
-    let Some(fields) = root.table("phones") else { return Phones { realm } };
-    let phones = Phones { realm: fields.or("realm", realm, |value| value.parse(realm_name)) };
+    let Some(fields) = root.table("phones") else { return Phones { realm, srtp: Srtp::Off } };
+    let realm = fields.or("realm", realm, |value| value.parse(realm_name));
+    let phones = Phones { realm, srtp: Srtp::of(&fields) };
     fields.finish();
     phones
 }

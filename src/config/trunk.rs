@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use super::measure;
 use super::reader::Fields;
 use super::secret::{Secret, SecretMissing, SecretPlace};
+use super::srtp::Srtp;
 use crate::core::trunks;
 use crate::units::{NumberForm, Span, whole};
 
@@ -48,6 +49,8 @@ pub struct Trunk {
     pub redirect: Redirect,
     /// Whether INVITEs carry the call's id as `X-Cadran-Call`.
     pub call_header: bool,
+    /// Whether its audio is protected.
+    pub srtp: Srtp,
 }
 
 /// A host with its port.
@@ -169,6 +172,7 @@ impl Trunk {
             options_every: options_every(fields),
             redirect: fields.or("redirect", Redirect::Refuse, |value| value.choice(&REDIRECT)),
             call_header: fields.or("call_header", false, |value| value.flag()),
+            srtp: Srtp::of(fields),
         };
         Some(trunk)
     }

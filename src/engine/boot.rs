@@ -28,6 +28,7 @@ use crate::media::{self, MediaHandle, PromptError, Prompts};
 use crate::sip;
 use crate::store::{self, DispositionRow, NewCampaign, Store};
 use crate::units::{CampaignId, ClientId, Span, TrunkId};
+use crate::wire::sdp::Srtp;
 
 /// How long a contact rests whose call was interrupted by a crash: the far end may still ring.
 const INTERRUPTED_REST: Span = Span::secs(120);
@@ -246,6 +247,7 @@ pub async fn start(config: Config) -> Result<Running, BootError> {
         scribe,
         book,
         tasks: tasks.clone(),
+        random,
         inbox: Inbox { sip: sip_events, media: media_events, asks: asked },
         snapshot,
     };
@@ -287,6 +289,11 @@ fn check_ports(config: &Config, agents: usize) -> Result<(), config::PortsShort>
     }
 }
 
+/// Draws from the system's randomness.
+fn random(bytes: &mut [u8]) -> std::io::Result<()> {
+    getrandom::fill(bytes).map_err(std::io::Error::other)
+}
+
 async fn open_store(config: &Config, tasks: &Tasks) -> Result<Store, BootError> {
     let settings = store::Settings {
         path: config.store.database.clone(),
@@ -294,7 +301,7 @@ async fn open_store(config: &Config, tasks: &Tasks) -> Result<Store, BootError> 
         node: config.node,
         full_sync: config.store.full_sync,
         interrupted_rest: INTERRUPTED_REST,
-        random: |bytes| getrandom::fill(bytes).map_err(std::io::Error::other),
+        random,
         tell: call_completed,
     };
     Ok(Store::open(settings, tasks).await?)
@@ -307,11 +314,13 @@ async fn set_trunks(
     first: &mut Vec<Fact>,
 ) -> Result<BTreeMap<String, TrunkId>, BootError> {
     let mut trunks = BTreeMap::new();
+    book.phones_srtp = srtp(config.phones.srtp);
     for trunk in &config.trunks {
         let id = store.trunk(&trunk.name).await?;
         trunks.insert(trunk.name.clone(), id);
         let hidden = trunk.caller_id.hidden;
-        book.trunks.insert(id, TrunkPage { name: trunk.name.clone(), hidden });
+        let (name, srtp) = (trunk.name.clone(), srtp(trunk.srtp));
+        book.trunks.insert(id, TrunkPage { name, hidden, srtp });
         first.push(Fact::Trunk(id, TrunkFact::Set(trunk.settings())));
     }
     Ok(trunks)
@@ -435,6 +444,14 @@ fn carrier_side(id: TrunkId, trunk: &config::Trunk) -> Result<sip::Trunk, BootEr
         call_header: trunk.call_header,
         options_every: trunk.options_every,
     })
+}
+
+const fn srtp(setting: config::Srtp) -> Srtp {
+    match setting {
+        config::Srtp::Off => Srtp::Off,
+        config::Srtp::Preferred => Srtp::Preferred,
+        config::Srtp::Mandatory => Srtp::Mandatory,
+    }
 }
 
 /// How often a call follows a redirection inside its trunk's host: carriers move a call once, and a

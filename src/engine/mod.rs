@@ -19,6 +19,7 @@ pub mod tasks;
 mod trial;
 
 use std::collections::{BTreeMap, VecDeque};
+use std::io;
 use std::sync::Arc;
 
 use tokio::sync::{mpsc, watch};
@@ -94,6 +95,8 @@ pub(crate) struct Parts {
     pub(crate) scribe: Scribe,
     pub(crate) book: Book,
     pub(crate) tasks: Tasks,
+    /// Draws from the system's randomness.
+    pub(crate) random: fn(&mut [u8]) -> io::Result<()>,
     pub(crate) inbox: Inbox,
     pub(crate) snapshot: watch::Sender<Arc<Snapshot>>,
 }
