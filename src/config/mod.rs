@@ -20,6 +20,7 @@ pub mod scenario;
 mod secret;
 mod shared;
 mod signalling;
+mod srtp;
 mod trunk;
 mod unread;
 
@@ -35,6 +36,7 @@ pub use response::{Response, Words};
 pub use secret::{Secret, SecretMissing, SecretPlace, Webhook};
 pub use shared::SharedRate;
 pub use signalling::{Refresher, Reliable, SessionTimer, Signalling};
+pub use srtp::Srtp;
 pub use trunk::{Auth, CallerId, Host, Identity, NumberFormat, Redirect, Trunk};
 pub use unread::{Change, Unread};
 
@@ -175,6 +177,8 @@ pub struct Api {
 pub struct Phones {
     /// The realm of their digest authentication.
     pub realm: String,
+    /// Whether their audio is protected.
+    pub srtp: Srtp,
 }
 
 /// A reason for a break.
@@ -450,8 +454,9 @@ fn api(reader: &Reader<'_>, root: &Fields<'_, '_>) -> Api {
 
 fn phones(root: &Fields<'_, '_>) -> Phones {
     let realm = "cadran".to_owned();
-    let Some(fields) = root.table("phones") else { return Phones { realm } };
-    let phones = Phones { realm: fields.or("realm", realm, |value| value.parse(realm_name)) };
+    let Some(fields) = root.table("phones") else { return Phones { realm, srtp: Srtp::Off } };
+    let realm = fields.or("realm", realm, |value| value.parse(realm_name));
+    let phones = Phones { realm, srtp: Srtp::of(&fields) };
     fields.finish();
     phones
 }

@@ -8,6 +8,7 @@ use super::reader::{Fields, Reader};
 use super::response::Response;
 use super::secret::{Secret, SecretMissing, SecretPlace};
 use super::signalling::Signalling;
+use super::srtp::Srtp;
 use crate::core::trunks;
 use crate::units::{NumberForm, Span, whole};
 
@@ -55,6 +56,8 @@ pub struct Trunk {
     pub responses: Vec<Response>,
     /// Which extensions of SIP it speaks.
     pub signalling: Signalling,
+    /// Whether its audio is protected.
+    pub srtp: Srtp,
 }
 
 /// A host with its port.
@@ -203,6 +206,7 @@ impl Trunk {
             call_header: fields.or("call_header", false, |value| value.flag()),
             responses,
             signalling: Signalling::of(fields),
+            srtp: Srtp::of(fields),
         };
         Some(trunk)
     }

@@ -7,9 +7,10 @@ use crate::core::fact::{AgentFact, CallFact};
 use crate::core::order::Dial;
 use crate::core::{Fact, Order, Record};
 use crate::media::{Feed, MediaError};
-use crate::sip::Command;
+use crate::sip::{Command, Sdp};
 use crate::store::Write;
 use crate::units::{AgentId, CallId, CampaignId, ContactId, LegId, Now};
+use crate::wire::sdp::{Direction, Entropy, Srtp};
 
 impl Engine {
     /// Performs a batch of orders; its calls and its words go out once its records are committed.
@@ -78,10 +79,13 @@ impl Engine {
         let from = shown.then(|| book.caller_id(dial.campaign, dial.caller_id)).flatten();
         let (to, from) = (to.clone(), from.cloned());
         let id = self.legs.next_id();
-        let mut leg = self.open_leg(id, Party::Callee(dial.call)).ok_or("no media port is free")?;
+        let srtp = self.parts.book.trunk_srtp(dial.trunk);
+        let party = Party::Callee(dial.call);
+        let mut leg = self.open_leg(id, party, srtp).ok_or("no media port is free")?;
         (leg.campaign, leg.trunk) = (Some(dial.campaign), Some(dial.trunk));
-        let offer = leg.offer();
+        let offer = self.offer(&mut leg);
         self.legs.insert(id, leg);
+        let offer = offer.ok_or("the system gives no random bytes")?;
         let call_ref = dial.call.to_string();
         if self.signal(Command::Dial { leg: id, trunk: dial.trunk, to, from, offer, call_ref }) {
             return Ok(());
@@ -101,14 +105,32 @@ impl Engine {
     }
 
     /// Opens a leg's audio; the leg is not in the table yet.
-    pub(super) fn open_leg(&self, id: LegId, party: Party) -> Option<Leg> {
+    pub(super) fn open_leg(&self, id: LegId, party: Party, srtp: Srtp) -> Option<Leg> {
         match self.parts.media.open(id) {
-            Ok(local) => Some(Leg::new(id, party, local)),
+            Ok(local) => Some(Leg::new(id, party, local, srtp)),
             Err(error) => {
                 tracing::error!(leg = %id, %error, "no audio for a leg");
                 None
             }
         }
+    }
+
+    /// Draws what new keys are made of.
+    pub(super) fn entropy(&self) -> Option<Entropy> {
+        let mut bytes = [0; Entropy::LENGTH];
+        match (self.parts.random)(&mut bytes) {
+            Ok(()) => Some(Entropy::new(bytes)),
+            Err(error) => {
+                tracing::error!(%error, "the system gives no random bytes for keys");
+                None
+            }
+        }
+    }
+
+    /// Writes a leg's next offer.
+    pub(super) fn offer(&self, leg: &mut Leg) -> Option<Sdp> {
+        let entropy = self.entropy()?;
+        Some(leg.side.offer(Direction::SendRecv, entropy))
     }
 
     /// Ends a leg; its audio stops at once, its farewell may take a while.
@@ -171,10 +193,12 @@ impl Engine {
             return;
         }
         let id = self.legs.next_id();
-        if let Some(mut leg) = self.open_leg(id, Party::Agent(agent)) {
-            let offer = leg.offer();
+        let srtp = self.parts.book.phones_srtp;
+        if let Some(mut leg) = self.open_leg(id, Party::Agent(agent), srtp) {
+            let offer = self.offer(&mut leg);
             self.legs.insert(id, leg);
-            if self.signal(Command::DialAgent { leg: id, agent, offer }) {
+            let called = |offer| self.signal(Command::DialAgent { leg: id, agent, offer });
+            if offer.is_some_and(called) {
                 return;
             }
             self.drop_leg(id);

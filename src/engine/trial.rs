@@ -52,11 +52,13 @@ impl Engine {
             Refused::Unknown("trunk")
         };
         let known = refusal == Refused::Busy;
-        let Some(mut leg) = known.then(|| self.open_leg(id, Party::Test)).flatten() else {
+        let srtp = self.parts.book.trunk_srtp(trunk);
+        let leg = known.then(|| self.open_leg(id, Party::Test, srtp)).flatten();
+        let offered = leg.and_then(|mut leg| Some((self.offer(&mut leg)?, leg)));
+        let Some((offer, leg)) = offered else {
             drop(back.send(Err(refusal)));
             return;
         };
-        let offer = leg.offer();
         self.legs.insert(id, leg);
         let started = self.parts.clock.mono();
         let until = started + RING_MAX;
