@@ -335,6 +335,8 @@ impl Engine {
         let Some(leg) = self.legs.leg_mut(id) else { return false };
         match leg.side.agree(answer) {
             Ok(remote) => {
+                let suite = remote.keys.map(|keys| keys.send.suite().name());
+                tracing::debug!(leg = %id, suite, "where the audio goes");
                 heard(self.parts.media.connect(id, remote));
                 true
             }
