@@ -14,6 +14,7 @@ use super::handle::{ASKS_MAX, Ask, Handle, Snapshot};
 use super::scribe::Scribe;
 use super::tape::{self, Recorder};
 use super::tasks::Tasks;
+use super::trunks::carrier_side;
 use super::{Engine, Inbox, Parts, foresight, forget, resume};
 use crate::config::campaign::UnknownTrunk;
 use crate::config::{self, Campaign, Config, Disposition, Webhook};
@@ -415,37 +416,6 @@ fn signalling(
     })
 }
 
-/// Gives a trunk as the signalling needs it.
-fn carrier_side(id: TrunkId, trunk: &config::Trunk) -> Result<sip::Trunk, BootError> {
-    let credentials = match &trunk.auth {
-        Some(auth) => Some(sip::Credentials {
-            user: auth.user.clone(),
-            password: auth.password()?.reveal().to_owned(),
-        }),
-        None => None,
-    };
-    Ok(sip::Trunk {
-        id,
-        host: format!("{}:{}", trunk.host.name, trunk.host.port),
-        domain: trunk.domain.clone(),
-        sources: Vec::new(),
-        identity: sip::Identity {
-            account: credentials.as_ref().map(|credentials| credentials.user.clone()),
-            from_account: false,
-            asserted: trunk.caller_id.identity != config::Identity::From,
-        },
-        credentials,
-        called_form: trunk.number_format.to,
-        caller_form: trunk.number_format.from,
-        redirects_max: match trunk.redirect {
-            config::Redirect::Refuse => 0,
-            config::Redirect::SameHost => REDIRECTS_MAX,
-        },
-        call_header: trunk.call_header,
-        options_every: trunk.options_every,
-    })
-}
-
 const fn srtp(setting: config::Srtp) -> Srtp {
     match setting {
         config::Srtp::Off => Srtp::Off,
@@ -453,10 +423,6 @@ const fn srtp(setting: config::Srtp) -> Srtp {
         config::Srtp::Mandatory => Srtp::Mandatory,
     }
 }
-
-/// How often a call follows a redirection inside its trunk's host: carriers move a call once, and a
-/// second time only when they balance load.
-const REDIRECTS_MAX: u8 = 2;
 
 fn begin_tape(
     config: &Config,

@@ -65,7 +65,7 @@ impl Engine {
                 self.answer_offer(leg, offer.as_deref());
                 None
             }
-            sip::Event::AnswerInAck(leg, sdp) => {
+            sip::Event::Reanswered(leg, sdp) => {
                 self.connect(leg, &sdp);
                 None
             }
@@ -461,8 +461,8 @@ impl Engine {
     }
 
     fn accept_incoming(&mut self, id: LegId, agent: AgentId, offer: &Sdp) -> Option<Fact> {
-        let leg = self.open_leg(id, Party::Agent(agent), self.parts.book.phones_srtp);
-        let Some((mut leg, entropy)) = leg.zip(self.entropy()) else {
+        let srtp = self.parts.book.phones_srtp;
+        let Some((mut leg, entropy)) = self.open_leg(id, Party::Agent(agent), srtp) else {
             self.signal(Command::Reject(id, INTERNAL));
             return None;
         };

@@ -17,6 +17,7 @@ pub mod scribe;
 pub mod tape;
 pub mod tasks;
 mod trial;
+mod trunks;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io;

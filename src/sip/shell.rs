@@ -239,6 +239,8 @@ async fn known_trunk(trunk: &Trunk) -> Result<sip::Trunk, SipError> {
         identity: trunk.identity.clone(),
         redirects_max: trunk.redirects_max,
         call_header: trunk.call_header,
+        session: trunk.session,
+        reliable: trunk.reliable,
     })
 }
 
@@ -444,14 +446,17 @@ impl Shell {
             }
             sip::Event::Gone(leg) => Some(Event::Gone(leg)),
             sip::Event::Offer(leg, sdp) => Some(Event::Offer(leg, sdp)),
-            sip::Event::Acked(leg, sdp) => sdp.map(|sdp| Event::AnswerInAck(leg, sdp)),
+            sip::Event::Acked(leg, sdp) => sdp.map(|sdp| Event::Reanswered(leg, sdp)),
             sip::Event::Incoming(call) => self.incoming(call),
             sip::Event::Phone(agent, here) => Some(Event::Phone(agent, here)),
             sip::Event::Options(trunk, status) => {
                 let (_, health) = self.trunks.get_mut(&trunk)?;
                 health.answered(status).map(|up| Event::Trunk(trunk, up))
             }
-            sip::Event::Reoffered(..) | sip::Event::Digit(..) => None,
+            sip::Event::Reoffered(leg, _, answer) => {
+                (!answer.is_empty()).then_some(Event::Reanswered(leg, answer))
+            }
+            sip::Event::Digit(..) => None,
         }
     }
 

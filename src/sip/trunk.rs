@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use crate::units::{Mono, NumberForm, Span, TrunkId};
-use crate::wire::sip::{Credentials, Identity};
+use crate::wire::sip::{Credentials, Identity, Reliability, SessionTimers};
 
 /// A SIP trunk as the configuration describes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,6 +29,10 @@ pub struct Trunk {
     pub redirects_max: u8,
     /// Writes the `X-Cadran-Call` header with the call's public id.
     pub call_header: bool,
+    /// How long a call may last without a sign from the carrier.
+    pub session: SessionTimers,
+    /// Whether provisional answers are asked for reliably.
+    pub reliable: Reliability,
     /// How often OPTIONS asks for a sign of life; never if `None`.
     pub options_every: Option<Span>,
 }
@@ -48,6 +52,8 @@ impl Trunk {
             caller_form: NumberForm::Plus,
             redirects_max: 0,
             call_header: false,
+            session: SessionTimers::default(),
+            reliable: Reliability::default(),
             options_every: Some(Span::secs(30)),
         }
     }
