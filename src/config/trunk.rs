@@ -52,12 +52,12 @@ pub struct Trunk {
     pub redirect: Redirect,
     /// Whether INVITEs carry the call's id as `X-Cadran-Call`.
     pub call_header: bool,
+    /// Whether its audio is protected.
+    pub srtp: Srtp,
     /// What its carrier means by its responses, where that differs from the usual.
     pub responses: Vec<Response>,
     /// Which extensions of SIP it speaks.
     pub signalling: Signalling,
-    /// Whether its audio is protected.
-    pub srtp: Srtp,
 }
 
 /// A host with its port.
@@ -204,9 +204,9 @@ impl Trunk {
             options_every: options_every(fields),
             redirect: fields.or("redirect", Redirect::Refuse, |value| value.choice(&REDIRECT)),
             call_header: fields.or("call_header", false, |value| value.flag()),
+            srtp: Srtp::of(fields),
             responses,
             signalling: Signalling::of(fields),
-            srtp: Srtp::of(fields),
         };
         Some(trunk)
     }

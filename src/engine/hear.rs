@@ -335,6 +335,8 @@ impl Engine {
         let Some(leg) = self.legs.leg_mut(id) else { return false };
         match leg.side.agree(answer) {
             Ok(remote) => {
+                let suite = remote.keys.map(|keys| keys.send.suite().name());
+                tracing::debug!(leg = %id, suite, "where the audio goes");
                 heard(self.parts.media.connect(id, remote));
                 true
             }
@@ -459,8 +461,8 @@ impl Engine {
     }
 
     fn accept_incoming(&mut self, id: LegId, agent: AgentId, offer: &Sdp) -> Option<Fact> {
-        let leg = self.open_leg(id, Party::Agent(agent), self.parts.book.phones_srtp);
-        let Some((mut leg, entropy)) = leg.zip(self.entropy()) else {
+        let srtp = self.parts.book.phones_srtp;
+        let Some((mut leg, entropy)) = self.open_leg(id, Party::Agent(agent), srtp) else {
             self.signal(Command::Reject(id, INTERNAL));
             return None;
         };

@@ -7,7 +7,7 @@ use crate::core::fact::{AgentFact, CallFact};
 use crate::core::order::Dial;
 use crate::core::{Fact, Order, Record};
 use crate::media::{Feed, MediaError};
-use crate::sip::{Command, Sdp};
+use crate::sip::Command;
 use crate::store::Write;
 use crate::units::{AgentId, CallId, CampaignId, ContactId, LegId, Now};
 use crate::wire::sdp::{Direction, Entropy, Srtp};
@@ -81,11 +81,10 @@ impl Engine {
         let id = self.legs.next_id();
         let srtp = self.parts.book.trunk_srtp(dial.trunk);
         let party = Party::Callee(dial.call);
-        let mut leg = self.open_leg(id, party, srtp).ok_or("no media port is free")?;
+        let (mut leg, entropy) = self.open_leg(id, party, srtp).ok_or("no media port is free")?;
         (leg.campaign, leg.trunk) = (Some(dial.campaign), Some(dial.trunk));
-        let offer = self.offer(&mut leg);
+        let offer = leg.side.offer(Direction::SendRecv, entropy);
         self.legs.insert(id, leg);
-        let offer = offer.ok_or("the system gives no random bytes")?;
         let call_ref = dial.call.to_string();
         if self.signal(Command::Dial { leg: id, trunk: dial.trunk, to, from, offer, call_ref }) {
             return Ok(());
@@ -104,10 +103,12 @@ impl Engine {
         taken.is_ok()
     }
 
-    /// Opens a leg's audio; the leg is not in the table yet.
-    pub(super) fn open_leg(&self, id: LegId, party: Party, srtp: Srtp) -> Option<Leg> {
+    /// Opens a leg's audio, and draws what the keys of its first description are made of; the leg
+    /// is not in the table yet.
+    pub(super) fn open_leg(&self, id: LegId, party: Party, srtp: Srtp) -> Option<(Leg, Entropy)> {
+        let entropy = self.entropy()?;
         match self.parts.media.open(id) {
-            Ok(local) => Some(Leg::new(id, party, local, srtp)),
+            Ok(local) => Some((Leg::new(id, party, local, srtp), entropy)),
             Err(error) => {
                 tracing::error!(leg = %id, %error, "no audio for a leg");
                 None
@@ -125,12 +126,6 @@ impl Engine {
                 None
             }
         }
-    }
-
-    /// Writes a leg's next offer.
-    pub(super) fn offer(&self, leg: &mut Leg) -> Option<Sdp> {
-        let entropy = self.entropy()?;
-        Some(leg.side.offer(Direction::SendRecv, entropy))
     }
 
     /// Ends a leg; its audio stops at once, its farewell may take a while.
@@ -194,11 +189,10 @@ impl Engine {
         }
         let id = self.legs.next_id();
         let srtp = self.parts.book.phones_srtp;
-        if let Some(mut leg) = self.open_leg(id, Party::Agent(agent), srtp) {
-            let offer = self.offer(&mut leg);
+        if let Some((mut leg, entropy)) = self.open_leg(id, Party::Agent(agent), srtp) {
+            let offer = leg.side.offer(Direction::SendRecv, entropy);
             self.legs.insert(id, leg);
-            let called = |offer| self.signal(Command::DialAgent { leg: id, agent, offer });
-            if offer.is_some_and(called) {
+            if self.signal(Command::DialAgent { leg: id, agent, offer }) {
                 return;
             }
             self.drop_leg(id);

@@ -3,22 +3,20 @@
 use std::net::SocketAddr;
 
 use rand_core::Rng;
-use rand_pcg::Pcg32;
-use tokio::sync::mpsc;
 
 use super::latch::Latch;
-use super::player::{PAYLOAD, Played, Player, Prompts};
+use super::player::{PAYLOAD, Played, Player};
 use super::ports::Pair;
 use super::shield::Shield;
-use super::{Codec, Counters, Event, Feed, Quality, Remote};
-use crate::engine::clock::Clock;
+use super::world::World;
+use super::{Codec, Event, Feed, Quality, Remote};
 use crate::sound::g711;
 use crate::units::{LegId, Mono, Span};
 use crate::wire::dtmf::{self, Ear, Mouth, Step};
 use crate::wire::rtcp::{self, Block, Ntp, Reception, Report, Sender};
 use crate::wire::rtp::{self, HEADER, Header, Outgoing};
 use crate::wire::sdp::EVENTS;
-use crate::wire::srtp::{Refusal, TRAILER_MAX};
+use crate::wire::srtp::TRAILER_MAX;
 
 /// The largest datagram taken, in bytes: an Ethernet frame's; G.711 at 20 ms needs 172.
 pub(super) const DATAGRAM_MAX: usize = 1_500;
@@ -35,53 +33,6 @@ const FRESH: Span = Span::millis(20);
 /// A bridged far end that hears nothing for this long is given silence, so that its stream, and
 /// every translator and timer on the way, stays alive.
 const FILL_AFTER: Span = Span::millis(100);
-
-/// The mean time between reports (RFC 3550 §6.2: at least 5 s; spread by half, §6.3.5).
-const REPORT_EVERY_MS: u64 = 5_000;
-
-/// What every leg works with.
-#[derive(Debug)]
-pub(super) struct World {
-    pub(super) clock: Clock,
-    pub(super) now: Mono,
-    pub(super) events: mpsc::Sender<Event>,
-    pub(super) counters: Counters,
-    pub(super) prompts: Prompts,
-    pub(super) random: Pcg32,
-    pub(super) silent_after: Span,
-    /// Where reports are written before they go.
-    pub(super) report: Vec<u8>,
-}
-
-impl World {
-    pub(super) fn tell(&mut self, event: Event) {
-        if self.events.try_send(event).is_err() {
-            self.counters.events_lost += 1;
-        }
-    }
-
-    /// Cuts a protected packet to its opened length, or counts why it was not opened.
-    fn opened<'p>(&mut self, packet: &'p [u8], opened: Result<usize, Refusal>) -> Option<&'p [u8]> {
-        match opened {
-            Ok(length) => return packet.get(..length),
-            Err(Refusal::Replayed) => self.counters.replayed += 1,
-            Err(Refusal::Malformed) => self.counters.malformed += 1,
-            Err(
-                Refusal::Forged
-                | Refusal::Cleartext
-                | Refusal::TooManySources
-                | Refusal::NoRoom
-                | Refusal::Spent,
-            ) => self.counters.forged += 1,
-        }
-        None
-    }
-
-    fn report_due(&mut self) -> Mono {
-        let spread = u64::from(self.random.next_u32()) % REPORT_EVERY_MS;
-        self.now + Span::millis(REPORT_EVERY_MS / 2 + spread)
-    }
-}
 
 /// A packet of the far end, as far as a bridge must know it.
 #[derive(Clone, Copy, Debug)]

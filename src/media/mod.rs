@@ -11,6 +11,7 @@ mod ports;
 mod prompts;
 mod reactor;
 mod shield;
+mod world;
 
 pub use handle::{Counters, MediaError, MediaHandle, Settings};
 pub use prompts::{PromptError, Prompts};

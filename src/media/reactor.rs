@@ -17,9 +17,10 @@ use tokio::sync::mpsc;
 
 use super::Event;
 use super::handle::{Change, Command, Counters, Settings, Shared};
-use super::leg::{DATAGRAM_MAX, Heard, Leg, Link, Received, World};
+use super::leg::{DATAGRAM_MAX, Heard, Leg, Link, Received};
 use super::player::Prompts;
 use super::ports::Pair;
+use super::world::World;
 use crate::engine::clock::Clock;
 use crate::units::{LegId, Mono, Span};
 

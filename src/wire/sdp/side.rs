@@ -13,8 +13,8 @@ use crate::wire::srtp::Key;
 
 /// Our side of one dialog's session descriptions.
 ///
-/// A key goes on as long as the far end's address and both suites stay the same; whatever else
-/// changes gets a new one (RFC 4568 §7.1.4), because a new far end would not know how often our
+/// A key of ours goes on where the far end offers its own key and address unchanged. Whatever else
+/// is said gets a new one (RFC 4568 §7.1.4), because a new far end would not know how often our
 /// sequence numbers rolled over.
 #[derive(Clone, Debug)]
 pub struct Side {
@@ -34,24 +34,14 @@ impl Side {
         Self { local, origin, srtp, offered: Vec::new(), agreed: None }
     }
 
-    /// Gives our addresses.
-    #[must_use]
-    pub const fn local(&self) -> Local {
-        self.local
-    }
-
-    /// Writes our next offer: the key in use again, and a new one for every other suite.
+    /// Writes our next offer, with a new key for every suite: whoever answers it need not be who
+    /// answered the last one.
     pub fn offer(&mut self, direction: Direction, entropy: Entropy) -> Vec<u8> {
-        let used = self.agreed.map(|(keys, _)| keys.send);
-        let keys = entropy.keys().map(|new| match used {
-            Some(used) if used.suite() == new.suite() => used,
-            Some(_) | None => new,
-        });
-        let profile = if self.srtp == Srtp::Mandatory { "RTP/SAVP" } else { "RTP/AVP" };
         self.offered.clear();
         if self.srtp != Srtp::Off {
-            self.offered.extend((1..).zip(keys).map(|(tag, key)| Line { tag, key }));
+            self.offered.extend((1..).zip(entropy.keys()).map(|(tag, key)| Line { tag, key }));
         }
+        let profile = if self.srtp == Srtp::Mandatory { "RTP/SAVP" } else { "RTP/AVP" };
         let origin = self.next_origin();
         writer::offer(self.local, origin, direction, profile, &self.offered)
     }
@@ -65,8 +55,9 @@ impl Side {
         let session = read_for(answer, self.srtp)?;
         let chosen = |line: &Line| {
             let ours = self.offered.iter().find(|ours| ours.tag == line.tag)?;
-            let same = ours.key.suite() == line.key.suite();
-            same.then_some(Keys { send: ours.key, receive: line.key })
+            // Our own key sent back would encrypt two streams (RFC 3711 §9.1).
+            let fits = ours.key.suite() == line.key.suite() && ours.key != line.key;
+            fits.then_some(Keys { send: ours.key, receive: line.key })
         };
         let keys = session.crypto.iter().find_map(chosen);
         // Whoever writes a key believes that the audio is protected.

@@ -109,7 +109,7 @@ pub struct Inbound {
 }
 
 /// What came from one source.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 struct Source {
     ssrc: u32,
     rtp: Window,
@@ -199,7 +199,7 @@ impl Inbound {
     /// Gives what is remembered about a source.
     fn source(&self, ssrc: u32) -> Source {
         let known = self.sources.iter().copied().find(|source| source.ssrc == ssrc);
-        known.unwrap_or(Source { ssrc, rtp: Window::default(), rtcp: Window::default() })
+        known.unwrap_or_else(|| Source { ssrc, ..Source::default() })
     }
 
     /// Remembers an authentic packet of a source.

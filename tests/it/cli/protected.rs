@@ -147,9 +147,12 @@ fn call(
         std::fs::write(file, lines.collect::<String>())
     })?;
     let carrier = Carrier::new(sip, carrier, judge)?;
-    let carrier = std::thread::spawn(move || carrier.serve());
-    let judged = engine.run(&["trunk", "test", "t1", "--to", "+33972101010", "--json"])?;
-    let seen = carrier.join().map_err(|_| "the carrier died")??;
+    let test = ["trunk", "test", "t1", "--to", "+33972101010", "--json"];
+    let (judged, seen) = std::thread::scope(|scope| {
+        let carrier = scope.spawn(|| carrier.serve());
+        (engine.run(&test), carrier.join())
+    });
+    let (judged, seen) = (judged?, seen.map_err(|_| "the carrier died")??);
     Ok((judged, seen))
 }
 
