@@ -6,7 +6,7 @@ use axum::http::StatusCode;
 
 use super::error::{Answer, ApiError};
 use super::{Desk, body, types};
-use crate::engine::handle::{Ask, Reply, TrunkReport};
+use crate::engine::handle::{Ask, Reply, TestCall, TrunkReport};
 use crate::units::Number;
 
 /// `GET /v1/trunks`.
@@ -33,15 +33,20 @@ pub(super) async fn test(
     bytes: Bytes,
 ) -> Answer<TrunkReport> {
     let request: types::TrunkTest = body(&bytes)?;
-    let number = Number::new(&request.to)
-        .map_err(|error| ApiError::invalid(format!("to: {error}")).hint("write +33972101010"))?;
+    let number = |key: &str, text: &str| {
+        Number::new(text).map_err(|error| {
+            ApiError::invalid(format!("{key}: {error}")).hint("write +33972101010")
+        })
+    };
+    let from = request.from.as_deref().map(|from| number("from", from)).transpose()?;
+    let call = TestCall { to: number("to", &request.to)?, from };
     let trunks = desk.trunks().await?;
     let found = trunks.iter().find(|(_, trunk)| trunk.name == name);
     let (id, _) = found.ok_or_else(|| {
         let known = trunks.iter().map(|(_, trunk)| trunk.name.as_str());
         ApiError::unknown("trunk", "trunk_unknown", &name, known)
     })?;
-    match desk.handle.ask(Ask::TestTrunk(*id, number)).await? {
+    match desk.handle.ask(Ask::TestTrunk(*id, call)).await? {
         Reply::Tested(report) => Ok(axum::Json(report)),
         Reply::Done => {
             let detail = "the engine gave no report of the test call";

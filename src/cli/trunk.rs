@@ -8,7 +8,7 @@ use super::output::{Lang, Output, Sheet};
 use super::{Global, wait_for};
 use crate::api::types;
 use crate::config::likeness::suggestion;
-use crate::config::{Profile, Response, Words};
+use crate::config::{Profile, Words};
 use crate::engine::handle::TrunkReport;
 use crate::watch::decimal;
 
@@ -21,10 +21,10 @@ pub(super) enum Trunk {
     List,
     /// Place one test call and say how it went
     #[command(before_help = "Examples:
-  cadran trunk test ovh-1 --to +33972101010
+  cadran trunk test ovh-1 --to +33972101010 --from +33162000000
 
-It is answered, heard for 3 s and ended. The exit code is 0 when it was answered and audio went both
-ways, 7 otherwise.")]
+It is answered, heard for 6 s and ended. What is wrong is told with what to do. The exit code is 0
+when it was answered and audio went both ways, 7 otherwise.")]
     Test(Test),
     /// List the carriers' profiles, or print one
     #[command(before_help = "Examples:
@@ -47,6 +47,9 @@ pub(super) struct Test {
     /// Whom to call, E.164: a phone of yours
     #[arg(long, value_name = "NUMBER")]
     to: String,
+    /// The number to show, E.164: one of the trunk's; without it ours is hidden
+    #[arg(long, value_name = "NUMBER")]
+    from: Option<String>,
 }
 
 impl Trunk {
@@ -130,39 +133,40 @@ fn list(client: &Client, output: &Output) -> Outcome {
 impl Test {
     fn run(self, client: &Client, output: &Output) -> Outcome {
         let path = At::path(["trunks", &self.trunk, "test"]);
-        let report: TrunkReport = wait_for(client.post(&path, &types::TrunkTest { to: self.to }))?;
+        let call = types::TrunkTest { to: self.to, from: self.from };
+        let report: TrunkReport = wait_for(client.post(&path, &call))?;
         output.show(&report, |lang| told(&report, lang));
-        judged(&report, output.lang)
+        let lang = output.lang;
+        for finding in report.findings.iter().skip(usize::from(!serves(&report))) {
+            let (means, remedy) = (said(&finding.means, lang), said(&finding.remedy, lang));
+            output.warn(&format!("{means}\n    → {remedy}"));
+        }
+        judged(&report, lang)
     }
 }
 
-/// A test call is good when it was answered and audio went both ways.
+/// A trunk serves when the call was answered and audio went both ways.
+fn serves(report: &TrunkReport) -> bool {
+    report.status == 200 && report.sent > 0 && report.received > 0
+}
+
 fn judged(report: &TrunkReport, lang: Lang) -> Outcome {
-    if report.status != 200 {
-        let status = match report.status {
-            0 => lang.say("no answer to the INVITE", "aucune réponse à l'INVITE").to_owned(),
-            status => meaning(status, lang),
-        };
-        let head = lang.say("the test call failed", "l'appel d'essai a échoué");
-        return Err(Failure::new(Exit::Unreachable, "call_failed", format!("{head}: {status}")));
+    if serves(report) {
+        return Ok(Exit::Done);
     }
-    let message = match (report.sent, report.received) {
-        (1.., 1..) => return Ok(Exit::Done),
-        (_, 0) => lang.say(
-            "the test call was answered, but no audio came from the far end",
-            "l'appel d'essai a été décroché, mais aucun son n'est venu d'en face",
-        ),
-        (0, _) => lang.say(
-            "the test call was answered, but no audio was sent",
-            "l'appel d'essai a été décroché, mais aucun son n'a été envoyé",
-        ),
-    };
-    Err(Failure::new(Exit::Unreachable, "no_audio", message).hint(lang.say(
-        "open the UDP ports of [rtp] in the firewall, and set [rtp] public to the address the \
-         carrier sees; or call a number that speaks",
-        "ouvrez les ports UDP de [rtp] dans le pare-feu et donnez dans [rtp] public l'adresse vue \
-         par l'opérateur ; ou appelez un numéro qui parle",
-    )))
+    let head = lang.say("the trunk does not serve", "le trunk ne convient pas");
+    let failed =
+        |code: &str, means: &str| Failure::new(Exit::Unreachable, code, format!("{head}: {means}"));
+    Err(match report.findings.first() {
+        Some(worst) => {
+            failed(&worst.code, said(&worst.means, lang)).hint(said(&worst.remedy, lang))
+        }
+        None => failed("call_failed", &meaning(report, lang)),
+    })
+}
+
+fn said(words: &Words, lang: Lang) -> &str {
+    lang.say(&words.en, &words.fr)
 }
 
 fn told(report: &TrunkReport, lang: Lang) -> Sheet {
@@ -172,48 +176,59 @@ fn told(report: &TrunkReport, lang: Lang) -> Sheet {
         sheet.add([lang.say(english, french).to_owned(), value.unwrap_or(none)]);
     };
     let millis = |millis: Option<f64>| millis.map(|millis| format!("{millis:.0} ms"));
+    let address = |at: Option<std::net::SocketAddr>| at.map(|at| at.to_string());
     line("OPTIONS answered after", "réponse à OPTIONS", millis(report.options_ms));
-    let status = (report.status > 0).then(|| meaning(report.status, lang));
-    line("INVITE", "INVITE", status);
+    if let Some(refused) = report.refused {
+        line("INVITE, first try", "INVITE, premier essai", Some(refused.to_string()));
+    }
+    line("INVITE", "INVITE", Some(meaning(report, lang)));
     line("ringing after", "sonnerie après", millis(report.ringing_ms));
     line("answered after", "décroché après", millis(report.answer_ms));
     line("codec", "codec", report.codec.clone());
+    let yes =
+        |yes: bool| if yes { lang.say("yes", "oui") } else { lang.say("no", "non") }.to_owned();
+    line("keys (RFC 4733)", "touches (RFC 4733)", Some(yes(report.dtmf)));
+    line("audio wanted at", "son attendu à", address(report.audio_to));
+    line("audio came from", "son venu de", address(report.audio_from));
     line("RTP packets sent", "paquets RTP envoyés", Some(report.sent.to_string()));
+    line("heard there", "entendu là-bas", report.hears_us.map(yes));
     line("RTP packets received", "paquets RTP reçus", Some(report.received.to_string()));
     line("lost", "perdus", Some(report.lost.to_string()));
     line("jitter", "gigue", Some(decimal(report.jitter_ms, 1, lang) + " ms"));
+    line("there and back", "aller-retour", millis(report.round_trip_ms));
     sheet
 }
 
-/// Says what a final status usually means on a trunk.
-fn meaning(status: u16, lang: Lang) -> String {
-    let usual = Response::usual();
-    let means = match Response::find(&[], &usual, status, "") {
-        Some(response) => lang.say(&response.means.en, &response.means.fr),
-        None if status == 200 => lang.say("answered", "décroché"),
-        None => lang.say("see RFC 3261", "voir la RFC 3261"),
-    };
-    format!("{status} ({means})")
+/// Says the final status in words.
+fn meaning(report: &TrunkReport, lang: Lang) -> String {
+    match (report.status, &*report.reason) {
+        (0, _) => lang.say("no answer to the INVITE", "aucune réponse à l'INVITE").to_owned(),
+        (200, _) => lang.say("200 answered", "200 décroché").to_owned(),
+        (status, "") => status.to_string(),
+        (status, reason) => format!("{status} {reason}"),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::handle::Finding;
 
     #[test]
     fn only_an_answered_call_with_audio_both_ways_is_good() {
-        let report = |status, sent, received| TrunkReport {
+        let report = |status, sent, received, code: &str| TrunkReport {
             status,
             sent,
             received,
+            findings: vec![Finding { code: code.to_owned(), ..Finding::default() }],
             ..TrunkReport::default()
         };
-        assert_eq!(judged(&report(200, 150, 149), Lang::En), Ok(Exit::Done));
+        assert_eq!(judged(&report(200, 150, 149, "poor-line"), Lang::En), Ok(Exit::Done));
         for (report, code) in [
-            (report(200, 150, 0), "no_audio"),
-            (report(200, 0, 150), "no_audio"),
-            (report(486, 0, 0), "call_failed"),
-            (report(0, 0, 0), "call_failed"),
+            (report(200, 150, 0, "no-audio-in"), "no-audio-in"),
+            (report(200, 0, 150, "no-audio-out"), "no-audio-out"),
+            (report(486, 0, 0, "sip-486"), "sip-486"),
+            (TrunkReport::default(), "call_failed"),
         ] {
             let failed = judged(&report, Lang::Fr).map_err(|failure| (failure.exit, failure.code));
             assert_eq!(failed, Err((Exit::Unreachable, code.to_owned())), "{report:?}");

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use crate::config::Response;
 use crate::media::Prompt;
 use crate::store::Claimed;
 use crate::units::{AgentId, CampaignId, ContactId, Number, NumberId, TrunkId};
@@ -35,6 +36,10 @@ pub struct TrunkPage {
     pub hidden: bool,
     /// Whether its audio is protected.
     pub srtp: Srtp,
+    /// Whether we have an account there.
+    pub account: bool,
+    /// What its carrier means by its responses, where that differs from the usual.
+    pub responses: Vec<Response>,
 }
 
 /// The book.

@@ -321,7 +321,8 @@ async fn set_trunks(
         trunks.insert(trunk.name.clone(), id);
         let hidden = trunk.caller_id.hidden;
         let (name, srtp) = (trunk.name.clone(), srtp(trunk.srtp));
-        book.trunks.insert(id, TrunkPage { name, hidden, srtp });
+        let (account, responses) = (trunk.auth.is_some(), trunk.responses.clone());
+        book.trunks.insert(id, TrunkPage { name, hidden, srtp, account, responses });
         first.push(Fact::Trunk(id, TrunkFact::Set(trunk.settings())));
     }
     Ok(trunks)

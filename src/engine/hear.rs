@@ -53,7 +53,8 @@ impl Engine {
                 self.write_later(Write::Dialog { leg, call, dialog });
                 None
             }
-            sip::Event::Failed { leg, failure, status, retry_after } => {
+            sip::Event::Failed { leg, failure, status, retry_after, reason } => {
+                self.hear_trial_failure(leg, status, retry_after, reason);
                 self.hear_failure(leg, failure, status, retry_after)
             }
             sip::Event::Ended { leg, bye } => {
@@ -337,6 +338,9 @@ impl Engine {
             Ok(remote) => {
                 let suite = remote.keys.map(|keys| keys.send.suite().name());
                 tracing::debug!(leg = %id, suite, "where the audio goes");
+                if let Some(trial) = self.trials.get_mut(&id) {
+                    trial.connected(&remote);
+                }
                 heard(self.parts.media.connect(id, remote));
                 true
             }
@@ -361,6 +365,7 @@ impl Engine {
                 return Some(Fact::Call(call, CallFact::Unusable(NO_USABLE_AUDIO)));
             }
             self.signal(Command::HangUp(id));
+            self.hear_trial_failure(id, NO_USABLE_AUDIO, None, String::new());
             return self.hear_failure(id, Failure::TrunkFault, NO_USABLE_AUDIO, None);
         }
         self.legs.leg_mut(id)?.answered = Some(now);
@@ -385,9 +390,6 @@ impl Engine {
         status: u16,
         retry_after: Option<Span>,
     ) -> Option<Fact> {
-        if let Some(trial) = self.trials.get_mut(&id) {
-            trial.failed(status);
-        }
         let leg = self.drop_leg(id)?;
         match leg.party {
             Party::Callee(call) => {

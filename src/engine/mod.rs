@@ -6,6 +6,7 @@
 pub mod book;
 pub mod boot;
 pub mod clock;
+mod diagnosis;
 mod foresight;
 pub mod forget;
 pub mod handle;
@@ -201,7 +202,7 @@ impl Engine {
             match ask {
                 // The contacts are in the store: the next start of the engine claims them.
                 Ask::Refill(_) if self.draining => words.push((back, Ok(Reply::Done))),
-                Ask::TestTrunk(trunk, number) => self.begin_trial(trunk, number, back),
+                Ask::TestTrunk(trunk, call) => self.begin_trial(trunk, call, back),
                 Ask::AgentChanged(row) => self.change_agent(now, *row, &mut facts, back),
                 ask @ (Ask::Campaign(..)
                 | Ask::Refill(_)

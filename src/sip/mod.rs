@@ -78,6 +78,8 @@ pub enum Event {
         status: u16,
         /// Retry-After, if the carrier asked for it.
         retry_after: Option<Span>,
+        /// The far end's own words, at most 128 characters; empty if it said none.
+        reason: String,
     },
     /// An answered leg ended by the far end, or lost.
     Ended {

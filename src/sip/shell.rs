@@ -388,7 +388,13 @@ impl Shell {
             | sip::CommandError::PhoneAbsent
             | sip::CommandError::BadText => Failure::TrunkFault,
         };
-        self.waiting.push_back(Event::Failed { leg, failure, status: 0, retry_after: None });
+        self.waiting.push_back(Event::Failed {
+            leg,
+            failure,
+            status: 0,
+            retry_after: None,
+            reason: String::new(),
+        });
     }
 
     /// Sends the OPTIONS that are due; gives the time of the next.
@@ -438,7 +444,7 @@ impl Shell {
                 tracing::debug!(%leg, status, %reason, "a call failed");
                 // Only a response has a reason or a phrase: without one nobody answered.
                 let failure = outcome::failure(status, reason.is_empty());
-                Some(Event::Failed { leg, failure, status, retry_after })
+                Some(Event::Failed { leg, failure, status, retry_after, reason })
             }
             sip::Event::Ended { leg, bye, reason } => {
                 tracing::debug!(%leg, bye, %reason, "a call ended");
