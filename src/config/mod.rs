@@ -6,6 +6,7 @@
 pub mod account;
 pub mod campaign;
 mod dispositions;
+mod extensions;
 pub mod hours;
 pub mod likeness;
 pub mod measure;
@@ -17,7 +18,6 @@ mod retry;
 pub mod scenario;
 mod secret;
 mod shared;
-mod signalling;
 mod trunk;
 mod unread;
 
@@ -27,11 +27,11 @@ use std::path::{Path, PathBuf};
 
 pub use campaign::Campaign;
 pub use dispositions::{Disposition, Need};
+pub use extensions::{EarlyMedia, Extensions, Refresher, Register, Reliable, SessionTimer};
 pub use problem::{Problem, Problems, Severity};
 pub use secret::{Secret, SecretMissing, SecretPlace, Webhook};
 pub use shared::SharedRate;
-pub use signalling::{Refresher, Reliable, SessionTimer, Signalling};
-pub use trunk::{Auth, CallerId, Host, Identity, NumberFormat, Redirect, Trunk};
+pub use trunk::{Auth, CallerId, Host, Identity, NumberFormat, Privacy, Redirect, Trunk};
 pub use unread::{Change, Unread};
 
 use crate::units::PauseId;
@@ -44,7 +44,7 @@ pub struct Config {
     pub path: PathBuf,
     /// This node's number, the upper half of every call id.
     pub node: u16,
-    /// Signalling.
+    /// Extensions.
     pub sip: Sip,
     /// Media.
     pub rtp: Rtp,
@@ -72,7 +72,7 @@ pub struct Config {
     pub warnings: Vec<Problem>,
 }
 
-/// Signalling.
+/// Extensions.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sip {
     /// Where we listen.
