@@ -4,8 +4,11 @@ use std::net::SocketAddr;
 
 use super::extensions::Extensions;
 use super::measure;
-use super::reader::{Fields, Value};
+use super::profile::{Card, Profile};
+use super::reader::{Fields, Reader, Value};
+use super::response::Response;
 use super::secret::{Secret, SecretMissing, SecretPlace};
+use super::srtp::Srtp;
 use crate::core::trunks;
 use crate::units::{Number, NumberForm, Span, whole};
 
@@ -49,6 +52,10 @@ pub struct Trunk {
     pub redirect: Redirect,
     /// Whether INVITEs carry the call's id as `X-Cadran-Call`.
     pub call_header: bool,
+    /// Whether its audio is protected.
+    pub srtp: Srtp,
+    /// What its carrier means by its responses, where that differs from the usual.
+    pub responses: Vec<Response>,
     /// Which extensions of SIP it speaks.
     pub extensions: Extensions,
 }
@@ -156,8 +163,33 @@ impl Trunk {
         }
     }
 
-    /// Reads a `[[trunk]]` table.
-    pub(super) fn of(fields: &Fields<'_, '_>) -> Option<Self> {
+    /// Reads a `[[trunk]]` table over the profile it names, beside the trunks read before it.
+    pub(super) fn read(
+        reader: &Reader<'_>,
+        fields: Fields<'_, '_>,
+        others: &[Self],
+    ) -> Option<Self> {
+        let profile = fields.get("profile").and_then(|value| Profile::of(&value));
+        let profile = profile.unwrap_or_default();
+        let path = profile.path();
+        let beneath = Reader::new(&path, &profile.text);
+        let trunk = beneath.parse().and_then(|document| {
+            let base = Fields::root(&beneath, &document);
+            let card = Card::of(&base);
+            let fields = fields.over(&base);
+            let trunk = Self::of(&fields, card.responses);
+            if others.iter().any(|other| trunk.as_ref().is_some_and(|new| new.name == other.name)) {
+                fields.error("name", "is the name of another trunk too", "rename one of them");
+            }
+            fields.finish();
+            base.finish();
+            trunk
+        });
+        reader.include(beneath.finish());
+        trunk
+    }
+
+    fn of(fields: &Fields<'_, '_>, responses: Vec<Response>) -> Option<Self> {
         let name = fields.must("name", "\"ovh-1\"").and_then(|value| value.name());
         let host =
             fields.must("host", "\"sip.carrier.example\"").and_then(|value| value.parse(host));
@@ -187,6 +219,8 @@ impl Trunk {
             options_every: options_every(fields),
             redirect: fields.or("redirect", Redirect::Refuse, |value| value.choice(&REDIRECT)),
             call_header: fields.or("call_header", false, |value| value.flag()),
+            srtp: Srtp::of(fields),
+            responses,
         };
         Some(trunk)
     }

@@ -29,6 +29,7 @@ use crate::media::{self, MediaHandle, PromptError, Prompts};
 use crate::sip;
 use crate::store::{self, DispositionRow, NewCampaign, Store};
 use crate::units::{CampaignId, ClientId, Span, TrunkId};
+use crate::wire::sdp::Srtp;
 
 /// How long a contact rests whose call was interrupted by a crash: the far end may still ring.
 const INTERRUPTED_REST: Span = Span::secs(120);
@@ -247,6 +248,7 @@ pub async fn start(config: Config) -> Result<Running, BootError> {
         scribe,
         book,
         tasks: tasks.clone(),
+        random,
         inbox: Inbox { sip: sip_events, media: media_events, asks: asked },
         snapshot,
     };
@@ -288,6 +290,11 @@ fn check_ports(config: &Config, agents: usize) -> Result<(), config::PortsShort>
     }
 }
 
+/// Draws from the system's randomness.
+fn random(bytes: &mut [u8]) -> std::io::Result<()> {
+    getrandom::fill(bytes).map_err(std::io::Error::other)
+}
+
 async fn open_store(config: &Config, tasks: &Tasks) -> Result<Store, BootError> {
     let settings = store::Settings {
         path: config.store.database.clone(),
@@ -295,7 +302,7 @@ async fn open_store(config: &Config, tasks: &Tasks) -> Result<Store, BootError> 
         node: config.node,
         full_sync: config.store.full_sync,
         interrupted_rest: INTERRUPTED_REST,
-        random: |bytes| getrandom::fill(bytes).map_err(std::io::Error::other),
+        random,
         tell: call_completed,
     };
     Ok(Store::open(settings, tasks).await?)
@@ -308,11 +315,13 @@ async fn set_trunks(
     first: &mut Vec<Fact>,
 ) -> Result<BTreeMap<String, TrunkId>, BootError> {
     let mut trunks = BTreeMap::new();
+    book.phones_srtp = srtp(config.phones.srtp);
     for trunk in &config.trunks {
         let id = store.trunk(&trunk.name).await?;
         trunks.insert(trunk.name.clone(), id);
         let hidden = trunk.caller_id.hidden;
-        book.trunks.insert(id, TrunkPage { name: trunk.name.clone(), hidden });
+        let (name, srtp) = (trunk.name.clone(), srtp(trunk.srtp));
+        book.trunks.insert(id, TrunkPage { name, hidden, srtp });
         first.push(Fact::Trunk(id, TrunkFact::Set(trunk.settings())));
     }
     Ok(trunks)
@@ -405,6 +414,14 @@ fn signalling(
         trunks: known,
         phones: Vec::new(),
     })
+}
+
+const fn srtp(setting: config::Srtp) -> Srtp {
+    match setting {
+        config::Srtp::Off => Srtp::Off,
+        config::Srtp::Preferred => Srtp::Preferred,
+        config::Srtp::Mandatory => Srtp::Mandatory,
+    }
 }
 
 fn begin_tape(
