@@ -546,8 +546,11 @@ mod tests {
     #[test]
     fn each_profile_leaves_a_trunk_little_to_say_and_is_overruled_by_it() {
         for profile in Profile::built_in() {
-            let named =
-                format!("profile = {:?}\nhost = \"192.0.2.9\"\nchannels = 4\n", profile.name);
+            let named = format!(
+                "profile = {:?}\nhost = \"192.0.2.9\"\nchannels = 4\nuser = \"u\"\n\
+                 secret_env = \"S\"\n",
+                profile.name
+            );
             let (config, problems) = with_trunk(&named);
             assert_eq!(problems, [], "{}", profile.name);
             let trunks = config.map(|config| config.trunks).unwrap_or_default();
