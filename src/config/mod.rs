@@ -6,6 +6,7 @@
 pub mod account;
 pub mod campaign;
 mod dispositions;
+mod extensions;
 pub mod hours;
 pub mod likeness;
 pub mod measure;
@@ -19,7 +20,6 @@ mod retry;
 pub mod scenario;
 mod secret;
 mod shared;
-mod signalling;
 mod srtp;
 mod trunk;
 mod unread;
@@ -30,14 +30,14 @@ use std::path::{Path, PathBuf};
 
 pub use campaign::Campaign;
 pub use dispositions::{Disposition, Need};
+pub use extensions::{EarlyMedia, Extensions, Refresher, Register, Reliable, SessionTimer};
 pub use problem::{Problem, Problems, Severity};
 pub use profile::{Card, Profile};
 pub use response::{Response, Words};
 pub use secret::{Secret, SecretMissing, SecretPlace, Webhook};
 pub use shared::SharedRate;
-pub use signalling::{Refresher, Reliable, SessionTimer, Signalling};
 pub use srtp::Srtp;
-pub use trunk::{Auth, CallerId, Host, Identity, NumberFormat, Redirect, Trunk};
+pub use trunk::{Auth, CallerId, Host, Identity, NumberFormat, Privacy, Redirect, Trunk};
 pub use unread::{Change, Unread};
 
 use crate::units::PauseId;
@@ -50,7 +50,7 @@ pub struct Config {
     pub path: PathBuf,
     /// This node's number, the upper half of every call id.
     pub node: u16,
-    /// Signalling.
+    /// Extensions.
     pub sip: Sip,
     /// Media.
     pub rtp: Rtp,
@@ -78,7 +78,7 @@ pub struct Config {
     pub warnings: Vec<Problem>,
 }
 
-/// Signalling.
+/// Extensions.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sip {
     /// Where we listen.
@@ -546,8 +546,11 @@ mod tests {
     #[test]
     fn each_profile_leaves_a_trunk_little_to_say_and_is_overruled_by_it() {
         for profile in Profile::built_in() {
-            let named =
-                format!("profile = {:?}\nhost = \"192.0.2.9\"\nchannels = 4\n", profile.name);
+            let named = format!(
+                "profile = {:?}\nhost = \"192.0.2.9\"\nchannels = 4\nuser = \"u\"\n\
+                 secret_env = \"S\"\n",
+                profile.name
+            );
             let (config, problems) = with_trunk(&named);
             assert_eq!(problems, [], "{}", profile.name);
             let trunks = config.map(|config| config.trunks).unwrap_or_default();

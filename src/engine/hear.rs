@@ -75,11 +75,13 @@ impl Engine {
                 tracing::info!(%agent, registered, "agent's phone");
                 None
             }
-            sip::Event::Trunk(trunk, up) => {
-                tracing::warn!(%trunk, up, "a trunk answers OPTIONS again, or stopped answering");
-                let fact = if up { TrunkFact::Up } else { TrunkFact::Down };
-                Some(Fact::Trunk(trunk, fact))
+            sip::Event::Trunk(trunk, state) => {
+                tracing::warn!(%trunk, ?state, "a trunk's state changed");
+                // A degraded trunk is in use: its calls tell soon enough whether they go through.
+                let down = state == sip::TrunkState::Down;
+                Some(Fact::Trunk(trunk, if down { TrunkFact::Down } else { TrunkFact::Up }))
             }
+            sip::Event::Rest(trunk, span) => Some(Fact::Trunk(trunk, TrunkFact::Spared(span))),
         }
     }
 

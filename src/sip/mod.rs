@@ -1,5 +1,6 @@
 //! Sockets for `wire::sip`: trunks, agents' phones, and the task that owns the user agent.
 
+mod health;
 mod outcome;
 mod phones;
 mod shell;
@@ -10,13 +11,14 @@ use crate::core::fact::Failure;
 use crate::units::{AgentId, LegId, Number, Span, TrunkId};
 
 pub use crate::wire::sip::{
-    Counters, Credentials, Ha1, Identity, Refresher, Reliability, Sdp, SessionTimers, StoredDialog,
-    TimerMode,
+    Counters, Credentials, EarlyMedia, Ha1, Identity, Privacy, Refresher, Reliability, Sdp,
+    SessionTimers, StoredDialog, TimerMode,
 };
+pub use health::TrunkState;
 pub use outcome::failure;
 pub use phones::Phone;
 pub use shell::{Figures, Settings, SipError, SipHandle, start};
-pub use trunk::{Trunk, resolve};
+pub use trunk::{Register, Trunk, resolve};
 
 /// What the signalling is asked to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -99,6 +101,8 @@ pub enum Event {
     Incoming(LegId, AgentId, Sdp),
     /// An agent's phone registered (`true`) or left (`false`).
     Phone(AgentId, bool),
-    /// A trunk answers OPTIONS again, or stopped answering.
-    Trunk(TrunkId, bool),
+    /// A trunk is in another state than before, by its answers to OPTIONS and its registration.
+    Trunk(TrunkId, TrunkState),
+    /// A trunk asks to be spared for so long (503 with Retry-After to OPTIONS).
+    Rest(TrunkId, Span),
 }

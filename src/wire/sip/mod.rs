@@ -18,6 +18,7 @@ mod leg;
 mod lexer;
 mod net;
 mod place;
+mod register;
 mod registrar;
 mod reliable;
 mod server;
@@ -31,11 +32,12 @@ mod writer;
 
 pub use endpoint::{Endpoint, LEGS_MAX};
 pub use event::{
-    CommandError, Counters, Event, Incoming, Invite, Sdp, StoredDialog, Target, Transmit,
+    CommandError, Counters, Event, Incoming, Invite, Registered, Sdp, StoredDialog, Target,
+    Transmit,
 };
 pub use settings::{
-    Credentials, Ha1, Identity, Phone, Refresher, Reliability, SessionTimers, Settings, TimerMode,
-    Trunk,
+    Credentials, EarlyMedia, Ha1, Identity, Phone, Privacy, Refresher, Registration, Reliability,
+    SessionTimers, Settings, TimerMode, Trunk,
 };
 
 #[cfg(test)]

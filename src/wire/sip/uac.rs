@@ -44,6 +44,7 @@ impl Endpoint {
         calling.login_line = line.0;
         let mut writer = net.writer();
         writer.request_head(Method::Invite, &calling.uri, &net.local, client);
+        writer.text(&calling.routes);
         calling.write_parties(&mut writer, Method::Invite);
         writer.contact(&net.local).header("Allow", ALLOW);
         writer.header("User-Agent", &net.agent);
@@ -77,6 +78,7 @@ impl Endpoint {
         let net = &mut self.net;
         let mut writer = net.writer();
         writer.request_head(Method::Cancel, &calling.uri, &net.local, calling.client);
+        writer.text(&calling.routes);
         calling.write_parties(&mut writer, Method::Cancel);
         writer.why(Why::Cleared).body("", &[]);
         self.clients.cancel(net, calling.client, calling.home.address, writer.0);
@@ -89,9 +91,12 @@ impl Endpoint {
         match news.owner {
             Owner::Ping(trunk) => {
                 if news.outcome != Outcome::Provisional {
-                    self.events.push_back(Event::Options(trunk, status));
+                    let wait = message.and_then(|message| message.first(Name::RetryAfter));
+                    let wait = wait.and_then(retry_after_span);
+                    self.events.push_back(Event::Options(trunk, status, wait));
                 }
             }
+            Owner::Register(trunk) => self.registrar_news(trunk, news, status, message),
             Owner::Nobody => self.end_fork(news, message),
             Owner::Leg(key) if news.method == Method::Bye => {
                 self.bye_news(key, news, status, message);
@@ -251,6 +256,7 @@ impl Endpoint {
         calling.tries = 0;
         calling.login = None;
         calling.uri = uri.to_vec();
+        calling.routes.clear();
         calling.home.address = address;
         true
     }
@@ -314,7 +320,7 @@ pub(super) fn log_in(
 }
 
 /// Gives the address of a redirection's contact if it is the trunk's own.
-fn trunk_address(trunk: &Trunk, uri: &[u8]) -> Option<SocketAddr> {
+pub(super) fn trunk_address(trunk: &Trunk, uri: &[u8]) -> Option<SocketAddr> {
     if trunk.domain.is_some() && uri_host(uri) == trunk.domain {
         return Some(trunk.address);
     }
@@ -327,7 +333,7 @@ pub(super) fn remote_tag<'a>(message: &Message<'a>) -> &'a [u8] {
 }
 
 /// Reads Retry-After: whole seconds, before any comment or parameter (RFC 3261 §20.33).
-fn retry_after_span(value: &[u8]) -> Option<Span> {
+pub(super) fn retry_after_span(value: &[u8]) -> Option<Span> {
     let digits = value.split(|byte| !byte.is_ascii_digit()).next().and_then(number)?;
     Some(Span::secs(digits.min(RETRY_AFTER_MAX)))
 }
