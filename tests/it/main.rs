@@ -30,6 +30,8 @@ mod media;
 #[cfg(feature = "engine")]
 mod migrations;
 #[cfg(feature = "engine")]
+mod postgres;
+#[cfg(feature = "engine")]
 mod priors;
 #[cfg(feature = "engine")]
 mod replay;
