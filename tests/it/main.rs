@@ -16,6 +16,8 @@ mod carrier;
 #[cfg(feature = "engine")]
 mod cli;
 #[cfg(feature = "engine")]
+mod compose;
+#[cfg(feature = "engine")]
 mod foretold;
 #[cfg(feature = "engine")]
 mod goals;
