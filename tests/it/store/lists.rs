@@ -214,13 +214,13 @@ pub(super) async fn digits_and_names_stand_in_personal_tables_only(house: House)
 
 pub(super) async fn another_key_file_is_refused(house: House) -> Done {
     use std::os::unix::fs::PermissionsExt as _;
-    let (dir, settings) = house.closed().await;
-    let key = dir.path().join("cadran.db.key");
-    for file in std::fs::read_dir(dir.path())? {
+    for file in std::fs::read_dir(house.dir.path())? {
         let file = file?;
         let mode = file.metadata()?.permissions().mode() & 0o777;
         assert_eq!(mode, 0o600, "{file:?} is its owner's alone");
     }
+    let (dir, settings) = house.closed().await;
+    let key = dir.path().join("cadran.db.key");
     let reopen = async || {
         let tasks = Tasks::new();
         let store = Store::open(settings.clone(), &tasks).await?;
