@@ -21,6 +21,7 @@ pub mod scenario;
 mod secret;
 mod shared;
 mod srtp;
+mod store;
 mod trunk;
 mod unread;
 
@@ -37,6 +38,7 @@ pub use response::{Response, Words};
 pub use secret::{Secret, SecretMissing, SecretPlace, Webhook};
 pub use shared::SharedRate;
 pub use srtp::Srtp;
+pub use store::{Database, StorePlace};
 pub use trunk::{Auth, CallerId, Host, Identity, NumberFormat, Privacy, Redirect, Trunk};
 pub use unread::{Change, Unread};
 
@@ -150,17 +152,6 @@ pub struct PortsShort {
     pub agents: u32,
     /// A range that is wide enough.
     pub range: String,
-}
-
-/// Where the store lies.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StorePlace {
-    /// The SQLite database.
-    pub database: PathBuf,
-    /// The key that seals personal columns; made when missing.
-    pub key_file: PathBuf,
-    /// Whether each commit waits for the disk itself, so that even a power cut loses none.
-    pub full_sync: bool,
 }
 
 /// The door for the command line and other programs.
@@ -380,7 +371,7 @@ fn engine(reader: &Reader<'_>, root: &Fields<'_, '_>, path: &Path) -> Option<Con
         node: u16::try_from(node).unwrap_or(u16::MAX),
         sip,
         rtp,
-        store: store(reader, root),
+        store: StorePlace::of(reader, root),
         api: api(reader, root),
         phones: phones(root),
         trunks,
@@ -420,20 +411,6 @@ fn rtp(root: &Fields<'_, '_>, sip: &Sip) -> Rtp {
     (rtp.first, rtp.last) = fields.or("ports", PORTS, |value| value.parse(ports));
     fields.finish();
     rtp
-}
-
-fn store(reader: &Reader<'_>, root: &Fields<'_, '_>) -> StorePlace {
-    let mut place = StorePlace {
-        database: reader.beside("cadran.db"),
-        key_file: reader.beside("cadran.key"),
-        full_sync: false,
-    };
-    let Some(fields) = root.table("store") else { return place };
-    place.database = fields.or("database", place.database, Value::file);
-    place.key_file = fields.or("key_file", place.key_file, Value::file);
-    place.full_sync = fields.or("full_sync", false, Value::flag);
-    fields.finish();
-    place
 }
 
 fn api(reader: &Reader<'_>, root: &Fields<'_, '_>) -> Api {

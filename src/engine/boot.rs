@@ -17,7 +17,7 @@ use super::tasks::Tasks;
 use super::trunks::carrier_side;
 use super::{Engine, Inbox, Parts, foresight, forget, resume};
 use crate::config::campaign::UnknownTrunk;
-use crate::config::{self, Campaign, Config, Disposition, Webhook};
+use crate::config::{self, Campaign, Config, Database, Disposition, Webhook};
 use crate::core::campaign::Mode;
 use crate::core::fact::{CampaignFact, TrunkFact};
 use crate::core::pacing::prior::Lesson;
@@ -96,6 +96,7 @@ impl BootError {
             Self::Store(error) => matches!(
                 error,
                 StoreError::Open { .. }
+                    | StoreError::InUse(_)
                     | StoreError::Key { .. }
                     | StoreError::WrongKey
                     | StoreError::Setting(_)
@@ -295,9 +296,24 @@ fn random(bytes: &mut [u8]) -> std::io::Result<()> {
     getrandom::fill(bytes).map_err(std::io::Error::other)
 }
 
+/// Gives the place of the store, with the password from where it is kept.
+///
+/// # Errors
+/// The password is not there.
+pub fn store_place(database: &Database) -> Result<store::Place, config::SecretMissing> {
+    Ok(match database {
+        Database::File(path) => store::Place::File(path.clone()),
+        Database::Server { url, password } => {
+            let password = password.as_ref().map(config::SecretPlace::read).transpose()?;
+            let password = password.map(|secret| secret.reveal().to_owned());
+            store::Place::Server(store::Access { url: url.clone(), password })
+        }
+    })
+}
+
 async fn open_store(config: &Config, tasks: &Tasks) -> Result<Store, BootError> {
     let settings = store::Settings {
-        path: config.store.database.clone(),
+        place: store_place(&config.store.database)?,
         key: Some(config.store.key_file.clone()),
         node: config.node,
         full_sync: config.store.full_sync,

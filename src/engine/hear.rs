@@ -124,6 +124,7 @@ impl Engine {
                 });
                 held.map(|dial| Fact::Call(dial.call, CallFact::NotRecorded)).collect()
             }
+            Written::Failing => self.spare_trunks(),
             Written::Due(claims) => {
                 for claim in claims {
                     self.claim(claim);

@@ -128,11 +128,13 @@ const CAMPAIGN_MISTAKES: [Mistake; 41] = [
     (r#"cap = "3%""#, "cap = \"3%\"\nfalse_positives = §0.05", "abandon.false_positives"),
 ];
 
-const ENGINE_MISTAKES: [Mistake; 12] = [
+const ENGINE_MISTAKES: [Mistake; 14] = [
     (r#"bind = "127.0.0.1:5060""#, r#"bind = §"localhost""#, "sip.bind"),
     (r#"bind = "127.0.0.1:5060""#, r#"§binds = "127.0.0.1:5060""#, "sip.binds"),
     ("[rtp]", "[§rpt]", "rpt"),
     ("[rtp]", "[store]\nfull_sync = §\"yes\"\n[rtp]", "store.full_sync"),
+    ("[rtp]", "[store]\ndatabase = §\"postgres://u:pw@h/d\"\n[rtp]", "store.database"),
+    ("[rtp]", "[store]\ndatabase = §\"postgres://u@h\"\n[rtp]", "store.database"),
     (r#""20000-20999""#, r#"§"20001-20000""#, "rtp.ports"),
     (r#"http = "127.0.0.1:8080""#, r#"http = §"0.0.0.0:8080""#, "api.http"),
     (r#"host = "sip.example""#, r#"host = §"sip example""#, "trunk[1].host"),
