@@ -8,7 +8,7 @@ use super::error::{Answer, ApiError};
 use super::quality::Hour;
 use super::{Desk, body, types};
 use crate::core::quality::RECORD;
-use crate::engine::handle::{Ask, Reply, TrunkReport};
+use crate::engine::handle::{Ask, Reply, TestCall, TrunkReport};
 use crate::engine::quality::falls;
 use crate::units::Number;
 
@@ -48,10 +48,15 @@ pub(super) async fn test(
     bytes: Bytes,
 ) -> Answer<TrunkReport> {
     let request: types::TrunkTest = body(&bytes)?;
-    let number = Number::new(&request.to)
-        .map_err(|error| ApiError::invalid(format!("to: {error}")).hint("write +33972101010"))?;
+    let number = |key: &str, text: &str| {
+        Number::new(text).map_err(|error| {
+            ApiError::invalid(format!("{key}: {error}")).hint("write +33972101010")
+        })
+    };
+    let from = request.from.as_deref().map(|from| number("from", from)).transpose()?;
+    let call = TestCall { to: number("to", &request.to)?, from };
     let (id, _) = desk.trunk(&name).await?;
-    match desk.handle.ask(Ask::TestTrunk(id, number)).await? {
+    match desk.handle.ask(Ask::TestTrunk(id, call)).await? {
         Reply::Tested(report) => Ok(axum::Json(report)),
         Reply::Done => {
             let detail = "the engine gave no report of the test call";

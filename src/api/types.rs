@@ -537,6 +537,9 @@ pub struct Stats {
 pub struct TrunkTest {
     /// Whom to call, E.164.
     pub to: String,
+    /// The number to show, E.164; without it ours is hidden.
+    #[serde(default)]
+    pub from: Option<String>,
 }
 
 /// Which webhook to test.

@@ -341,7 +341,8 @@ impl Room {
             | Event::Reoffered(..)
             | Event::Digit(..)
             | Event::Phone(..)
-            | Event::Options(..) => {}
+            | Event::Options(..)
+            | Event::Registered(..) => {}
         }
     }
 

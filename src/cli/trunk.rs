@@ -7,6 +7,8 @@ use super::failure::{Exit, Failure, Outcome};
 use super::output::{Form, Lang, Output, Sheet};
 use super::{Global, wait_for};
 use crate::api::types;
+use crate::config::likeness::suggestion;
+use crate::config::{Profile, Words};
 use crate::core::quality::{Fall, Figure};
 use crate::engine::handle::TrunkReport;
 use crate::watch::{decimal, percent};
@@ -28,11 +30,22 @@ NER is the share of calls that reach the far end (ITU-T E.425), ASR of those tha
     Quality(Quality),
     /// Place one test call and say how it went
     #[command(before_help = "Examples:
-  cadran trunk test ovh-1 --to +33972101010
+  cadran trunk test ovh-1 --to +33972101010 --from +33162000000
 
-It is answered, heard for 3 s and ended. The exit code is 0 when it was answered and audio went both
-ways, 7 otherwise.")]
+It is answered, heard for 6 s and ended. What is wrong is told with what to do. The exit code is 0
+when it was answered and audio went both ways, 7 otherwise.")]
     Test(Test),
+    /// List the carriers' profiles, or print one
+    #[command(before_help = "Examples:
+  cadran trunk profiles
+  cadran trunk profiles ovh > profiles/mon-ovh.toml
+
+A [[trunk]] with `profile = \"ovh\"` takes from it every key it does not give itself. A file of
+your own is named by its path: `profile = \"profiles/mon-ovh.toml\"`.")]
+    Profiles {
+        /// The profile to print as it is written
+        profile: Option<String>,
+    },
 }
 
 /// A test call.
@@ -43,6 +56,9 @@ pub(super) struct Test {
     /// Whom to call, E.164: a phone of yours
     #[arg(long, value_name = "NUMBER")]
     to: String,
+    /// The number to show, E.164: one of the trunk's; without it ours is hidden
+    #[arg(long, value_name = "NUMBER")]
+    from: Option<String>,
 }
 
 /// A trunk's hours.
@@ -57,13 +73,53 @@ pub(super) struct Quality {
 
 impl Trunk {
     pub(super) fn run(self, global: &Global, output: &Output) -> Outcome {
-        let client = Client::open(global)?;
         match self {
-            Self::List => list(&client, output),
-            Self::Quality(quality) => quality.run(&client, output),
-            Self::Test(test) => test.run(&client, output),
+            Self::List => list(&Client::open(global)?, output),
+            Self::Quality(quality) => quality.run(&Client::open(global)?, output),
+            Self::Test(test) => test.run(&Client::open(global)?, output),
+            Self::Profiles { profile: None } => profiles(output),
+            Self::Profiles { profile: Some(name) } => print_profile(&name, output),
         }
     }
+}
+
+/// A profile as `--json` gives it.
+#[derive(serde::Serialize)]
+struct ProfileRow {
+    profile: String,
+    title: String,
+    note: Words,
+}
+
+fn profiles(output: &Output) -> Outcome {
+    let row = |profile: Profile| {
+        let card = profile.card()?;
+        Some(ProfileRow { profile: profile.name, title: card.title, note: card.note })
+    };
+    let rows: Vec<_> = Profile::built_in().into_iter().filter_map(row).collect();
+    output.show(&rows, |lang| {
+        let known = lang.say("what to know", "à savoir");
+        let mut sheet = Sheet::new(&[lang.say("profile", "profil"), "", known]);
+        for row in &rows {
+            let note = lang.say(&row.note.en, &row.note.fr).to_owned();
+            sheet.add([row.profile.clone(), row.title.clone(), note]);
+        }
+        sheet
+    });
+    Ok(Exit::Done)
+}
+
+fn print_profile(name: &str, output: &Output) -> Outcome {
+    let Some(profile) = Profile::named(name) else {
+        let known = Profile::built_in();
+        let hint = suggestion(name, known.iter().map(|profile| profile.name.as_str()));
+        let message = format!("no profile {name:?} comes along");
+        return Err(
+            Failure::new(Exit::NotFound, "profile_unknown", message).hint(hint.unwrap_or_default())
+        );
+    };
+    output.text(&profile.text);
+    Ok(Exit::Done)
 }
 
 fn list(client: &Client, output: &Output) -> Outcome {
@@ -161,39 +217,40 @@ fn hours(told: &types::Hours, lang: Lang) -> Sheet {
 impl Test {
     fn run(self, client: &Client, output: &Output) -> Outcome {
         let path = At::path(["trunks", &self.trunk, "test"]);
-        let report: TrunkReport = wait_for(client.post(&path, &types::TrunkTest { to: self.to }))?;
+        let call = types::TrunkTest { to: self.to, from: self.from };
+        let report: TrunkReport = wait_for(client.post(&path, &call))?;
         output.show(&report, |lang| told(&report, lang));
-        judged(&report, output.lang)
+        let lang = output.lang;
+        for finding in report.findings.iter().skip(usize::from(!serves(&report))) {
+            let (means, remedy) = (said(&finding.means, lang), said(&finding.remedy, lang));
+            output.warn(&format!("{means}\n    → {remedy}"));
+        }
+        judged(&report, lang)
     }
 }
 
-/// A test call is good when it was answered and audio went both ways.
+/// A trunk serves when the call was answered and audio went both ways.
+fn serves(report: &TrunkReport) -> bool {
+    report.status == 200 && report.sent > 0 && report.received > 0
+}
+
 fn judged(report: &TrunkReport, lang: Lang) -> Outcome {
-    if report.status != 200 {
-        let status = match report.status {
-            0 => lang.say("no answer to the INVITE", "aucune réponse à l'INVITE").to_owned(),
-            status => meaning(status, lang),
-        };
-        let head = lang.say("the test call failed", "l'appel d'essai a échoué");
-        return Err(Failure::new(Exit::Unreachable, "call_failed", format!("{head}: {status}")));
+    if serves(report) {
+        return Ok(Exit::Done);
     }
-    let message = match (report.sent, report.received) {
-        (1.., 1..) => return Ok(Exit::Done),
-        (_, 0) => lang.say(
-            "the test call was answered, but no audio came from the far end",
-            "l'appel d'essai a été décroché, mais aucun son n'est venu d'en face",
-        ),
-        (0, _) => lang.say(
-            "the test call was answered, but no audio was sent",
-            "l'appel d'essai a été décroché, mais aucun son n'a été envoyé",
-        ),
-    };
-    Err(Failure::new(Exit::Unreachable, "no_audio", message).hint(lang.say(
-        "open the UDP ports of [rtp] in the firewall, and set [rtp] public to the address the \
-         carrier sees; or call a number that speaks",
-        "ouvrez les ports UDP de [rtp] dans le pare-feu et donnez dans [rtp] public l'adresse vue \
-         par l'opérateur ; ou appelez un numéro qui parle",
-    )))
+    let head = lang.say("the trunk does not serve", "le trunk ne convient pas");
+    let failed =
+        |code: &str, means: &str| Failure::new(Exit::Unreachable, code, format!("{head}: {means}"));
+    Err(match report.findings.first() {
+        Some(worst) => {
+            failed(&worst.code, said(&worst.means, lang)).hint(said(&worst.remedy, lang))
+        }
+        None => failed("call_failed", &meaning(report, lang)),
+    })
+}
+
+fn said(words: &Words, lang: Lang) -> &str {
+    lang.say(&words.en, &words.fr)
 }
 
 fn told(report: &TrunkReport, lang: Lang) -> Sheet {
@@ -203,57 +260,59 @@ fn told(report: &TrunkReport, lang: Lang) -> Sheet {
         sheet.add([lang.say(english, french).to_owned(), value.unwrap_or(none)]);
     };
     let millis = |millis: Option<f64>| millis.map(|millis| format!("{millis:.0} ms"));
+    let address = |at: Option<std::net::SocketAddr>| at.map(|at| at.to_string());
     line("OPTIONS answered after", "réponse à OPTIONS", millis(report.options_ms));
-    let status = (report.status > 0).then(|| meaning(report.status, lang));
-    line("INVITE", "INVITE", status);
+    if let Some(refused) = report.refused {
+        line("INVITE, first try", "INVITE, premier essai", Some(refused.to_string()));
+    }
+    line("INVITE", "INVITE", Some(meaning(report, lang)));
     line("ringing after", "sonnerie après", millis(report.ringing_ms));
     line("answered after", "décroché après", millis(report.answer_ms));
     line("codec", "codec", report.codec.clone());
+    let yes =
+        |yes: bool| if yes { lang.say("yes", "oui") } else { lang.say("no", "non") }.to_owned();
+    line("keys (RFC 4733)", "touches (RFC 4733)", Some(yes(report.dtmf)));
+    line("audio wanted at", "son attendu à", address(report.audio_to));
+    line("audio came from", "son venu de", address(report.audio_from));
     line("RTP packets sent", "paquets RTP envoyés", Some(report.sent.to_string()));
+    line("heard there", "entendu là-bas", report.hears_us.map(yes));
     line("RTP packets received", "paquets RTP reçus", Some(report.received.to_string()));
     line("lost", "perdus", Some(report.lost.to_string()));
     line("jitter", "gigue", Some(decimal(report.jitter_ms, 1, lang) + " ms"));
+    line("there and back", "aller-retour", millis(report.round_trip_ms));
     sheet
 }
 
-/// Says what a final status usually means on a trunk (interfaces of several French carriers; RFC
-/// 3261 §21 for the codes).
-fn meaning(status: u16, lang: Lang) -> String {
-    let (english, french) = match status {
-        200 => ("answered", "décroché"),
-        401 | 407 => ("wrong user or password", "utilisateur ou mot de passe refusé"),
-        403 => ("refused, often the number shown", "refusé, souvent le numéro présenté"),
-        404 | 484 | 604 => ("the number does not exist", "le numéro n'existe pas"),
-        408 => ("no answer from the trunk", "le trunk ne répond pas"),
-        480 => ("nobody answers", "personne ne répond"),
-        486 | 600 => ("busy", "occupé"),
-        487 => ("cancelled by us", "annulé par nous"),
-        488 | 606 => ("no codec in common", "aucun codec commun"),
-        503 => ("no room on the trunk", "trunk saturé"),
-        603 | 608 => ("declined", "rejeté"),
-        _ => ("see RFC 3261", "voir la RFC 3261"),
-    };
-    format!("{status} ({})", lang.say(english, french))
+/// Says the final status in words.
+fn meaning(report: &TrunkReport, lang: Lang) -> String {
+    match (report.status, &*report.reason) {
+        (0, _) => lang.say("no answer to the INVITE", "aucune réponse à l'INVITE").to_owned(),
+        (200, _) => lang.say("200 answered", "200 décroché").to_owned(),
+        (status, "") => status.to_string(),
+        (status, reason) => format!("{status} {reason}"),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::handle::Finding;
 
     #[test]
     fn only_an_answered_call_with_audio_both_ways_is_good() {
-        let report = |status, sent, received| TrunkReport {
+        let report = |status, sent, received, code: &str| TrunkReport {
             status,
             sent,
             received,
+            findings: vec![Finding { code: code.to_owned(), ..Finding::default() }],
             ..TrunkReport::default()
         };
-        assert_eq!(judged(&report(200, 150, 149), Lang::En), Ok(Exit::Done));
+        assert_eq!(judged(&report(200, 150, 149, "poor-line"), Lang::En), Ok(Exit::Done));
         for (report, code) in [
-            (report(200, 150, 0), "no_audio"),
-            (report(200, 0, 150), "no_audio"),
-            (report(486, 0, 0), "call_failed"),
-            (report(0, 0, 0), "call_failed"),
+            (report(200, 150, 0, "no-audio-in"), "no-audio-in"),
+            (report(200, 0, 150, "no-audio-out"), "no-audio-out"),
+            (report(486, 0, 0, "sip-486"), "sip-486"),
+            (TrunkReport::default(), "call_failed"),
         ] {
             let failed = judged(&report, Lang::Fr).map_err(|failure| (failure.exit, failure.code));
             assert_eq!(failed, Err((Exit::Unreachable, code.to_owned())), "{report:?}");

@@ -2,11 +2,15 @@
 
 use std::net::SocketAddr;
 
+use super::extensions::Extensions;
 use super::measure;
-use super::reader::Fields;
+use super::profile::{Card, Profile};
+use super::reader::{Fields, Reader, Value};
+use super::response::Response;
 use super::secret::{Secret, SecretMissing, SecretPlace};
+use super::srtp::Srtp;
 use crate::core::{breaker, trunks};
-use crate::units::{NumberForm, Span, whole};
+use crate::units::{Number, NumberForm, Span, whole};
 
 /// The port of SIP over UDP (RFC 3261 §19.1.2).
 const SIP_PORT: u16 = 5_060;
@@ -50,6 +54,12 @@ pub struct Trunk {
     pub call_header: bool,
     /// When it is left alone after faults of its own.
     pub rest: Option<breaker::Settings>,
+    /// Whether its audio is protected.
+    pub srtp: Srtp,
+    /// What its carrier means by its responses, where that differs from the usual.
+    pub responses: Vec<Response>,
+    /// Which extensions of SIP it speaks.
+    pub extensions: Extensions,
 }
 
 /// A host with its port.
@@ -90,23 +100,40 @@ pub struct NumberFormat {
 }
 
 /// How our own number is shown.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CallerId {
-    /// Which headers carry it besides From.
-    pub identity: Identity,
-    /// Whether the callee sees it; hidden ones use `Privacy: id` (RFC 3323, RFC 3325).
+    /// Which headers carry it.
+    pub identity: Vec<Identity>,
+    /// Whether the callee sees it; hidden ones use Privacy (RFC 3323, RFC 3325).
     pub hidden: bool,
+    /// What a hidden number asks for.
+    pub privacy: Privacy,
+    /// The number calls are said to be diverted from (RFC 5806).
+    pub diversion: Option<Number>,
+}
+
+/// What a hidden number asks for (RFC 3323 §4.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Privacy {
+    /// `id`.
+    Id,
+    /// `user;id`.
+    User,
+    /// `header;user;id`.
+    Full,
 }
 
 /// Which header vouches for our number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Identity {
-    /// From only.
+    /// From, which always does.
     From,
     /// P-Asserted-Identity too (RFC 3325 §9.1).
     Asserted,
     /// P-Preferred-Identity too (RFC 3325 §9.2).
     Preferred,
+    /// Remote-Party-ID too (draft-ietf-sip-privacy-04).
+    RemoteParty,
 }
 
 /// What a 3xx answer does.
@@ -139,8 +166,33 @@ impl Trunk {
         }
     }
 
-    /// Reads a `[[trunk]]` table.
-    pub(super) fn of(fields: &Fields<'_, '_>) -> Option<Self> {
+    /// Reads a `[[trunk]]` table over the profile it names, beside the trunks read before it.
+    pub(super) fn read(
+        reader: &Reader<'_>,
+        fields: Fields<'_, '_>,
+        others: &[Self],
+    ) -> Option<Self> {
+        let profile = fields.get("profile").and_then(|value| Profile::of(&value));
+        let profile = profile.unwrap_or_default();
+        let path = profile.path();
+        let beneath = Reader::new(&path, &profile.text);
+        let trunk = beneath.parse().and_then(|document| {
+            let base = Fields::root(&beneath, &document);
+            let card = Card::of(&base);
+            let fields = fields.over(&base);
+            let trunk = Self::of(&fields, card.responses);
+            if others.iter().any(|other| trunk.as_ref().is_some_and(|new| new.name == other.name)) {
+                fields.error("name", "is the name of another trunk too", "rename one of them");
+            }
+            fields.finish();
+            base.finish();
+            trunk
+        });
+        reader.include(beneath.finish());
+        trunk
+    }
+
+    fn of(fields: &Fields<'_, '_>, responses: Vec<Response>) -> Option<Self> {
         let name = fields.must("name", "\"ovh-1\"").and_then(|value| value.name());
         let host =
             fields.must("host", "\"sip.carrier.example\"").and_then(|value| value.parse(host));
@@ -157,6 +209,7 @@ impl Trunk {
             name: name?,
             host: host?,
             domain: fields.get("domain").and_then(|value| value.name()),
+            extensions: Extensions::of(fields, user.is_some()),
             auth: user.zip(secret).map(|(user, secret)| Auth { user, secret }),
             channels: channels?,
             calls_per_second: rate,
@@ -165,14 +218,13 @@ impl Trunk {
                 to: fields.or("to_format", NumberForm::Plus, |value| value.choice(&FORMS)),
                 from: fields.or("from_format", NumberForm::Plus, |value| value.choice(&FORMS)),
             },
-            caller_id: CallerId {
-                identity: fields.or("identity", Identity::From, |value| value.choice(&IDENTITY)),
-                hidden: fields.or("hide_caller_id", false, |value| value.flag()),
-            },
+            caller_id: caller_id(fields),
             options_every: options_every(fields),
             redirect: fields.or("redirect", Redirect::Refuse, |value| value.choice(&REDIRECT)),
             call_header: fields.or("call_header", false, |value| value.flag()),
             rest: super::routes::rest(fields),
+            srtp: Srtp::of(fields),
+            responses,
         };
         Some(trunk)
     }
@@ -185,11 +237,29 @@ const FORMS: [(&str, NumberForm); 4] = [
     ("national-fr", NumberForm::NationalFr),
 ];
 
-const IDENTITY: [(&str, Identity); 3] = [
+const IDENTITY: [(&str, Identity); 4] = [
     ("from", Identity::From),
     ("p-asserted-identity", Identity::Asserted),
     ("p-preferred-identity", Identity::Preferred),
+    ("remote-party-id", Identity::RemoteParty),
 ];
+
+const PRIVACY: [(&str, Privacy); 3] =
+    [("id", Privacy::Id), ("user;id", Privacy::User), ("header;user;id", Privacy::Full)];
+
+fn caller_id(fields: &Fields<'_, '_>) -> CallerId {
+    let identity = fields.get("identity").map(Value::one_or_more).unwrap_or_default();
+    CallerId {
+        identity: identity.iter().filter_map(|value| value.choice(&IDENTITY)).collect(),
+        hidden: fields.or("hide_caller_id", false, |value| value.flag()),
+        privacy: fields.or("privacy", Privacy::Id, |value| value.choice(&PRIVACY)),
+        diversion: fields.get("diversion").and_then(|value| {
+            value.parse(|text| {
+                Number::new(text).map_err(|_| "is no number: write +33162000000".to_owned())
+            })
+        }),
+    }
+}
 
 const REDIRECT: [(&str, Redirect); 2] =
     [("refuse", Redirect::Refuse), ("same-host", Redirect::SameHost)];

@@ -131,10 +131,10 @@ impl Trunks {
         true
     }
 
-    /// Leaves a trunk alone until then; `false` if there is no such trunk.
+    /// Leaves a trunk alone until then at least; `false` if there is no such trunk.
     pub(super) fn spare(&mut self, id: TrunkId, until: Mono) -> bool {
         let Some(trunk) = self.all.get_mut(&id) else { return false };
-        trunk.spared_until = until;
+        trunk.spared_until = trunk.spared_until.max(until);
         true
     }
 

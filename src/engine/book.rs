@@ -2,9 +2,11 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use crate::config::Response;
 use crate::media::Prompt;
 use crate::store::Claimed;
 use crate::units::{AgentId, CampaignId, ContactId, Number, NumberId, RouteGroup, TrunkId};
+use crate::wire::sdp::Srtp;
 
 /// Leased contacts whose numbers are kept, the latest ones: ten times the largest hopper there is,
 /// so that a contact is dialled, and dialled again over another trunk, long before it is forgotten.
@@ -34,6 +36,12 @@ pub struct TrunkPage {
     pub name: String,
     /// Whether our number is hidden from those called over it.
     pub hidden: bool,
+    /// Whether its audio is protected.
+    pub srtp: Srtp,
+    /// Whether we have an account there.
+    pub account: bool,
+    /// What its carrier means by its responses, where that differs from the usual.
+    pub responses: Vec<Response>,
 }
 
 /// The book.
@@ -45,6 +53,8 @@ pub struct Book {
     pub agents: BTreeMap<AgentId, String>,
     /// Every trunk.
     pub trunks: BTreeMap<TrunkId, TrunkPage>,
+    /// Whether the audio of agents' phones is protected.
+    pub phones_srtp: Srtp,
     numbers: BTreeMap<ContactId, (u64, Vec<(NumberId, Number)>)>,
     /// The claims in their order; a contact claimed again counts from then.
     leased: VecDeque<(u64, ContactId)>,
@@ -52,6 +62,12 @@ pub struct Book {
 }
 
 impl Book {
+    /// Tells whether the audio over a trunk is protected.
+    #[must_use]
+    pub fn trunk_srtp(&self, trunk: TrunkId) -> Srtp {
+        self.trunks.get(&trunk).map_or(Srtp::Off, |page| page.srtp)
+    }
+
     /// Keeps the numbers of leased contacts.
     pub fn keep_numbers(&mut self, claimed: &Claimed) {
         for lead in &claimed.leads {

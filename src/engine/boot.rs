@@ -14,9 +14,10 @@ use super::handle::{ASKS_MAX, Ask, Handle, Snapshot};
 use super::scribe::Scribe;
 use super::tape::{self, Recorder};
 use super::tasks::Tasks;
+use super::trunks::carrier_side;
 use super::{Engine, Inbox, Parts, foresight, forget, quality, resume};
 use crate::config::campaign::UnknownTrunk;
-use crate::config::{self, Campaign, Config, Disposition, Webhook};
+use crate::config::{self, Campaign, Config, Database, Disposition, Webhook};
 use crate::core::campaign::Mode;
 use crate::core::fact::{CampaignFact, TrunkFact};
 use crate::core::pacing::prior::Lesson;
@@ -28,6 +29,7 @@ use crate::media::{self, MediaHandle, PromptError, Prompts};
 use crate::sip;
 use crate::store::{self, DispositionRow, NewCampaign, Store};
 use crate::units::{CampaignId, ClientId, Span, TrunkId};
+use crate::wire::sdp::Srtp;
 
 /// How long a contact rests whose call was interrupted by a crash: the far end may still ring.
 const INTERRUPTED_REST: Span = Span::secs(120);
@@ -94,6 +96,7 @@ impl BootError {
             Self::Store(error) => matches!(
                 error,
                 StoreError::Open { .. }
+                    | StoreError::InUse(_)
                     | StoreError::Key { .. }
                     | StoreError::WrongKey
                     | StoreError::Setting(_)
@@ -248,6 +251,7 @@ pub async fn start(config: Config) -> Result<Running, BootError> {
         scribe,
         book,
         tasks: tasks.clone(),
+        random,
         inbox: Inbox { sip: sip_events, media: media_events, asks: asked },
         snapshot,
     };
@@ -289,14 +293,34 @@ fn check_ports(config: &Config, agents: usize) -> Result<(), config::PortsShort>
     }
 }
 
+/// Draws from the system's randomness.
+fn random(bytes: &mut [u8]) -> std::io::Result<()> {
+    getrandom::fill(bytes).map_err(std::io::Error::other)
+}
+
+/// Gives the place of the store, with the password from where it is kept.
+///
+/// # Errors
+/// The password is not there.
+pub fn store_place(database: &Database) -> Result<store::Place, config::SecretMissing> {
+    Ok(match database {
+        Database::File(path) => store::Place::File(path.clone()),
+        Database::Server { url, password } => {
+            let password = password.as_ref().map(config::SecretPlace::read).transpose()?;
+            let password = password.map(|secret| secret.reveal().to_owned());
+            store::Place::Server(store::Access { url: url.clone(), password })
+        }
+    })
+}
+
 async fn open_store(config: &Config, tasks: &Tasks) -> Result<Store, BootError> {
     let settings = store::Settings {
-        path: config.store.database.clone(),
+        place: store_place(&config.store.database)?,
         key: Some(config.store.key_file.clone()),
         node: config.node,
         full_sync: config.store.full_sync,
         interrupted_rest: INTERRUPTED_REST,
-        random: |bytes| getrandom::fill(bytes).map_err(std::io::Error::other),
+        random,
         tell: call_completed,
     };
     Ok(Store::open(settings, tasks).await?)
@@ -309,11 +333,14 @@ async fn set_trunks(
     first: &mut Vec<Fact>,
 ) -> Result<BTreeMap<String, TrunkId>, BootError> {
     let mut trunks = BTreeMap::new();
+    book.phones_srtp = srtp(config.phones.srtp);
     for trunk in &config.trunks {
         let id = store.trunk(&trunk.name).await?;
         trunks.insert(trunk.name.clone(), id);
         let hidden = trunk.caller_id.hidden;
-        book.trunks.insert(id, TrunkPage { name: trunk.name.clone(), hidden });
+        let (name, srtp) = (trunk.name.clone(), srtp(trunk.srtp));
+        let (account, responses) = (trunk.auth.is_some(), trunk.responses.clone());
+        book.trunks.insert(id, TrunkPage { name, hidden, srtp, account, responses });
         first.push(Fact::Trunk(id, TrunkFact::Set(trunk.settings())));
     }
     Ok(trunks)
@@ -409,40 +436,13 @@ fn signalling(
     })
 }
 
-/// Gives a trunk as the signalling needs it.
-fn carrier_side(id: TrunkId, trunk: &config::Trunk) -> Result<sip::Trunk, BootError> {
-    let credentials = match &trunk.auth {
-        Some(auth) => Some(sip::Credentials {
-            user: auth.user.clone(),
-            password: auth.password()?.reveal().to_owned(),
-        }),
-        None => None,
-    };
-    Ok(sip::Trunk {
-        id,
-        host: format!("{}:{}", trunk.host.name, trunk.host.port),
-        domain: trunk.domain.clone(),
-        sources: Vec::new(),
-        identity: sip::Identity {
-            account: credentials.as_ref().map(|credentials| credentials.user.clone()),
-            from_account: false,
-            asserted: trunk.caller_id.identity != config::Identity::From,
-        },
-        credentials,
-        called_form: trunk.number_format.to,
-        caller_form: trunk.number_format.from,
-        redirects_max: match trunk.redirect {
-            config::Redirect::Refuse => 0,
-            config::Redirect::SameHost => REDIRECTS_MAX,
-        },
-        call_header: trunk.call_header,
-        options_every: trunk.options_every,
-    })
+const fn srtp(setting: config::Srtp) -> Srtp {
+    match setting {
+        config::Srtp::Off => Srtp::Off,
+        config::Srtp::Preferred => Srtp::Preferred,
+        config::Srtp::Mandatory => Srtp::Mandatory,
+    }
 }
-
-/// How often a call follows a redirection inside its trunk's host: carriers move a call once, and a
-/// second time only when they balance load.
-const REDIRECTS_MAX: u8 = 2;
 
 fn begin_tape(
     config: &Config,

@@ -12,11 +12,14 @@ use crate::media::{self, Feed};
 use crate::sip::{self, Command, Sdp};
 use crate::store::{AgentRow, Write};
 use crate::units::{AgentId, CallId, CampaignId, LegId, Now, PauseId, Span};
-use crate::wire::sdp;
+use crate::wire::sdp::Direction;
 
 /// The status kept for an answer without usable audio: 488 Not Acceptable Here
 /// (RFC 3261 §21.4.26).
 const NO_USABLE_AUDIO: u16 = 488;
+
+/// 500 Server Internal Error: no port or no randomness is left for a leg.
+const INTERNAL: u16 = 500;
 
 /// 503 Service Unavailable: its Retry-After speaks for the whole trunk (RFC 3261 §21.5.4).
 const UNAVAILABLE: u16 = 503;
@@ -50,7 +53,8 @@ impl Engine {
                 self.write_later(Write::Dialog { leg, call, dialog });
                 None
             }
-            sip::Event::Failed { leg, failure, status, retry_after } => {
+            sip::Event::Failed { leg, failure, status, retry_after, reason } => {
+                self.hear_trial_failure(leg, status, retry_after, reason);
                 self.hear_failure(leg, failure, status, retry_after)
             }
             sip::Event::Ended { leg, bye } => {
@@ -62,7 +66,7 @@ impl Engine {
                 self.answer_offer(leg, offer.as_deref());
                 None
             }
-            sip::Event::AnswerInAck(leg, sdp) => {
+            sip::Event::Reanswered(leg, sdp) => {
                 self.connect(leg, &sdp);
                 None
             }
@@ -71,11 +75,13 @@ impl Engine {
                 tracing::info!(%agent, registered, "agent's phone");
                 None
             }
-            sip::Event::Trunk(trunk, up) => {
-                tracing::warn!(%trunk, up, "a trunk answers OPTIONS again, or stopped answering");
-                let fact = if up { TrunkFact::Up } else { TrunkFact::Down };
-                Some(Fact::Trunk(trunk, fact))
+            sip::Event::Trunk(trunk, state) => {
+                tracing::warn!(%trunk, ?state, "a trunk's state changed");
+                // A degraded trunk is in use: its calls tell soon enough whether they go through.
+                let down = state == sip::TrunkState::Down;
+                Some(Fact::Trunk(trunk, if down { TrunkFact::Down } else { TrunkFact::Up }))
             }
+            sip::Event::Rest(trunk, span) => Some(Fact::Trunk(trunk, TrunkFact::Spared(span))),
         }
     }
 
@@ -118,6 +124,7 @@ impl Engine {
                 });
                 held.map(|dial| Fact::Call(dial.call, CallFact::NotRecorded)).collect()
             }
+            Written::Failing => self.spare_trunks(),
             Written::Due(claims) => {
                 for claim in claims {
                     self.claim(claim);
@@ -330,11 +337,14 @@ impl Engine {
 
     /// Points a leg's audio to where the far end's answer says; tells whether it could.
     fn connect(&mut self, id: LegId, answer: &Sdp) -> bool {
-        if self.legs.leg(id).is_none() {
-            return false;
-        }
-        match sdp::accept_answer(answer) {
+        let Some(leg) = self.legs.leg_mut(id) else { return false };
+        match leg.side.agree(answer) {
             Ok(remote) => {
+                let suite = remote.keys.map(|keys| keys.send.suite().name());
+                tracing::debug!(leg = %id, suite, "where the audio goes");
+                if let Some(trial) = self.trials.get_mut(&id) {
+                    trial.connected(&remote);
+                }
                 heard(self.parts.media.connect(id, remote));
                 true
             }
@@ -359,6 +369,7 @@ impl Engine {
                 return Some(Fact::Call(call, CallFact::Unusable(NO_USABLE_AUDIO)));
             }
             self.signal(Command::HangUp(id));
+            self.hear_trial_failure(id, NO_USABLE_AUDIO, None, String::new());
             return self.hear_failure(id, Failure::TrunkFault, NO_USABLE_AUDIO, None);
         }
         self.legs.leg_mut(id)?.answered = Some(now);
@@ -383,9 +394,6 @@ impl Engine {
         status: u16,
         retry_after: Option<Span>,
     ) -> Option<Fact> {
-        if let Some(trial) = self.trials.get_mut(&id) {
-            trial.failed(status);
-        }
         let leg = self.drop_leg(id)?;
         match leg.party {
             Party::Callee(call) => {
@@ -423,22 +431,25 @@ impl Engine {
 
     /// Answers a change the far end offers inside a dialog.
     fn answer_offer(&mut self, id: LegId, offer: Option<&[u8]>) {
+        let entropy = self.entropy();
         let Some(leg) = self.legs.leg_mut(id) else { return };
-        let Some(offer) = offer else {
-            let ours = leg.offer();
-            self.signal(Command::Accept(id, ours));
-            return;
+        let command = match (entropy, offer) {
+            (None, _) => Command::Reject(id, INTERNAL),
+            (Some(entropy), None) => {
+                Command::Accept(id, leg.side.offer(Direction::SendRecv, entropy))
+            }
+            (Some(entropy), Some(offer)) => match leg.side.answer(offer, entropy) {
+                Ok((answer, remote)) => {
+                    heard(self.parts.media.connect(id, remote));
+                    Command::Accept(id, answer)
+                }
+                Err(error) => {
+                    tracing::warn!(leg = %id, %error, "an offer inside a dialog cannot be met");
+                    Command::Reject(id, NO_USABLE_AUDIO)
+                }
+            },
         };
-        match leg.answer(offer) {
-            Ok((answer, remote)) => {
-                heard(self.parts.media.connect(id, remote));
-                self.signal(Command::Accept(id, answer));
-            }
-            Err(error) => {
-                tracing::warn!(leg = %id, %error, "an offer inside a dialog cannot be met");
-                self.signal(Command::Reject(id, NO_USABLE_AUDIO));
-            }
-        }
+        self.signal(command);
     }
 
     /// An agent's phone calls in to sit down for the shift.
@@ -456,8 +467,12 @@ impl Engine {
     }
 
     fn accept_incoming(&mut self, id: LegId, agent: AgentId, offer: &Sdp) -> Option<Fact> {
-        let mut leg = self.open_leg(id, Party::Agent(agent))?;
-        match leg.answer(offer) {
+        let srtp = self.parts.book.phones_srtp;
+        let Some((mut leg, entropy)) = self.open_leg(id, Party::Agent(agent), srtp) else {
+            self.signal(Command::Reject(id, INTERNAL));
+            return None;
+        };
+        match leg.side.answer(offer, entropy) {
             Ok((answer, remote)) => {
                 leg.answered = Some(self.parts.clock.mono());
                 self.legs.insert(id, leg);

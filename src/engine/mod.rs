@@ -6,6 +6,7 @@
 pub mod book;
 pub mod boot;
 pub mod clock;
+mod diagnosis;
 mod foresight;
 pub mod forget;
 pub mod handle;
@@ -18,8 +19,10 @@ pub mod scribe;
 pub mod tape;
 pub mod tasks;
 mod trial;
+mod trunks;
 
 use std::collections::{BTreeMap, VecDeque};
+use std::io;
 use std::sync::Arc;
 
 use tokio::sync::{mpsc, watch};
@@ -95,6 +98,8 @@ pub(crate) struct Parts {
     pub(crate) scribe: Scribe,
     pub(crate) book: Book,
     pub(crate) tasks: Tasks,
+    /// Draws from the system's randomness.
+    pub(crate) random: fn(&mut [u8]) -> io::Result<()>,
     pub(crate) inbox: Inbox,
     pub(crate) snapshot: watch::Sender<Arc<Snapshot>>,
 }
@@ -201,7 +206,7 @@ impl Engine {
             match ask {
                 // The contacts are in the store: the next start of the engine claims them.
                 Ask::Refill(_) if self.draining => words.push((back, Ok(Reply::Done))),
-                Ask::TestTrunk(trunk, number) => self.begin_trial(trunk, number, back),
+                Ask::TestTrunk(trunk, call) => self.begin_trial(trunk, call, back),
                 Ask::AgentChanged(row) => self.change_agent(now, *row, &mut facts, back),
                 ask @ (Ask::Campaign(..)
                 | Ask::Refill(_)

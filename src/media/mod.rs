@@ -10,12 +10,16 @@ mod player;
 mod ports;
 mod prompts;
 mod reactor;
+mod shield;
+mod world;
 
 pub use handle::{Counters, MediaError, MediaHandle, Settings};
 pub use prompts::{PromptError, Prompts};
 
+use std::net::SocketAddr;
+
 use crate::units::{LegId, Mono};
-pub use crate::wire::sdp::{Codec, Local, Remote};
+pub use crate::wire::sdp::{Codec, Keys, Local, Remote};
 
 /// What the far end of a leg that is not bridged hears.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,6 +55,10 @@ pub struct Quality {
     pub round_trip_ms: Option<f64>,
     /// Estimated mean opinion score, 1.0 to 4.5 (ITU-T G.107 simplified for G.711).
     pub mos: f64,
+    /// Where the far end's packets came from; `None` if none was taken.
+    pub source: Option<SocketAddr>,
+    /// Whether the far end reports that it hears us; `None` if it reports nothing.
+    pub heard: Option<bool>,
 }
 
 /// What the reactor reports.

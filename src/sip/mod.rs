@@ -1,5 +1,6 @@
 //! Sockets for `wire::sip`: trunks, agents' phones, and the task that owns the user agent.
 
+mod health;
 mod outcome;
 mod phones;
 mod shell;
@@ -9,11 +10,15 @@ mod trunk;
 use crate::core::fact::Failure;
 use crate::units::{AgentId, LegId, Number, Span, TrunkId};
 
-pub use crate::wire::sip::{Counters, Credentials, Ha1, Identity, Sdp, StoredDialog};
+pub use crate::wire::sip::{
+    Counters, Credentials, EarlyMedia, Ha1, Identity, Privacy, Refresher, Reliability, Sdp,
+    SessionTimers, StoredDialog, TimerMode,
+};
+pub use health::TrunkState;
 pub use outcome::failure;
 pub use phones::Phone;
 pub use shell::{Figures, Settings, SipError, SipHandle, start};
-pub use trunk::{Trunk, resolve};
+pub use trunk::{Register, Trunk, resolve};
 
 /// What the signalling is asked to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,6 +80,8 @@ pub enum Event {
         status: u16,
         /// Retry-After, if the carrier asked for it.
         retry_after: Option<Span>,
+        /// The far end's own words, at most 128 characters; empty if it said none.
+        reason: String,
     },
     /// An answered leg ended by the far end, or lost.
     Ended {
@@ -88,12 +95,14 @@ pub enum Event {
     /// The far end offers a change inside the dialog (re-INVITE or UPDATE); `None` asks us to
     /// offer. Answer with `Accept` or `Reject`.
     Offer(LegId, Option<Sdp>),
-    /// The far end answered an offer of ours made in a 200.
-    AnswerInAck(LegId, Sdp),
+    /// The far end answered an offer of ours made inside the dialog.
+    Reanswered(LegId, Sdp),
     /// An agent's phone calls in; answer with `Accept` or `Reject`.
     Incoming(LegId, AgentId, Sdp),
     /// An agent's phone registered (`true`) or left (`false`).
     Phone(AgentId, bool),
-    /// A trunk answers OPTIONS again, or stopped answering.
-    Trunk(TrunkId, bool),
+    /// A trunk is in another state than before, by its answers to OPTIONS and its registration.
+    Trunk(TrunkId, TrunkState),
+    /// A trunk asks to be spared for so long (503 with Retry-After to OPTIONS).
+    Rest(TrunkId, Span),
 }

@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 
+use super::health::{Health, News, TrunkState};
 use super::phones::Phone;
 use super::socket::{Port, sleep_until};
-use super::trunk::{Health, Trunk, resolve};
+use super::trunk::{Trunk, resolve};
 use super::{Command, Event, outcome};
 use crate::core::fact::Failure;
 use crate::engine::clock::Clock;
@@ -203,7 +204,7 @@ pub async fn start(
             Ok(known) => shell.set_trunk(trunk, known),
             Err(error) => {
                 tracing::warn!(%error, "a trunk stays down until its host has an address");
-                shell.waiting.push_back(Event::Trunk(trunk.id, false));
+                shell.waiting.push_back(Event::Trunk(trunk.id, TrunkState::Down));
                 let (orders, events) = (orders.downgrade(), shell.events.clone());
                 tasks.spawn(async move {
                     tokio::select! {
@@ -239,7 +240,19 @@ async fn known_trunk(trunk: &Trunk) -> Result<sip::Trunk, SipError> {
         identity: trunk.identity.clone(),
         redirects_max: trunk.redirects_max,
         call_header: trunk.call_header,
+        session: trunk.session,
+        reliable: trunk.reliable,
+        early_media: trunk.early_media,
+        headers: trunk.headers.clone(),
+        register: registration(trunk).await?,
     })
+}
+
+async fn registration(trunk: &Trunk) -> Result<Option<sip::Registration>, SipError> {
+    let Some(register) = &trunk.register else { return Ok(None) };
+    let address = address_of(register.registrar.as_deref().unwrap_or(&trunk.host)).await?;
+    let registrar = trunk.registrar_domain();
+    Ok(Some(sip::Registration { registrar, address, expires: register.expires }))
 }
 
 /// Looks a trunk up until its host has an address, then makes it known.
@@ -297,6 +310,8 @@ impl Shell {
                 break;
             }
         }
+        let now = self.port.now();
+        self.port.endpoint.unregister(now);
         self.port.linger().await;
     }
 
@@ -323,10 +338,10 @@ impl Shell {
 
     fn set_trunk(&mut self, trunk: Trunk, known: sip::Trunk) {
         self.port.endpoint.set_trunk(known);
-        let health = Health::new(trunk.options_every, self.port.now());
-        if trunk.options_every.is_none() {
-            self.waiting.push_back(Event::Trunk(trunk.id, true));
-        }
+        let registers = trunk.register.is_some() && trunk.credentials.is_some();
+        let registered = registers.then(|| self.port.endpoint.is_registered(trunk.id));
+        let mut health = Health::new(trunk.options_every, registered, self.port.now());
+        self.waiting.extend(health.begin().map(|state| Event::Trunk(trunk.id, state)));
         self.trunks.insert(trunk.id, (trunk, health));
     }
 
@@ -386,7 +401,13 @@ impl Shell {
             | sip::CommandError::PhoneAbsent
             | sip::CommandError::BadText => Failure::TrunkFault,
         };
-        self.waiting.push_back(Event::Failed { leg, failure, status: 0, retry_after: None });
+        self.waiting.push_back(Event::Failed {
+            leg,
+            failure,
+            status: 0,
+            retry_after: None,
+            reason: String::new(),
+        });
     }
 
     /// Sends the OPTIONS that are due; gives the time of the next.
@@ -435,8 +456,8 @@ impl Shell {
             sip::Event::Failed { leg, status, retry_after, reason } => {
                 tracing::debug!(%leg, status, %reason, "a call failed");
                 // Only a response has a reason or a phrase: without one nobody answered.
-                let failure = outcome::failure(status, reason.is_empty());
-                Some(Event::Failed { leg, failure, status, retry_after })
+                let failure = outcome::failure(status, &reason);
+                Some(Event::Failed { leg, failure, status, retry_after, reason })
             }
             sip::Event::Ended { leg, bye, reason } => {
                 tracing::debug!(%leg, bye, %reason, "a call ended");
@@ -444,15 +465,30 @@ impl Shell {
             }
             sip::Event::Gone(leg) => Some(Event::Gone(leg)),
             sip::Event::Offer(leg, sdp) => Some(Event::Offer(leg, sdp)),
-            sip::Event::Acked(leg, sdp) => sdp.map(|sdp| Event::AnswerInAck(leg, sdp)),
+            sip::Event::Acked(leg, sdp) => sdp.map(|sdp| Event::Reanswered(leg, sdp)),
             sip::Event::Incoming(call) => self.incoming(call),
             sip::Event::Phone(agent, here) => Some(Event::Phone(agent, here)),
-            sip::Event::Options(trunk, status) => {
+            sip::Event::Options(trunk, status, retry_after) => {
+                let now = self.port.now();
                 let (_, health) = self.trunks.get_mut(&trunk)?;
-                health.answered(status).map(|up| Event::Trunk(trunk, up))
+                let news = health.answered(now, status, retry_after);
+                self.tell_health(trunk, news)
             }
-            sip::Event::Reoffered(..) | sip::Event::Digit(..) => None,
+            sip::Event::Registered(trunk, told) => {
+                let (settings, health) = self.trunks.get_mut(&trunk)?;
+                let news = health.registered(&settings.host, told);
+                self.tell_health(trunk, news)
+            }
+            sip::Event::Reoffered(leg, _, answer) => {
+                (!answer.is_empty()).then_some(Event::Reanswered(leg, answer))
+            }
+            sip::Event::Digit(..) => None,
         }
+    }
+
+    fn tell_health(&mut self, trunk: TrunkId, news: News) -> Option<Event> {
+        self.waiting.extend(news.rest.map(|span| Event::Rest(trunk, span)));
+        news.state.map(|state| Event::Trunk(trunk, state))
     }
 
     fn incoming(&mut self, call: sip::Incoming) -> Option<Event> {

@@ -2,8 +2,8 @@
 
 use std::net::SocketAddr;
 
-use crate::units::{Mono, NumberForm, Span, TrunkId};
-use crate::wire::sip::{Credentials, Identity};
+use crate::units::{NumberForm, Span, TrunkId};
+use crate::wire::sip::{Credentials, EarlyMedia, Identity, Reliability, SessionTimers};
 
 /// A SIP trunk as the configuration describes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,6 +29,16 @@ pub struct Trunk {
     pub redirects_max: u8,
     /// Writes the `X-Cadran-Call` header with the call's public id.
     pub call_header: bool,
+    /// How long a call may last without a sign from the carrier.
+    pub session: SessionTimers,
+    /// Whether provisional answers are asked for reliably.
+    pub reliable: Reliability,
+    /// Whether sound before the answer is heard.
+    pub early_media: EarlyMedia,
+    /// Further header lines of each INVITE, name and value.
+    pub headers: Vec<(String, String)>,
+    /// Keeps the account registered.
+    pub register: Option<Register>,
     /// How often OPTIONS asks for a sign of life; never if `None`.
     pub options_every: Option<Span>,
 }
@@ -48,51 +58,31 @@ impl Trunk {
             caller_form: NumberForm::Plus,
             redirects_max: 0,
             call_header: false,
+            session: SessionTimers::default(),
+            reliable: Reliability::default(),
+            early_media: EarlyMedia::default(),
+            headers: Vec::new(),
+            register: None,
             options_every: Some(Span::secs(30)),
         }
     }
 }
 
-/// Unanswered signs of life after which a trunk counts as down: one lost datagram is repeated by
-/// the transaction itself for 32 s, so one silence is already long.
-const MISSES_MAX: u8 = 1;
-
-/// What the signs of life told about one trunk.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Health {
-    every: Option<Span>,
-    due: Option<Mono>,
-    misses: u8,
-    up: Option<bool>,
+impl Trunk {
+    /// Gives the host that REGISTER names: the registrar's, or else the trunk's domain or host.
+    pub(super) fn registrar_domain(&self) -> String {
+        let named = self.register.as_ref().and_then(|register| register.registrar.clone());
+        named.or_else(|| self.domain.clone()).unwrap_or_else(|| self.host.clone())
+    }
 }
 
-impl Health {
-    /// Begins with a sign of life at once, or in good faith if none is wanted.
-    pub(super) fn new(every: Option<Span>, now: Mono) -> Self {
-        Self { every, due: every.map(|_| now), misses: 0, up: None }
-    }
-
-    /// Tells when the next sign of life is to be asked for.
-    pub(super) const fn due(&self) -> Option<Mono> {
-        self.due
-    }
-
-    /// Notes that one was asked for.
-    pub(super) fn asked(&mut self, now: Mono) {
-        self.due = self.every.map(|every| now + every);
-    }
-
-    /// Takes the answer in, 408 for silence; gives the new health if it changed. Any answer but
-    /// 503 is a sign of life: many carriers answer OPTIONS with 404 or 405 (RFC 3261 §11.2).
-    pub(super) fn answered(&mut self, status: u16) -> Option<bool> {
-        if matches!(status, 408 | 503) {
-            self.misses = self.misses.saturating_add(1);
-        } else {
-            self.misses = 0;
-        }
-        let up = self.misses < MISSES_MAX;
-        (self.up.replace(up) != Some(up)).then_some(up)
-    }
+/// Where and for how long a trunk's account registers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Register {
+    /// The registrar, as `host:port` or `host`; the trunk's host if `None`.
+    pub registrar: Option<String>,
+    /// How long a binding is asked for.
+    pub expires: Span,
 }
 
 /// Looks a host up: `host:port`, `host`, or an address.
@@ -113,26 +103,4 @@ pub async fn resolve(host: &str) -> std::io::Result<SocketAddr> {
     let mut found = tokio::net::lookup_host(text).await?;
     let missing = || std::io::Error::new(std::io::ErrorKind::NotFound, "no address for this name");
     found.next().ok_or_else(missing)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_trunk_is_down_when_it_is_silent_and_up_at_its_first_word() {
-        let mut health = Health::new(Some(Span::secs(30)), Mono::START);
-        let told: Vec<_> =
-            [200, 405, 408, 408, 503, 404, 200].map(|status| health.answered(status)).into();
-        assert_eq!(told, [Some(true), None, Some(false), None, None, Some(true), None]);
-    }
-
-    #[test]
-    fn a_sign_of_life_is_asked_for_at_once_and_then_regularly() {
-        let mut health = Health::new(Some(Span::secs(30)), Mono::micros(5));
-        assert_eq!(health.due(), Some(Mono::micros(5)));
-        health.asked(Mono::micros(7));
-        assert_eq!(health.due(), Some(Mono::micros(30_000_007)));
-        assert_eq!(Health::new(None, Mono::START).due(), None);
-    }
 }

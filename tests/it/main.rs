@@ -16,6 +16,8 @@ mod carrier;
 #[cfg(feature = "engine")]
 mod cli;
 #[cfg(feature = "engine")]
+mod compose;
+#[cfg(feature = "engine")]
 mod foretold;
 #[cfg(feature = "engine")]
 mod goals;
@@ -30,11 +32,15 @@ mod media;
 #[cfg(feature = "engine")]
 mod migrations;
 #[cfg(feature = "engine")]
+mod postgres;
+#[cfg(feature = "engine")]
 mod priors;
 #[cfg(feature = "engine")]
 mod replay;
 #[cfg(feature = "engine")]
 mod sipp;
+#[cfg(feature = "engine")]
+mod srtp;
 #[cfg(feature = "engine")]
 mod store;
 #[cfg(feature = "engine")]

@@ -3,17 +3,19 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::{IpAddr, SocketAddr};
 
+use super::cause::Why;
+use super::change::send_bye;
 use super::client::{Clients, Owner};
 use super::dialog::Dialog;
 use super::event::{CommandError, Counters, Event, Invite, Sdp, StoredDialog, Transmit};
 use super::leg::{Leg, Phase, State};
 use super::lexer::{Fault, Frame, Message, Name, Start, frame};
 use super::net::{Due, Net};
+use super::register::Registrations;
 use super::registrar::Registrar;
 use super::server::Servers;
 use super::settings::{Phone, Settings, Trunk};
 use super::slab::{Key, Slab};
-use super::uac::send_bye;
 use super::values::{Method, Request, Via, cseq};
 use super::writer::{Writer, host_text};
 use crate::units::{AgentId, LegId, Mono, TrunkId};
@@ -33,6 +35,7 @@ pub struct Endpoint {
     pub(super) by_id: BTreeMap<LegId, Key>,
     pub(super) trunks: BTreeMap<TrunkId, Trunk>,
     pub(super) registrar: Registrar,
+    pub(super) registrations: Registrations,
     pub(super) events: VecDeque<Event>,
     pub(super) counters: Counters,
     /// How many legs came in so far.
@@ -57,6 +60,7 @@ impl Endpoint {
             by_id: BTreeMap::new(),
             trunks: BTreeMap::new(),
             registrar,
+            registrations: Registrations::default(),
             events: VecDeque::new(),
             counters: Counters::default(),
             incoming: 0,
@@ -70,14 +74,21 @@ impl Endpoint {
         &self.settings
     }
 
-    /// Makes a trunk known, or changes it; calls in flight keep what they began with.
+    /// Makes a trunk known, or changes it; calls in flight keep what they began with. An account
+    /// that registers and is new or changed is due at once.
     pub fn set_trunk(&mut self, trunk: Trunk) {
+        if trunk.register.is_some() {
+            self.registrations.set(&mut self.net, &trunk);
+        } else {
+            self.leave(trunk.id);
+        }
         self.trunks.insert(trunk.id, trunk);
         self.learn_peers();
     }
 
-    /// Forgets a trunk; its calls in flight go on.
+    /// Forgets a trunk and gives its registration up; its calls in flight go on.
     pub fn remove_trunk(&mut self, trunk: TrunkId) {
+        self.leave(trunk);
         self.trunks.remove(&trunk);
         self.learn_peers();
     }
@@ -125,7 +136,8 @@ impl Endpoint {
                         self.never_acknowledged(leg);
                     }
                 }
-                Due::Leg(key) => self.give_up(key),
+                Due::Leg(key) => self.leg_due(key),
+                Due::Register(trunk) => self.registration_due(trunk),
                 Due::Binding(agent) => {
                     if self.registrar.expire(now, agent) {
                         self.learn_peers();
@@ -175,6 +187,24 @@ impl Endpoint {
         self.legs.len()
     }
 
+    /// Tells whether a trunk's account is bound at its registrar.
+    #[must_use]
+    pub fn is_registered(&self, trunk: TrunkId) -> bool {
+        self.registrations.stands(trunk)
+    }
+
+    /// Counts what still waits for a last answer: legs, and registrations that are given up.
+    #[must_use]
+    pub fn unfinished(&self) -> usize {
+        self.legs.len() + self.registrations.leaving()
+    }
+
+    /// Gives every trunk's registration up; each ends in [`Event::Registered`].
+    pub fn unregister(&mut self, now: Mono) {
+        self.net.now = now;
+        self.leave_all();
+    }
+
     /// Places a call.
     ///
     /// # Errors
@@ -209,7 +239,8 @@ impl Endpoint {
         match self.legs.get(key).map(|leg| &leg.state) {
             Some(State::Calling(_)) => self.cancel_call(key),
             Some(State::Session(session)) if matches!(session.phase, Phase::Ringing(_)) => {
-                self.reject_leg(leg, 480, &[])
+                self.withdraw(key);
+                Ok(())
             }
             Some(State::Session(_)) => {
                 self.hang_up_talking(key);
@@ -314,7 +345,8 @@ impl Endpoint {
             return Err(CommandError::Full);
         }
         let mut dialog = Dialog::of_stored(dialog);
-        send_bye(&mut self.clients, &mut self.net, &mut dialog, Owner::Nobody);
+        let means = (&mut self.clients, &mut self.net, &mut dialog);
+        send_bye(means, Owner::Nobody, Why::Cleared);
         Ok(())
     }
 
@@ -395,7 +427,8 @@ impl Endpoint {
         let Some(key) = self.leg_of(request) else {
             return false;
         };
-        let dialog = self.legs.get_mut(key).and_then(Leg::dialog);
+        let theirs = request.from.tag().unwrap_or_default();
+        let dialog = self.legs.get_mut(key).and_then(|leg| leg.dialog_with(theirs));
         dialog.is_some_and(|dialog| dialog.next_hop().ip() == request.source.ip())
     }
 
@@ -416,8 +449,9 @@ impl Endpoint {
         }
     }
 
-    /// A cancelled INVITE got no final answer in 64 times T1 (RFC 3261 §9.1).
-    fn give_up(&mut self, key: Key) {
+    /// A cancelled INVITE got no final answer in 64 times T1 (RFC 3261 §9.1), or what was agreed
+    /// on in an answered leg is due.
+    fn leg_due(&mut self, key: Key) {
         let Some(leg) = self.legs.get_mut(key) else {
             return;
         };
@@ -427,6 +461,18 @@ impl Endpoint {
             let client = calling.client;
             self.clients.abandon(&mut self.net, client);
             self.finish(key, event);
+        } else {
+            self.talk_due(key);
+        }
+    }
+
+    /// Refuses an incoming call, whatever else of its caller waits.
+    fn withdraw(&mut self, key: Key) {
+        if let Some((id, Some((_, ringing)))) = self.legs.get_mut(key).map(|l| (l.id, l.ringing()))
+        {
+            let server = ringing.server;
+            self.servers.respond(&mut self.net, server, 480, Writer::no_body);
+            self.finish(key, Event::Gone(id));
         }
     }
 
@@ -437,7 +483,7 @@ impl Endpoint {
     /// Ends a leg with its last event; an offer that waits for us is not left waiting.
     pub(super) fn finish(&mut self, key: Key, event: Event) {
         if let Some(mut leg) = self.legs.remove(key) {
-            if let Some(server) = leg.session().and_then(|session| session.waiting()) {
+            for server in leg.waiting() {
                 self.servers.respond(&mut self.net, server, 487, Writer::no_body);
             }
             self.net.set_timer(Due::Leg(key), &mut leg.due, None);

@@ -4,17 +4,25 @@
 //! After every call that took `now`, drain [`Endpoint::poll_transmit`] and
 //! [`Endpoint::poll_event`], then wait until [`Endpoint::next_timeout`].
 
+mod answer;
+mod cause;
+mod change;
 mod client;
 mod dialog;
 mod digest;
+mod early;
 mod endpoint;
 mod event;
+mod inside;
 mod leg;
 mod lexer;
 mod net;
 mod place;
+mod register;
 mod registrar;
+mod reliable;
 mod server;
+mod session;
 mod settings;
 mod slab;
 mod uac;
@@ -24,9 +32,13 @@ mod writer;
 
 pub use endpoint::{Endpoint, LEGS_MAX};
 pub use event::{
-    CommandError, Counters, Event, Incoming, Invite, Sdp, StoredDialog, Target, Transmit,
+    CommandError, Counters, Event, Incoming, Invite, Registered, Sdp, StoredDialog, Target,
+    Transmit,
 };
-pub use settings::{Credentials, Ha1, Identity, Phone, Settings, Trunk};
+pub use settings::{
+    Credentials, EarlyMedia, Ha1, Identity, Phone, Privacy, Refresher, Registration, Reliability,
+    SessionTimers, Settings, TimerMode, Trunk,
+};
 
 #[cfg(test)]
 mod tests;

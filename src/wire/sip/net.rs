@@ -10,7 +10,7 @@ use rand_pcg::Pcg64;
 use super::event::Transmit;
 use super::slab::Key;
 use super::writer::Writer;
-use crate::units::{AgentId, Mono, Span};
+use crate::units::{AgentId, Mono, Span, TrunkId};
 
 /// The round-trip estimate (RFC 3261 §17.1.1.1).
 pub(super) const T1: Span = Span::millis(500);
@@ -30,6 +30,7 @@ pub(super) enum Due {
     Server(Key),
     Leg(Key),
     Binding(AgentId),
+    Register(TrunkId),
 }
 
 /// See the module.

@@ -1,12 +1,15 @@
 //! Placing a call: where it goes, and what its INVITE says of the caller.
 
+use std::net::SocketAddr;
+
 use super::dialog::Home;
 use super::endpoint::Endpoint;
 use super::event::{CommandError, Invite, Target};
 use super::leg::{Calling, Cancel, Leg, State};
-use super::settings::Trunk;
+use super::session::Wish;
+use super::settings::{EarlyMedia, Identity, Privacy, Reliability, TimerMode, Trunk};
 use super::slab::Key;
-use super::values::uri_address;
+use super::values::{Address, uri_address};
 use super::writer::{Writer, host_text};
 use crate::units::LegId;
 
@@ -14,6 +17,7 @@ use crate::units::LegId;
 struct Way {
     uri: Vec<u8>,
     home: Home,
+    routes: Vec<u8>,
     trunk: Option<Trunk>,
 }
 
@@ -48,7 +52,8 @@ impl Endpoint {
                 let host = trunk.domain.clone().unwrap_or_else(|| trunk.address.to_string());
                 Ok(Way {
                     uri: format!("sip:{user}@{host}").into(),
-                    home: Home { address: trunk.address, alias: None },
+                    home: Home { address: self.first_hop(trunk), alias: None },
+                    routes: self.registrations.routes(*id).to_vec(),
                     trunk: Some(trunk.clone()),
                 })
             }
@@ -56,9 +61,20 @@ impl Endpoint {
                 let (uri, address) =
                     self.registrar.contact(*agent).ok_or(CommandError::PhoneAbsent)?;
                 let alias = uri_address(uri.as_bytes()).filter(|alias| *alias != address);
-                Ok(Way { uri: uri.into(), home: Home { address, alias }, trunk: None })
+                let home = Home { address, alias };
+                Ok(Way { uri: uri.into(), home, routes: Vec::new(), trunk: None })
             }
         }
+    }
+
+    /// Tells where a trunk's calls are sent: to the first hop the registrar gave (RFC 3608 §6.1),
+    /// if it is an address of the trunk's own, or else to the trunk.
+    fn first_hop(&self, trunk: &Trunk) -> SocketAddr {
+        let routes = self.registrations.routes(trunk.id);
+        let first =
+            routes.strip_prefix(b"Route: ").and_then(|rest| rest.split(|b| *b == b'\r').next());
+        let hop = first.and_then(Address::read).and_then(|route| uri_address(route.uri));
+        hop.filter(|hop| trunk.owns(hop.ip())).unwrap_or(trunk.address)
     }
 
     /// Writes down what every copy of the INVITE holds.
@@ -76,6 +92,16 @@ impl Endpoint {
         if let Some(call_ref) = call.call_ref.filter(|_| trunk.is_some_and(|t| t.call_header)) {
             headers.header("X-Cadran-Call", call_ref);
         }
+        let (session, reliable) =
+            trunk.map_or_else(Default::default, |trunk| (trunk.session, trunk.reliable));
+        extensions(&mut headers, session.mode, reliable);
+        for (name, value) in trunk.into_iter().flat_map(|trunk| &trunk.headers) {
+            headers.header(name, value);
+        }
+        if trunk.is_some_and(|trunk| trunk.early_media == EarlyMedia::Authorised) {
+            headers.header("P-Early-Media", "supported");
+        }
+        let early_media = trunk.map(|trunk| trunk.early_media).unwrap_or_default();
         let mut call_id = Writer(Vec::with_capacity(48));
         call_id.hex(self.net.draw(), 16).hex(self.net.draw(), 16).text("@").text(host_text(local));
         let mut to = Writer(Vec::new());
@@ -87,7 +113,9 @@ impl Endpoint {
             to: to.0,
             call_id: call_id.0,
             cseq: 0,
+            routes: way.routes,
             headers: headers.0,
+            wish: Wish::new(session),
             offer: call.offer,
             trunk: way.trunk.as_ref().map(|trunk| trunk.id),
             redirects: way.trunk.as_ref().map_or(0, |trunk| trunk.redirects_max),
@@ -99,8 +127,22 @@ impl Endpoint {
             provisional: false,
             cancel: Cancel::No,
             rang: false,
+            early_media,
             early: Vec::new(),
         }
+    }
+}
+
+/// Writes which extensions this call may use, and which it must (RFC 3261 §20.32, §20.37).
+fn extensions(headers: &mut Writer, timers: TimerMode, reliable: Reliability) {
+    match (timers != TimerMode::Refuse, reliable != Reliability::Off) {
+        (true, true) => headers.header("Supported", "timer, 100rel"),
+        (true, false) => headers.header("Supported", "timer"),
+        (false, true) => headers.header("Supported", "100rel"),
+        (false, false) => headers,
+    };
+    if reliable == Reliability::Required {
+        headers.header("Require", "100rel");
     }
 }
 
@@ -121,12 +163,41 @@ fn identify(
             from.text("<sip:").text(user).text("@").text(host).text(">")
         }
     };
-    if shown.is_none() && trunk.is_some() {
-        headers.header("Privacy", "id");
+    if let Some(identity) = identity {
+        vouch(headers, identity, shown, host);
     }
-    let asserted = shown.or(account).filter(|_| identity.is_some_and(|i| i.asserted));
-    if let Some(user) = asserted {
-        headers.text("P-Asserted-Identity: <sip:").text(user).text("@").text(host).text(">\r\n");
+}
+
+/// Writes the headers beside From that say who calls.
+fn vouch(headers: &mut Writer, identity: &Identity, shown: Option<&str>, host: &str) {
+    if shown.is_none() {
+        headers.header(
+            "Privacy",
+            match identity.privacy {
+                Privacy::Id => "id",
+                Privacy::User => "user;id",
+                Privacy::Full => "header;user;id",
+            },
+        );
+    }
+    if let Some(user) = shown.or(identity.account.as_deref()) {
+        for (name, wanted) in [
+            ("P-Asserted-Identity", identity.asserted),
+            ("P-Preferred-Identity", identity.preferred),
+        ] {
+            if wanted {
+                headers.header(name, format!("<sip:{user}@{host}>"));
+            }
+        }
+        if identity.remote_party {
+            let privacy = if shown.is_none() { "full" } else { "off" };
+            let value = format!("<sip:{user}@{host}>;party=calling;screen=no;privacy={privacy}");
+            headers.header("Remote-Party-ID", value);
+        }
+    }
+    if let Some(user) = &identity.diversion {
+        let value = format!("<sip:{user}@{host}>;reason=unconditional;counter=1");
+        headers.header("Diversion", value);
     }
 }
 

@@ -3,7 +3,7 @@
 use core::fmt;
 use std::net::{IpAddr, SocketAddr};
 
-use crate::units::{AgentId, TrunkId};
+use crate::units::{AgentId, Span, TrunkId};
 
 /// The endpoint's own settings.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,6 +41,16 @@ pub struct Trunk {
     pub redirects_max: u8,
     /// Writes `X-Cadran-Call` with the call's public id.
     pub call_header: bool,
+    /// How long a call may last without a sign from the other side.
+    pub session: SessionTimers,
+    /// Whether provisional answers are asked for reliably.
+    pub reliable: Reliability,
+    /// Whether sound before the answer is heard.
+    pub early_media: EarlyMedia,
+    /// Further header lines of each INVITE, name and value.
+    pub headers: Vec<(String, String)>,
+    /// Keeps the account of `credentials` registered; without credentials nothing registers.
+    pub register: Option<Registration>,
 }
 
 impl Trunk {
@@ -56,6 +66,11 @@ impl Trunk {
             identity: Identity::default(),
             redirects_max: 0,
             call_header: false,
+            session: SessionTimers::default(),
+            reliable: Reliability::default(),
+            early_media: EarlyMedia::default(),
+            headers: Vec::new(),
+            register: None,
         }
     }
 
@@ -63,6 +78,101 @@ impl Trunk {
     pub(super) fn owns(&self, ip: IpAddr) -> bool {
         self.address.ip() == ip || self.sources.contains(&ip)
     }
+}
+
+/// Where a trunk's account registers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Registration {
+    /// The registrar's host, as the request URI names it; the domain of the address of record
+    /// where the trunk has none.
+    pub registrar: String,
+    /// Where REGISTER is sent.
+    pub address: SocketAddr,
+    /// How long a binding is asked for.
+    pub expires: Span,
+}
+
+/// Session timers towards one peer (RFC 4028): a call whose other side has died is ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SessionTimers {
+    /// Whether they are spoken.
+    pub mode: TimerMode,
+    /// The interval asked for: Session-Expires.
+    pub interval: Span,
+    /// The shortest interval taken: Min-SE, at least 90 s (RFC 4028 §5).
+    pub least: Span,
+    /// Who is to refresh the session, where we have the choice.
+    pub refresher: Refresher,
+}
+
+impl Default for SessionTimers {
+    /// Heeds the peer's wish; 30 min is what RFC 4028 §4 recommends, 90 s its least.
+    fn default() -> Self {
+        Self {
+            mode: TimerMode::Accept,
+            interval: Span::secs(1_800),
+            least: Span::secs(90),
+            refresher: Refresher::Any,
+        }
+    }
+}
+
+/// Whether session timers are spoken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TimerMode {
+    /// Never: not offered, and a peer's wish is not heeded.
+    Refuse,
+    /// When the peer asks.
+    Accept,
+    /// Every call of ours asks.
+    Ask,
+}
+
+/// Who refreshes a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refresher {
+    /// Whoever the peer chooses.
+    Any,
+    /// We.
+    Us,
+    /// The peer.
+    Them,
+}
+
+/// Whether provisional answers come reliably: each is then acknowledged with PRACK (RFC 3262).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Reliability {
+    /// Not offered.
+    Off,
+    /// Offered; the peer chooses.
+    #[default]
+    Supported,
+    /// Demanded: who cannot refuses the call with 420.
+    Required,
+}
+
+/// Whether sound that comes before the answer is heard.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum EarlyMedia {
+    /// Always.
+    #[default]
+    Play,
+    /// Never.
+    Ignore,
+    /// Once the network vouches for it with P-Early-Media (RFC 5009).
+    Authorised,
+}
+
+/// What a caller who hides asks for with Privacy (RFC 3323 §4.2).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Privacy {
+    /// `id`: the asserted identity stays within the network (RFC 3325 §9.3).
+    #[default]
+    Id,
+    /// `user;id`: what the call itself says of the caller, too.
+    User,
+    /// `header;user;id`: every header that leads back to the caller, too.
+    Full,
 }
 
 /// How a trunk wants the caller to be shown.
@@ -74,6 +184,15 @@ pub struct Identity {
     pub from_account: bool,
     /// Writes P-Asserted-Identity (RFC 3325 §9.1).
     pub asserted: bool,
+    /// Writes P-Preferred-Identity (RFC 3325 §9.2).
+    pub preferred: bool,
+    /// Writes Remote-Party-ID (draft-ietf-sip-privacy-04 §5), which older carriers read.
+    pub remote_party: bool,
+    /// The user part of a number the call is said to have been diverted from (RFC 5806), for
+    /// carriers that judge by it whether the shown number may be shown.
+    pub diversion: Option<String>,
+    /// What a hidden caller asks for.
+    pub privacy: Privacy,
 }
 
 /// A user name and its password.

@@ -2,24 +2,26 @@
 
 use std::net::SocketAddr;
 
-use super::client::{Ack, Clients, News, Outcome, Owner};
+use super::cause::Why;
+use super::change::send_bye;
+use super::client::{Ack, News, Outcome, Owner};
 use super::dialog::{Dialog, Home};
 use super::digest::{Challenge, Login};
+use super::early::Early;
 use super::endpoint::Endpoint;
-use super::event::{CommandError, Event, Sdp};
+use super::event::{CommandError, Event};
 use super::leg::{Calling, Cancel, Leg, Pending, Phase, Session, State, Talking};
 use super::lexer::{Message, Name, Start, number};
-use super::net::{Due, Net, T1_64};
+use super::net::{Due, T1_64};
+use super::session::{Timer, Wish};
 use super::settings::{Credentials, Trunk};
 use super::slab::Key;
-use super::values::{Address, Method, cseq, sdp, shown, uri_address, uri_host};
+use super::values::{Address, Method, sdp, shown, uri_address, uri_host};
 use super::writer::{ALLOW, SDP_TYPE, Writer, reason};
 use crate::units::Span;
 
 /// How often one request is sent with credentials: once, and once more for a stale nonce.
 const LOGINS_MAX: u8 = 2;
-/// How many early dialogs of one call are told apart; others are heard but not remembered.
-const EARLY_MAX: usize = 8;
 /// The longest Retry-After believed: a day.
 const RETRY_AFTER_MAX: u64 = 86_400;
 
@@ -42,9 +44,11 @@ impl Endpoint {
         calling.login_line = line.0;
         let mut writer = net.writer();
         writer.request_head(Method::Invite, &calling.uri, &net.local, client);
+        writer.text(&calling.routes);
         calling.write_parties(&mut writer, Method::Invite);
         writer.contact(&net.local).header("Allow", ALLOW);
         writer.header("User-Agent", &net.agent);
+        calling.wish.write_first(&mut writer);
         writer.text(&calling.headers).text(&calling.login_line).body(SDP_TYPE, &calling.offer);
         let names = (client, Owner::Leg(key), Method::Invite);
         self.clients.begin(net, names, calling.home.address, writer.0);
@@ -63,7 +67,7 @@ impl Endpoint {
         Ok(())
     }
 
-    fn send_cancel(&mut self, key: Key) {
+    pub(super) fn send_cancel(&mut self, key: Key) {
         let Some(leg) = self.legs.get_mut(key) else {
             return;
         };
@@ -74,8 +78,9 @@ impl Endpoint {
         let net = &mut self.net;
         let mut writer = net.writer();
         writer.request_head(Method::Cancel, &calling.uri, &net.local, calling.client);
+        writer.text(&calling.routes);
         calling.write_parties(&mut writer, Method::Cancel);
-        writer.body("", &[]);
+        writer.why(Why::Cleared).body("", &[]);
         self.clients.cancel(net, calling.client, calling.home.address, writer.0);
         let end = net.now + T1_64;
         net.set_timer(Due::Leg(key), &mut leg.due, Some(end));
@@ -86,9 +91,12 @@ impl Endpoint {
         match news.owner {
             Owner::Ping(trunk) => {
                 if news.outcome != Outcome::Provisional {
-                    self.events.push_back(Event::Options(trunk, status));
+                    let wait = message.and_then(|message| message.first(Name::RetryAfter));
+                    let wait = wait.and_then(retry_after_span);
+                    self.events.push_back(Event::Options(trunk, status, wait));
                 }
             }
+            Owner::Register(trunk) => self.registrar_news(trunk, news, status, message),
             Owner::Nobody => self.end_fork(news, message),
             Owner::Leg(key) if news.method == Method::Bye => {
                 self.bye_news(key, news, status, message);
@@ -98,6 +106,7 @@ impl Endpoint {
                 match leg.map_or(Asked::Nothing, |leg| leg.asked(news.key)) {
                     Asked::Call => self.invite_news(key, news, status, message),
                     Asked::Change => self.reoffer_news(key, news, status, message),
+                    Asked::Refresh => self.refresh_news(key, news, status, message),
                     Asked::Nothing => self.end_fork(news, message),
                 }
             }
@@ -109,7 +118,9 @@ impl Endpoint {
             (Outcome::Provisional, Some(message)) => self.provisional(key, status, message),
             (Outcome::Success, Some(message)) => self.answered(key, news, message),
             (Outcome::Failure, Some(message)) => {
-                let again = self.log_in_again(key, status, message)
+                let calling = self.legs.get_mut(key).and_then(Leg::calling);
+                let again = calling.is_some_and(|calling| calling.lengthen(status, message))
+                    || self.log_in_again(key, status, message)
                     || (300..400).contains(&status) && self.redirected(key, message);
                 if again {
                     self.send_invite(key);
@@ -124,40 +135,6 @@ impl Endpoint {
         }
     }
 
-    fn provisional(&mut self, key: Key, status: u16, message: &Message<'_>) {
-        let Some(leg) = self.legs.get_mut(key) else {
-            return;
-        };
-        let id = leg.id;
-        let State::Calling(calling) = &mut leg.state else {
-            return;
-        };
-        calling.provisional = true;
-        if calling.cancel != Cancel::No {
-            if calling.cancel == Cancel::Wanted {
-                self.send_cancel(key);
-            }
-            return;
-        }
-        if status == 180 && !calling.rang {
-            calling.rang = true;
-            self.events.push_back(Event::Ringing(id));
-        }
-        if let Some(sdp) = sdp(message).filter(|_| status > 100) {
-            let tag = remote_tag(message);
-            let held = calling.early.iter_mut().find(|(held, _)| held == tag);
-            let news = held.as_ref().is_none_or(|(_, held)| *held != sdp);
-            if let Some((_, held)) = held {
-                held.clone_from(&sdp);
-            } else if calling.early.len() < EARLY_MAX {
-                calling.early.push((tag.to_vec(), sdp.clone()));
-            }
-            if news {
-                self.events.push_back(Event::Progress(id, sdp));
-            }
-        }
-    }
-
     /// A 2xx came: acknowledges it, and talks, or hangs up if the call was given up: whoever
     /// picked up is told of all the same.
     fn answered(&mut self, key: Key, news: News, message: &Message<'_>) {
@@ -168,28 +145,41 @@ impl Endpoint {
         let State::Calling(calling) = &mut leg.state else {
             return;
         };
-        let mut dialog = Dialog::of_response(message, &calling.uri, calling.home);
+        let mut dialog = Dialog::of_response(message, &calling.uri, calling.home, calling.wish);
         let bytes = dialog.ack(&mut self.net, calling.cseq, &calling.login_line);
         let ack = Ack { tag: dialog.remote_tag.clone(), to: dialog.next_hop(), bytes };
         self.clients.acknowledge(&mut self.net, news.key, ack);
         dialog.cseq = calling.cseq;
         dialog.login = calling.login.take();
         dialog.credentials = calling.credentials.take();
-        let early = calling.early.iter().position(|(tag, _)| *tag == dialog.remote_tag);
-        let early = early.map(|place| calling.early.swap_remove(place).1);
-        let answer = sdp(message).or(early).unwrap_or_default();
+        let mut early = core::mem::take(&mut calling.early);
+        let own = early.iter().position(|early| early.tag == dialog.remote_tag);
+        let own = own.map(|place| early.swap_remove(place)).unwrap_or_default();
+        if let Some(early) = &own.dialog {
+            dialog.follow(early);
+        }
+        // The other forks' offers will not be answered any more.
+        for server in early.iter_mut().filter_map(Early::take) {
+            self.servers.respond(&mut self.net, server, 487, Writer::no_body);
+        }
+        let answer = sdp(message).or(own.sdp).unwrap_or_default();
+        self.net.set_timer(Due::Leg(key), &mut leg.due, None);
+        self.events.push_back(Event::Answered(id, answer));
         if calling.cancel != Cancel::No {
-            self.net.set_timer(Due::Leg(key), &mut leg.due, None);
-            send_bye(&mut self.clients, &mut self.net, &mut dialog, Owner::Leg(key));
+            let means = (&mut self.clients, &mut self.net, &mut dialog);
+            send_bye(means, Owner::Leg(key), Why::Cleared);
             leg.state = State::Session(Box::new(Session { dialog, phase: Phase::Leaving(0) }));
-            self.events.push_back(Event::Answered(id, answer));
             return;
         }
-        let stored = dialog.stored();
-        let phase = Phase::Talking(Talking::new(None));
-        leg.state = State::Session(Box::new(Session { dialog, phase }));
-        self.events.push_back(Event::Answered(id, answer));
-        self.events.push_back(Event::Dialog(id, stored));
+        let timer = dialog.wish.of_answer(message);
+        let timer = timer.map(|agreed| Timer::start(self.net.now, agreed));
+        let mut talking = Talking::new(None, core::mem::take(&mut calling.offer), timer);
+        if let Some(server) = own.offer {
+            talking.pending = Pending::TheirUpdate(server, None);
+        }
+        self.events.push_back(Event::Dialog(id, dialog.stored()));
+        leg.state = State::Session(Box::new(Session { dialog, phase: Phase::Talking(talking) }));
+        self.rewind(key);
     }
 
     /// Ends a fork that nobody waits for: ACK, then BYE (RFC 3261 §13.2.2.4).
@@ -201,11 +191,12 @@ impl Endpoint {
         };
         let home = Home { address: news.to, alias: None };
         let target = self.clients.request_uri(news.key).unwrap_or_default();
-        let mut dialog = Dialog::of_response(message, &target, home);
+        let mut dialog = Dialog::of_response(message, &target, home, Wish::default());
         let bytes = dialog.ack(&mut self.net, dialog.cseq, &[]);
         let ack = Ack { tag: dialog.remote_tag.clone(), to: dialog.next_hop(), bytes };
         self.clients.acknowledge(&mut self.net, news.key, ack);
-        send_bye(&mut self.clients, &mut self.net, &mut dialog, Owner::Nobody);
+        let means = (&mut self.clients, &mut self.net, &mut dialog);
+        send_bye(means, Owner::Nobody, Why::Elsewhere);
     }
 
     fn failed(&mut self, key: Key, status: u16, message: Option<&Message<'_>>) {
@@ -265,84 +256,18 @@ impl Endpoint {
         calling.tries = 0;
         calling.login = None;
         calling.uri = uri.to_vec();
+        calling.routes.clear();
         calling.home.address = address;
         true
-    }
-
-    fn bye_news(&mut self, key: Key, news: News, status: u16, message: Option<&Message<'_>>) {
-        if news.outcome == Outcome::Provisional {
-            return;
-        }
-        let Some(leg) = self.legs.get_mut(key) else {
-            return;
-        };
-        let id = leg.id;
-        let Some(Session { dialog, phase: Phase::Leaving(tries) }) = leg.session() else {
-            return;
-        };
-        if dialog.log_in_again(status, message, tries) {
-            send_bye(&mut self.clients, &mut self.net, dialog, Owner::Leg(key));
-        } else {
-            self.finish(key, Event::Gone(id));
-        }
-    }
-
-    pub(super) fn send_reoffer(&mut self, key: Key, offer: Sdp) -> Result<(), CommandError> {
-        let talking = self.legs.get_mut(key).and_then(Leg::talking);
-        let (dialog, talking) = talking.ok_or(CommandError::WrongState)?;
-        if !matches!(talking.pending, Pending::None) || talking.unacked.is_some() {
-            return Err(CommandError::WrongState);
-        }
-        talking.reoffer((&mut self.clients, &mut self.net, dialog), key, offer, 0);
-        Ok(())
-    }
-
-    fn reoffer_news(&mut self, key: Key, news: News, status: u16, message: Option<&Message<'_>>) {
-        let Some(leg) = self.legs.get_mut(key) else {
-            return;
-        };
-        let id = leg.id;
-        let Some((dialog, talking)) =
-            leg.talking().filter(|_| news.outcome != Outcome::Provisional)
-        else {
-            return;
-        };
-        let Pending::Ours { offer, mut tries, .. } =
-            core::mem::replace(&mut talking.pending, Pending::None)
-        else {
-            return;
-        };
-        if let Some(message) = message.filter(|_| news.outcome == Outcome::Success) {
-            dialog.refresh(message);
-            let number = message.first(Name::CSeq).and_then(cseq).map_or(0, |(number, _)| number);
-            let bytes = dialog.ack(&mut self.net, number, &[]);
-            let (tag, to) = (dialog.remote_tag.clone(), dialog.next_hop());
-            self.clients.acknowledge(&mut self.net, news.key, Ack { tag, to, bytes });
-            self.events.push_back(Event::Reoffered(id, status, sdp(message).unwrap_or_default()));
-        } else if dialog.log_in_again(status, message, &mut tries) {
-            talking.reoffer((&mut self.clients, &mut self.net, dialog), key, offer, tries);
-        } else if matches!(status, 408 | 481) {
-            // The peer knows the dialog no longer (§12.2.1.2).
-            self.lose(key);
-        } else {
-            self.events.push_back(Event::Reoffered(id, status, Vec::new()));
-        }
-    }
-
-    /// Ends a dialog that broke, with a BYE for good measure.
-    pub(super) fn lose(&mut self, key: Key) {
-        let Some(leg) = self.legs.get_mut(key) else {
-            return;
-        };
-        let id = leg.id;
-        if let Some(dialog) = leg.dialog() {
-            send_bye(&mut self.clients, &mut self.net, dialog, Owner::Nobody);
-        }
-        self.finish(key, Event::Ended { leg: id, bye: false, reason: String::new() });
     }
 }
 
 impl Calling {
+    /// Asks for a longer session timer after 422 (RFC 4028 §7.3).
+    fn lengthen(&mut self, status: u16, message: &Message<'_>) -> bool {
+        self.cancel == Cancel::No && self.wish.raise(status, Some(message))
+    }
+
     /// Writes From, To, Call-ID and CSeq.
     fn write_parties(&self, writer: &mut Writer, method: Method) {
         writer.header("From", &self.from).header("To", &self.to).header("Call-ID", &self.call_id);
@@ -355,6 +280,7 @@ impl Calling {
 enum Asked {
     Call,
     Change,
+    Refresh,
     Nothing,
 }
 
@@ -363,58 +289,24 @@ impl Leg {
         if self.calling().is_some_and(|calling| calling.client == client) {
             return Asked::Call;
         }
-        let pending = self.talking().map(|(_, talking)| &talking.pending);
-        match pending {
-            Some(Pending::Ours { client: held, .. }) if *held == client => Asked::Change,
-            Some(
-                Pending::Ours { .. } | Pending::None | Pending::Theirs(_) | Pending::TheirUpdate(_),
-            )
-            | None => Asked::Nothing,
+        let Some((_, talking)) = self.talking() else {
+            return Asked::Nothing;
+        };
+        if talking.refreshing.is_some_and(|(held, _)| held == client) {
+            return Asked::Refresh;
+        }
+        match &talking.pending {
+            Pending::Ours(change) if change.client == client => Asked::Change,
+            Pending::Ours(_) | Pending::None | Pending::Theirs(..) | Pending::TheirUpdate(..) => {
+                Asked::Nothing
+            }
         }
     }
 }
 
-impl Talking {
-    fn reoffer(
-        &mut self,
-        (clients, net, dialog): (&mut Clients, &mut Net, &mut Dialog),
-        leg: Key,
-        offer: Sdp,
-        tries: u8,
-    ) {
-        let client = clients.next_key(net);
-        let mut writer = dialog.request(net, Method::Invite, client);
-        writer.body(SDP_TYPE, &offer);
-        let to = dialog.next_hop();
-        clients.begin(net, (client, Owner::Leg(leg), Method::Invite), to, writer.0);
-        self.pending = Pending::Ours { client, offer, tries };
-    }
-}
-
-impl Dialog {
-    /// Answers a challenge to a request inside the dialog, if that may help.
-    fn log_in_again(&mut self, status: u16, message: Option<&Message<'_>>, tries: &mut u8) -> bool {
-        let credentials = self.credentials.clone().zip(message);
-        let login = credentials
-            .and_then(|(credentials, message)| log_in(status, message, *tries, credentials));
-        *tries += 1;
-        let again = login.is_some();
-        self.login = login.or_else(|| self.login.take());
-        again
-    }
-}
-
-/// Sends BYE into a dialog.
-pub(super) fn send_bye(clients: &mut Clients, net: &mut Net, dialog: &mut Dialog, owner: Owner) {
-    let client = clients.next_key(net);
-    let mut writer = dialog.request(net, Method::Bye, client);
-    writer.body("", &[]);
-    clients.begin(net, (client, owner, Method::Bye), dialog.next_hop(), writer.0);
-}
-
 /// Makes the answer to a challenge: to the first one, and to a second only if it says that our
 /// nonce was stale; whoever refuses the credentials twice will refuse them again.
-fn log_in(
+pub(super) fn log_in(
     status: u16,
     message: &Message<'_>,
     tries: u8,
@@ -428,20 +320,20 @@ fn log_in(
 }
 
 /// Gives the address of a redirection's contact if it is the trunk's own.
-fn trunk_address(trunk: &Trunk, uri: &[u8]) -> Option<SocketAddr> {
+pub(super) fn trunk_address(trunk: &Trunk, uri: &[u8]) -> Option<SocketAddr> {
     if trunk.domain.is_some() && uri_host(uri) == trunk.domain {
         return Some(trunk.address);
     }
     uri_address(uri).filter(|address| trunk.owns(address.ip()))
 }
 
-fn remote_tag<'a>(message: &Message<'a>) -> &'a [u8] {
+pub(super) fn remote_tag<'a>(message: &Message<'a>) -> &'a [u8] {
     let to = message.first(Name::To).and_then(Address::read);
     to.and_then(|to| to.tag()).unwrap_or_default()
 }
 
 /// Reads Retry-After: whole seconds, before any comment or parameter (RFC 3261 §20.33).
-fn retry_after_span(value: &[u8]) -> Option<Span> {
+pub(super) fn retry_after_span(value: &[u8]) -> Option<Span> {
     let digits = value.split(|byte| !byte.is_ascii_digit()).next().and_then(number)?;
     Some(Span::secs(digits.min(RETRY_AFTER_MAX)))
 }

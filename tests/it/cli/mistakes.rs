@@ -132,7 +132,7 @@ const CAMPAIGN_MISTAKES: [Mistake; 45] = [
     (r#"cap = "3%""#, "cap = \"3%\"\nfalse_positives = §0.05", "abandon.false_positives"),
 ];
 
-const ENGINE_MISTAKES: [Mistake; 15] = [
+const ENGINE_MISTAKES: [Mistake; 18] = [
     ("channels = 10", "channels = 10\nrest_after = §\"5\"", "trunk[1].rest_after"),
     ("channels = 10", "channels = 10\nrest_min = §\"2h\"", "trunk[1].rest_min"),
     (
@@ -149,6 +149,8 @@ const ENGINE_MISTAKES: [Mistake; 15] = [
     (r#"bind = "127.0.0.1:5060""#, r#"§binds = "127.0.0.1:5060""#, "sip.binds"),
     ("[rtp]", "[§rpt]", "rpt"),
     ("[rtp]", "[store]\nfull_sync = §\"yes\"\n[rtp]", "store.full_sync"),
+    ("[rtp]", "[store]\ndatabase = §\"postgres://u:pw@h/d\"\n[rtp]", "store.database"),
+    ("[rtp]", "[store]\ndatabase = §\"postgres://u@h\"\n[rtp]", "store.database"),
     (r#""20000-20999""#, r#"§"20001-20000""#, "rtp.ports"),
     (r#"http = "127.0.0.1:8080""#, r#"http = §"0.0.0.0:8080""#, "api.http"),
     (r#"host = "sip.example""#, r#"host = §"sip example""#, "trunk[1].host"),
@@ -156,6 +158,7 @@ const ENGINE_MISTAKES: [Mistake; 15] = [
     ("channels = 10", r#"channels = §"10""#, "trunk[1].channels"),
     (r#"calls_per_second = "2/s""#, "calls_per_second = §2", "trunk[1].calls_per_second"),
     ("channels = 10", "channels = 10\nredirect = §\"follow\"", "trunk[1].redirect"),
+    ("channels = 10", "channels = 10\nprofile = §\"ohv\"", "trunk[1].profile"),
 ];
 
 /// Puts the mistake in and gives the text with the line and column of its `§`.

@@ -18,7 +18,7 @@ fn the_documented_table_is_the_one_in_use() {
     assert!(documented.iter().flatten().count() > 15, "the table is found");
     for (status, meaning) in (300u16..).zip(&documented[300..]) {
         let expected = meaning.unwrap_or("TrunkFault");
-        assert_eq!(format!("{:?}", failure(status, false)), expected, "{status}");
+        assert_eq!(format!("{:?}", failure(status, "Phrase")), expected, "{status}");
     }
-    assert_eq!(format!("{:?}", failure(408, true)), "TrunkFault", "silence");
+    assert_eq!(format!("{:?}", failure(408, "")), "TrunkFault", "silence");
 }
