@@ -186,7 +186,7 @@ async fn rows_wait(
         scribe.write(batch).map_err(|_| "no room")?;
     }
     let (mut held, mut failing) = (Vec::new(), false);
-    while held.len() < 2 {
+    while held.len() < 2 || !failing {
         match scribe.written().await.ok_or("the scribe has left")? {
             Written::Held(dials) => held.extend(dials.iter().map(|dial| dial.call)),
             Written::Committed(dials) => return Err(format!("{dials:?} went out").into()),
@@ -194,7 +194,6 @@ async fn rows_wait(
             Written::Due(_) => {}
         }
     }
-    assert!(failing, "the engine was not told to place no more");
     assert_eq!(held, [call(1), call(2)]);
     back().await?;
     scribe.finish().await;

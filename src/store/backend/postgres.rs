@@ -240,8 +240,8 @@ async fn end_others(db: &mut PgConnection, name: &str) -> Result<(), sqlx::Error
     end.bind(name).execute(db).await.map(drop)
 }
 
-/// Puts the sign for "no character" in place of the one that no text of PostgreSQL may hold, written
-/// plainly or as JSON escapes it (<https://www.postgresql.org/docs/15/datatype-json.html>).
+/// Puts the sign for "no character" in place of the one that no text of PostgreSQL may hold,
+/// written plainly or as JSON escapes it (<https://www.postgresql.org/docs/15/datatype-json.html>).
 pub(super) fn storable(text: String) -> String {
     if !text.contains('\0') && !text.contains("\\u0000") {
         return text;

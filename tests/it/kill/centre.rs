@@ -390,7 +390,8 @@ fn write_project(folder: &tempfile::TempDir, tap: &Tap, crm: &str, place: &Place
         Place::Server(access) => access.url.clone(),
     };
     let engine = format!(
-        "[store]\ndatabase = \"{database}\"\n[sip]\nbind = \"127.0.0.1:{sip}\"\n[rtp]\nports = \"40000-41999\"\n\
+        "[store]\ndatabase = \"{database}\"\n\
+         [sip]\nbind = \"127.0.0.1:{sip}\"\n[rtp]\nports = \"40000-41999\"\n\
          [folders]\ncampaigns = \"campaigns\"\n\
          [[trunk]]\nname = \"t1\"\nhost = \"{}\"\nchannels = 100\n\
          calls_per_second = \"50/s\"\noptions_every = \"never\"\ncall_header = true\n",
