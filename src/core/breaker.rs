@@ -188,7 +188,7 @@ mod tests {
         let mut now = 0;
         let mut rests = Vec::new();
         for probe in 1..=9 {
-            let until = breaker.rests_until(AT(now)).unwrap_or(AT(now));
+            let until = breaker.rests_until(AT(now)).unwrap_or_else(|| AT(now));
             rests.push(until.since(AT(now)).as_secs_f64());
             now += until.since(AT(now)).as_micros() / 1_000_000;
             breaker.begin(CallId(probe), AT(now));

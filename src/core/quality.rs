@@ -95,10 +95,8 @@ impl Quality {
     /// *Generalized Linear Models*, 2nd ed. 1989, §4.5).
     #[must_use]
     pub fn falls_below(&self, record: &[Self]) -> Option<Fall> {
-        let figures: [(Figure, fn(&Self) -> u64); 2] =
-            [(Figure::Ner, |hour| hour.effective), (Figure::Asr, |hour| hour.answered)];
-        let falls = figures.into_iter().map(|(figure, good)| self.falls(record, figure, good));
-        falls.flatten().next()
+        self.falls(record, Figure::Ner, |hour| hour.effective)
+            .or_else(|| self.falls(record, Figure::Asr, |hour| hour.answered))
     }
 
     fn falls(&self, record: &[Self], figure: Figure, good: fn(&Self) -> u64) -> Option<Fall> {
@@ -183,7 +181,7 @@ mod tests {
 
     #[test]
     fn a_record_that_swings_with_the_day_forgives_its_own_swings() {
-        let swings = |n: u64| hour(400, 380, if n % 2 == 0 { 100 } else { 220 });
+        let swings = |n: u64| hour(400, 380, if n.is_multiple_of(2) { 100 } else { 220 });
         let record: Vec<_> = (0..20).map(swings).collect();
         assert_eq!(told(&record, hour(400, 380, 90)), None);
         let large = vec![hour(100_000, 95_000, 40_000); 20];

@@ -7,7 +7,7 @@ use cadran::store::{TrunkHour, Write};
 use cadran::units::{CampaignId, Span, Wall};
 
 use super::fixture::{
-    Done, House, LEASE, NOON, REST, campaign, closed, contact, ended, list, opened, record,
+    Done, House, LEASE, NOON, REST, call, campaign, closed, contact, ended, list, opened, record,
 };
 
 /// A house with one lead and the trunk its calls go over.
@@ -105,6 +105,7 @@ pub(crate) async fn an_attempt_a_trunk_refused_reached_nobody(house: House) -> D
     ];
     for (nth, end) in (1..).zip(ends) {
         call_of(&house, [opened(nth, id, &lead, 1), end]).await?;
+        house.store.commit(vec![record(Record::Completed(call(nth)), NOON)]).await?;
     }
     let claimed = house.store.claim(id, 1, LEASE, NOON + REST).await?;
     let numbers = claimed.leads.iter().flat_map(|lead| &lead.numbers);
