@@ -295,7 +295,7 @@ impl Dialer {
     }
 
     /// Places a call that its trunk refused again over another, as a new attempt: at once if a line
-    /// is wanted now, else before all others.
+    /// is wanted now and has a way, else before all others.
     pub(super) fn replace(&mut self, now: Now, failed: Call, agent: Option<AgentId>, next: Next) {
         let id = failed.campaign;
         let seated = |agent: &AgentId| {
@@ -326,7 +326,13 @@ impl Dialer {
             return;
         }
         let Some(Ok(index)) = self.may_call(now, id, &lead, Stage::Dial) else { return };
-        let Ok(way) = self.choose_way(now, id, (&lead, index), &tried) else { return };
+        let Ok(way) = self.choose_way(now, id, (&lead, index), &tried) else {
+            // A rate, or a line that is full, passes.
+            if agent.is_none() {
+                self.put_first(now, id, lead, tried, next);
+            }
+            return;
+        };
         let Some(campaign) = self.campaigns.get_mut(&id) else { return };
         if campaign.hopper.lease(lead.contact) {
             let alone = Placed::alone(id, Arc::new(lead), index, way, agent);

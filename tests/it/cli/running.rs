@@ -122,7 +122,7 @@ impl Engine {
 }
 
 /// A process takes some 5 ms: an engine that has not come there in 10 s never will.
-const TRIES_MAX: u32 = 2_000;
+pub(super) const TRIES_MAX: u32 = 2_000;
 
 /// Finds a port nobody has at the moment.
 pub(super) fn free_port() -> std::io::Result<u16> {
