@@ -47,7 +47,7 @@ pub(super) async fn test(
         ApiError::unknown("trunk", "trunk_unknown", &name, known)
     })?;
     match desk.handle.ask(Ask::TestTrunk(*id, call)).await? {
-        Reply::Tested(report) => Ok(axum::Json(report)),
+        Reply::Tested(report) => Ok(axum::Json(*report)),
         Reply::Done => {
             let detail = "the engine gave no report of the test call";
             Err(ApiError::new(StatusCode::BAD_GATEWAY, "trunk_untested", detail))

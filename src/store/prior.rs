@@ -68,10 +68,7 @@ impl Store {
     /// # Errors
     /// The database failed.
     pub async fn learnt(&self, campaign: CampaignId, now: Wall) -> Result<Vec<Lesson>, StoreError> {
-        let rows = LESSONS
-            .bind(campaign.0)
-            .bind(at(now - KEPT))
-            .bind(i64::try_from(LESSONS_MAX).unwrap_or(i64::MAX));
+        let rows = LESSONS.bind(campaign.0).bind(at(now - KEPT)).bind(i64::from(LESSONS_MAX));
         let rows = rows.fetch_all(&mut self.reader().await?.db()).await?;
         rows.iter().map(lesson).collect()
     }
