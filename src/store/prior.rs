@@ -63,7 +63,7 @@ pub(super) fn learnt(campaign: CampaignId, lesson: &Lesson) -> Query {
 
 impl Store {
     /// Gives what a campaign's pacer has learnt in the four weeks before a moment, latest first, at
-    /// most [`LESSONS_MAX`](crate::core::pacing::prior::LESSONS_MAX) lessons.
+    /// most [`LESSONS_MAX`] lessons.
     ///
     /// # Errors
     /// The database failed.
