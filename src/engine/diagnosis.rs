@@ -31,7 +31,7 @@ pub(super) fn diagnose(report: &TrunkReport, trunk: &TrunkPage, shown: bool) -> 
     };
     // A second try alone that came further says that the first came too soon after others.
     let passed = report.refused.is_some() && !matches!(report.status, 0 | 408 | 429 | 503);
-    let fault = fault.or(passed.then_some("pace"));
+    let fault = if passed { fault.or(Some("pace")) } else { fault };
     let said = || words.of_status(report.status, &report.reason);
     fault.and_then(|code| words.of_fault(code)).or_else(said).into_iter().collect()
 }

@@ -136,7 +136,7 @@ pub enum Reply {
     /// It was done, or is under way.
     Done,
     /// How a test call went.
-    Tested(TrunkReport),
+    Tested(Box<TrunkReport>),
 }
 
 /// A test call.

@@ -180,6 +180,6 @@ impl Engine {
             report.findings = diagnose(&report, page, trial.call.from.is_some());
         }
         // Whoever asked may have gone away: then nobody wants the report.
-        drop(back.send(Ok(Reply::Tested(report))));
+        drop(back.send(Ok(Reply::Tested(Box::new(report)))));
     }
 }

@@ -13,8 +13,8 @@ use crate::core::fact::Failure;
 /// | 500, 502, 503, 504, 580 | [`Failure::Congestion`] | no room or a fault on the way that passes (§21.5.1, §21.5.3-5, RFC 3312 §8) |
 /// | everything else | [`Failure::TrunkFault`] | our credentials, caller ID, codec or form, or a redirection not followed |
 ///
-/// Where the status says little, a Q.850 cause in the Reason header (RFC 3326) says more: see
-/// [`by_cause`]. 487 to our own CANCEL is no failure: the leg is reported gone. Silence of the
+/// Where the status says little, a Q.850 cause in the Reason header (RFC 3326) says more, by
+/// RFC 3398 §7.2.4.1. 487 to our own CANCEL is no failure: the leg is reported gone. Silence of the
 /// trunk (RFC 3261 §17.1.1.2, Timer B) comes as 408 without a `reason` and is the trunk's fault,
 /// not the callee's.
 #[must_use]

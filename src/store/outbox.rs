@@ -76,7 +76,7 @@ impl Store {
     }
 
     /// Takes up to `limit` events due for an endpoint, oldest first; they are not given again
-    /// before `now + lease`, unless a [`Delivery`] says so.
+    /// before `now + lease`, unless a delivery says so.
     ///
     /// # Errors
     /// The database failed.

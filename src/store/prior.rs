@@ -63,15 +63,12 @@ pub(super) fn learnt(campaign: CampaignId, lesson: &Lesson) -> Query {
 
 impl Store {
     /// Gives what a campaign's pacer has learnt in the four weeks before a moment, latest first, at
-    /// most [`LESSONS_MAX`](crate::core::pacing::prior::LESSONS_MAX) lessons.
+    /// most [`LESSONS_MAX`] lessons.
     ///
     /// # Errors
     /// The database failed.
     pub async fn learnt(&self, campaign: CampaignId, now: Wall) -> Result<Vec<Lesson>, StoreError> {
-        let rows = LESSONS
-            .bind(campaign.0)
-            .bind(at(now - KEPT))
-            .bind(i64::try_from(LESSONS_MAX).unwrap_or(i64::MAX));
+        let rows = LESSONS.bind(campaign.0).bind(at(now - KEPT)).bind(i64::from(LESSONS_MAX));
         let rows = rows.fetch_all(&mut self.reader().await?.db()).await?;
         rows.iter().map(lesson).collect()
     }

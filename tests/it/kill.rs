@@ -82,8 +82,9 @@ async fn a_server_that_goes_away_costs_no_attempt_and_no_conversation() -> Claim
     let mut kept = 0;
     for round in 1..=restarts {
         centre.work(4 + dice.next_u64() % 40, &mut dice).await?;
+        let logged = centre.logged()?;
         server.must(if round % 2 == 0 { "kill" } else { "stop" }).await?;
-        kept += centre.endure(Duration::from_secs(outage)).await?;
+        kept += centre.endure(logged, Duration::from_secs(outage)).await?;
         server.must("start").await?;
         centre.until_it_answers().await?;
     }

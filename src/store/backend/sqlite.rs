@@ -28,8 +28,10 @@ pub(super) async fn open(path: &Path, full_sync: bool) -> Result<(Writer, Reader
     MIGRATIONS.run(&mut writer).await.map_err(migrating)?;
     let readers = SqlitePoolOptions::new()
         .max_connections(READERS_MAX)
-        .connect_lazy_with(options.read_only(true));
-    Ok((Writer::Sqlite { db: writer, _lock: lock }, Readers::Sqlite(readers)))
+        .connect_lazy_with(options.clone().read_only(true));
+    let options = Box::new(options);
+    let writer = Writer::Sqlite { db: writer, options, doubtful: false, _lock: lock };
+    Ok((writer, Readers::Sqlite(readers)))
 }
 
 /// Creates a missing database file for its owner alone: it will hold names and numbers. SQLite

@@ -2,8 +2,8 @@
 
 use std::fs::File;
 
-use sqlx::Connection as _;
-use sqlx::sqlite::SqliteConnection;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
+use sqlx::{ConnectOptions as _, Connection as _};
 
 use super::Db;
 use super::postgres::Session;
@@ -16,6 +16,11 @@ pub(in crate::store) enum Writer {
     Sqlite {
         /// The connection.
         db: SqliteConnection,
+        /// How it is made anew.
+        options: Box<SqliteConnectOptions>,
+        /// Whether a transaction was begun and not committed. SQLite itself rolls some of those
+        /// back (a full disk), and the connection no longer knows whether it is in one.
+        doubtful: bool,
         /// Keeps other engines out while it is open.
         _lock: File,
     },
@@ -27,7 +32,14 @@ impl Writer {
     /// Begins a transaction; one that is not committed is rolled back.
     pub(in crate::store) async fn begin(&mut self) -> Result<Transaction<'_>, StoreError> {
         Ok(match self {
-            Self::Sqlite { db, .. } => Transaction::Sqlite(db.begin_with("begin immediate").await?),
+            Self::Sqlite { db, options, doubtful, .. } => {
+                if *doubtful {
+                    *db = options.connect().await?;
+                }
+                let begun = db.begin_with("begin immediate").await?;
+                *doubtful = true;
+                Transaction::Sqlite(begun, doubtful)
+            }
             Self::Postgres(session) => {
                 session.begin().await?;
                 Transaction::Postgres(session)
@@ -47,7 +59,7 @@ impl Writer {
 /// A transaction of the writer.
 pub(in crate::store) enum Transaction<'a> {
     /// Of a file.
-    Sqlite(sqlx::Transaction<'a, sqlx::Sqlite>),
+    Sqlite(sqlx::Transaction<'a, sqlx::Sqlite>, &'a mut bool),
     /// Of a server.
     Postgres(&'a mut Session),
 }
@@ -56,7 +68,7 @@ impl Transaction<'_> {
     /// Lends the connection.
     pub(in crate::store) fn db(&mut self) -> Result<Db<'_>, StoreError> {
         Ok(match self {
-            Self::Sqlite(db) => Db::Sqlite(db),
+            Self::Sqlite(db, _) => Db::Sqlite(db),
             Self::Postgres(session) => Db::Postgres(session.connected()?),
         })
     }
@@ -64,7 +76,10 @@ impl Transaction<'_> {
     /// Makes what was written last.
     pub(in crate::store) async fn commit(self) -> Result<(), StoreError> {
         match self {
-            Self::Sqlite(db) => db.commit().await?,
+            Self::Sqlite(db, doubtful) => {
+                db.commit().await?;
+                *doubtful = false;
+            }
             Self::Postgres(session) => session.commit().await?,
         }
         Ok(())

@@ -130,14 +130,16 @@ fn engine(host: &str) -> Result<Engine, Box<dyn std::error::Error>> {
     })
 }
 
-/// Has a carrier serve this many calls to these numbers; gives each test's exit code and the codes
-/// of what it found.
+/// A test's exit code, and the codes of what it found.
+type Told = (i32, Vec<String>);
+
+/// Has a carrier serve this many calls to these numbers; gives what each test told.
 fn tried(
     numbers: &[&str],
     announced: &str,
     speaks: bool,
     calls: u32,
-) -> Result<Vec<(i32, Vec<String>)>, Box<dyn std::error::Error>> {
+) -> Result<Vec<Told>, Box<dyn std::error::Error>> {
     let (sip, rtp) = (UdpSocket::bind("127.0.0.1:0")?, UdpSocket::bind("127.0.0.1:0")?);
     sip.set_read_timeout(Some(Duration::from_millis(10)))?;
     let engine = engine(&sip.local_addr()?.to_string())?;

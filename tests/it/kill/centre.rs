@@ -304,12 +304,12 @@ impl Centre {
     }
 
     /// Holds on while there is no database: once what was on its way has gone out, nobody is
-    /// called, and the calls that stand go on. Gives how many phones still carried one.
-    pub(super) async fn endure(&mut self, outage: Duration) -> Fallible<usize> {
+    /// called, and the calls that stand go on. The log was so long before the database went. Gives
+    /// how many phones still carried a call.
+    pub(super) async fn endure(&mut self, before: usize, outage: Duration) -> Fallible<usize> {
         let mut count = self.tap.count();
         let mut look = ticks();
         let noticed = |log: &str| log.contains("the store fails; calls are held");
-        let before = std::fs::read_to_string(self.log())?.len();
         let notice = timeout(WITHIN, async {
             loop {
                 let log = std::fs::read_to_string(self.log())?;
@@ -328,6 +328,11 @@ impl Centre {
             Ok(_) => Err(self.trouble("somebody was called without a database").into()),
             Err(_) => Ok(up),
         }
+    }
+
+    /// Gives how long the engine's log is.
+    pub(super) fn logged(&self) -> Fallible<usize> {
+        Ok(std::fs::read_to_string(self.log())?.len())
     }
 
     /// Gives what was offered to the carrier.

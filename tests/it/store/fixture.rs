@@ -100,10 +100,11 @@ pub(crate) fn settings(dir: &Path) -> Settings {
 /// Settings of a store anywhere, with its key in a folder.
 pub(crate) fn at(place: Place, dir: &Path) -> Settings {
     Settings {
+        // As the settings have it unless told otherwise: a crashed server keeps what it committed.
+        full_sync: matches!(place, Place::Server(_)),
         place,
         key: Some(dir.join("cadran.db.key")),
         node: 0,
-        full_sync: false,
         interrupted_rest: REST,
         tell,
         random: |bytes| getrandom::fill(bytes).map_err(std::io::Error::other),
