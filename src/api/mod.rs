@@ -13,6 +13,7 @@ mod idle;
 pub mod import;
 mod inspector;
 mod lists;
+pub mod network;
 mod pacing;
 mod pilot;
 pub mod quality;
@@ -72,6 +73,7 @@ pub fn router(desk: Desk) -> Router {
     Router::new()
         .route("/v1/health", get(health))
         .route("/v1/configuration", get(configuration))
+        .route("/v1/network", get(network::show))
         .route("/v1/campaigns", get(campaigns::list))
         .route("/v1/campaigns/{name}", get(campaigns::show))
         .route("/v1/campaigns/{name}/pacing", get(pacing::explain))

@@ -5,6 +5,7 @@ mod outcome;
 mod phones;
 mod shell;
 pub(crate) mod socket;
+mod strangers;
 mod trunk;
 
 use crate::core::fact::Failure;

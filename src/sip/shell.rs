@@ -5,7 +5,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use super::health::{Health, News, TrunkState};
 use super::phones::Phone;
@@ -103,6 +103,7 @@ enum Order {
 pub struct SipHandle {
     orders: mpsc::Sender<Order>,
     local: SocketAddr,
+    counted: watch::Receiver<Figures>,
 }
 
 impl SipHandle {
@@ -154,6 +155,12 @@ impl SipHandle {
         self.order(Order::RemovePhone(agent))
     }
 
+    /// Gives the counters as they were when the task last rested.
+    #[must_use]
+    pub fn counted(&self) -> Figures {
+        *self.counted.borrow()
+    }
+
     /// Asks for the counters.
     ///
     /// # Errors
@@ -197,8 +204,9 @@ pub async fn start(
     let local = port.local_addr().map_err(|source| SipError::Bind { bind, source })?;
     let (orders, inbox) = mpsc::channel(ORDERS_MAX);
     let (events, outbox) = mpsc::channel(EVENTS_MAX);
-    let mut shell =
-        Shell { port, inbox, events, waiting: VecDeque::new(), trunks: BTreeMap::new() };
+    let (counting, counted) = watch::channel(Figures::default());
+    let (waiting, trunks_known) = (VecDeque::new(), BTreeMap::new());
+    let mut shell = Shell { port, inbox, events, counting, waiting, trunks: trunks_known };
     for trunk in trunks {
         match known_trunk(&trunk).await {
             Ok(known) => shell.set_trunk(trunk, known),
@@ -219,7 +227,7 @@ pub async fn start(
         shell.port.endpoint.set_phone(known_phone(&phone).await?);
     }
     tasks.spawn(shell.run());
-    Ok((SipHandle { orders, local }, outbox))
+    Ok((SipHandle { orders, local, counted }, outbox))
 }
 
 async fn address_of(host: &str) -> Result<SocketAddr, SipError> {
@@ -283,6 +291,7 @@ struct Shell {
     port: Port,
     inbox: mpsc::Receiver<Order>,
     events: mpsc::Sender<Event>,
+    counting: watch::Sender<Figures>,
     /// Events the engine had no room for yet.
     waiting: VecDeque<Event>,
     trunks: BTreeMap<TrunkId, (Trunk, Health)>,
@@ -294,6 +303,7 @@ impl Shell {
         loop {
             let signs = self.ask_for_signs_of_life();
             self.report();
+            self.counting.send_replace(self.figures());
             let open = self.waiting.is_empty();
             let clock = self.port.clock();
             let more = tokio::select! {
@@ -326,14 +336,17 @@ impl Shell {
             Order::SetPhone(phone) => self.port.endpoint.set_phone(phone),
             Order::RemovePhone(agent) => self.port.endpoint.remove_phone(agent),
             Order::Count(answer) => {
-                let counters = self.port.endpoint.counters();
-                let legs = self.port.endpoint.legs();
-                let figures = Figures { counters, unsent: self.port.unsent(), legs };
-                if answer.send(figures).is_err() {
+                if answer.send(self.figures()).is_err() {
                     tracing::debug!("nobody waits for the counters any more");
                 }
             }
         }
+    }
+
+    fn figures(&self) -> Figures {
+        let endpoint = &self.port.endpoint;
+        let (counters, legs) = (endpoint.counters(), endpoint.legs());
+        Figures { counters, unsent: self.port.unsent(), legs }
     }
 
     fn set_trunk(&mut self, trunk: Trunk, known: sip::Trunk) {

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::UdpSocket;
 
+use super::strangers::Strangers;
 use crate::engine::clock::Clock;
 use crate::units::{Mono, Span};
 use crate::wire::sip::{Endpoint, Settings};
@@ -29,6 +30,7 @@ pub(crate) struct Port {
     socket: UdpSocket,
     /// The same socket once more: what is sent need not ask the runtime whether it may.
     sender: std::net::UdpSocket,
+    strangers: Strangers,
     clock: Clock,
     datagram: Box<[u8]>,
     unsent: u64,
@@ -50,7 +52,8 @@ impl Port {
         let socket = UdpSocket::from_std(socket.into())?;
         let endpoint = Endpoint::new(settings(socket.local_addr()?));
         let datagram = vec![0; DATAGRAM_MAX].into_boxed_slice();
-        Ok(Self { endpoint, socket, sender, clock, datagram, unsent: 0 })
+        let strangers = Strangers::default();
+        Ok(Self { endpoint, socket, sender, strangers, clock, datagram, unsent: 0 })
     }
 
     /// Gives the address the socket is bound to.
@@ -93,6 +96,7 @@ impl Port {
                 () = sleep_until(self.clock, self.endpoint.next_timeout()) => {}
             }
             self.read(taken);
+            self.strangers.warn(&self.endpoint.counters());
             let now = self.now();
             if self.endpoint.next_timeout().is_some_and(|due| due <= now) {
                 self.endpoint.handle_timeout(now);
@@ -125,8 +129,8 @@ impl Port {
             match self.socket.try_recv_from(&mut self.datagram) {
                 Ok((length, from)) => {
                     let datagram = self.datagram.get(..length).unwrap_or_default();
-                    if !taken(now, datagram) {
-                        self.endpoint.receive(now, from, datagram);
+                    if !taken(now, datagram) && !self.endpoint.receive(now, from, datagram) {
+                        self.strangers.note(now, from.ip());
                     }
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,

@@ -7,6 +7,7 @@ mod pilot;
 mod protected;
 mod routes;
 mod running;
+mod scanned;
 mod skills;
 
 use std::collections::BTreeSet;

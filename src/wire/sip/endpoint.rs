@@ -1,7 +1,7 @@
 //! The whole SIP side of the engine behind one type.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 
 use super::cause::Why;
 use super::change::send_bye;
@@ -9,14 +9,14 @@ use super::client::{Clients, Owner};
 use super::dialog::Dialog;
 use super::event::{CommandError, Counters, Event, Invite, Sdp, StoredDialog, Transmit};
 use super::leg::{Leg, Phase, State};
-use super::lexer::{Fault, Frame, Message, Name, Start, frame};
 use super::net::{Due, Net};
 use super::register::Registrations;
 use super::registrar::Registrar;
 use super::server::Servers;
 use super::settings::{Phone, Settings, Trunk};
 use super::slab::{Key, Slab};
-use super::values::{Method, Request, Via, cseq};
+use super::sources::{Rate, Sources};
+use super::values::Method;
 use super::writer::{Writer, host_text};
 use crate::units::{AgentId, LegId, Mono, TrunkId};
 
@@ -41,7 +41,11 @@ pub struct Endpoint {
     /// How many legs came in so far.
     pub(super) incoming: u64,
     /// Every address whose messages are taken.
-    peers: BTreeSet<IpAddr>,
+    pub(super) peers: BTreeSet<IpAddr>,
+    /// What is read of everybody else.
+    pub(super) strangers: Sources,
+    /// What peers may ask outside their calls.
+    pub(super) askers: Sources,
 }
 
 impl Endpoint {
@@ -65,6 +69,8 @@ impl Endpoint {
             counters: Counters::default(),
             incoming: 0,
             peers: BTreeSet::new(),
+            strangers: Sources::new(Rate::STRANGER, Rate::STRANGERS),
+            askers: Sources::new(Rate::PEER, Rate::PEERS),
         }
     }
 
@@ -105,20 +111,6 @@ impl Endpoint {
             self.net.set_timer(Due::Binding(agent), &mut binding.due, None);
         }
         self.learn_peers();
-    }
-
-    /// Takes a datagram in.
-    pub fn receive(&mut self, now: Mono, from: SocketAddr, datagram: &[u8]) {
-        self.net.now = now;
-        self.counters.received += 1;
-        match frame(datagram) {
-            Frame::KeepAlive => self.counters.keep_alives += 1,
-            Frame::Garbage => self.counters.garbage += 1,
-            Frame::Message(message) => match message.start {
-                Start::Request { method, .. } => self.request(from, Method::of(method), &message),
-                Start::Response { status, .. } => self.response(from, status, &message),
-            },
-        }
     }
 
     /// Does what has fallen due.
@@ -348,97 +340,6 @@ impl Endpoint {
         let means = (&mut self.clients, &mut self.net, &mut dialog);
         send_bye(means, Owner::Nobody, Why::Cleared);
         Ok(())
-    }
-
-    fn response(&mut self, from: SocketAddr, status: u16, message: &Message<'_>) {
-        let mut vias = message.list(Name::Via);
-        let via = vias.next().and_then(Via::read);
-        let Some((via, method)) = via.zip(message.first(Name::CSeq).and_then(cseq)) else {
-            self.counters.garbage += 1;
-            return;
-        };
-        // A response with two Vias was meant for somebody behind us (§8.1.3.3).
-        let found = via.branch().and_then(|branch| self.clients.find(branch, method.1));
-        let Some((key, to)) = found.filter(|_| vias.next().is_none()) else {
-            let known = self.is_peer(from.ip());
-            let count = if known {
-                &mut self.counters.stray_responses
-            } else {
-                &mut self.counters.strangers
-            };
-            *count += 1;
-            return;
-        };
-        // A route set may lead past the trunk's addresses: whom we asked may answer.
-        if to.ip() != from.ip() && !self.is_peer(from.ip()) {
-            self.counters.strangers += 1;
-            return;
-        }
-        let news = self.clients.response(&mut self.net, key, status, message);
-        if let Some(news) = news {
-            self.client_news(news, status, Some(message));
-        }
-    }
-
-    fn request(&mut self, from: SocketAddr, method: Method, message: &Message<'_>) {
-        let request = Request::read(message, from);
-        let known = self.is_peer(from.ip())
-            || method == Method::Register && self.registrar.admit(self.net.now, from.ip())
-            || request.as_ref().is_ok_and(|request| self.is_dialog_peer(request));
-        if !known {
-            self.counters.strangers += 1;
-            return;
-        }
-        match request {
-            Ok(request) => self.take_request(&request),
-            Err(fault) => self.refuse_unread(from, method, message, fault),
-        }
-    }
-
-    /// Answers a request that could not be read, as far as it says how (RFC 3261 §16.3, §18.3).
-    fn refuse_unread(
-        &mut self,
-        from: SocketAddr,
-        method: Method,
-        message: &Message<'_>,
-        fault: Fault,
-    ) {
-        let Some(value) = message.first(Name::Via).filter(|_| method != Method::Ack) else {
-            self.counters.garbage += 1;
-            return;
-        };
-        self.counters.refused += 1;
-        let to = Via::read(value).map_or(from, |via| via.answer_to(from));
-        let mut writer = self.net.writer();
-        writer.status(fault.status, fault.reason).copied(message, from);
-        if let Some(party) = message.first(Name::To) {
-            writer.text("To: ").unfolded(party).text("\r\n");
-        }
-        writer.header("Server", &self.net.agent).body("", &[]);
-        self.net.send(to, writer.0);
-    }
-
-    pub(super) fn is_peer(&self, ip: IpAddr) -> bool {
-        self.settings.open || self.peers.contains(&ip)
-    }
-
-    /// Tells whether a request belongs to a dialog whose other end is where it came from.
-    fn is_dialog_peer(&mut self, request: &Request<'_>) -> bool {
-        let Some(key) = self.leg_of(request) else {
-            return false;
-        };
-        let theirs = request.from.tag().unwrap_or_default();
-        let dialog = self.legs.get_mut(key).and_then(|leg| leg.dialog_with(theirs));
-        dialog.is_some_and(|dialog| dialog.next_hop().ip() == request.source.ip())
-    }
-
-    /// Gathers the addresses of every trunk and phone.
-    pub(super) fn learn_peers(&mut self) {
-        self.peers = self.registrar.addresses().collect();
-        for trunk in self.trunks.values() {
-            self.peers.insert(trunk.address.ip());
-            self.peers.extend(&trunk.sources);
-        }
     }
 
     /// Sets the timer of an agent's binding to its end.
