@@ -134,6 +134,7 @@ pub async fn start(settings: Settings, clock: Clock, tasks: &Tasks) -> io::Resul
 fn open_endpoint(local: SocketAddr, seed: u64, name: &str) -> sip::Settings {
     sip::Settings {
         local,
+        others: Vec::new(),
         user_agent: format!("cadran-virtual-{name}/{}", env!("CARGO_PKG_VERSION")),
         seed,
         realm: name.to_owned(),

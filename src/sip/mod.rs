@@ -9,7 +9,7 @@ mod trunk;
 use crate::core::fact::Failure;
 use crate::units::{AgentId, LegId, Number, Span, TrunkId};
 
-pub use crate::wire::sip::{Counters, Credentials, Ha1, Identity, Sdp, StoredDialog};
+pub use crate::wire::sip::{Counters, Credentials, Ha1, Identity, Sdp, StoredDialog, Transport};
 pub use outcome::failure;
 pub use phones::Phone;
 pub use shell::{Figures, Settings, SipError, SipHandle, start};

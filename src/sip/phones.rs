@@ -34,7 +34,7 @@ impl Phone {
             agent: self.agent,
             user: self.user.clone(),
             ha1: self.ha1.clone(),
-            contact: contact.zip(address),
+            contact: contact.zip(address.map(sip::Hop::from)),
         }
     }
 }

@@ -187,6 +187,7 @@ pub async fn start(
     }
     let port = Port::open(bind, clock, |local| sip::Settings {
         local: public.unwrap_or(local),
+        others: Vec::new(),
         user_agent: concat!("cadran/", env!("CARGO_PKG_VERSION")).to_owned(),
         seed,
         realm,
@@ -231,14 +232,13 @@ async fn known_trunk(trunk: &Trunk) -> Result<sip::Trunk, SipError> {
         sources.push(address_of(host).await?.ip());
     }
     Ok(sip::Trunk {
-        id: trunk.id,
-        address: address_of(&trunk.host).await?,
         domain: trunk.domain.clone(),
         sources,
         credentials: trunk.credentials.clone(),
         identity: trunk.identity.clone(),
         redirects_max: trunk.redirects_max,
         call_header: trunk.call_header,
+        ..sip::Trunk::new(trunk.id, address_of(&trunk.host).await?)
     })
 }
 

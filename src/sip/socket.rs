@@ -139,7 +139,11 @@ impl Port {
     /// SIP's own repetitions.
     pub(crate) fn flush(&mut self) {
         while let Some(transmit) = self.endpoint.poll_transmit() {
-            self.send(&transmit.bytes, transmit.to);
+            if transmit.to.transport.is_reliable() {
+                self.endpoint.disconnected(self.clock.mono(), transmit.to);
+            } else {
+                self.send(&transmit.bytes, transmit.to.address);
+            }
             self.endpoint.recycle(transmit.bytes);
         }
     }

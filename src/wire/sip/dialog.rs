@@ -3,12 +3,12 @@
 use std::net::SocketAddr;
 
 use super::digest::Login;
-use super::event::StoredDialog;
+use super::event::{Hop, StoredDialog};
 use super::lexer::{Message, Name};
 use super::net::Net;
 use super::settings::Credentials;
 use super::slab::Key;
-use super::values::{Address, Method, Request, cseq, uri_address};
+use super::values::{Address, Method, Request, cseq, uri_hop};
 use super::writer::{ALLOW, Writer, party};
 
 /// The longest route set taken; real ones have one to three hops.
@@ -41,7 +41,7 @@ pub(super) struct Dialog {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Home {
     /// Where it was reached first.
-    pub(super) address: SocketAddr,
+    pub(super) address: Hop,
     /// What it calls itself while it is reached at `address`: a phone behind a NAT.
     pub(super) alias: Option<SocketAddr>,
 }
@@ -92,6 +92,8 @@ impl Dialog {
 
     /// Makes the dialog of an earlier run.
     pub(super) fn of_stored(stored: &StoredDialog) -> Self {
+        let StoredDialog { next_hop: address, transport, trunk, .. } = *stored;
+        let hop = Hop { transport, address, trunk };
         Self {
             call_id: stored.call_id.clone().into(),
             local: stored.local.clone().into(),
@@ -100,7 +102,7 @@ impl Dialog {
             cseq: stored.cseq.saturating_add(STALE_CSEQ_STEP),
             credentials: None,
             login: None,
-            home: Home { address: stored.next_hop, alias: None },
+            home: Home { address: hop, alias: None },
             target: stored.target.clone().into(),
             routes: stored.routes.iter().map(|route| route.clone().into()).collect(),
             remote_cseq: None,
@@ -110,6 +112,7 @@ impl Dialog {
     /// Gives the dialog as the store keeps it.
     pub(super) fn stored(&self) -> StoredDialog {
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let hop = self.next_hop();
         StoredDialog {
             call_id: text(&self.call_id),
             local: text(&self.local),
@@ -117,7 +120,9 @@ impl Dialog {
             target: text(&self.target),
             routes: self.routes.iter().map(|route| text(route)).collect(),
             cseq: self.cseq,
-            next_hop: self.next_hop(),
+            next_hop: hop.address,
+            transport: hop.transport,
+            trunk: hop.trunk,
         }
     }
 
@@ -138,11 +143,11 @@ impl Dialog {
     }
 
     /// Tells where requests go: to the first hop, or else to the target.
-    pub(super) fn next_hop(&self) -> SocketAddr {
+    pub(super) fn next_hop(&self) -> Hop {
         let first = self.routes.first().and_then(|route| Address::read(route));
         let uri = first.map_or(self.target.as_slice(), |route| route.uri);
-        match uri_address(uri) {
-            Some(address) if self.home.alias != Some(address) => address,
+        match uri_hop(uri, self.home.address) {
+            Some(hop) if self.home.alias != Some(hop.address) => hop,
             Some(_) | None => self.home.address,
         }
     }
@@ -163,12 +168,12 @@ impl Dialog {
     }
 
     fn write(&mut self, net: &mut Net, method: Method, cseq: u32, key: Key) -> Writer {
-        let mut writer = net.writer();
+        let (mut writer, hop) = (net.writer(), self.next_hop());
         let first = self.routes.first().and_then(|route| Address::read(route));
         // A first hop without `lr` is a strict router of RFC 2543 (§12.2.1.1).
         let strict = first.filter(|route| super::values::param(route.uri, "lr").is_none());
         let uri = strict.map_or(self.target.as_slice(), |route| route.uri);
-        writer.request_head(method, uri, &net.local, key);
+        writer.request_head(method, uri, &net.local(hop).via, key);
         for route in self.routes.iter().skip(usize::from(strict.is_some())) {
             writer.header("Route", route);
         }
@@ -179,7 +184,7 @@ impl Dialog {
         writer.header("Call-ID", &self.call_id);
         writer.text("CSeq: ").number(cseq).text(" ").text(method.name()).text("\r\n");
         if matches!(method, Method::Invite) {
-            writer.contact(&net.local).header("Allow", ALLOW);
+            writer.contact(net.local(hop)).header("Allow", ALLOW);
         }
         if let Some(login) = self.login.as_mut().filter(|_| method != Method::Ack) {
             let uri = uri.to_vec();

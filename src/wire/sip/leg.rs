@@ -9,7 +9,7 @@
 
 use super::dialog::{Dialog, Home};
 use super::digest::Login;
-use super::event::Sdp;
+use super::event::{Hop, Sdp};
 use super::settings::Credentials;
 use super::slab::Key;
 use crate::units::{LegId, Mono, TrunkId};
@@ -54,6 +54,12 @@ pub(super) struct Calling {
     pub(super) client: Key,
     pub(super) uri: Vec<u8>,
     pub(super) home: Home,
+    /// The trunk's further targets, the next one last.
+    pub(super) spare: Vec<Hop>,
+    /// Where the latest INVITE went: to `home`, or there over TCP for its size.
+    pub(super) sent_to: Hop,
+    /// Moves to TCP for its size.
+    pub(super) large_over_tcp: bool,
     pub(super) from: Vec<u8>,
     pub(super) to: Vec<u8>,
     pub(super) call_id: Vec<u8>,

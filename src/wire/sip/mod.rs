@@ -17,6 +17,8 @@ mod registrar;
 mod server;
 mod settings;
 mod slab;
+mod stream;
+mod targets;
 mod uac;
 mod uas;
 mod values;
@@ -24,9 +26,12 @@ mod writer;
 
 pub use endpoint::{Endpoint, LEGS_MAX};
 pub use event::{
-    CommandError, Counters, Event, Incoming, Invite, Sdp, StoredDialog, Target, Transmit,
+    CommandError, Counters, Event, Hop, Incoming, Invite, Sdp, StoredDialog, Target, Transmit,
+    Transport,
 };
 pub use settings::{Credentials, Ha1, Identity, Phone, Settings, Trunk};
+pub use stream::{Broken, Framer, Piece};
+pub use targets::Way;
 
 #[cfg(test)]
 mod tests;

@@ -2,18 +2,20 @@
 
 use super::dialog::Home;
 use super::endpoint::Endpoint;
-use super::event::{CommandError, Invite, Target};
+use super::event::{CommandError, Hop, Invite, Target};
 use super::leg::{Calling, Cancel, Leg, State};
 use super::settings::Trunk;
 use super::slab::Key;
-use super::values::uri_address;
+use super::targets::order;
+use super::values::uri_hop;
 use super::writer::{Writer, host_text};
-use crate::units::LegId;
+use crate::units::{LegId, TrunkId};
 
 /// Where a call of ours goes.
-struct Way {
+struct Destination {
     uri: Vec<u8>,
     home: Home,
+    spare: Vec<Hop>,
     trunk: Option<Trunk>,
 }
 
@@ -38,34 +40,56 @@ impl Endpoint {
         Ok(())
     }
 
-    fn way(&self, target: &Target) -> Result<Way, CommandError> {
+    fn way(&mut self, target: &Target) -> Result<Destination, CommandError> {
         match target {
             Target::Trunk(id, user) => {
+                let (address, spare) = self.ways(*id).ok_or(CommandError::UnknownTrunk)?;
                 let trunk = self.trunks.get(id).ok_or(CommandError::UnknownTrunk)?;
                 if !is_user(user) {
                     return Err(CommandError::BadText);
                 }
-                let host = trunk.domain.clone().unwrap_or_else(|| trunk.address.to_string());
-                Ok(Way {
+                let host =
+                    trunk.domain.clone().unwrap_or_else(|| trunk.address.address.to_string());
+                Ok(Destination {
                     uri: format!("sip:{user}@{host}").into(),
-                    home: Home { address: trunk.address, alias: None },
+                    home: Home { address, alias: None },
+                    spare,
                     trunk: Some(trunk.clone()),
                 })
             }
             Target::Phone(agent) => {
                 let (uri, address) =
                     self.registrar.contact(*agent).ok_or(CommandError::PhoneAbsent)?;
-                let alias = uri_address(uri.as_bytes()).filter(|alias| *alias != address);
-                Ok(Way { uri: uri.into(), home: Home { address, alias }, trunk: None })
+                let alias = uri_hop(uri.as_bytes(), address).map(|hop| hop.address);
+                let alias = alias.filter(|alias| *alias != address.address);
+                Ok(Destination {
+                    uri: uri.into(),
+                    home: Home { address, alias },
+                    spare: Vec::new(),
+                    trunk: None,
+                })
             }
         }
     }
 
+    /// Gives where a trunk's next request goes, and the ways left if that fails, the next one
+    /// last; `None` if the trunk is unknown.
+    pub(super) fn ways(&mut self, trunk: TrunkId) -> Option<(Hop, Vec<Hop>)> {
+        let trunk = self.trunks.get(&trunk)?;
+        let mut hops = order(&trunk.ways, || self.net.draw());
+        self.spared.put_last(self.net.now, &mut hops);
+        hops.reverse();
+        Some((hops.pop().unwrap_or(trunk.address), hops))
+    }
+
     /// Writes down what every copy of the INVITE holds.
-    fn compose(&mut self, key: Key, way: Way, call: Invite) -> Calling {
+    fn compose(&mut self, key: Key, way: Destination, call: Invite) -> Calling {
         let mut tag = Writer(Vec::new());
         tag.text(";tag=").key(key);
         let mut headers = Writer(Vec::new());
+        if let Some(proxy) = way.trunk.as_ref().and_then(|trunk| trunk.proxy.as_ref()) {
+            headers.text("Route: <").text(proxy).text(">\r\n");
+        }
         let mut from = Writer(Vec::new());
         let local = self.settings.local.ip();
         let host = way.trunk.as_ref().and_then(|trunk| trunk.domain.clone());
@@ -82,7 +106,10 @@ impl Endpoint {
         to.text("<").text(&way.uri).text(">");
         Calling {
             client: key,
+            sent_to: way.home.address,
             home: way.home,
+            spare: way.spare,
+            large_over_tcp: trunk.is_some_and(|trunk| trunk.large_over_tcp),
             from: from.0,
             to: to.0,
             call_id: call_id.0,

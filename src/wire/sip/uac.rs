@@ -1,23 +1,24 @@
 //! The calls we placed, from the INVITE on, and every answer to a request of ours.
 
-use std::net::SocketAddr;
-
 use super::client::{Ack, Clients, News, Outcome, Owner};
 use super::dialog::{Dialog, Home};
 use super::digest::{Challenge, Login};
 use super::endpoint::Endpoint;
-use super::event::{CommandError, Event, Sdp};
+use super::event::{CommandError, Event, Hop, Sdp, Transport};
 use super::leg::{Calling, Cancel, Leg, Pending, Phase, Session, State, Talking};
 use super::lexer::{Message, Name, Start, number};
 use super::net::{Due, Net, T1_64};
 use super::settings::{Credentials, Trunk};
 use super::slab::Key;
-use super::values::{Address, Method, cseq, sdp, shown, uri_address, uri_host};
+use super::values::{Address, Method, cseq, sdp, shown, uri_hop, uri_host};
 use super::writer::{ALLOW, SDP_TYPE, Writer, reason};
 use crate::units::Span;
 
 /// How often one request is sent with credentials: once, and once more for a stale nonce.
 const LOGINS_MAX: u8 = 2;
+/// The longest request sent as a datagram where TCP may be had: longer ones could be cut into
+/// fragments on their way, which NATs lose (RFC 3261 §18.1.1).
+const DATAGRAM_BYTES: usize = 1_300;
 /// How many early dialogs of one call are told apart; others are heard but not remembered.
 const EARLY_MAX: usize = 8;
 /// The longest Retry-After believed: a day.
@@ -40,14 +41,48 @@ impl Endpoint {
             login.write(&mut line, "INVITE", &calling.uri, net.draw());
         }
         calling.login_line = line.0;
-        let mut writer = net.writer();
-        writer.request_head(Method::Invite, &calling.uri, &net.local, client);
-        calling.write_parties(&mut writer, Method::Invite);
-        writer.contact(&net.local).header("Allow", ALLOW);
-        writer.header("User-Agent", &net.agent);
-        writer.text(&calling.headers).text(&calling.login_line).body(SDP_TYPE, &calling.offer);
+        calling.sent_to = calling.home.address;
+        let mut invite = calling.write_invite(net, client);
+        let datagram = calling.sent_to.transport == Transport::Udp;
+        if datagram && calling.large_over_tcp && invite.len() > DATAGRAM_BYTES {
+            calling.sent_to.transport = Transport::Tcp;
+            net.recycle(invite);
+            invite = calling.write_invite(net, client);
+        }
         let names = (client, Owner::Leg(key), Method::Invite);
-        self.clients.begin(net, names, calling.home.address, writer.0);
+        self.clients.begin(net, names, calling.sent_to, invite);
+    }
+
+    /// Takes the next way of a call whose request was refused for want of room or never came
+    /// through; false if there is none. The hop is spared for a while (RFC 3263 §4.3).
+    fn next_way(
+        &mut self,
+        key: Key,
+        news: News,
+        status: u16,
+        message: Option<&Message<'_>>,
+    ) -> bool {
+        let asked = message.and_then(|message| message.first(Name::RetryAfter));
+        let (net, spared) = (&self.net, &mut self.spared);
+        spared.note(net.now, news.to, asked.and_then(retry_after_span));
+        let Some(calling) = self.legs.get_mut(key).and_then(Leg::calling) else {
+            return false;
+        };
+        if calling.cancel != Cancel::No {
+            return false;
+        }
+        if message.is_none() && status == 503 && calling.sent_to != calling.home.address {
+            // Nobody listens for connections there: as a datagram after all (§18.1.1).
+            calling.large_over_tcp = false;
+            return true;
+        }
+        let Some(next) = calling.spare.pop() else {
+            return false;
+        };
+        calling.home.address = next;
+        calling.tries = 0;
+        calling.login = None;
+        true
     }
 
     pub(super) fn cancel_call(&mut self, key: Key) -> Result<(), CommandError> {
@@ -73,10 +108,11 @@ impl Endpoint {
         calling.cancel = Cancel::Sent;
         let net = &mut self.net;
         let mut writer = net.writer();
-        writer.request_head(Method::Cancel, &calling.uri, &net.local, calling.client);
+        let via = &net.local(calling.sent_to).via;
+        writer.request_head(Method::Cancel, &calling.uri, via, calling.client);
         calling.write_parties(&mut writer, Method::Cancel);
         writer.body("", &[]);
-        self.clients.cancel(net, calling.client, calling.home.address, writer.0);
+        self.clients.cancel(net, calling.client, calling.sent_to, writer.0);
         let end = net.now + T1_64;
         net.set_timer(Due::Leg(key), &mut leg.due, Some(end));
     }
@@ -86,6 +122,9 @@ impl Endpoint {
         match news.owner {
             Owner::Ping(trunk) => {
                 if news.outcome != Outcome::Provisional {
+                    if news.outcome == Outcome::Timeout || status == 503 {
+                        self.spared.note(self.net.now, news.to, None);
+                    }
                     self.events.push_back(Event::Options(trunk, status));
                 }
             }
@@ -110,12 +149,16 @@ impl Endpoint {
             (Outcome::Success, Some(message)) => self.answered(key, news, message),
             (Outcome::Failure, Some(message)) => {
                 let again = self.log_in_again(key, status, message)
-                    || (300..400).contains(&status) && self.redirected(key, message);
+                    || (300..400).contains(&status) && self.redirected(key, message)
+                    || status == 503 && self.next_way(key, news, status, Some(message));
                 if again {
                     self.send_invite(key);
                 } else {
                     self.failed(key, status, Some(message));
                 }
+            }
+            (Outcome::Timeout, _) if self.next_way(key, news, status, None) => {
+                self.send_invite(key)
             }
             (Outcome::Timeout, _)
             | (Outcome::Provisional | Outcome::Success | Outcome::Failure, None) => {
@@ -343,6 +386,17 @@ impl Endpoint {
 }
 
 impl Calling {
+    fn write_invite(&self, net: &mut Net, client: Key) -> Vec<u8> {
+        let mut writer = net.writer();
+        let local = net.local(self.sent_to);
+        writer.request_head(Method::Invite, &self.uri, &local.via, client);
+        self.write_parties(&mut writer, Method::Invite);
+        writer.contact(net.local(self.home.address)).header("Allow", ALLOW);
+        writer.header("User-Agent", &net.agent);
+        writer.text(&self.headers).text(&self.login_line).body(SDP_TYPE, &self.offer);
+        writer.0
+    }
+
     /// Writes From, To, Call-ID and CSeq.
     fn write_parties(&self, writer: &mut Writer, method: Method) {
         writer.header("From", &self.from).header("To", &self.to).header("Call-ID", &self.call_id);
@@ -428,11 +482,11 @@ fn log_in(
 }
 
 /// Gives the address of a redirection's contact if it is the trunk's own.
-fn trunk_address(trunk: &Trunk, uri: &[u8]) -> Option<SocketAddr> {
+fn trunk_address(trunk: &Trunk, uri: &[u8]) -> Option<Hop> {
     if trunk.domain.is_some() && uri_host(uri) == trunk.domain {
         return Some(trunk.address);
     }
-    uri_address(uri).filter(|address| trunk.owns(address.ip()))
+    uri_hop(uri, trunk.address).filter(|hop| trunk.owns(hop.ip()))
 }
 
 fn remote_tag<'a>(message: &Message<'a>) -> &'a [u8] {

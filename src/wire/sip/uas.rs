@@ -152,7 +152,7 @@ impl Endpoint {
             Method::Update if request.message.body.is_empty() => {
                 dialog.refresh(request.message);
                 let mut contact = Writer(Vec::new());
-                contact.contact(&self.net.local);
+                contact.contact(self.net.local(request.source));
                 self.reply(print, request, 200, &contact.0);
             }
             Method::Update => self.offered(key, print, request),
@@ -333,12 +333,13 @@ impl Endpoint {
     ) -> Result<(), CommandError> {
         let key = self.key(leg)?;
         let session = self.legs.get_mut(key).and_then(Leg::session);
-        let Some(Session { phase: Phase::Ringing(server), .. }) = session else {
+        let Some(Session { phase: Phase::Ringing(server), dialog }) = session else {
             return Err(CommandError::WrongState);
         };
-        let local = self.net.local.clone();
+        let mut contact = Writer(Vec::with_capacity(64));
+        contact.contact(self.net.local(dialog.home.address));
         self.servers.respond(&mut self.net, *server, status, |writer| {
-            writer.contact(&local).body(SDP_TYPE, sdp);
+            writer.text(&contact.0).body(SDP_TYPE, sdp);
         });
         Ok(())
     }
@@ -361,9 +362,10 @@ impl Endpoint {
             }
             Phase::Leaving(_) => {}
         }
-        let local = self.net.local.clone();
+        let mut contact = Writer(Vec::with_capacity(64));
+        contact.contact(self.net.local(session.dialog.home.address));
         self.servers.respond(&mut self.net, server, 200, |writer| {
-            writer.contact(&local).header("Allow", ALLOW).body(SDP_TYPE, sdp);
+            writer.text(&contact.0).header("Allow", ALLOW).body(SDP_TYPE, sdp);
         });
         Ok(())
     }
