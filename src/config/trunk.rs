@@ -1,15 +1,13 @@
 //! Trunks: the ways out to the telephone network.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use super::measure;
 use super::reader::Fields;
 use super::secret::{Secret, SecretMissing, SecretPlace};
+use super::signalling::Link;
 use crate::core::trunks;
 use crate::units::{NumberForm, Span, whole};
-
-/// The port of SIP over UDP (RFC 3261 §19.1.2).
-const SIP_PORT: u16 = 5_060;
 
 /// A trunk carries no more calls than there are UDP ports.
 const CHANNELS_MAX: u32 = 60_000;
@@ -28,6 +26,8 @@ pub struct Trunk {
     pub name: String,
     /// Where requests go.
     pub host: Host,
+    /// By what it is reached.
+    pub link: Link,
     /// The host part of request and From addresses, when it is not `host`.
     pub domain: Option<String>,
     /// Who we say we are when challenged.
@@ -55,8 +55,8 @@ pub struct Trunk {
 pub struct Host {
     /// A name or an address.
     pub name: String,
-    /// The UDP port.
-    pub port: u16,
+    /// The port, if one is written: without it DNS may name another (RFC 3263 §4.2).
+    pub port: Option<u16>,
 }
 
 /// A user name with its password.
@@ -153,6 +153,7 @@ impl Trunk {
         let trunk = Self {
             name: name?,
             host: host?,
+            link: Link::of(fields),
             domain: fields.get("domain").and_then(|value| value.name()),
             auth: user.zip(secret).map(|(user, secret)| Auth { user, secret }),
             channels: channels?,
@@ -208,11 +209,14 @@ fn options_every(fields: &Fields<'_, '_>) -> Option<Span> {
 /// Reads `name`, `name:port`, `address`, `address:port`, `[v6]:port`.
 pub(super) fn host(text: &str) -> Result<Host, String> {
     if let Ok(address) = text.parse::<SocketAddr>() {
-        return Ok(Host { name: address.ip().to_string(), port: address.port() });
+        return Ok(Host { name: address.ip().to_string(), port: Some(address.port()) });
+    }
+    if let Ok(address) = text.trim_matches(['[', ']']).parse::<IpAddr>() {
+        return Ok(Host { name: address.to_string(), port: None });
     }
     let (name, port) = match text.rsplit_once(':') {
-        Some((name, port)) => (name, port.parse().ok().filter(|port| *port > 0)),
-        None => (text, Some(SIP_PORT)),
+        Some((name, port)) => (name, port.parse().ok().filter(|port| *port > 0).map(Some)),
+        None => (text, Some(None)),
     };
     let letter = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'.' || byte == b'-';
     match port {
@@ -232,10 +236,12 @@ fn least_burst(calls_per_second: f64) -> u32 {
 
 impl std::fmt::Display for Host {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match (self.name.contains(':'), self.port) {
-            (true, port) => write!(f, "[{}]:{port}", self.name),
-            (false, SIP_PORT) => write!(f, "{}", self.name),
-            (false, port) => write!(f, "{}:{port}", self.name),
+        let name = &self.name;
+        match (name.contains(':'), self.port) {
+            (true, Some(port)) => write!(f, "[{name}]:{port}"),
+            (true, None) => write!(f, "[{name}]"),
+            (false, Some(port)) => write!(f, "{name}:{port}"),
+            (false, None) => write!(f, "{name}"),
         }
     }
 }
@@ -245,11 +251,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn hosts_have_a_port_written_or_usual() {
+    fn hosts_keep_the_port_that_is_written() {
         let port = |text| host(text).map(|host| host.port);
-        assert_eq!(port("sip.example.net"), Ok(5_060));
-        assert_eq!(port("127.0.0.10:5070"), Ok(5_070));
-        assert_eq!(port("[::1]:5070"), Ok(5_070));
+        assert_eq!(port("sip.example.net"), Ok(None));
+        assert_eq!(port("127.0.0.10:5070"), Ok(Some(5_070)));
+        assert_eq!(port("[::1]:5070"), Ok(Some(5_070)));
+        for text in ["[::1]:5070", "[::1]", "192.0.2.1", "sip.example.net:5060"] {
+            assert_eq!(host(text).map(|host| host.to_string()), Ok(text.to_owned()));
+        }
         assert!(host("a b").is_err() && host("x:0").is_err() && host("").is_err());
     }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -396,8 +397,14 @@ fn signalling(
         }
     }
     let advertised = config.sip.advertised();
+    let door = |transport| move |bind: &SocketAddr| sip::Door { transport, bind: *bind };
+    let second = config.sip.second.iter().map(door(sip::Transport::Udp));
+    let tcp = config.sip.tcp.iter().map(door(sip::Transport::Tcp));
+    let tls = config.sip.tls.iter().map(door(sip::Transport::Tls));
     Ok(sip::Settings {
         bind: config.sip.bind,
+        also: second.chain(tcp).chain(tls).collect(),
+        identification: config.sip.identification.as_ref().map(identification),
         public: (config.sip.public.is_some()).then_some(advertised),
         realm: config.phones.realm.clone(),
         seed,
@@ -415,9 +422,23 @@ fn carrier_side(id: TrunkId, trunk: &config::Trunk) -> Result<sip::Trunk, BootEr
         }),
         None => None,
     };
+    let server = trunk.link.proxy.as_ref().unwrap_or(&trunk.host);
     Ok(sip::Trunk {
         id,
-        host: format!("{}:{}", trunk.host.name, trunk.host.port),
+        host: trunk.host.to_string(),
+        transport: transport(trunk.link.transport),
+        tls: Some(sip::Tls {
+            name: trunk.link.tls_name.clone().unwrap_or_else(|| server.name.clone()),
+            trust: match &trunk.link.trust {
+                config::signalling::Trust::System => sip::Trust::System,
+                config::signalling::Trust::File(path) => sip::Trust::File(path.clone()),
+                config::signalling::Trust::Pin(pin) => sip::Trust::Pin(*pin),
+            },
+            identification: trunk.link.identification.as_ref().map(identification),
+        }),
+        proxy: trunk.link.proxy.as_ref().map(ToString::to_string),
+        large_over_tcp: trunk.link.large_over_tcp,
+        keep_alive: trunk.link.keep_alive,
         domain: trunk.domain.clone(),
         sources: Vec::new(),
         identity: sip::Identity {
@@ -435,6 +456,20 @@ fn carrier_side(id: TrunkId, trunk: &config::Trunk) -> Result<sip::Trunk, BootEr
         call_header: trunk.call_header,
         options_every: trunk.options_every,
     })
+}
+
+/// Gives what carries messages in the signalling's words.
+#[must_use]
+pub fn transport(transport: config::signalling::Transport) -> sip::Transport {
+    match transport {
+        config::signalling::Transport::Udp => sip::Transport::Udp,
+        config::signalling::Transport::Tcp => sip::Transport::Tcp,
+        config::signalling::Transport::Tls => sip::Transport::Tls,
+    }
+}
+
+fn identification(own: &config::signalling::Identification) -> sip::Identification {
+    sip::Identification { certificate: own.certificate.clone(), key: own.key.clone() }
 }
 
 /// How often a call follows a redirection inside its trunk's host: carriers move a call once, and a

@@ -1,9 +1,13 @@
 //! Sockets for `wire::sip`: trunks, agents' phones, and the task that owns the user agent.
 
+mod connection;
 mod outcome;
 mod phones;
 mod shell;
 pub(crate) mod socket;
+mod strangers;
+mod streams;
+mod tls;
 mod trunk;
 
 use crate::core::fact::Failure;
@@ -13,6 +17,8 @@ pub use crate::wire::sip::{Counters, Credentials, Ha1, Identity, Sdp, StoredDial
 pub use outcome::failure;
 pub use phones::Phone;
 pub use shell::{Figures, Settings, SipError, SipHandle, start};
+pub use socket::Door;
+pub use tls::{Identification, Tls, TlsError, Trust};
 pub use trunk::{Trunk, resolve};
 
 /// What the signalling is asked to do.

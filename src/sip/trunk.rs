@@ -2,8 +2,9 @@
 
 use std::net::SocketAddr;
 
+use super::tls::Tls;
 use crate::units::{Mono, NumberForm, Span, TrunkId};
-use crate::wire::sip::{Credentials, Identity};
+use crate::wire::sip::{Credentials, Hop, Identity, Transport};
 
 /// A SIP trunk as the configuration describes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,6 +14,17 @@ pub struct Trunk {
     /// Where requests go, as `host:port` or `host` (port 5060, RFC 3261 §19.1.2); looked up when
     /// the trunk is set.
     pub host: String,
+    /// What carries its messages.
+    pub transport: Transport,
+    /// How it is met over TLS; needed there.
+    pub tls: Option<Tls>,
+    /// The proxy every call is led through, written like `host`; requests go there instead.
+    pub proxy: Option<String>,
+    /// Moves requests over 1,300 bytes from UDP to TCP (RFC 3261 §18.1.1).
+    pub large_over_tcp: bool,
+    /// How often two line ends are sent over UDP so that a NAT keeps the way open (RFC 5626
+    /// §3.5.1); never if `None`.
+    pub keep_alive: Option<Span>,
     /// The domain in request URIs and From; `host` without its port if `None`.
     pub domain: Option<String>,
     /// Further hosts whose messages are taken for this trunk's.
@@ -40,6 +52,11 @@ impl Trunk {
         Self {
             id,
             host: host.into(),
+            transport: Transport::Udp,
+            tls: None,
+            proxy: None,
+            large_over_tcp: false,
+            keep_alive: None,
             domain: None,
             sources: Vec::new(),
             credentials: None,
@@ -50,6 +67,24 @@ impl Trunk {
             call_header: false,
             options_every: Some(Span::secs(30)),
         }
+    }
+}
+
+impl Trunk {
+    /// Gives the hop to an address of this trunk.
+    pub(super) fn hop(&self, address: SocketAddr) -> Hop {
+        let trunk = (self.transport == Transport::Tls).then_some(self.id);
+        Hop { transport: self.transport, address, trunk }
+    }
+
+    /// Gives the Route to a proxy (RFC 3261 §16.12).
+    pub(super) fn route(&self, proxy: &str) -> String {
+        let transport = match self.transport {
+            Transport::Udp => "",
+            Transport::Tcp => ";transport=tcp",
+            Transport::Tls => ";transport=tls",
+        };
+        format!("sip:{proxy};lr{transport}")
     }
 }
 
@@ -99,17 +134,16 @@ impl Health {
 ///
 /// # Errors
 /// The name has no address now.
-pub async fn resolve(host: &str) -> std::io::Result<SocketAddr> {
-    /// SIP's own port over UDP (RFC 3261 §19.1.2).
-    const PORT: u16 = 5060;
+pub async fn resolve(host: &str, transport: Transport) -> std::io::Result<SocketAddr> {
+    let port = transport.port();
     if let Ok(address) = host.parse() {
         return Ok(address);
     }
     if let Ok(ip) = host.trim_matches(['[', ']']).parse() {
-        return Ok(SocketAddr::new(ip, PORT));
+        return Ok(SocketAddr::new(ip, port));
     }
     let named = host.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok());
-    let text = if named { host.to_owned() } else { format!("{host}:{PORT}") };
+    let text = if named { host.to_owned() } else { format!("{host}:{port}") };
     let mut found = tokio::net::lookup_host(text).await?;
     let missing = || std::io::Error::new(std::io::ErrorKind::NotFound, "no address for this name");
     found.next().ok_or_else(missing)

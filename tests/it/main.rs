@@ -38,4 +38,6 @@ mod sipp;
 #[cfg(feature = "engine")]
 mod store;
 #[cfg(feature = "engine")]
+mod transport;
+#[cfg(feature = "engine")]
 mod what_if;

@@ -52,7 +52,7 @@ pub struct Framer {
 }
 
 impl Framer {
-    /// Takes bytes in; call [`Framer::next`] until it gives none before more are pushed.
+    /// Takes bytes in; call [`Framer::piece`] until it gives none before more are pushed.
     pub fn push(&mut self, now: Mono, bytes: &[u8]) {
         self.bytes.drain(..self.begin);
         self.seen -= self.begin;
@@ -68,7 +68,7 @@ impl Framer {
     ///
     /// # Errors
     /// The stream cannot be read on.
-    pub fn next(&mut self) -> Result<Option<Piece<'_>>, Broken> {
+    pub fn piece(&mut self) -> Result<Option<Piece<'_>>, Broken> {
         let rest = self.bytes.get(self.begin..).unwrap_or_default();
         if self.length.is_none() && matches!(rest.first(), Some(b'\r' | b'\n')) {
             let end = if rest.starts_with(b"\r\n") { 2 } else { 1 };
@@ -145,7 +145,7 @@ mod tests {
             framer.push(Mono::START, &stream[at..cut]);
             at = cut;
             loop {
-                match framer.next() {
+                match framer.piece() {
                     Ok(Some(Piece::Message(message))) => messages.push(message.to_vec()),
                     Ok(Some(Piece::Ping)) => pings += 1,
                     Ok(Some(Piece::Pong)) => {}
@@ -186,13 +186,13 @@ mod tests {
         assert_eq!(framer.deadline(), None);
         let (head, tail) = ONE.split_at(20);
         framer.push(Mono::START, head);
-        assert_eq!(framer.next(), Ok(None));
+        assert_eq!(framer.piece(), Ok(None));
         framer.push(Mono::START + Span::secs(5), &tail[..1]);
-        assert_eq!(framer.next(), Ok(None));
+        assert_eq!(framer.piece(), Ok(None));
         assert_eq!(framer.deadline(), Some(Mono::START + MESSAGE_TIME_MAX));
         framer.push(Mono::START + Span::secs(6), &tail[1..]);
-        assert_eq!(framer.next(), Ok(Some(Piece::Message(ONE))));
-        assert_eq!(framer.next(), Ok(None));
+        assert_eq!(framer.piece(), Ok(Some(Piece::Message(ONE))));
+        assert_eq!(framer.piece(), Ok(None));
         assert_eq!(framer.deadline(), None);
     }
 
@@ -213,8 +213,8 @@ mod tests {
             let mut framer = Framer::default();
             for _ in 0..100 {
                 framer.push(Mono::START, &bytes);
-                while let Ok(Some(_)) = framer.next() {}
-                if framer.next().is_err() {
+                while let Ok(Some(_)) = framer.piece() {}
+                if framer.piece().is_err() {
                     break;
                 }
                 prop_assert!(framer.bytes.len() <= MESSAGE_MAX + bytes.len());

@@ -148,7 +148,7 @@ impl<'a> Via<'a> {
         if source.transport.is_reliable() || param(self.params, "rport").is_some() {
             source
         } else {
-            let port = self.port.unwrap_or(source.transport.port());
+            let port = self.port.unwrap_or_else(|| source.transport.port());
             Hop { address: SocketAddr::new(source.ip(), port), ..source }
         }
     }
@@ -274,7 +274,7 @@ pub(super) fn uri_hop(text: &[u8], home: Hop) -> Option<Hop> {
         None if *ip == home.ip() => home.transport,
         Some(_) | None => Transport::Udp,
     };
-    let port = uri.port().map_or(transport.port(), |port| *port.value());
+    let port = uri.port().map_or_else(|| transport.port(), |port| *port.value());
     let trunk = home.trunk.filter(|_| transport == Transport::Tls);
     Some(Hop { transport, address: SocketAddr::new(*ip, port), trunk })
 }
