@@ -1,7 +1,8 @@
 //! What a relayed packet, a bridged call and a held agent cost: CPU time of the audio thread
 //! alone, with far ends that send every 20 ms, and memory of the process.
 //!
-//! `cargo bench --bench relay`; it takes a minute and a half.
+//! `cargo bench --bench relay`; it takes two and a half minutes. With `-- srtp` it measures only
+//! the plain relay and the protected ones beside it, in a minute.
 //!
 //! *Packets per core-second* are the packets relayed, each received and sent on, by the CPU time,
 //! user and system, of the audio thread over the same seconds. What is lost is not counted as
@@ -25,9 +26,10 @@ use std::sync::Barrier;
 use std::thread;
 
 use cadran::engine::clock::Clock;
-use cadran::media::{Codec, Event, Feed, MediaHandle, Remote, Settings};
+use cadran::media::{Codec, Event, Feed, Keys, MediaHandle, Remote, Settings};
 use cadran::units::{LegId, Mono, Span};
 use cadran::wire::rtp::{self, Stamp};
+use cadran::wire::srtp::{Inbound, Key, Outbound, Suite, TRAILER_MAX};
 use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
 use nix::unistd::Pid;
 use tokio::sync::mpsc;
@@ -82,6 +84,14 @@ struct Phone {
     socket: UdpSocket,
     leg: SocketAddr,
     sequence: u16,
+    /// What protects its packets.
+    outbound: Option<Outbound>,
+}
+
+/// The keys of a leg, the same for all: the far ends cost less to set up.
+fn keys(suite: Suite) -> Option<Keys> {
+    let key = |byte| Key::new(suite, &vec![byte; suite.key_length()]);
+    Some(Keys { send: key(1)?, receive: key(2)? })
 }
 
 /// What a stretch of time cost.
@@ -118,7 +128,8 @@ impl Bench {
     }
 
     /// Opens so many legs with a phone each.
-    fn open(&mut self, legs: u64) -> Result<(), Box<dyn Error>> {
+    fn open(&mut self, legs: u64, suite: Option<Suite>) -> Result<(), Box<dyn Error>> {
+        let keys = suite.and_then(keys);
         for leg in (0..legs).map(LegId) {
             let local = self.media.open(leg)?;
             let socket = UdpSocket::bind("127.0.0.1:0")?;
@@ -131,10 +142,12 @@ impl Bench {
                 dtmf: Some(101),
                 send: true,
                 receive: true,
+                keys,
             };
             self.media.connect(leg, remote)?;
             self.media.feed(leg, Feed::Comfort)?;
-            self.phones.push(Phone { socket, leg: local.rtp, sequence: 0 });
+            let outbound = keys.map(|keys| Outbound::new(keys.receive));
+            self.phones.push(Phone { socket, leg: local.rtp, sequence: 0, outbound });
             // Opening is faster than the reactor's queue is long.
             while self.media.counters().legs + 500 < leg.0 {}
         }
@@ -190,9 +203,13 @@ impl Bench {
             let timestamp = u32::from(phone.sequence).wrapping_mul(rtp::FRAME);
             let ssrc = u32::try_from(place)?;
             let stamp = Stamp { marker: false, sequence: phone.sequence, timestamp, ssrc };
-            let mut packet = [0x55; 172];
+            let mut packet = [0x55; 172 + TRAILER_MAX];
             packet[..12].copy_from_slice(&rtp::header(stamp, 8));
-            phone.socket.send_to(&packet, phone.leg)?;
+            let length = match &mut phone.outbound {
+                Some(outbound) => outbound.protect(&mut packet, 172)?,
+                None => 172,
+            };
+            phone.socket.send_to(packet.get(..length).unwrap_or_default(), phone.leg)?;
             while phone.socket.recv_from(&mut sink).is_ok() {}
             sent += 1;
         }
@@ -281,9 +298,15 @@ fn memory() -> Result<f64, Box<dyn Error>> {
 
 /// Relays between so many legs and prints what it costs.
 #[expect(clippy::cast_precision_loss, reason = "counts of a few million")]
-fn relay(cores: Cores, legs: u64, every: Span, name: &str) -> Result<(), Box<dyn Error>> {
+fn relay(
+    cores: Cores,
+    legs: u64,
+    every: Span,
+    name: &str,
+    suite: Option<Suite>,
+) -> Result<(), Box<dyn Error>> {
     let mut bench = Bench::new(cores)?;
-    bench.open(legs)?;
+    bench.open(legs, suite)?;
     bench.bridge()?;
     let cost = bench.run(every)?;
     println!(
@@ -304,7 +327,7 @@ fn relay(cores: Cores, legs: u64, every: Span, name: &str) -> Result<(), Box<dyn
 fn hold(cores: Cores, legs: u64) -> Result<(), Box<dyn Error>> {
     let before = memory()?;
     let mut bench = Bench::new(cores)?;
-    bench.open(legs)?;
+    bench.open(legs, None)?;
     let cost = bench.run(PACKET_TIME)?;
     let held = memory()? - before;
     bench.bridge()?;
@@ -321,28 +344,76 @@ fn hold(cores: Cores, legs: u64) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
+/// Opens and seals packets of 20 ms without a socket, as the relay does between two protected legs,
+/// and prints what that costs.
+fn cipher(suite: Suite) -> Result<(), Box<dyn Error>> {
+    const ROUNDS: u16 = 50_000;
+    let keys = keys(suite).ok_or("a key")?;
+    let mut far = Outbound::new(keys.receive);
+    let (mut inbound, mut outbound) = (Inbound::new(keys.receive), Outbound::new(keys.send));
+    let sealed = (0..ROUNDS).map(|sequence| {
+        let mut packet = [0x55; 172 + TRAILER_MAX];
+        let stamp = Stamp { marker: false, sequence, timestamp: 0, ssrc: 1 };
+        packet[..12].copy_from_slice(&rtp::header(stamp, 8));
+        far.protect(&mut packet, 172).map(|length| (packet, length))
+    });
+    let mut sealed = sealed.collect::<Result<Vec<_>, _>>()?;
+    let before = cpu("/proc/thread-self")?;
+    for (packet, length) in &mut sealed {
+        let plain = inbound.open(packet.get_mut(..*length).unwrap_or_default())?;
+        outbound.protect(packet, plain)?;
+    }
+    let each = (cpu("/proc/thread-self")? - before) / f64::from(ROUNDS);
+    println!("| {} | {:.2} µs |", suite.name(), 1e6 * each);
+    Ok(())
+}
+
+/// Measures the plain relay and, right beside it, the protected ones.
+fn protected(placements: &[Cores]) -> Result<(), Box<dyn Error>> {
+    for cores in placements {
+        relay(*cores, 1_000, PACKET_TIME, "plain", None)?;
+        for suite in Suite::ALL {
+            relay(*cores, 1_000, PACKET_TIME, suite.name(), Some(suite))?;
+        }
+        relay(*cores, 1_000, PACKET_TIME, "plain", None)?;
+    }
+    println!("\n| suite | opened and sealed, no socket |\n|---|---|");
+    Suite::ALL.into_iter().try_for_each(cipher)
+}
+
 fn main() -> Result<(), Box<dyn Error>> {
     let placements = placements()?;
     // The far ends are this thread's in every placement.
     place(0, placements.first().ok_or("no core")?.far)?;
+    if !std::env::args().any(|argument| argument == "srtp") {
+        plain(&placements)?;
+    }
+    println!(
+        "\n| relay | far ends | legs | packets/s | CPU | per packet | per core-second | lost |"
+    );
+    println!("|---|---|---|---|---|---|---|---|");
+    protected(&placements)
+}
+
+fn plain(placements: &[Cores]) -> Result<(), Box<dyn Error>> {
     // The larger first: memory once freed would hide what the next one takes.
     println!(
         "| case | far ends | legs | CPU of a core per leg | memory per leg | per bridged call |"
     );
     println!("|---|---|---|---|---|---|");
-    for cores in &placements {
+    for cores in placements {
         hold(*cores, 1_000)?;
     }
     println!(
         "\n| case | far ends | legs | packets/s | CPU | per packet | per core-second | lost |"
     );
     println!("|---|---|---|---|---|---|---|---|");
-    for cores in &placements {
+    for cores in placements {
         floor(*cores)?;
-        relay(*cores, 100, PACKET_TIME, "relay, each leg every 20 ms")?;
-        relay(*cores, 1_000, PACKET_TIME, "relay, each leg every 20 ms")?;
-        relay(*cores, 4_000, PACKET_TIME, "relay, each leg every 20 ms")?;
-        relay(*cores, 1_000, Span::ZERO, "relay, as fast as they come")?;
+        relay(*cores, 100, PACKET_TIME, "relay, each leg every 20 ms", None)?;
+        relay(*cores, 1_000, PACKET_TIME, "relay, each leg every 20 ms", None)?;
+        relay(*cores, 4_000, PACKET_TIME, "relay, each leg every 20 ms", None)?;
+        relay(*cores, 1_000, Span::ZERO, "relay, as fast as they come", None)?;
     }
     Ok(())
 }

@@ -7,6 +7,8 @@ use super::failure::{Exit, Failure, Outcome};
 use super::output::{Lang, Output, Sheet};
 use super::{Global, wait_for};
 use crate::api::types;
+use crate::config::likeness::suggestion;
+use crate::config::{Profile, Response, Words};
 use crate::engine::handle::TrunkReport;
 use crate::watch::decimal;
 
@@ -24,6 +26,17 @@ pub(super) enum Trunk {
 It is answered, heard for 3 s and ended. The exit code is 0 when it was answered and audio went both
 ways, 7 otherwise.")]
     Test(Test),
+    /// List the carriers' profiles, or print one
+    #[command(before_help = "Examples:
+  cadran trunk profiles
+  cadran trunk profiles ovh > profiles/mon-ovh.toml
+
+A [[trunk]] with `profile = \"ovh\"` takes from it every key it does not give itself. A file of
+your own is named by its path: `profile = \"profiles/mon-ovh.toml\"`.")]
+    Profiles {
+        /// The profile to print as it is written
+        profile: Option<String>,
+    },
 }
 
 /// A test call.
@@ -38,12 +51,52 @@ pub(super) struct Test {
 
 impl Trunk {
     pub(super) fn run(self, global: &Global, output: &Output) -> Outcome {
-        let client = Client::open(global)?;
         match self {
-            Self::List => list(&client, output),
-            Self::Test(test) => test.run(&client, output),
+            Self::List => list(&Client::open(global)?, output),
+            Self::Test(test) => test.run(&Client::open(global)?, output),
+            Self::Profiles { profile: None } => profiles(output),
+            Self::Profiles { profile: Some(name) } => print_profile(&name, output),
         }
     }
+}
+
+/// A profile as `--json` gives it.
+#[derive(serde::Serialize)]
+struct ProfileRow {
+    profile: String,
+    title: String,
+    note: Words,
+}
+
+fn profiles(output: &Output) -> Outcome {
+    let row = |profile: Profile| {
+        let card = profile.card()?;
+        Some(ProfileRow { profile: profile.name, title: card.title, note: card.note })
+    };
+    let rows: Vec<_> = Profile::built_in().into_iter().filter_map(row).collect();
+    output.show(&rows, |lang| {
+        let known = lang.say("what to know", "à savoir");
+        let mut sheet = Sheet::new(&[lang.say("profile", "profil"), "", known]);
+        for row in &rows {
+            let note = lang.say(&row.note.en, &row.note.fr).to_owned();
+            sheet.add([row.profile.clone(), row.title.clone(), note]);
+        }
+        sheet
+    });
+    Ok(Exit::Done)
+}
+
+fn print_profile(name: &str, output: &Output) -> Outcome {
+    let Some(profile) = Profile::named(name) else {
+        let known = Profile::built_in();
+        let hint = suggestion(name, known.iter().map(|profile| profile.name.as_str()));
+        let message = format!("no profile {name:?} comes along");
+        return Err(
+            Failure::new(Exit::NotFound, "profile_unknown", message).hint(hint.unwrap_or_default())
+        );
+    };
+    output.text(&profile.text);
+    Ok(Exit::Done)
 }
 
 fn list(client: &Client, output: &Output) -> Outcome {
@@ -132,24 +185,15 @@ fn told(report: &TrunkReport, lang: Lang) -> Sheet {
     sheet
 }
 
-/// Says what a final status usually means on a trunk (interfaces of several French carriers; RFC
-/// 3261 §21 for the codes).
+/// Says what a final status usually means on a trunk.
 fn meaning(status: u16, lang: Lang) -> String {
-    let (english, french) = match status {
-        200 => ("answered", "décroché"),
-        401 | 407 => ("wrong user or password", "utilisateur ou mot de passe refusé"),
-        403 => ("refused, often the number shown", "refusé, souvent le numéro présenté"),
-        404 | 484 | 604 => ("the number does not exist", "le numéro n'existe pas"),
-        408 => ("no answer from the trunk", "le trunk ne répond pas"),
-        480 => ("nobody answers", "personne ne répond"),
-        486 | 600 => ("busy", "occupé"),
-        487 => ("cancelled by us", "annulé par nous"),
-        488 | 606 => ("no codec in common", "aucun codec commun"),
-        503 => ("no room on the trunk", "trunk saturé"),
-        603 | 608 => ("declined", "rejeté"),
-        _ => ("see RFC 3261", "voir la RFC 3261"),
+    let usual = Response::usual();
+    let means = match Response::find(&[], &usual, status, "") {
+        Some(response) => lang.say(&response.means.en, &response.means.fr),
+        None if status == 200 => lang.say("answered", "décroché"),
+        None => lang.say("see RFC 3261", "voir la RFC 3261"),
     };
-    format!("{status} ({})", lang.say(english, french))
+    format!("{status} ({means})")
 }
 
 #[cfg(test)]

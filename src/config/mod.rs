@@ -8,16 +8,20 @@ pub mod campaign;
 mod dispositions;
 pub mod hours;
 pub mod likeness;
+pub mod link;
 pub mod measure;
 mod pinpoint;
 mod problem;
+mod profile;
 mod reader;
 pub mod respect;
+mod response;
 mod retry;
 pub mod scenario;
 mod secret;
 mod shared;
-pub mod signalling;
+mod signalling;
+mod srtp;
 mod trunk;
 mod unread;
 
@@ -27,10 +31,14 @@ use std::path::{Path, PathBuf};
 
 pub use campaign::Campaign;
 pub use dispositions::{Disposition, Need};
+pub use link::{Link, Sip};
 pub use problem::{Problem, Problems, Severity};
+pub use profile::{Card, Profile};
+pub use response::{Response, Words};
 pub use secret::{Secret, SecretMissing, SecretPlace, Webhook};
 pub use shared::SharedRate;
-pub use signalling::{Link, Sip};
+pub use signalling::{Refresher, Reliable, SessionTimer, Signalling};
+pub use srtp::Srtp;
 pub use trunk::{Auth, CallerId, Host, Identity, NumberFormat, Redirect, Trunk};
 pub use unread::{Change, Unread};
 
@@ -154,6 +162,8 @@ pub struct Api {
 pub struct Phones {
     /// The realm of their digest authentication.
     pub realm: String,
+    /// Whether their audio is protected.
+    pub srtp: Srtp,
 }
 
 /// A reason for a break.
@@ -347,7 +357,7 @@ fn engine(reader: &Reader<'_>, root: &Fields<'_, '_>, path: &Path) -> Option<Con
     let node = root.or("node", 0, |value| value.whole(0..=u32::from(u16::MAX)));
     let sip = Sip::of(root);
     let rtp = rtp(root, &sip);
-    let trunks = trunks(root);
+    let trunks = trunks(reader, root);
     let (prompts, tapes, campaigns_folder) = folders(reader, root);
     let webhook = root.table("webhook");
     Some(Config {
@@ -415,8 +425,9 @@ fn api(reader: &Reader<'_>, root: &Fields<'_, '_>) -> Api {
 
 fn phones(root: &Fields<'_, '_>) -> Phones {
     let realm = "cadran".to_owned();
-    let Some(fields) = root.table("phones") else { return Phones { realm } };
-    let phones = Phones { realm: fields.or("realm", realm, |value| value.parse(realm_name)) };
+    let Some(fields) = root.table("phones") else { return Phones { realm, srtp: Srtp::Off } };
+    let realm = fields.or("realm", realm, |value| value.parse(realm_name));
+    let phones = Phones { realm, srtp: Srtp::of(&fields, false) };
     fields.finish();
     phones
 }
@@ -431,16 +442,10 @@ fn realm_name(text: &str) -> Result<String, String> {
     }
 }
 
-fn trunks(root: &Fields<'_, '_>) -> Vec<Trunk> {
-    let mut trunks: Vec<Trunk> = Vec::new();
+fn trunks(reader: &Reader<'_>, root: &Fields<'_, '_>) -> Vec<Trunk> {
+    let mut trunks = Vec::new();
     for fields in root.tables("trunk") {
-        let trunk = Trunk::of(&fields);
-        fields.finish();
-        let Some(trunk) = trunk else { continue };
-        if trunks.iter().any(|other| other.name == trunk.name) {
-            fields.error("name", "is the name of another trunk too", "rename one of them");
-        }
-        trunks.push(trunk);
+        trunks.extend(Trunk::read(reader, fields, &trunks));
     }
     trunks
 }
@@ -503,6 +508,52 @@ fn ports(text: &str) -> Result<(u16, u16), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// An engine's file with one trunk of these keys, read as it would be from the disk.
+    fn with_trunk(keys: &str) -> (Option<Config>, Vec<Problem>) {
+        parse(Path::new("cadran.toml"), &format!("[[trunk]]\nname = \"t\"\n{keys}"))
+    }
+
+    #[test]
+    fn each_profile_leaves_a_trunk_little_to_say_and_is_overruled_by_it() {
+        for profile in Profile::built_in() {
+            let named =
+                format!("profile = {:?}\nhost = \"192.0.2.9\"\nchannels = 4\n", profile.name);
+            let (config, problems) = with_trunk(&named);
+            assert_eq!(problems, [], "{}", profile.name);
+            let trunks = config.map(|config| config.trunks).unwrap_or_default();
+            let trunk = trunks.first().expect("a trunk without problems");
+            assert_eq!((&*trunk.host.name, trunk.channels), ("192.0.2.9", 4));
+            let (config, _) = with_trunk(&(named + "calls_per_second = \"7/s\"\n"));
+            let trunks = config.map(|config| config.trunks).unwrap_or_default();
+            assert_eq!(trunks.first().map(|trunk| trunk.calls_per_second), Some(7.0));
+        }
+    }
+
+    #[test]
+    fn a_profile_of_ones_own_is_read_and_its_mistakes_are_told_with_their_place()
+    -> Result<(), std::io::Error> {
+        let folder = tempfile::tempdir()?;
+        let own = folder.path().join("own.toml");
+        let keys = format!("profile = {:?}\nhost = \"192.0.2.9\"\nchannels = 4\n", own.display());
+        let text = r#"calls_per_second = "3/s"
+            [[response]]
+            status = 480
+            means = { en = "asleep", fr = "endormi" }
+            remedy = { en = "wait", fr = "attendez" }"#;
+        std::fs::write(&own, text)?;
+        let (config, problems) = with_trunk(&keys);
+        assert_eq!(problems, []);
+        let trunk = config.and_then(|config| config.trunks.into_iter().next());
+        let trunk = trunk.expect("a trunk without problems");
+        let found = Response::find(&trunk.responses, &[], 480, "Gone to bed");
+        assert_eq!(found.map(|found| &*found.means.fr), Some("endormi"));
+        std::fs::write(&own, "calls_per_second = \"3/s\"\nchanels = 4\nname = \"me\"\n")?;
+        let (_, problems) = with_trunk(&keys);
+        let told = problems.iter().map(|problem| (problem.line, &*problem.key));
+        assert_eq!(told.collect::<Vec<_>>(), [(2, "chanels"), (3, "name")]);
+        Ok(())
+    }
 
     #[test]
     fn the_port_range_to_write_has_room_and_ends_with_the_last_port() {

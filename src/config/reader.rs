@@ -43,6 +43,11 @@ impl<'t> Reader<'t> {
         problems
     }
 
+    /// Takes in the problems of a file that this one names.
+    pub(super) fn include(&self, problems: Vec<Problem>) {
+        self.problems.borrow_mut().extend(problems);
+    }
+
     /// Gives a path as the file means it: relative to the file's own folder.
     pub(super) fn beside(&self, path: &str) -> PathBuf {
         self.path.parent().unwrap_or_else(|| Path::new("")).join(path)
@@ -80,6 +85,8 @@ pub(super) struct Fields<'r, 't> {
     table: &'r Table<'t>,
     span: Range<usize>,
     name: String,
+    /// What holds for the keys this table leaves out.
+    beneath: Option<&'r Fields<'r, 't>>,
     known: RefCell<Vec<&'static str>>,
     refused: RefCell<Vec<&'static str>>,
     missing: RefCell<Vec<(&'static str, String)>>,
@@ -93,17 +100,25 @@ impl<'r, 't> Fields<'r, 't> {
             table: document.get_ref(),
             span: 0..0,
             name: String::new(),
+            beneath: None,
             known: RefCell::default(),
             refused: RefCell::default(),
             missing: RefCell::default(),
         }
     }
 
+    /// Lays this table over another, which holds for the keys it leaves out.
+    pub(super) fn over(self, beneath: &'r Self) -> Self {
+        Self { beneath: Some(beneath), ..self }
+    }
+
     /// Asks for a key that may be missing.
     pub(super) fn get(&self, key: &'static str) -> Option<Value<'r, 't>> {
         self.known.borrow_mut().push(key);
-        let (located, value) = self.table.get_key_value(key)?;
-        Some(self.value(located.span(), key, value))
+        // Asked in any case: a key that is overruled is not an unknown one.
+        let beneath = self.beneath.and_then(|beneath| beneath.get(key));
+        let own = self.table.get_key_value(key);
+        own.map(|(located, value)| self.value(located.span(), key, value)).or(beneath)
     }
 
     /// Asks for a key that is there by mistake only, and is never proposed.
@@ -384,6 +399,7 @@ impl<'r, 't> Value<'r, 't> {
             table,
             span: self.key.clone(),
             name: self.name.clone(),
+            beneath: None,
             known: RefCell::default(),
             refused: RefCell::default(),
             missing: RefCell::default(),

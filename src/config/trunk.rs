@@ -2,10 +2,14 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use super::link::{Link, Transport};
 use super::measure;
-use super::reader::Fields;
+use super::profile::{Card, Profile};
+use super::reader::{Fields, Reader};
+use super::response::Response;
 use super::secret::{Secret, SecretMissing, SecretPlace};
-use super::signalling::Link;
+use super::signalling::Signalling;
+use super::srtp::Srtp;
 use crate::core::trunks;
 use crate::units::{NumberForm, Span, whole};
 
@@ -48,6 +52,12 @@ pub struct Trunk {
     pub redirect: Redirect,
     /// Whether INVITEs carry the call's id as `X-Cadran-Call`.
     pub call_header: bool,
+    /// Whether its audio is protected.
+    pub srtp: Srtp,
+    /// What its carrier means by its responses, where that differs from the usual.
+    pub responses: Vec<Response>,
+    /// Which extensions of SIP it speaks.
+    pub signalling: Signalling,
 }
 
 /// A host with its port.
@@ -136,8 +146,34 @@ impl Trunk {
         }
     }
 
-    /// Reads a `[[trunk]]` table.
-    pub(super) fn of(fields: &Fields<'_, '_>) -> Option<Self> {
+    /// Reads a `[[trunk]]` table over the profile it names, beside the trunks read before it.
+    pub(super) fn read(
+        reader: &Reader<'_>,
+        fields: Fields<'_, '_>,
+        others: &[Self],
+    ) -> Option<Self> {
+        let profile = fields.get("profile").and_then(|value| Profile::of(&value));
+        let profile = profile.unwrap_or_default();
+        let path = profile.path();
+        let beneath = Reader::new(&path, &profile.text);
+        let trunk = beneath.parse().and_then(|document| {
+            let base = Fields::root(&beneath, &document);
+            let card = Card::of(&base);
+            let fields = fields.over(&base);
+            let trunk = Self::of(&fields, card.responses);
+            if others.iter().any(|other| trunk.as_ref().is_some_and(|new| new.name == other.name)) {
+                fields.error("name", "is the name of another trunk too", "rename one of them");
+            }
+            fields.finish();
+            base.finish();
+            trunk
+        });
+        reader.include(beneath.finish());
+        trunk
+    }
+
+    fn of(fields: &Fields<'_, '_>, responses: Vec<Response>) -> Option<Self> {
+        let link = Link::of(fields);
         let name = fields.must("name", "\"ovh-1\"").and_then(|value| value.name());
         let host =
             fields.must("host", "\"sip.carrier.example\"").and_then(|value| value.parse(host));
@@ -153,7 +189,6 @@ impl Trunk {
         let trunk = Self {
             name: name?,
             host: host?,
-            link: Link::of(fields),
             domain: fields.get("domain").and_then(|value| value.name()),
             auth: user.zip(secret).map(|(user, secret)| Auth { user, secret }),
             channels: channels?,
@@ -170,6 +205,10 @@ impl Trunk {
             options_every: options_every(fields),
             redirect: fields.or("redirect", Redirect::Refuse, |value| value.choice(&REDIRECT)),
             call_header: fields.or("call_header", false, |value| value.flag()),
+            srtp: Srtp::of(fields, link.transport == Transport::Tls),
+            link,
+            responses,
+            signalling: Signalling::of(fields),
         };
         Some(trunk)
     }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use crate::media::Prompt;
 use crate::store::Claimed;
 use crate::units::{AgentId, CampaignId, ContactId, Number, NumberId, TrunkId};
+use crate::wire::sdp::Srtp;
 
 /// Leased contacts whose numbers are kept, the latest ones: ten times the largest hopper there is,
 /// so that a contact is dialled, and dialled again over another trunk, long before it is forgotten.
@@ -32,6 +33,8 @@ pub struct TrunkPage {
     pub name: String,
     /// Whether our number is hidden from those called over it.
     pub hidden: bool,
+    /// Whether its audio is protected.
+    pub srtp: Srtp,
 }
 
 /// The book.
@@ -43,6 +46,8 @@ pub struct Book {
     pub agents: BTreeMap<AgentId, String>,
     /// Every trunk.
     pub trunks: BTreeMap<TrunkId, TrunkPage>,
+    /// Whether the audio of agents' phones is protected.
+    pub phones_srtp: Srtp,
     numbers: BTreeMap<ContactId, (u64, Vec<(NumberId, Number)>)>,
     /// The claims in their order; a contact claimed again counts from then.
     leased: VecDeque<(u64, ContactId)>,
@@ -50,6 +55,12 @@ pub struct Book {
 }
 
 impl Book {
+    /// Tells whether the audio over a trunk is protected.
+    #[must_use]
+    pub fn trunk_srtp(&self, trunk: TrunkId) -> Srtp {
+        self.trunks.get(&trunk).map_or(Srtp::Off, |page| page.srtp)
+    }
+
     /// Keeps the numbers of leased contacts.
     pub fn keep_numbers(&mut self, claimed: &Claimed) {
         for lead in &claimed.leads {

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,6 +14,7 @@ use super::handle::{ASKS_MAX, Ask, Handle, Snapshot};
 use super::scribe::Scribe;
 use super::tape::{self, Recorder};
 use super::tasks::Tasks;
+use super::trunks::{carrier_side, doors};
 use super::{Engine, Inbox, Parts, foresight, forget, resume};
 use crate::config::campaign::UnknownTrunk;
 use crate::config::{self, Campaign, Config, Disposition, Webhook};
@@ -29,6 +29,7 @@ use crate::media::{self, MediaHandle, PromptError, Prompts};
 use crate::sip;
 use crate::store::{self, DispositionRow, NewCampaign, Store};
 use crate::units::{CampaignId, ClientId, Span, TrunkId};
+use crate::wire::sdp::Srtp;
 
 /// How long a contact rests whose call was interrupted by a crash: the far end may still ring.
 const INTERRUPTED_REST: Span = Span::secs(120);
@@ -247,6 +248,7 @@ pub async fn start(config: Config) -> Result<Running, BootError> {
         scribe,
         book,
         tasks: tasks.clone(),
+        random,
         inbox: Inbox { sip: sip_events, media: media_events, asks: asked },
         snapshot,
     };
@@ -288,6 +290,11 @@ fn check_ports(config: &Config, agents: usize) -> Result<(), config::PortsShort>
     }
 }
 
+/// Draws from the system's randomness.
+fn random(bytes: &mut [u8]) -> std::io::Result<()> {
+    getrandom::fill(bytes).map_err(std::io::Error::other)
+}
+
 async fn open_store(config: &Config, tasks: &Tasks) -> Result<Store, BootError> {
     let settings = store::Settings {
         path: config.store.database.clone(),
@@ -295,7 +302,7 @@ async fn open_store(config: &Config, tasks: &Tasks) -> Result<Store, BootError> 
         node: config.node,
         full_sync: config.store.full_sync,
         interrupted_rest: INTERRUPTED_REST,
-        random: |bytes| getrandom::fill(bytes).map_err(std::io::Error::other),
+        random,
         tell: call_completed,
     };
     Ok(Store::open(settings, tasks).await?)
@@ -308,11 +315,13 @@ async fn set_trunks(
     first: &mut Vec<Fact>,
 ) -> Result<BTreeMap<String, TrunkId>, BootError> {
     let mut trunks = BTreeMap::new();
+    book.phones_srtp = srtp(config.phones.srtp);
     for trunk in &config.trunks {
         let id = store.trunk(&trunk.name).await?;
         trunks.insert(trunk.name.clone(), id);
         let hidden = trunk.caller_id.hidden;
-        book.trunks.insert(id, TrunkPage { name: trunk.name.clone(), hidden });
+        let (name, srtp) = (trunk.name.clone(), srtp(trunk.srtp));
+        book.trunks.insert(id, TrunkPage { name, hidden, srtp });
         first.push(Fact::Trunk(id, TrunkFact::Set(trunk.settings())));
     }
     Ok(trunks)
@@ -397,14 +406,10 @@ fn signalling(
         }
     }
     let advertised = config.sip.advertised();
-    let door = |transport| move |bind: &SocketAddr| sip::Door { transport, bind: *bind };
-    let second = config.sip.second.iter().map(door(sip::Transport::Udp));
-    let tcp = config.sip.tcp.iter().map(door(sip::Transport::Tcp));
-    let tls = config.sip.tls.iter().map(door(sip::Transport::Tls));
     Ok(sip::Settings {
         bind: config.sip.bind,
-        also: second.chain(tcp).chain(tls).collect(),
-        identification: config.sip.identification.as_ref().map(identification),
+        also: doors(&config.sip),
+        identification: config.sip.identification.as_ref().map(Into::into),
         public: (config.sip.public.is_some()).then_some(advertised),
         realm: config.phones.realm.clone(),
         seed,
@@ -413,68 +418,13 @@ fn signalling(
     })
 }
 
-/// Gives a trunk as the signalling needs it.
-fn carrier_side(id: TrunkId, trunk: &config::Trunk) -> Result<sip::Trunk, BootError> {
-    let credentials = match &trunk.auth {
-        Some(auth) => Some(sip::Credentials {
-            user: auth.user.clone(),
-            password: auth.password()?.reveal().to_owned(),
-        }),
-        None => None,
-    };
-    let server = trunk.link.proxy.as_ref().unwrap_or(&trunk.host);
-    Ok(sip::Trunk {
-        id,
-        host: trunk.host.to_string(),
-        transport: transport(trunk.link.transport),
-        tls: Some(sip::Tls {
-            name: trunk.link.tls_name.clone().unwrap_or_else(|| server.name.clone()),
-            trust: match &trunk.link.trust {
-                config::signalling::Trust::System => sip::Trust::System,
-                config::signalling::Trust::File(path) => sip::Trust::File(path.clone()),
-                config::signalling::Trust::Pin(pin) => sip::Trust::Pin(*pin),
-            },
-            identification: trunk.link.identification.as_ref().map(identification),
-        }),
-        proxy: trunk.link.proxy.as_ref().map(ToString::to_string),
-        large_over_tcp: trunk.link.large_over_tcp,
-        keep_alive: trunk.link.keep_alive,
-        domain: trunk.domain.clone(),
-        sources: Vec::new(),
-        identity: sip::Identity {
-            account: credentials.as_ref().map(|credentials| credentials.user.clone()),
-            from_account: false,
-            asserted: trunk.caller_id.identity != config::Identity::From,
-        },
-        credentials,
-        called_form: trunk.number_format.to,
-        caller_form: trunk.number_format.from,
-        redirects_max: match trunk.redirect {
-            config::Redirect::Refuse => 0,
-            config::Redirect::SameHost => REDIRECTS_MAX,
-        },
-        call_header: trunk.call_header,
-        options_every: trunk.options_every,
-    })
-}
-
-/// Gives what carries messages in the signalling's words.
-#[must_use]
-pub fn transport(transport: config::signalling::Transport) -> sip::Transport {
-    match transport {
-        config::signalling::Transport::Udp => sip::Transport::Udp,
-        config::signalling::Transport::Tcp => sip::Transport::Tcp,
-        config::signalling::Transport::Tls => sip::Transport::Tls,
+const fn srtp(setting: config::Srtp) -> Srtp {
+    match setting {
+        config::Srtp::Off => Srtp::Off,
+        config::Srtp::Preferred => Srtp::Preferred,
+        config::Srtp::Mandatory => Srtp::Mandatory,
     }
 }
-
-fn identification(own: &config::signalling::Identification) -> sip::Identification {
-    sip::Identification { certificate: own.certificate.clone(), key: own.key.clone() }
-}
-
-/// How often a call follows a redirection inside its trunk's host: carriers move a call once, and a
-/// second time only when they balance load.
-const REDIRECTS_MAX: u8 = 2;
 
 fn begin_tape(
     config: &Config,

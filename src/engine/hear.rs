@@ -12,11 +12,14 @@ use crate::media::{self, Feed};
 use crate::sip::{self, Command, Sdp};
 use crate::store::{AgentRow, Write};
 use crate::units::{AgentId, CallId, CampaignId, LegId, Now, PauseId, Span};
-use crate::wire::sdp;
+use crate::wire::sdp::Direction;
 
 /// The status kept for an answer without usable audio: 488 Not Acceptable Here
 /// (RFC 3261 §21.4.26).
 const NO_USABLE_AUDIO: u16 = 488;
+
+/// 500 Server Internal Error: no port or no randomness is left for a leg.
+const INTERNAL: u16 = 500;
 
 /// 503 Service Unavailable: its Retry-After speaks for the whole trunk (RFC 3261 §21.5.4).
 const UNAVAILABLE: u16 = 503;
@@ -62,7 +65,7 @@ impl Engine {
                 self.answer_offer(leg, offer.as_deref());
                 None
             }
-            sip::Event::AnswerInAck(leg, sdp) => {
+            sip::Event::Reanswered(leg, sdp) => {
                 self.connect(leg, &sdp);
                 None
             }
@@ -329,11 +332,11 @@ impl Engine {
 
     /// Points a leg's audio to where the far end's answer says; tells whether it could.
     fn connect(&mut self, id: LegId, answer: &Sdp) -> bool {
-        if self.legs.leg(id).is_none() {
-            return false;
-        }
-        match sdp::accept_answer(answer) {
+        let Some(leg) = self.legs.leg_mut(id) else { return false };
+        match leg.side.agree(answer) {
             Ok(remote) => {
+                let suite = remote.keys.map(|keys| keys.send.suite().name());
+                tracing::debug!(leg = %id, suite, "where the audio goes");
                 heard(self.parts.media.connect(id, remote));
                 true
             }
@@ -422,22 +425,25 @@ impl Engine {
 
     /// Answers a change the far end offers inside a dialog.
     fn answer_offer(&mut self, id: LegId, offer: Option<&[u8]>) {
+        let entropy = self.entropy();
         let Some(leg) = self.legs.leg_mut(id) else { return };
-        let Some(offer) = offer else {
-            let ours = leg.offer();
-            self.signal(Command::Accept(id, ours));
-            return;
+        let command = match (entropy, offer) {
+            (None, _) => Command::Reject(id, INTERNAL),
+            (Some(entropy), None) => {
+                Command::Accept(id, leg.side.offer(Direction::SendRecv, entropy))
+            }
+            (Some(entropy), Some(offer)) => match leg.side.answer(offer, entropy) {
+                Ok((answer, remote)) => {
+                    heard(self.parts.media.connect(id, remote));
+                    Command::Accept(id, answer)
+                }
+                Err(error) => {
+                    tracing::warn!(leg = %id, %error, "an offer inside a dialog cannot be met");
+                    Command::Reject(id, NO_USABLE_AUDIO)
+                }
+            },
         };
-        match leg.answer(offer) {
-            Ok((answer, remote)) => {
-                heard(self.parts.media.connect(id, remote));
-                self.signal(Command::Accept(id, answer));
-            }
-            Err(error) => {
-                tracing::warn!(leg = %id, %error, "an offer inside a dialog cannot be met");
-                self.signal(Command::Reject(id, NO_USABLE_AUDIO));
-            }
-        }
+        self.signal(command);
     }
 
     /// An agent's phone calls in to sit down for the shift.
@@ -455,8 +461,12 @@ impl Engine {
     }
 
     fn accept_incoming(&mut self, id: LegId, agent: AgentId, offer: &Sdp) -> Option<Fact> {
-        let mut leg = self.open_leg(id, Party::Agent(agent))?;
-        match leg.answer(offer) {
+        let srtp = self.parts.book.phones_srtp;
+        let Some((mut leg, entropy)) = self.open_leg(id, Party::Agent(agent), srtp) else {
+            self.signal(Command::Reject(id, INTERNAL));
+            return None;
+        };
+        match leg.side.answer(offer, entropy) {
             Ok((answer, remote)) => {
                 leg.answered = Some(self.parts.clock.mono());
                 self.legs.insert(id, leg);

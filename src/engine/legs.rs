@@ -2,9 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::sip::Sdp;
 use crate::units::{AgentId, CallId, CampaignId, LegId, Mono, TrunkId};
-use crate::wire::sdp::{self, Direction, Local, Origin, Remote, SdpError};
+use crate::wire::sdp::{Local, Origin, Side, Srtp};
 
 /// Whom a leg serves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,10 +21,8 @@ pub enum Party {
 pub struct Leg {
     /// Whom it serves.
     pub party: Party,
-    /// Where its audio is received.
-    pub local: Local,
-    /// The numbers of our latest session description.
-    pub origin: Origin,
+    /// Our side of its session descriptions.
+    pub side: Side,
     /// When it was answered.
     pub answered: Option<Mono>,
     /// Whether we asked for its end: an answer that comes all the same connects nobody.
@@ -41,34 +38,16 @@ pub struct Leg {
 impl Leg {
     /// Makes a leg on which nothing was said yet.
     #[must_use]
-    pub fn new(id: LegId, party: Party, local: Local) -> Self {
+    pub const fn new(id: LegId, party: Party, local: Local, srtp: Srtp) -> Self {
         Self {
             party,
-            local,
-            origin: Origin::new(id.0),
+            side: Side::new(local, Origin::new(id.0), srtp),
             answered: None,
             ending: false,
             campaign: None,
             trunk: None,
             agent: None,
         }
-    }
-
-    /// Writes our offer.
-    pub fn offer(&mut self) -> Sdp {
-        let offer = sdp::offer(self.local, self.origin, Direction::SendRecv);
-        self.origin = self.origin.next();
-        offer
-    }
-
-    /// Reads the far end's offer and writes our answer.
-    ///
-    /// # Errors
-    /// The offer has no usable audio.
-    pub fn answer(&mut self, offer: &[u8]) -> Result<(Sdp, Remote), SdpError> {
-        let answered = sdp::answer(offer, self.local, self.origin)?;
-        self.origin = self.origin.next();
-        Ok(answered)
     }
 }
 

@@ -17,8 +17,10 @@ pub mod scribe;
 pub mod tape;
 pub mod tasks;
 mod trial;
+mod trunks;
 
 use std::collections::{BTreeMap, VecDeque};
+use std::io;
 use std::sync::Arc;
 
 use tokio::sync::{mpsc, watch};
@@ -94,6 +96,8 @@ pub(crate) struct Parts {
     pub(crate) scribe: Scribe,
     pub(crate) book: Book,
     pub(crate) tasks: Tasks,
+    /// Draws from the system's randomness.
+    pub(crate) random: fn(&mut [u8]) -> io::Result<()>,
     pub(crate) inbox: Inbox,
     pub(crate) snapshot: watch::Sender<Arc<Snapshot>>,
 }

@@ -10,6 +10,7 @@ use crate::media::{Feed, MediaError};
 use crate::sip::Command;
 use crate::store::Write;
 use crate::units::{AgentId, CallId, CampaignId, ContactId, LegId, Now};
+use crate::wire::sdp::{Direction, Entropy, Srtp};
 
 impl Engine {
     /// Performs a batch of orders; its calls and its words go out once its records are committed.
@@ -78,9 +79,11 @@ impl Engine {
         let from = shown.then(|| book.caller_id(dial.campaign, dial.caller_id)).flatten();
         let (to, from) = (to.clone(), from.cloned());
         let id = self.legs.next_id();
-        let mut leg = self.open_leg(id, Party::Callee(dial.call)).ok_or("no media port is free")?;
+        let srtp = self.parts.book.trunk_srtp(dial.trunk);
+        let party = Party::Callee(dial.call);
+        let (mut leg, entropy) = self.open_leg(id, party, srtp).ok_or("no media port is free")?;
         (leg.campaign, leg.trunk) = (Some(dial.campaign), Some(dial.trunk));
-        let offer = leg.offer();
+        let offer = leg.side.offer(Direction::SendRecv, entropy);
         self.legs.insert(id, leg);
         let call_ref = dial.call.to_string();
         if self.signal(Command::Dial { leg: id, trunk: dial.trunk, to, from, offer, call_ref }) {
@@ -100,12 +103,26 @@ impl Engine {
         taken.is_ok()
     }
 
-    /// Opens a leg's audio; the leg is not in the table yet.
-    pub(super) fn open_leg(&self, id: LegId, party: Party) -> Option<Leg> {
+    /// Opens a leg's audio, and draws what the keys of its first description are made of; the leg
+    /// is not in the table yet.
+    pub(super) fn open_leg(&self, id: LegId, party: Party, srtp: Srtp) -> Option<(Leg, Entropy)> {
+        let entropy = self.entropy()?;
         match self.parts.media.open(id) {
-            Ok(local) => Some(Leg::new(id, party, local)),
+            Ok(local) => Some((Leg::new(id, party, local, srtp), entropy)),
             Err(error) => {
                 tracing::error!(leg = %id, %error, "no audio for a leg");
+                None
+            }
+        }
+    }
+
+    /// Draws what new keys are made of.
+    pub(super) fn entropy(&self) -> Option<Entropy> {
+        let mut bytes = [0; Entropy::LENGTH];
+        match (self.parts.random)(&mut bytes) {
+            Ok(()) => Some(Entropy::new(bytes)),
+            Err(error) => {
+                tracing::error!(%error, "the system gives no random bytes for keys");
                 None
             }
         }
@@ -171,8 +188,9 @@ impl Engine {
             return;
         }
         let id = self.legs.next_id();
-        if let Some(mut leg) = self.open_leg(id, Party::Agent(agent)) {
-            let offer = leg.offer();
+        let srtp = self.parts.book.phones_srtp;
+        if let Some((mut leg, entropy)) = self.open_leg(id, Party::Agent(agent), srtp) {
+            let offer = leg.side.offer(Direction::SendRecv, entropy);
             self.legs.insert(id, leg);
             if self.signal(Command::DialAgent { leg: id, agent, offer }) {
                 return;

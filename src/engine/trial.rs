@@ -7,6 +7,7 @@ use crate::core::fact::CallFact;
 use crate::media::Quality;
 use crate::sip::Command;
 use crate::units::{LegId, Mono, Number, Span, TrunkId};
+use crate::wire::sdp::Direction;
 
 /// How long an answered test call is held so that its audio can be judged.
 const LISTEN_FOR: Span = Span::secs(3);
@@ -52,11 +53,13 @@ impl Engine {
             Refused::Unknown("trunk")
         };
         let known = refusal == Refused::Busy;
-        let Some(mut leg) = known.then(|| self.open_leg(id, Party::Test)).flatten() else {
+        let srtp = self.parts.book.trunk_srtp(trunk);
+        let opened = known.then(|| self.open_leg(id, Party::Test, srtp)).flatten();
+        let Some((mut leg, entropy)) = opened else {
             drop(back.send(Err(refusal)));
             return;
         };
-        let offer = leg.offer();
+        let offer = leg.side.offer(Direction::SendRecv, entropy);
         self.legs.insert(id, leg);
         let started = self.parts.clock.mono();
         let until = started + RING_MAX;

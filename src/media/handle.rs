@@ -91,11 +91,15 @@ pub struct Counters {
     pub malformed: u64,
     /// Packets from a source that is not the leg's far end.
     pub strangers: u64,
+    /// Protected packets and reports whose tag is wrong: forged, changed, or under another key.
+    pub forged: u64,
+    /// Protected packets and reports that came before.
+    pub replayed: u64,
     /// Packets of a payload type that was not offered.
     pub unwanted: u64,
     /// Packets not relayed because they are doubled or from before the bridging.
     pub late: u64,
-    /// Packets the system would not send.
+    /// Packets the system would not send, or that could not be protected.
     pub unsent: u64,
     /// Packet times passed over because the thread was held up.
     pub skipped: u64,

@@ -35,6 +35,14 @@ impl Latch {
         Self { earlier, ..Self::new(announced) }
     }
 
+    /// Tells whether a packet from this source may be the far end's, and learns nothing.
+    pub(super) fn admits(&self, from: SocketAddr) -> bool {
+        match self.state {
+            State::Locked(source) => source == from,
+            State::Learning { .. } => true,
+        }
+    }
+
     /// Tells whether a packet from this source is the far end's.
     pub(super) fn takes(&mut self, from: SocketAddr) -> bool {
         let State::Learning { candidate } = &mut self.state else {
@@ -87,6 +95,15 @@ mod tests {
         assert_eq!([(); 3].map(|()| latch.takes(at(9, 7))), [false, false, true]);
         assert_eq!(latch.target(), at(9, 7));
         assert!(!latch.takes(at(1, 4_000)), "locked");
+    }
+
+    #[test]
+    fn to_ask_is_not_to_learn() {
+        let mut latch = Latch::new(at(1, 4_000));
+        assert!((0..10).all(|_| latch.admits(at(9, 7))));
+        assert_eq!(latch.target(), at(1, 4_000));
+        assert!(latch.takes(at(1, 4_000)));
+        assert!(latch.admits(at(1, 4_000)) && !latch.admits(at(9, 7)));
     }
 
     #[test]

@@ -3,20 +3,20 @@
 use std::net::SocketAddr;
 
 use rand_core::Rng;
-use rand_pcg::Pcg32;
-use tokio::sync::mpsc;
 
 use super::latch::Latch;
-use super::player::{PAYLOAD, Played, Player, Prompts};
+use super::player::{PAYLOAD, Played, Player};
 use super::ports::Pair;
-use super::{Codec, Counters, Event, Feed, Quality, Remote};
-use crate::engine::clock::Clock;
+use super::shield::Shield;
+use super::world::World;
+use super::{Codec, Event, Feed, Quality, Remote};
 use crate::sound::g711;
 use crate::units::{LegId, Mono, Span};
 use crate::wire::dtmf::{self, Ear, Mouth, Step};
 use crate::wire::rtcp::{self, Block, Ntp, Reception, Report, Sender};
 use crate::wire::rtp::{self, HEADER, Header, Outgoing};
 use crate::wire::sdp::EVENTS;
+use crate::wire::srtp::TRAILER_MAX;
 
 /// The largest datagram taken, in bytes: an Ethernet frame's; G.711 at 20 ms needs 172.
 pub(super) const DATAGRAM_MAX: usize = 1_500;
@@ -33,36 +33,6 @@ const FRESH: Span = Span::millis(20);
 /// A bridged far end that hears nothing for this long is given silence, so that its stream, and
 /// every translator and timer on the way, stays alive.
 const FILL_AFTER: Span = Span::millis(100);
-
-/// The mean time between reports (RFC 3550 §6.2: at least 5 s; spread by half, §6.3.5).
-const REPORT_EVERY_MS: u64 = 5_000;
-
-/// What every leg works with.
-#[derive(Debug)]
-pub(super) struct World {
-    pub(super) clock: Clock,
-    pub(super) now: Mono,
-    pub(super) events: mpsc::Sender<Event>,
-    pub(super) counters: Counters,
-    pub(super) prompts: Prompts,
-    pub(super) random: Pcg32,
-    pub(super) silent_after: Span,
-    /// Where reports are written before they go.
-    pub(super) report: Vec<u8>,
-}
-
-impl World {
-    pub(super) fn tell(&mut self, event: Event) {
-        if self.events.try_send(event).is_err() {
-            self.counters.events_lost += 1;
-        }
-    }
-
-    fn report_due(&mut self) -> Mono {
-        let spread = u64::from(self.random.next_u32()) % REPORT_EVERY_MS;
-        self.now + Span::millis(REPORT_EVERY_MS / 2 + spread)
-    }
-}
 
 /// A packet of the far end, as far as a bridge must know it.
 #[derive(Clone, Copy, Debug)]
@@ -116,6 +86,8 @@ pub(super) struct Leg {
     pub(super) link: Option<Link>,
     pub(super) player: Player,
     remote: Option<Remote>,
+    /// In force while the last answer had keys.
+    shield: Option<Box<Shield>>,
     latch: Latch,
     /// Where reports come from and go to.
     rtcp: SocketAddr,
@@ -141,6 +113,9 @@ impl Leg {
         let nobody = SocketAddr::from(([0, 0, 0, 0], 0));
         let random = world.random.next_u64();
         let [a, b, c, d, e, f, ..] = random.to_be_bytes();
+        // The lower half: an SRTP receiver that misses the first packets would not know of a
+        // rollover before those it hears (RFC 3711 §3.3.1).
+        let a = a & 0x7F;
         let ssrc = world.random.next_u32();
         Self {
             id,
@@ -148,6 +123,7 @@ impl Leg {
             link: None,
             player: Player::new(),
             remote: None,
+            shield: None,
             latch: Latch::new(nobody),
             rtcp: nobody,
             out: Outgoing::new(ssrc, u16::from_be_bytes([a, b]), u32::from_be_bytes([c, d, e, f])),
@@ -172,6 +148,11 @@ impl Leg {
             Some(_) => self.latch.again(remote.rtp),
             None => Latch::new(remote.rtp),
         };
+        match (&mut self.shield, remote.keys) {
+            (Some(shield), Some(keys)) => shield.turn(keys),
+            (None, Some(keys)) => self.shield = Some(Box::new(Shield::new(keys))),
+            (Some(_) | None, None) => {}
+        }
         self.remote = Some(remote);
         self.rtcp = remote.rtcp;
         self.quiet_since = world.now;
@@ -192,20 +173,49 @@ impl Leg {
         world: &mut World,
     ) -> Received {
         let Ok((length, from)) = self.pair.rtp.recv_from(buffer) else { return Received::Empty };
-        let packet = buffer.get(..length).unwrap_or_default();
+        let packet = buffer.get_mut(..length).unwrap_or_default();
         if rtp::is_rtcp(packet) {
             self.take_report(packet, from, world);
             return Received::Dropped;
         }
         match self.hear(packet, from, world) {
-            Some(heard) => Received::Packet(length, heard),
+            Some((length, heard)) => Received::Packet(length, heard),
             None => Received::Dropped,
         }
     }
 
-    /// Judges a packet and keeps the books on it.
-    fn hear(&mut self, packet: &[u8], from: SocketAddr, world: &mut World) -> Option<Heard> {
+    /// Gives the shield, if the last answer had keys.
+    fn shield(&mut self) -> Option<&mut Shield> {
+        self.remote?.keys?;
+        self.shield.as_deref_mut()
+    }
+
+    /// Opens a packet if the leg is protected. What is not authentic teaches the latch nothing.
+    fn open<'p>(
+        &mut self,
+        packet: &'p mut [u8],
+        from: SocketAddr,
+        world: &mut World,
+    ) -> Option<&'p [u8]> {
+        let admitted = self.latch.admits(from);
+        let Some(shield) = self.shield() else { return Some(packet) };
+        if !admitted {
+            world.counters.strangers += 1;
+            return None;
+        }
+        let opened = shield.open(packet);
+        world.opened(packet, opened)
+    }
+
+    /// Judges a packet and keeps the books on it; gives its length, opened.
+    fn hear(
+        &mut self,
+        packet: &mut [u8],
+        from: SocketAddr,
+        world: &mut World,
+    ) -> Option<(usize, Heard)> {
         let remote = self.remote?;
+        let packet = self.open(packet, from, world)?;
         let Ok(header) = rtp::read(packet) else {
             world.counters.malformed += 1;
             return None;
@@ -238,7 +248,7 @@ impl Leg {
                 }
             }
         }
-        Some(Heard { header, kind })
+        Some((packet.len(), Heard { header, kind }))
     }
 
     /// Reads what waits at a leg nobody listens to, one packet or all, and keeps the newest.
@@ -268,7 +278,13 @@ impl Leg {
     }
 
     /// Sends the other leg's packet on to this leg's far end; tells whether it was the first.
-    pub(super) fn relay(&mut self, packet: &mut [u8], heard: Heard, world: &mut World) -> bool {
+    pub(super) fn relay(
+        &mut self,
+        buffer: &mut [u8; DATAGRAM_MAX],
+        length: usize,
+        heard: Heard,
+        world: &mut World,
+    ) -> bool {
         let Some(remote) = self.remote.filter(|remote| remote.send) else {
             self.out.pause();
             return false;
@@ -276,6 +292,7 @@ impl Leg {
         if !self.mouth.is_idle() {
             return false;
         }
+        let packet = buffer.get_mut(..length).unwrap_or_default();
         let payload_type = match heard.kind {
             Kind::Audio(codec) => {
                 let payload = packet.get_mut(heard.header.start..heard.header.end);
@@ -294,7 +311,7 @@ impl Leg {
             return false;
         };
         rtp::rewrite(packet, stamp, payload_type);
-        self.send(packet, world);
+        self.send(buffer, length, world);
         world.counters.relayed += 1;
         let Some(link) = &mut self.link else { return false };
         let first = link.relayed.replace(world.now).is_none();
@@ -325,12 +342,8 @@ impl Leg {
         match (self.mouth.step(), remote.dtmf) {
             (Some(Step::Send { event, begins }), Some(payload_type)) => {
                 let stamp = self.out.event(begins, world.now);
-                let mut packet = [0; HEADER + 4];
-                let (header, payload) = packet.split_at_mut(HEADER);
-                header.copy_from_slice(&rtp::header(stamp, payload_type));
-                payload.copy_from_slice(&event.write());
-                world.counters.fed += 1;
-                return self.send(&packet, world);
+                let header = rtp::header(stamp, payload_type);
+                return self.feed(&header, &event.write(), world);
             }
             (Some(_), _) => return,
             (None, _) => {}
@@ -344,30 +357,39 @@ impl Leg {
     }
 
     fn play(&mut self, codec: Codec, world: &mut World) {
-        let mut packet = [0; HEADER + PAYLOAD];
-        let Some(payload) = packet.last_chunk_mut() else { return };
-        match self.player.fill(payload, codec, &world.prompts) {
+        let mut payload = [0; PAYLOAD];
+        match self.player.fill(&mut payload, codec, &world.prompts) {
             Played::Nothing => return,
             Played::Frame => {}
             Played::Done => world.tell(Event::PromptDone(self.id)),
         }
         let stamp = self.out.own(world.now);
-        let header = rtp::header(stamp, codec.payload_type());
-        if let Some(place) = packet.first_chunk_mut() {
-            *place = header;
-        }
-        world.counters.fed += 1;
-        self.send(&packet, world);
+        self.feed(&rtp::header(stamp, codec.payload_type()), &payload, world);
     }
 
-    fn send(&mut self, packet: &[u8], world: &mut World) {
-        match self.pair.rtp.send_to(packet, self.latch.target()) {
-            Ok(length) => {
-                let payload = u32::try_from(length.saturating_sub(HEADER)).unwrap_or(0);
-                self.sent = self.sent.wrapping_add(1);
-                self.octets = self.octets.wrapping_add(payload);
-            }
-            Err(_) => world.counters.unsent += 1,
+    /// Sends a packet of our own.
+    fn feed(&mut self, header: &[u8; HEADER], payload: &[u8], world: &mut World) {
+        let mut packet = [0; HEADER + PAYLOAD + TRAILER_MAX];
+        let whole = header.iter().chain(payload);
+        packet.iter_mut().zip(whole).for_each(|(place, byte)| *place = *byte);
+        world.counters.fed += 1;
+        self.send(&mut packet, HEADER + payload.len(), world);
+    }
+
+    /// Sends the packet in the first bytes of a buffer that has room for a trailer.
+    fn send(&mut self, buffer: &mut [u8], length: usize, world: &mut World) {
+        let sealed = match self.shield() {
+            Some(shield) => shield.protect(buffer, length).ok(),
+            None => Some(length),
+        };
+        let packet = sealed.and_then(|sealed| buffer.get(..sealed));
+        let target = self.latch.target();
+        if packet.is_some_and(|packet| self.pair.rtp.send_to(packet, target).is_ok()) {
+            let payload = u32::try_from(length.saturating_sub(HEADER)).unwrap_or(0);
+            self.sent = self.sent.wrapping_add(1);
+            self.octets = self.octets.wrapping_add(payload);
+        } else {
+            world.counters.unsent += 1;
         }
     }
 
@@ -383,16 +405,21 @@ impl Leg {
     /// Reads one datagram from the RTCP socket.
     pub(super) fn receive_report(&mut self, buffer: &mut [u8; DATAGRAM_MAX], world: &mut World) {
         let Ok((length, from)) = self.pair.rtcp.recv_from(buffer) else { return };
-        let packet = buffer.get(..length).unwrap_or_default();
+        let packet = buffer.get_mut(..length).unwrap_or_default();
         self.take_report(packet, from, world);
     }
 
-    fn take_report(&mut self, packet: &[u8], from: SocketAddr, world: &mut World) {
+    fn take_report(&mut self, packet: &mut [u8], from: SocketAddr, world: &mut World) {
         let known = [self.rtcp.ip(), self.latch.target().ip()].contains(&from.ip());
         if self.remote.is_none() || !known {
             world.counters.strangers += 1;
             return;
         }
+        let opened = match self.shield() {
+            Some(shield) => shield.open_report(packet),
+            None => Ok(packet.len()),
+        };
+        let Some(packet) = world.opened(packet, opened) else { return };
         let Ok(told) = rtcp::read(packet, self.out.ssrc()) else {
             world.counters.malformed += 1;
             return;
@@ -425,7 +452,8 @@ impl Leg {
         });
         let block = self.reception.block().map(|block| Block { last_report, delay, ..block });
         Report { ssrc: self.out.ssrc(), sender, block, bye }.write(&mut world.report);
-        if self.pair.rtcp.send_to(&world.report, self.rtcp).is_err() {
+        let sealed = self.shield().is_none_or(|it| it.protect_report(&mut world.report).is_ok());
+        if !sealed || self.pair.rtcp.send_to(&world.report, self.rtcp).is_err() {
             world.counters.unsent += 1;
         }
     }

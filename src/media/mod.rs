@@ -10,12 +10,14 @@ mod player;
 mod ports;
 mod prompts;
 mod reactor;
+mod shield;
+mod world;
 
 pub use handle::{Counters, MediaError, MediaHandle, Settings};
 pub use prompts::{PromptError, Prompts};
 
 use crate::units::{LegId, Mono};
-pub use crate::wire::sdp::{Codec, Local, Remote};
+pub use crate::wire::sdp::{Codec, Keys, Local, Remote};
 
 /// What the far end of a leg that is not bridged hears.
 #[derive(Clone, Debug, PartialEq, Eq)]

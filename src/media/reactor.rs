@@ -17,9 +17,10 @@ use tokio::sync::mpsc;
 
 use super::Event;
 use super::handle::{Change, Command, Counters, Settings, Shared};
-use super::leg::{DATAGRAM_MAX, Heard, Leg, Link, Received, World};
+use super::leg::{DATAGRAM_MAX, Heard, Leg, Link, Received};
 use super::player::Prompts;
 use super::ports::Pair;
+use super::world::World;
 use crate::engine::clock::Clock;
 use crate::units::{LegId, Mono, Span};
 
@@ -169,8 +170,7 @@ impl Reactor {
     /// Passes the packet in the buffer on to the other leg of a bridge.
     fn pass(&mut self, from: usize, to: usize, length: usize, heard: Heard) {
         let Some(leg) = at(&mut self.legs, to) else { return };
-        let Some(packet) = self.buffer.get_mut(..length) else { return };
-        if !leg.relay(packet, heard, &mut self.world) {
+        if !leg.relay(&mut self.buffer, length, heard, &mut self.world) {
             return;
         }
         let (id, link) = (leg.id, leg.link);

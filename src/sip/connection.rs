@@ -83,10 +83,10 @@ impl Connection {
             Ok(Ok(Opened::Tcp(stream))) => self.converse(stream, came_in).await,
             Ok(Ok(Opened::Tls(stream))) => self.converse(*stream, came_in).await,
         };
-        let (far, unsent) = (self.hop.address, self.outbox.len());
+        let (far, transport, unsent) = (self.hop.address, self.hop.transport, self.outbox.len());
         match ended {
             Err(error) if !came_in => {
-                tracing::info!(%far, transport = ?self.hop.transport, %error, unsent, "a connection failed");
+                tracing::info!(%far, ?transport, %error, unsent, "a connection failed");
             }
             Err(error) => tracing::debug!(%far, %error, unsent, "a connection was closed"),
             Ok(()) => tracing::debug!(%far, unsent, "a connection ended"),

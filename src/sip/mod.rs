@@ -13,7 +13,10 @@ mod trunk;
 use crate::core::fact::Failure;
 use crate::units::{AgentId, LegId, Number, Span, TrunkId};
 
-pub use crate::wire::sip::{Counters, Credentials, Ha1, Identity, Sdp, StoredDialog, Transport};
+pub use crate::wire::sip::{
+    Counters, Credentials, Ha1, Identity, Refresher, Reliability, Sdp, SessionTimers, StoredDialog,
+    TimerMode, Transport,
+};
 pub use outcome::failure;
 pub use phones::Phone;
 pub use shell::{Figures, Settings, SipError, SipHandle, start};
@@ -94,8 +97,8 @@ pub enum Event {
     /// The far end offers a change inside the dialog (re-INVITE or UPDATE); `None` asks us to
     /// offer. Answer with `Accept` or `Reject`.
     Offer(LegId, Option<Sdp>),
-    /// The far end answered an offer of ours made in a 200.
-    AnswerInAck(LegId, Sdp),
+    /// The far end answered an offer of ours made inside the dialog.
+    Reanswered(LegId, Sdp),
     /// An agent's phone calls in; answer with `Accept` or `Reject`.
     Incoming(LegId, AgentId, Sdp),
     /// An agent's phone registered (`true`) or left (`false`).

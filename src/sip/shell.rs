@@ -10,7 +10,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::phones::Phone;
 use super::socket::{Door, Doors, Port, sleep_until};
 use super::tls::{Client, Identification, Tls, TlsError};
-use super::trunk::{Health, Trunk, resolve};
+use super::trunk::{Health, Ping, Trunk, resolve};
 use super::{Command, Event, outcome};
 use crate::core::fact::Failure;
 use crate::engine::clock::Clock;
@@ -291,6 +291,8 @@ async fn known_trunk(trunk: &Trunk) -> Result<Known, SipError> {
         identity: trunk.identity.clone(),
         redirects_max: trunk.redirects_max,
         call_header: trunk.call_header,
+        session: trunk.session,
+        reliable: trunk.reliable,
         ..sip::Trunk::new(trunk.id, trunk.hop(address_of(server, trunk.transport).await?))
     };
     Ok(Known { trunk: known, tls })
@@ -319,6 +321,13 @@ async fn known_phone(phone: &Phone) -> Result<sip::Phone, SipError> {
     Ok(phone.known(address))
 }
 
+/// A trunk and what keeps the way to it open.
+struct Line {
+    trunk: Trunk,
+    health: Health,
+    ping: Option<Ping>,
+}
+
 /// The task's own state.
 struct Shell {
     port: Port,
@@ -326,7 +335,7 @@ struct Shell {
     events: mpsc::Sender<Event>,
     /// Events the engine had no room for yet.
     waiting: VecDeque<Event>,
-    trunks: BTreeMap<TrunkId, (Trunk, Health)>,
+    trunks: BTreeMap<TrunkId, Line>,
 }
 
 impl Shell {
@@ -380,13 +389,15 @@ impl Shell {
     }
 
     fn set_trunk(&mut self, trunk: Trunk, known: Known) {
+        let ping = Ping::new(&trunk, known.trunk.address, self.port.now());
         self.port.streams().trust(trunk.id, known.tls);
         self.port.endpoint.set_trunk(known.trunk);
-        let health = Health::new(trunk.options_every, self.port.now());
+        let now = self.port.now();
+        let health = Health::new(trunk.options_every, now);
         if trunk.options_every.is_none() {
             self.waiting.push_back(Event::Trunk(trunk.id, true));
         }
-        self.trunks.insert(trunk.id, (trunk, health));
+        self.trunks.insert(trunk.id, Line { trunk, health, ping });
     }
 
     fn perform(&mut self, command: Command) {
@@ -424,7 +435,8 @@ impl Shell {
         from: Option<&Number>,
         (offer, call_ref): (Vec<u8>, String),
     ) -> Result<(), sip::CommandError> {
-        let (settings, _) = self.trunks.get(&trunk).ok_or(sip::CommandError::UnknownTrunk)?;
+        let line = self.trunks.get(&trunk).ok_or(sip::CommandError::UnknownTrunk)?;
+        let settings = &line.trunk;
         let target = Target::Trunk(trunk, settings.called_form.write(to));
         let from = from.map(|number| settings.caller_form.write(number));
         let call_ref = Some(call_ref).filter(|text| !text.is_empty());
@@ -452,14 +464,18 @@ impl Shell {
     fn ask_for_signs_of_life(&mut self) -> Option<Mono> {
         let now = self.port.now();
         let mut next = None;
-        for (id, (_, health)) in &mut self.trunks {
+        for (id, Line { health, ping, .. }) in &mut self.trunks {
             if health.due().is_some_and(|due| due <= now) {
                 health.asked(now);
                 if let Err(error) = self.port.endpoint.send_options(now, *id) {
                     tracing::debug!(trunk = %id, %error, "no sign of life was asked for");
                 }
             }
-            next = [next, health.due()].into_iter().flatten().min();
+            if let Some(to) = ping.as_mut().and_then(|ping| ping.turn(now)) {
+                self.port.send(b"\r\n\r\n", to);
+            }
+            let again = ping.as_ref().map(Ping::due);
+            next = [next, health.due(), again].into_iter().flatten().min();
         }
         next
     }
@@ -503,14 +519,17 @@ impl Shell {
             }
             sip::Event::Gone(leg) => Some(Event::Gone(leg)),
             sip::Event::Offer(leg, sdp) => Some(Event::Offer(leg, sdp)),
-            sip::Event::Acked(leg, sdp) => sdp.map(|sdp| Event::AnswerInAck(leg, sdp)),
+            sip::Event::Acked(leg, sdp) => sdp.map(|sdp| Event::Reanswered(leg, sdp)),
             sip::Event::Incoming(call) => self.incoming(call),
             sip::Event::Phone(agent, here) => Some(Event::Phone(agent, here)),
             sip::Event::Options(trunk, status) => {
-                let (_, health) = self.trunks.get_mut(&trunk)?;
+                let health = &mut self.trunks.get_mut(&trunk)?.health;
                 health.answered(status).map(|up| Event::Trunk(trunk, up))
             }
-            sip::Event::Reoffered(..) | sip::Event::Digit(..) => None,
+            sip::Event::Reoffered(leg, _, answer) => {
+                (!answer.is_empty()).then_some(Event::Reanswered(leg, answer))
+            }
+            sip::Event::Digit(..) => None,
         }
     }
 

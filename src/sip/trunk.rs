@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use super::tls::Tls;
 use crate::units::{Mono, NumberForm, Span, TrunkId};
-use crate::wire::sip::{Credentials, Hop, Identity, Transport};
+use crate::wire::sip::{Credentials, Hop, Identity, Reliability, SessionTimers, Transport};
 
 /// A SIP trunk as the configuration describes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,6 +41,10 @@ pub struct Trunk {
     pub redirects_max: u8,
     /// Writes the `X-Cadran-Call` header with the call's public id.
     pub call_header: bool,
+    /// How long a call may last without a sign from the carrier.
+    pub session: SessionTimers,
+    /// Whether provisional answers are asked for reliably.
+    pub reliable: Reliability,
     /// How often OPTIONS asks for a sign of life; never if `None`.
     pub options_every: Option<Span>,
 }
@@ -65,6 +69,8 @@ impl Trunk {
             caller_form: NumberForm::Plus,
             redirects_max: 0,
             call_header: false,
+            session: SessionTimers::default(),
+            reliable: Reliability::default(),
             options_every: Some(Span::secs(30)),
         }
     }
@@ -130,6 +136,36 @@ impl Health {
     }
 }
 
+/// Two line ends over UDP now and then, so that a NAT keeps the way open (RFC 5626 §3.5.1).
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Ping {
+    every: Span,
+    due: Mono,
+    to: SocketAddr,
+}
+
+impl Ping {
+    /// Begins at once, if the trunk wants it and has no connection, which pings by itself.
+    pub(super) fn new(trunk: &Trunk, to: Hop, now: Mono) -> Option<Self> {
+        let every = trunk.keep_alive.filter(|_| to.transport == Transport::Udp)?;
+        Some(Self { every, due: now, to: to.address })
+    }
+
+    /// Tells when the next is due.
+    pub(super) const fn due(&self) -> Mono {
+        self.due
+    }
+
+    /// Gives where to send one now, if it is due.
+    pub(super) fn turn(&mut self, now: Mono) -> Option<SocketAddr> {
+        let due = self.due <= now;
+        if due {
+            self.due = now + self.every;
+        }
+        due.then_some(self.to)
+    }
+}
+
 /// Looks a host up: `host:port`, `host`, or an address.
 ///
 /// # Errors
@@ -168,5 +204,17 @@ mod tests {
         health.asked(Mono::micros(7));
         assert_eq!(health.due(), Some(Mono::micros(30_000_007)));
         assert_eq!(Health::new(None, Mono::START).due(), None);
+    }
+
+    #[test]
+    fn a_trunk_over_udp_is_pinged_as_often_as_it_wants() {
+        let (now, every) = (Mono::START, Span::secs(25));
+        let to: SocketAddr = ([192, 0, 2, 1], 5_060).into();
+        let trunk = Trunk { keep_alive: Some(every), ..Trunk::new(TrunkId(1), "192.0.2.1") };
+        let mut ping = Ping::new(&trunk, to.into(), now).expect("it wants pings");
+        assert_eq!([ping.turn(now), ping.turn(now)], [Some(to), None]);
+        assert_eq!((ping.due(), ping.turn(now + every)), (now + every, Some(to)));
+        let tcp = Hop { transport: Transport::Tcp, ..to.into() };
+        assert!(Ping::new(&trunk, tcp, now).is_none(), "connections ping by themselves");
     }
 }

@@ -4,11 +4,21 @@
 //! Latin-1 bytes, attributes nobody knows. It looks for one audio stream it can use and keeps the
 //! other streams only so that an answer can refuse them in their places.
 
+mod crypto;
+mod side;
 #[cfg(test)]
 mod tests;
+mod writer;
 
-use std::fmt::{self, Write as _};
+use std::fmt;
 use std::net::{IpAddr, SocketAddr};
+
+pub use crypto::{Entropy, Keys, Srtp};
+pub use side::Side;
+
+use crate::wire::srtp::Suite;
+use crypto::Line;
+use writer::Audio;
 
 /// The longest session description read, in bytes: SIP over UDP carries less than 64 KiB, and
 /// audio descriptions are below 2 KiB in practice.
@@ -16,6 +26,10 @@ pub const BODY_MAX: usize = 16_384;
 
 /// The most `m=` lines answered; a softphone with audio, video and text sends three or four.
 pub const STREAMS_MAX: usize = 16;
+
+/// The most keys read of one stream: twice the suites there are, for those who offer each with
+/// and without an option.
+const LINES_MAX: usize = 2 * Suite::ALL.len();
 
 /// The payload type our offers give RFC 4733 events; 101 is what nearly every carrier expects.
 pub const EVENTS: u8 = 101;
@@ -164,6 +178,8 @@ pub struct Remote {
     pub send: bool,
     /// Whether the far end sends (its direction is sendrecv or sendonly).
     pub receive: bool,
+    /// The keys of both directions, if the audio is protected.
+    pub keys: Option<Keys>,
 }
 
 /// Why a session description cannot be used; always the far end's doing, never worth a retry.
@@ -175,9 +191,15 @@ pub enum SdpError {
     /// The description has more than [`STREAMS_MAX`] streams.
     #[error("the session description has more than {STREAMS_MAX} streams")]
     TooManyStreams,
-    /// No `m=audio` line over plain RTP.
+    /// No `m=audio` line over a kind of RTP that is spoken here.
     #[error("the session description has no audio stream over RTP/AVP")]
     NoAudio,
+    /// The stream is not protected, or not in a way we take, though it must be.
+    #[error("the audio stream has no SRTP key that can be used (a=crypto, without MKI)")]
+    Unprotected,
+    /// The answer's key is not for what we offered.
+    #[error("the answer's a=crypto is none that was offered")]
+    NotOffered,
     /// Every audio stream has port 0.
     #[error("the far end refused the audio stream (port 0)")]
     Refused,
@@ -216,6 +238,10 @@ pub struct Session {
     pub rtcp_mux: bool,
     /// The version of the `o=` line, if it has one.
     pub version: Option<u64>,
+    /// The keys offered that we can use, in its order of preference.
+    crypto: Vec<Line>,
+    /// Whether there was any key, even one we cannot use.
+    keyed: bool,
     streams: Vec<Stream>,
     audio: usize,
 }
@@ -231,19 +257,41 @@ impl Session {
             dtmf: self.dtmf,
             send: self.direction.hears(),
             receive: self.direction.sends(),
+            keys: None,
         }
+    }
+
+    /// Writes the answer to this offer: hold mirrored (RFC 3264 §6), all other streams refused in
+    /// their places.
+    fn answer(&self, local: Local, origin: Origin, crypto: Option<Line>) -> Vec<u8> {
+        let remote = self.remote();
+        let mut text = writer::head(local, origin);
+        for (place, stream) in self.streams.iter().enumerate() {
+            if place == self.audio {
+                let audio = Audio {
+                    profile: &stream.protocol,
+                    codecs: &[remote.codec],
+                    dtmf: remote.dtmf,
+                    direction: self.direction.mirrored(),
+                    crypto: crypto.as_slice(),
+                };
+                audio.write(&mut text, local);
+            } else {
+                let Stream { kind, protocol, formats } = stream;
+                writer::put(&mut text, format_args!("m={kind} 0 {protocol} {formats}\r\n"));
+            }
+        }
+        text.into_bytes()
     }
 }
 
-/// Writes an offer: PCMA, PCMU and RFC 4733 events in packets of 20 ms.
+/// Writes an offer: PCMA, PCMU and RFC 4733 events in packets of 20 ms, over plain RTP.
 #[must_use]
 pub fn offer(local: Local, origin: Origin, direction: Direction) -> Vec<u8> {
-    let mut text = head(local, origin);
-    audio(&mut text, local, &[Codec::Pcma, Codec::Pcmu], Some(EVENTS), direction);
-    text.into_bytes()
+    writer::offer(local, origin, direction, "RTP/AVP", &[])
 }
 
-/// Reads the answer to an offer of ours.
+/// Reads the answer to an offer of ours over plain RTP.
 ///
 /// # Errors
 /// The answer has no audio stream that can be used; see [`SdpError`].
@@ -251,34 +299,27 @@ pub fn accept_answer(answer: &[u8]) -> Result<Remote, SdpError> {
     read(answer).map(|session| session.remote())
 }
 
-/// Reads an offer and writes the answer to it: its first usable codec, hold mirrored
-/// (RFC 3264 §6), all other streams refused in their places.
+/// Reads an offer and writes the answer to it over plain RTP: its first usable codec, hold
+/// mirrored (RFC 3264 §6), all other streams refused in their places.
 ///
 /// # Errors
 /// The offer has no audio stream that can be used; see [`SdpError`]. SIP says 488 then.
 pub fn answer(offer: &[u8], local: Local, origin: Origin) -> Result<(Vec<u8>, Remote), SdpError> {
     let session = read(offer)?;
-    let remote = session.remote();
-    let mut text = head(local, origin);
-    for (place, stream) in session.streams.iter().enumerate() {
-        if place == session.audio {
-            let direction = session.direction.mirrored();
-            audio(&mut text, local, &[remote.codec], remote.dtmf, direction);
-        } else {
-            put(
-                &mut text,
-                format_args!("m={} 0 {} {}\r\n", stream.kind, stream.protocol, stream.formats),
-            );
-        }
-    }
-    Ok((text.into_bytes(), remote))
+    Ok((session.answer(local, origin, None), session.remote()))
 }
 
-/// Reads a session description.
+/// Reads a session description, looking for plain RTP.
 ///
 /// # Errors
 /// It is too large, or has no audio stream that can be used; see [`SdpError`].
 pub fn read(body: &[u8]) -> Result<Session, SdpError> {
+    read_for(body, Srtp::Off)
+}
+
+/// Reads a session description and takes its first protected stream, else its first plain one,
+/// as far as the setting allows either.
+fn read_for(body: &[u8], srtp: Srtp) -> Result<Session, SdpError> {
     if body.len() > BODY_MAX {
         return Err(SdpError::TooLong(body.len()));
     }
@@ -303,12 +344,15 @@ pub fn read(body: &[u8]) -> Result<Session, SdpError> {
         }
     }
     let mut wrong = SdpError::NoAudio;
-    let mut found = None;
+    let mut found: Option<Session> = None;
     for (place, (stream, draft)) in drafts.iter().enumerate() {
-        match draft.session(stream) {
+        match draft.session(stream, srtp) {
             Ok(session) => {
-                found = Some(Session { audio: place, version, ..session });
-                break;
+                let better =
+                    |found: &Session| found.crypto.is_empty() && !session.crypto.is_empty();
+                if found.as_ref().is_none_or(better) {
+                    found = Some(Session { audio: place, version, ..session });
+                }
             }
             Err(SdpError::NoAudio) => {}
             Err(error) => wrong = error,
@@ -329,6 +373,8 @@ struct Draft {
     dtmf: Vec<u8>,
     direction: Direction,
     ptime: Option<u16>,
+    crypto: Vec<Line>,
+    keyed: bool,
 }
 
 impl Draft {
@@ -359,6 +405,11 @@ impl Draft {
             "rtpmap" => self.dtmf.extend(events(value)),
             "ptime" => self.ptime = value.parse().ok(),
             "rtcp-mux" => self.rtcp_mux = true,
+            "crypto" => {
+                self.keyed = true;
+                let room = self.crypto.len() < LINES_MAX;
+                self.crypto.extend(Line::read(value).filter(|_| room));
+            }
             "rtcp" => {
                 let (port, rest) = value.split_once(' ').unwrap_or((value, ""));
                 self.rtcp = port.parse().ok().map(|port| (port, address(rest)));
@@ -368,8 +419,13 @@ impl Draft {
     }
 
     /// Makes the session of a stream that is audio and can be used.
-    fn session(&self, stream: &Stream) -> Result<Session, SdpError> {
-        if stream.kind != "audio" || !matches!(&*stream.protocol, "RTP/AVP" | "RTP/AVPF") {
+    fn session(&self, stream: &Stream, srtp: Srtp) -> Result<Session, SdpError> {
+        let secure = match &*stream.protocol {
+            "RTP/AVP" | "RTP/AVPF" => false,
+            "RTP/SAVP" | "RTP/SAVPF" if srtp != Srtp::Off => true,
+            _ => return Err(SdpError::NoAudio),
+        };
+        if stream.kind != "audio" {
             return Err(SdpError::NoAudio);
         }
         if self.port == 0 {
@@ -386,6 +442,9 @@ impl Draft {
         if codecs.is_empty() {
             return Err(SdpError::NoCodec);
         }
+        if self.crypto.is_empty() && (secure || srtp == Srtp::Mandatory) {
+            return Err(SdpError::Unprotected);
+        }
         let (rtcp_port, rtcp_ip) = self.rtcp.unwrap_or_else(|| (self.port.saturating_add(1), None));
         let hears = self.direction.hears() && !ip.is_unspecified();
         Ok(Session {
@@ -397,6 +456,8 @@ impl Draft {
             ptime: self.ptime,
             rtcp_mux: self.rtcp_mux,
             version: None,
+            crypto: if srtp == Srtp::Off { Vec::new() } else { self.crypto.clone() },
+            keyed: self.keyed,
             streams: Vec::new(),
             audio: 0,
         })
@@ -415,46 +476,4 @@ fn events(rtpmap: &str) -> Option<u8> {
     let (payload_type, encoding) = rtpmap.split_once(' ')?;
     let named = encoding.trim().to_ascii_lowercase().starts_with("telephone-event/8000");
     payload_type.parse().ok().filter(|pt| named && *pt < 128)
-}
-
-/// Writes the session level.
-fn head(local: Local, origin: Origin) -> String {
-    let mut text = String::with_capacity(320);
-    let Origin { id, version } = origin;
-    let ip = network(local.rtp.ip());
-    put(&mut text, format_args!("v=0\r\no=- {id} {version} {ip}\r\ns=-\r\nc={ip}\r\nt=0 0\r\n"));
-    text
-}
-
-/// Writes the audio stream.
-fn audio(
-    text: &mut String,
-    local: Local,
-    codecs: &[Codec],
-    dtmf: Option<u8>,
-    direction: Direction,
-) {
-    put(text, format_args!("m=audio {} RTP/AVP", local.rtp.port()));
-    for payload_type in codecs.iter().map(|codec| codec.payload_type()).chain(dtmf) {
-        put(text, format_args!(" {payload_type}"));
-    }
-    text.push_str("\r\n");
-    for codec in codecs {
-        put(text, format_args!("a=rtpmap:{} {codec}/8000\r\n", codec.payload_type()));
-    }
-    if let Some(pt) = dtmf {
-        put(text, format_args!("a=rtpmap:{pt} telephone-event/8000\r\na=fmtp:{pt} 0-16\r\n"));
-    }
-    if Some(local.rtcp.port()) != local.rtp.port().checked_add(1) {
-        put(text, format_args!("a=rtcp:{}\r\n", local.rtcp.port()));
-    }
-    put(text, format_args!("a=ptime:20\r\na={}\r\n", direction.name()));
-}
-
-fn network(ip: IpAddr) -> String {
-    format!("IN {} {ip}", if ip.is_ipv4() { "IP4" } else { "IP6" })
-}
-
-fn put(text: &mut String, part: fmt::Arguments<'_>) {
-    text.write_fmt(part).expect("a String takes everything");
 }

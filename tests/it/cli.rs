@@ -3,6 +3,7 @@
 mod mistakes;
 mod newcomer;
 mod pilot;
+mod protected;
 mod running;
 mod skills;
 

@@ -36,6 +36,8 @@ mod replay;
 #[cfg(feature = "engine")]
 mod sipp;
 #[cfg(feature = "engine")]
+mod srtp;
+#[cfg(feature = "engine")]
 mod store;
 #[cfg(feature = "engine")]
 mod transport;

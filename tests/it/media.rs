@@ -17,23 +17,23 @@ use tokio::sync::mpsc;
 type Outcome = Result<(), Box<dyn std::error::Error>>;
 
 /// How long anything may take that must happen.
-const PATIENCE: Duration = Duration::from_secs(5);
+pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 
 /// How long nothing must come before it is believed that nothing comes: five packet times.
-const QUIET: Duration = Duration::from_millis(100);
+pub(super) const QUIET: Duration = Duration::from_millis(100);
 
 const LEFT: LegId = LegId(1);
 const RIGHT: LegId = LegId(2);
 
-struct Town {
-    media: MediaHandle,
+pub(super) struct Town {
+    pub(super) media: MediaHandle,
     events: mpsc::Receiver<Event>,
     clock: Clock,
     waiting: tokio::runtime::Runtime,
 }
 
 impl Town {
-    fn new(silent_after: Span) -> Result<Self, Box<dyn std::error::Error>> {
+    pub(super) fn new(silent_after: Span) -> Result<Self, Box<dyn std::error::Error>> {
         let (told, events) = mpsc::channel(256);
         let clock = Clock::start();
         let settings = Settings {
@@ -49,7 +49,7 @@ impl Town {
     }
 
     /// Waits for the first event that the question takes; others are passed over.
-    fn event<T>(&mut self, question: impl Fn(Event) -> Option<T>) -> Result<T, String> {
+    pub(super) fn event<T>(&mut self, question: impl Fn(Event) -> Option<T>) -> Result<T, String> {
         let events = &mut self.events;
         let search = async {
             while let Some(event) = events.recv().await {
@@ -88,7 +88,7 @@ impl Town {
     }
 
     /// Waits until the counters, told once a tick, say what they must.
-    fn count<T: PartialEq + std::fmt::Debug>(
+    pub(super) fn count<T: PartialEq + std::fmt::Debug>(
         &self,
         question: impl Fn(Counters) -> T,
         want: T,
@@ -107,13 +107,13 @@ impl Town {
     }
 
     /// Waits until every command given so far is done.
-    fn settle(&mut self) -> Outcome {
+    pub(super) fn settle(&mut self) -> Outcome {
         let other = LegId(99);
         self.media.open(other)?;
         self.closed(other).map(|_| ())
     }
 
-    fn closed(&mut self, leg: LegId) -> Result<Quality, Box<dyn std::error::Error>> {
+    pub(super) fn closed(&mut self, leg: LegId) -> Result<Quality, Box<dyn std::error::Error>> {
         self.media.close(leg)?;
         Ok(self.event(|event| {
             let Event::Closed(id, quality) = event else { return None };
@@ -142,6 +142,7 @@ impl Phone {
             dtmf,
             send: true,
             receive: true,
+            keys: None,
         };
         let ssrc = u32::from(remote.rtp.port());
         let next = Stamp { marker: false, sequence: 65_530, timestamp: 4_294_967_000, ssrc };
@@ -192,7 +193,7 @@ impl Phone {
     }
 }
 
-fn read(socket: &UdpSocket, patience: Duration) -> Option<Vec<u8>> {
+pub(super) fn read(socket: &UdpSocket, patience: Duration) -> Option<Vec<u8>> {
     let mut buffer = [0; 2_048];
     socket.set_read_timeout(Some(patience)).expect("the time is not zero");
     let (length, _) = socket.recv_from(&mut buffer).ok()?;

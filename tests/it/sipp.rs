@@ -3,6 +3,8 @@
 //! Each test starts SIPp as the called side with one scenario of `tests/it/sipp` on a free loopback
 //! port and dials it. SIPp's exit code says whether the call went as its scenario wants.
 
+mod extensions;
+
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::path::Path;
 use std::process::{ExitStatus, Stdio};
@@ -230,7 +232,7 @@ async fn hold_and_its_end_are_answered_inside_the_dialog() -> Checked {
     let ours = sdp::offer(local, origin.next(), Direction::SendRecv);
     dialer.sip.send(Command::Accept(leg, ours))?;
     let answer = dialer.until(|event| {
-        let Event::AnswerInAck(which, sdp) = event else { return None };
+        let Event::Reanswered(which, sdp) = event else { return None };
         (which == leg).then_some(sdp)
     });
     assert!(sdp::accept_answer(&answer.await?).is_ok());

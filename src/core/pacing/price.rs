@@ -67,12 +67,13 @@ const POOL_POWER: f64 = 0.8;
 const SURE: f64 = 2.0;
 const DISPERSION: f64 = 1.2;
 /// The share of the answers in doubt, those that come only if calls are risked, which the pace
-/// counts upon; the gate counts upon none. Three quarters would leave a large pool less for its
-/// last hour, but then a pool may ask for fewer calls with an agent more.
-const DOUBTFUL: f64 = 0.5;
-/// How many times the cap the aim may be: the clamp of pacing.md §4.4 (docs/pacing.md, "The
+/// counts upon; the gate counts upon none. With fewer a large pool saves too much for its last
+/// hour, with more one of twenty agents waits more (docs/pacing.md, "The budget").
+const DOUBTFUL: f64 = 0.6;
+/// How many times the cap the aim may be: a little under the clamp of pacing.md §4.4, which is
+/// 2.5, so that a large pool that has saved up keeps its last hour within 5 % (docs/pacing.md, "The
 /// budget"); and how many times more in a pool of one, by judgement: no source gives it.
-const AIM_MAX: f64 = 2.5;
+const AIM_MAX: f64 = 2.2;
 const AIM_MAX_ALONE: f64 = 15.0;
 /// The time over which an allowance is spread whose end is not known, in seconds: half an hour, by
 /// judgement; no source gives it.
@@ -218,6 +219,7 @@ mod tests {
     #[test]
     fn nothing_is_risked_when_one_abandon_more_could_not_be_made_up_for() {
         assert!(Books { abandoned: 42.0, ..DAY }.aim() <= 0.0);
+        assert!(Books { abandoned: 41.0, ..DAY }.room() < 0.0);
         assert!(Books { left_s: Some(0.0), ..DAY }.aim() <= 0.0);
         assert!(Books { left_s: Some(0.0), abandoned: 28.0, ..DAY }.aim() > 0.0);
         assert!(Books { left_s: None, ..DAY }.aim() <= 0.0);

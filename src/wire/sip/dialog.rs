@@ -6,9 +6,10 @@ use super::digest::Login;
 use super::event::{Hop, StoredDialog};
 use super::lexer::{Message, Name};
 use super::net::Net;
+use super::session::Wish;
 use super::settings::Credentials;
 use super::slab::Key;
-use super::values::{Address, Method, Request, cseq, uri_hop};
+use super::values::{Address, Method, Request, cseq, has_tag, uri_hop};
 use super::writer::{ALLOW, Writer, party};
 
 /// The longest route set taken; real ones have one to three hops.
@@ -32,6 +33,10 @@ pub(super) struct Dialog {
     pub(super) login: Option<Login>,
     /// Where requests go when the target names no address by digits, or one behind a NAT.
     pub(super) home: Home,
+    /// What we want of the session's timer.
+    pub(super) wish: Wish,
+    /// Whether the peer takes UPDATE (RFC 3311 §5.1).
+    pub(super) updates: bool,
     target: Vec<u8>,
     routes: Vec<Vec<u8>>,
     remote_cseq: Option<u32>,
@@ -49,7 +54,12 @@ pub(super) struct Home {
 impl Dialog {
     /// Makes the dialog of a 2xx to our INVITE (§12.1.2); `target` stands in for a missing
     /// Contact.
-    pub(super) fn of_response(response: &Message<'_>, target: &[u8], home: Home) -> Self {
+    pub(super) fn of_response(
+        response: &Message<'_>,
+        target: &[u8],
+        home: Home,
+        wish: Wish,
+    ) -> Self {
         let to = response.first(Name::To).unwrap_or_default();
         let tag = Address::read(to).and_then(|to| to.tag()).unwrap_or_default();
         let number = response.first(Name::CSeq).and_then(cseq).map_or(1, |(number, _)| number);
@@ -64,6 +74,8 @@ impl Dialog {
             credentials: None,
             login: None,
             home,
+            wish,
+            updates: has_tag(response, Name::Allow, "UPDATE"),
             target: contact(response).unwrap_or(target).to_vec(),
             routes,
             remote_cseq: None,
@@ -71,7 +83,7 @@ impl Dialog {
     }
 
     /// Makes the dialog of an INVITE that we answer with this tag (§12.1.1).
-    pub(super) fn of_request(request: &Request<'_>, tag: &[u8]) -> Self {
+    pub(super) fn of_request(request: &Request<'_>, tag: &[u8], wish: Wish) -> Self {
         let mut local = party(request.message.first(Name::To).unwrap_or_default());
         local.extend_from_slice(b";tag=");
         local.extend_from_slice(tag);
@@ -84,6 +96,8 @@ impl Dialog {
             credentials: None,
             login: None,
             home: Home { address: request.source, alias: None },
+            wish,
+            updates: has_tag(request.message, Name::Allow, "UPDATE"),
             target: contact(request.message).unwrap_or(request.from.uri).to_vec(),
             routes: routes(request.message),
             remote_cseq: Some(request.cseq),
@@ -103,6 +117,8 @@ impl Dialog {
             credentials: None,
             login: None,
             home: Home { address: hop, alias: None },
+            wish: Wish::default(),
+            updates: false,
             target: stored.target.clone().into(),
             routes: stored.routes.iter().map(|route| route.clone().into()).collect(),
             remote_cseq: None,
@@ -135,8 +151,15 @@ impl Dialog {
         later
     }
 
+    /// Goes on where an early dialog of the same far end stands.
+    pub(super) fn follow(&mut self, early: &Self) {
+        self.cseq = self.cseq.max(early.cseq);
+        self.remote_cseq = early.remote_cseq;
+    }
+
     /// Takes a new remote target from a re-INVITE, an UPDATE or their 2xx (§12.2).
     pub(super) fn refresh(&mut self, message: &Message<'_>) {
+        self.updates |= has_tag(message, Name::Allow, "UPDATE");
         if let Some(target) = contact(message) {
             self.target = target.to_vec();
         }
@@ -183,7 +206,7 @@ impl Dialog {
         writer.header("From", &self.local).header("To", &self.remote);
         writer.header("Call-ID", &self.call_id);
         writer.text("CSeq: ").number(cseq).text(" ").text(method.name()).text("\r\n");
-        if matches!(method, Method::Invite) {
+        if matches!(method, Method::Invite | Method::Update) {
             writer.contact(net.local(hop)).header("Allow", ALLOW);
         }
         if let Some(login) = self.login.as_mut().filter(|_| method != Method::Ack) {

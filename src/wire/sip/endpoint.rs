@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::IpAddr;
 
+use super::cause::Why;
+use super::change::send_bye;
 use super::client::{Clients, Owner};
 use super::dialog::Dialog;
 use super::event::{CommandError, Counters, Event, Hop, Invite, Sdp, StoredDialog, Transmit};
@@ -14,7 +16,6 @@ use super::server::Servers;
 use super::settings::{Phone, Settings, Trunk};
 use super::slab::{Key, Slab};
 use super::targets::Spared;
-use super::uac::send_bye;
 use super::values::{Method, Request, Via, cseq};
 use super::writer::{Writer, host_text};
 use crate::units::{AgentId, LegId, Mono, TrunkId};
@@ -156,7 +157,7 @@ impl Endpoint {
                         self.never_acknowledged(leg);
                     }
                 }
-                Due::Leg(key) => self.give_up(key),
+                Due::Leg(key) => self.leg_due(key),
                 Due::Binding(agent) => {
                     if self.registrar.expire(now, agent) {
                         self.learn_peers();
@@ -240,7 +241,8 @@ impl Endpoint {
         match self.legs.get(key).map(|leg| &leg.state) {
             Some(State::Calling(_)) => self.cancel_call(key),
             Some(State::Session(session)) if matches!(session.phase, Phase::Ringing(_)) => {
-                self.reject_leg(leg, 480, &[])
+                self.withdraw(key);
+                Ok(())
             }
             Some(State::Session(_)) => {
                 self.hang_up_talking(key);
@@ -350,7 +352,8 @@ impl Endpoint {
             return Err(CommandError::Full);
         }
         let mut dialog = Dialog::of_stored(dialog);
-        send_bye(&mut self.clients, &mut self.net, &mut dialog, Owner::Nobody);
+        let means = (&mut self.clients, &mut self.net, &mut dialog);
+        send_bye(means, Owner::Nobody, Why::Cleared);
         Ok(())
     }
 
@@ -426,7 +429,8 @@ impl Endpoint {
         let Some(key) = self.leg_of(request) else {
             return false;
         };
-        let dialog = self.legs.get_mut(key).and_then(Leg::dialog);
+        let theirs = request.from.tag().unwrap_or_default();
+        let dialog = self.legs.get_mut(key).and_then(|leg| leg.dialog_with(theirs));
         dialog.is_some_and(|dialog| dialog.next_hop().ip() == request.source.ip())
     }
 
@@ -446,8 +450,9 @@ impl Endpoint {
         }
     }
 
-    /// A cancelled INVITE got no final answer in 64 times T1 (RFC 3261 §9.1).
-    fn give_up(&mut self, key: Key) {
+    /// A cancelled INVITE got no final answer in 64 times T1 (RFC 3261 §9.1), or what was agreed
+    /// on in an answered leg is due.
+    fn leg_due(&mut self, key: Key) {
         let Some(leg) = self.legs.get_mut(key) else {
             return;
         };
@@ -457,6 +462,18 @@ impl Endpoint {
             let client = calling.client;
             self.clients.abandon(&mut self.net, client);
             self.finish(key, event);
+        } else {
+            self.talk_due(key);
+        }
+    }
+
+    /// Refuses an incoming call, whatever else of its caller waits.
+    fn withdraw(&mut self, key: Key) {
+        if let Some((id, Some((_, ringing)))) = self.legs.get_mut(key).map(|l| (l.id, l.ringing()))
+        {
+            let server = ringing.server;
+            self.servers.respond(&mut self.net, server, 480, Writer::no_body);
+            self.finish(key, Event::Gone(id));
         }
     }
 
@@ -467,7 +484,7 @@ impl Endpoint {
     /// Ends a leg with its last event; an offer that waits for us is not left waiting.
     pub(super) fn finish(&mut self, key: Key, event: Event) {
         if let Some(mut leg) = self.legs.remove(key) {
-            if let Some(server) = leg.session().and_then(|session| session.waiting()) {
+            for server in leg.waiting() {
                 self.servers.respond(&mut self.net, server, 487, Writer::no_body);
             }
             self.net.set_timer(Due::Leg(key), &mut leg.due, None);

@@ -9,17 +9,23 @@
 
 use super::dialog::{Dialog, Home};
 use super::digest::Login;
+use super::early::Early;
 use super::event::{Hop, Sdp};
+use super::reliable::Reliable;
+use super::session::{Agreed, Timer, Wish};
 use super::settings::Credentials;
 use super::slab::Key;
 use crate::units::{LegId, Mono, TrunkId};
+
+/// The bit that tells legs named by us from legs named from outside.
+pub(super) const INCOMING_BIT: u64 = 1 << 63;
 
 /// A leg.
 #[derive(Debug)]
 pub(super) struct Leg {
     pub(super) id: LegId,
     pub(super) state: State,
-    /// When a cancelled INVITE is given up for good.
+    /// When a cancelled INVITE is given up for good, or what was agreed on is due.
     pub(super) due: Option<Mono>,
 }
 
@@ -41,11 +47,22 @@ pub(super) struct Session {
 #[derive(Debug)]
 pub(super) enum Phase {
     /// Their INVITE is not answered yet.
-    Ringing(Key),
+    Ringing(Ringing),
     /// Answered.
     Talking(Talking),
     /// Our BYE is under way; how many of its challenges were answered.
     Leaving(u8),
+}
+
+/// Their INVITE, until it is answered.
+#[derive(Debug)]
+pub(super) struct Ringing {
+    pub(super) server: Key,
+    /// The session timer the INVITE asks for.
+    pub(super) timer: Option<Agreed>,
+    pub(super) reliable: Reliable,
+    /// A further offer of the caller, made before our answer.
+    pub(super) offer: Option<Key>,
 }
 
 /// What our INVITE is made of, until it is answered.
@@ -64,8 +81,9 @@ pub(super) struct Calling {
     pub(super) to: Vec<u8>,
     pub(super) call_id: Vec<u8>,
     pub(super) cseq: u32,
-    /// Identity and call reference, as header lines.
+    /// Identity, call reference and extensions, as header lines.
     pub(super) headers: Vec<u8>,
+    pub(super) wish: Wish,
     pub(super) offer: Sdp,
     pub(super) trunk: Option<TrunkId>,
     pub(super) credentials: Option<Credentials>,
@@ -77,7 +95,7 @@ pub(super) struct Calling {
     pub(super) provisional: bool,
     pub(super) cancel: Cancel,
     pub(super) rang: bool,
-    pub(super) early: Vec<(Vec<u8>, Sdp)>,
+    pub(super) early: Vec<Early>,
 }
 
 /// How far the giving up of our INVITE is.
@@ -97,24 +115,121 @@ pub(super) struct Talking {
     pub(super) unacked: Option<Key>,
     /// Asked to hang up before that ACK came (RFC 3261 §15 forbids the BYE until then).
     pub(super) hang_up: bool,
+    /// Our latest description: a refresh by re-INVITE offers it again.
+    pub(super) local: Sdp,
+    pub(super) timer: Option<Timer>,
+    /// A refresh by UPDATE under way, and how many of its challenges were answered.
+    pub(super) refreshing: Option<(Key, u8)>,
+    /// An offer of ours that met one of theirs, and when it is made again.
+    pub(super) again: Option<(Mono, Change)>,
 }
 
 /// The change of the session that is being agreed on.
 #[derive(Debug)]
 pub(super) enum Pending {
     None,
-    Theirs(Key),
-    TheirUpdate(Key),
-    Ours { client: Key, offer: Sdp, tries: u8 },
+    /// A re-INVITE of the peer, and the session timer it asks for.
+    Theirs(Key, Option<Agreed>),
+    /// An UPDATE of the peer.
+    TheirUpdate(Key, Option<Agreed>),
+    Ours(Change),
+}
+
+/// An offer of ours inside the dialog.
+#[derive(Debug)]
+pub(super) struct Change {
+    pub(super) client: Key,
+    pub(super) offer: Sdp,
+    /// How many of its challenges were answered.
+    pub(super) logins: u8,
+    /// How often it met an offer of the peer.
+    pub(super) glares: u8,
+    /// Whether it was asked for, or only refreshes the session.
+    pub(super) asked: bool,
 }
 
 impl Talking {
-    pub(super) fn new(unacked: Option<Key>) -> Self {
-        Self { pending: Pending::None, unacked, hang_up: false }
+    pub(super) fn new(unacked: Option<Key>, local: Sdp, timer: Option<Timer>) -> Self {
+        Self {
+            pending: Pending::None,
+            unacked,
+            hang_up: false,
+            local,
+            timer,
+            refreshing: None,
+            again: None,
+        }
+    }
+
+    /// Tells when something that was agreed on or put off is due.
+    pub(super) fn next(&self) -> Option<Mono> {
+        let again = self.again.as_ref().map(|(at, _)| *at);
+        [self.timer.as_ref().map(Timer::next), again].into_iter().flatten().min()
+    }
+
+    /// Takes an offer of the peer as answered with this description; gives its transaction and
+    /// the session timer it asks for.
+    pub(super) fn settle(&mut self, answer: &Sdp) -> Option<(Key, Option<Agreed>)> {
+        let (server, timer) = match core::mem::replace(&mut self.pending, Pending::None) {
+            Pending::Theirs(server, timer) => {
+                self.unacked = Some(server);
+                (server, timer)
+            }
+            Pending::TheirUpdate(server, timer) => (server, timer),
+            other @ (Pending::None | Pending::Ours(_)) => {
+                self.pending = other;
+                return None;
+            }
+        };
+        self.local.clone_from(answer);
+        Some((server, timer))
+    }
+
+    /// Tells whether an offer of ours may go out now.
+    pub(super) fn is_settled(&self) -> bool {
+        matches!(self.pending, Pending::None) && self.unacked.is_none()
+    }
+}
+
+impl Pending {
+    /// Gives the transaction of the peer's offer.
+    pub(super) fn server(&self) -> Option<Key> {
+        match self {
+            Self::Theirs(server, _) | Self::TheirUpdate(server, _) => Some(*server),
+            Self::None | Self::Ours(_) => None,
+        }
     }
 }
 
 impl Leg {
+    /// Tells whether we placed the call, and so own its Call-ID.
+    pub(super) fn is_ours(&self) -> bool {
+        self.id.0 & INCOMING_BIT == 0
+    }
+
+    /// Gives where the other side is.
+    pub(super) fn home(&self) -> Hop {
+        match &self.state {
+            State::Calling(calling) => calling.home.address,
+            State::Session(session) => session.dialog.home.address,
+        }
+    }
+
+    /// Gives the transactions of the peer that still wait for an answer.
+    pub(super) fn waiting(&mut self) -> Vec<Key> {
+        match &mut self.state {
+            State::Calling(calling) => calling.early.iter_mut().filter_map(Early::take).collect(),
+            State::Session(session) => match &session.phase {
+                Phase::Ringing(ringing) => [Some(ringing.server), ringing.offer],
+                Phase::Talking(talking) => [talking.pending.server(), None],
+                Phase::Leaving(_) => [None; 2],
+            }
+            .into_iter()
+            .flatten()
+            .collect(),
+        }
+    }
+
     pub(super) fn calling(&mut self) -> Option<&mut Calling> {
         match &mut self.state {
             State::Calling(calling) => Some(calling),
@@ -138,10 +253,24 @@ impl Leg {
         }
     }
 
-    /// Gives the dialog of an answered leg.
-    pub(super) fn dialog(&mut self) -> Option<&mut Dialog> {
+    /// Gives the dialog and the INVITE of an incoming leg that is not answered.
+    pub(super) fn ringing(&mut self) -> Option<(&mut Dialog, &mut Ringing)> {
         let session = self.session()?;
-        let answered = !matches!(session.phase, Phase::Ringing(_));
-        answered.then_some(&mut session.dialog)
+        match &mut session.phase {
+            Phase::Ringing(ringing) => Some((&mut session.dialog, ringing)),
+            Phase::Talking(_) | Phase::Leaving(_) => None,
+        }
+    }
+
+    /// Gives the dialog, early ones included, that has this far end.
+    pub(super) fn dialog_with(&mut self, tag: &[u8]) -> Option<&mut Dialog> {
+        let dialog = match &mut self.state {
+            State::Session(session) => &mut session.dialog,
+            State::Calling(calling) => {
+                let mut early = calling.early.iter_mut();
+                early.find(|early| early.tag == tag)?.dialog.as_deref_mut()?
+            }
+        };
+        (dialog.remote_tag == tag).then_some(dialog)
     }
 }

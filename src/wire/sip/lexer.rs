@@ -50,6 +50,7 @@ impl Fault {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Name {
     Accept,
+    Allow,
     Authorization,
     CallId,
     Contact,
@@ -57,53 +58,93 @@ pub(super) enum Name {
     ContentLength,
     ContentType,
     CSeq,
+    EarlyMedia,
     Expires,
     From,
     MaxForwards,
+    MinExpires,
+    MinSe,
     ProxyAuthenticate,
     ProxyRequire,
+    RAck,
     Reason,
     RecordRoute,
     Require,
     RetryAfter,
+    RSeq,
+    ServiceRoute,
+    SessionExpires,
+    Supported,
     To,
     Via,
     WwwAuthenticate,
     Other,
 }
 
-/// Long names and compact forms (RFC 3261 §7.3.3).
-const NAMES: [(&[u8], &[u8], Name); 20] = [
-    (b"Via", b"v", Name::Via),
-    (b"From", b"f", Name::From),
-    (b"To", b"t", Name::To),
-    (b"Call-ID", b"i", Name::CallId),
-    (b"CSeq", b"", Name::CSeq),
-    (b"Contact", b"m", Name::Contact),
-    (b"Content-Length", b"l", Name::ContentLength),
-    (b"Content-Type", b"c", Name::ContentType),
-    (b"Max-Forwards", b"", Name::MaxForwards),
-    (b"Record-Route", b"", Name::RecordRoute),
-    (b"Require", b"", Name::Require),
-    (b"Reason", b"", Name::Reason),
-    (b"Retry-After", b"", Name::RetryAfter),
-    (b"Accept", b"", Name::Accept),
-    (b"Authorization", b"", Name::Authorization),
-    (b"Content-Encoding", b"e", Name::ContentEncoding),
-    (b"Expires", b"", Name::Expires),
-    (b"Proxy-Authenticate", b"", Name::ProxyAuthenticate),
-    (b"Proxy-Require", b"", Name::ProxyRequire),
-    (b"WWW-Authenticate", b"", Name::WwwAuthenticate),
-];
-
 impl Name {
+    /// Reads a field's name: the long one or its compact form (RFC 3261 §7.3.3).
     fn of(text: &[u8]) -> Self {
-        NAMES
-            .iter()
-            .find(|(long, compact, _)| {
-                text.eq_ignore_ascii_case(long) || text.eq_ignore_ascii_case(compact)
-            })
-            .map_or(Self::Other, |(_, _, name)| *name)
+        if let [letter] = text {
+            return Self::of_letter(letter.to_ascii_lowercase());
+        }
+        // By their length first: most names are then told by one comparison.
+        let known: &[(&str, Self)] = match text.len() {
+            2 => &[("To", Self::To)],
+            3 => &[("Via", Self::Via)],
+            4 => &[
+                ("From", Self::From),
+                ("CSeq", Self::CSeq),
+                ("RSeq", Self::RSeq),
+                ("RAck", Self::RAck),
+            ],
+            5 => &[("Allow", Self::Allow)],
+            6 => &[("Accept", Self::Accept), ("Reason", Self::Reason), ("Min-SE", Self::MinSe)],
+            7 => &[
+                ("Call-ID", Self::CallId),
+                ("Contact", Self::Contact),
+                ("Require", Self::Require),
+                ("Expires", Self::Expires),
+            ],
+            9 => &[("Supported", Self::Supported)],
+            11 => &[("Retry-After", Self::RetryAfter), ("Min-Expires", Self::MinExpires)],
+            12 => &[
+                ("Max-Forwards", Self::MaxForwards),
+                ("Record-Route", Self::RecordRoute),
+                ("Content-Type", Self::ContentType),
+            ],
+            13 => &[
+                ("Authorization", Self::Authorization),
+                ("Proxy-Require", Self::ProxyRequire),
+                ("Service-Route", Self::ServiceRoute),
+                ("P-Early-Media", Self::EarlyMedia),
+            ],
+            14 => &[("Content-Length", Self::ContentLength)],
+            15 => &[("Session-Expires", Self::SessionExpires)],
+            16 => &[
+                ("Content-Encoding", Self::ContentEncoding),
+                ("WWW-Authenticate", Self::WwwAuthenticate),
+            ],
+            18 => &[("Proxy-Authenticate", Self::ProxyAuthenticate)],
+            _ => &[],
+        };
+        let found = known.iter().find(|(name, _)| text.eq_ignore_ascii_case(name.as_bytes()));
+        found.map_or(Self::Other, |(_, name)| *name)
+    }
+
+    fn of_letter(letter: u8) -> Self {
+        match letter {
+            b'c' => Self::ContentType,
+            b'e' => Self::ContentEncoding,
+            b'f' => Self::From,
+            b'i' => Self::CallId,
+            b'k' => Self::Supported,
+            b'l' => Self::ContentLength,
+            b'm' => Self::Contact,
+            b't' => Self::To,
+            b'v' => Self::Via,
+            b'x' => Self::SessionExpires,
+            _ => Self::Other,
+        }
     }
 
     /// Tells whether the field may stand once only (RFC 3261 §7.3.1: no list in its grammar).

@@ -4,17 +4,24 @@
 //! After every call that took `now`, drain [`Endpoint::poll_transmit`] and
 //! [`Endpoint::poll_event`], then wait until [`Endpoint::next_timeout`].
 
+mod answer;
+mod cause;
+mod change;
 mod client;
 mod dialog;
 mod digest;
+mod early;
 mod endpoint;
 mod event;
+mod inside;
 mod leg;
 mod lexer;
 mod net;
 mod place;
 mod registrar;
+mod reliable;
 mod server;
+mod session;
 mod settings;
 mod slab;
 mod stream;
@@ -29,7 +36,10 @@ pub use event::{
     CommandError, Counters, Event, Hop, Incoming, Invite, Sdp, StoredDialog, Target, Transmit,
     Transport,
 };
-pub use settings::{Credentials, Ha1, Identity, Phone, Settings, Trunk};
+pub use settings::{
+    Credentials, Ha1, Identity, Phone, Refresher, Reliability, SessionTimers, Settings, TimerMode,
+    Trunk,
+};
 pub use stream::{Broken, Framer, Piece};
 pub use targets::Way;
 

@@ -4,7 +4,8 @@ use super::dialog::Home;
 use super::endpoint::Endpoint;
 use super::event::{CommandError, Hop, Invite, Target};
 use super::leg::{Calling, Cancel, Leg, State};
-use super::settings::Trunk;
+use super::session::Wish;
+use super::settings::{Reliability, TimerMode, Trunk};
 use super::slab::Key;
 use super::targets::order;
 use super::values::uri_hop;
@@ -100,6 +101,9 @@ impl Endpoint {
         if let Some(call_ref) = call.call_ref.filter(|_| trunk.is_some_and(|t| t.call_header)) {
             headers.header("X-Cadran-Call", call_ref);
         }
+        let (session, reliable) =
+            trunk.map_or_else(Default::default, |trunk| (trunk.session, trunk.reliable));
+        extensions(&mut headers, session.mode, reliable);
         let mut call_id = Writer(Vec::with_capacity(48));
         call_id.hex(self.net.draw(), 16).hex(self.net.draw(), 16).text("@").text(host_text(local));
         let mut to = Writer(Vec::new());
@@ -115,6 +119,7 @@ impl Endpoint {
             call_id: call_id.0,
             cseq: 0,
             headers: headers.0,
+            wish: Wish::new(session),
             offer: call.offer,
             trunk: way.trunk.as_ref().map(|trunk| trunk.id),
             redirects: way.trunk.as_ref().map_or(0, |trunk| trunk.redirects_max),
@@ -128,6 +133,19 @@ impl Endpoint {
             rang: false,
             early: Vec::new(),
         }
+    }
+}
+
+/// Writes which extensions this call may use, and which it must (RFC 3261 §20.32, §20.37).
+fn extensions(headers: &mut Writer, timers: TimerMode, reliable: Reliability) {
+    match (timers != TimerMode::Refuse, reliable != Reliability::Off) {
+        (true, true) => headers.header("Supported", "timer, 100rel"),
+        (true, false) => headers.header("Supported", "timer"),
+        (false, true) => headers.header("Supported", "100rel"),
+        (false, false) => headers,
+    };
+    if reliable == Reliability::Required {
+        headers.header("Require", "100rel");
     }
 }
 

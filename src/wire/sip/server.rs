@@ -1,7 +1,8 @@
 //! The server transactions of RFC 3261 §17.2, with the Accepted state of RFC 6026.
 //!
 //! ```text
-//! INVITE:  Waiting ─► Completed (300–699, timers G, H) ─► Confirmed (timer I) ─► gone
+//! INVITE:  Waiting ◄─► Reliable (1xx of RFC 3262, repeated until its PRACK)
+//!          Waiting ─► Completed (300–699, timers G, H) ─► Confirmed (timer I) ─► gone
 //!             └─────► Accepted  (2xx, repeated until its ACK; timer L)        ─► gone
 //! others:  Waiting ─► Finished (timer J) ─► gone
 //! ```
@@ -26,6 +27,7 @@ const TRYING_AFTER: Span = Span::millis(200);
 #[derive(Clone, Copy, Debug)]
 enum State {
     Waiting,
+    Reliable { pause: Span, end: Mono },
     Completed { pause: Span, end: Mono },
     Confirmed,
     Accepted { pause: Span, end: Mono, acked: bool },
@@ -145,7 +147,7 @@ impl Servers {
         let Some(server) = self.slab.get_mut(key) else {
             return false;
         };
-        if !matches!(server.state, State::Waiting) {
+        if !matches!(server.state, State::Waiting | State::Reliable { .. }) {
             return false;
         }
         let mut writer = Writer(core::mem::take(&mut server.response));
@@ -188,6 +190,23 @@ impl Servers {
         Some(server)
     }
 
+    /// Repeats the provisional response just sent until its PRACK comes: first after T1, then
+    /// after twice as long each time, for 64 times T1 (RFC 3262 §3).
+    pub(super) fn await_prack(&mut self, net: &mut Net, key: Key) {
+        if let Some(server) = self.slab.get_mut(key) {
+            server.state = State::Reliable { pause: T1, end: net.now + T1_64 };
+            net.set_timer(Due::Server(key), &mut server.due, Some(net.now + T1));
+        }
+    }
+
+    /// Takes the PRACK of a provisional response in.
+    pub(super) fn pracked(&mut self, net: &mut Net, key: Key) {
+        if let Some(server) = self.slab.get_mut(key) {
+            server.state = State::Waiting;
+            net.set_timer(Due::Server(key), &mut server.due, None);
+        }
+    }
+
     /// Takes the ACK to a refusal in; tells whether there was one to acknowledge.
     pub(super) fn confirm(&mut self, net: &mut Net, print: u64) -> bool {
         let Some(key) = self.by_print.get(&print).copied() else {
@@ -223,7 +242,7 @@ impl Servers {
         true
     }
 
-    /// Does what is due; gives the leg whose 2xx was never acknowledged.
+    /// Does what is due; gives the leg whose answer was never acknowledged.
     pub(super) fn due(&mut self, net: &mut Net, key: Key) -> Option<Key> {
         let server = self.slab.get_mut(key)?;
         server.due = None;
@@ -233,6 +252,17 @@ impl Servers {
                     writer.body("", &[]);
                 });
                 return None;
+            }
+            State::Reliable { pause, end } if net.now < end => {
+                let pause = pause.times(2);
+                server.state = State::Reliable { pause, end };
+                net.repeat(server.to, &server.response);
+                net.set_timer(Due::Server(key), &mut server.due, Some((net.now + pause).min(end)));
+                return None;
+            }
+            State::Reliable { .. } => {
+                server.state = State::Waiting;
+                return Some(server.leg);
             }
             State::Completed { pause, end } if net.now < end => {
                 let pause = pause.times(2).min(T2);

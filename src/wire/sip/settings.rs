@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use super::event::{Hop, Transport};
 use super::targets::Way;
-use crate::units::{AgentId, TrunkId};
+use crate::units::{AgentId, Span, TrunkId};
 
 /// The endpoint's own settings.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,6 +53,10 @@ pub struct Trunk {
     pub redirects_max: u8,
     /// Writes `X-Cadran-Call` with the call's public id.
     pub call_header: bool,
+    /// How long a call may last without a sign from the other side.
+    pub session: SessionTimers,
+    /// Whether provisional answers are asked for reliably.
+    pub reliable: Reliability,
 }
 
 impl Trunk {
@@ -71,6 +75,8 @@ impl Trunk {
             identity: Identity::default(),
             redirects_max: 0,
             call_header: false,
+            session: SessionTimers::default(),
+            reliable: Reliability::default(),
         }
     }
 
@@ -84,6 +90,65 @@ impl Trunk {
     pub(super) fn owns(&self, ip: IpAddr) -> bool {
         self.addresses().any(|held| held == ip)
     }
+}
+
+/// Session timers towards one peer (RFC 4028): a call whose other side has died is ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SessionTimers {
+    /// Whether they are spoken.
+    pub mode: TimerMode,
+    /// The interval asked for: Session-Expires.
+    pub interval: Span,
+    /// The shortest interval taken: Min-SE, at least 90 s (RFC 4028 §5).
+    pub least: Span,
+    /// Who is to refresh the session, where we have the choice.
+    pub refresher: Refresher,
+}
+
+impl Default for SessionTimers {
+    /// Heeds the peer's wish; 30 min is what RFC 4028 §4 recommends, 90 s its least.
+    fn default() -> Self {
+        Self {
+            mode: TimerMode::Accept,
+            interval: Span::secs(1_800),
+            least: Span::secs(90),
+            refresher: Refresher::Any,
+        }
+    }
+}
+
+/// Whether session timers are spoken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TimerMode {
+    /// Never: not offered, and a peer's wish is not heeded.
+    Refuse,
+    /// When the peer asks.
+    Accept,
+    /// Every call of ours asks.
+    Ask,
+}
+
+/// Who refreshes a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refresher {
+    /// Whoever the peer chooses.
+    Any,
+    /// We.
+    Us,
+    /// The peer.
+    Them,
+}
+
+/// Whether provisional answers come reliably: each is then acknowledged with PRACK (RFC 3262).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Reliability {
+    /// Not offered.
+    Off,
+    /// Offered; the peer chooses.
+    #[default]
+    Supported,
+    /// Demanded: who cannot refuses the call with 420.
+    Required,
 }
 
 /// How a trunk wants the caller to be shown.

@@ -1,16 +1,20 @@
 //! The calls we placed, from the INVITE on, and every answer to a request of ours.
 
-use super::client::{Ack, Clients, News, Outcome, Owner};
+use super::cause::Why;
+use super::change::send_bye;
+use super::client::{Ack, News, Outcome, Owner};
 use super::dialog::{Dialog, Home};
 use super::digest::{Challenge, Login};
+use super::early::Early;
 use super::endpoint::Endpoint;
-use super::event::{CommandError, Event, Hop, Sdp, Transport};
+use super::event::{CommandError, Event, Hop, Transport};
 use super::leg::{Calling, Cancel, Leg, Pending, Phase, Session, State, Talking};
 use super::lexer::{Message, Name, Start, number};
 use super::net::{Due, Net, T1_64};
+use super::session::{Timer, Wish};
 use super::settings::{Credentials, Trunk};
 use super::slab::Key;
-use super::values::{Address, Method, cseq, sdp, shown, uri_hop, uri_host};
+use super::values::{Address, Method, sdp, shown, uri_hop, uri_host};
 use super::writer::{ALLOW, SDP_TYPE, Writer, reason};
 use crate::units::Span;
 
@@ -19,8 +23,6 @@ const LOGINS_MAX: u8 = 2;
 /// The longest request sent as a datagram where TCP may be had: longer ones could be cut into
 /// fragments on their way, which NATs lose (RFC 3261 §18.1.1).
 const DATAGRAM_BYTES: usize = 1_300;
-/// How many early dialogs of one call are told apart; others are heard but not remembered.
-const EARLY_MAX: usize = 8;
 /// The longest Retry-After believed: a day.
 const RETRY_AFTER_MAX: u64 = 86_400;
 
@@ -42,12 +44,12 @@ impl Endpoint {
         }
         calling.login_line = line.0;
         calling.sent_to = calling.home.address;
-        let mut invite = calling.write_invite(net, client);
+        let mut invite = calling.write_invite(net);
         let datagram = calling.sent_to.transport == Transport::Udp;
         if datagram && calling.large_over_tcp && invite.len() > DATAGRAM_BYTES {
             calling.sent_to.transport = Transport::Tcp;
             net.recycle(invite);
-            invite = calling.write_invite(net, client);
+            invite = calling.write_invite(net);
         }
         let names = (client, Owner::Leg(key), Method::Invite);
         self.clients.begin(net, names, calling.sent_to, invite);
@@ -58,8 +60,7 @@ impl Endpoint {
     fn next_way(
         &mut self,
         key: Key,
-        news: News,
-        status: u16,
+        (news, status): (News, u16),
         message: Option<&Message<'_>>,
     ) -> bool {
         let asked = message.and_then(|message| message.first(Name::RetryAfter));
@@ -98,7 +99,7 @@ impl Endpoint {
         Ok(())
     }
 
-    fn send_cancel(&mut self, key: Key) {
+    pub(super) fn send_cancel(&mut self, key: Key) {
         let Some(leg) = self.legs.get_mut(key) else {
             return;
         };
@@ -111,7 +112,7 @@ impl Endpoint {
         let via = &net.local(calling.sent_to).via;
         writer.request_head(Method::Cancel, &calling.uri, via, calling.client);
         calling.write_parties(&mut writer, Method::Cancel);
-        writer.body("", &[]);
+        writer.why(Why::Cleared).body("", &[]);
         self.clients.cancel(net, calling.client, calling.sent_to, writer.0);
         let end = net.now + T1_64;
         net.set_timer(Due::Leg(key), &mut leg.due, Some(end));
@@ -137,6 +138,7 @@ impl Endpoint {
                 match leg.map_or(Asked::Nothing, |leg| leg.asked(news.key)) {
                     Asked::Call => self.invite_news(key, news, status, message),
                     Asked::Change => self.reoffer_news(key, news, status, message),
+                    Asked::Refresh => self.refresh_news(key, news, status, message),
                     Asked::Nothing => self.end_fork(news, message),
                 }
             }
@@ -148,55 +150,23 @@ impl Endpoint {
             (Outcome::Provisional, Some(message)) => self.provisional(key, status, message),
             (Outcome::Success, Some(message)) => self.answered(key, news, message),
             (Outcome::Failure, Some(message)) => {
-                let again = self.log_in_again(key, status, message)
+                let calling = self.legs.get_mut(key).and_then(Leg::calling);
+                let again = calling.is_some_and(|calling| calling.lengthen(status, message))
+                    || self.log_in_again(key, status, message)
                     || (300..400).contains(&status) && self.redirected(key, message)
-                    || status == 503 && self.next_way(key, news, status, Some(message));
+                    || status == 503 && self.next_way(key, (news, status), Some(message));
                 if again {
                     self.send_invite(key);
                 } else {
                     self.failed(key, status, Some(message));
                 }
             }
-            (Outcome::Timeout, _) if self.next_way(key, news, status, None) => {
-                self.send_invite(key)
+            (Outcome::Timeout, _) if self.next_way(key, (news, status), None) => {
+                self.send_invite(key);
             }
             (Outcome::Timeout, _)
             | (Outcome::Provisional | Outcome::Success | Outcome::Failure, None) => {
                 self.failed(key, status, None);
-            }
-        }
-    }
-
-    fn provisional(&mut self, key: Key, status: u16, message: &Message<'_>) {
-        let Some(leg) = self.legs.get_mut(key) else {
-            return;
-        };
-        let id = leg.id;
-        let State::Calling(calling) = &mut leg.state else {
-            return;
-        };
-        calling.provisional = true;
-        if calling.cancel != Cancel::No {
-            if calling.cancel == Cancel::Wanted {
-                self.send_cancel(key);
-            }
-            return;
-        }
-        if status == 180 && !calling.rang {
-            calling.rang = true;
-            self.events.push_back(Event::Ringing(id));
-        }
-        if let Some(sdp) = sdp(message).filter(|_| status > 100) {
-            let tag = remote_tag(message);
-            let held = calling.early.iter_mut().find(|(held, _)| held == tag);
-            let news = held.as_ref().is_none_or(|(_, held)| *held != sdp);
-            if let Some((_, held)) = held {
-                held.clone_from(&sdp);
-            } else if calling.early.len() < EARLY_MAX {
-                calling.early.push((tag.to_vec(), sdp.clone()));
-            }
-            if news {
-                self.events.push_back(Event::Progress(id, sdp));
             }
         }
     }
@@ -211,28 +181,41 @@ impl Endpoint {
         let State::Calling(calling) = &mut leg.state else {
             return;
         };
-        let mut dialog = Dialog::of_response(message, &calling.uri, calling.home);
+        let mut dialog = Dialog::of_response(message, &calling.uri, calling.home, calling.wish);
         let bytes = dialog.ack(&mut self.net, calling.cseq, &calling.login_line);
         let ack = Ack { tag: dialog.remote_tag.clone(), to: dialog.next_hop(), bytes };
         self.clients.acknowledge(&mut self.net, news.key, ack);
         dialog.cseq = calling.cseq;
         dialog.login = calling.login.take();
         dialog.credentials = calling.credentials.take();
-        let early = calling.early.iter().position(|(tag, _)| *tag == dialog.remote_tag);
-        let early = early.map(|place| calling.early.swap_remove(place).1);
-        let answer = sdp(message).or(early).unwrap_or_default();
+        let mut early = core::mem::take(&mut calling.early);
+        let own = early.iter().position(|early| early.tag == dialog.remote_tag);
+        let own = own.map(|place| early.swap_remove(place)).unwrap_or_default();
+        if let Some(early) = &own.dialog {
+            dialog.follow(early);
+        }
+        // The other forks' offers will not be answered any more.
+        for server in early.iter_mut().filter_map(Early::take) {
+            self.servers.respond(&mut self.net, server, 487, Writer::no_body);
+        }
+        let answer = sdp(message).or(own.sdp).unwrap_or_default();
+        self.net.set_timer(Due::Leg(key), &mut leg.due, None);
+        self.events.push_back(Event::Answered(id, answer));
         if calling.cancel != Cancel::No {
-            self.net.set_timer(Due::Leg(key), &mut leg.due, None);
-            send_bye(&mut self.clients, &mut self.net, &mut dialog, Owner::Leg(key));
+            let means = (&mut self.clients, &mut self.net, &mut dialog);
+            send_bye(means, Owner::Leg(key), Why::Cleared);
             leg.state = State::Session(Box::new(Session { dialog, phase: Phase::Leaving(0) }));
-            self.events.push_back(Event::Answered(id, answer));
             return;
         }
-        let stored = dialog.stored();
-        let phase = Phase::Talking(Talking::new(None));
-        leg.state = State::Session(Box::new(Session { dialog, phase }));
-        self.events.push_back(Event::Answered(id, answer));
-        self.events.push_back(Event::Dialog(id, stored));
+        let timer = dialog.wish.of_answer(message);
+        let timer = timer.map(|agreed| Timer::start(self.net.now, agreed));
+        let mut talking = Talking::new(None, core::mem::take(&mut calling.offer), timer);
+        if let Some(server) = own.offer {
+            talking.pending = Pending::TheirUpdate(server, None);
+        }
+        self.events.push_back(Event::Dialog(id, dialog.stored()));
+        leg.state = State::Session(Box::new(Session { dialog, phase: Phase::Talking(talking) }));
+        self.rewind(key);
     }
 
     /// Ends a fork that nobody waits for: ACK, then BYE (RFC 3261 §13.2.2.4).
@@ -244,11 +227,12 @@ impl Endpoint {
         };
         let home = Home { address: news.to, alias: None };
         let target = self.clients.request_uri(news.key).unwrap_or_default();
-        let mut dialog = Dialog::of_response(message, &target, home);
+        let mut dialog = Dialog::of_response(message, &target, home, Wish::default());
         let bytes = dialog.ack(&mut self.net, dialog.cseq, &[]);
         let ack = Ack { tag: dialog.remote_tag.clone(), to: dialog.next_hop(), bytes };
         self.clients.acknowledge(&mut self.net, news.key, ack);
-        send_bye(&mut self.clients, &mut self.net, &mut dialog, Owner::Nobody);
+        let means = (&mut self.clients, &mut self.net, &mut dialog);
+        send_bye(means, Owner::Nobody, Why::Elsewhere);
     }
 
     fn failed(&mut self, key: Key, status: u16, message: Option<&Message<'_>>) {
@@ -311,90 +295,24 @@ impl Endpoint {
         calling.home.address = address;
         true
     }
-
-    fn bye_news(&mut self, key: Key, news: News, status: u16, message: Option<&Message<'_>>) {
-        if news.outcome == Outcome::Provisional {
-            return;
-        }
-        let Some(leg) = self.legs.get_mut(key) else {
-            return;
-        };
-        let id = leg.id;
-        let Some(Session { dialog, phase: Phase::Leaving(tries) }) = leg.session() else {
-            return;
-        };
-        if dialog.log_in_again(status, message, tries) {
-            send_bye(&mut self.clients, &mut self.net, dialog, Owner::Leg(key));
-        } else {
-            self.finish(key, Event::Gone(id));
-        }
-    }
-
-    pub(super) fn send_reoffer(&mut self, key: Key, offer: Sdp) -> Result<(), CommandError> {
-        let talking = self.legs.get_mut(key).and_then(Leg::talking);
-        let (dialog, talking) = talking.ok_or(CommandError::WrongState)?;
-        if !matches!(talking.pending, Pending::None) || talking.unacked.is_some() {
-            return Err(CommandError::WrongState);
-        }
-        talking.reoffer((&mut self.clients, &mut self.net, dialog), key, offer, 0);
-        Ok(())
-    }
-
-    fn reoffer_news(&mut self, key: Key, news: News, status: u16, message: Option<&Message<'_>>) {
-        let Some(leg) = self.legs.get_mut(key) else {
-            return;
-        };
-        let id = leg.id;
-        let Some((dialog, talking)) =
-            leg.talking().filter(|_| news.outcome != Outcome::Provisional)
-        else {
-            return;
-        };
-        let Pending::Ours { offer, mut tries, .. } =
-            core::mem::replace(&mut talking.pending, Pending::None)
-        else {
-            return;
-        };
-        if let Some(message) = message.filter(|_| news.outcome == Outcome::Success) {
-            dialog.refresh(message);
-            let number = message.first(Name::CSeq).and_then(cseq).map_or(0, |(number, _)| number);
-            let bytes = dialog.ack(&mut self.net, number, &[]);
-            let (tag, to) = (dialog.remote_tag.clone(), dialog.next_hop());
-            self.clients.acknowledge(&mut self.net, news.key, Ack { tag, to, bytes });
-            self.events.push_back(Event::Reoffered(id, status, sdp(message).unwrap_or_default()));
-        } else if dialog.log_in_again(status, message, &mut tries) {
-            talking.reoffer((&mut self.clients, &mut self.net, dialog), key, offer, tries);
-        } else if matches!(status, 408 | 481) {
-            // The peer knows the dialog no longer (§12.2.1.2).
-            self.lose(key);
-        } else {
-            self.events.push_back(Event::Reoffered(id, status, Vec::new()));
-        }
-    }
-
-    /// Ends a dialog that broke, with a BYE for good measure.
-    pub(super) fn lose(&mut self, key: Key) {
-        let Some(leg) = self.legs.get_mut(key) else {
-            return;
-        };
-        let id = leg.id;
-        if let Some(dialog) = leg.dialog() {
-            send_bye(&mut self.clients, &mut self.net, dialog, Owner::Nobody);
-        }
-        self.finish(key, Event::Ended { leg: id, bye: false, reason: String::new() });
-    }
 }
 
 impl Calling {
-    fn write_invite(&self, net: &mut Net, client: Key) -> Vec<u8> {
+    fn write_invite(&self, net: &mut Net) -> Vec<u8> {
         let mut writer = net.writer();
         let local = net.local(self.sent_to);
-        writer.request_head(Method::Invite, &self.uri, &local.via, client);
+        writer.request_head(Method::Invite, &self.uri, &local.via, self.client);
         self.write_parties(&mut writer, Method::Invite);
         writer.contact(net.local(self.home.address)).header("Allow", ALLOW);
         writer.header("User-Agent", &net.agent);
+        self.wish.write_first(&mut writer);
         writer.text(&self.headers).text(&self.login_line).body(SDP_TYPE, &self.offer);
         writer.0
+    }
+
+    /// Asks for a longer session timer after 422 (RFC 4028 §7.3).
+    fn lengthen(&mut self, status: u16, message: &Message<'_>) -> bool {
+        self.cancel == Cancel::No && self.wish.raise(status, Some(message))
     }
 
     /// Writes From, To, Call-ID and CSeq.
@@ -409,6 +327,7 @@ impl Calling {
 enum Asked {
     Call,
     Change,
+    Refresh,
     Nothing,
 }
 
@@ -417,58 +336,24 @@ impl Leg {
         if self.calling().is_some_and(|calling| calling.client == client) {
             return Asked::Call;
         }
-        let pending = self.talking().map(|(_, talking)| &talking.pending);
-        match pending {
-            Some(Pending::Ours { client: held, .. }) if *held == client => Asked::Change,
-            Some(
-                Pending::Ours { .. } | Pending::None | Pending::Theirs(_) | Pending::TheirUpdate(_),
-            )
-            | None => Asked::Nothing,
+        let Some((_, talking)) = self.talking() else {
+            return Asked::Nothing;
+        };
+        if talking.refreshing.is_some_and(|(held, _)| held == client) {
+            return Asked::Refresh;
+        }
+        match &talking.pending {
+            Pending::Ours(change) if change.client == client => Asked::Change,
+            Pending::Ours(_) | Pending::None | Pending::Theirs(..) | Pending::TheirUpdate(..) => {
+                Asked::Nothing
+            }
         }
     }
 }
 
-impl Talking {
-    fn reoffer(
-        &mut self,
-        (clients, net, dialog): (&mut Clients, &mut Net, &mut Dialog),
-        leg: Key,
-        offer: Sdp,
-        tries: u8,
-    ) {
-        let client = clients.next_key(net);
-        let mut writer = dialog.request(net, Method::Invite, client);
-        writer.body(SDP_TYPE, &offer);
-        let to = dialog.next_hop();
-        clients.begin(net, (client, Owner::Leg(leg), Method::Invite), to, writer.0);
-        self.pending = Pending::Ours { client, offer, tries };
-    }
-}
-
-impl Dialog {
-    /// Answers a challenge to a request inside the dialog, if that may help.
-    fn log_in_again(&mut self, status: u16, message: Option<&Message<'_>>, tries: &mut u8) -> bool {
-        let credentials = self.credentials.clone().zip(message);
-        let login = credentials
-            .and_then(|(credentials, message)| log_in(status, message, *tries, credentials));
-        *tries += 1;
-        let again = login.is_some();
-        self.login = login.or_else(|| self.login.take());
-        again
-    }
-}
-
-/// Sends BYE into a dialog.
-pub(super) fn send_bye(clients: &mut Clients, net: &mut Net, dialog: &mut Dialog, owner: Owner) {
-    let client = clients.next_key(net);
-    let mut writer = dialog.request(net, Method::Bye, client);
-    writer.body("", &[]);
-    clients.begin(net, (client, owner, Method::Bye), dialog.next_hop(), writer.0);
-}
-
 /// Makes the answer to a challenge: to the first one, and to a second only if it says that our
 /// nonce was stale; whoever refuses the credentials twice will refuse them again.
-fn log_in(
+pub(super) fn log_in(
     status: u16,
     message: &Message<'_>,
     tries: u8,
@@ -489,7 +374,7 @@ fn trunk_address(trunk: &Trunk, uri: &[u8]) -> Option<Hop> {
     uri_hop(uri, trunk.address).filter(|hop| trunk.owns(hop.ip()))
 }
 
-fn remote_tag<'a>(message: &Message<'a>) -> &'a [u8] {
+pub(super) fn remote_tag<'a>(message: &Message<'a>) -> &'a [u8] {
     let to = message.first(Name::To).and_then(Address::read);
     to.and_then(|to| to.tag()).unwrap_or_default()
 }

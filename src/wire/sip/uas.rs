@@ -1,20 +1,19 @@
-//! The requests peers send us: calls that come in, and whatever comes inside a dialog.
+//! The requests peers send us: those outside a dialog answered here, the others passed on.
 
-use super::client::Owner;
 use super::dialog::Dialog;
 use super::endpoint::Endpoint;
-use super::event::{CommandError, Event, Incoming, Sdp};
-use super::leg::{Leg, Pending, Phase, Session, State, Talking};
+use super::event::{Event, Incoming};
+use super::leg::{INCOMING_BIT, Leg, Phase, Ringing, Session, State};
 use super::lexer::{Fault, Name, trim};
 use super::registrar::{EXPIRES_MIN, Verdict};
-use super::slab::Key;
-use super::uac::send_bye;
-use super::values::{Method, Request, content_type_is, shown, uri_user};
-use super::writer::{ALLOW, SDP_TYPE, Writer};
+use super::reliable::Reliable;
+use super::session::Wish;
+use super::values::{Method, Request, content_type_is, has_tag, uri_user};
+use super::writer::Writer;
 use crate::units::LegId;
 
-/// The bit that tells legs named by us from legs named from outside.
-const INCOMING_BIT: u64 = 1 << 63;
+/// The extensions a peer may require of us (RFC 3262, RFC 4028).
+const EXTENSIONS: [&str; 2] = ["100rel", "timer"];
 
 impl Endpoint {
     /// Takes a whole request from a known peer in.
@@ -33,7 +32,9 @@ impl Endpoint {
             self.cancelled(request);
             return;
         }
-        let mut required = request.message.list(Name::Require).filter(|tag| !tag.is_empty());
+        let known = |tag: &[u8]| EXTENSIONS.iter().any(|e| tag.eq_ignore_ascii_case(e.as_bytes()));
+        let mut required =
+            request.message.list(Name::Require).filter(|tag| !tag.is_empty() && !known(tag));
         if let Some(first) = required.next() {
             let mut unsupported = Writer(b"Unsupported: ".to_vec());
             unsupported.unfolded(first);
@@ -85,14 +86,21 @@ impl Endpoint {
             self.refuse(request, Fault::new(503, "Service Unavailable"), b"Retry-After: 5\r\n");
             return;
         }
+        let wish = Wish::default();
+        let timer = match wish.of_request(request.message) {
+            Ok(timer) => timer,
+            Err(least) => return self.reply_brief(print, request, least),
+        };
         let key = self.legs.next_key(self.net.draw());
         let mut tag = Writer(Vec::new());
         tag.key(key);
-        let dialog = Dialog::of_request(request, &tag.0);
+        let dialog = Dialog::of_request(request, &tag.0, wish);
         let server = self.servers.begin(&mut self.net, print, request, (key, &tag.0));
         self.incoming += 1;
         let id = LegId(INCOMING_BIT | self.incoming);
-        let phase = Phase::Ringing(server);
+        let wanted = has_tag(request.message, Name::Require, "100rel");
+        let reliable = Reliable::new(wanted, request, self.net.draw());
+        let phase = Phase::Ringing(Ringing { server, timer, reliable, offer: None });
         let state = State::Session(Box::new(Session { dialog, phase }));
         self.legs.insert(key, Leg { id, state, due: None });
         self.by_id.insert(id, key);
@@ -126,325 +134,6 @@ impl Endpoint {
             }
         }
     }
-
-    fn inside(&mut self, print: u64, request: &Request<'_>) {
-        let Some(key) = self.leg_of(request) else {
-            self.refuse(request, no_dialog(), b"");
-            return;
-        };
-        let Some(dialog) = self.legs.get_mut(key).and_then(Leg::dialog) else {
-            self.refuse(request, no_dialog(), b"");
-            return;
-        };
-        if !dialog.in_order(request.cseq) {
-            // §12.2.2: a request overtaken by a later one is an error of its sender.
-            self.reply(print, request, 500, b"");
-            return;
-        }
-        match request.method {
-            Method::Bye => self.hung_up(key, print, request),
-            Method::Options => self.reply(print, request, 200, capabilities()),
-            Method::Info => {
-                self.reply(print, request, 200, b"");
-                self.info(key, request);
-            }
-            Method::Invite => self.offered(key, print, request),
-            Method::Update if request.message.body.is_empty() => {
-                dialog.refresh(request.message);
-                let mut contact = Writer(Vec::new());
-                contact.contact(self.net.local(request.source));
-                self.reply(print, request, 200, &contact.0);
-            }
-            Method::Update => self.offered(key, print, request),
-            Method::Prack => self.reply(print, request, 481, b""),
-            Method::Register
-            | Method::NotAllowed
-            | Method::Unknown
-            | Method::Ack
-            | Method::Cancel => self.reply(print, request, 405, allow()),
-        }
-    }
-
-    /// Finds the leg of an in-dialog request: our tag names it, Call-ID and their tag confirm it.
-    pub(super) fn leg_of(&mut self, request: &Request<'_>) -> Option<Key> {
-        let key = Key::read(request.to.tag()?)?;
-        let dialog = self.legs.get_mut(key)?.dialog()?;
-        let theirs = request.from.tag().unwrap_or_default();
-        let same = dialog.call_id == request.call_id && dialog.remote_tag == theirs;
-        same.then_some(key)
-    }
-
-    fn hung_up(&mut self, key: Key, print: u64, request: &Request<'_>) {
-        self.reply(print, request, 200, b"");
-        let Some(leg) = self.legs.get_mut(key) else {
-            return;
-        };
-        let id = leg.id;
-        let Some((_, talking)) = leg.talking() else {
-            // Both sides hung up at once: ours is answered by its own 200.
-            return;
-        };
-        let reason = shown(request.message.first(Name::Reason).unwrap_or_default());
-        let event = if talking.hang_up {
-            Event::Gone(id)
-        } else {
-            Event::Ended { leg: id, bye: true, reason }
-        };
-        self.finish(key, event);
-    }
-
-    /// A re-INVITE or UPDATE came (RFC 3261 §14.2, RFC 3311 §5.2).
-    fn offered(&mut self, key: Key, print: u64, request: &Request<'_>) {
-        if let Some((fault, headers)) = unreadable(request) {
-            self.reply(print, request, fault.status, headers);
-            return;
-        }
-        let Some(leg) = self.legs.get_mut(key) else {
-            return;
-        };
-        let id = leg.id;
-        let Some((dialog, talking)) = leg.talking() else {
-            self.reply(print, request, 481, b"");
-            return;
-        };
-        match talking.pending {
-            Pending::None if self.servers.is_full() => self.counters.overflow += 1,
-            Pending::None => {
-                dialog.refresh(request.message);
-                let server = self.servers.begin(&mut self.net, print, request, (key, b""));
-                talking.pending = if request.method == Method::Invite {
-                    Pending::Theirs(server)
-                } else {
-                    Pending::TheirUpdate(server)
-                };
-                self.events.push_back(Event::Offer(id, request.sdp()));
-            }
-            Pending::Ours { .. } => self.reply(print, request, 491, b""),
-            Pending::Theirs(_) | Pending::TheirUpdate(_) => {
-                let mut retry = Writer(b"Retry-After: ".to_vec());
-                // A random wait of up to ten seconds (§14.2).
-                retry.number(self.net.draw() % 10).text("\r\n");
-                self.reply(print, request, 500, &retry.0);
-            }
-        }
-    }
-
-    fn info(&mut self, key: Key, request: &Request<'_>) {
-        let Some(id) = self.legs.get(key).map(|leg| leg.id) else {
-            return;
-        };
-        if !content_type_is(request.message, b"application/dtmf-relay") {
-            return;
-        }
-        let lines = request.message.body.split(|byte| *byte == b'\n');
-        let signal = lines.filter_map(|line| line.strip_prefix(b"Signal")).find_map(|rest| {
-            trim(rest).strip_prefix(b"=").and_then(|value| trim(value).first().copied())
-        });
-        if let Some(digit) = signal.filter(|byte| b"0123456789*#ABCDabcd".contains(byte)) {
-            self.events.push_back(Event::Digit(id, char::from(digit.to_ascii_uppercase())));
-        }
-    }
-
-    fn cancelled(&mut self, request: &Request<'_>) {
-        let print = self.servers.print(request, Method::Invite);
-        let Some((server, key)) = self.servers.invite(print) else {
-            self.refuse(request, no_dialog(), b"");
-            return;
-        };
-        self.refuse(request, Fault::new(200, "OK"), b"");
-        if !self.servers.respond(&mut self.net, server, 487, Writer::no_body) {
-            return;
-        }
-        let Some(leg) = self.legs.get_mut(key) else {
-            return;
-        };
-        if let Some((_, talking)) = leg.talking() {
-            talking.pending = Pending::None;
-            return;
-        }
-        let reason = shown(request.message.first(Name::Reason).unwrap_or_default());
-        let event = Event::Failed { leg: leg.id, status: 487, retry_after: None, reason };
-        self.finish(key, event);
-    }
-
-    fn acknowledged(&mut self, request: &Request<'_>) {
-        let Some(key) = self.leg_of(request) else {
-            return;
-        };
-        let Some(leg) = self.legs.get_mut(key) else {
-            return;
-        };
-        let id = leg.id;
-        let Some((_, talking)) = leg.talking() else {
-            return;
-        };
-        let Some(server) = talking.unacked else {
-            return;
-        };
-        if !self.servers.acknowledged(&mut self.net, server, request.cseq) {
-            return;
-        }
-        talking.unacked = None;
-        if talking.hang_up {
-            self.hang_up_talking(key);
-        } else {
-            self.events.push_back(Event::Acked(id, request.sdp()));
-        }
-    }
-
-    /// A 2xx of ours was never acknowledged: the dialog is ended (RFC 3261 §13.3.1.4).
-    pub(super) fn never_acknowledged(&mut self, key: Key) {
-        let Some((_, talking)) = self.legs.get_mut(key).and_then(Leg::talking) else {
-            return;
-        };
-        talking.unacked = None;
-        if talking.hang_up {
-            self.hang_up_talking(key);
-        } else {
-            self.lose(key);
-        }
-    }
-
-    /// Hangs an answered leg up: BYE, once our 2xx was acknowledged.
-    pub(super) fn hang_up_talking(&mut self, key: Key) {
-        let Some(session) = self.legs.get_mut(key).and_then(Leg::session) else {
-            return;
-        };
-        let Phase::Talking(talking) = &mut session.phase else {
-            return;
-        };
-        if talking.unacked.is_some() {
-            talking.hang_up = true;
-            return;
-        }
-        if let Some(server) = talking.pending.server() {
-            self.servers.respond(&mut self.net, server, 487, Writer::no_body);
-        }
-        session.phase = Phase::Leaving(0);
-        send_bye(&mut self.clients, &mut self.net, &mut session.dialog, Owner::Leg(key));
-    }
-
-    /// Sends a provisional response to an incoming leg.
-    pub(super) fn early(
-        &mut self,
-        leg: LegId,
-        status: u16,
-        sdp: &[u8],
-    ) -> Result<(), CommandError> {
-        let key = self.key(leg)?;
-        let session = self.legs.get_mut(key).and_then(Leg::session);
-        let Some(Session { phase: Phase::Ringing(server), dialog }) = session else {
-            return Err(CommandError::WrongState);
-        };
-        let mut contact = Writer(Vec::with_capacity(64));
-        contact.contact(self.net.local(dialog.home.address));
-        self.servers.respond(&mut self.net, *server, status, |writer| {
-            writer.text(&contact.0).body(SDP_TYPE, sdp);
-        });
-        Ok(())
-    }
-
-    pub(super) fn accept_leg(&mut self, leg: LegId, sdp: &Sdp) -> Result<(), CommandError> {
-        let key = self.key(leg)?;
-        let session = self.legs.get_mut(key).and_then(Leg::session);
-        let session = session.ok_or(CommandError::WrongState)?;
-        let server = session.waiting().ok_or(CommandError::WrongState)?;
-        match &mut session.phase {
-            Phase::Ringing(_) => {
-                session.phase = Phase::Talking(Talking::new(Some(server)));
-                self.events.push_back(Event::Dialog(leg, session.dialog.stored()));
-            }
-            Phase::Talking(talking) => {
-                if matches!(talking.pending, Pending::Theirs(_)) {
-                    talking.unacked = Some(server);
-                }
-                talking.pending = Pending::None;
-            }
-            Phase::Leaving(_) => {}
-        }
-        let mut contact = Writer(Vec::with_capacity(64));
-        contact.contact(self.net.local(session.dialog.home.address));
-        self.servers.respond(&mut self.net, server, 200, |writer| {
-            writer.text(&contact.0).header("Allow", ALLOW).body(SDP_TYPE, sdp);
-        });
-        Ok(())
-    }
-
-    pub(super) fn reject_leg(
-        &mut self,
-        leg: LegId,
-        status: u16,
-        headers: &[(&str, &str)],
-    ) -> Result<(), CommandError> {
-        let control = |text: &str| text.contains(char::is_control);
-        if headers.iter().any(|(name, value)| control(name) || control(value)) {
-            return Err(CommandError::BadText);
-        }
-        let key = self.key(leg)?;
-        let session = self.legs.get_mut(key).and_then(Leg::session);
-        let session = session.filter(|_| (300..700).contains(&status));
-        let session = session.ok_or(CommandError::WrongState)?;
-        let server = session.waiting().ok_or(CommandError::WrongState)?;
-        self.servers.respond(&mut self.net, server, status, |writer| {
-            for (name, value) in headers {
-                writer.header(name, value);
-            }
-            writer.body("", &[]);
-        });
-        match &mut session.phase {
-            Phase::Talking(talking) => talking.pending = Pending::None,
-            Phase::Ringing(_) | Phase::Leaving(_) => self.finish(key, Event::Gone(leg)),
-        }
-        Ok(())
-    }
-
-    /// Answers a request at once within a transaction, so that its repetitions are known.
-    fn reply(&mut self, print: u64, request: &Request<'_>, status: u16, headers: &[u8]) {
-        if self.servers.is_full() {
-            self.counters.overflow += 1;
-            return;
-        }
-        let leg = Key { place: u32::MAX, secret: 0 };
-        let mut tag = Writer(Vec::new());
-        tag.hex(print, 16);
-        let server = self.servers.begin(&mut self.net, print, request, (leg, &tag.0));
-        self.servers.respond(&mut self.net, server, status, |writer| {
-            writer.text(headers).body("", &[]);
-        });
-    }
-
-    /// Answers a request without remembering it; its repetition gets the same answer anew
-    /// (RFC 3261 §8.2.7).
-    pub(super) fn refuse(&mut self, request: &Request<'_>, fault: Fault, headers: &[u8]) {
-        self.counters.refused += u64::from(fault.status >= 300);
-        let mut tag = Writer(Vec::new());
-        tag.hex(self.servers.print(request, request.method), 16);
-        let mut writer = self.net.writer();
-        writer.status(fault.status, fault.reason).answer_head(request, &tag.0);
-        writer.header("Server", &self.net.agent).text(headers).body("", &[]);
-        self.net.send(request.via.answer_to(request.source), writer.0);
-    }
-}
-
-impl Session {
-    /// Gives the transaction that waits for the application's answer.
-    pub(super) fn waiting(&self) -> Option<Key> {
-        match &self.phase {
-            Phase::Ringing(server) => Some(*server),
-            Phase::Talking(talking) => talking.pending.server(),
-            Phase::Leaving(_) => None,
-        }
-    }
-}
-
-impl Pending {
-    /// Gives the transaction of the peer's offer.
-    fn server(&self) -> Option<Key> {
-        match self {
-            Self::Theirs(server) | Self::TheirUpdate(server) => Some(*server),
-            Self::None | Self::Ours { .. } => None,
-        }
-    }
 }
 
 impl Writer {
@@ -454,21 +143,22 @@ impl Writer {
     }
 }
 
-fn allow() -> &'static [u8] {
-    b"Allow: INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE\r\n"
+pub(super) fn allow() -> &'static [u8] {
+    b"Allow: INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK\r\n"
 }
 
-fn capabilities() -> &'static [u8] {
-    b"Allow: INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE\r\nAccept: application/sdp\r\n"
+pub(super) fn capabilities() -> &'static [u8] {
+    b"Allow: INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK\r\n\
+      Accept: application/sdp\r\nSupported: 100rel, timer\r\n"
 }
 
-fn no_dialog() -> Fault {
+pub(super) fn no_dialog() -> Fault {
     Fault::new(481, "Call/Transaction Does Not Exist")
 }
 
 /// Tells why an INVITE's or UPDATE's body or wished answer cannot be dealt with (RFC 3261
 /// §8.2.3, §21.4.7).
-fn unreadable(request: &Request<'_>) -> Option<(Fault, &'static [u8])> {
+pub(super) fn unreadable(request: &Request<'_>) -> Option<(Fault, &'static [u8])> {
     let message = request.message;
     let plain = message
         .first(Name::ContentEncoding)

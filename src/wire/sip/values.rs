@@ -239,6 +239,11 @@ pub(super) fn sdp(message: &Message<'_>) -> Option<Sdp> {
     (of_type && !message.body.is_empty()).then(|| message.body.to_vec())
 }
 
+/// Tells whether a list of option tags or methods holds one (RFC 3261 §19.2).
+pub(super) fn has_tag(message: &Message<'_>, list: Name, tag: &str) -> bool {
+    message.list(list).any(|held| held.eq_ignore_ascii_case(tag.as_bytes()))
+}
+
 /// Tells whether Content-Type names this type, parameters aside.
 pub(super) fn content_type_is(message: &Message<'_>, wanted: &[u8]) -> bool {
     message

@@ -10,7 +10,7 @@ use super::slab::Key;
 use super::values::{Method, Request, Via, is_address, param};
 
 /// The methods we take, as Allow lists them.
-pub(super) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE";
+pub(super) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK";
 /// The type of a session description.
 pub(super) const SDP_TYPE: &str = "application/sdp";
 
@@ -199,6 +199,8 @@ pub(super) fn reason(status: u16) -> &'static str {
         415 => "Unsupported Media Type",
         416 => "Unsupported URI Scheme",
         420 => "Bad Extension",
+        421 => "Extension Required",
+        422 => "Session Interval Too Small",
         423 => "Interval Too Brief",
         480 => "Temporarily Unavailable",
         481 => "Call/Transaction Does Not Exist",
@@ -211,6 +213,7 @@ pub(super) fn reason(status: u16) -> &'static str {
         500 => "Server Internal Error",
         501 => "Not Implemented",
         503 => "Service Unavailable",
+        504 => "Server Time-out",
         505 => "Version Not Supported",
         600 => "Busy Everywhere",
         603 => "Decline",

@@ -128,7 +128,7 @@ const CAMPAIGN_MISTAKES: [Mistake; 41] = [
     (r#"cap = "3%""#, "cap = \"3%\"\nfalse_positives = §0.05", "abandon.false_positives"),
 ];
 
-const ENGINE_MISTAKES: [Mistake; 11] = [
+const ENGINE_MISTAKES: [Mistake; 12] = [
     (r#"bind = "127.0.0.1:5060""#, r#"bind = §"localhost""#, "sip.bind"),
     (r#"bind = "127.0.0.1:5060""#, r#"§binds = "127.0.0.1:5060""#, "sip.binds"),
     ("[rtp]", "[§rpt]", "rpt"),
@@ -140,6 +140,7 @@ const ENGINE_MISTAKES: [Mistake; 11] = [
     ("channels = 10", r#"channels = §"10""#, "trunk[1].channels"),
     (r#"calls_per_second = "2/s""#, "calls_per_second = §2", "trunk[1].calls_per_second"),
     ("channels = 10", "channels = 10\nredirect = §\"follow\"", "trunk[1].redirect"),
+    ("channels = 10", "channels = 10\nprofile = §\"ohv\"", "trunk[1].profile"),
 ];
 
 /// Puts the mistake in and gives the text with the line and column of its `§`.

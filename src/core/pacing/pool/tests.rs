@@ -13,7 +13,7 @@ use crate::units::CallId;
 /// Random pasts looked at of one campaign.
 const CASES: u32 = 100;
 /// And of two.
-const PAIRS: u32 = 30;
+const PAIRS: u32 = 100;
 /// Ready agents tried, in order: around none, few and many.
 const READY: [u32; 12] = [0, 1, 2, 3, 4, 6, 9, 11, 12, 13, 20, 35];
 
@@ -66,8 +66,8 @@ fn grown(past: &Past, first_agent: u32) -> (Grown, Mono) {
     (Grown { pacer, rate, ringing }, now)
 }
 
-/// Asks a pool of campaigns with so many ready agents, who serve all of them.
-fn calls(now: Mono, pool: &[Grown], ready: u32, answered: u64, abandoned: u64) -> u32 {
+/// Asks a pool of campaigns with so many ready agents, who serve all of them: the calls of each.
+fn calls(now: Mono, pool: &[Grown], ready: u32, answered: u64, abandoned: u64) -> Vec<u32> {
     let lines = |grown: &Grown| u32::try_from(grown.ringing.len()).unwrap_or(u32::MAX);
     let mates = u32::try_from(pool.len()).unwrap_or(u32::MAX);
     let homes = (0..mates).map(|nth| ready / mates + u32::from(nth < ready % mates));
@@ -114,14 +114,23 @@ fn calls(now: Mono, pool: &[Grown], ready: u32, answered: u64, abandoned: u64) -
         lost_elsewhere: 0.0,
         exposed_elsewhere: 0,
     };
-    decide(now, &members, &[ledger], &crowd).iter().map(|asked| asked.ask.calls).sum()
+    decide(now, &members, &[ledger], &crowd).iter().map(|asked| asked.ask.calls).collect()
 }
 
+/// With more agents ready, calls that bring fewer persons are never asked for: a call of one
+/// campaign may bring several times as many as one of another. Tells whether any was risked.
 fn never_fewer(now: Mono, pool: &[Grown], of: (u64, u64)) -> Result<bool, TestCaseError> {
     let asked = READY.map(|ready| calls(now, pool, ready, of.0, of.1));
-    let grows = asked.windows(2).all(|pair| pair[0] <= pair[1]);
+    let persons = |calls: &Vec<u32>| {
+        let each = calls
+            .iter()
+            .zip(pool)
+            .map(|(calls, grown)| f64::from(*calls) * grown.pacer.fresh(now)[HORIZONS - 1]);
+        each.sum::<f64>()
+    };
+    let grows = asked.windows(2).all(|pair| persons(&pair[0]) <= persons(&pair[1]) + 1e-9);
     prop_assert!(grows, "{asked:?} with {:?} answered and abandoned", of);
-    Ok(READY.iter().zip(asked).any(|(ready, calls)| calls > *ready))
+    Ok(READY.iter().zip(asked).any(|(ready, calls)| calls.iter().sum::<u32>() > *ready))
 }
 
 fn past() -> impl Strategy<Value = Past> {

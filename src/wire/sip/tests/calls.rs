@@ -25,7 +25,7 @@ fn a_call_is_placed_answered_and_hung_up() {
     world.dialer().hang_up(now, LEG).expect("it talks");
     world.run(Span::secs(40));
     assert_eq!(world.reported(DIALER), [Event::Gone(LEG)]);
-    let ended = Event::Ended { leg: theirs, bye: true, reason: String::new() };
+    let ended = Event::Ended { leg: theirs, bye: true, reason: CLEARED.to_owned() };
     assert_eq!(world.reported(CARRIER).last(), Some(&ended));
     assert_eq!((world.dialer().legs(), world.carrier().legs()), (0, 0));
     assert_eq!(world.dialer().next_timeout(), None, "nothing lingers");
@@ -225,7 +225,7 @@ fn a_stored_dialog_is_ended_after_a_restart() {
     let now = world.now;
     world.dialer().end_stale(now, &stored).expect("it is well formed");
     world.run(Span::secs(1));
-    let ended = Event::Ended { leg: theirs, bye: true, reason: String::new() };
+    let ended = Event::Ended { leg: theirs, bye: true, reason: CLEARED.to_owned() };
     assert_eq!(world.reported(CARRIER).last(), Some(&ended));
 }
 

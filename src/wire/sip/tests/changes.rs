@@ -1,5 +1,6 @@
 //! Changes of the session inside a dialog, made by either side.
 
+use super::stage::{Stage, answer, inside, talking};
 use super::*;
 
 const HOLD: &[u8] = b"v=0\r\nm=audio 20000 RTP/AVP 8\r\na=sendonly\r\n";
@@ -63,16 +64,65 @@ fn a_refused_offer_leaves_the_call_as_it_was() {
 }
 
 #[test]
-fn offers_that_cross_get_491_on_both_sides() {
+fn offers_that_cross_get_491_and_are_made_again_one_after_the_other() {
     let mut world = World::new(23, Faults::default());
     let theirs = world.talk();
     let now = world.now;
     world.dialer().reoffer(now, LEG, HOLD.to_vec()).expect("it talks");
-    world.carrier().reoffer(now, theirs, HOLD.to_vec()).expect("it talks");
-    assert_eq!(world.wait(DIALER, reoffered).0, 491);
-    assert_eq!(world.wait(CARRIER, reoffered).0, 491);
+    world.carrier().reoffer(now, theirs, HELD.to_vec()).expect("it talks");
+    // The side that did not place the call waits less (RFC 3261 §14.1): its offer comes first.
+    assert_eq!(world.wait(DIALER, offered).as_deref(), Some(HELD));
+    assert!(world.now.since(now) <= Span::millis(2_100));
+    assert_eq!(world.sent(DIALER, "SIP/2.0 491").len(), 1);
+    assert_eq!(world.sent(CARRIER, "SIP/2.0 491").len(), 1);
+    let answered = world.now;
+    world.dialer().accept(answered, LEG, HOLD.to_vec()).expect("an offer waits");
+    assert_eq!(world.wait(CARRIER, reoffered), (200, HOLD.to_vec()));
+    assert_eq!(world.wait(CARRIER, offered).as_deref(), Some(HOLD), "then ours, by itself");
+    let waited = world.now.since(now);
+    assert!((Span::millis(2_100)..=Span::millis(4_100)).contains(&waited), "{waited}");
     let now = world.now;
-    world.dialer().reoffer(now, LEG, HOLD.to_vec()).expect("nothing is pending any more");
+    world.carrier().accept(now, theirs, HELD.to_vec()).expect("an offer waits");
+    assert_eq!(world.wait(DIALER, reoffered), (200, HELD.to_vec()));
+}
+
+#[test]
+fn an_offer_that_always_meets_another_is_told_as_refused_in_the_end() {
+    let mut stage = Stage::new(40);
+    talking(&mut stage);
+    stage.dialer.reoffer(stage.now, LEG, HOLD.to_vec()).expect("it talks");
+    for _ in 0..5 {
+        let offer = stage.next();
+        stage.say(&answer(&offer, "491 Request Pending", "callee", "", b""));
+        assert!(stage.next().starts_with("ACK "));
+        assert_eq!(stage.events(), []);
+        assert_eq!(
+            stage.dialer.reoffer(stage.now, LEG, OFFER.to_vec()),
+            Err(CommandError::WrongState),
+            "the first offer is still to be made"
+        );
+        stage.skip();
+        assert!(stage.now <= Mono::micros(20_100_000), "five waits of at most 4 s");
+    }
+    let offer = stage.next();
+    stage.say(&answer(&offer, "491 Request Pending", "callee", "", b""));
+    assert_eq!(stage.events(), [Event::Reoffered(LEG, 491, Vec::new())]);
+}
+
+#[test]
+fn a_fax_offer_refused_with_488_leaves_the_call_as_it_was() {
+    const FAX: &[u8] = b"v=0\r\nm=image 20000 udptl t38\r\n";
+    let mut stage = Stage::new(41);
+    let invite = talking(&mut stage);
+    let kind = "Content-Type: application/sdp\r\n";
+    stage.say(&inside(&invite, "INVITE", 1, kind, FAX));
+    assert_eq!(stage.events(), [Event::Offer(LEG, Some(FAX.to_vec()))]);
+    stage.dialer.reject(stage.now, LEG, 488, &[]).expect("an offer waits");
+    assert!(stage.next().starts_with("SIP/2.0 488 Not Acceptable Here\r\n"));
+    stage.say(&inside(&invite, "ACK", 1, "", b""));
+    stage.say(&inside(&invite, "OPTIONS", 2, "", b""));
+    assert!(stage.next().starts_with("SIP/2.0 200 "));
+    assert_eq!(stage.dialer.legs(), 1);
 }
 
 #[test]

@@ -3,9 +3,13 @@
 mod calls;
 mod changes;
 mod faults;
+mod forks;
 mod peers;
 mod phones;
+mod reliable;
+mod stage;
 mod streams;
+mod timers;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -22,6 +26,8 @@ const DIALER: usize = 0;
 const CARRIER: usize = 1;
 const LEG: LegId = LegId(1);
 const OFFER: &[u8] = b"v=0\r\nm=audio 40000 RTP/AVP 8\r\n";
+/// What our BYE and CANCEL give as their reason.
+const CLEARED: &str = "Q.850;cause=16;text=\"Normal call clearing\"";
 const ANSWER: &[u8] = b"v=0\r\nm=audio 20000 RTP/AVP 8\r\n";
 
 /// What the network does to datagrams, in per mille.
@@ -170,6 +176,13 @@ impl World {
     fn run(&mut self, span: Span) {
         let limit = self.now + span;
         while self.step(limit) {}
+    }
+
+    /// A dialer whose trunk is as told, and the carrier at its other end.
+    fn over(trunk: Trunk) -> Self {
+        let mut world = Self::new(77, Faults::default());
+        world.dialer().set_trunk(trunk);
+        world
     }
 
     /// Runs until an end reports something that fits, and gives it; events before it are lost.

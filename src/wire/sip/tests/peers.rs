@@ -1,124 +1,7 @@
 //! The dialer against a carrier written out by hand, that may do what an endpoint never does.
 
+use super::stage::{CONTACT, Stage, answer, inside, talking};
 use super::*;
-
-/// The dialer alone; the test plays the carrier.
-struct Stage {
-    dialer: Endpoint,
-    now: Mono,
-    carrier: SocketAddr,
-}
-
-impl Stage {
-    fn new(seed: u64) -> Self {
-        let mut dialer = Endpoint::new(settings("127.0.0.1:5060", seed, false));
-        dialer.set_trunk(trunk());
-        Self { dialer, now: Mono::START, carrier: trunk().address.address }
-    }
-
-    fn dial(&mut self) -> String {
-        self.dialer.invite(self.now, LEG, call()).expect("the trunk is known");
-        self.next()
-    }
-
-    fn say(&mut self, text: &str) {
-        self.dialer.receive(self.now, self.carrier, text.as_bytes());
-    }
-
-    fn wait(&mut self, span: Span) {
-        let limit = self.now + span;
-        while let Some(at) = self.dialer.next_timeout().filter(|at| *at <= limit) {
-            self.dialer.handle_timeout(at);
-        }
-        self.now = limit;
-    }
-
-    fn sent(&mut self) -> Option<(SocketAddr, String)> {
-        let transmit = self.dialer.poll_transmit()?;
-        Some((transmit.to.address, String::from_utf8_lossy(&transmit.bytes).into_owned()))
-    }
-
-    /// Gives the only message sent.
-    fn next(&mut self) -> String {
-        let (_, text) = self.sent().expect("a message was sent");
-        assert_eq!(self.sent(), None, "and only one");
-        text
-    }
-
-    fn events(&mut self) -> Vec<Event> {
-        core::iter::from_fn(|| self.dialer.poll_event()).collect()
-    }
-}
-
-/// Answers a request: its fields copied, `tag` in To, `more` lines, `body`.
-fn answer(request: &str, status: &str, tag: &str, more: &str, body: &[u8]) -> String {
-    let field = |name| header(request, name).expect("our requests are whole");
-    let tag = if tag.is_empty() { String::new() } else { format!(";tag={tag}") };
-    let kind = if body.is_empty() { "" } else { "Content-Type: application/sdp\r\n" };
-    format!(
-        "SIP/2.0 {status}\r\nVia: {}\r\nFrom: {}\r\nTo: {}{tag}\r\nCall-ID: {}\r\nCSeq: {}\r\n\
-         {more}{kind}Content-Length: {}\r\n\r\n{}",
-        field("Via"),
-        field("From"),
-        field("To"),
-        field("Call-ID"),
-        field("CSeq"),
-        body.len(),
-        String::from_utf8_lossy(body),
-    )
-}
-
-const CONTACT: &str = "Contact: <sip:callee@127.0.0.10:5070>\r\n";
-
-/// Writes a request of the callee's inside the dialog of this INVITE.
-fn inside(invite: &str, method: &str, cseq: u32, more: &str, body: &[u8]) -> String {
-    let field = |name| header(invite, name).expect("our requests are whole");
-    format!(
-        "{method} sip:cadran@127.0.0.1:5060 SIP/2.0\r\n\
-         Via: SIP/2.0/UDP 127.0.0.10:5070;branch=z9hG4bK{method}{cseq};rport\r\n\
-         Max-Forwards: 70\r\nFrom: {};tag=callee\r\nTo: {}\r\nCall-ID: {}\r\n\
-         CSeq: {cseq} {method}\r\n{CONTACT}{more}Content-Length: {}\r\n\r\n{}",
-        field("To"),
-        field("From"),
-        field("Call-ID"),
-        body.len(),
-        String::from_utf8_lossy(body),
-    )
-}
-
-/// A dialer that talks; gives its INVITE.
-fn talking(stage: &mut Stage) -> String {
-    let invite = stage.dial();
-    stage.say(&answer(&invite, "200 OK", "callee", CONTACT, ANSWER));
-    stage.next();
-    stage.events();
-    invite
-}
-
-#[test]
-fn the_second_fork_to_answer_is_acknowledged_and_ended() {
-    let mut stage = Stage::new(1);
-    let invite = stage.dial();
-    stage.say(&answer(&invite, "180 Ringing", "early", CONTACT, b""));
-    stage.say(&answer(&invite, "200 OK", "one", CONTACT, ANSWER));
-    let first = stage.next();
-    assert!(first.starts_with("ACK sip:callee@127.0.0.10:5070 "), "{first}");
-    let second = answer(&invite, "200 OK", "two", CONTACT, ANSWER);
-    stage.say(&second);
-    let (_, ack) = stage.sent().expect("the fork is acknowledged");
-    let (_, bye) = stage.sent().expect("the fork is ended");
-    assert!(ack.starts_with("ACK ") && bye.starts_with("BYE "), "{ack}{bye}");
-    for text in [&ack, &bye] {
-        assert!(header(text, "To").is_some_and(|to| to.ends_with(";tag=two")), "{text}");
-    }
-    assert_eq!(header(&bye, "CSeq"), Some("2 BYE"));
-    stage.say(&second);
-    assert_eq!(stage.next(), ack, "its repetition gets the same ACK");
-    stage.say(&answer(&bye, "200 OK", "", "", b""));
-    let events = stage.events();
-    assert!(matches!(&events[..], [Event::Ringing(_), Event::Answered(..), Event::Dialog(..)]));
-    assert_eq!(stage.dialer.legs(), 1, "the first fork talks on");
-}
 
 #[test]
 fn early_media_is_told_once_for_each_description_and_stands_in_for_the_answer() {
@@ -430,11 +313,11 @@ fn requests_outside_a_dialog_are_answered_by_the_book() {
     }
     stage.say(&lone("ACK"));
     assert_eq!(stage.sent(), None);
-    let required = lone("OPTIONS").replace("Max-Forwards", "Require: magic, 100rel\r\nX");
+    let required = lone("OPTIONS").replace("Max-Forwards", "Require: magic, 100rel, path\r\nX");
     stage.say(&required);
     let reply = stage.next();
     assert!(reply.starts_with("SIP/2.0 420 "), "{reply}");
-    assert_eq!(header(&reply, "Unsupported"), Some("magic, 100rel"));
+    assert_eq!(header(&reply, "Unsupported"), Some("magic, path"));
 }
 
 #[test]

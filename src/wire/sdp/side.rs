@@ -1,0 +1,110 @@
+//! One side of a session: what it has said so far, and under which keys it sends.
+
+#[cfg(test)]
+mod tests;
+
+use std::net::SocketAddr;
+
+use super::crypto::Line;
+use super::{
+    Direction, Entropy, Keys, Local, Origin, Remote, SdpError, Session, Srtp, read_for, writer,
+};
+use crate::wire::srtp::Key;
+
+/// Our side of one dialog's session descriptions.
+///
+/// A key of ours goes on where the far end offers its own key and address unchanged. Whatever else
+/// is said gets a new one (RFC 4568 §7.1.4), because a new far end would not know how often our
+/// sequence numbers rolled over.
+#[derive(Clone, Debug)]
+pub struct Side {
+    local: Local,
+    origin: Origin,
+    srtp: Srtp,
+    /// The keys of our latest offer.
+    offered: Vec<Line>,
+    /// What both sides agreed on last, and where the far end was then.
+    agreed: Option<(Keys, SocketAddr)>,
+}
+
+impl Side {
+    /// Makes a side on which nothing was said yet.
+    #[must_use]
+    pub const fn new(local: Local, origin: Origin, srtp: Srtp) -> Self {
+        Self { local, origin, srtp, offered: Vec::new(), agreed: None }
+    }
+
+    /// Writes our next offer, with a new key for every suite: whoever answers it need not be who
+    /// answered the last one.
+    pub fn offer(&mut self, direction: Direction, entropy: Entropy) -> Vec<u8> {
+        self.offered.clear();
+        if self.srtp != Srtp::Off {
+            self.offered.extend((1..).zip(entropy.keys()).map(|(tag, key)| Line { tag, key }));
+        }
+        let profile = if self.srtp == Srtp::Mandatory { "RTP/SAVP" } else { "RTP/AVP" };
+        let origin = self.next_origin();
+        writer::offer(self.local, origin, direction, profile, &self.offered)
+    }
+
+    /// Reads the answer to our latest offer.
+    ///
+    /// # Errors
+    /// The answer has no audio stream that can be used, or is not protected as it must be; see
+    /// [`SdpError`].
+    pub fn agree(&mut self, answer: &[u8]) -> Result<Remote, SdpError> {
+        let session = read_for(answer, self.srtp)?;
+        let chosen = |line: &Line| {
+            let ours = self.offered.iter().find(|ours| ours.tag == line.tag)?;
+            // Our own key sent back would encrypt two streams (RFC 3711 §9.1).
+            let fits = ours.key.suite() == line.key.suite() && ours.key != line.key;
+            fits.then_some(Keys { send: ours.key, receive: line.key })
+        };
+        let keys = session.crypto.iter().find_map(chosen);
+        // Whoever writes a key believes that the audio is protected.
+        if keys.is_none() && session.keyed && self.srtp != Srtp::Off {
+            return Err(SdpError::NotOffered);
+        }
+        Ok(self.settle(&session, keys))
+    }
+
+    /// Reads an offer and writes the answer to it: the first of its keys that can be used.
+    ///
+    /// # Errors
+    /// The offer has no audio stream that can be used, or none that is protected as it must be;
+    /// see [`SdpError`]. SIP says 488 then, and what was agreed before stays.
+    pub fn answer(
+        &mut self,
+        offer: &[u8],
+        entropy: Entropy,
+    ) -> Result<(Vec<u8>, Remote), SdpError> {
+        let session = read_for(offer, self.srtp)?;
+        let theirs = session.crypto.first().copied();
+        let ours = theirs.and_then(|theirs| {
+            let used = self.key_in_use(&session, theirs.key);
+            let fresh = || entropy.keys().into_iter().find(|key| key.suite() == theirs.key.suite());
+            Some(Line { key: used.or_else(fresh)?, ..theirs })
+        });
+        let keys =
+            ours.zip(theirs).map(|(ours, theirs)| Keys { send: ours.key, receive: theirs.key });
+        let remote = self.settle(&session, keys);
+        let origin = self.next_origin();
+        Ok((session.answer(self.local, origin, ours), remote))
+    }
+
+    /// Gives the key we send under, if nothing about the far end has changed.
+    fn key_in_use(&self, session: &Session, theirs: Key) -> Option<Key> {
+        let (keys, address) = self.agreed?;
+        (keys.receive == theirs && address == session.rtp).then_some(keys.send)
+    }
+
+    fn settle(&mut self, session: &Session, keys: Option<Keys>) -> Remote {
+        self.agreed = keys.map(|keys| (keys, session.rtp));
+        Remote { keys, ..session.remote() }
+    }
+
+    const fn next_origin(&mut self) -> Origin {
+        let origin = self.origin;
+        self.origin = origin.next();
+        origin
+    }
+}

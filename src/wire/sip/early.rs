@@ -1,0 +1,206 @@
+//! Early dialogs of a call we placed: provisional answers, reliable ones acknowledged with PRACK
+//! (RFC 3262 §4), and what the far end asks for before it answers.
+
+use super::client::Owner;
+use super::dialog::Dialog;
+use super::endpoint::Endpoint;
+use super::event::{Event, Sdp};
+use super::leg::{Calling, Cancel, Leg, State};
+use super::lexer::{Message, Name, number};
+use super::slab::Key;
+use super::uac::remote_tag;
+use super::uas::{capabilities, unreadable};
+use super::values::{Method, Request, has_tag, sdp};
+use super::writer::Writer;
+
+/// How many early dialogs of one call are told apart; others are heard but not remembered.
+const EARLY_MAX: usize = 8;
+
+/// One fork of our INVITE that gave a sign.
+#[derive(Debug, Default)]
+pub(super) struct Early {
+    /// The far end's tag.
+    pub(super) tag: Vec<u8>,
+    /// Its latest description.
+    pub(super) sdp: Option<Sdp>,
+    /// Its dialog, once a provisional answer came reliably.
+    pub(super) dialog: Option<Box<Dialog>>,
+    /// The number of its latest reliable answer.
+    rseq: u32,
+    /// Its UPDATE that waits for our answer.
+    pub(super) offer: Option<Key>,
+}
+
+/// What a provisional answer is to the one before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Turn {
+    /// Not numbered.
+    Loose,
+    /// Numbered, and the next one.
+    Next(u32),
+    /// A repetition, or one that overtook another: not for now.
+    Not,
+}
+
+impl Endpoint {
+    pub(super) fn provisional(&mut self, key: Key, status: u16, message: &Message<'_>) {
+        let Some(leg) = self.legs.get_mut(key) else {
+            return;
+        };
+        let id = leg.id;
+        let State::Calling(calling) = &mut leg.state else {
+            return;
+        };
+        calling.provisional = true;
+        if calling.cancel != Cancel::No {
+            if calling.cancel == Cancel::Wanted {
+                self.send_cancel(key);
+            }
+            return;
+        }
+        if status == 100 {
+            return;
+        }
+        match calling.turn(message) {
+            Turn::Not => return,
+            Turn::Next(rseq) => self.acknowledge_early(key, message, rseq),
+            Turn::Loose => {}
+        }
+        let Some(calling) = self.legs.get_mut(key).and_then(Leg::calling) else {
+            return;
+        };
+        if status == 180 && !calling.rang {
+            calling.rang = true;
+            self.events.push_back(Event::Ringing(id));
+        }
+        if let Some(sdp) = sdp(message) {
+            let held = calling.early(remote_tag(message));
+            let news = held.as_ref().is_none_or(|held| held.sdp.as_ref() != Some(&sdp));
+            if let Some(held) = held.filter(|_| news) {
+                held.sdp = Some(sdp.clone());
+            }
+            if news {
+                self.events.push_back(Event::Progress(id, sdp));
+            }
+        }
+    }
+
+    /// Acknowledges a reliable provisional answer: PRACK in its early dialog (RFC 3262 §4).
+    fn acknowledge_early(&mut self, key: Key, message: &Message<'_>, rseq: u32) {
+        let Some(calling) = self.legs.get_mut(key).and_then(Leg::calling) else {
+            return;
+        };
+        let Calling { early, login, credentials, uri, home, cseq, wish, .. } = calling;
+        let tag = remote_tag(message);
+        let Some(early) = early.iter_mut().find(|early| early.tag == tag) else {
+            return;
+        };
+        early.rseq = rseq;
+        let fresh = || Box::new(Dialog::of_response(message, uri, *home, *wish));
+        let dialog = early.dialog.get_or_insert_with(fresh);
+        dialog.login = login.take();
+        dialog.credentials.clone_from(credentials);
+        let client = self.clients.next_key(&mut self.net);
+        let mut writer = dialog.request(&mut self.net, Method::Prack, client);
+        writer.text("RAck: ").number(rseq).text(" ").number(*cseq).text(" INVITE\r\n");
+        writer.body("", &[]);
+        *login = dialog.login.take();
+        let names = (client, Owner::Nobody, Method::Prack);
+        self.clients.begin(&mut self.net, names, dialog.next_hop(), writer.0);
+    }
+
+    /// Deals with a request of a far end that has not answered yet (RFC 3311 §5.2).
+    pub(super) fn inside_early(&mut self, key: Key, print: u64, request: &Request<'_>) {
+        match request.method {
+            Method::Options => self.reply(print, request, 200, capabilities()),
+            Method::Info => self.reply(print, request, 200, b""),
+            Method::Update => self.updated_early(key, print, request),
+            // The called side may not end what it has not answered (RFC 3261 §15).
+            Method::Bye
+            | Method::Invite
+            | Method::Prack
+            | Method::Register
+            | Method::NotAllowed
+            | Method::Unknown
+            | Method::Ack
+            | Method::Cancel => self.reply(print, request, 481, b""),
+        }
+    }
+
+    fn updated_early(&mut self, key: Key, print: u64, request: &Request<'_>) {
+        let Some(leg) = self.legs.get_mut(key) else {
+            return;
+        };
+        let id = leg.id;
+        let Some(calling) = leg.calling() else {
+            return;
+        };
+        let given_up = calling.cancel != Cancel::No;
+        let tag = request.from.tag().unwrap_or_default();
+        let Some(early) = calling.early.iter_mut().find(|early| early.tag == tag) else {
+            return;
+        };
+        if let Some(dialog) = early.dialog.as_deref_mut() {
+            dialog.refresh(request.message);
+        }
+        if request.message.body.is_empty() {
+            let mut contact = Writer(Vec::new());
+            contact.contact(self.net.local(request.source));
+            self.reply(print, request, 200, &contact.0);
+        } else if let Some((fault, headers)) = unreadable(request) {
+            self.reply(print, request, fault.status, headers);
+        } else if early.sdp.is_none() || given_up {
+            // Our own offer has no answer yet (RFC 3311 §5.2).
+            self.reply(print, request, 491, b"");
+        } else if early.offer.is_some() {
+            self.reply_later(print, request);
+        } else if self.servers.is_full() {
+            self.counters.overflow += 1;
+        } else {
+            early.offer = Some(self.servers.begin(&mut self.net, print, request, (key, b"")));
+            self.events.push_back(Event::Offer(id, request.sdp()));
+        }
+    }
+}
+
+impl Early {
+    /// Takes the transaction of its offer out.
+    pub(super) fn take(&mut self) -> Option<Key> {
+        self.offer.take()
+    }
+}
+
+impl Calling {
+    /// Gives the early dialog of a tag, as long as there is room for it.
+    fn early(&mut self, tag: &[u8]) -> Option<&mut Early> {
+        let known = self.early.iter().any(|early| early.tag == tag);
+        if !known && self.early.len() < EARLY_MAX {
+            self.early.push(Early { tag: tag.to_vec(), ..Early::default() });
+        }
+        self.early.iter_mut().find(|early| early.tag == tag)
+    }
+
+    /// Tells what a provisional answer is to the one before it in its early dialog.
+    fn turn(&mut self, message: &Message<'_>) -> Turn {
+        if !has_tag(message, Name::Require, "100rel") {
+            return Turn::Loose;
+        }
+        let rseq = message.first(Name::RSeq).and_then(number);
+        let rseq = rseq.and_then(|rseq| u32::try_from(rseq).ok()).filter(|rseq| *rseq > 0);
+        let early = self.early(remote_tag(message));
+        match (early, rseq) {
+            (Some(early), Some(rseq)) if first_or_next(early.rseq, rseq) => Turn::Next(rseq),
+            (Some(_) | None, Some(_) | None) => Turn::Not,
+        }
+    }
+
+    /// Takes the transaction of an offer of the far end out that waits for our answer.
+    pub(super) fn take_offer(&mut self) -> Option<Key> {
+        self.early.iter_mut().find_map(Early::take)
+    }
+}
+
+/// Tells whether a number follows the latest, of which 0 is none.
+fn first_or_next(latest: u32, rseq: u32) -> bool {
+    latest == 0 || latest.checked_add(1) == Some(rseq)
+}

@@ -1,0 +1,64 @@
+//! Calls that ring or are answered at several places at once.
+
+use super::stage::{CONTACT, Stage, answer};
+use super::*;
+
+#[test]
+fn the_second_fork_to_answer_is_acknowledged_and_ended() {
+    let mut stage = Stage::new(1);
+    let invite = stage.dial();
+    stage.say(&answer(&invite, "180 Ringing", "early", CONTACT, b""));
+    stage.say(&answer(&invite, "200 OK", "one", CONTACT, ANSWER));
+    let first = stage.next();
+    assert!(first.starts_with("ACK sip:callee@127.0.0.10:5070 "), "{first}");
+    let second = answer(&invite, "200 OK", "two", CONTACT, ANSWER);
+    stage.say(&second);
+    let (_, ack) = stage.sent().expect("the fork is acknowledged");
+    let (_, bye) = stage.sent().expect("the fork is ended");
+    assert!(ack.starts_with("ACK ") && bye.starts_with("BYE "), "{ack}{bye}");
+    for text in [&ack, &bye] {
+        assert!(header(text, "To").is_some_and(|to| to.ends_with(";tag=two")), "{text}");
+    }
+    assert_eq!(header(&bye, "CSeq"), Some("2 BYE"));
+    stage.say(&second);
+    assert_eq!(stage.next(), ack, "its repetition gets the same ACK");
+    stage.say(&answer(&bye, "200 OK", "", "", b""));
+    let events = stage.events();
+    assert!(matches!(&events[..], [Event::Ringing(_), Event::Answered(..), Event::Dialog(..)]));
+    assert_eq!(stage.dialer.legs(), 1, "the first fork talks on");
+}
+
+#[test]
+fn each_early_dialog_keeps_its_own_description_until_one_answers() {
+    let mut stage = Stage::new(30);
+    let invite = stage.dial();
+    let description = |port: u16| format!("v=0\r\nm=audio {port} RTP/AVP 8\r\n").into_bytes();
+    for (tag, port) in [("one", 1), ("two", 2), ("three", 3)] {
+        stage.say(&answer(&invite, "183 Progress", tag, CONTACT, &description(port)));
+    }
+    let progress: Vec<_> = (1..=3).map(|port| Event::Progress(LEG, description(port))).collect();
+    assert_eq!(stage.events(), progress);
+    stage.say(&answer(&invite, "200 OK", "two", CONTACT, b""));
+    let events = stage.events();
+    assert_eq!(events.first(), Some(&Event::Answered(LEG, description(2))), "the one of its fork");
+}
+
+#[test]
+fn every_further_fork_is_ended_as_completed_elsewhere_and_the_first_talks_on() {
+    let mut stage = Stage::new(31);
+    let invite = stage.dial();
+    stage.say(&answer(&invite, "200 OK", "first", CONTACT, ANSWER));
+    stage.next();
+    for tag in ["second", "third", "fourth"] {
+        stage.say(&answer(&invite, "200 OK", tag, CONTACT, ANSWER));
+        let (_, ack) = stage.sent().expect("the fork is acknowledged");
+        let bye = stage.next();
+        assert!(ack.starts_with("ACK ") && bye.starts_with("BYE "), "{ack}{bye}");
+        assert!(header(&bye, "To").is_some_and(|to| to.ends_with(tag)), "{bye}");
+        assert!(header(&bye, "Reason").is_some_and(|why| why.contains("elsewhere")), "{bye}");
+        stage.say(&answer(&bye, "200 OK", "", "", b""));
+    }
+    assert_eq!(stage.dialer.legs(), 1);
+    stage.wait(Span::secs(60));
+    assert_eq!(stage.sent(), None, "nothing of the forks lingers");
+}
