@@ -14,7 +14,8 @@ use cadran::engine::clock::Clock;
 use cadran::engine::tasks::Tasks;
 use cadran::hooks::event;
 use cadran::store::{
-    ImportSource, NewCampaign, NewContact, NewNumber, PRIORITY_DEFAULT, Settings, Store, Write,
+    ImportSource, NewCampaign, NewContact, NewNumber, PRIORITY_DEFAULT, Place, Settings, Store,
+    Write,
 };
 use cadran::units::{CallId, CampaignId, Mono, Number, Span, TrunkId, Wall, Zone};
 use criterion::{Criterion, Throughput};
@@ -40,7 +41,7 @@ async fn prepare() -> Result<Bench, Box<dyn Error>> {
     let dir = tempfile::tempdir()?;
     let tasks = Tasks::new();
     let settings = Settings {
-        path: dir.path().join("cadran.db"),
+        place: Place::File(dir.path().join("cadran.db")),
         key: None,
         node: 0,
         full_sync: false,

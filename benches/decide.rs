@@ -74,7 +74,8 @@ impl Floor {
             hopper: hopper::Settings { size: 10_000, low: 5_000, lease: Span::secs(600) },
             ..Campaign::new(mode, TRUNK, zone)
         };
-        let trunk = trunks::Settings { channels: 20_000, calls_per_second: 1e4, burst: 2_000 };
+        let trunk =
+            trunks::Settings { channels: 20_000, calls_per_second: 1e4, burst: 2_000, rest: None };
         floor.later(Span::ZERO, Fact::Trunk(TRUNK, TrunkFact::Set(trunk)));
         for fact in [CampaignFact::Set(Box::new(campaign)), CampaignFact::Started] {
             floor.later(Span::ZERO, Fact::Campaign(CAMPAIGN, fact));

@@ -41,7 +41,8 @@ impl Floor {
             talks: std::collections::VecDeque::new(),
             ringing: std::collections::VecDeque::new(),
         };
-        let trunk = trunks::Settings { channels: 9_999, calls_per_second: 1e6, burst: 9_999 };
+        let trunk =
+            trunks::Settings { channels: 9_999, calls_per_second: 1e6, burst: 9_999, rest: None };
         floor.tell(Fact::Trunk(TRUNK, TrunkFact::Set(trunk)));
         floor.tell(Fact::Campaign(
             CAMPAIGN,

@@ -105,7 +105,8 @@ fn play(agents: u32, hours: u16) -> Result<(f64, u64, u64), Box<dyn std::error::
     let mut campaign = Campaign::new(mode, TRUNK, world.zone.clone());
     let today = rules::DaySpan { from: 0, to: 60 * hours };
     campaign.rules.week.days = std::array::from_fn(|_| vec![today]);
-    let trunk = trunks::Settings { channels: 10 * agents, calls_per_second: 100.0, burst: 100 };
+    let trunk =
+        trunks::Settings { channels: 10 * agents, calls_per_second: 100.0, burst: 100, rest: None };
     world.later(Span::ZERO, Fact::Trunk(TRUNK, TrunkFact::Set(trunk)));
     for fact in [CampaignFact::Set(Box::new(campaign)), CampaignFact::Started] {
         world.later(Span::ZERO, Fact::Campaign(CAMPAIGN, fact));

@@ -167,6 +167,12 @@ impl Wall {
         Span(if gap > 0 { gap.unsigned_abs() } else { 0 })
     }
 
+    /// Gives the beginning of its hour in UTC.
+    #[must_use]
+    pub const fn hour(self) -> Self {
+        Self(self.0.saturating_sub(self.0.rem_euclid(3_600_000_000)))
+    }
+
     /// Gives the moment as a `jiff` timestamp, held inside the range `jiff` can express.
     #[must_use]
     pub fn timestamp(self) -> jiff::Timestamp {
@@ -296,6 +302,11 @@ ids! {
     AgentId(u32) "A";
     /// One SIP trunk.
     TrunkId(u32) "T";
+    /// The called numbers of a campaign that go over the same routes, by its place among them, from
+    /// 1; 0 for all others.
+    RouteGroup(u16) "X";
+    /// One number shown that has limits of its own.
+    ShownId(u16) "Y";
     /// One abandon rate that several campaigns share.
     RateId(u32) "R";
     /// One imported list.
@@ -312,6 +323,23 @@ ids! {
     PauseId(u16) "Z";
     /// One media and signalling leg: a callee's, or an agent's nailed-up one.
     LegId(u64) "G";
+}
+
+impl Default for RouteGroup {
+    fn default() -> Self {
+        Self::DEFAULT
+    }
+}
+
+impl RouteGroup {
+    /// The numbers that no prefix of the campaign fits.
+    pub const DEFAULT: Self = Self(0);
+
+    /// Whether no prefix fits.
+    #[must_use]
+    pub fn is_default(&self) -> bool {
+        *self == Self::DEFAULT
+    }
 }
 
 /// One call attempt, unique across nodes: the upper 16 bits name the node, the rest counts.

@@ -137,7 +137,7 @@ fn view(campaign: &config::Campaign, row: &CampaignRow, snapshot: &Snapshot) -> 
         mode: mode_word(campaign.mode).to_owned(),
         state: floor.map_or(row.state, |floor| floor.state),
         hours: hours::say(&campaign.week),
-        trunks: campaign.routes.iter().map(|route| route.trunk.clone()).collect(),
+        trunks: campaign.trunks().into_iter().map(str::to_owned).collect(),
         now: floor.map(|floor| floor.view).unwrap_or_default(),
         decision: floor.and_then(|floor| floor.decision),
         totals: floor.map(|floor| floor.totals).unwrap_or_default(),

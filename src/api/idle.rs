@@ -53,8 +53,11 @@ pub(super) async fn why(
     let outlook = desk.store.outlook(row.id, now).await?;
     let stats = desk.store.stats(row.id, desk.ago(REFUSED_SINCE_S), now).await?;
     let trunks = desk.trunks().await?.into_iter();
-    let routed = |name: &str| campaign.routes.iter().any(|route| route.trunk == name);
-    let trunks = trunks.filter(|(_, trunk)| routed(&trunk.name)).map(|(id, _)| id).collect();
+    let routed = campaign.trunks();
+    let trunks = trunks
+        .filter(|(_, trunk)| routed.contains(&trunk.name.as_str()))
+        .map(|(id, _)| id)
+        .collect();
     let agents = desk.store.agents().await?;
     let team = at_work(&agents, campaign, row.id, snapshot);
     let unskilled = nobody_has(&agents, campaign, row.id);
@@ -228,6 +231,7 @@ fn decided(floor: &CampaignFloor) -> IdleCause {
         (Limit::Channels(_), _) => IdleCause::Channels,
         (Limit::CallsPerSecond(_), _) => IdleCause::CallsPerSecond,
         (Limit::NoTrunk, _) => IdleCause::NoTrunk,
+        (Limit::CallerIds, _) => IdleCause::CallerIds,
         (
             Limit::Ask | Limit::Stock,
             Why::OneLinePerIdleAgent
@@ -295,7 +299,7 @@ mod tests {
     }
 
     fn snapshot(up: bool, busy: u32) -> Snapshot {
-        let trunks = vec![TrunkFloor { trunk: TrunkId(1), up, busy, channels: 2 }];
+        let trunks = vec![TrunkFloor { trunk: TrunkId(1), up, busy, channels: 2, rest: None }];
         Snapshot { floor: Floor { trunks, ..Floor::default() }, ..Snapshot::default() }
     }
 

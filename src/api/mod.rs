@@ -15,6 +15,7 @@ mod inspector;
 mod lists;
 mod pacing;
 mod pilot;
+pub mod quality;
 mod trunks;
 pub mod types;
 mod webhooks;
@@ -83,6 +84,7 @@ pub fn router(desk: Desk) -> Router {
         .route("/v1/calls/{id}", get(calls::show))
         .route("/v1/trunks", get(trunks::list))
         .route("/v1/trunks/{name}/test", post(trunks::test))
+        .route("/v1/trunks/{name}/quality", get(quality::show))
         .route("/v1/webhooks/deliveries", get(webhooks::deliveries))
         .route("/v1/webhooks/test", post(webhooks::test))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
@@ -185,6 +187,16 @@ impl Desk {
             trunks.push((self.store.trunk(&trunk.name).await?, trunk));
         }
         Ok(trunks)
+    }
+
+    /// Finds a trunk by its name.
+    async fn trunk(&self, name: &str) -> Result<(TrunkId, &config::Trunk), ApiError> {
+        let trunks = self.trunks().await?;
+        let found = trunks.iter().find(|(_, trunk)| trunk.name == name).copied();
+        found.ok_or_else(|| {
+            let known = trunks.iter().map(|(_, trunk)| trunk.name.as_str());
+            ApiError::unknown("trunk", "trunk_unknown", name, known)
+        })
     }
 
     /// Gives the moment the engine was started.

@@ -61,7 +61,7 @@ pub(super) async fn explain(
             Mode::Predictive { guarantee } => Some(guarantee),
             Mode::Preview | Mode::Progressive | Mode::Power { .. } | Mode::Directed => None,
         },
-        trunks: campaign.routes.iter().map(|route| route.trunk.clone()).collect(),
+        trunks: campaign.trunks().into_iter().map(str::to_owned).collect(),
         asked: asked.to_string(),
         now: view,
         at: made.map(|made| made.at.to_string()),
@@ -98,7 +98,7 @@ fn wall(text: &str) -> Result<Wall, ApiError> {
 fn bound(decision: &Decision) -> Option<TrunkId> {
     match decision.limit {
         Limit::Channels(trunk) | Limit::CallsPerSecond(trunk) => Some(trunk),
-        Limit::Ask | Limit::Abandon | Limit::NoTrunk | Limit::Stock => None,
+        Limit::Ask | Limit::Abandon | Limit::NoTrunk | Limit::CallerIds | Limit::Stock => None,
     }
 }
 

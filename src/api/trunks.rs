@@ -5,13 +5,20 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 
 use super::error::{Answer, ApiError};
+use super::quality::Hour;
 use super::{Desk, body, types};
-use crate::engine::handle::{Ask, Reply, TrunkReport};
+use crate::core::quality::RECORD;
+use crate::engine::handle::{Ask, Reply, TestCall, TrunkReport};
+use crate::engine::quality::falls;
 use crate::units::Number;
 
 /// `GET /v1/trunks`.
 pub(super) async fn list(State(desk): State<Desk>) -> Answer<Vec<types::Trunk>> {
     let snapshot = desk.handle.snapshot();
+    let now = snapshot.now.mono;
+    let wall = desk.clock.now().wall;
+    let kept = desk.store.trunk_hours(wall - RECORD).await?;
+    let falls = falls(&kept, wall);
     let view = |(id, trunk): (_, &crate::config::Trunk)| {
         let floor = snapshot.floor.trunks.iter().find(|floor| floor.trunk == id);
         types::Trunk {
@@ -21,6 +28,14 @@ pub(super) async fn list(State(desk): State<Desk>) -> Answer<Vec<types::Trunk>> 
             busy: floor.map_or(0, |floor| floor.busy),
             channels: trunk.channels,
             calls_per_second: trunk.calls_per_second,
+            rests_s: floor
+                .and_then(|floor| floor.rest)
+                .map(|rest| rest.until.since(now).as_secs_f64()),
+            hour: kept
+                .iter()
+                .find(|hour| hour.trunk == id && hour.at == wall.hour())
+                .map(Hour::from),
+            fall: falls.get(&id).copied(),
         }
     };
     Ok(axum::Json(desk.trunks().await?.into_iter().map(view).collect()))
@@ -33,16 +48,16 @@ pub(super) async fn test(
     bytes: Bytes,
 ) -> Answer<TrunkReport> {
     let request: types::TrunkTest = body(&bytes)?;
-    let number = Number::new(&request.to)
-        .map_err(|error| ApiError::invalid(format!("to: {error}")).hint("write +33972101010"))?;
-    let trunks = desk.trunks().await?;
-    let found = trunks.iter().find(|(_, trunk)| trunk.name == name);
-    let (id, _) = found.ok_or_else(|| {
-        let known = trunks.iter().map(|(_, trunk)| trunk.name.as_str());
-        ApiError::unknown("trunk", "trunk_unknown", &name, known)
-    })?;
-    match desk.handle.ask(Ask::TestTrunk(*id, number)).await? {
-        Reply::Tested(report) => Ok(axum::Json(report)),
+    let number = |key: &str, text: &str| {
+        Number::new(text).map_err(|error| {
+            ApiError::invalid(format!("{key}: {error}")).hint("write +33972101010")
+        })
+    };
+    let from = request.from.as_deref().map(|from| number("from", from)).transpose()?;
+    let call = TestCall { to: number("to", &request.to)?, from };
+    let (id, _) = desk.trunk(&name).await?;
+    match desk.handle.ask(Ask::TestTrunk(id, call)).await? {
+        Reply::Tested(report) => Ok(axum::Json(*report)),
         Reply::Done => {
             let detail = "the engine gave no report of the test call";
             Err(ApiError::new(StatusCode::BAD_GATEWAY, "trunk_untested", detail))

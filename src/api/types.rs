@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+pub use super::quality::{Hour, Hours, Trunk};
 use crate::core::campaign::{DispositionClass, Guarantee};
 use crate::core::fact::SkipReason;
 use crate::core::floor::Totals;
@@ -264,6 +265,8 @@ pub enum IdleCause {
     Channels,
     /// A trunk takes no more calls this second.
     CallsPerSecond,
+    /// Every number it may show carries all the calls that number may.
+    CallerIds,
     /// Too many persons were abandoned.
     Abandon,
     /// Contacts are being fetched: calls come in a moment.
@@ -528,29 +531,15 @@ pub struct Stats {
     pub refused: BTreeMap<String, u64>,
 }
 
-/// One trunk.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Trunk {
-    /// The name.
-    pub name: String,
-    /// Where it leads.
-    pub host: String,
-    /// Whether it is used.
-    pub up: bool,
-    /// Calls it carries.
-    pub busy: u32,
-    /// Calls it may carry.
-    pub channels: u32,
-    /// Calls it may start per second.
-    pub calls_per_second: f64,
-}
-
 /// A test call.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TrunkTest {
     /// Whom to call, E.164.
     pub to: String,
+    /// The number to show, E.164; without it ours is hidden.
+    #[serde(default)]
+    pub from: Option<String>,
 }
 
 /// Which webhook to test.

@@ -155,7 +155,8 @@ impl Exchange {
             | Event::Reoffered(..)
             | Event::Digit(..)
             | Event::Phone(..)
-            | Event::Options(..) => {}
+            | Event::Options(..)
+            | Event::Registered(..) => {}
         }
     }
 

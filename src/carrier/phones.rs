@@ -343,7 +343,8 @@ impl Room {
             | Event::Reoffered(..)
             | Event::Digit(..)
             | Event::Phone(..)
-            | Event::Options(..) => {}
+            | Event::Options(..)
+            | Event::Registered(..) => {}
         }
     }
 

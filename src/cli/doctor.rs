@@ -13,11 +13,12 @@ use super::output::{Lang, Output, Sheet};
 use super::{Global, wait_for};
 use crate::api::types::Agent;
 use crate::config::campaign::lacks;
-use crate::config::{Campaign, Config, Problem, SecretPlace, Trunk};
+use crate::config::{Campaign, Config, Database, Problem, SecretPlace, Trunk};
+use crate::engine::boot::store_place;
 use crate::engine::clock::Clock;
 use crate::hooks::sign::SigningKey;
 use crate::media::Prompts;
-use crate::sip;
+use crate::{sip, store};
 
 /// How to make a signing key for a webhook.
 pub(super) const NEW_KEY: &str = "make a key: (printf whsec_; openssl rand -base64 32) > FILE";
@@ -80,7 +81,7 @@ impl Doctor {
 fn configured(config: &Config, checks: &mut Vec<Check>) {
     checks.push(Check::fine("configuration", config.path.display().to_string()));
     checks.extend(config.warnings.iter().map(|warning| problem(warning).look()));
-    checks.push(folder("database", config.store.database.parent()));
+    checks.extend(database(config));
     checks.push(folder("socket", config.api.socket.parent()));
     checks.extend(tapes(config));
     checks.push(port("SIP port", config.sip.bind));
@@ -107,6 +108,33 @@ fn configured(config: &Config, checks: &mut Vec<Check>) {
         });
     }
 }
+
+/// Says which database keeps the store, and whether it can be used.
+fn database(config: &Config) -> Vec<Check> {
+    let mut checks = Vec::new();
+    let at = match &config.store.database {
+        Database::File(path) => {
+            checks.push(folder("database", path.parent()));
+            path.display().to_string()
+        }
+        Database::Server { url, password } => {
+            let password = password.as_ref();
+            checks.extend(password.map(|it| secret("database secret", url, it, |_| None)));
+            url.clone()
+        }
+    };
+    let Ok(place) = store_place(&config.store.database) else { return checks };
+    let version = wait_for(async { Ok(store::version(&place).await) });
+    checks.push(match version {
+        Ok(Ok(version)) => Check::fine("database", format!("{version}: {at}")),
+        Ok(Err(error)) => Check::wrong("database", error.to_string(), MEND_DATABASE),
+        Err(failure) => Check::wrong("database", failure.message, "run it again"),
+    });
+    checks
+}
+
+/// What to look at when a database cannot be used.
+const MEND_DATABASE: &str = "look at `[store]`, and whether the server runs and lets cadran in";
 
 /// Asks the running engine whether anybody has the skills each campaign requires; only it knows
 /// the agents, so that without one nothing is said.

@@ -4,6 +4,12 @@ use super::output::{Lang, moment};
 use crate::api::types::{Campaign, Idle, IdleCause};
 use crate::core::pacing::View;
 
+/// Said of a campaign whose numbers shown have all reached their caps.
+const NUMBERS_FULL: (&str, &str) = (
+    "every number it shows carries all it may: see [[caller_id]] in cadran.toml",
+    "chaque numéro présenté porte tout ce qu'il peut : voir [[caller_id]] de cadran.toml",
+);
+
 /// Says why nothing is dialled, and what to do.
 pub(super) fn sentence(campaign: &Campaign, idle: &Idle, lang: Lang) -> String {
     let Campaign { name, now, trunks, .. } = campaign;
@@ -67,6 +73,7 @@ pub(super) fn cause(name: &str, now: &View, trunks: &[String], idle: &Idle, lang
             "a trunk takes no more calls this second: the next one follows by itself",
             "un trunk ne prend plus d'appels cette seconde : le suivant part de lui-même",
         ),
+        IdleCause::CallerIds => NUMBERS_FULL,
         IdleCause::Abandon => (
             "too many answered persons were abandoned: it waits for idle agents",
             "trop de personnes décrochées ont été abandonnées : elle attend des agents libres",

@@ -177,6 +177,10 @@ fn reason(pacing: &Pacing, decision: &Decision, lang: Lang) -> String {
         Limit::NoTrunk => {
             cut("no trunk of the campaign answers.", "aucun trunk de la campagne ne répond.")
         }
+        Limit::CallerIds => cut(
+            "every number shown carries all the calls it may.",
+            "chaque numéro présenté porte déjà tous les appels permis.",
+        ),
         Limit::Stock => cut(
             "the list has no more contacts that may be called now.",
             "la liste n'a plus de fiches que l'on puisse appeler maintenant.",

@@ -7,13 +7,12 @@ use super::dispositions::{self, Disposition};
 use super::likeness::suggestion;
 use super::problem::{Problem, Problems, Severity};
 use super::reader::{Fields, Reader, Value};
+use super::routes::{NamedRoute, PrefixRoutes, ShownNumber};
 use super::secret::Webhook;
 use super::shared::SharedRate;
 use super::trunk::Trunk;
-use super::{hours, measure, read_file};
-use crate::core::campaign::{
-    Abandon, Guarantee, Mode, RING_MAX, RING_MIN, Route, Settings, VALUE, Wrap,
-};
+use super::{hours, measure, read_file, routes};
+use crate::core::campaign::{Abandon, Guarantee, Mode, RING_MAX, RING_MIN, Settings, VALUE, Wrap};
 use crate::core::pacing::account;
 use crate::core::rules::{AttemptCap, Week};
 use crate::core::{hopper, recycle, respect, rules};
@@ -36,6 +35,8 @@ pub struct Campaign {
     pub requires: Vec<String>,
     /// The trunks it may use.
     pub routes: Vec<NamedRoute>,
+    /// The trunks for the numbers of some prefixes.
+    pub by_prefix: Vec<PrefixRoutes>,
     /// The numbers shown in turn.
     pub caller_ids: Vec<Number>,
     /// How long a call may ring.
@@ -76,17 +77,6 @@ pub struct Campaign {
     pub(super) name_line: usize,
 }
 
-/// A trunk by its name, with its place among others.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NamedRoute {
-    /// The trunk's name in `cadran.toml`.
-    pub trunk: String,
-    /// Lower tiers are used first.
-    pub tier: u8,
-    /// The share of calls within the tier.
-    pub weight: u16,
-}
-
 /// A campaign names a trunk nobody configured.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("campaign {campaign:?} uses trunk {trunk:?}, which cadran.toml does not have")]
@@ -122,16 +112,15 @@ impl Campaign {
         &self,
         client: ClientId,
         trunks: &BTreeMap<String, TrunkId>,
+        shown: &[ShownNumber],
     ) -> Result<Settings, UnknownTrunk> {
-        let route = |route: &NamedRoute| match trunks.get(&route.trunk) {
-            Some(trunk) => Ok(Route { trunk: *trunk, tier: route.tier, weight: route.weight }),
-            None => Err(UnknownTrunk { campaign: self.name.clone(), trunk: route.trunk.clone() }),
-        };
         Ok(Settings {
             client,
             mode: self.mode,
-            routes: self.routes.iter().map(route).collect::<Result<_, _>>()?,
+            routes: self.core_routes(&self.routes, trunks)?,
+            by_group: self.core_groups(trunks)?,
             caller_ids: u16::try_from(self.caller_ids.len()).unwrap_or(u16::MAX),
+            caller_caps: self.caller_caps(shown),
             ring_max: self.ring_max,
             ring_min: self.ring_min,
             listen: false,
@@ -193,7 +182,9 @@ fn campaign(root: &Fields<'_, '_>, path: &Path, around: Around<'_>) -> Option<Ca
     let mode = mode(root);
     let requires = root.get("requires").map(Value::one_or_more).unwrap_or_default();
     let requires = requires.iter().filter_map(|skill| skill.parse(plain_skill)).collect();
-    let routes = routes(root, around.trunks);
+    let named = root.must("routes", "[\"ovh-1\"]").map(Value::one_or_more).unwrap_or_default();
+    let routes = routes::read(&named, around.trunks);
+    let by_prefix = routes::by_prefix(root, around.trunks);
     let caller_ids = caller_ids(root);
     let (dispositions, whole) = dispositions::read(root);
     let (ring_min, ring_max) = ring(root);
@@ -218,6 +209,7 @@ fn campaign(root: &Fields<'_, '_>, path: &Path, around: Around<'_>) -> Option<Ca
         mode: mode?,
         requires,
         routes,
+        by_prefix,
         caller_ids,
         ring_max,
         ring_min,
@@ -331,43 +323,6 @@ fn mode(root: &Fields<'_, '_>) -> Option<Mode> {
     }
 }
 
-fn routes(root: &Fields<'_, '_>, trunks: Option<&[Trunk]>) -> Vec<NamedRoute> {
-    let values = root.must("routes", "[\"ovh-1\"]").map(Value::one_or_more).unwrap_or_default();
-    let mut routes: Vec<NamedRoute> = Vec::new();
-    for value in &values {
-        let Some(route) = route(value) else { continue };
-        let known = |trunks: &[Trunk]| trunks.iter().any(|trunk| trunk.name == route.trunk);
-        if let Some(trunks) = trunks.filter(|trunks| !known(trunks)) {
-            let names = trunks.iter().map(|trunk| trunk.name.as_str());
-            let hint = suggestion(&route.trunk, names);
-            let hint = hint.or_else(|| Some("add a [[trunk]] to it".to_owned()));
-            let message = format!("cadran.toml has no trunk {:?}", route.trunk);
-            value.error(&message, hint);
-        }
-        if routes.iter().any(|other| other.trunk == route.trunk) {
-            value.error("names a trunk twice", Some("keep one".to_owned()));
-        }
-        routes.push(route);
-    }
-    routes
-}
-
-fn route(value: &Value<'_, '_>) -> Option<NamedRoute> {
-    if value.is_text() {
-        return Some(NamedRoute { trunk: value.name()?, tier: 0, weight: 1 });
-    }
-    let fields = value.fields()?;
-    let trunk = fields.must("trunk", "\"ovh-1\"").and_then(|value| value.name());
-    let tier = fields.or("tier", 0, |value| value.whole(0..=9));
-    let weight = fields.or("weight", 1, |value| value.whole(1..=1_000));
-    fields.finish();
-    Some(NamedRoute {
-        trunk: trunk?,
-        tier: u8::try_from(tier).unwrap_or(u8::MAX),
-        weight: u16::try_from(weight).unwrap_or(u16::MAX),
-    })
-}
-
 /// A campaign shows at most this many numbers in turn; the core counts them in 16 bits.
 const CALLER_IDS_MAX: usize = 1_000;
 
@@ -381,7 +336,7 @@ fn caller_ids(root: &Fields<'_, '_>) -> Vec<Number> {
     values.iter().filter_map(caller_id).collect()
 }
 
-fn caller_id(value: &Value<'_, '_>) -> Option<Number> {
+pub(super) fn caller_id(value: &Value<'_, '_>) -> Option<Number> {
     let number = value.parse(|text| {
         Number::new(&text.replace([' ', '.'], "")).map_err(|error| format!("is {error}"))
     })?;

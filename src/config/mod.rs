@@ -6,6 +6,7 @@
 pub mod account;
 pub mod campaign;
 mod dispositions;
+mod extensions;
 pub mod hours;
 pub mod likeness;
 pub mod link;
@@ -17,11 +18,12 @@ mod reader;
 pub mod respect;
 mod response;
 mod retry;
+mod routes;
 pub mod scenario;
 mod secret;
 mod shared;
-mod signalling;
 mod srtp;
+mod store;
 mod trunk;
 mod unread;
 
@@ -31,15 +33,17 @@ use std::path::{Path, PathBuf};
 
 pub use campaign::Campaign;
 pub use dispositions::{Disposition, Need};
+pub use extensions::{EarlyMedia, Extensions, Refresher, Register, Reliable, SessionTimer};
 pub use link::{Link, Sip};
 pub use problem::{Problem, Problems, Severity};
 pub use profile::{Card, Profile};
 pub use response::{Response, Words};
+pub use routes::{NamedRoute, PrefixRoutes, ShownNumber};
 pub use secret::{Secret, SecretMissing, SecretPlace, Webhook};
 pub use shared::SharedRate;
-pub use signalling::{Refresher, Reliable, SessionTimer, Signalling};
 pub use srtp::Srtp;
-pub use trunk::{Auth, CallerId, Host, Identity, NumberFormat, Redirect, Trunk};
+pub use store::{Database, StorePlace};
+pub use trunk::{Auth, CallerId, Host, Identity, NumberFormat, Privacy, Redirect, Trunk};
 pub use unread::{Change, Unread};
 
 use crate::units::PauseId;
@@ -52,7 +56,7 @@ pub struct Config {
     pub path: PathBuf,
     /// This node's number, the upper half of every call id.
     pub node: u16,
-    /// Signalling.
+    /// Extensions.
     pub sip: Sip,
     /// Media.
     pub rtp: Rtp,
@@ -64,6 +68,8 @@ pub struct Config {
     pub phones: Phones,
     /// The trunks, in the order of the file.
     pub trunks: Vec<Trunk>,
+    /// The numbers shown that have limits of their own.
+    pub shown: Vec<ShownNumber>,
     /// The pause codes; [`PauseId`] is a place in this list.
     pub pauses: Vec<Pause>,
     /// The webhook of campaigns without one of their own.
@@ -135,17 +141,6 @@ pub struct PortsShort {
     pub agents: u32,
     /// A range that is wide enough.
     pub range: String,
-}
-
-/// Where the store lies.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StorePlace {
-    /// The SQLite database.
-    pub database: PathBuf,
-    /// The key that seals personal columns; made when missing.
-    pub key_file: PathBuf,
-    /// Whether each commit waits for the disk itself, so that even a power cut loses none.
-    pub full_sync: bool,
 }
 
 /// The door for the command line and other programs.
@@ -286,6 +281,7 @@ impl Config {
             self.campaigns.push(campaign);
         }
         shared::number(&mut self.campaigns, problems);
+        problems.extend(routes::unshown(self));
     }
 }
 
@@ -365,10 +361,11 @@ fn engine(reader: &Reader<'_>, root: &Fields<'_, '_>, path: &Path) -> Option<Con
         node: u16::try_from(node).unwrap_or(u16::MAX),
         sip,
         rtp,
-        store: store(reader, root),
+        store: StorePlace::of(reader, root),
         api: api(reader, root),
         phones: phones(root),
         trunks,
+        shown: routes::shown(root),
         pauses: pauses(root),
         webhook: webhook.and_then(|fields| Webhook::of(&fields)),
         prompts,
@@ -391,20 +388,6 @@ fn rtp(root: &Fields<'_, '_>, sip: &Sip) -> Rtp {
     (rtp.first, rtp.last) = fields.or("ports", PORTS, |value| value.parse(ports));
     fields.finish();
     rtp
-}
-
-fn store(reader: &Reader<'_>, root: &Fields<'_, '_>) -> StorePlace {
-    let mut place = StorePlace {
-        database: reader.beside("cadran.db"),
-        key_file: reader.beside("cadran.key"),
-        full_sync: false,
-    };
-    let Some(fields) = root.table("store") else { return place };
-    place.database = fields.or("database", place.database, Value::file);
-    place.key_file = fields.or("key_file", place.key_file, Value::file);
-    place.full_sync = fields.or("full_sync", false, Value::flag);
-    fields.finish();
-    place
 }
 
 fn api(reader: &Reader<'_>, root: &Fields<'_, '_>) -> Api {
@@ -517,8 +500,11 @@ mod tests {
     #[test]
     fn each_profile_leaves_a_trunk_little_to_say_and_is_overruled_by_it() {
         for profile in Profile::built_in() {
-            let named =
-                format!("profile = {:?}\nhost = \"192.0.2.9\"\nchannels = 4\n", profile.name);
+            let named = format!(
+                "profile = {:?}\nhost = \"192.0.2.9\"\nchannels = 4\nuser = \"u\"\n\
+                 secret_env = \"S\"\n",
+                profile.name
+            );
             let (config, problems) = with_trunk(&named);
             assert_eq!(problems, [], "{}", profile.name);
             let trunks = config.map(|config| config.trunks).unwrap_or_default();

@@ -86,7 +86,7 @@ pub(super) struct Fields<'r, 't> {
     span: Range<usize>,
     name: String,
     /// What holds for the keys this table leaves out.
-    beneath: Option<&'r Fields<'r, 't>>,
+    beneath: Option<&'r Self>,
     known: RefCell<Vec<&'static str>>,
     refused: RefCell<Vec<&'static str>>,
     missing: RefCell<Vec<(&'static str, String)>>,

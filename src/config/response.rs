@@ -21,6 +21,8 @@ pub struct Words {
 pub struct Response {
     /// Their statuses, 300 to 699 (RFC 3261 §21).
     pub statuses: Vec<u16>,
+    /// Instead of statuses, a fault that no response names; else empty.
+    pub fault: String,
     /// A part of their reason phrases, whatever its capitals; empty for any.
     pub reason: String,
     /// What they mean.
@@ -72,19 +74,25 @@ impl Response {
     }
 
     fn of(fields: &Fields<'_, '_>) -> Option<Self> {
-        let statuses = fields.must("status", "[403]").map(Value::one_or_more).unwrap_or_default();
+        let fault = fields.get("fault").and_then(|value| value.name());
+        let statuses = match &fault {
+            Some(_) => None,
+            None => fields.must("status", "[403]"),
+        };
+        let statuses = statuses.map(Value::one_or_more).unwrap_or_default();
         let status = |value: &Value<'_, '_>| u16::try_from(value.whole(300..=699)?).ok();
         let words = |key| fields.must(key, "{ en = \"…\", fr = \"…\" }");
         let means = words("means").and_then(|value| Words::of(&value));
         let remedy = words("remedy").and_then(|value| Words::of(&value));
         let response = Self {
             statuses: statuses.iter().filter_map(status).collect(),
+            fault: fault.unwrap_or_default(),
             reason: fields.get("reason").and_then(|value| value.name()).unwrap_or_default(),
             means: means.unwrap_or_default(),
             remedy: remedy.unwrap_or_default(),
         };
         fields.finish();
-        (!response.statuses.is_empty()).then_some(response)
+        (!response.statuses.is_empty() || !response.fault.is_empty()).then_some(response)
     }
 }
 
@@ -113,6 +121,7 @@ mod tests {
     fn a_carriers_own_meaning_of_a_reason_comes_first() {
         let one = |reason: &str, en: &str| Response {
             statuses: vec![403],
+            fault: String::new(),
             reason: reason.into(),
             means: Words { en: en.into(), fr: en.into() },
             remedy: Words::default(),

@@ -2,19 +2,19 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use super::extensions::Extensions;
 use super::link::{Link, Transport};
 use super::measure;
 use super::profile::{Card, Profile};
-use super::reader::{Fields, Reader};
+use super::reader::{Fields, Reader, Value};
 use super::response::Response;
 use super::secret::{Secret, SecretMissing, SecretPlace};
-use super::signalling::Signalling;
 use super::srtp::Srtp;
-use crate::core::trunks;
-use crate::units::{NumberForm, Span, whole};
+use crate::core::{breaker, trunks};
+use crate::units::{Number, NumberForm, Span, whole};
 
 /// A trunk carries no more calls than there are UDP ports.
-const CHANNELS_MAX: u32 = 60_000;
+pub(super) const CHANNELS_MAX: u32 = 60_000;
 
 /// Calls that may ever start together: more would come as a blow to any carrier.
 const BURST_MAX: u32 = 1_000;
@@ -52,12 +52,14 @@ pub struct Trunk {
     pub redirect: Redirect,
     /// Whether INVITEs carry the call's id as `X-Cadran-Call`.
     pub call_header: bool,
+    /// When it is left alone after faults of its own.
+    pub rest: Option<breaker::Settings>,
     /// Whether its audio is protected.
     pub srtp: Srtp,
     /// What its carrier means by its responses, where that differs from the usual.
     pub responses: Vec<Response>,
     /// Which extensions of SIP it speaks.
-    pub signalling: Signalling,
+    pub extensions: Extensions,
 }
 
 /// A host with its port.
@@ -98,23 +100,40 @@ pub struct NumberFormat {
 }
 
 /// How our own number is shown.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CallerId {
-    /// Which headers carry it besides From.
-    pub identity: Identity,
-    /// Whether the callee sees it; hidden ones use `Privacy: id` (RFC 3323, RFC 3325).
+    /// Which headers carry it.
+    pub identity: Vec<Identity>,
+    /// Whether the callee sees it; hidden ones use Privacy (RFC 3323, RFC 3325).
     pub hidden: bool,
+    /// What a hidden number asks for.
+    pub privacy: Privacy,
+    /// The number calls are said to be diverted from (RFC 5806).
+    pub diversion: Option<Number>,
+}
+
+/// What a hidden number asks for (RFC 3323 §4.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Privacy {
+    /// `id`.
+    Id,
+    /// `user;id`.
+    User,
+    /// `header;user;id`.
+    Full,
 }
 
 /// Which header vouches for our number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Identity {
-    /// From only.
+    /// From, which always does.
     From,
     /// P-Asserted-Identity too (RFC 3325 §9.1).
     Asserted,
     /// P-Preferred-Identity too (RFC 3325 §9.2).
     Preferred,
+    /// Remote-Party-ID too (draft-ietf-sip-privacy-04).
+    RemoteParty,
 }
 
 /// What a 3xx answer does.
@@ -134,6 +153,7 @@ impl Trunk {
             channels: self.channels,
             calls_per_second: self.calls_per_second,
             burst: self.burst,
+            rest: self.rest,
         }
     }
 
@@ -190,6 +210,7 @@ impl Trunk {
             name: name?,
             host: host?,
             domain: fields.get("domain").and_then(|value| value.name()),
+            extensions: Extensions::of(fields, user.is_some()),
             auth: user.zip(secret).map(|(user, secret)| Auth { user, secret }),
             channels: channels?,
             calls_per_second: rate,
@@ -198,17 +219,14 @@ impl Trunk {
                 to: fields.or("to_format", NumberForm::Plus, |value| value.choice(&FORMS)),
                 from: fields.or("from_format", NumberForm::Plus, |value| value.choice(&FORMS)),
             },
-            caller_id: CallerId {
-                identity: fields.or("identity", Identity::From, |value| value.choice(&IDENTITY)),
-                hidden: fields.or("hide_caller_id", false, |value| value.flag()),
-            },
+            caller_id: caller_id(fields),
             options_every: options_every(fields),
             redirect: fields.or("redirect", Redirect::Refuse, |value| value.choice(&REDIRECT)),
             call_header: fields.or("call_header", false, |value| value.flag()),
+            rest: super::routes::rest(fields),
             srtp: Srtp::of(fields, link.transport == Transport::Tls),
             link,
             responses,
-            signalling: Signalling::of(fields),
         };
         Some(trunk)
     }
@@ -221,11 +239,29 @@ const FORMS: [(&str, NumberForm); 4] = [
     ("national-fr", NumberForm::NationalFr),
 ];
 
-const IDENTITY: [(&str, Identity); 3] = [
+const IDENTITY: [(&str, Identity); 4] = [
     ("from", Identity::From),
     ("p-asserted-identity", Identity::Asserted),
     ("p-preferred-identity", Identity::Preferred),
+    ("remote-party-id", Identity::RemoteParty),
 ];
+
+const PRIVACY: [(&str, Privacy); 3] =
+    [("id", Privacy::Id), ("user;id", Privacy::User), ("header;user;id", Privacy::Full)];
+
+fn caller_id(fields: &Fields<'_, '_>) -> CallerId {
+    let identity = fields.get("identity").map(Value::one_or_more).unwrap_or_default();
+    CallerId {
+        identity: identity.iter().filter_map(|value| value.choice(&IDENTITY)).collect(),
+        hidden: fields.or("hide_caller_id", false, |value| value.flag()),
+        privacy: fields.or("privacy", Privacy::Id, |value| value.choice(&PRIVACY)),
+        diversion: fields.get("diversion").and_then(|value| {
+            value.parse(|text| {
+                Number::new(text).map_err(|_| "is no number: write +33162000000".to_owned())
+            })
+        }),
+    }
+}
 
 const REDIRECT: [(&str, Redirect); 2] =
     [("refuse", Redirect::Refuse), ("same-host", Redirect::SameHost)];

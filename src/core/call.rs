@@ -25,7 +25,7 @@ use super::fact::{Answerer, CallFact, Failure, Heard, Lead, LeadNumber};
 use super::floor::CallStage;
 use super::order::{EndedBy, Next, Outcome};
 use super::pacing::predictive::Odds;
-use crate::units::{AgentId, CampaignId, DispositionId, Mono, Now, Span, TrunkId, Wall};
+use crate::units::{AgentId, CampaignId, DispositionId, Mono, Now, ShownId, Span, TrunkId, Wall};
 
 /// How long the driver may take to end a leg before the call is freed without its word: more
 /// than SIP's Timer B and Timer H, 64 × T1 = 32 s (RFC 3261 §17.1.1.2 and §17.2.1).
@@ -177,8 +177,10 @@ pub(super) struct Call {
     pub(super) forsaken: bool,
     /// An agent writes it up.
     pub(super) writing: bool,
-    /// It replaces an attempt that another trunk refused.
-    pub(super) replacement: bool,
+    /// The trunks that refused it before this attempt.
+    pub(super) tried: Vec<TrunkId>,
+    /// The number it shows, if that has limits of its own.
+    pub(super) shown: Option<ShownId>,
 }
 
 impl Call {
@@ -214,7 +216,8 @@ impl Call {
             lost: false,
             forsaken: false,
             writing: false,
-            replacement: false,
+            tried: Vec::new(),
+            shown: None,
         }
     }
 

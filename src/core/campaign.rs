@@ -15,9 +15,10 @@ use super::pacing::rate::{Key, Rate};
 use super::pacing::{Decision, Quiet, View};
 use super::rules::hours::{Hours, Today, today};
 use super::trunks::Rota;
-use super::{hopper, recycle, respect, rules};
+use super::{hopper, recycle, respect, rules, shown};
 use crate::units::{
-    AgentId, CallId, CampaignId, ClientId, DispositionId, Mono, Ratio, Span, TrunkId, Wall, Zone,
+    AgentId, CallId, CampaignId, ClientId, DispositionId, Mono, Ratio, RouteGroup, Span, TrunkId,
+    Wall, Zone,
 };
 
 /// Everything a campaign's manager decided, as the core needs it.
@@ -29,8 +30,14 @@ pub struct Settings {
     pub mode: Mode,
     /// The trunks it may use.
     pub routes: Vec<Route>,
+    /// The trunks for the numbers of a group, in the place of those.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub by_group: BTreeMap<RouteGroup, Vec<Route>>,
     /// How many caller IDs are configured; they are shown in turn.
     pub caller_ids: u16,
+    /// What each caller ID may carry, by its place, if any of them has a limit.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub caller_caps: Vec<Option<shown::Cap>>,
     /// How long a call may ring before it is given up.
     pub ring_max: Span,
     /// How long a call must have rung before a surplus one may be given up.
@@ -64,6 +71,10 @@ pub struct Settings {
 
 fn worth_one() -> f64 {
     1.0
+}
+
+fn is_free(cost: &u32) -> bool {
+    *cost == 0
 }
 
 /// How calls are started.
@@ -107,7 +118,10 @@ pub struct Route {
     /// Trunks of a lower tier are used first; a higher one only while every lower one is down,
     /// resting or out of channels. A lower tier's calls per second are waited for.
     pub tier: u8,
-    /// The share of calls among the trunks of one tier, at least 1.
+    /// What it costs, in any unit: within a tier the cheapest that can take a call now goes first.
+    #[serde(default, skip_serializing_if = "is_free")]
+    pub cost: u32,
+    /// The share of calls among the trunks of one tier and cost, at least 1.
     pub weight: u16,
 }
 
@@ -211,8 +225,10 @@ impl Settings {
         Self {
             client: ClientId(1),
             mode,
-            routes: vec![Route { trunk, tier: 0, weight: 1 }],
+            routes: vec![Route { trunk, tier: 0, cost: 0, weight: 1 }],
+            by_group: BTreeMap::new(),
             caller_ids: 1,
+            caller_caps: Vec::new(),
             ring_max: RING_MAX,
             ring_min: RING_MIN,
             listen: false,
@@ -228,6 +244,21 @@ impl Settings {
             value: worth_one(),
         }
     }
+
+    /// Gives the trunks for the numbers of a group.
+    pub(super) fn routes_of(&self, group: RouteGroup) -> &[Route] {
+        self.by_group.get(&group).unwrap_or(&self.routes)
+    }
+
+    /// Gives every trunk it may use for some number.
+    pub(super) fn all_routes(&self) -> impl Iterator<Item = &Route> {
+        self.routes.iter().chain(self.by_group.values().flatten())
+    }
+
+    /// Gives what a caller ID may carry, if it has a limit.
+    pub(super) fn caller_cap(&self, index: u16) -> Option<&shown::Cap> {
+        self.caller_caps.get(usize::from(index)).and_then(Option::as_ref)
+    }
 }
 
 /// A campaign as the dialer keeps it.
@@ -237,7 +268,8 @@ pub(super) struct Campaign {
     pub(super) state: CampaignState,
     pub(super) hopper: Hopper,
     pub(super) hours: Hours,
-    pub(super) rota: Rota,
+    /// Whose turn it is among the routes of each group.
+    pub(super) rotas: BTreeMap<RouteGroup, Rota>,
     /// Persons waiting for an agent, the longest waiting first.
     pub(super) waiting: BTreeSet<(Mono, CallId)>,
     /// Calls in progress by stage.
@@ -268,7 +300,8 @@ pub(super) struct Campaign {
     pub(super) quiet: Option<Quiet>,
     /// Calls named from outside since the campaign was settled last.
     pub(super) directed: u32,
-    caller_id: u16,
+    /// The caller ID whose turn it is.
+    pub(super) caller_id: u16,
 }
 
 impl Campaign {
@@ -281,7 +314,7 @@ impl Campaign {
             state: CampaignState::Stopped,
             hopper: Hopper::default(),
             hours: Hours::default(),
-            rota: Rota::default(),
+            rotas: BTreeMap::new(),
             waiting: BTreeSet::new(),
             stages: BTreeMap::new(),
             reserved: 0,
@@ -452,11 +485,9 @@ impl Campaign {
         }
     }
 
-    /// Gives the caller ID whose turn it is.
-    pub(super) fn next_caller_id(&mut self) -> u16 {
-        let turn = self.caller_id;
-        self.caller_id = (turn + 1).checked_rem(self.settings.caller_ids).unwrap_or(0);
-        turn
+    /// Passes the turn on from the caller ID that is shown.
+    pub(super) fn showed(&mut self, caller_id: u16) {
+        self.caller_id = (caller_id + 1).checked_rem(self.settings.caller_ids).unwrap_or(0);
     }
 
     /// Counts an attempt's end, and whether its person missed an agent who was lost.
@@ -500,7 +531,11 @@ mod tests {
         let mut left = |zone: &str, contact: u64| {
             let number = LeadNumber::new(NumberId(contact), PersonId(contact), Zone::new(zone)?);
             let lead = Arc::new(Lead::new(ContactId(contact), vec![number]));
-            campaign.hopper.stock_up(Stocked { lead, until: Mono::micros(u64::MAX) });
+            campaign.hopper.stock_up(Stocked {
+                lead,
+                until: Mono::micros(u64::MAX),
+                tried: Vec::new(),
+            });
             campaign.note_zones();
             campaign.turn(at);
             Ok::<_, UnknownZone>(campaign.left(at))

@@ -172,9 +172,14 @@ impl Dialer {
         for call in self.calls.values() {
             *busy.entry(call.trunk).or_insert(0) += 1;
         }
-        for (id, _, counted, _) in self.trunks.each(crate::units::Mono::START) {
+        for floor in self.trunks.each(crate::units::Mono::START) {
+            let (id, counted) = (floor.trunk, floor.busy);
             let calls = busy.get(&id).copied().unwrap_or(0);
             holds!(counted == calls, "{id} counts {counted} calls and carries {calls}");
+        }
+        for (id, counted) in self.shown.each() {
+            let calls = self.calls.values().filter(|call| call.shown == Some(id)).count();
+            holds!(counted as usize == calls, "{id} counts {counted} calls and carries {calls}");
         }
         Ok(())
     }

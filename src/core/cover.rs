@@ -75,7 +75,7 @@ impl Dialer {
     /// always more than its ready agents, could never spare him.
     pub(super) fn keep_agents(&mut self, now: Now) {
         let dials = |campaign: &Campaign| {
-            let mut routes = campaign.settings.routes.iter();
+            let mut routes = campaign.settings.all_routes();
             campaign.runs() && routes.any(|route| self.trunks.is_up(route.trunk, now.mono))
         };
         let mut awaited = BTreeSet::new();

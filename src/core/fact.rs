@@ -11,7 +11,7 @@ use super::pacing::truth::Truth;
 use super::{agent, campaign, trunks};
 use crate::units::{
     AgentId, CallId, CampaignId, ClientId, ContactId, DispositionId, ListId, NumberId, PauseId,
-    PersonId, Ratio, Span, TrunkId, Wall, Zone,
+    PersonId, Ratio, RouteGroup, Span, TrunkId, Wall, Zone,
 };
 
 /// One thing that happened.
@@ -125,6 +125,9 @@ pub struct LeadNumber {
     pub zone: Zone,
     /// What kind of number it is.
     pub class: NumberClass,
+    /// The routes it goes over: those of the longest prefix that fits it.
+    #[serde(default, skip_serializing_if = "RouteGroup::is_default")]
+    pub group: RouteGroup,
     /// When this person was tried lately for the same client, oldest first, at most 16.
     pub recent: Vec<Wall>,
     /// When this person was last abandoned for the same client, under whatever contact.
@@ -162,6 +165,7 @@ impl LeadNumber {
             person,
             zone,
             class: NumberClass::Fixed,
+            group: RouteGroup::DEFAULT,
             recent: Vec::new(),
             abandoned: None,
             invalid: false,

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::agent::{Agent, Leg, State};
+use super::breaker::Rest;
 use super::campaign::DispositionClass;
 use super::order::{AgentState, CampaignState};
 use super::pacing::prior::Recalled;
@@ -122,6 +123,9 @@ pub struct TrunkFloor {
     pub busy: u32,
     /// Calls it may carry.
     pub channels: u32,
+    /// The rest it is in after faults of its own, until a call gets through.
+    #[serde(default)]
+    pub rest: Option<Rest>,
 }
 
 /// One call in progress.
@@ -204,16 +208,10 @@ impl Dialer {
             since: call.since,
             agent: talker(call).or(call.reserved),
         });
-        let trunks = self.trunks.each(now.mono).map(|(trunk, up, busy, channels)| TrunkFloor {
-            trunk,
-            up,
-            busy,
-            channels,
-        });
         Floor {
             campaigns: campaigns.collect(),
             agents: self.agents(now).collect(),
-            trunks: trunks.collect(),
+            trunks: self.trunks.each(now.mono).collect(),
             calls: calls.collect(),
             surprises: self.surprises,
         }

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::fact::{Lead, Supply};
-use crate::units::{AgentId, ContactId, Mono, Now, Span, Wall};
+use super::order::Next;
+use crate::units::{AgentId, ContactId, Mono, Now, Span, TrunkId, Wall};
 
 /// How large the stock is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,6 +51,8 @@ pub(super) struct Stocked {
     pub(super) lead: Arc<Lead>,
     /// When it must have been dialled or given back.
     pub(super) until: Mono,
+    /// Trunks that refused it just now: it goes over another.
+    pub(super) tried: Vec<TrunkId>,
 }
 
 impl Stocked {
@@ -116,9 +119,33 @@ impl Hopper {
         }
     }
 
+    /// Stocks a lead whose lease is noted before all others for any agent.
+    pub(super) fn stock_first(&mut self, stocked: Stocked) {
+        self.expires = Some(self.expires.map_or(stocked.until, |at| at.min(stocked.until)));
+        self.callbacks.push_front(stocked);
+    }
+
     /// Takes the next lead for any agent; it stays leased.
     pub(super) fn take(&mut self) -> Option<Stocked> {
-        self.callbacks.pop_front().or_else(|| self.open.pop_front())
+        self.take_at(0)
+    }
+
+    /// Shows the lead for any agent at that place, from 0.
+    pub(super) fn peek(&self, place: usize) -> Option<&Stocked> {
+        self.callbacks.iter().chain(&self.open).nth(place)
+    }
+
+    /// Takes the lead for any agent at that place; it stays leased.
+    pub(super) fn take_at(&mut self, place: usize) -> Option<Stocked> {
+        match place.checked_sub(self.callbacks.len()) {
+            None => self.callbacks.remove(place),
+            Some(place) => self.open.remove(place),
+        }
+    }
+
+    /// Shows the next lead that only this agent may be given.
+    pub(super) fn peek_for(&self, agent: AgentId) -> Option<&Stocked> {
+        self.personal.get(&agent)?.front()
     }
 
     /// Takes the next lead that only this agent may be given; it stays leased.
@@ -285,6 +312,19 @@ impl Hopper {
 
 fn count(leads: usize) -> u32 {
     u32::try_from(leads).unwrap_or(u32::MAX)
+}
+
+/// When a lead that its trunk refused must have been dialled over another or given back: before the
+/// store gives it out again; `None` if it would at once or never.
+pub(super) fn held_until(settings: &Settings, now: Now, next: Next) -> Option<Mono> {
+    let due = match next {
+        Next::Retry { at, .. } => at,
+        Next::Callback(callback) => callback.at,
+        Next::Done(_) | Next::Untouched => return None,
+    };
+    let lease = settings.lease.min(due.since(now.wall));
+    let until = lease_end(&Settings { lease, ..*settings }, now.mono);
+    (until > now.mono).then_some(until)
 }
 
 /// When a lead leased now must have been dialled or given back.

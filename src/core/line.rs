@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::agent::{self, State as Seat, Writing};
+use super::breaker::Word;
 use super::call::{self, Call, Effect, State};
 use super::campaign::Settings;
 use super::fact::{Answerer, CallFact, Lead};
@@ -40,6 +41,9 @@ impl Dialer {
             return;
         };
         campaign.recount(Some(stage), Some(call.stage()));
+        if stage == CallStage::Dialing && (call.ringing.is_some() || call.answered.is_some()) {
+            self.trunks.hear(call.trunk, id, Word::Through, now.mono);
+        }
         let lost = campaign.count_lost(rate, now.wall, call, effect);
         if stage != call.stage() {
             campaign.watched(now.mono, rate, call, (stage, since), Some(call.stage()));
@@ -236,6 +240,12 @@ impl Dialer {
         self.timers.clear(Wake::Call(id));
         self.persons.on_line.remove(&call.number().person);
         self.trunks.release(call.trunk);
+        if let Some(number) = call.shown {
+            self.shown.release(number);
+        }
+        let reached = call.ringing.is_some() || call.answered.is_some();
+        let fault = recycle::is_fault(outcome) && !reached;
+        self.trunks.hear(call.trunk, id, word_of(outcome, fault), now.mono);
         let Some(campaign) = self.campaigns.get_mut(&call.campaign) else { return };
         campaign.recount(Some(call.stage()), None);
         let rate = self.rates.entry(campaign.rate).or_default();
@@ -249,17 +259,23 @@ impl Dialer {
         }
         let next = next_of(&campaign.settings, &call, outcome, now.wall);
         self.resolve(now, call.campaign, call.lead.contact, next);
-        self.record(Record::Closed(closed(&call, id, now, outcome, cause, by, next)));
+        let closed = closed(&call, id, now, outcome, cause, by, next);
+        if closed.reached_nobody()
+            && let Some(campaign) = self.campaigns.get(&call.campaign)
+        {
+            let client = campaign.settings.client;
+            self.persons.attempts.take_back(client, call.number().person);
+        }
+        self.record(Record::Closed(closed));
         if !call.writing {
             self.record(Record::Completed(id));
         }
         if let Some(agent) = reserved {
             self.step_agent(now, agent, agent::Event::Freed);
         }
-        let over = call.replacement || call.gave_up() || matches!(next, Next::Done(_));
-        let reached = call.ringing.is_some() || call.answered.is_some();
-        if recycle::is_fault(outcome) && !reached && !over {
-            self.replace(now, &call, reserved);
+        let over = call.gave_up() || matches!(next, Next::Done(_));
+        if fault && !over && call.tried.len() < REFUSALS_MAX {
+            self.replace(now, call, reserved, next);
         }
     }
 }
@@ -274,6 +290,26 @@ fn next_of(settings: &Settings, call: &Call, outcome: Outcome, at: Wall) -> Next
     let lock = at + settings.abandon.recall_lock;
     if outcome == Outcome::Abandoned { recycle::no_earlier(next, lock) } else { next }
 }
+
+/// Tells what a call that ended says of its trunk.
+fn word_of(outcome: Outcome, fault: bool) -> Word {
+    match outcome {
+        _ if fault => Word::Fault,
+        Outcome::Cancelled | Outcome::Interrupted => Word::Nothing,
+        Outcome::Connected
+        | Outcome::Abandoned
+        | Outcome::Machine
+        | Outcome::Busy
+        | Outcome::NoAnswer
+        | Outcome::Invalid
+        | Outcome::Declined
+        | Outcome::Congestion
+        | Outcome::TrunkFault => Word::Through,
+    }
+}
+
+/// Further trunks that a contact is tried over at once: as many faults as cost it no attempt.
+const REFUSALS_MAX: usize = recycle::FAULTS_FREE as usize;
 
 fn closed(
     call: &Call,

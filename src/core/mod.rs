@@ -1,6 +1,7 @@
 //! The dialer's mind. Facts in, orders out. Nothing here waits.
 
 pub mod agent;
+pub mod breaker;
 pub mod campaign;
 pub mod check;
 pub mod fact;
@@ -9,9 +10,11 @@ pub mod foresight;
 pub mod hopper;
 pub mod order;
 pub mod pacing;
+pub mod quality;
 pub mod recycle;
 pub mod respect;
 pub mod rules;
+pub mod shown;
 pub mod trunks;
 
 mod call;
@@ -19,6 +22,7 @@ mod cover;
 mod line;
 mod placing;
 mod recall;
+mod routing;
 mod running;
 mod seat;
 mod sharing;
@@ -37,6 +41,7 @@ use campaign::Campaign;
 use fact::{DncScope, TrunkFact};
 use pacing::rate::{Key, Rate};
 use rules::Persons;
+use shown::Shown;
 use team::Teams;
 use timers::Timers;
 use trunks::Trunks;
@@ -62,6 +67,7 @@ pub struct Dialer {
     agents: BTreeMap<AgentId, Agent>,
     calls: BTreeMap<CallId, Call>,
     trunks: Trunks,
+    shown: Shown,
     teams: Teams,
     /// Agents kept for leads of their own.
     kept: BTreeSet<AgentId>,
@@ -108,6 +114,7 @@ impl Dialer {
             agents: BTreeMap::new(),
             calls: BTreeMap::new(),
             trunks: Trunks::default(),
+            shown: Shown::default(),
             teams: Teams::default(),
             kept: BTreeSet::new(),
             missed: BTreeMap::new(),

@@ -228,6 +228,17 @@ pub struct Closed {
     pub next: Next,
 }
 
+impl Closed {
+    /// Whether its trunk refused it before the far end can have rung: nobody was called.
+    #[must_use]
+    pub fn reached_nobody(&self) -> bool {
+        matches!(self.outcome, Outcome::Congestion | Outcome::TrunkFault)
+            && self.ended_by == EndedBy::Carrier
+            && self.ringing.is_none()
+            && self.answered.is_none()
+    }
+}
+
 /// How an attempt ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -1,5 +1,6 @@
 //! Places calls and previews: lead, trunk, gate, order.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::agent;
@@ -7,10 +8,11 @@ use super::call::{self, Call};
 use super::campaign::{Campaign, Mode};
 use super::fact::Lead;
 use super::floor::CallStage;
-use super::hopper::Stocked;
-use super::order::{AgentState, CampaignState, Dial, Opened, RuleRefusal, Stage};
+use super::hopper::{self, Stocked};
+use super::order::{AgentState, CampaignState, Dial, Next, Opened, RuleRefusal, Stage};
 use super::pacing::predictive::Odds;
 use super::pacing::{self, Decision, Limit, View};
+use super::routing::{Prospect, Way};
 use super::rules::{Gate, Refused};
 use super::trunks::Blocked;
 use super::{Dialer, Order, Record, Wake};
@@ -21,9 +23,10 @@ struct Placed {
     campaign: CampaignId,
     lead: Arc<Lead>,
     index: usize,
-    trunk: TrunkId,
+    way: Way,
     agent: Option<AgentId>,
-    replacement: bool,
+    /// The trunks that refused it before.
+    tried: Vec<TrunkId>,
     /// What a predictive pacer places it with.
     odds: Option<Odds>,
 }
@@ -34,10 +37,10 @@ impl Placed {
         campaign: CampaignId,
         lead: Arc<Lead>,
         index: usize,
-        trunk: TrunkId,
+        way: Way,
         agent: Option<AgentId>,
     ) -> Self {
-        Self { campaign, lead, index, trunk, agent, replacement: false, odds: None }
+        Self { campaign, lead, index, way, agent, tried: Vec::new(), odds: None }
     }
 }
 
@@ -130,35 +133,56 @@ impl Dialer {
         }
     }
 
-    /// Places one call of a campaign for whoever will be ready.
+    /// Places one call of a campaign for whoever will be ready: to the first lead that has a way.
     fn place(&mut self, now: Now, id: CampaignId, odds: Option<Odds>) -> Result<(), Blocked> {
         let empty = Blocked { limit: Limit::Stock, until: None };
-        let campaign = self.campaigns.get(&id).ok_or(empty)?;
-        if campaign.hopper.stock() == 0 {
-            return Err(empty);
-        }
-        let trunk = self.choose_trunk(now, id, None)?;
+        let mut nearest: Option<Blocked> = None;
+        let mut closed = BTreeSet::new();
+        let mut place = 0;
         loop {
-            let campaign = self.campaigns.get_mut(&id).ok_or(empty)?;
-            let stocked = campaign.hopper.take().ok_or(empty)?;
-            let Some(index) = self.gate(now, id, &stocked.lead) else { continue };
-            let lead = stocked.lead;
-            let (agent, replacement) = (None, false);
-            let placed = Placed { campaign: id, lead, index, trunk, agent, replacement, odds };
-            self.open(now, placed);
-            return Ok(());
+            let campaign = self.campaigns.get(&id).ok_or(empty)?;
+            let Some(stocked) = campaign.hopper.peek(place) else {
+                return Err(nearest.unwrap_or(empty));
+            };
+            let one_way = campaign.settings.by_group.is_empty();
+            let shut = !closed.is_empty();
+            if shut && stocked.lead.numbers.iter().all(|number| closed.contains(&number.group)) {
+                place += 1;
+                continue;
+            }
+            let (lead, tried) = (Arc::clone(&stocked.lead), stocked.tried.clone());
+            match self.prospect(now, id, &lead, &tried).ok_or(empty)? {
+                Prospect::Blocked(blocked, group) => {
+                    let sooner = nearest.map_or(blocked, |nearest| nearest.sooner(blocked));
+                    if tried.is_empty() && one_way {
+                        return Err(sooner);
+                    }
+                    nearest = Some(sooner);
+                    if tried.is_empty() {
+                        closed.insert(group);
+                    }
+                    place += 1;
+                }
+                Prospect::Refused(refused) => {
+                    self.unstock(id, place);
+                    self.refuse(now, id, &lead, Stage::Dial, refused);
+                }
+                Prospect::Clear(index) => {
+                    let way = self.choose_way(now, id, (&lead, index), &tried)?;
+                    self.unstock(id, place);
+                    let alone = Placed::alone(id, lead, index, way, None);
+                    self.open(now, Placed { tried, odds, ..alone });
+                    return Ok(());
+                }
+            }
         }
     }
 
-    fn choose_trunk(
-        &mut self,
-        now: Now,
-        id: CampaignId,
-        except: Option<TrunkId>,
-    ) -> Result<TrunkId, Blocked> {
-        let none = Blocked { limit: Limit::NoTrunk, until: None };
-        let campaign = self.campaigns.get_mut(&id).ok_or(none)?;
-        self.trunks.choose(&campaign.settings.routes, &mut campaign.rota, now.mono, except)
+    /// Takes a lead that is dialled or refused out of the stock.
+    fn unstock(&mut self, id: CampaignId, place: usize) {
+        if let Some(campaign) = self.campaigns.get_mut(&id) {
+            campaign.hopper.take_at(place);
+        }
     }
 
     /// Asks the gate in the instant before the call; a refusal is recorded and ends the lease.
@@ -217,63 +241,62 @@ impl Dialer {
 
     /// Opens a call: the attempt is recorded before it is dialled, in the same batch.
     fn open(&mut self, now: Now, placed: Placed) {
-        let Placed { campaign: id, lead, index, trunk, agent, replacement, odds } = placed;
+        let Placed { campaign: id, lead, index, way, agent, tried, odds } = placed;
+        let Way { trunk, caller_id } = way;
         let Some(campaign) = self.campaigns.get_mut(&id) else { return };
         let Some(number) = lead.numbers.get(index) else { return };
         let call = CallId::of(self.settings.node, self.next_call);
         self.next_call += 1;
-        let (caller_id, ring_max) = (campaign.next_caller_id(), campaign.settings.ring_max);
+        campaign.showed(caller_id);
         campaign.totals.attempts += 1;
         campaign.reserved += u32::from(agent.is_some());
         campaign.recount(None, Some(CallStage::Dialing));
-        self.trunks.seize(trunk, now.mono);
-        let client = campaign.settings.client;
+        self.trunks.seize(trunk, call, now.mono);
+        let cap = campaign.settings.caller_cap(caller_id);
+        if let Some(cap) = cap {
+            self.shown.seize(cap, now.mono);
+        }
+        let (client, ring_max) = (campaign.settings.client, campaign.settings.ring_max);
         self.persons.on_line.insert(number.person, call);
         self.persons.attempts.note(now.mono, now.wall, client, number.person);
-        let (contact, number, person) = (lead.contact, number.number, number.person);
-        let attempt = lead.attempts.saturating_add(1);
-        self.record(Record::Opened(Opened {
-            call,
-            campaign: id,
-            contact,
-            number,
-            person,
-            trunk,
-            caller_id,
-            attempt,
-            agent,
-            chance: odds.map(Odds::foretold),
-            at: now.wall,
-        }));
-        self.orders.push_back(Order::Dial(Dial {
-            call,
-            campaign: id,
-            contact,
-            number,
-            trunk,
-            caller_id,
-            ring_max,
-        }));
         let due = now.mono + ring_max;
         self.timers.set(Wake::Call(call), due);
-        let opened = Call::new(id, lead, index, trunk, now.mono, due);
-        let odds = if let Some(pacer) = self.campaigns.get_mut(&id).and_then(|c| c.pacer.as_mut())
+        let shown = cap.map(|cap| cap.number);
+        let odds = if let Some(pacer) = campaign.pacer.as_mut()
             && agent.is_none()
         {
-            let odds = odds.unwrap_or(Odds::UNFORESEEN);
             pacer.dialed(now.mono);
-            Some(odds)
+            Some(odds.unwrap_or(Odds::UNFORESEEN))
         } else {
             None
         };
-        self.calls.insert(call, Call { reserved: agent, replacement, odds, ..opened });
+        let opened = Opened {
+            call,
+            campaign: id,
+            contact: lead.contact,
+            number: number.number,
+            person: number.person,
+            trunk,
+            caller_id,
+            attempt: lead.attempts.saturating_add(1),
+            agent,
+            chance: placed.odds.map(Odds::foretold),
+            at: now.wall,
+        };
+        let Opened { contact, number, .. } = opened;
+        self.record(Record::Opened(opened));
+        let dial = Dial { call, campaign: id, contact, number, trunk, caller_id, ring_max };
+        self.orders.push_back(Order::Dial(dial));
+        let opened = Call::new(id, lead, index, trunk, now.mono, due);
+        self.calls.insert(call, Call { reserved: agent, tried, shown, odds, ..opened });
         if let Some(agent) = agent {
             self.step_agent(now, agent, agent::Event::SetAside(call));
         }
     }
 
-    /// Places a refused call again over another trunk, once, as a new attempt.
-    pub(super) fn replace(&mut self, now: Now, failed: &Call, agent: Option<AgentId>) {
+    /// Places a call that its trunk refused again over another, as a new attempt: at once if a line
+    /// is wanted now and has a way, else before all others.
+    pub(super) fn replace(&mut self, now: Now, failed: Call, agent: Option<AgentId>, next: Next) {
         let id = failed.campaign;
         let seated = |agent: &AgentId| {
             self.agents.get(agent).is_some_and(|agent| agent.label() == AgentState::Ready)
@@ -285,24 +308,51 @@ impl Dialer {
             Some(_) => agent.iter().all(seated),
             None => view.waiting == 0 && view.lines() < lines,
         };
-        if campaign.state != CampaignState::Running
-            || !wanted
-            || self.within_proofs(now, id, 1) == 0
-        {
+        if campaign.state != CampaignState::Running {
             return;
         }
+        let wanted = wanted && self.within_proofs(now, id, 1) > 0;
+        let number = failed.number().number;
+        let mut tried = failed.tried;
+        tried.push(failed.trunk);
         let mut lead = Lead::clone(&failed.lead);
         lead.attempts += 1;
         lead.faults += 1;
-        lead.next_number = Some(failed.number().number);
+        lead.next_number = Some(number);
+        if !wanted {
+            if agent.is_none() {
+                self.put_first(now, id, lead, tried, next);
+            }
+            return;
+        }
         let Some(Ok(index)) = self.may_call(now, id, &lead, Stage::Dial) else { return };
-        let Ok(trunk) = self.choose_trunk(now, id, Some(failed.trunk)) else { return };
+        let Ok(way) = self.choose_way(now, id, (&lead, index), &tried) else {
+            // A rate, or a line that is full, passes.
+            if agent.is_none() {
+                self.put_first(now, id, lead, tried, next);
+            }
+            return;
+        };
         let Some(campaign) = self.campaigns.get_mut(&id) else { return };
         if campaign.hopper.lease(lead.contact) {
-            let lead = Arc::new(lead);
-            let (replacement, odds) = (true, None);
-            let placed = Placed { campaign: id, lead, index, trunk, agent, replacement, odds };
-            self.open(now, placed);
+            let alone = Placed::alone(id, Arc::new(lead), index, way, agent);
+            self.open(now, Placed { tried, ..alone });
+        }
+    }
+
+    /// Stocks a lead that its trunk refused before all others, if another trunk may take it.
+    fn put_first(&mut self, now: Now, id: CampaignId, lead: Lead, tried: Vec<TrunkId>, next: Next) {
+        let Some(Ok(index)) = self.may_call(now, id, &lead, Stage::Dial) else { return };
+        if !self.has_other_way(now, id, (&lead, index), &tried) {
+            return;
+        }
+        let Some(campaign) = self.campaigns.get_mut(&id) else { return };
+        let settings = &campaign.settings.hopper;
+        let full = campaign.hopper.len() >= usize::try_from(settings.size).unwrap_or(usize::MAX);
+        // The store gives it to others when it falls due.
+        let Some(until) = hopper::held_until(settings, now, next).filter(|_| !full) else { return };
+        if campaign.hopper.lease(lead.contact) {
+            campaign.hopper.stock_first(Stocked { lead: Arc::new(lead), until, tried });
         }
     }
 
@@ -310,25 +360,41 @@ impl Dialer {
     /// them. Gives the moment at which a limit passes by itself.
     fn serve_personal(&mut self, now: Now, id: CampaignId, preview: bool) -> Option<Mono> {
         let awaited = self.campaigns.get(&id)?.hopper.awaited().collect::<Vec<_>>();
+        let mut passes: Option<Mono> = None;
         for agent in awaited {
             while self.spare(agent, id) {
-                let trunk = match self.choose_trunk(now, id, None) {
-                    Ok(trunk) => trunk,
-                    Err(blocked) => return blocked.until,
+                let Some(stocked) = self.campaigns.get(&id)?.hopper.peek_for(agent) else { break };
+                let lead = Arc::clone(&stocked.lead);
+                let index = match self.prospect(now, id, &lead, &[])? {
+                    Prospect::Blocked(blocked, _) => {
+                        passes = [passes, blocked.until].into_iter().flatten().min();
+                        break;
+                    }
+                    Prospect::Refused(refused) => Err(refused),
+                    Prospect::Clear(index) => Ok(index),
                 };
-                let Some(stocked) = self.campaigns.get_mut(&id)?.hopper.take_for(agent) else {
-                    break;
-                };
-                let Some(index) = self.gate(now, id, &stocked.lead) else { continue };
-                if preview {
-                    self.show(now, id, agent, stocked);
-                } else {
-                    let (lead, agent) = (stocked.lead, Some(agent));
-                    self.open(now, Placed::alone(id, lead, index, trunk, agent));
+                let stocked = self.campaigns.get_mut(&id)?.hopper.take_for(agent)?;
+                match index {
+                    Err(refused) => self.refuse(now, id, &lead, Stage::Dial, refused),
+                    Ok(_) if preview => self.show(now, id, agent, stocked),
+                    Ok(index) => self.dial_for(now, id, (lead, index), agent),
                 }
             }
         }
-        None
+        passes
+    }
+
+    /// Dials a lead that has a way now for one agent.
+    fn dial_for(
+        &mut self,
+        now: Now,
+        id: CampaignId,
+        (lead, index): (Arc<Lead>, usize),
+        agent: AgentId,
+    ) {
+        if let Ok(way) = self.choose_way(now, id, (&lead, index), &[]) {
+            self.open(now, Placed::alone(id, lead, index, way, Some(agent)));
+        }
     }
 
     /// Whether an agent is ready for a campaign and the lines in flight can do without him; in a
@@ -373,25 +439,31 @@ impl Dialer {
     /// Dials the contacts that agents who were shown them want dialled, if the gate still lets
     /// them through. Gives the moment at which a limit passes by itself.
     fn dial_previews(&mut self, now: Now, id: CampaignId) -> Option<Mono> {
-        loop {
-            let agent = *self.campaigns.get(&id)?.wanted.first()?;
+        let wanted = self.campaigns.get(&id)?.wanted.clone();
+        let mut passes: Option<Mono> = None;
+        for agent in wanted {
             let shown = self.agents.get(&agent).map(|agent| &agent.state);
             let Some(agent::State::Previewing(_, stocked)) = shown else {
                 self.campaigns.get_mut(&id)?.wanted.remove(&agent);
                 continue;
             };
             let lead = Arc::clone(&stocked.lead);
-            let trunk = match self.choose_trunk(now, id, None) {
-                Ok(trunk) => trunk,
-                Err(blocked) => return blocked.until,
-            };
-            self.preview_over(agent, id);
-            let Some(index) = self.gate(now, id, &lead) else {
-                self.step_agent(now, agent, agent::Event::Freed);
-                continue;
-            };
-            self.open(now, Placed::alone(id, lead, index, trunk, Some(agent)));
+            match self.prospect(now, id, &lead, &[])? {
+                Prospect::Blocked(blocked, _) => {
+                    passes = [passes, blocked.until].into_iter().flatten().min();
+                }
+                Prospect::Refused(refused) => {
+                    self.preview_over(agent, id);
+                    self.refuse(now, id, &lead, Stage::Dial, refused);
+                    self.step_agent(now, agent, agent::Event::Freed);
+                }
+                Prospect::Clear(index) => {
+                    self.preview_over(agent, id);
+                    self.dial_for(now, id, (lead, index), agent);
+                }
+            }
         }
+        passes
     }
 
     /// Gives up lines that agents left behind, or that a draining campaign does not want any

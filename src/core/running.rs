@@ -170,7 +170,7 @@ impl Dialer {
                 continue;
             }
             let room = wanted && campaign.hopper.len() < size;
-            let stocked = Stocked { lead: Arc::new(lead), until };
+            let stocked = Stocked { lead: Arc::new(lead), until, tried: Vec::new() };
             if !room {
                 back.push(stocked);
             } else if self.stock(now, id, stocked, size) {
@@ -231,16 +231,22 @@ impl Dialer {
         self.refuse(now, id, lead, Stage::Hopper, refused);
     }
 
-    /// Gives leased contacts back untouched.
+    /// Gives contacts in stock back untouched.
     pub(super) fn release(&mut self, now: Now, id: CampaignId, leads: &[Stocked]) {
-        if leads.is_empty() {
-            return;
+        let mut back = Vec::new();
+        for stocked in leads {
+            let contact = stocked.lead.contact;
+            if stocked.tried.is_empty() {
+                self.resolve(now, id, contact, Next::Untouched);
+                back.push(contact);
+            } else if let Some(campaign) = self.campaigns.get_mut(&id) {
+                // The record of the refused attempt ended its lease and said when it falls due.
+                campaign.hopper.resolved(contact);
+            }
         }
-        let contacts = leads.iter().map(|stocked| stocked.lead.contact).collect::<Vec<_>>();
-        for &contact in &contacts {
-            self.resolve(now, id, contact, Next::Untouched);
+        if !back.is_empty() {
+            self.orders.push_back(Order::Release(id, back));
         }
-        self.orders.push_back(Order::Release(id, contacts));
     }
 
     /// Ends a contact's lease and remembers when it falls due again.

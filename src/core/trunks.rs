@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::breaker::{self, Breaker, Word};
 use super::campaign::Route;
+use super::floor::TrunkFloor;
 use super::pacing::Limit;
-use crate::units::{Mono, Span, TrunkId, whole};
+use crate::units::{CallId, Mono, Span, TrunkId, whole};
 
 /// What a trunk can carry.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -17,13 +19,42 @@ pub struct Settings {
     pub calls_per_second: f64,
     /// Calls that may start together before the rate binds, at least 1.
     pub burst: u32,
+    /// When it is left alone after faults of its own; never if `None`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rest: Option<breaker::Settings>,
 }
 
-impl Settings {
-    /// The time one call's token takes to come back, rounded up: never a call too early.
-    fn interval(&self) -> Span {
-        Span::micros(whole(libm::ceil(1e6 / self.calls_per_second)).max(1))
+/// The calls something carries: how many, and how fast they began.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Load {
+    pub(super) busy: u32,
+    /// When the bucket would be full again: the "theoretical arrival time" of the generic cell
+    /// rate algorithm (ITU-T I.371 Annex A), a token bucket in whole microseconds.
+    full_at: Mono,
+}
+
+impl Load {
+    /// Counts a call on.
+    pub(super) fn seize(&mut self, calls_per_second: f64, now: Mono) {
+        self.busy += 1;
+        self.full_at = self.full_at.max(now) + interval(calls_per_second);
     }
+
+    /// Counts a call off.
+    pub(super) fn release(&mut self) {
+        self.busy = self.busy.saturating_sub(1);
+    }
+
+    /// When the next call may start, as far as the rate is concerned.
+    pub(super) fn next_token(&self, calls_per_second: f64, burst: u32) -> Mono {
+        let ahead = interval(calls_per_second).times(u64::from(burst.max(1) - 1));
+        Mono::micros(self.full_at.as_micros().saturating_sub(ahead.as_micros()))
+    }
+}
+
+/// The time one call's token takes to come back, rounded up: never a call too early.
+fn interval(calls_per_second: f64) -> Span {
+    Span::micros(whole(libm::ceil(1e6 / calls_per_second)).max(1))
 }
 
 /// One trunk as the core knows it; usable from the moment its settings are read.
@@ -32,17 +63,14 @@ struct Trunk {
     settings: Settings,
     up: bool,
     spared_until: Mono,
-    busy: u32,
-    /// When the bucket would be full again: the "theoretical arrival time" of the generic cell
-    /// rate algorithm (ITU-T I.371 Annex A), a token bucket in whole microseconds.
-    full_at: Mono,
+    load: Load,
+    breaker: Breaker,
 }
 
 impl Trunk {
-    /// When the next call may start, as far as the rate is concerned.
-    fn next_token(&self) -> Mono {
-        let ahead = self.settings.interval().times(u64::from(self.settings.burst.max(1) - 1));
-        Mono::micros(self.full_at.as_micros().saturating_sub(ahead.as_micros()))
+    /// Whether calls may go over it, as far as it answers and was not told to be left alone.
+    fn is_up(&self, now: Mono) -> bool {
+        self.up && self.spared_until <= now && self.breaker.rests_until(now).is_none()
     }
 }
 
@@ -53,6 +81,14 @@ pub(super) struct Blocked {
     pub(super) limit: Limit,
     /// When that passes by itself, if it does.
     pub(super) until: Option<Mono>,
+}
+
+impl Blocked {
+    /// Gives the one of two that passes first.
+    pub(super) fn sooner(self, other: Self) -> Self {
+        let when = |blocked: &Self| (blocked.until.is_none(), blocked.until);
+        if when(&other) < when(&self) { other } else { self }
+    }
 }
 
 /// Whose turn it is among a campaign's routes: smooth weighted round robin, as in nginx's
@@ -71,9 +107,18 @@ pub(super) struct Trunks {
 impl Trunks {
     /// Takes settings, of a new trunk or a known one.
     pub(super) fn set(&mut self, id: TrunkId, settings: Settings) {
-        let fresh =
-            Trunk { settings, up: true, spared_until: Mono::START, busy: 0, full_at: Mono::START };
-        self.all.entry(id).or_insert(fresh).settings = settings;
+        let fresh = Trunk {
+            settings,
+            up: true,
+            spared_until: Mono::START,
+            load: Load::default(),
+            breaker: Breaker::default(),
+        };
+        let trunk = self.all.entry(id).or_insert(fresh);
+        trunk.settings = settings;
+        if settings.rest.is_none() {
+            trunk.breaker = Breaker::default();
+        }
     }
 
     /// Notes whether a trunk answers; `false` if there is no such trunk.
@@ -86,30 +131,35 @@ impl Trunks {
         true
     }
 
-    /// Leaves a trunk alone until then; `false` if there is no such trunk.
+    /// Leaves a trunk alone until then at least; `false` if there is no such trunk.
     pub(super) fn spare(&mut self, id: TrunkId, until: Mono) -> bool {
         let Some(trunk) = self.all.get_mut(&id) else { return false };
-        trunk.spared_until = until;
+        trunk.spared_until = trunk.spared_until.max(until);
         true
     }
 
+    /// Hears what a call says of its trunk: that it gets through, that it failed there, or nothing.
+    pub(super) fn hear(&mut self, id: TrunkId, call: CallId, word: Word, now: Mono) {
+        let Some(trunk) = self.all.get_mut(&id) else { return };
+        if let Some(settings) = &trunk.settings.rest {
+            trunk.breaker.hear(settings, call, word, now);
+        }
+    }
+
     /// Chooses the trunk of the next call: the lowest tier that has a free channel on a trunk in
-    /// use, in it by weight. A rate is waited for: a higher tier is for failures and full lines.
+    /// use, in it the cheapest that can take a call now, among equals by weight. A rate is waited
+    /// for: a higher tier is for failures and full lines.
     pub(super) fn choose(
         &self,
         routes: &[Route],
         rota: &mut Rota,
         now: Mono,
-        except: Option<TrunkId>,
+        except: &[TrunkId],
     ) -> Result<TrunkId, Blocked> {
-        let other = |route: &&Route| Some(route.trunk) != except;
-        let has_room = |route: &&Route| self.has_room(route.trunk, now);
-        let tier = routes.iter().filter(other).filter(has_room).map(|route| route.tier).min();
-        let tier = |route: &&Route| other(route) && tier.is_none_or(|lowest| route.tier == lowest);
-        let usable = |route: &&Route| self.blocked(route.trunk, now).is_none();
+        let routes = self.best(routes, now, except)?;
         let mut sum = 0;
         let mut best: Option<(i64, TrunkId)> = None;
-        for route in routes.iter().filter(tier).filter(usable) {
+        for route in routes {
             let weight = i64::from(route.weight.max(1));
             let credit = rota.credit.entry(route.trunk).or_insert(0);
             *credit += weight;
@@ -118,11 +168,44 @@ impl Trunks {
                 best = Some((*credit, route.trunk));
             }
         }
-        let Some((credit, trunk)) = best else {
-            return Err(self.why_blocked(routes.iter().filter(tier), now));
-        };
+        let (credit, trunk) = best.expect("where no route takes a call, `best` gives the reason");
         rota.credit.insert(trunk, credit - sum);
         Ok(trunk)
+    }
+
+    /// Says whether some route takes a call now, and if none does, why.
+    pub(super) fn room(
+        &self,
+        routes: &[Route],
+        now: Mono,
+        except: &[TrunkId],
+    ) -> Result<(), Blocked> {
+        self.best(routes, now, except).map(drop)
+    }
+
+    /// Gives the routes among which a call's turn goes, at least one.
+    fn best<'r>(
+        &self,
+        routes: &'r [Route],
+        now: Mono,
+        except: &[TrunkId],
+    ) -> Result<impl Iterator<Item = &'r Route>, Blocked> {
+        let other = |route: &&Route| !except.contains(&route.trunk);
+        let has_room = |route: &&Route| self.has_room(route.trunk, now);
+        let tier = routes.iter().filter(other).filter(has_room).map(|route| route.tier).min();
+        let tier = |route: &&Route| other(route) && tier.is_none_or(|lowest| route.tier == lowest);
+        let usable = |route: &&Route| self.blocked(route.trunk, now).is_none();
+        let cost = routes.iter().filter(tier).filter(usable).map(|route| route.cost).min();
+        let Some(cost) = cost else {
+            return Err(self.why_blocked(routes.iter().filter(tier), now));
+        };
+        Ok(routes
+            .iter()
+            .filter(tier)
+            .filter(usable)
+            .filter(move |route| route.cost == cost)
+            .collect::<Vec<_>>()
+            .into_iter())
     }
 
     /// Whether a trunk is in use and has a channel free.
@@ -132,44 +215,53 @@ impl Trunks {
     }
 
     /// Counts a call onto a trunk.
-    pub(super) fn seize(&mut self, id: TrunkId, now: Mono) {
+    pub(super) fn seize(&mut self, id: TrunkId, call: CallId, now: Mono) {
         if let Some(trunk) = self.all.get_mut(&id) {
-            trunk.busy += 1;
-            trunk.full_at = trunk.full_at.max(now) + trunk.settings.interval();
+            trunk.load.seize(trunk.settings.calls_per_second, now);
+            trunk.breaker.begin(call, now);
         }
     }
 
     /// Counts a call off a trunk.
     pub(super) fn release(&mut self, id: TrunkId) {
         if let Some(trunk) = self.all.get_mut(&id) {
-            trunk.busy = trunk.busy.saturating_sub(1);
+            trunk.load.release();
         }
     }
 
-    /// Gives each trunk with whether it is used now, its calls and its channels, by id.
-    pub(super) fn each(&self, now: Mono) -> impl Iterator<Item = (TrunkId, bool, u32, u32)> {
-        self.all.iter().map(move |(&id, trunk)| {
-            let up = trunk.up && trunk.spared_until <= now;
-            (id, up, trunk.busy, trunk.settings.channels)
+    /// Gives every trunk as others may see it, by id.
+    pub(super) fn each(&self, now: Mono) -> impl Iterator<Item = TrunkFloor> {
+        self.all.iter().map(move |(&id, trunk)| TrunkFloor {
+            trunk: id,
+            up: trunk.is_up(now),
+            busy: trunk.load.busy,
+            channels: trunk.settings.channels,
+            rest: trunk.breaker.told(),
         })
     }
 
     /// Whether a trunk is in use, full or not.
     pub(super) fn is_up(&self, id: TrunkId, now: Mono) -> bool {
-        self.all.get(&id).is_some_and(|trunk| trunk.up && trunk.spared_until <= now)
+        self.all.get(&id).is_some_and(|trunk| trunk.is_up(now))
     }
 
     fn blocked(&self, id: TrunkId, now: Mono) -> Option<Blocked> {
+        let no_trunk = |until| Some(Blocked { limit: Limit::NoTrunk, until });
         let Some(trunk) = self.all.get(&id).filter(|trunk| trunk.up) else {
-            return Some(Blocked { limit: Limit::NoTrunk, until: None });
+            return no_trunk(None);
         };
-        if trunk.spared_until > now {
-            return Some(Blocked { limit: Limit::NoTrunk, until: Some(trunk.spared_until) });
+        let left_alone = trunk.breaker.rests_until(now).max(Some(trunk.spared_until));
+        if let Some(until) = left_alone.filter(|until| *until > now) {
+            return no_trunk(Some(until));
         }
-        if trunk.busy >= trunk.settings.channels {
+        if trunk.breaker.is_probed() {
+            return no_trunk(None);
+        }
+        if trunk.load.busy >= trunk.settings.channels {
             return Some(Blocked { limit: Limit::Channels(id), until: None });
         }
-        let token = trunk.next_token();
+        let Settings { calls_per_second, burst, .. } = trunk.settings;
+        let token = trunk.load.next_token(calls_per_second, burst);
         let limit = Limit::CallsPerSecond(id);
         (token > now).then_some(Blocked { limit, until: Some(token) })
     }
@@ -179,7 +271,7 @@ impl Trunks {
         let rank = |blocked: &Blocked| match blocked.limit {
             Limit::CallsPerSecond(_) => 0,
             Limit::Channels(_) => 1,
-            Limit::NoTrunk | Limit::Ask | Limit::Abandon | Limit::Stock => 2,
+            Limit::NoTrunk | Limit::CallerIds | Limit::Ask | Limit::Abandon | Limit::Stock => 2,
         };
         routes
             .filter_map(|route| self.blocked(route.trunk, now))
@@ -193,23 +285,26 @@ mod tests {
     use super::*;
 
     fn route(trunk: u32, tier: u8, weight: u16) -> Route {
-        Route { trunk: TrunkId(trunk), tier, weight }
+        Route { trunk: TrunkId(trunk), tier, cost: 0, weight }
     }
 
     fn wide() -> Settings {
-        Settings { channels: 1_000, calls_per_second: 1e6, burst: 1_000 }
+        Settings { channels: 1_000, calls_per_second: 1e6, burst: 1_000, rest: None }
     }
 
     #[test]
     fn a_bucket_lets_the_burst_through_and_then_the_rate() {
         let mut trunks = Trunks::default();
-        trunks.set(TrunkId(1), Settings { channels: 99, calls_per_second: 10.0, burst: 3 });
+        trunks.set(
+            TrunkId(1),
+            Settings { channels: 99, calls_per_second: 10.0, burst: 3, rest: None },
+        );
         let routes = [route(1, 0, 1)];
         let mut started = Vec::new();
         for ms in 0..=400_u64 {
             let now = Mono::START + Span::millis(ms);
-            while trunks.choose(&routes, &mut Rota::default(), now, None).is_ok() {
-                trunks.seize(TrunkId(1), now);
+            while trunks.choose(&routes, &mut Rota::default(), now, &[]).is_ok() {
+                trunks.seize(TrunkId(1), CallId(1), now);
                 started.push(ms);
             }
         }
@@ -219,15 +314,15 @@ mod tests {
     #[test]
     fn a_lower_tier_short_of_a_token_is_waited_for() {
         let mut trunks = Trunks::default();
-        let slow = |channels| Settings { channels, calls_per_second: 1.0, burst: 1 };
+        let slow = |channels| Settings { channels, calls_per_second: 1.0, burst: 1, rest: None };
         trunks.set(TrunkId(1), slow(9));
         trunks.set(TrunkId(2), wide());
         let routes = [route(1, 0, 1), route(2, 1, 1)];
         let choose = |trunks: &Trunks| {
-            let chosen = trunks.choose(&routes, &mut Rota::default(), Mono::START, None);
+            let chosen = trunks.choose(&routes, &mut Rota::default(), Mono::START, &[]);
             chosen.map_err(|blocked| blocked.limit)
         };
-        trunks.seize(TrunkId(1), Mono::START);
+        trunks.seize(TrunkId(1), CallId(1), Mono::START);
         assert_eq!(choose(&trunks), Err(Limit::CallsPerSecond(TrunkId(1))));
         trunks.set(TrunkId(1), slow(1));
         assert_eq!(choose(&trunks), Ok(TrunkId(2)));
@@ -243,14 +338,32 @@ mod tests {
         let mut rota = Rota::default();
         let mut chosen = Vec::new();
         for _ in 0..8 {
-            chosen.extend(trunks.choose(&routes, &mut rota, Mono::START, None).map(|t| t.0));
+            chosen.extend(trunks.choose(&routes, &mut rota, Mono::START, &[]).map(|t| t.0));
         }
         assert_eq!(chosen, [1, 1, 2, 1, 1, 1, 2, 1]);
         trunks.mark(TrunkId(1), false);
         trunks.spare(TrunkId(2), Mono::START + Span::secs(5));
-        let overflow = trunks.choose(&routes, &mut rota, Mono::START, None);
+        let overflow = trunks.choose(&routes, &mut rota, Mono::START, &[]);
         assert_eq!(overflow, Ok(TrunkId(3)));
-        let none = trunks.choose(&routes, &mut rota, Mono::START, Some(TrunkId(3)));
+        let none = trunks.choose(&routes, &mut rota, Mono::START, &[TrunkId(3)]);
         assert_eq!(none.map_err(|blocked| blocked.limit), Err(Limit::NoTrunk));
+    }
+
+    #[test]
+    fn the_cheapest_route_that_can_take_a_call_goes_first_within_its_tier() {
+        let mut trunks = Trunks::default();
+        let one = Settings { channels: 1, ..wide() };
+        for (id, settings) in [(1, one), (2, one), (3, wide()), (4, wide())] {
+            trunks.set(TrunkId(id), settings);
+        }
+        let priced = |trunk, tier, cost| Route { cost, ..route(trunk, tier, 1) };
+        let routes = [priced(3, 0, 9), priced(2, 0, 7), priced(1, 0, 4), priced(4, 1, 1)];
+        let mut chosen = Vec::new();
+        for call in 0..4 {
+            let trunk = trunks.choose(&routes, &mut Rota::default(), Mono::START, &[]);
+            chosen.extend(trunk.map(|trunk| trunk.0));
+            trunks.seize(trunk.unwrap_or(TrunkId(9)), CallId(call), Mono::START);
+        }
+        assert_eq!(chosen, [1, 2, 3, 3], "a higher tier is not cheaper, it is for failures");
     }
 }

@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use crate::config::Response;
 use crate::media::Prompt;
 use crate::store::Claimed;
-use crate::units::{AgentId, CampaignId, ContactId, Number, NumberId, TrunkId};
+use crate::units::{AgentId, CampaignId, ContactId, Number, NumberId, RouteGroup, TrunkId};
 use crate::wire::sdp::Srtp;
 
 /// Leased contacts whose numbers are kept, the latest ones: ten times the largest hopper there is,
@@ -20,6 +21,8 @@ pub struct CampaignPage {
     pub requires: Vec<String>,
     /// The numbers it shows, in the order of the core's caller-ID index.
     pub caller_ids: Vec<Number>,
+    /// The prefixes that have routes of their own, the longest first.
+    pub prefixes: Vec<(String, RouteGroup)>,
     /// The notice of an abandoned call.
     pub notice: Prompt,
     /// The music on hold.
@@ -35,6 +38,10 @@ pub struct TrunkPage {
     pub hidden: bool,
     /// Whether its audio is protected.
     pub srtp: Srtp,
+    /// Whether we have an account there.
+    pub account: bool,
+    /// What its carrier means by its responses, where that differs from the usual.
+    pub responses: Vec<Response>,
 }
 
 /// The book.
@@ -76,6 +83,18 @@ impl Book {
             {
                 self.numbers.remove(&oldest);
             }
+        }
+    }
+
+    /// Sorts claimed numbers into the groups of routes of their campaign: the longest prefix that
+    /// fits counts.
+    pub fn sort_numbers(&self, campaign: CampaignId, claimed: &mut Claimed) {
+        let Some(page) = self.campaigns.get(&campaign) else { return };
+        for number in claimed.leads.iter_mut().flat_map(|lead| &mut lead.numbers) {
+            let Some(digits) = claimed.digits.get(&number.number) else { continue };
+            let mut prefixes = page.prefixes.iter();
+            let fits = prefixes.find(|(prefix, _)| digits.reveal().starts_with(prefix));
+            number.group = fits.map_or(RouteGroup::DEFAULT, |(_, group)| *group);
         }
     }
 

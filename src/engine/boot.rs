@@ -15,9 +15,9 @@ use super::scribe::Scribe;
 use super::tape::{self, Recorder};
 use super::tasks::Tasks;
 use super::trunks::{carrier_side, doors};
-use super::{Engine, Inbox, Parts, foresight, forget, resume};
+use super::{Engine, Inbox, Parts, foresight, forget, quality, resume};
 use crate::config::campaign::UnknownTrunk;
-use crate::config::{self, Campaign, Config, Disposition, Webhook};
+use crate::config::{self, Campaign, Config, Database, Disposition, Webhook};
 use crate::core::campaign::Mode;
 use crate::core::fact::{CampaignFact, TrunkFact};
 use crate::core::pacing::prior::Lesson;
@@ -96,6 +96,7 @@ impl BootError {
             Self::Store(error) => matches!(
                 error,
                 StoreError::Open { .. }
+                    | StoreError::InUse(_)
                     | StoreError::Key { .. }
                     | StoreError::WrongKey
                     | StoreError::Setting(_)
@@ -225,6 +226,8 @@ pub async fn start(config: Config) -> Result<Running, BootError> {
     let courier = Courier::new(store.clone(), clock, tasks.clone(), receivers, deliveries)?;
     let paced = predictive(&config, &store).await?;
     tasks.spawn(foresight::compare(store.clone(), clock, paced, stopped.clone()));
+    let names = book.trunks.iter().map(|(id, page)| (*id, page.name.clone())).collect();
+    tasks.spawn(quality::watch(store.clone(), clock, names, stopped.clone()));
     tasks.spawn(forget::decisions(store.clone(), clock, stopped.clone()));
     let (delivering, delivered) = oneshot::channel::<Infallible>();
     tasks.spawn(async move {
@@ -295,9 +298,24 @@ fn random(bytes: &mut [u8]) -> std::io::Result<()> {
     getrandom::fill(bytes).map_err(std::io::Error::other)
 }
 
+/// Gives the place of the store, with the password from where it is kept.
+///
+/// # Errors
+/// The password is not there.
+pub fn store_place(database: &Database) -> Result<store::Place, config::SecretMissing> {
+    Ok(match database {
+        Database::File(path) => store::Place::File(path.clone()),
+        Database::Server { url, password } => {
+            let password = password.as_ref().map(config::SecretPlace::read).transpose()?;
+            let password = password.map(|secret| secret.reveal().to_owned());
+            store::Place::Server(store::Access { url: url.clone(), password })
+        }
+    })
+}
+
 async fn open_store(config: &Config, tasks: &Tasks) -> Result<Store, BootError> {
     let settings = store::Settings {
-        path: config.store.database.clone(),
+        place: store_place(&config.store.database)?,
         key: Some(config.store.key_file.clone()),
         node: config.node,
         full_sync: config.store.full_sync,
@@ -321,7 +339,8 @@ async fn set_trunks(
         trunks.insert(trunk.name.clone(), id);
         let hidden = trunk.caller_id.hidden;
         let (name, srtp) = (trunk.name.clone(), srtp(trunk.srtp));
-        book.trunks.insert(id, TrunkPage { name, hidden, srtp });
+        let (account, responses) = (trunk.auth.is_some(), trunk.responses.clone());
+        book.trunks.insert(id, TrunkPage { name, hidden, srtp, account, responses });
         first.push(Fact::Trunk(id, TrunkFact::Set(trunk.settings())));
     }
     Ok(trunks)
@@ -347,12 +366,13 @@ async fn set_campaigns(
         else {
             continue;
         };
-        let settings = campaign.settings(client, trunks)?;
+        let settings = campaign.settings(client, trunks, &config.shown)?;
         facts.push(Fact::Campaign(id, CampaignFact::Set(Box::new(settings))));
         let page = CampaignPage {
             name: campaign.name.clone(),
             requires: campaign.requires.clone(),
             caller_ids: campaign.caller_ids.clone(),
+            prefixes: campaign.prefixes(),
             notice: prompts.notice(notice(campaign, config).as_deref()),
             hold: prompts.hold(),
         };

@@ -1,10 +1,12 @@
 //! What others may ask of the engine, and the snapshot they read.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot, watch};
 
+use crate::config::Words;
 use crate::core::fact::{Callback, DncScope, SkipReason};
 use crate::core::floor::Floor;
 use crate::store::AgentRow;
@@ -27,7 +29,7 @@ pub enum Ask {
     /// A person's do-not-call wish was written to the store.
     DoNotCall(PersonId, DncScope),
     /// Place one test call over a trunk and report how it went.
-    TestTrunk(TrunkId, Number),
+    TestTrunk(TrunkId, TestCall),
     /// Stop dialling, let conversations end, then leave.
     Drain,
 }
@@ -134,7 +136,27 @@ pub enum Reply {
     /// It was done, or is under way.
     Done,
     /// How a test call went.
-    Tested(TrunkReport),
+    Tested(Box<TrunkReport>),
+}
+
+/// A test call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TestCall {
+    /// Whom to call.
+    pub to: Number,
+    /// The number to show; `None` hides ours.
+    pub from: Option<Number>,
+}
+
+/// Something wrong with a trunk, and what to do.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Finding {
+    /// A name that stays: `sip-403`, `no-audio-in`.
+    pub code: String,
+    /// What is wrong.
+    pub means: Words,
+    /// What to do.
+    pub remedy: Words,
 }
 
 /// How a test call went.
@@ -159,6 +181,30 @@ pub struct TrunkReport {
     pub lost: u64,
     /// Jitter in milliseconds.
     pub jitter_ms: f64,
+    /// The carrier's own words with its final status.
+    #[serde(default)]
+    pub reason: String,
+    /// The status a first try was refused with, when this is the second, made alone.
+    #[serde(default)]
+    pub refused: Option<u16>,
+    /// Where the far end wants its audio, by its answer.
+    #[serde(default)]
+    pub audio_to: Option<SocketAddr>,
+    /// Where its audio came from.
+    #[serde(default)]
+    pub audio_from: Option<SocketAddr>,
+    /// Whether the far end reports that it hears us; `None` if it reports nothing.
+    #[serde(default)]
+    pub hears_us: Option<bool>,
+    /// There and back by RTCP, in milliseconds.
+    #[serde(default)]
+    pub round_trip_ms: Option<f64>,
+    /// Whether keys can be sent as telephone events (RFC 4733).
+    #[serde(default)]
+    pub dtmf: bool,
+    /// What is wrong, the worst first.
+    #[serde(default)]
+    pub findings: Vec<Finding>,
 }
 
 /// Why the engine did not do what was asked.

@@ -53,7 +53,8 @@ impl Engine {
                 self.write_later(Write::Dialog { leg, call, dialog });
                 None
             }
-            sip::Event::Failed { leg, failure, status, retry_after } => {
+            sip::Event::Failed { leg, failure, status, retry_after, reason } => {
+                self.hear_trial_failure(leg, status, retry_after, reason);
                 self.hear_failure(leg, failure, status, retry_after)
             }
             sip::Event::Ended { leg, bye } => {
@@ -74,11 +75,13 @@ impl Engine {
                 tracing::info!(%agent, registered, "agent's phone");
                 None
             }
-            sip::Event::Trunk(trunk, up) => {
-                tracing::warn!(%trunk, up, "a trunk answers OPTIONS again, or stopped answering");
-                let fact = if up { TrunkFact::Up } else { TrunkFact::Down };
-                Some(Fact::Trunk(trunk, fact))
+            sip::Event::Trunk(trunk, state) => {
+                tracing::warn!(%trunk, ?state, "a trunk's state changed");
+                // A degraded trunk is in use: its calls tell soon enough whether they go through.
+                let down = state == sip::TrunkState::Down;
+                Some(Fact::Trunk(trunk, if down { TrunkFact::Down } else { TrunkFact::Up }))
             }
+            sip::Event::Rest(trunk, span) => Some(Fact::Trunk(trunk, TrunkFact::Spared(span))),
         }
     }
 
@@ -121,6 +124,7 @@ impl Engine {
                 });
                 held.map(|dial| Fact::Call(dial.call, CallFact::NotRecorded)).collect()
             }
+            Written::Failing => self.spare_trunks(),
             Written::Due(claims) => {
                 for claim in claims {
                     self.claim(claim);
@@ -132,7 +136,8 @@ impl Engine {
 
     /// Hears the store's answer to a claim; a failed claim is asked again a little later.
     pub(super) fn hear_claimed(&mut self, campaign: CampaignId, claimed: Option<Claimed>) -> Fact {
-        let fact = if let Some(claimed) = claimed {
+        let fact = if let Some(mut claimed) = claimed {
+            self.parts.book.sort_numbers(campaign, &mut claimed);
             self.parts.book.keep_numbers(&claimed);
             CampaignFact::Claimed { leads: claimed.leads, supply: claimed.supply }
         } else {
@@ -337,6 +342,9 @@ impl Engine {
             Ok(remote) => {
                 let suite = remote.keys.map(|keys| keys.send.suite().name());
                 tracing::debug!(leg = %id, suite, "where the audio goes");
+                if let Some(trial) = self.trials.get_mut(&id) {
+                    trial.connected(&remote);
+                }
                 heard(self.parts.media.connect(id, remote));
                 true
             }
@@ -361,6 +369,7 @@ impl Engine {
                 return Some(Fact::Call(call, CallFact::Unusable(NO_USABLE_AUDIO)));
             }
             self.signal(Command::HangUp(id));
+            self.hear_trial_failure(id, NO_USABLE_AUDIO, None, String::new());
             return self.hear_failure(id, Failure::TrunkFault, NO_USABLE_AUDIO, None);
         }
         self.legs.leg_mut(id)?.answered = Some(now);
@@ -385,9 +394,6 @@ impl Engine {
         status: u16,
         retry_after: Option<Span>,
     ) -> Option<Fact> {
-        if let Some(trial) = self.trials.get_mut(&id) {
-            trial.failed(status);
-        }
         let leg = self.drop_leg(id)?;
         match leg.party {
             Party::Callee(call) => {

@@ -6,12 +6,14 @@
 pub mod book;
 pub mod boot;
 pub mod clock;
+mod diagnosis;
 mod foresight;
 pub mod forget;
 pub mod handle;
 mod hear;
 pub mod legs;
 mod perform;
+pub mod quality;
 mod resume;
 pub mod scribe;
 pub mod tape;
@@ -38,7 +40,7 @@ use crate::core::{Dialer, Fact, Order};
 use crate::media::{self, MediaHandle};
 use crate::sip::{self, SipHandle};
 use crate::store::{Claimed, Store};
-use crate::units::{AgentId, CallId, CampaignId, ContactId, LegId, Mono, Now, Span};
+use crate::units::{AgentId, CallId, CampaignId, ContactId, LegId, Mono, Now, Span, TrunkId};
 
 /// Happenings taken into one batch at most, so that orders never wait long for a busy network.
 const BATCH_MAX: usize = 256;
@@ -115,6 +117,8 @@ pub(crate) struct Engine {
     backlog: VecDeque<scribe::Batch>,
     uncommitted: BTreeMap<CallId, Wanted>,
     answer_to_audio_ms: VecDeque<f64>,
+    /// Trunks at rest, each with the how-manieth rest in a row it is.
+    rests: BTreeMap<TrunkId, u32>,
     published: Mono,
     changed: bool,
     draining: bool,
@@ -133,6 +137,7 @@ impl Engine {
             backlog: VecDeque::new(),
             uncommitted: BTreeMap::new(),
             answer_to_audio_ms: VecDeque::new(),
+            rests: BTreeMap::new(),
             published: Mono::START,
             changed: true,
             draining: false,
@@ -201,7 +206,7 @@ impl Engine {
             match ask {
                 // The contacts are in the store: the next start of the engine claims them.
                 Ask::Refill(_) if self.draining => words.push((back, Ok(Reply::Done))),
-                Ask::TestTrunk(trunk, number) => self.begin_trial(trunk, number, back),
+                Ask::TestTrunk(trunk, call) => self.begin_trial(trunk, call, back),
                 Ask::AgentChanged(row) => self.change_agent(now, *row, &mut facts, back),
                 ask @ (Ask::Campaign(..)
                 | Ask::Refill(_)
@@ -295,7 +300,29 @@ impl Engine {
             previews: self.previews.clone(),
             draining: self.draining,
         };
+        self.tell_rests(&snapshot);
         self.parts.snapshot.send_replace(Arc::new(snapshot));
+    }
+
+    /// Tells of trunks that are left alone after faults of their own, and of those that recovered.
+    fn tell_rests(&mut self, snapshot: &Snapshot) {
+        for floor in &snapshot.floor.trunks {
+            let name = self.parts.book.trunks.get(&floor.trunk).map(|page| page.name.as_str());
+            let trunk = name.unwrap_or_default();
+            let Some(rest) = floor.rest else {
+                if self.rests.remove(&floor.trunk).is_some() {
+                    tracing::info!(trunk, "the trunk takes calls again");
+                }
+                continue;
+            };
+            let before = self.rests.insert(floor.trunk, rest.nth);
+            let rests_s = rest.until.since(snapshot.now.mono).as_secs_f64();
+            if before.is_none() {
+                tracing::warn!(trunk, rests_s, "the trunk fails call after call and is left alone");
+            } else if before < Some(rest.nth) {
+                tracing::info!(trunk, rests_s, "the trunk failed its trial call and rests longer");
+            }
+        }
     }
 
     /// Keeps one answer-to-audio measurement, in milliseconds.

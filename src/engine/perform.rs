@@ -3,14 +3,18 @@
 use super::legs::{Leg, Party};
 use super::scribe::{Batch, Claim, Words};
 use super::{Engine, Wanted};
-use crate::core::fact::{AgentFact, CallFact};
+use crate::core::fact::{AgentFact, CallFact, TrunkFact};
 use crate::core::order::Dial;
 use crate::core::{Fact, Order, Record};
 use crate::media::{Feed, MediaError};
 use crate::sip::Command;
 use crate::store::Write;
-use crate::units::{AgentId, CallId, CampaignId, ContactId, LegId, Now};
+use crate::units::{AgentId, CallId, CampaignId, ContactId, LegId, Now, Span};
 use crate::wire::sdp::{Direction, Entropy, Srtp};
+
+/// How long no call is placed after each time the store fails: as long as the scribe may take until
+/// it tries again and fails, so that dialling resumes seconds after the store is back.
+const STORE_REST: Span = Span::secs(8);
 
 impl Engine {
     /// Performs a batch of orders; its calls and its words go out once its records are committed.
@@ -70,6 +74,13 @@ impl Engine {
                 Some(Fact::Call(call, CallFact::NotRecorded))
             }
         }
+    }
+
+    /// Leaves every trunk alone while the store fails: each call placed now would cost its contact
+    /// an attempt that is never dialled.
+    pub(super) fn spare_trunks(&self) -> Vec<Fact> {
+        let trunks = self.parts.book.trunks.keys();
+        trunks.map(|id| Fact::Trunk(*id, TrunkFact::Spared(STORE_REST))).collect()
     }
 
     fn try_place(&mut self, dial: Dial) -> Result<(), &'static str> {

@@ -2,8 +2,9 @@
 //!
 //! *No call without a row; no human waits for a disk.* The engine hands a batch over and goes on;
 //! the scribe reports the calls of the batch as committed, or as held when the store fails, and
-//! then keeps trying to write the records. A record the store will never take is left out aloud,
-//! so that it cannot block those behind it.
+//! then keeps trying to write the records; what comes meanwhile waits behind them, its calls held
+//! at once. A record the store will never take is left out aloud, so that it cannot block those
+//! behind it.
 
 use std::time::Duration;
 
@@ -28,6 +29,10 @@ const GATHER: Duration = Duration::from_millis(20);
 
 /// How long the scribe waits before it tries a failed commit again.
 const RETRY_EVERY: Duration = Duration::from_millis(500);
+
+/// Rows written together at most once the store is back: those of a few thousand talks that went on
+/// without it; more wait in the channel.
+const ROWS_MAX: usize = 8_192;
 
 /// Answers with the way to whoever asked.
 pub type Words = Vec<(Word, Result<Reply, Refused>)>;
@@ -103,8 +108,10 @@ fn tell(words: Words) {
 pub enum Written {
     /// Their rows are committed: place them.
     Committed(Vec<Dial>),
-    /// The store failed: do not place them.
+    /// Their rows could not be written: do not place them.
     Held(Vec<Dial>),
+    /// The store fails, and others would be held too. Said again with each try.
+    Failing,
     /// Every row handed over before these claims is committed: make them.
     Due(Vec<Claim>),
 }
@@ -169,11 +176,9 @@ async fn write_all(
             tracing::error!(%error, rows = all.writes.len(), "the store fails; calls are held");
             // Without an answer whoever asked is told to come back.
             all.words.clear();
-            let held = std::mem::take(&mut all.dials);
-            if !held.is_empty() && outgoing.send(Written::Held(held)).await.is_err() {
+            if insist(&store, &mut all, error, &mut incoming, &outgoing).await.is_err() {
                 return;
             }
-            insist(&store, all.writes, error).await;
         }
         tell(all.words);
         if !all.dials.is_empty() && outgoing.send(Written::Committed(all.dials)).await.is_err() {
@@ -199,16 +204,43 @@ async fn gather(incoming: &mut mpsc::Receiver<Batch>, group: &mut Vec<Batch>) {
     }
 }
 
-/// Tries again while that may help, then row by row without those the store will never take.
-async fn insist(store: &Store, writes: Vec<Write>, mut error: StoreError) {
-    while error.again() {
+/// Nobody is there any more to be told what became of a call.
+#[derive(Debug)]
+struct Deserted;
+
+/// Tries again while that may help, with what comes meanwhile, then row by row without those the
+/// store will never take. No call of all that is placed: once the store is back it would be late.
+async fn insist(
+    store: &Store,
+    all: &mut Batch,
+    mut error: StoreError,
+    incoming: &mut mpsc::Receiver<Batch>,
+    outgoing: &mpsc::Sender<Written>,
+) -> Result<(), Deserted> {
+    loop {
+        let held = std::mem::take(&mut all.dials);
+        if !held.is_empty() {
+            outgoing.send(Written::Held(held)).await.map_err(|_| Deserted)?;
+        }
+        if !error.again() {
+            break;
+        }
+        outgoing.send(Written::Failing).await.map_err(|_| Deserted)?;
         tokio::time::sleep(RETRY_EVERY).await;
-        match store.commit(writes.clone()).await {
-            Ok(()) => return,
+        while all.writes.len() < ROWS_MAX
+            && let Ok(batch) = incoming.try_recv()
+        {
+            all.append(batch);
+        }
+        match store.commit(all.writes.clone()).await {
+            Ok(()) => {
+                tracing::info!(rows = all.writes.len(), "the store is back; nothing was lost");
+                return Ok(());
+            }
             Err(next) => error = next,
         }
     }
-    for write in writes {
+    for write in std::mem::take(&mut all.writes) {
         while let Err(error) = store.commit(vec![write.clone()]).await {
             if !error.again() {
                 tracing::error!(%error, what = write.name(), "a row is refused and left out");
@@ -217,4 +249,5 @@ async fn insist(store: &Store, writes: Vec<Write>, mut error: StoreError) {
             tokio::time::sleep(RETRY_EVERY).await;
         }
     }
+    Ok(())
 }

@@ -37,11 +37,7 @@ pub(super) fn carrier_side(
         keep_alive: link.keep_alive,
         domain: trunk.domain.clone(),
         sources: Vec::new(),
-        identity: sip::Identity {
-            account: credentials.as_ref().map(|credentials| credentials.user.clone()),
-            from_account: false,
-            asserted: trunk.caller_id.identity != config::Identity::From,
-        },
+        identity: identity(trunk),
         credentials,
         called_form: trunk.number_format.to,
         caller_form: trunk.number_format.from,
@@ -50,12 +46,22 @@ pub(super) fn carrier_side(
             config::Redirect::SameHost => REDIRECTS_MAX,
         },
         call_header: trunk.call_header,
-        session: session(&trunk.signalling),
-        reliable: match trunk.signalling.reliable {
+        session: session(&trunk.extensions),
+        reliable: match trunk.extensions.reliable {
             Reliable::Off => Reliability::Off,
             Reliable::Supported => Reliability::Supported,
             Reliable::Required => Reliability::Required,
         },
+        early_media: match trunk.extensions.early_media {
+            config::EarlyMedia::Play => sip::EarlyMedia::Play,
+            config::EarlyMedia::Ignore => sip::EarlyMedia::Ignore,
+            config::EarlyMedia::Authorised => sip::EarlyMedia::Authorised,
+        },
+        headers: trunk.extensions.headers.clone(),
+        register: trunk.extensions.register.as_ref().map(|register| sip::Register {
+            registrar: register.registrar.as_ref().map(ToString::to_string),
+            expires: register.expires,
+        }),
         options_every: trunk.options_every,
     })
 }
@@ -99,16 +105,34 @@ impl From<&Identification> for sip::Identification {
     }
 }
 
-fn session(signalling: &config::Signalling) -> SessionTimers {
+fn identity(trunk: &config::Trunk) -> sip::Identity {
+    let caller = &trunk.caller_id;
+    let written = |header| caller.identity.contains(&header);
+    sip::Identity {
+        account: trunk.auth.as_ref().map(|auth| auth.user.clone()),
+        from_account: false,
+        asserted: written(config::Identity::Asserted),
+        preferred: written(config::Identity::Preferred),
+        remote_party: written(config::Identity::RemoteParty),
+        diversion: caller.diversion.as_ref().map(|from| trunk.number_format.from.write(from)),
+        privacy: match caller.privacy {
+            config::Privacy::Id => sip::Privacy::Id,
+            config::Privacy::User => sip::Privacy::User,
+            config::Privacy::Full => sip::Privacy::Full,
+        },
+    }
+}
+
+fn session(extensions: &config::Extensions) -> SessionTimers {
     SessionTimers {
-        mode: match signalling.timer {
+        mode: match extensions.timer {
             SessionTimer::Refuse => TimerMode::Refuse,
             SessionTimer::Accept => TimerMode::Accept,
             SessionTimer::Ask => TimerMode::Ask,
         },
-        interval: signalling.interval,
-        least: signalling.least,
-        refresher: match signalling.refresher {
+        interval: extensions.interval,
+        least: extensions.least,
+        refresher: match extensions.refresher {
             Refresher::Any => sip::Refresher::Any,
             Refresher::Us => sip::Refresher::Us,
             Refresher::Them => sip::Refresher::Them,

@@ -62,6 +62,14 @@ impl Latch {
         taken
     }
 
+    /// Gives whose packets are taken, once that is known.
+    pub(super) const fn source(&self) -> Option<SocketAddr> {
+        match self.state {
+            State::Locked(source) => Some(source),
+            State::Learning { .. } => None,
+        }
+    }
+
     /// Gives where the far end wants its packets.
     pub(super) fn target(&self) -> SocketAddr {
         match self.state {

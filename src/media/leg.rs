@@ -106,6 +106,8 @@ pub(super) struct Leg {
     /// The far end's last sender report and when it came.
     last_report: Option<(u32, Mono)>,
     round_trip_ms: Option<f64>,
+    /// Whether the far end's reports tell of our stream.
+    heard: Option<bool>,
 }
 
 impl Leg {
@@ -139,6 +141,7 @@ impl Leg {
             report_due: world.report_due(),
             last_report: None,
             round_trip_ms: None,
+            heard: None,
         }
     }
 
@@ -429,6 +432,7 @@ impl Leg {
         if let Some(middle) = told.report {
             self.last_report = Some((middle, world.now));
         }
+        self.heard = Some(told.block.is_some() || self.heard == Some(true));
         let arrival = Ntp::at(world.clock.now().wall);
         let measured = told.block.and_then(|block| block.round_trip_ms(arrival));
         self.round_trip_ms = measured.or(self.round_trip_ms);
@@ -474,6 +478,8 @@ impl Leg {
                 jitter_ms,
                 round_trip_ms.unwrap_or(0.0),
             ),
+            source: self.latch.source(),
+            heard: self.heard,
         }
     }
 }

@@ -16,6 +16,8 @@ mod world;
 pub use handle::{Counters, MediaError, MediaHandle, Settings};
 pub use prompts::{PromptError, Prompts};
 
+use std::net::SocketAddr;
+
 use crate::units::{LegId, Mono};
 pub use crate::wire::sdp::{Codec, Keys, Local, Remote};
 
@@ -53,6 +55,10 @@ pub struct Quality {
     pub round_trip_ms: Option<f64>,
     /// Estimated mean opinion score, 1.0 to 4.5 (ITU-T G.107 simplified for G.711).
     pub mos: f64,
+    /// Where the far end's packets came from; `None` if none was taken.
+    pub source: Option<SocketAddr>,
+    /// Whether the far end reports that it hears us; `None` if it reports nothing.
+    pub heard: Option<bool>,
 }
 
 /// What the reactor reports.

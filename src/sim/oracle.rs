@@ -1,13 +1,14 @@
 //! What must be true, told from facts, orders and records alone: nothing here asks the core.
 
 mod respect;
+mod shown;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::plan::{Plan, progressive};
 use crate::core::campaign::Settings;
 use crate::core::fact::{AgentFact, Answerer, CallFact, CampaignFact, Lead, TrunkFact};
-use crate::core::order::{AgentState, Closed, Opened, Outcome};
+use crate::core::order::{AgentState, Closed, EndedBy, Next, Opened, Outcome};
 use crate::core::{Fact, Order, Record};
 use crate::units::{
     AgentId, CallId, CampaignId, ClientId, ContactId, Mono, Now, PersonId, Span, TrunkId, Wall,
@@ -57,11 +58,12 @@ struct Campaign {
 }
 
 /// A contact handed out to be dialled once; an attempt its trunk refused may be replaced by
-/// another in the same instant.
+/// another, until the contact falls due again or its lease would have ended.
 #[derive(Debug)]
 struct Lease {
     lead: Lead,
     spent: bool,
+    /// Until when a refused attempt may be replaced.
     refused: Option<Mono>,
 }
 
@@ -416,7 +418,7 @@ impl Oracle {
     }
 
     fn opens(&mut self, now: Now, opened: &Opened) {
-        let mut wrong = Vec::new();
+        let mut wrong = Vec::from_iter(self.shows_too_many(opened));
         if !self.used.insert(opened.call) {
             wrong.push(format!("{} was opened before", opened.call));
         }
@@ -485,7 +487,25 @@ impl Oracle {
             let fault = matches!(closed.outcome, Outcome::Congestion | Outcome::TrunkFault);
             lease.lead.attempts += 1;
             lease.lead.faults += u32::from(fault);
-            lease.refused = fault.then_some(now.mono);
+            let due = match closed.next {
+                Next::Retry { at, .. } => at,
+                Next::Callback(callback) => callback.at,
+                Next::Done(_) | Next::Untouched => now.wall,
+            };
+            let held = campaign.settings.hopper.lease.min(due.since(now.wall));
+            lease.refused = fault.then_some(now.mono + held);
+        }
+        let told = closed.ringing.or(closed.answered).is_some();
+        let reached = told || closed.ended_by != EndedBy::Carrier;
+        if matches!(closed.outcome, Outcome::Congestion | Outcome::TrunkFault)
+            && !reached
+            && let Some(campaign) = &campaign
+        {
+            // Nobody's telephone can have rung: the attempt was none of his.
+            let key = (campaign.settings.client, call.opened.person);
+            if let Some(person) = self.people.get_mut(&key) {
+                person.tried.retain(|(tried, _)| *tried != closed.call);
+            }
         }
         if closed.outcome == Outcome::Abandoned {
             let within = campaign.as_ref().map_or(Span::ZERO, |c| c.settings.abandon.within);
@@ -709,7 +729,8 @@ fn rules_broken(now: Now, opened: &Opened, campaign: &Campaign, person: &Person)
         return wrong;
     }
     let lease = campaign.leases.get(&opened.contact);
-    let lease = lease.filter(|lease| !lease.spent || lease.refused == Some(now.mono));
+    let held = |lease: &Lease| lease.refused.is_some_and(|until| now.mono <= until);
+    let lease = lease.filter(|lease| !lease.spent || held(lease));
     let Some(Lease { lead, .. }) = lease else {
         against("without a lease");
         return wrong;
@@ -727,6 +748,11 @@ fn rules_broken(now: Now, opened: &Opened, campaign: &Campaign, person: &Person)
     };
     if number.person != opened.person {
         against("for another person than the number's");
+    }
+    let routes = &campaign.settings.routes;
+    let routes = campaign.settings.by_group.get(&number.group).unwrap_or(routes);
+    if !routes.iter().any(|route| route.trunk == opened.trunk) {
+        against("over a trunk that is none of its routes");
     }
     if number.do_not_call || number.invalid {
         against("against a do-not-call wish or a dead number");

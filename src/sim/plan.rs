@@ -139,6 +139,7 @@ impl Plan {
                     calls_per_second,
                     // One second's worth at once, as a carrier counts.
                     burst: at_most(calls_per_second),
+                    rest: None,
                 },
             )],
             agents: (0..run.agents as usize).map(|nth| preferred(&campaigns, nth)).collect(),

@@ -9,8 +9,8 @@ use crate::core::order::{Abandoned, Closed, EndedBy, Next, Opened, Outcome, Qual
 use crate::core::pacing::account::Bucket;
 use crate::core::pacing::prior::Lesson;
 use crate::units::{
-    CallId, CampaignId, ClientId, ContactId, ListId, Mono, Now, NumberId, PersonId, Span, Wall,
-    Zone,
+    CallId, CampaignId, ClientId, ContactId, ListId, Mono, Now, NumberId, PersonId, RouteGroup,
+    Span, Wall, Zone,
 };
 
 /// Latest attempts told with a number (`LeadNumber::recent`).
@@ -258,6 +258,11 @@ impl Store {
             if matches!(closed.next, Next::Retry { .. }) {
                 contact.callback = None;
             }
+            if closed.reached_nobody() {
+                let person = self.people.entry(opened.person).or_default();
+                let this = |tried: &(ClientId, Wall)| *tried == (shelf.client, opened.at);
+                person.tried.retain(|tried| !this(tried));
+            }
             if closed.outcome == Outcome::Abandoned {
                 let person = self.people.entry(opened.person).or_default();
                 person.abandoned.insert(shelf.client, closed.ended);
@@ -414,6 +419,8 @@ impl Contact {
             let mut recent: Vec<Wall> = mine.rev().take(RECENT_MAX).map(|(_, at)| *at).collect();
             recent.reverse();
             LeadNumber {
+                // Every third number goes over the routes of a prefix, if there are any.
+                group: RouteGroup(u16::from(number.0 % 3 == 0)),
                 recent,
                 abandoned: known.and_then(|known| known.abandoned.get(&client).copied()),
                 invalid: invalid.contains(number),

@@ -12,8 +12,11 @@ use super::{Witness, World};
 use crate::core::campaign::{Abandon, Guarantee, Mode, Route, Settings, Wrap};
 use crate::core::order::Outcome;
 use crate::core::pacing::account;
-use crate::core::{hopper, recycle, respect, rules, trunks};
-use crate::units::{CampaignId, ClientId, DispositionId, RateId, Ratio, Span, TrunkId};
+use crate::core::shown::Cap;
+use crate::core::{breaker, hopper, recycle, respect, rules, trunks};
+use crate::units::{
+    CampaignId, ClientId, DispositionId, RateId, Ratio, RouteGroup, ShownId, Span, TrunkId,
+};
 
 /// The numbers of a random world were no numbers: a defect of its maker.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -59,6 +62,7 @@ pub fn plan(seed: u64) -> Result<Plan, NoWorld> {
             channels: small(1 + chance.below(2 * agents)),
             calls_per_second: 0.2 + 5.0 * chance.unit(),
             burst: small(1 + chance.below(4)),
+            rest: None,
         };
         (TrunkId(small(id)), settings)
     };
@@ -85,6 +89,7 @@ pub fn plan(seed: u64) -> Result<Plan, NoWorld> {
     for campaign in &mut made.campaigns {
         campaign.settings.respect = owed(&mut chance);
     }
+    ways(seed, &mut made);
     Ok(made)
 }
 
@@ -110,6 +115,38 @@ fn share(seed: u64, plans: &mut [CampaignPlan]) {
         if predictive {
             plan.settings.mode = Mode::Predictive { guarantee };
             plan.settings.pace_every = Span::secs(2);
+        }
+    }
+}
+
+/// Gives some trunks a breaker, and some campaigns routes by prefix and limits on a number shown.
+fn ways(seed: u64, plan: &mut Plan) {
+    // A stream of its own, as above.
+    let mut chance = Stream::new(seed_of(seed, Actor::Carrier), Actor::Maker);
+    for (_, trunk) in &mut plan.trunks {
+        let faults = small(1 + chance.below(4));
+        let least = Span::secs(1 + chance.below(60));
+        let rest = breaker::Settings { faults, least, ..breaker::Settings::default() };
+        trunk.rest = chance.yes(0.4).then_some(rest);
+    }
+    for CampaignPlan { settings, .. } in &mut plan.campaigns {
+        if chance.yes(0.3) {
+            let mut routes = settings.routes.clone();
+            let dropped = usize::try_from(chance.below(3)).unwrap_or(0);
+            routes.truncate(routes.len().saturating_sub(dropped).max(1));
+            for route in &mut routes {
+                route.cost = small(chance.below(3));
+            }
+            settings.by_group.insert(RouteGroup(1), routes);
+        }
+        if chance.yes(0.3) {
+            let cap = Cap {
+                number: ShownId(1),
+                channels: Some(small(1 + chance.below(4))),
+                calls_per_second: chance.yes(0.5).then_some(0.1 + chance.unit()),
+            };
+            let others = usize::from(settings.caller_ids).saturating_sub(1);
+            settings.caller_caps = [vec![Some(cap)], vec![None; others]].concat();
         }
     }
 }
@@ -149,6 +186,7 @@ fn campaign(
     let route = |chance: &mut Stream, trunk: u64| Route {
         trunk: TrunkId(small(trunk)),
         tier: u8::from(chance.yes(0.3)),
+        cost: 0,
         weight: if chance.yes(0.5) { 1 } else { 3 },
     };
     let size = small(1 + chance.below(40));
@@ -160,7 +198,9 @@ fn campaign(
             client: ClientId(1),
             mode,
             routes: (1..=trunks).map(|trunk| route(chance, trunk)).collect(),
+            by_group: BTreeMap::new(),
             caller_ids: if chance.yes(0.5) { 1 } else { 3 },
+            caller_caps: Vec::new(),
             ring_max: Span::secs(15 + chance.below(30)),
             ring_min: Span::secs(chance.below(15)),
             listen: scenario.amd.enabled,

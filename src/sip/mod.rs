@@ -1,6 +1,7 @@
 //! Sockets for `wire::sip`: trunks, agents' phones, and the task that owns the user agent.
 
 mod connection;
+mod health;
 mod outcome;
 mod phones;
 mod shell;
@@ -14,15 +15,16 @@ use crate::core::fact::Failure;
 use crate::units::{AgentId, LegId, Number, Span, TrunkId};
 
 pub use crate::wire::sip::{
-    Counters, Credentials, Ha1, Identity, Refresher, Reliability, Sdp, SessionTimers, StoredDialog,
-    TimerMode, Transport,
+    Counters, Credentials, EarlyMedia, Ha1, Identity, Privacy, Refresher, Reliability, Sdp,
+    SessionTimers, StoredDialog, TimerMode, Transport,
 };
+pub use health::TrunkState;
 pub use outcome::failure;
 pub use phones::Phone;
 pub use shell::{Figures, Settings, SipError, SipHandle, start};
 pub use socket::Door;
 pub use tls::{Identification, Tls, TlsError, Trust};
-pub use trunk::{Trunk, resolve};
+pub use trunk::{Register, Trunk, resolve};
 
 /// What the signalling is asked to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,6 +86,8 @@ pub enum Event {
         status: u16,
         /// Retry-After, if the carrier asked for it.
         retry_after: Option<Span>,
+        /// The far end's own words, at most 128 characters; empty if it said none.
+        reason: String,
     },
     /// An answered leg ended by the far end, or lost.
     Ended {
@@ -103,6 +107,8 @@ pub enum Event {
     Incoming(LegId, AgentId, Sdp),
     /// An agent's phone registered (`true`) or left (`false`).
     Phone(AgentId, bool),
-    /// A trunk answers OPTIONS again, or stopped answering.
-    Trunk(TrunkId, bool),
+    /// A trunk is in another state than before, by its answers to OPTIONS and its registration.
+    Trunk(TrunkId, TrunkState),
+    /// A trunk asks to be spared for so long (503 with Retry-After to OPTIONS).
+    Rest(TrunkId, Span),
 }

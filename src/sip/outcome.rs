@@ -13,19 +13,52 @@ use crate::core::fact::Failure;
 /// | 500, 502, 503, 504, 580 | [`Failure::Congestion`] | no room or a fault on the way that passes (§21.5.1, §21.5.3-5, RFC 3312 §8) |
 /// | everything else | [`Failure::TrunkFault`] | our credentials, caller ID, codec or form, or a redirection not followed |
 ///
-/// 487 to our own CANCEL is no failure: the leg is reported gone. Silence of the trunk (RFC 3261
-/// §17.1.1.2, Timer B) comes as 408 with `silent` and is the trunk's fault, not the callee's.
+/// Where the status says little, a Q.850 cause in the Reason header (RFC 3326) says more, by
+/// RFC 3398 §7.2.4.1. 487 to our own CANCEL is no failure: the leg is reported gone. Silence of the
+/// trunk (RFC 3261 §17.1.1.2, Timer B) comes as 408 without a `reason` and is the trunk's fault,
+/// not the callee's.
 #[must_use]
-pub fn failure(status: u16, silent: bool) -> Failure {
+pub fn failure(status: u16, reason: &str) -> Failure {
+    if status == 408 && reason.is_empty() {
+        return Failure::TrunkFault;
+    }
+    let vague = matches!(status, 408 | 480 | 487 | 500 | 502..=504 | 580);
+    if let Some(meant) = cause(reason).filter(|_| vague).and_then(by_cause) {
+        return meant;
+    }
     match status {
-        408 if silent => Failure::TrunkFault,
         486 | 600 => Failure::Busy,
         408 | 480 | 487 => Failure::NoAnswer,
         404 | 410 | 484 | 485 | 604 => Failure::Invalid,
         433 | 603 | 607 | 608 => Failure::Declined,
-        500 | 502 | 503 | 504 | 580 => Failure::Congestion,
+        500 | 502..=504 | 580 => Failure::Congestion,
         _ => Failure::TrunkFault,
     }
+}
+
+/// Tells what a cause of ITU-T Q.850 §2.2.7 means, by the statuses RFC 3398 §7.2.4.1 maps it to;
+/// `None` for causes that say no more than a status does.
+fn by_cause(cause: u8) -> Option<Failure> {
+    match cause {
+        1..=3 | 22 | 28 => Some(Failure::Invalid),
+        17 => Some(Failure::Busy),
+        18..=20 => Some(Failure::NoAnswer),
+        21 => Some(Failure::Declined),
+        34 | 38 | 41 | 42 | 44 | 47 => Some(Failure::Congestion),
+        _ => None,
+    }
+}
+
+/// Reads the Q.850 cause out of a Reason header's values.
+fn cause(reason: &str) -> Option<u8> {
+    let mut params = reason.split(',').find_map(|value| {
+        let mut parts = value.split(';').map(str::trim);
+        parts.next()?.eq_ignore_ascii_case("Q.850").then_some(parts)
+    })?;
+    params.find_map(|part| {
+        let (name, value) = part.split_once('=')?;
+        name.trim().eq_ignore_ascii_case("cause").then(|| value.trim().parse().ok())?
+    })
 }
 
 #[cfg(test)]
@@ -43,13 +76,32 @@ mod tests {
             (&[301, 302, 401, 403, 407, 415, 488, 606, 699], Failure::TrunkFault),
         ] {
             for status in statuses {
-                assert_eq!(failure(*status, false), expected, "{status}");
+                assert_eq!(failure(*status, "Phrase"), expected, "{status}");
             }
         }
     }
 
     #[test]
     fn a_silent_trunk_is_not_a_person_who_does_not_answer() {
-        assert_eq!(failure(408, true), Failure::TrunkFault);
+        assert_eq!(failure(408, ""), Failure::TrunkFault);
+    }
+
+    #[test]
+    fn a_cause_says_what_a_vague_status_does_not() {
+        for (status, reason, expected) in [
+            (503, "Q.850;cause=17;text=\"User busy\"", Failure::Busy),
+            (480, "Q.850 ; cause=1", Failure::Invalid),
+            (500, "SIP;cause=500, q.850;text=\"x\";Cause = 34", Failure::Congestion),
+            (480, "Q.850;cause=21", Failure::Declined),
+            (502, "Q.850;cause=18", Failure::NoAnswer),
+            (503, "Q.850;cause=16", Failure::Congestion),
+            (503, "Q.850;cause=999", Failure::Congestion),
+            (503, "Q.850", Failure::Congestion),
+            (480, "SIP;cause=486", Failure::NoAnswer),
+            (486, "Q.850;cause=34", Failure::Busy),
+            (403, "Q.850;cause=21", Failure::TrunkFault),
+        ] {
+            assert_eq!(failure(status, reason), expected, "{status} {reason}");
+        }
     }
 }

@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 
+use super::health::{Health, News, TrunkState};
 use super::phones::Phone;
 use super::socket::{Door, Doors, Port, sleep_until};
 use super::tls::{Client, Identification, Tls, TlsError};
-use super::trunk::{Health, Ping, Trunk, resolve};
+use super::trunk::{Ping, Trunk, resolve};
 use super::{Command, Event, outcome};
 use crate::core::fact::Failure;
 use crate::engine::clock::Clock;
@@ -231,7 +232,7 @@ pub async fn start(
             Err(error @ SipError::Tls { .. }) => return Err(error),
             Err(error) => {
                 tracing::warn!(%error, "a trunk stays down until its host has an address");
-                shell.waiting.push_back(Event::Trunk(trunk.id, false));
+                shell.waiting.push_back(Event::Trunk(trunk.id, TrunkState::Down));
                 let (orders, events) = (orders.downgrade(), shell.events.clone());
                 tasks.spawn(async move {
                     tokio::select! {
@@ -293,9 +294,24 @@ async fn known_trunk(trunk: &Trunk) -> Result<Known, SipError> {
         call_header: trunk.call_header,
         session: trunk.session,
         reliable: trunk.reliable,
+        early_media: trunk.early_media,
+        headers: trunk.headers.clone(),
+        register: registration(trunk).await?,
         ..sip::Trunk::new(trunk.id, trunk.hop(address_of(server, trunk.transport).await?))
     };
     Ok(Known { trunk: known, tls })
+}
+
+async fn registration(trunk: &Trunk) -> Result<Option<sip::Registration>, SipError> {
+    let Some(register) = &trunk.register else { return Ok(None) };
+    let registrar = trunk.registrar_domain();
+    // A proxy leads there by itself.
+    let own = register.registrar.as_ref().filter(|_| trunk.proxy.is_none());
+    let address = match own {
+        Some(host) => Some(trunk.hop(address_of(host, trunk.transport).await?)),
+        None => None,
+    };
+    Ok(Some(sip::Registration { registrar, address, expires: register.expires }))
 }
 
 /// Looks a trunk up until its host has an address, then makes it known.
@@ -360,6 +376,8 @@ impl Shell {
                 break;
             }
         }
+        let now = self.port.now();
+        self.port.endpoint.unregister(now);
         self.port.linger().await;
     }
 
@@ -392,11 +410,10 @@ impl Shell {
         let ping = Ping::new(&trunk, known.trunk.address, self.port.now());
         self.port.streams().trust(trunk.id, known.tls);
         self.port.endpoint.set_trunk(known.trunk);
-        let now = self.port.now();
-        let health = Health::new(trunk.options_every, now);
-        if trunk.options_every.is_none() {
-            self.waiting.push_back(Event::Trunk(trunk.id, true));
-        }
+        let registers = trunk.register.is_some() && trunk.credentials.is_some();
+        let registered = registers.then(|| self.port.endpoint.is_registered(trunk.id));
+        let mut health = Health::new(trunk.options_every, registered, self.port.now());
+        self.waiting.extend(health.begin().map(|state| Event::Trunk(trunk.id, state)));
         self.trunks.insert(trunk.id, Line { trunk, health, ping });
     }
 
@@ -457,7 +474,13 @@ impl Shell {
             | sip::CommandError::PhoneAbsent
             | sip::CommandError::BadText => Failure::TrunkFault,
         };
-        self.waiting.push_back(Event::Failed { leg, failure, status: 0, retry_after: None });
+        self.waiting.push_back(Event::Failed {
+            leg,
+            failure,
+            status: 0,
+            retry_after: None,
+            reason: String::new(),
+        });
     }
 
     /// Sends the OPTIONS that are due; gives the time of the next.
@@ -510,8 +533,8 @@ impl Shell {
             sip::Event::Failed { leg, status, retry_after, reason } => {
                 tracing::debug!(%leg, status, %reason, "a call failed");
                 // Only a response has a reason or a phrase: without one nobody answered.
-                let failure = outcome::failure(status, reason.is_empty());
-                Some(Event::Failed { leg, failure, status, retry_after })
+                let failure = outcome::failure(status, &reason);
+                Some(Event::Failed { leg, failure, status, retry_after, reason })
             }
             sip::Event::Ended { leg, bye, reason } => {
                 tracing::debug!(%leg, bye, %reason, "a call ended");
@@ -522,15 +545,27 @@ impl Shell {
             sip::Event::Acked(leg, sdp) => sdp.map(|sdp| Event::Reanswered(leg, sdp)),
             sip::Event::Incoming(call) => self.incoming(call),
             sip::Event::Phone(agent, here) => Some(Event::Phone(agent, here)),
-            sip::Event::Options(trunk, status) => {
-                let health = &mut self.trunks.get_mut(&trunk)?.health;
-                health.answered(status).map(|up| Event::Trunk(trunk, up))
+            sip::Event::Options(trunk, status, retry_after) => {
+                let now = self.port.now();
+                let line = self.trunks.get_mut(&trunk)?;
+                let news = line.health.answered(now, status, retry_after);
+                self.tell_health(trunk, news)
+            }
+            sip::Event::Registered(trunk, told) => {
+                let line = self.trunks.get_mut(&trunk)?;
+                let news = line.health.registered(&line.trunk.host, told);
+                self.tell_health(trunk, news)
             }
             sip::Event::Reoffered(leg, _, answer) => {
                 (!answer.is_empty()).then_some(Event::Reanswered(leg, answer))
             }
             sip::Event::Digit(..) => None,
         }
+    }
+
+    fn tell_health(&mut self, trunk: TrunkId, news: News) -> Option<Event> {
+        self.waiting.extend(news.rest.map(|span| Event::Rest(trunk, span)));
+        news.state.map(|state| Event::Trunk(trunk, state))
     }
 
     fn incoming(&mut self, call: sip::Incoming) -> Option<Event> {

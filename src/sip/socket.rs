@@ -197,11 +197,11 @@ impl Port {
         Ok(())
     }
 
-    /// Lets the last BYEs and CANCELs be answered, for a moment. Events are dropped.
+    /// Lets the last BYEs, CANCELs and REGISTERs be answered, for a moment. Events are dropped.
     pub(crate) async fn linger(&mut self) {
         let (clock, end) = (self.clock, Some(self.now() + LAST_WORDS));
         self.flush();
-        while self.endpoint.legs() > 0 {
+        while self.endpoint.unfinished() > 0 {
             let turned = tokio::select! {
                 turned = self.turn() => turned.is_ok(),
                 () = sleep_until(clock, end) => false,

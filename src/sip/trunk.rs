@@ -4,7 +4,9 @@ use std::net::SocketAddr;
 
 use super::tls::Tls;
 use crate::units::{Mono, NumberForm, Span, TrunkId};
-use crate::wire::sip::{Credentials, Hop, Identity, Reliability, SessionTimers, Transport};
+use crate::wire::sip::{
+    Credentials, EarlyMedia, Hop, Identity, Reliability, SessionTimers, Transport,
+};
 
 /// A SIP trunk as the configuration describes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,6 +47,12 @@ pub struct Trunk {
     pub session: SessionTimers,
     /// Whether provisional answers are asked for reliably.
     pub reliable: Reliability,
+    /// Whether sound before the answer is heard.
+    pub early_media: EarlyMedia,
+    /// Further header lines of each INVITE, name and value.
+    pub headers: Vec<(String, String)>,
+    /// Keeps the account registered.
+    pub register: Option<Register>,
     /// How often OPTIONS asks for a sign of life; never if `None`.
     pub options_every: Option<Span>,
 }
@@ -71,6 +79,9 @@ impl Trunk {
             call_header: false,
             session: SessionTimers::default(),
             reliable: Reliability::default(),
+            early_media: EarlyMedia::default(),
+            headers: Vec::new(),
+            register: None,
             options_every: Some(Span::secs(30)),
         }
     }
@@ -92,48 +103,21 @@ impl Trunk {
         };
         format!("sip:{proxy};lr{transport}")
     }
+
+    /// Gives the host that REGISTER names: the registrar's, or else the trunk's domain or host.
+    pub(super) fn registrar_domain(&self) -> String {
+        let named = self.register.as_ref().and_then(|register| register.registrar.clone());
+        named.or_else(|| self.domain.clone()).unwrap_or_else(|| self.host.clone())
+    }
 }
 
-/// Unanswered signs of life after which a trunk counts as down: one lost datagram is repeated by
-/// the transaction itself for 32 s, so one silence is already long.
-const MISSES_MAX: u8 = 1;
-
-/// What the signs of life told about one trunk.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Health {
-    every: Option<Span>,
-    due: Option<Mono>,
-    misses: u8,
-    up: Option<bool>,
-}
-
-impl Health {
-    /// Begins with a sign of life at once, or in good faith if none is wanted.
-    pub(super) fn new(every: Option<Span>, now: Mono) -> Self {
-        Self { every, due: every.map(|_| now), misses: 0, up: None }
-    }
-
-    /// Tells when the next sign of life is to be asked for.
-    pub(super) const fn due(&self) -> Option<Mono> {
-        self.due
-    }
-
-    /// Notes that one was asked for.
-    pub(super) fn asked(&mut self, now: Mono) {
-        self.due = self.every.map(|every| now + every);
-    }
-
-    /// Takes the answer in, 408 for silence; gives the new health if it changed. Any answer but
-    /// 503 is a sign of life: many carriers answer OPTIONS with 404 or 405 (RFC 3261 §11.2).
-    pub(super) fn answered(&mut self, status: u16) -> Option<bool> {
-        if matches!(status, 408 | 503) {
-            self.misses = self.misses.saturating_add(1);
-        } else {
-            self.misses = 0;
-        }
-        let up = self.misses < MISSES_MAX;
-        (self.up.replace(up) != Some(up)).then_some(up)
-    }
+/// Where and for how long a trunk's account registers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Register {
+    /// The registrar, as `host:port` or `host`; the trunk's host if `None`.
+    pub registrar: Option<String>,
+    /// How long a binding is asked for.
+    pub expires: Span,
 }
 
 /// Two line ends over UDP now and then, so that a NAT keeps the way open (RFC 5626 §3.5.1).
@@ -188,23 +172,6 @@ pub async fn resolve(host: &str, transport: Transport) -> std::io::Result<Socket
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_trunk_is_down_when_it_is_silent_and_up_at_its_first_word() {
-        let mut health = Health::new(Some(Span::secs(30)), Mono::START);
-        let told: Vec<_> =
-            [200, 405, 408, 408, 503, 404, 200].map(|status| health.answered(status)).into();
-        assert_eq!(told, [Some(true), None, Some(false), None, None, Some(true), None]);
-    }
-
-    #[test]
-    fn a_sign_of_life_is_asked_for_at_once_and_then_regularly() {
-        let mut health = Health::new(Some(Span::secs(30)), Mono::micros(5));
-        assert_eq!(health.due(), Some(Mono::micros(5)));
-        health.asked(Mono::micros(7));
-        assert_eq!(health.due(), Some(Mono::micros(30_000_007)));
-        assert_eq!(Health::new(None, Mono::START).due(), None);
-    }
 
     #[test]
     fn a_trunk_over_udp_is_pinged_as_often_as_it_wants() {

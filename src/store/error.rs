@@ -2,24 +2,40 @@
 
 use std::path::PathBuf;
 
+use sqlx::postgres::PgDatabaseError;
+
 /// Why the store did not do what was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// The database could not be opened or created.
-    #[error("cannot open the database {path}: {source}; check that its folder can be written")]
+    #[error(
+        "cannot open the database {database}: {source}; check that a file's folder can be written, \
+         or a server's address, user and password"
+    )]
     Open {
         /// Where it was looked for.
-        path: PathBuf,
+        database: String,
         /// What the driver said.
         source: sqlx::Error,
     },
     /// The schema could not be brought up to date.
-    #[error("cannot bring the database {path} up to date: {source}")]
+    #[error("cannot bring the database {database} up to date: {source}")]
     Migrate {
         /// The database.
-        path: PathBuf,
+        database: String,
         /// What the migrator said: a newer or an edited migration, or the database's own error.
         source: sqlx::migrate::MigrateError,
+    },
+    /// Another engine drives the database.
+    #[error("another engine uses the database {0}; stop it, or give this one its own")]
+    InUse(String),
+    /// The database does not take one of the program's statements: its schema was changed.
+    #[error("the database does not take the statement {name}: {source}; restore its schema")]
+    Statement {
+        /// The statement.
+        name: &'static str,
+        /// What the database said.
+        source: sqlx::Error,
     },
     /// The key file of the fingerprints cannot be read or made, or is not 32 bytes in hexadecimal.
     #[error("cannot use the key file {path}: {why}; restore it from a backup of this database")]
@@ -84,6 +100,8 @@ impl StoreError {
             }
             Self::Open { .. }
             | Self::Migrate { .. }
+            | Self::InUse(_)
+            | Self::Statement { .. }
             | Self::Key { .. }
             | Self::WrongKey
             | Self::Corrupt { .. }
@@ -95,28 +113,42 @@ impl StoreError {
     /// Says whether the same request may succeed later by itself.
     #[must_use]
     pub fn again(&self) -> bool {
-        matches!(self, Self::Busy(_))
+        matches!(self, Self::Busy(_) | Self::InUse(_))
     }
 }
 
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
-        if matches!(error, sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut) {
+        if is_passing(&error) {
             return Self::Busy(error);
         }
-        let Some(database) = error.as_database_error() else {
-            return Self::Database(error);
-        };
-        if database.is_unique_violation() || database.is_foreign_key_violation() {
+        let database = error.as_database_error();
+        if database.is_some_and(|it| it.is_unique_violation() || it.is_foreign_key_violation()) {
             return Self::Conflict("a row of that name or id");
         }
-        // SQLite's primary result codes 5 BUSY, 6 LOCKED, 7 NOMEM, 8 READONLY, 10 IOERR, 13 FULL
-        // and 14 CANTOPEN speak of the machine, not of the row; they sit in the lower eight bits
-        // of the extended code (https://www.sqlite.org/rescode.html, §2).
-        let code = database.code().and_then(|code| code.parse::<u32>().ok());
-        match code.map(|code| code & 0xFF) {
-            Some(5..=8 | 10 | 13 | 14) => Self::Busy(error),
-            Some(_) | None => Self::Database(error),
-        }
+        Self::Database(error)
     }
 }
+
+/// Tells whether an error speaks of the machine or the network, not of what was asked.
+fn is_passing(error: &sqlx::Error) -> bool {
+    use sqlx::Error::{Io, PoolTimedOut, Protocol, Tls};
+    if matches!(error, Io(_) | PoolTimedOut | Protocol(_) | Tls(_)) {
+        return true;
+    }
+    let Some(database) = error.as_database_error() else { return false };
+    let code = database.code().unwrap_or_default();
+    if database.try_downcast_ref::<PgDatabaseError>().is_some() {
+        return SERVER_PASSING.iter().any(|class| code.starts_with(class));
+    }
+    // SQLite's primary result codes 5 BUSY, 6 LOCKED, 7 NOMEM, 8 READONLY, 10 IOERR, 13 FULL and
+    // 14 CANTOPEN; they sit in the lower eight bits of the extended code
+    // (https://www.sqlite.org/rescode.html, §2).
+    code.parse::<u32>().is_ok_and(|code| matches!(code & 0xFF, 5..=8 | 10 | 13 | 14))
+}
+
+/// PostgreSQL's codes and classes that speak of the server: connection exception, read-only (a
+/// standby), invalid authorization, no such database, rollback of a deadlock, insufficient
+/// resources (disk full among them), lock not available, operator intervention (shutdown,
+/// timeout), system error (<https://www.postgresql.org/docs/15/errcodes-appendix.html>).
+const SERVER_PASSING: [&str; 9] = ["08", "25006", "28", "3D000", "40", "53", "55P03", "57", "58"];

@@ -1,7 +1,8 @@
 //! What must survive.
 //!
-//! One [`Store`], one method per use case. Behind it sits SQLite, with one connection that
-//! writes and several that read; PostgreSQL joins as a second variant with the same methods.
+//! One [`Store`], one method per use case, each written once in the file of its subject. Behind
+//! the door of `backend` sits SQLite or PostgreSQL, with one connection that writes and several
+//! that read.
 //!
 //! **Group commit.** [`Store::commit`] queues its writes; one task takes what waits, at most
 //! [`GROUP_MAX`] writes, into one transaction and answers every caller after the commit.
@@ -12,31 +13,47 @@
 //! **Personal data** (digits, names, fields, notes) sits in the tables `*_personal` only; a
 //! person is known elsewhere by a keyed fingerprint of the number.
 
+mod attempt;
+mod backend;
+mod campaigns;
+mod claim;
 mod counts;
+mod decisions;
 mod error;
 mod fingerprint;
+mod identity;
+mod import;
+mod outbox;
+mod people;
+mod pilot;
+mod prior;
+mod quality;
+mod recover;
+mod report;
 mod rows;
-mod sqlite;
+mod text;
+mod write;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
+use tokio::sync::{Mutex, MutexGuard, Notify, mpsc, oneshot};
+
+use backend::{Db, Reader, Readers, Sql, Writer};
 pub use counts::{Pilot, Stats};
 pub use error::{Fault, StoreError};
+use fingerprint::Fingerprints;
 pub(crate) use fingerprint::hex;
 pub use rows::{
     AgentRow, CallFilter, CallRow, CampaignRow, Card, Claimed, Cursor, DecisionRow, Delivery,
     DispositionRow, DncScope, DoNotCallRow, EndpointRow, EventRow, ImportSource, ImportSummary,
     NUMBERS_MAX, NewAgent, NewCampaign, NewContact, NewDoNotCall, NewEvent, NewNumber, Outlook,
-    PAGE_MAX, PRIORITY_DEFAULT, Page, Recovered, Then, Write,
+    PAGE_MAX, PRIORITY_DEFAULT, Page, Recovered, Then, TrunkHour, Write,
 };
-pub use sqlite::Sqlite;
 
-use crate::core::foresight::Foresight;
-use crate::core::pacing::account::Bucket;
-use crate::core::pacing::prior::Lesson;
 use crate::engine::tasks::Tasks;
 pub use crate::sip::Ha1;
-use crate::units::{AgentId, CallId, CampaignId, ContactId, Number, NumberId, Span, TrunkId, Wall};
+use crate::units::Span;
 
 /// Writes in one transaction at most: a few milliseconds of work (benches/claim.rs).
 pub const GROUP_MAX: usize = 500;
@@ -63,18 +80,56 @@ pub type Teller = fn(sequence: u32, call: &CallRow) -> String;
 /// Fills bytes from the one source of true randomness.
 pub type Random = fn(&mut [u8]) -> std::io::Result<()>;
 
+/// The greatest node number: ids stay positive in the database's signed 64 bits.
+const NODE_MAX: u16 = 0x7FFF;
+
+/// Where the node's number begins in an id, as in a `CallId`.
+const NODE_SHIFT: u32 = 48;
+
+/// A moment that never comes, for contacts that are done.
+const NEVER: i64 = i64::MAX;
+
+/// The moment before, for contacts in a call or being written up.
+const IN_CALL: i64 = NEVER - 1;
+
+/// Where the database is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// A file for SQLite; it is created if it is missing, its folder is not.
+    File(PathBuf),
+    /// A database of a PostgreSQL server, which must exist.
+    Server(Access),
+}
+
+/// Where a PostgreSQL database is, and how to come in.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Access {
+    /// `postgres://user@host:port/database`, with libpq's options (`sslmode`, `sslrootcert`,
+    /// `options`) and without the password.
+    pub url: String,
+    /// The password, if one is asked for.
+    pub password: Option<String>,
+}
+
+impl std::fmt::Debug for Access {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Access").field(&self.url).finish()
+    }
+}
+
 /// How the store is opened.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// The database file; it is created if it is missing, its folder is not.
-    pub path: PathBuf,
-    /// The file with the key of the number fingerprints; `None` means the database's path with
+    /// Where the database is.
+    pub place: Place,
+    /// The file with the key of the number fingerprints; `None` means that of a database file with
     /// `.key` added. Created for its owner alone (0600) when the database is new.
     pub key: Option<PathBuf>,
     /// This node's number, 0 to 32767: the upper bits of every id it makes.
     pub node: u16,
-    /// Whether each commit waits for the disk itself (SQLite `synchronous = FULL`). Without it a
-    /// crash of the program loses nothing, but a power cut may lose the last commits.
+    /// Whether each commit waits for the disk itself (SQLite `synchronous = FULL`, PostgreSQL
+    /// `synchronous_commit = on`). Without it a crash of this program loses nothing, but a power
+    /// cut, and with PostgreSQL a crash of the server, may lose the last commits.
     pub full_sync: bool,
     /// How long a contact rests whose call was interrupted by a crash.
     pub interrupted_rest: Span,
@@ -84,25 +139,92 @@ pub struct Settings {
     pub random: Random,
 }
 
-/// The database.
+/// The database; cheap to clone.
 #[derive(Clone, Debug)]
-pub enum Store {
-    /// One file on this machine.
-    Sqlite(Sqlite),
+pub struct Store {
+    writer: Arc<Mutex<Writer>>,
+    commits: mpsc::Sender<Commit>,
+    readers: Readers,
+    shared: Arc<Shared>,
+}
+
+/// What never changes while the store is open.
+#[derive(Debug)]
+struct Shared {
+    fingerprints: Fingerprints,
+    /// Tells this database's events from another's.
+    instance: String,
+    node: u16,
+    interrupted_rest: Span,
+    tell: Teller,
+    event_added: Notify,
+}
+
+/// A caller's writes and the way back.
+#[derive(Debug)]
+struct Commit {
+    writes: Vec<Write>,
+    done: oneshot::Sender<Result<(), StoreError>>,
+}
+
+/// Every statement there is.
+const ALL_STATEMENTS: [&[(&str, Sql)]; 14] = [
+    attempt::STATEMENTS,
+    campaigns::STATEMENTS,
+    claim::STATEMENTS,
+    decisions::STATEMENTS,
+    identity::STATEMENTS,
+    import::STATEMENTS,
+    outbox::STATEMENTS,
+    people::STATEMENTS,
+    pilot::STATEMENTS,
+    prior::STATEMENTS,
+    quality::STATEMENTS,
+    recover::STATEMENTS,
+    report::STATEMENTS,
+    write::STATEMENTS,
+];
+
+/// Says which database engine of which version is found at a place, without opening the store: a
+/// file that is missing counts as one that can be made.
+///
+/// # Errors
+/// The file is no database, or the server cannot be reached or lets nobody in.
+pub async fn version(place: &Place) -> Result<String, StoreError> {
+    backend::version(place).await
 }
 
 impl Store {
-    /// Opens the database, creates or migrates it, and starts the task that writes.
+    /// Opens the database, creates or migrates it, prepares every statement once, and starts the
+    /// task that writes.
     ///
     /// The task ends when every clone of the store is dropped and all that waited is written.
     ///
     /// # Errors
-    /// The file, its schema or its key cannot be used.
+    /// The database, its schema or its key cannot be used, or another engine uses it.
     pub async fn open(settings: Settings, tasks: &Tasks) -> Result<Self, StoreError> {
-        Ok(Self::Sqlite(Sqlite::open(settings, tasks).await?))
+        if settings.node > NODE_MAX {
+            return Err(StoreError::Setting("node: must be 0 to 32767"));
+        }
+        let (mut writer, readers) = backend::open(&settings).await?;
+        let (fingerprints, instance) = {
+            let mut db = writer.db().await?;
+            backend::prepare_all(&mut db, &ALL_STATEMENTS).await?;
+            identity::establish(&mut db, &settings).await?
+        };
+        let shared = Arc::new(Shared {
+            fingerprints,
+            instance,
+            node: settings.node,
+            interrupted_rest: settings.interrupted_rest,
+            tell: settings.tell,
+            event_added: Notify::new(),
+        });
+        let writer = Arc::new(Mutex::new(writer));
+        let (commits, waiting) = mpsc::channel(COMMITS_MAX);
+        tasks.spawn(commit_groups(Arc::clone(&writer), Arc::clone(&shared), waiting));
+        Ok(Self { writer, commits, readers, shared })
     }
-
-    // What the engine does.
 
     /// Writes all of it in one transaction, possibly shared with other callers, and returns when
     /// it is committed. If one write is refused, none of this call's is written.
@@ -112,428 +234,99 @@ impl Store {
     /// # Errors
     /// The database refused a write, or the store is closed.
     pub async fn commit(&self, writes: Vec<Write>) -> Result<(), StoreError> {
-        match self {
-            Self::Sqlite(store) => store.commit(writes).await,
-        }
-    }
-
-    /// Leases up to `count` due contacts (at most [`CLAIM_MAX`]) until `now + lease`: promised
-    /// callbacks first, then by priority, due time and id.
-    ///
-    /// Contacts in a call and leased ones are never given. A number under a do-not-call wish is
-    /// given with its flag, so that the gate refuses it once, by its rule, on the record.
-    ///
-    /// # Errors
-    /// The database failed.
-    pub async fn claim(
-        &self,
-        campaign: CampaignId,
-        count: u32,
-        lease: Span,
-        now: Wall,
-    ) -> Result<Claimed, StoreError> {
-        match self {
-            Self::Sqlite(store) => store.claim(campaign, count, lease, now).await,
-        }
-    }
-
-    /// Tells what a campaign's list still holds and what makes its next contact wait.
-    ///
-    /// # Errors
-    /// The database failed.
-    pub async fn outlook(&self, campaign: CampaignId, now: Wall) -> Result<Outlook, StoreError> {
-        match self {
-            Self::Sqlite(store) => store.outlook(campaign, now).await,
-        }
-    }
-
-    /// Gives leased contacts back untouched.
-    ///
-    /// # Errors
-    /// The database failed.
-    pub async fn release(&self, contacts: &[ContactId]) -> Result<(), StoreError> {
-        match self {
-            Self::Sqlite(store) => store.release(contacts).await,
-        }
-    }
-
-    /// Mends what a crash left, once, before the engine dials: open attempts are closed as
-    /// interrupted, or as abandoned if their person was by then, and completed (outbox row
-    /// included), leases end, agents are signed out.
-    ///
-    /// # Errors
-    /// The database failed.
-    pub async fn recover(&self, now: Wall) -> Result<Recovered, StoreError> {
-        match self {
-            Self::Sqlite(store) => store.recover(now).await,
-        }
-    }
-
-    /// Gives a trunk's id by its configured name, the same after every restart.
-    ///
-    /// # Errors
-    /// The database failed.
-    pub async fn trunk(&self, name: &str) -> Result<TrunkId, StoreError> {
-        match self {
-            Self::Sqlite(store) => store.trunk(name).await,
-        }
-    }
-
-    // Campaigns and their lists.
-
-    /// Adds or changes a campaign, known by its name.
-    ///
-    /// # Errors
-    /// The database failed.
-    pub async fn set_campaign(&self, campaign: &NewCampaign) -> Result<CampaignId, StoreError> {
-        match self {
-            Self::Sqlite(store) => store.set_campaign(campaign).await,
-        }
-    }
-
-    /// Lists every campaign by name.
-    ///
-    /// # Errors
-    /// The database failed.
-    pub async fn campaigns(&self) -> Result<Vec<CampaignRow>, StoreError> {
-        match self {
-            Self::Sqlite(store) => store.campaigns().await,
-        }
-    }
-
-    /// Imports contacts into a campaign, in chunks between which others may write. `progress` is
-    /// told how many were read so far. The same list again adds nothing.
-    ///
-    /// A number belongs to one contact of a campaign: one that is known already is left out, and
-    /// a contact left without any is counted as doubled.
-    ///
-    /// # Errors
-    /// There is no such campaign, the list is longer than [`IMPORT_MAX`], or the database failed;
-    /// the chunks written before stay, and importing the list again goes on from there.
-    pub async fn import<I>(
-        &self,
-        campaign: CampaignId,
-        source: &ImportSource,
-        contacts: I,
-        progress: impl FnMut(u64) + Send,
-    ) -> Result<ImportSummary, StoreError>
-    where
-        I: IntoIterator<Item = NewContact>,
-        I::IntoIter: Send,
-    {
-        match self {
-            Self::Sqlite(store) => {
-                store.import(campaign, source, contacts.into_iter(), progress).await
-            }
-        }
-    }
-
-    /// Gives a contact's card.
-    ///
-    /// # Errors
-    /// The database failed.
-    pub async fn card(&self, contact: ContactId) -> Result<Option<Card>, StoreError> {
-        match self {
-            Self::Sqlite(store) => store.card(contact).await,
-        }
-    }
-
-    /// Gives the digits of a number.
-    ///
-    /// # Errors
-    /// The database failed.
-    pub async fn digits(&self, number: NumberId) -> Result<Option<Number>, StoreError> {
-        match self {
-            Self::Sqlite(store) => store.digits(number).await,
-        }
-    }
-
-    /// Adds a do-not-call wish from outside a call; a wish of the same reach is replaced.
-    ///
-    /// # Errors
-    /// The database failed.
-    pub async fn add_do_not_call(&self, wish: &NewDoNotCall) -> Result<(), StoreError> {
-        match self {
-            Self::Sqlite(store) => store.add_do_not_call(wish).await,
-        }
-    }
-
-    /// Lists the wishes that stand against a number.
-    ///
-    /// # Errors
-    /// The database failed.
-    pub async fn do_not_call(
-        &self,
-        number: &Number,
-        now: Wall,
-    ) -> Result<Vec<DoNotCallRow>, StoreError> {
-        match self {
-            Self::Sqlite(store) => store.do_not_call(number, now).await,
-        }
-    }
-
-    // Agents.
-
-    /// Adds an agent, or changes the one of that name.
-    ///
-    /// # Errors
-    /// A campaign does not exist, or the database failed.
-    pub async fn set_agent(&self, agent: &NewAgent) -> Result<AgentId, StoreError> {
-        match self {
-            Self::Sqlite(store) => store.set_agent(agent).await,
-        }
-    }
-
-    /// Removes an agent: he or she is listed no more and serves nothing; calls still name him or
-    /// her. Adding the name again brings the same agent back.
-    ///
-    /// # Errors
-    /// The database failed.
-    pub async fn remove_agent(&self, agent: AgentId) -> Result<(), StoreError> {
-        match self {
-            Self::Sqlite(store) => store.remove_agent(agent).await,
-        }
-    }
-
-    /// Lists every agent by name.
-    ///
-    /// # Errors
-    /// The database failed.
-    pub async fn agents(&self) -> Result<Vec<AgentRow>, StoreError> {
-        match self {
-            Self::Sqlite(store) => store.agents().await,
-        }
-    }
-
-    /// Finds an agent by name.
-    ///
-    /// # Errors
-    /// The database failed.
-    pub async fn agent(&self, name: &str) -> Result<Option<AgentRow>, StoreError> {
-        match self {
-            Self::Sqlite(store) => store.agent(name).await,
-        }
-    }
-
-    // What was done.
-
-    /// Lists calls, newest first, at most [`PAGE_MAX`] a page.
-    ///
-    /// # Errors
-    /// The database failed.
-    pub async fn calls(
-        &self,
-        filter: &CallFilter,
-        after: Option<&Cursor>,
-        limit: u32,
-    ) -> Result<Page<CallRow>, StoreError> {
-        match self {
-            Self::Sqlite(store) => store.calls(filter, after, limit).await,
-        }
-    }
-
-    /// Gives one call.
-    ///
-    /// # Errors
-    /// The database failed.
-    pub async fn call(&self, call: CallId) -> Result<Option<CallRow>, StoreError> {
-        match self {
-            Self::Sqlite(store) => store.call(call).await,
-        }
-    }
-
-    /// Counts what a campaign did from `from`, included, to `to`, excluded.
-    ///
-    /// # Errors
-    /// The database failed.
-    pub async fn stats(
-        &self,
-        campaign: CampaignId,
-        from: Wall,
-        to: Wall,
-    ) -> Result<Stats, StoreError> {
-        match self {
-            Self::Sqlite(store) => store.stats(campaign, from, to).await,
-        }
-    }
-
-    /// Gives a campaign's latest recorded decision at or before a moment.
-    ///
-    /// # Errors
-    /// The database failed.
-    pub async fn decision(
-        &self,
-        campaign: CampaignId,
-        until: Wall,
-    ) -> Result<Option<DecisionRow>, StoreError> {
-        match self {
-            Self::Sqlite(store) => store.decision(campaign, until).await,
-        }
-    }
-
-    /// Forgets the decisions made before a moment, and of each campaign the oldest beyond `most`,
-    /// but never its latest: at most [`FORGET_MAX`] of each campaign at once, so that whoever
-    /// commits waits a few milliseconds. Gives how many were forgotten; call it again until none
-    /// are.
-    ///
-    /// # Errors
-    /// The database failed; what is left is forgotten the next time.
-    pub async fn forget_decisions(&self, before: Wall, most: u32) -> Result<u64, StoreError> {
-        match self {
-            Self::Sqlite(store) => store.forget_decisions(before, most).await,
-        }
-    }
-
-    /// Compares the forecasts of a campaign's calls dialled from `from` to `until`, both
-    /// included, with what became of them: of those a person answered and that are over, the
-    /// `latest`. Calls placed without a forecast do not count.
-    ///
-    /// # Errors
-    /// The database failed.
-    pub async fn foresight(
-        &self,
-        campaign: CampaignId,
-        from: Wall,
-        until: Wall,
-        latest: u32,
-    ) -> Result<Foresight, StoreError> {
-        match self {
-            Self::Sqlite(store) => store.foresight(campaign, from, until, latest).await,
-        }
-    }
-
-    /// Gives what a campaign's pacer has learnt in the four weeks before a moment, latest first, at
-    /// most [`LESSONS_MAX`](crate::core::pacing::prior::LESSONS_MAX) lessons.
-    ///
-    /// # Errors
-    /// The database failed.
-    pub async fn learnt(&self, campaign: CampaignId, now: Wall) -> Result<Vec<Lesson>, StoreError> {
-        match self {
-            Self::Sqlite(store) => store.learnt(campaign, now).await,
-        }
-    }
-
-    /// Counts the closed calls answered from a moment on as the abandon rule does, in parts of that
-    /// length, or in one. Calls that a crash cut are not in it, but for persons who were abandoned
-    /// by then: nobody wrote down who answered the others.
-    ///
-    /// # Errors
-    /// The database failed.
-    pub async fn counted(
-        &self,
-        campaign: CampaignId,
-        from: Wall,
-        part: Option<Span>,
-    ) -> Result<Vec<Bucket>, StoreError> {
-        match self {
-            Self::Sqlite(store) => store.counted(campaign, from, part).await,
-        }
-    }
-
-    /// Counts what a pilot's report is reckoned from: what a campaign did from `from`, included,
-    /// to `to`, excluded, contact by contact, and the time its agents gave it.
-    ///
-    /// # Errors
-    /// The database failed.
-    pub async fn pilot(
-        &self,
-        campaign: CampaignId,
-        from: Wall,
-        to: Wall,
-    ) -> Result<Pilot, StoreError> {
-        match self {
-            Self::Sqlite(store) => store.pilot(campaign, from, to).await,
-        }
-    }
-
-    // The outbox.
-
-    /// Puts an event into the outbox of an endpoint, at most once by its id.
-    ///
-    /// # Errors
-    /// The database failed.
-    pub async fn add_event(&self, event: &NewEvent) -> Result<(), StoreError> {
-        match self {
-            Self::Sqlite(store) => store.add_event(event).await,
-        }
-    }
-
-    /// Takes up to `limit` events due for an endpoint, oldest first; they are not given again
-    /// before `now + lease`, unless a [`Delivery`] says so.
-    ///
-    /// # Errors
-    /// The database failed.
-    pub async fn take_events(
-        &self,
-        endpoint: &str,
-        limit: u32,
-        lease: Span,
-        now: Wall,
-    ) -> Result<Vec<EventRow>, StoreError> {
-        match self {
-            Self::Sqlite(store) => store.take_events(endpoint, limit, lease, now).await,
-        }
-    }
-
-    /// Says when the next event of an enabled endpoint falls due.
-    ///
-    /// # Errors
-    /// The database failed.
-    pub async fn next_event(&self) -> Result<Option<Wall>, StoreError> {
-        match self {
-            Self::Sqlite(store) => store.next_event().await,
-        }
+        let (done, answer) = oneshot::channel();
+        let commit = Commit { writes, done };
+        self.commits.send(commit).await.map_err(|_| StoreError::Closed)?;
+        answer.await.map_err(|_| StoreError::Closed)?
     }
 
     /// Waits until an event was put into the outbox, or was since the last time.
     pub async fn event_added(&self) {
-        match self {
-            Self::Sqlite(store) => store.event_added().await,
-        }
+        self.shared.event_added.notified().await;
     }
 
-    /// Lists events, newest first, of one endpoint or all, with or without the delivered ones.
-    ///
-    /// # Errors
-    /// The database failed.
-    pub async fn events(
-        &self,
-        endpoint: Option<&str>,
-        undelivered_only: bool,
-        limit: u32,
-    ) -> Result<Vec<EventRow>, StoreError> {
-        match self {
-            Self::Sqlite(store) => store.events(endpoint, undelivered_only, limit).await,
-        }
+    /// Takes the one connection that writes.
+    async fn writer(&self) -> MutexGuard<'_, Writer> {
+        self.writer.lock().await
     }
 
-    /// Sends an event again from the first try on, delivered or not.
-    ///
-    /// # Errors
-    /// There is no such event, or the database failed.
-    pub async fn replay_event(&self, event: &str, now: Wall) -> Result<(), StoreError> {
-        match self {
-            Self::Sqlite(store) => store.replay_event(event, now).await,
-        }
+    /// Takes a connection that reads.
+    async fn reader(&self) -> Result<Reader, StoreError> {
+        self.readers.reader().await
     }
+}
 
-    /// Lists the endpoints that events were written for.
-    ///
-    /// # Errors
-    /// The database failed.
-    pub async fn endpoints(&self) -> Result<Vec<EndpointRow>, StoreError> {
-        match self {
-            Self::Sqlite(store) => store.endpoints().await,
+/// Writes what waits, group after group, until every sender is gone.
+async fn commit_groups(
+    writer: Arc<Mutex<Writer>>,
+    shared: Arc<Shared>,
+    mut waiting: mpsc::Receiver<Commit>,
+) {
+    while let Some(first) = waiting.recv().await {
+        let mut count = first.writes.len();
+        let mut group = vec![first];
+        while count < GROUP_MAX {
+            let Ok(next) = waiting.try_recv() else { break };
+            count += next.writes.len();
+            group.push(next);
         }
+        let mut writer = writer.lock().await;
+        commit_group(&mut writer, &shared, group).await;
     }
+}
 
-    /// Enables an endpoint again; its waiting events are tried at once.
-    ///
-    /// # Errors
-    /// There is no such endpoint, or the database failed.
-    pub async fn enable_endpoint(&self, endpoint: &str, now: Wall) -> Result<(), StoreError> {
-        match self {
-            Self::Sqlite(store) => store.enable_endpoint(endpoint, now).await,
+/// Commits a group together; if a write of it is refused, each commit alone, so that only the
+/// culprit hears it. A database that is gone is not asked once more for each of them.
+async fn commit_group(writer: &mut Writer, shared: &Shared, group: Vec<Commit>) {
+    let Err(error) = transaction(writer, shared, &group).await else {
+        return group.into_iter().for_each(|commit| answer(commit.done, Ok(())));
+    };
+    if error.again() {
+        for commit in group {
+            let same = std::io::Error::other(error.to_string());
+            answer(commit.done, Err(StoreError::Busy(same.into())));
+        }
+        return;
+    }
+    match <[Commit; 1]>::try_from(group) {
+        Ok([only]) => answer(only.done, Err(error)),
+        Err(group) => {
+            for commit in group {
+                let result = transaction(writer, shared, std::slice::from_ref(&commit)).await;
+                answer(commit.done, result);
+            }
         }
     }
+}
+
+fn answer(done: oneshot::Sender<Result<(), StoreError>>, result: Result<(), StoreError>) {
+    if let Err(Err(error)) = done.send(result) {
+        tracing::error!(%error, "a write failed and nobody waits for its answer");
+    }
+}
+
+async fn transaction(
+    writer: &mut Writer,
+    shared: &Shared,
+    commits: &[Commit],
+) -> Result<(), StoreError> {
+    let mut transaction = writer.begin().await?;
+    let mut events = 0;
+    for write in commits.iter().flat_map(|commit| &commit.writes) {
+        events += write::apply(&mut transaction.db()?, shared, write).await?;
+    }
+    transaction.commit().await?;
+    if events > 0 {
+        shared.event_added.notify_one();
+    }
+    Ok(())
+}
+
+/// Gives the next free id of a table for this node, from a statement that looks up the highest
+/// between two.
+async fn next_id(db: &mut Db<'_>, highest: Sql, node: u16) -> Result<i64, StoreError> {
+    let first = i64::from(node) << NODE_SHIFT;
+    let last = first | ((1 << NODE_SHIFT) - 1);
+    let row = highest.bind(first).bind(last).fetch_one(db).await?;
+    Ok(row.try_get::<Option<i64>>(0)?.unwrap_or(first) + 1)
 }

@@ -6,6 +6,7 @@ use crate::core::campaign::DispositionClass;
 use crate::core::fact::{Callback, Heard, Lead, NumberClass, Supply};
 use crate::core::order::{AgentState, CampaignState, EndedBy, Outcome, Record};
 use crate::core::pacing::Decision;
+use crate::core::quality::Quality;
 use crate::engine::handle::Details;
 use crate::sip::{Ha1, StoredDialog};
 use crate::units::{
@@ -439,6 +440,17 @@ pub struct DoNotCallRow {
     pub at: Wall,
     /// When it ends; `None` never.
     pub until: Option<Wall>,
+}
+
+/// How well a trunk carried the calls begun in one hour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TrunkHour {
+    /// The trunk.
+    pub trunk: TrunkId,
+    /// The hour's beginning.
+    pub at: Wall,
+    /// What became of its calls.
+    pub quality: Quality,
 }
 
 /// An event to be put into the outbox.

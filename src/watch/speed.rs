@@ -41,6 +41,7 @@ pub fn limit_word(decision: &Decision, lang: Lang) -> &'static str {
         Limit::Channels(_) => lang.say("trunk channels", "les canaux du trunk"),
         Limit::CallsPerSecond(_) => lang.say("calls per second", "les appels/s"),
         Limit::NoTrunk => lang.say("no trunk", "aucun trunk"),
+        Limit::CallerIds => lang.say("the numbers shown", "les numéros présentés"),
         Limit::Stock => lang.say("the list", "la liste"),
     }
 }
@@ -61,7 +62,14 @@ pub fn speed(decision: &Decision, lang: Lang) -> String {
             let view = decision.view;
             format!("{bound} ({}/{})", view.abandoned, view.answered)
         }
-        (Limit::Channels(_) | Limit::CallsPerSecond(_) | Limit::NoTrunk | Limit::Stock, _) => bound,
+        (
+            Limit::Channels(_)
+            | Limit::CallsPerSecond(_)
+            | Limit::NoTrunk
+            | Limit::CallerIds
+            | Limit::Stock,
+            _,
+        ) => bound,
     }
 }
 

@@ -69,7 +69,11 @@ impl View {
         let trunk = |trunk: &crate::core::floor::TrunkFloor| {
             let name = names.trunks.get(&trunk.trunk).cloned();
             let name = name.unwrap_or_else(|| trunk.trunk.to_string());
-            let up = if trunk.up { "" } else { lang.say(" DOWN", " INJOIGNABLE") };
+            let up = match (trunk.up, trunk.rest) {
+                (_, Some(_)) => lang.say(" RESTS", " AU REPOS"),
+                (true, None) => "",
+                (false, None) => lang.say(" DOWN", " INJOIGNABLE"),
+            };
             format!("{name} {}/{}{up}", trunk.busy, trunk.channels)
         };
         Self {

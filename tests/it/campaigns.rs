@@ -78,7 +78,7 @@ fn every_example_makes_settings_and_lets_people_object() -> Claim {
     let ids = |(place, trunk): (u32, &cadran::config::Trunk)| (trunk.name.clone(), TrunkId(place));
     let trunks: BTreeMap<_, _> = (1..).zip(&config.trunks).map(ids).collect();
     for campaign in &config.campaigns {
-        let settings = campaign.settings(ClientId(1), &trunks)?;
+        let settings = campaign.settings(ClientId(1), &trunks, &config.shown)?;
         assert_eq!(settings.dispositions.len(), campaign.dispositions.len());
         assert!(settings.ring_min <= settings.ring_max, "{}", campaign.name);
         assert_eq!(usize::from(settings.caller_ids), campaign.caller_ids.len());

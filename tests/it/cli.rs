@@ -1,9 +1,11 @@
 //! The command line as its users meet it: the built program, its output and its exit codes.
 
+mod faults;
 mod mistakes;
 mod newcomer;
 mod pilot;
 mod protected;
+mod routes;
 mod running;
 mod skills;
 

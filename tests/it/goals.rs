@@ -90,7 +90,7 @@ fn a_step_of_the_answer_rate_is_weathered() -> Claim {
 /// measures the same at 1, 3, 5 and 10 agents over days of 24 hours.
 #[test]
 fn five_agents_are_within_a_point_of_the_exact_optimum_and_within_the_cap() -> Claim {
-    let town = cut("markov_check", 3 * HOUR)?;
+    let town = cut("markov_check", 8 * HOUR)?;
     let (ring, talk) = (Span::secs(14), Span::secs(180));
     let live = town.outcomes.at(Span::ZERO).live;
     let laws = (&town.ring.live, &town.ring.no_answer, &town.talk);

@@ -6,13 +6,19 @@ mod ledger;
 mod tap;
 
 use std::error::Error;
+use std::io::Write as _;
+use std::str::FromStr;
+use std::time::Duration;
 
+use cadran::core::order::Dial;
 use cadran::engine::scribe::{self, Batch, Scribe, Written};
 use cadran::engine::tasks::Tasks;
-use cadran::units::{CampaignId, Span};
+use cadran::store::Place;
+use cadran::units::{CampaignId, NumberId, Span, TrunkId};
 use rand_core::{Rng, SeedableRng};
 use rand_pcg::Pcg64;
 
+use crate::postgres;
 use crate::store::fixture::{House, call, campaign, contact, list, opened};
 use centre::Centre;
 
@@ -25,14 +31,23 @@ const KILLS: u32 = 3;
 const SEED: u64 = 2_026;
 
 fn kills() -> Result<u32, Box<dyn Error>> {
-    std::env::var("CADRAN_KILLS").map_or(Ok(KILLS), |text| Ok(text.parse()?))
+    number("CADRAN_KILLS", KILLS)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_killed_engine_loses_nothing_and_calls_nobody_twice() -> Claim {
-    let kills = kills()?;
+    killed(kills()?, None).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_killed_engine_on_postgres_loses_nothing_and_calls_nobody_twice() -> Claim {
+    let Some(place) = postgres::schema().await? else { return Ok(()) };
+    killed(kills()?, Some(place)).await
+}
+
+async fn killed(kills: u32, server: Option<Place>) -> Claim {
     let mut dice = Pcg64::seed_from_u64(SEED);
-    let mut centre = Centre::open(SEED, kills).await?;
+    let mut centre = Centre::open(SEED, kills, server).await?;
     for round in 1..=kills {
         centre.serve(round == 1).await?;
         let calls = 4 + dice.next_u64() % 40;
@@ -47,6 +62,149 @@ async fn a_killed_engine_loses_nothing_and_calls_nobody_twice() -> Claim {
     assert!(told.qualified > 0, "nothing was qualified: {told:?}");
     announce(&format!("{kills} kills: {told:?}, {} stuck phones", centre.stuck));
     Ok(())
+}
+
+/// Restarts of the server when `CADRAN_RESTARTS` does not say: one in order, one as in a crash.
+const RESTARTS: u32 = 2;
+
+/// How long the server stays away when `CADRAN_OUTAGE` does not say, in seconds.
+const OUTAGE: u64 = 3;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_goes_away_costs_no_attempt_and_no_conversation() -> Claim {
+    let Some(server) = postgres::Server::start()? else { return Ok(()) };
+    let (restarts, outage) =
+        (number("CADRAN_RESTARTS", RESTARTS)?, number("CADRAN_OUTAGE", OUTAGE)?);
+    let mut dice = Pcg64::seed_from_u64(SEED);
+    let place = postgres::schema_at(&server.url).await?;
+    let mut centre = Centre::open(SEED, restarts, Some(place)).await?;
+    centre.serve(true).await?;
+    let mut kept = 0;
+    for round in 1..=restarts {
+        centre.work(4 + dice.next_u64() % 40, &mut dice).await?;
+        let logged = centre.logged()?;
+        server.must(if round % 2 == 0 { "kill" } else { "stop" }).await?;
+        kept += centre.endure(logged, Duration::from_secs(outage)).await?;
+        server.must("start").await?;
+        centre.until_it_answers().await?;
+    }
+    centre.work(30, &mut dice).await?;
+    centre.leave().await?;
+    let told = ledger::check(&centre).await?;
+    assert!(kept > 0, "no agent's leg stood when the server went: {told:?}");
+    announce(&format!("{restarts} restarts: {told:?}, {kept} legs stood"));
+    Ok(())
+}
+
+#[tokio::test]
+async fn rows_wait_for_a_server_that_is_away_and_calls_do_not() -> Claim {
+    let Some(server) = postgres::Server::start()? else { return Ok(()) };
+    let house = House::at(postgres::schema_at(&server.url).await?).await?;
+    let away = async || server.must("kill").await;
+    let back = async || server.must("start").await;
+    rows_wait(&house, away, back).await
+}
+
+#[tokio::test]
+async fn rows_wait_for_a_file_that_is_locked_and_calls_do_not() -> Claim {
+    let house = House::sqlite().await?;
+    let other = tokio::sync::Mutex::new(house.look().await?);
+    let away = async || Ok(other.lock().await.run("begin immediate").await?);
+    let back = async || Ok(other.lock().await.run("rollback").await?);
+    rows_wait(&house, away, back).await
+}
+
+#[tokio::test]
+async fn rows_wait_for_a_full_disk_and_calls_do_not() -> Claim {
+    let Some(disk) = Disk::mount()? else { return Ok(()) };
+    let house = House::at(Place::File(disk.folder.path().join("cadran.db"))).await?;
+    let filling = disk.folder.path().join("filling");
+    let away = async || {
+        let mut file = std::fs::File::create(&filling)?;
+        while file.write_all(&[0; 4096]).is_ok() {}
+        Ok(())
+    };
+    let back = async || Ok(std::fs::remove_file(&filling)?);
+    rows_wait(&house, away, back).await
+}
+
+/// A disk so small that it is soon full.
+struct Disk {
+    folder: tempfile::TempDir,
+}
+
+impl Disk {
+    /// Mounts one; `None`, said aloud, where that is not allowed.
+    fn mount() -> Result<Option<Self>, Box<dyn Error>> {
+        let folder = tempfile::tempdir()?;
+        let mut mount = std::process::Command::new("mount");
+        mount.args(["-t", "tmpfs", "-o", "size=2m", "tmpfs"]).arg(folder.path());
+        match mount.output() {
+            Ok(output) if output.status.success() => Ok(Some(Self { folder })),
+            Ok(_) | Err(_) => {
+                announce("NOT TESTED: a full disk; only root may mount a small one");
+                Ok(None)
+            }
+        }
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        let mut umount = std::process::Command::new("umount");
+        if !umount.arg("-l").arg(self.folder.path()).status().is_ok_and(|status| status.success()) {
+            announce("a test's small disk is still mounted");
+        }
+    }
+}
+
+/// Takes the store away: the call that then comes is held, the row that comes with it, and one
+/// after it, are there once the store is back.
+async fn rows_wait(
+    house: &House,
+    away: impl AsyncFn() -> Claim,
+    back: impl AsyncFn() -> Claim,
+) -> Claim {
+    let campaign = campaign(&house.store, "vente").await?;
+    list(&house.store, campaign, [contact("1", 1)]).await?;
+    let lead = house.first_lead(campaign).await?;
+    let dial = |n| Dial {
+        call: call(n),
+        campaign,
+        contact: lead.contact,
+        number: lead.numbers.first().map_or(NumberId(0), |number| number.number),
+        trunk: TrunkId(1),
+        caller_id: 0,
+        ring_max: Span::secs(20),
+    };
+    let (mut scribe, writing) = Scribe::new(house.store.clone());
+    let tasks = Tasks::new();
+    tasks.spawn(writing);
+    away().await?;
+    for n in [1, 2] {
+        let writes = vec![opened(n, campaign, &lead, 1)];
+        let batch = Batch { writes, dials: vec![dial(n)], ..Batch::default() };
+        scribe.write(batch).map_err(|_| "no room")?;
+    }
+    let (mut held, mut failing) = (Vec::new(), false);
+    while held.len() < 2 || !failing {
+        match scribe.written().await.ok_or("the scribe has left")? {
+            Written::Held(dials) => held.extend(dials.iter().map(|dial| dial.call)),
+            Written::Committed(dials) => return Err(format!("{dials:?} went out").into()),
+            Written::Failing => failing = true,
+            Written::Due(_) => {}
+        }
+    }
+    assert_eq!(held, [call(1), call(2)]);
+    back().await?;
+    scribe.finish().await;
+    assert!(house.store.call(call(1)).await?.is_some());
+    assert!(house.store.call(call(2)).await?.is_some());
+    Ok(())
+}
+
+fn number<T: FromStr<Err: Error + 'static>>(name: &str, usual: T) -> Result<T, Box<dyn Error>> {
+    std::env::var(name).map_or(Ok(usual), |text| Ok(text.parse()?))
 }
 
 /// Prints figures for whoever reads the log of a long run.

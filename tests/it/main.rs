@@ -16,6 +16,8 @@ mod carrier;
 #[cfg(feature = "engine")]
 mod cli;
 #[cfg(feature = "engine")]
+mod compose;
+#[cfg(feature = "engine")]
 mod foretold;
 #[cfg(feature = "engine")]
 mod goals;
@@ -29,6 +31,8 @@ mod kill;
 mod media;
 #[cfg(feature = "engine")]
 mod migrations;
+#[cfg(feature = "engine")]
+mod postgres;
 #[cfg(feature = "engine")]
 mod priors;
 #[cfg(feature = "engine")]

@@ -15,7 +15,7 @@ use cadran::units::{LegId, Span, TrunkId};
 use cadran::wire::sdp::{self, Direction, Local, Origin};
 use tokio::process::{Child, Command as Program};
 
-use crate::carrier::{Checked, Dialer, World};
+use crate::carrier::{Checked, Dialer, World, refused};
 
 const NUMBER: &str = "+33199000042";
 
@@ -103,7 +103,7 @@ async fn fails(scenario: &str, failure: Failure, status: u16, wait: Option<Span>
     let Some(sipp) = Sipp::start(scenario, 1)? else { return Ok(()) };
     let (mut dialer, leg) = call(&world, &sipp).await?;
     let end = dialer.end(leg).await?;
-    assert_eq!(end, Event::Failed { leg, failure, status, retry_after: wait });
+    assert_eq!(refused(end), Some((leg, failure, status, wait)));
     sipp.verdict().await
 }
 
@@ -173,8 +173,8 @@ async fn a_trunk_with_an_account_proves_itself() -> Checked {
 async fn a_wrong_password_is_the_trunks_fault() -> Checked {
     let Some(sipp) = Sipp::start("auth", 1)? else { return Ok(()) };
     let (_world, mut dialer, leg) = authenticated("mauvais", &sipp).await?;
-    let (failure, retry_after) = (Failure::TrunkFault, None);
-    assert_eq!(dialer.end(leg).await?, Event::Failed { leg, failure, status: 403, retry_after });
+    let end = dialer.end(leg).await?;
+    assert_eq!(refused(end), Some((leg, Failure::TrunkFault, 403, None)));
     sipp.verdict().await
 }
 

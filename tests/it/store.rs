@@ -1,7 +1,7 @@
 //! What the store promises, told once for every engine it runs on.
 //!
-//! Each claim is a function of a [`House`](fixture::House); `suite!` runs all of them on SQLite.
-//! PostgreSQL will be a second way to make a house.
+//! Each claim is a function of a [`House`](fixture::House); `suite!` runs all of them in a house on
+//! SQLite and in one on PostgreSQL.
 
 mod calls;
 mod decisions;
@@ -9,6 +9,7 @@ pub(crate) mod fixture;
 mod lists;
 pub(crate) mod pilot;
 mod priors;
+mod quality;
 mod replay;
 
 macro_rules! suite {
@@ -20,6 +21,19 @@ macro_rules! suite {
                     #[tokio::test]
                     async fn $claim() -> Done {
                         crate::store::$module::$claim(House::sqlite().await?).await
+                    }
+                )*
+            }
+        )*}
+
+        mod postgres {$(
+            mod $module {
+                use crate::store::fixture::{Done, House};
+                $(
+                    #[tokio::test]
+                    async fn $claim() -> Done {
+                        let Some(house) = House::postgres().await? else { return Ok(()) };
+                        crate::store::$module::$claim(house).await
                     }
                 )*
             }
@@ -66,16 +80,27 @@ suite! {
         a_do_not_call_wish_reaches_as_far_as_it_says,
         digits_and_names_stand_in_personal_tables_only,
         another_key_file_is_refused,
+        two_stores_never_share_a_database,
+        the_version_is_told_without_opening_the_store,
+        a_changed_schema_is_found_when_the_store_is_opened,
     }
     pilot {
         a_pilot_is_counted_by_contacts_and_not_by_calls,
         a_pilot_counts_no_time_before_its_beginning_nor_after_its_end,
         nobody_works_while_the_engine_is_gone,
     }
+    replay {
+        writes_written_twice_leave_the_same_rows,
+    }
     priors {
         a_lesson_is_read_back_as_it_was_counted_last,
         a_lesson_is_forgotten_after_four_weeks,
         a_restart_counts_what_the_abandon_rule_had_counted,
         a_crash_during_the_notice_still_counts_the_abandoned,
+    }
+    quality {
+        a_trunks_hour_counts_what_its_calls_came_to,
+        a_trunks_hour_counted_again_stands_in_the_place_of_the_first_count,
+        an_attempt_a_trunk_refused_reached_nobody,
     }
 }

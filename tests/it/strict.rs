@@ -261,7 +261,8 @@ fn campaign(zone: Zone, mode: Mode, shared: Option<RateId>, listen: bool) -> Cam
 
 fn adversary(town: &Town, seed: u64) -> Result<Adversary<'_>, Box<dyn std::error::Error>> {
     let zone = Zone::new("Europe/Paris")?;
-    let trunk = trunks::Settings { channels: 500, calls_per_second: 1_000.0, burst: 500 };
+    let trunk =
+        trunks::Settings { channels: 500, calls_per_second: 1_000.0, burst: 500, rest: None };
     let mut owed = vec![Fact::Trunk(TrunkId(1), TrunkFact::Set(trunk))];
     for (id, (mode, rate)) in (1..).map(CampaignId).zip(&town.campaigns) {
         let listen = (u64::from(id.0) + seed).is_multiple_of(2);

@@ -102,6 +102,7 @@ fn every_reason_and_limit_has_its_sentence() {
         (Limit::Channels(trunk), "every channel of trunk ovh-1"),
         (Limit::CallsPerSecond(trunk), "this second"),
         (Limit::NoTrunk, "no trunk"),
+        (Limit::CallerIds, "every number shown"),
         (Limit::Stock, "no more contacts"),
     ];
     for (limit, words) in limits {

@@ -109,6 +109,8 @@ pub enum Limit {
     CallsPerSecond(TrunkId),
     /// No trunk of the campaign is usable.
     NoTrunk,
+    /// Every number the campaign may show carries all it may.
+    CallerIds,
     /// The hopper had no lead that may be called now.
     Stock,
 }

@@ -19,6 +19,19 @@ impl Attempts {
         self.order.push_back((now, client, person));
     }
 
+    /// Takes the latest attempt at a person back: it reached nobody.
+    pub(crate) fn take_back(&mut self, client: ClientId, person: PersonId) {
+        let same = |(_, of, who): &(Mono, ClientId, PersonId)| (*of, *who) == (client, person);
+        let Some(place) = self.order.iter().rposition(same) else { return };
+        self.order.remove(place);
+        if let Some(attempts) = self.by_person.get_mut(&(client, person)) {
+            attempts.pop();
+            if attempts.is_empty() {
+                self.by_person.remove(&(client, person));
+            }
+        }
+    }
+
     /// Forgets attempts older than any lease: leads claimed since then know of them.
     pub(crate) fn forget_before(&mut self, moment: Mono) {
         while let Some(&(at, client, person)) = self.order.front() {
@@ -93,6 +106,23 @@ mod tests {
         assert_eq!(attempts.forbidden_until(&cap, &recent, who, start + day.times(30)), None);
         let other = (ClientId(2), PersonId(7));
         assert_eq!(attempts.forbidden_until(&cap, &[], other, asked), None);
+    }
+
+    #[test]
+    fn an_attempt_that_reached_nobody_is_taken_back() {
+        let cap = [AttemptCap { max: 2, window: Span::secs(60) }];
+        let (who, at) = ((ClientId(1), PersonId(7)), |secs| Wall::micros(0) + Span::secs(secs));
+        let mut attempts = Attempts::default();
+        attempts.note(Mono::START, at(0), who.0, who.1);
+        attempts.note(Mono::START, at(1), ClientId(1), PersonId(8));
+        attempts.note(Mono::START, at(2), who.0, who.1);
+        assert_eq!(attempts.forbidden_until(&cap, &[], who, at(3)), Some(at(60)));
+        attempts.take_back(who.0, who.1);
+        assert_eq!(attempts.forbidden_until(&cap, &[], who, at(3)), None);
+        attempts.take_back(who.0, who.1);
+        attempts.take_back(who.0, who.1);
+        attempts.forget_before(Mono::START + Span::secs(1));
+        assert!(attempts.by_person.is_empty() && attempts.order.is_empty());
     }
 
     #[test]

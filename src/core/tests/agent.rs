@@ -12,7 +12,7 @@ const NOW: Mono = Mono::micros(1_000_000);
 
 fn stocked() -> Stocked {
     let lead = Lead::new(ContactId(1), Vec::new());
-    Stocked { lead: Arc::new(lead), until: NOW }
+    Stocked { lead: Arc::new(lead), until: NOW, tried: Vec::new() }
 }
 
 fn writing(call: u64) -> Box<Writing> {

@@ -21,7 +21,7 @@ pub struct Side {
     local: Local,
     origin: Origin,
     srtp: Srtp,
-    /// The keys of our latest offer.
+    /// The keys of our latest description: an answer too may be sent again as an offer.
     offered: Vec<Line>,
     /// What both sides agreed on last, and where the far end was then.
     agreed: Option<(Keys, SocketAddr)>,
@@ -87,6 +87,8 @@ impl Side {
         let keys =
             ours.zip(theirs).map(|(ours, theirs)| Keys { send: ours.key, receive: theirs.key });
         let remote = self.settle(&session, keys);
+        self.offered.clear();
+        self.offered.extend(ours);
         let origin = self.next_origin();
         Ok((session.answer(self.local, origin, ours), remote))
     }

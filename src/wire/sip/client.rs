@@ -26,6 +26,7 @@ pub(super) const COOKIE: &str = "z9hG4bK";
 pub(super) enum Owner {
     Leg(Key),
     Ping(TrunkId),
+    Register(TrunkId),
     Nobody,
 }
 
@@ -48,7 +49,8 @@ struct Client {
     method: Method,
     state: State,
     due: Option<Mono>,
-    /// The whole request while it may be repeated; then, for an INVITE, its request URI alone.
+    /// The whole request while it may be repeated; then, for an INVITE, its request URI and its
+    /// Route lines, as its ACK repeats them.
     request: Vec<u8>,
     acks: Vec<Ack>,
     /// The CANCEL of an INVITE, which has the INVITE's branch (§9.1).
@@ -101,7 +103,7 @@ impl Clients {
 
     /// Gives the request URI of an INVITE that was answered.
     pub(super) fn request_uri(&self, key: Key) -> Option<Vec<u8>> {
-        self.0.get(key).map(|client| client.request.clone())
+        self.0.get(key).map(|client| client.kept().0.to_vec())
     }
 
     /// Gives the key of the next transaction: its branch is written before it begins.
@@ -291,20 +293,36 @@ impl Client {
             State::Calling { .. } | State::Trying { .. } | State::Pending { .. } => {}
             State::Proceeding | State::Completed | State::Accepted => {
                 if self.request.starts_with(b"INVITE ") {
+                    let mut kept = Vec::with_capacity(64);
                     let uri = self.request.split(|byte| *byte == b' ').nth(1).unwrap_or_default();
-                    self.request = uri.to_vec();
+                    kept.extend_from_slice(uri);
+                    kept.extend_from_slice(b"\r\n");
+                    // Route follows the request line, Via and Max-Forwards at once.
+                    let lines = self.request.split_inclusive(|byte| *byte == b'\n').skip(3);
+                    for line in lines.take_while(|line| line.starts_with(b"Route: ")) {
+                        kept.extend_from_slice(line);
+                    }
+                    self.request = kept;
                 }
             }
             State::Finished => self.request = Vec::new(),
         }
     }
 
+    /// Gives the request URI and the Route lines of an INVITE that was answered.
+    fn kept(&self) -> (&[u8], &[u8]) {
+        let end = self.request.iter().position(|byte| *byte == b'\r');
+        let (uri, rest) = self.request.split_at(end.unwrap_or(self.request.len()));
+        (uri, rest.get(2..).unwrap_or_default())
+    }
+
     /// Sends the ACK to a refusal, made of the response and the request URI (RFC 3261 §17.1.1.3).
     fn acknowledge(&self, net: &mut Net, key: Key, response: &Message<'_>) {
         let field = |name| response.first(name).unwrap_or_default();
         let number = field(Name::CSeq).split(u8::is_ascii_whitespace).next().unwrap_or_default();
+        let (uri, routes) = self.kept();
         let mut writer = net.writer();
-        writer.request_head(Method::Ack, &self.request, &net.local(self.to).via, key);
+        writer.request_head(Method::Ack, uri, &net.local(self.to).via, key).text(routes);
         writer
             .text("From: ")
             .unfolded(field(Name::From))

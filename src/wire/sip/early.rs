@@ -7,6 +7,7 @@ use super::endpoint::Endpoint;
 use super::event::{Event, Sdp};
 use super::leg::{Calling, Cancel, Leg, State};
 use super::lexer::{Message, Name, number};
+use super::settings::EarlyMedia;
 use super::slab::Key;
 use super::uac::remote_tag;
 use super::uas::{capabilities, unreadable};
@@ -23,6 +24,8 @@ pub(super) struct Early {
     pub(super) tag: Vec<u8>,
     /// Its latest description.
     pub(super) sdp: Option<Sdp>,
+    /// Whether that was told.
+    told: bool,
     /// Its dialog, once a provisional answer came reliably.
     pub(super) dialog: Option<Box<Dialog>>,
     /// The number of its latest reliable answer.
@@ -73,10 +76,13 @@ impl Endpoint {
             calling.rang = true;
             self.events.push_back(Event::Ringing(id));
         }
+        let heard = calling.early_media.lets(message);
         if let Some(sdp) = sdp(message) {
             let held = calling.early(remote_tag(message));
-            let news = held.as_ref().is_none_or(|held| held.sdp.as_ref() != Some(&sdp));
-            if let Some(held) = held.filter(|_| news) {
+            let known = |held: &Early| held.told && held.sdp.as_ref() == Some(&sdp);
+            let news = heard && !held.as_deref().is_some_and(known);
+            if let Some(held) = held {
+                held.told = heard;
                 held.sdp = Some(sdp.clone());
             }
             if news {
@@ -197,6 +203,20 @@ impl Calling {
     /// Takes the transaction of an offer of the far end out that waits for our answer.
     pub(super) fn take_offer(&mut self) -> Option<Key> {
         self.early.iter_mut().find_map(Early::take)
+    }
+}
+
+impl EarlyMedia {
+    /// Tells whether the sound this provisional answer announces is heard.
+    fn lets(self, message: &Message<'_>) -> bool {
+        match self {
+            Self::Play => true,
+            Self::Ignore => false,
+            // What the far end may send towards us is named from its side (RFC 5009 §8).
+            Self::Authorised => {
+                ["sendrecv", "sendonly"].iter().any(|way| has_tag(message, Name::EarlyMedia, way))
+            }
+        }
     }
 }
 

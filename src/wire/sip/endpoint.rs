@@ -11,6 +11,7 @@ use super::event::{CommandError, Counters, Event, Hop, Invite, Sdp, StoredDialog
 use super::leg::{Leg, Phase, State};
 use super::lexer::{Fault, Frame, Message, Name, Start, frame};
 use super::net::{Due, Net};
+use super::register::Registrations;
 use super::registrar::Registrar;
 use super::server::Servers;
 use super::settings::{Phone, Settings, Trunk};
@@ -35,6 +36,7 @@ pub struct Endpoint {
     pub(super) by_id: BTreeMap<LegId, Key>,
     pub(super) trunks: BTreeMap<TrunkId, Trunk>,
     pub(super) registrar: Registrar,
+    pub(super) registrations: Registrations,
     pub(super) events: VecDeque<Event>,
     pub(super) counters: Counters,
     pub(super) spared: Spared,
@@ -60,6 +62,7 @@ impl Endpoint {
             by_id: BTreeMap::new(),
             trunks: BTreeMap::new(),
             registrar,
+            registrations: Registrations::default(),
             events: VecDeque::new(),
             counters: Counters::default(),
             spared: Spared::default(),
@@ -74,14 +77,21 @@ impl Endpoint {
         &self.settings
     }
 
-    /// Makes a trunk known, or changes it; calls in flight keep what they began with.
+    /// Makes a trunk known, or changes it; calls in flight keep what they began with. An account
+    /// that registers and is new or changed is due at once.
     pub fn set_trunk(&mut self, trunk: Trunk) {
+        if trunk.register.is_some() {
+            self.registrations.set(&mut self.net, &trunk);
+        } else {
+            self.leave(trunk.id);
+        }
         self.trunks.insert(trunk.id, trunk);
         self.learn_peers();
     }
 
-    /// Forgets a trunk; its calls in flight go on.
+    /// Forgets a trunk and gives its registration up; its calls in flight go on.
     pub fn remove_trunk(&mut self, trunk: TrunkId) {
+        self.leave(trunk);
         self.trunks.remove(&trunk);
         self.learn_peers();
     }
@@ -158,6 +168,7 @@ impl Endpoint {
                     }
                 }
                 Due::Leg(key) => self.leg_due(key),
+                Due::Register(trunk) => self.registration_due(trunk),
                 Due::Binding(agent) => {
                     if self.registrar.expire(now, agent) {
                         self.learn_peers();
@@ -205,6 +216,24 @@ impl Endpoint {
     #[must_use]
     pub fn legs(&self) -> usize {
         self.legs.len()
+    }
+
+    /// Tells whether a trunk's account is bound at its registrar.
+    #[must_use]
+    pub fn is_registered(&self, trunk: TrunkId) -> bool {
+        self.registrations.stands(trunk)
+    }
+
+    /// Counts what still waits for a last answer: legs, and registrations that are given up.
+    #[must_use]
+    pub fn unfinished(&self) -> usize {
+        self.legs.len() + self.registrations.leaving()
+    }
+
+    /// Gives every trunk's registration up; each ends in [`Event::Registered`].
+    pub fn unregister(&mut self, now: Mono) {
+        self.net.now = now;
+        self.leave_all();
     }
 
     /// Places a call.
@@ -325,12 +354,12 @@ impl Endpoint {
         let mut writer = net.writer();
         let local = net.local(home);
         writer.request_head(Method::Options, uri.as_bytes(), &local.via, key);
-        writer.text("From: <sip:cadran@").text(host_text(self.settings.local.ip()));
+        writer
+            .text(held.path())
+            .text("From: <sip:cadran@")
+            .text(host_text(self.settings.local.ip()));
         writer.text(">;tag=").hex(net.draw(), 16).text("\r\nTo: <").text(&uri);
         writer.text(">\r\nCall-ID: ").hex(net.draw(), 16).text("\r\nCSeq: 1 OPTIONS\r\n");
-        if let Some(proxy) = &held.proxy {
-            writer.text("Route: <").text(proxy).text(">\r\n");
-        }
         writer.contact(net.local(home)).header("Accept", "application/sdp");
         writer.header("User-Agent", &net.agent).body("", &[]);
         let names = (key, Owner::Ping(trunk), Method::Options);

@@ -200,8 +200,34 @@ pub enum Event {
     Digit(LegId, char),
     /// An agent's phone registered, or moved (`true`); or left or expired (`false`).
     Phone(AgentId, bool),
-    /// A trunk answered our OPTIONS with this status; 408 for silence (Timer F).
-    Options(TrunkId, u16),
+    /// A trunk answered our OPTIONS with this status, 408 for silence (Timer F), and perhaps
+    /// Retry-After.
+    Options(TrunkId, u16, Option<Span>),
+    /// A trunk's account was bound at its registrar, or is no longer.
+    Registered(TrunkId, Registered),
+}
+
+/// How a trunk's account stands at its registrar.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Registered {
+    /// Bound, for so long at first; refreshed by itself.
+    Standing(Span),
+    /// Not bound: the registrar's status, 408 for silence; asked again after that time.
+    Failed {
+        /// The status.
+        status: u16,
+        /// When it is asked again.
+        again: Span,
+    },
+    /// Not bound: the registrar does not take the account or its password.
+    Refused {
+        /// The status.
+        status: u16,
+        /// When it is asked again: the account may have been mended.
+        again: Span,
+    },
+    /// Given up at our wish.
+    Left,
 }
 
 /// An incoming call. Its leg is named by the endpoint, with the highest bit set, so that it

@@ -13,7 +13,7 @@ use super::early::Early;
 use super::event::{Hop, Sdp};
 use super::reliable::Reliable;
 use super::session::{Agreed, Timer, Wish};
-use super::settings::Credentials;
+use super::settings::{Credentials, EarlyMedia};
 use super::slab::Key;
 use crate::units::{LegId, Mono, TrunkId};
 
@@ -81,6 +81,8 @@ pub(super) struct Calling {
     pub(super) to: Vec<u8>,
     pub(super) call_id: Vec<u8>,
     pub(super) cseq: u32,
+    /// The way the trunk's registrar gave, as Route lines.
+    pub(super) routes: Vec<u8>,
     /// Identity, call reference and extensions, as header lines.
     pub(super) headers: Vec<u8>,
     pub(super) wish: Wish,
@@ -95,6 +97,7 @@ pub(super) struct Calling {
     pub(super) provisional: bool,
     pub(super) cancel: Cancel,
     pub(super) rang: bool,
+    pub(super) early_media: EarlyMedia,
     pub(super) early: Vec<Early>,
 }
 

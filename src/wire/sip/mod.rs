@@ -18,6 +18,7 @@ mod leg;
 mod lexer;
 mod net;
 mod place;
+mod register;
 mod registrar;
 mod reliable;
 mod server;
@@ -33,12 +34,12 @@ mod writer;
 
 pub use endpoint::{Endpoint, LEGS_MAX};
 pub use event::{
-    CommandError, Counters, Event, Hop, Incoming, Invite, Sdp, StoredDialog, Target, Transmit,
-    Transport,
+    CommandError, Counters, Event, Hop, Incoming, Invite, Registered, Sdp, StoredDialog, Target,
+    Transmit, Transport,
 };
 pub use settings::{
-    Credentials, Ha1, Identity, Phone, Refresher, Reliability, SessionTimers, Settings, TimerMode,
-    Trunk,
+    Credentials, EarlyMedia, Ha1, Identity, Phone, Privacy, Refresher, Registration, Reliability,
+    SessionTimers, Settings, TimerMode, Trunk,
 };
 pub use stream::{Broken, Framer, Piece};
 pub use targets::Way;

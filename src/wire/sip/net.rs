@@ -2,6 +2,7 @@
 //! that wait to be sent.
 
 use std::collections::{BTreeSet, VecDeque};
+use std::net::SocketAddr;
 
 use rand_core::Rng as _;
 use rand_pcg::Pcg64;
@@ -10,7 +11,7 @@ use super::event::{Hop, Transmit, Transport};
 use super::settings::Settings;
 use super::slab::Key;
 use super::writer::Writer;
-use crate::units::{AgentId, Mono, Span};
+use crate::units::{AgentId, Mono, Span, TrunkId};
 
 /// The round-trip estimate (RFC 3261 §17.1.1.1).
 pub(super) const T1: Span = Span::millis(500);
@@ -30,6 +31,7 @@ pub(super) enum Due {
     Server(Key),
     Leg(Key),
     Binding(AgentId),
+    Register(TrunkId),
 }
 
 /// Every transport over IPv4 and over IPv6.
@@ -49,6 +51,8 @@ pub(super) struct Local {
     pub(super) via: String,
     /// What follows the user part in Contact: the address, and the transport if it is not UDP.
     pub(super) contact: String,
+    /// The address itself.
+    pub(super) address: SocketAddr,
 }
 
 impl Local {
@@ -66,7 +70,7 @@ impl Local {
             Transport::Tcp => ("TCP", ";transport=tcp"),
             Transport::Tls => ("TLS", ";transport=tls"),
         };
-        Self { via: format!("{name} {address}"), contact: format!("{address}{param}") }
+        Self { via: format!("{name} {address}"), contact: format!("{address}{param}"), address }
     }
 }
 

@@ -5,10 +5,10 @@ use super::endpoint::Endpoint;
 use super::event::{CommandError, Hop, Invite, Target};
 use super::leg::{Calling, Cancel, Leg, State};
 use super::session::Wish;
-use super::settings::{Reliability, TimerMode, Trunk};
+use super::settings::{EarlyMedia, Identity, Privacy, Reliability, TimerMode, Trunk};
 use super::slab::Key;
 use super::targets::order;
-use super::values::uri_hop;
+use super::values::{Address, uri_hop};
 use super::writer::{Writer, host_text};
 use crate::units::{LegId, TrunkId};
 
@@ -17,6 +17,7 @@ struct Destination {
     uri: Vec<u8>,
     home: Home,
     spare: Vec<Hop>,
+    routes: Vec<u8>,
     trunk: Option<Trunk>,
 }
 
@@ -44,7 +45,7 @@ impl Endpoint {
     fn way(&mut self, target: &Target) -> Result<Destination, CommandError> {
         match target {
             Target::Trunk(id, user) => {
-                let (address, spare) = self.ways(*id).ok_or(CommandError::UnknownTrunk)?;
+                let (address, spare) = self.first_hop(*id).ok_or(CommandError::UnknownTrunk)?;
                 let trunk = self.trunks.get(id).ok_or(CommandError::UnknownTrunk)?;
                 if !is_user(user) {
                     return Err(CommandError::BadText);
@@ -55,6 +56,7 @@ impl Endpoint {
                     uri: format!("sip:{user}@{host}").into(),
                     home: Home { address, alias: None },
                     spare,
+                    routes: self.routes(trunk),
                     trunk: Some(trunk.clone()),
                 })
             }
@@ -67,9 +69,26 @@ impl Endpoint {
                     uri: uri.into(),
                     home: Home { address, alias },
                     spare: Vec::new(),
+                    routes: Vec::new(),
                     trunk: None,
                 })
             }
+        }
+    }
+
+    /// Gives where a trunk's next call goes, and the ways left if that fails, the next one last:
+    /// to the first hop the registrar gave (RFC 3608 §6.1), if it is an address of the trunk's
+    /// own and no proxy comes before it, or else to the trunk.
+    fn first_hop(&mut self, id: TrunkId) -> Option<(Hop, Vec<Hop>)> {
+        let trunk = self.trunks.get(&id)?;
+        let routes = self.registrations.routes(id);
+        let first =
+            routes.strip_prefix(b"Route: ").and_then(|rest| rest.split(|b| *b == b'\r').next());
+        let first = first.filter(|_| trunk.proxy.is_none()).and_then(Address::read);
+        let hop = first.and_then(|route| uri_hop(route.uri, trunk.address));
+        match hop.filter(|hop| trunk.owns(hop.ip())) {
+            Some(hop) => Some((hop, Vec::new())),
+            None => self.ways(id),
         }
     }
 
@@ -83,14 +102,16 @@ impl Endpoint {
         Some((hops.pop().unwrap_or(trunk.address), hops))
     }
 
+    /// Gives the Route lines of a trunk's calls: the proxy, and what the registrar gave.
+    fn routes(&self, trunk: &Trunk) -> Vec<u8> {
+        [&trunk.path(), self.registrations.routes(trunk.id)].concat()
+    }
+
     /// Writes down what every copy of the INVITE holds.
     fn compose(&mut self, key: Key, way: Destination, call: Invite) -> Calling {
         let mut tag = Writer(Vec::new());
         tag.text(";tag=").key(key);
         let mut headers = Writer(Vec::new());
-        if let Some(proxy) = way.trunk.as_ref().and_then(|trunk| trunk.proxy.as_ref()) {
-            headers.text("Route: <").text(proxy).text(">\r\n");
-        }
         let mut from = Writer(Vec::new());
         let local = self.settings.local.ip();
         let host = way.trunk.as_ref().and_then(|trunk| trunk.domain.clone());
@@ -104,6 +125,13 @@ impl Endpoint {
         let (session, reliable) =
             trunk.map_or_else(Default::default, |trunk| (trunk.session, trunk.reliable));
         extensions(&mut headers, session.mode, reliable);
+        for (name, value) in trunk.into_iter().flat_map(|trunk| &trunk.headers) {
+            headers.header(name, value);
+        }
+        if trunk.is_some_and(|trunk| trunk.early_media == EarlyMedia::Authorised) {
+            headers.header("P-Early-Media", "supported");
+        }
+        let early_media = trunk.map(|trunk| trunk.early_media).unwrap_or_default();
         let mut call_id = Writer(Vec::with_capacity(48));
         call_id.hex(self.net.draw(), 16).hex(self.net.draw(), 16).text("@").text(host_text(local));
         let mut to = Writer(Vec::new());
@@ -118,6 +146,7 @@ impl Endpoint {
             to: to.0,
             call_id: call_id.0,
             cseq: 0,
+            routes: way.routes,
             headers: headers.0,
             wish: Wish::new(session),
             offer: call.offer,
@@ -131,6 +160,7 @@ impl Endpoint {
             provisional: false,
             cancel: Cancel::No,
             rang: false,
+            early_media,
             early: Vec::new(),
         }
     }
@@ -166,12 +196,41 @@ fn identify(
             from.text("<sip:").text(user).text("@").text(host).text(">")
         }
     };
-    if shown.is_none() && trunk.is_some() {
-        headers.header("Privacy", "id");
+    if let Some(identity) = identity {
+        vouch(headers, identity, shown, host);
     }
-    let asserted = shown.or(account).filter(|_| identity.is_some_and(|i| i.asserted));
-    if let Some(user) = asserted {
-        headers.text("P-Asserted-Identity: <sip:").text(user).text("@").text(host).text(">\r\n");
+}
+
+/// Writes the headers beside From that say who calls.
+fn vouch(headers: &mut Writer, identity: &Identity, shown: Option<&str>, host: &str) {
+    if shown.is_none() {
+        headers.header(
+            "Privacy",
+            match identity.privacy {
+                Privacy::Id => "id",
+                Privacy::User => "user;id",
+                Privacy::Full => "header;user;id",
+            },
+        );
+    }
+    if let Some(user) = shown.or(identity.account.as_deref()) {
+        for (name, wanted) in [
+            ("P-Asserted-Identity", identity.asserted),
+            ("P-Preferred-Identity", identity.preferred),
+        ] {
+            if wanted {
+                headers.header(name, format!("<sip:{user}@{host}>"));
+            }
+        }
+        if identity.remote_party {
+            let privacy = if shown.is_none() { "full" } else { "off" };
+            let value = format!("<sip:{user}@{host}>;party=calling;screen=no;privacy={privacy}");
+            headers.header("Remote-Party-ID", value);
+        }
+    }
+    if let Some(user) = &identity.diversion {
+        let value = format!("<sip:{user}@{host}>;reason=unconditional;counter=1");
+        headers.header("Diversion", value);
     }
 }
 

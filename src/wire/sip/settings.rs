@@ -57,6 +57,12 @@ pub struct Trunk {
     pub session: SessionTimers,
     /// Whether provisional answers are asked for reliably.
     pub reliable: Reliability,
+    /// Whether sound before the answer is heard.
+    pub early_media: EarlyMedia,
+    /// Further header lines of each INVITE, name and value.
+    pub headers: Vec<(String, String)>,
+    /// Keeps the account of `credentials` registered; without credentials nothing registers.
+    pub register: Option<Registration>,
 }
 
 impl Trunk {
@@ -77,7 +83,15 @@ impl Trunk {
             call_header: false,
             session: SessionTimers::default(),
             reliable: Reliability::default(),
+            early_media: EarlyMedia::default(),
+            headers: Vec::new(),
+            register: None,
         }
+    }
+
+    /// Gives the Route line of the proxy; nothing without one.
+    pub(super) fn path(&self) -> Vec<u8> {
+        self.proxy.iter().flat_map(|proxy| format!("Route: <{proxy}>\r\n").into_bytes()).collect()
     }
 
     /// Gives every address the trunk's messages come from.
@@ -90,6 +104,18 @@ impl Trunk {
     pub(super) fn owns(&self, ip: IpAddr) -> bool {
         self.addresses().any(|held| held == ip)
     }
+}
+
+/// Where a trunk's account registers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Registration {
+    /// The registrar's host, as the request URI names it; the domain of the address of record
+    /// where the trunk has none.
+    pub registrar: String,
+    /// Where REGISTER is sent; the trunk's own ways if `None`.
+    pub address: Option<Hop>,
+    /// How long a binding is asked for.
+    pub expires: Span,
 }
 
 /// Session timers towards one peer (RFC 4028): a call whose other side has died is ended.
@@ -151,6 +177,30 @@ pub enum Reliability {
     Required,
 }
 
+/// Whether sound that comes before the answer is heard.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum EarlyMedia {
+    /// Always.
+    #[default]
+    Play,
+    /// Never.
+    Ignore,
+    /// Once the network vouches for it with P-Early-Media (RFC 5009).
+    Authorised,
+}
+
+/// What a caller who hides asks for with Privacy (RFC 3323 §4.2).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Privacy {
+    /// `id`: the asserted identity stays within the network (RFC 3325 §9.3).
+    #[default]
+    Id,
+    /// `user;id`: what the call itself says of the caller, too.
+    User,
+    /// `header;user;id`: every header that leads back to the caller, too.
+    Full,
+}
+
 /// How a trunk wants the caller to be shown.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Identity {
@@ -160,6 +210,15 @@ pub struct Identity {
     pub from_account: bool,
     /// Writes P-Asserted-Identity (RFC 3325 §9.1).
     pub asserted: bool,
+    /// Writes P-Preferred-Identity (RFC 3325 §9.2).
+    pub preferred: bool,
+    /// Writes Remote-Party-ID (draft-ietf-sip-privacy-04 §5), which older carriers read.
+    pub remote_party: bool,
+    /// The user part of a number the call is said to have been diverted from (RFC 5806), for
+    /// carriers that judge by it whether the shown number may be shown.
+    pub diversion: Option<String>,
+    /// What a hidden caller asks for.
+    pub privacy: Privacy,
 }
 
 /// A user name and its password.

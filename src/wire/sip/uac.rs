@@ -111,6 +111,7 @@ impl Endpoint {
         let mut writer = net.writer();
         let via = &net.local(calling.sent_to).via;
         writer.request_head(Method::Cancel, &calling.uri, via, calling.client);
+        writer.text(&calling.routes);
         calling.write_parties(&mut writer, Method::Cancel);
         writer.why(Why::Cleared).body("", &[]);
         self.clients.cancel(net, calling.client, calling.sent_to, writer.0);
@@ -126,9 +127,12 @@ impl Endpoint {
                     if news.outcome == Outcome::Timeout || status == 503 {
                         self.spared.note(self.net.now, news.to, None);
                     }
-                    self.events.push_back(Event::Options(trunk, status));
+                    let wait = message.and_then(|message| message.first(Name::RetryAfter));
+                    let wait = wait.and_then(retry_after_span);
+                    self.events.push_back(Event::Options(trunk, status, wait));
                 }
             }
+            Owner::Register(trunk) => self.registrar_news(trunk, news, status, message),
             Owner::Nobody => self.end_fork(news, message),
             Owner::Leg(key) if news.method == Method::Bye => {
                 self.bye_news(key, news, status, message);
@@ -292,6 +296,7 @@ impl Endpoint {
         calling.tries = 0;
         calling.login = None;
         calling.uri = uri.to_vec();
+        calling.routes.clear();
         calling.home.address = address;
         true
     }
@@ -302,6 +307,7 @@ impl Calling {
         let mut writer = net.writer();
         let local = net.local(self.sent_to);
         writer.request_head(Method::Invite, &self.uri, &local.via, self.client);
+        writer.text(&self.routes);
         self.write_parties(&mut writer, Method::Invite);
         writer.contact(net.local(self.home.address)).header("Allow", ALLOW);
         writer.header("User-Agent", &net.agent);
@@ -380,7 +386,7 @@ pub(super) fn remote_tag<'a>(message: &Message<'a>) -> &'a [u8] {
 }
 
 /// Reads Retry-After: whole seconds, before any comment or parameter (RFC 3261 §20.33).
-fn retry_after_span(value: &[u8]) -> Option<Span> {
+pub(super) fn retry_after_span(value: &[u8]) -> Option<Span> {
     let digits = value.split(|byte| !byte.is_ascii_digit()).next().and_then(number)?;
     Some(Span::secs(digits.min(RETRY_AFTER_MAX)))
 }

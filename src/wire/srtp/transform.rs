@@ -125,25 +125,19 @@ struct Counter {
 
 impl Counter {
     fn derive(key: &Key, protocol: Protocol) -> Self {
-        let mut secrets = ([0; 16], [0; MAC_KEY], [0; CM_SALT]);
-        derive::<Aes128Enc>(key, protocol, [&mut secrets.0, &mut secrets.1, &mut secrets.2]);
-        Self::new(secrets.0, &secrets.1, secrets.2)
+        let (mut secret, mut mac, mut salt) = ([0; 16], [0; MAC_KEY], [0; CM_SALT]);
+        derive::<Aes128Enc>(key, protocol, [&mut secret, &mut mac, &mut salt]);
+        let mac = Hmac::new_from_slice(&mac).expect("HMAC takes keys of any length");
+        Self { cipher: Aes128Enc::new(&secret.into()), mac, salt }
     }
 
-    fn new(key: [u8; 16], mac: &[u8], salt: [u8; CM_SALT]) -> Self {
-        let mac = Hmac::new_from_slice(mac).expect("HMAC takes keys of any length");
-        Self { cipher: Aes128Enc::new(&key.into()), mac, salt }
-    }
-
-    fn seal(&self, parts: Parts<'_>) -> [u8; GCM_TAG] {
-        let mut parts = parts;
+    fn seal(&self, mut parts: Parts<'_>) -> [u8; GCM_TAG] {
         self.encrypt(&mut parts);
         let tag = self.authenticate(&parts).finalize().into_bytes();
         *tag.first_chunk().expect("SHA-1 gives 20 bytes")
     }
 
-    fn open(&self, parts: Parts<'_>, tag: &[u8]) -> bool {
-        let mut parts = parts;
+    fn open(&self, mut parts: Parts<'_>, tag: &[u8]) -> bool {
         let right = self.authenticate(&parts).verify_truncated_left(tag).is_ok();
         if right {
             self.encrypt(&mut parts);

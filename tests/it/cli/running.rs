@@ -103,7 +103,7 @@ impl Engine {
     }
 
     /// Asks until the answer has a value in one place; each try is a process of its own.
-    fn ask_until(
+    pub(super) fn ask_until(
         &self,
         arguments: &[&str],
         place: &str,
@@ -122,7 +122,7 @@ impl Engine {
 }
 
 /// A process takes some 5 ms: an engine that has not come there in 10 s never will.
-const TRIES_MAX: u32 = 2_000;
+pub(super) const TRIES_MAX: u32 = 2_000;
 
 /// Finds a port nobody has at the moment.
 pub(super) fn free_port() -> std::io::Result<u16> {
@@ -328,11 +328,6 @@ fn a_campaign_that_dials_nobody_says_why() -> Claim {
 
 /// Starts an engine whose campaign is predictive, with one decision of noon in its database.
 fn predictive() -> Result<Engine, Box<dyn Error>> {
-    let engine = Engine::start_with(|folder| {
-        let path = folder.join("campaigns/essai.toml");
-        let text = fs::read_to_string(&path)?;
-        fs::write(&path, text.replace("\"progressive\"", "\"predictive\""))
-    })?;
     let forecast = Forecast {
         threshold: Ratio::new(0.031),
         answers: 6.2,
@@ -349,22 +344,29 @@ fn predictive() -> Result<Engine, Box<dyn Error>> {
         limit: Limit::Channels(TrunkId(1)),
         forecast: Some(forecast),
     };
+    Engine::start_with(|folder| {
+        let path = folder.join("campaigns/essai.toml");
+        let text = fs::read_to_string(&path)?;
+        fs::write(&path, text.replace("\"progressive\"", "\"predictive\""))?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        runtime.block_on(decided(folder, decision)).map_err(std::io::Error::other)
+    })
+}
+
+/// Writes the decision down before an engine has the database.
+async fn decided(folder: &Path, decision: Decision) -> Result<(), store::StoreError> {
     let settings = store::Settings {
-        key: Some(engine.folder.path().join("cadran.key")),
-        ..crate::store::fixture::settings(engine.folder.path())
+        key: Some(folder.join("cadran.key")),
+        ..crate::store::fixture::settings(folder)
     };
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(async {
-        let tasks = Tasks::new();
-        let store = Store::open(settings, &tasks).await?;
-        let campaign = store.campaigns().await?.first().ok_or("no campaign")?.id;
-        let record = Record::Decided(campaign, decision);
-        store.commit(vec![store::Write::Record { record, at: NOON }]).await?;
-        drop(store);
-        tasks.finished().await;
-        Ok::<_, Box<dyn Error>>(())
-    })?;
-    Ok(engine)
+    let tasks = Tasks::new();
+    let store = Store::open(settings, &tasks).await?;
+    let campaign = crate::store::fixture::campaign(&store, "essai").await?;
+    let record = Record::Decided(campaign, decision);
+    store.commit(vec![store::Write::Record { record, at: NOON }]).await?;
+    drop(store);
+    tasks.finished().await;
+    Ok(())
 }
 
 #[test]

@@ -18,6 +18,7 @@ use cadran::carrier::{self, CarrierHandle, Cast, PhoneSettings, PhonesHandle, To
 use cadran::engine::clock::Clock;
 use cadran::engine::handle::Details;
 use cadran::engine::tasks::Tasks;
+use cadran::store::Place;
 use cadran::units::{CallId, Span};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -50,6 +51,7 @@ type Received = BTreeMap<String, u32>;
 /// Everything but the engine, which comes and goes.
 pub(super) struct Centre {
     folder: tempfile::TempDir,
+    place: Place,
     http: reqwest::Client,
     engine: Option<Child>,
     carrier: CarrierHandle,
@@ -64,8 +66,8 @@ pub(super) struct Centre {
 }
 
 impl Centre {
-    /// Opens one whose engine does not run yet.
-    pub(super) async fn open(seed: u64, rounds: u32) -> Fallible<Self> {
+    /// Opens one whose engine does not run yet, with its database in a file or at a server.
+    pub(super) async fn open(seed: u64, rounds: u32, server: Option<Place>) -> Fallible<Self> {
         let (clock, outside) = (Clock::start(), Tasks::new());
         let town = Town { scale: PACE, cast: Cast::Drawn, ..Town::default() };
         let settings = carrier::Settings { seed, town, ..carrier::Settings::default() };
@@ -76,7 +78,8 @@ impl Centre {
         let received = Arc::default();
         let crm = start_crm(Arc::clone(&received), &outside).await?;
         let folder = tempfile::tempdir()?;
-        write_project(&folder, &tap, &crm)?;
+        let place = server.unwrap_or_else(|| Place::File(folder.path().join("cadran.db")));
+        write_project(&folder, &tap, &crm, &place)?;
         drop(rustls::crypto::ring::default_provider().install_default());
         let http = reqwest::Client::builder()
             .unix_socket(folder.path().join("cadran.sock"))
@@ -85,6 +88,7 @@ impl Centre {
             .build()?;
         Ok(Self {
             folder,
+            place,
             http,
             engine: None,
             carrier,
@@ -260,6 +264,17 @@ impl Centre {
         Ok(idle && health.calls == 0 && left.is_empty())
     }
 
+    /// Waits until the engine reads its database again.
+    pub(super) async fn until_it_answers(&self) -> Claim {
+        let answers = timeout(WITHIN, async {
+            let mut look = ticks();
+            while self.get::<Vec<Agent>>("agents?fresh=true").await.is_err() {
+                look.tick().await;
+            }
+        });
+        answers.await.map_err(|_| self.trouble("the database is not read").into())
+    }
+
     fn trouble(&self, what: &str) -> String {
         let log = std::fs::read_to_string(self.log()).unwrap_or_default();
         let tail: Vec<_> = log.lines().rev().take(30).collect();
@@ -283,9 +298,41 @@ impl Centre {
         self.folder.path().join("engine.log")
     }
 
-    /// Gives the database's file.
-    pub(super) fn database(&self) -> PathBuf {
-        self.folder.path().join("cadran.db")
+    /// Gives where the database is.
+    pub(super) const fn place(&self) -> &Place {
+        &self.place
+    }
+
+    /// Holds on while there is no database: once what was on its way has gone out, nobody is
+    /// called, and the calls that stand go on. The log was so long before the database went. Gives
+    /// how many phones still carried a call.
+    pub(super) async fn endure(&mut self, before: usize, outage: Duration) -> Fallible<usize> {
+        let mut count = self.tap.count();
+        let mut look = ticks();
+        let noticed = |log: &str| log.contains("the store fails; calls are held");
+        let notice = timeout(WITHIN, async {
+            loop {
+                let log = std::fs::read_to_string(self.log())?;
+                if log.get(before..).is_some_and(noticed) {
+                    return Claim::Ok(());
+                }
+                look.tick().await;
+            }
+        });
+        notice.await.map_err(|_| self.trouble("the outage was not noticed"))??;
+        // The batch that was being performed when the word came may still call.
+        drop(timeout(Duration::from_secs(1), count.wait_for(|_| false)).await);
+        count.mark_unchanged();
+        let up = self.phones.reports().await?.iter().filter(|phone| phone.up).count();
+        match timeout(outage, count.changed()).await {
+            Ok(_) => Err(self.trouble("somebody was called without a database").into()),
+            Err(_) => Ok(up),
+        }
+    }
+
+    /// Gives how long the engine's log is.
+    pub(super) fn logged(&self) -> Fallible<usize> {
+        Ok(std::fs::read_to_string(self.log())?.len())
     }
 
     /// Gives what was offered to the carrier.
@@ -337,14 +384,19 @@ async fn start_crm(received: Arc<Mutex<Received>>, tasks: &Tasks) -> Fallible<St
     Ok(format!("http://{address}/"))
 }
 
-fn write_project(folder: &tempfile::TempDir, tap: &Tap, crm: &str) -> Claim {
+fn write_project(folder: &tempfile::TempDir, tap: &Tap, crm: &str, place: &Place) -> Claim {
     // The same port every time: what the dead engine's calls still say reaches the next one.
     let sip = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
     let folder = folder.path();
     std::fs::create_dir(folder.join("campaigns"))?;
     std::fs::write(folder.join("crm.key"), "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n")?;
+    let database = match place {
+        Place::File(path) => path.display().to_string(),
+        Place::Server(access) => access.url.clone(),
+    };
     let engine = format!(
-        "[sip]\nbind = \"127.0.0.1:{sip}\"\n[rtp]\nports = \"40000-41999\"\n\
+        "[store]\ndatabase = \"{database}\"\n\
+         [sip]\nbind = \"127.0.0.1:{sip}\"\n[rtp]\nports = \"40000-41999\"\n\
          [folders]\ncampaigns = \"campaigns\"\n\
          [[trunk]]\nname = \"t1\"\nhost = \"{}\"\nchannels = 100\n\
          calls_per_second = \"50/s\"\noptions_every = \"never\"\ncall_header = true\n",

@@ -1,19 +1,18 @@
 //! What the database must say once everything is over.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
 
-use cadran::units::CallId;
-use sqlx::sqlite::{SqliteConnectOptions, SqlitePool};
-
 use super::centre::Centre;
+use crate::store::fixture::Look;
+use cadran::units::CallId;
 
 /// Figures of a whole run.
 #[derive(Debug)]
 #[expect(dead_code, reason = "printed as a whole by `Debug`")]
 pub(super) struct Told {
     /// Attempts on record.
-    pub(super) attempts: i64,
+    pub(super) attempts: usize,
     /// Of those, the ones a crash cut.
     pub(super) interrupted: i64,
     /// INVITEs the carrier was sent.
@@ -42,7 +41,7 @@ const NEVER: [(&str, &str); 7] = [
     (
         "two attempts with the same number for a contact",
         "select count(*) from (select 1 from attempt group by contact_id, attempt
-         having count(*) > 1)",
+         having count(*) > 1) as doubled",
     ),
     (
         "a contact whose count of attempts is not its attempts",
@@ -63,40 +62,31 @@ const NEVER: [(&str, &str); 7] = [
 
 /// Compares the database with what the carrier, the agents and the receiver know.
 pub(super) async fn check(centre: &Centre) -> Result<Told, Box<dyn Error>> {
-    let options = SqliteConnectOptions::new().filename(centre.database()).read_only(true);
-    let db = SqlitePool::connect_with(options).await?;
+    let mut db = Look::open(centre.place()).await?;
     for (what, query) in NEVER {
-        let count: i64 = sqlx::query_scalar(query).fetch_one(&db).await?;
-        assert_eq!(count, 0, "{what}");
+        assert_eq!(db.count(query).await?, 0, "{what}");
     }
+    let attempts = db.pairs("select call_id, disposition_code from attempt").await?;
+    let attempts: BTreeMap<_, _> = attempts.into_iter().collect();
     let offers = centre.offers();
     for (call, dialogs) in &offers {
         assert_eq!(dialogs.len(), 1, "{call:?} was offered more than once");
         let id: u64 = call.strip_prefix('C').ok_or("a call without its name")?.parse()?;
-        let rows: i64 = sqlx::query_scalar("select count(*) from attempt where call_id = $1")
-            .bind(id.cast_signed())
-            .fetch_one(&db)
-            .await?;
-        assert_eq!(rows, 1, "{call} was dialled and is not on record");
+        let kept = attempts.contains_key(&id.cast_signed());
+        assert!(kept, "{call} was dialled and is not on record");
     }
     for (&CallId(call), code) in centre.qualified() {
-        let kept: Option<String> =
-            sqlx::query_scalar("select disposition_code from attempt where call_id = $1")
-                .bind(call.cast_signed())
-                .fetch_one(&db)
-                .await?;
+        let kept = attempts.get(&call.cast_signed()).cloned().flatten();
         assert_eq!(kept.as_deref(), Some(*code), "the disposition of C{call} was lost");
     }
-    let events: Vec<String> =
-        sqlx::query_scalar("select event_id from outbox").fetch_all(&db).await?;
-    let events: BTreeSet<String> = events.into_iter().collect();
+    let events = db.pairs("select created_at, event_id from outbox").await?;
+    let events: BTreeSet<String> = events.into_iter().filter_map(|(_, id)| id).collect();
     let received = centre.received();
     let known: BTreeSet<String> = received.keys().cloned().collect();
     assert_eq!(known, events, "the receiver knows other events than the outbox");
-    let count = |query: &'static str| sqlx::query_scalar::<_, i64>(query).fetch_one(&db);
     Ok(Told {
-        attempts: count("select count(*) from attempt").await?,
-        interrupted: count("select count(*) from attempt where outcome = 'interrupted'").await?,
+        attempts: attempts.len(),
+        interrupted: db.count("select count(*) from attempt where outcome = 'interrupted'").await?,
         offered: offers.len(),
         qualified: centre.qualified().len(),
         events: events.len(),

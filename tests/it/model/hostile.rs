@@ -12,10 +12,13 @@ use cadran::core::fact::{
 };
 use cadran::core::pacing::account;
 use cadran::core::rules::{AttemptCap, Week};
-use cadran::core::{Dialer, Fact, Order, Settings, agent, hopper, recycle, respect, rules, trunks};
+use cadran::core::shown::Cap;
+use cadran::core::{
+    Dialer, Fact, Order, Settings, agent, breaker, hopper, recycle, respect, rules, trunks,
+};
 use cadran::units::{
     AgentId, CallId, CampaignId, ClientId, ContactId, DispositionId, Mono, Now, NumberId, PauseId,
-    PersonId, Ratio, Span, TrunkId, Wall, Zone,
+    PersonId, Ratio, RouteGroup, ShownId, Span, TrunkId, Wall, Zone,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -231,6 +234,7 @@ impl Stage {
     fn lead(&self, campaign: CampaignId, id: u64, owner: Option<AgentId>) -> Lead {
         let number = |nth: u64| LeadNumber {
             class: NumberClass::Mobile,
+            group: RouteGroup(u16::from(id % 5 < 2)),
             invalid: id % 11 == 3,
             do_not_call: id % 13 == 5,
             ..LeadNumber::new(NumberId(id * 2 + nth), PersonId(id / 2 + nth), self.zone.clone())
@@ -335,7 +339,9 @@ impl Stage {
 fn world(story: &Story) -> Vec<Fact> {
     let mut facts = Vec::new();
     for id in 1..=2 {
-        let settings = trunks::Settings { channels: 5, calls_per_second: 2.0, burst: 2 };
+        // One of them is left alone after two faults in a row.
+        let rest = (id == 2).then(|| breaker::Settings { faults: 2, ..Default::default() });
+        let settings = trunks::Settings { channels: 5, calls_per_second: 2.0, burst: 2, rest };
         facts.push(Fact::Trunk(TrunkId(id), TrunkFact::Set(settings)));
     }
     for (id, mode) in (1..=CAMPAIGNS).zip(story.modes) {
@@ -366,12 +372,18 @@ fn campaign(story: &Story, mode: Mode, zone: Zone) -> campaign::Settings {
     ];
     let class = DispositionClass::NotArgued;
     let dispositions = (0..).map(DispositionId).zip(then.map(|then| Disposition { class, then }));
-    let route = |trunk| Route { trunk: TrunkId(trunk), tier: 0, weight: 1 };
+    let cap = |number| {
+        let (channels, calls_per_second) = (Some(1), Some(0.5));
+        Some(Cap { number: ShownId(number), channels, calls_per_second })
+    };
+    let route = |trunk| Route { trunk: TrunkId(trunk), tier: 0, cost: 0, weight: 1 };
     campaign::Settings {
         client: ClientId(1),
         mode,
         routes: vec![route(1), route(2)],
+        by_group: BTreeMap::from([(RouteGroup(1), vec![route(2)])]),
         caller_ids: 3,
+        caller_caps: vec![cap(1), None, cap(2)],
         ring_max: Span::secs(20),
         ring_min: Span::secs(5),
         listen: story.listen,

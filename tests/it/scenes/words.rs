@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::str::FromStr;
 
-use cadran::core::agent;
 use cadran::core::campaign::{
     self, Disposition, DispositionClass, Guarantee, Mode, Route, Then, Wrap,
 };
@@ -13,10 +12,11 @@ use cadran::core::fact::{
 };
 use cadran::core::order::{Next, Order, Outcome, Record};
 use cadran::core::rules::{AttemptCap, DaySpan, Week};
-use cadran::core::{Fact, hopper, recycle, trunks};
+use cadran::core::shown::Cap;
+use cadran::core::{self, Fact, agent, hopper, recycle, trunks};
 use cadran::units::{
     AgentId, CallId, CampaignId, ClientId, ContactId, DispositionId, Now, NumberId, PauseId,
-    PersonId, Ratio, Span, TrunkId, Wall, Zone,
+    PersonId, Ratio, RouteGroup, ShownId, Span, TrunkId, Wall, Zone,
 };
 
 /// What the header of a scene introduced.
@@ -44,13 +44,14 @@ impl World {
                 Ok(vec![Fact::Campaign(id, CampaignFact::Set(Box::new(settings)))])
             }
             "trunk" => {
-                let mut trunk =
-                    trunks::Settings { channels: 99, calls_per_second: 99.0, burst: 99 };
+                let (channels, calls_per_second, burst) = (99, 99.0, 99);
+                let mut trunk = trunks::Settings { channels, calls_per_second, burst, rest: None };
                 for (key, value) in pairs(rest)? {
                     match key {
                         "channels" => trunk.channels = parse(value)?,
                         "cps" => trunk.calls_per_second = parse(value)?,
                         "burst" => trunk.burst = parse(value)?,
+                        "rest" => trunk.rest = Some(breaker(value)?),
                         _ => return Err(format!("no trunk has {key}")),
                     }
                 }
@@ -203,6 +204,12 @@ fn settings(
             "mode" => settings.mode = mode(value)?,
             "client" => settings.client = ClientId(number(value, 'P')?),
             "routes" => settings.routes = list(value, route)?,
+            "group" => {
+                let (group, routes) = value.split_once(':').ok_or("a group is X1:T1,T2")?;
+                let group = RouteGroup(number(group, 'X')?);
+                settings.by_group.insert(group, list(routes, route)?);
+            }
+            "shows" => settings.caller_caps = list(value, shown)?,
             "listen" => settings.listen = parse(value)?,
             "notice" => settings.abandon.notice = parse(value)?,
             "within" => settings.abandon.within = span(value)?,
@@ -245,12 +252,36 @@ fn mode(text: &str) -> Result<Mode, String> {
     })
 }
 
-/// `T1/0/3`: trunk, tier, weight; the latter two may be left out.
+/// `3/60s/10s`: after three faults in a row within a minute, for ten seconds and then longer.
+fn breaker(text: &str) -> Result<core::breaker::Settings, String> {
+    let mut parts = text.split('/');
+    let mut next = || parts.next().ok_or("a rest is written 3/60s/10s");
+    Ok(core::breaker::Settings {
+        faults: parse(next()?)?,
+        within: span(next()?)?,
+        least: span(next()?)?,
+        ..core::breaker::Settings::default()
+    })
+}
+
+/// `Y1/2/0.5`: a number with its channels and its calls per second; `-` for no limit.
+fn shown(text: &str) -> Result<Option<Cap>, String> {
+    fn cap<T: FromStr>(text: Option<&str>) -> Result<Option<T>, String> {
+        text.filter(|text| *text != "-").map(parse).transpose()
+    }
+    let mut parts = text.split('/');
+    let number = ShownId(number(parts.next().unwrap_or(""), 'Y')?);
+    let channels = cap(parts.next())?;
+    Ok(Some(Cap { number, channels, calls_per_second: cap(parts.next())? }))
+}
+
+/// `T1/0/3/50`: trunk, tier, weight, cost; all but the first may be left out.
 fn route(text: &str) -> Result<Route, String> {
     let mut parts = text.split('/');
     let trunk = TrunkId(number(parts.next().unwrap_or(""), 'T')?);
     let tier = parts.next().map_or(Ok(0), parse)?;
-    Ok(Route { trunk, tier, weight: parts.next().map_or(Ok(1), parse)? })
+    let weight = parts.next().map_or(Ok(1), parse)?;
+    Ok(Route { trunk, tier, weight, cost: parts.next().map_or(Ok(0), parse)? })
 }
 
 /// `4/30d`: at most four within thirty days.
@@ -301,12 +332,19 @@ fn lead(contact: ContactId, words: &[&str]) -> Result<Lead, String> {
 fn lead_number(text: &str) -> Result<LeadNumber, String> {
     let (text, dnc) = text.strip_suffix('!').map_or((text, false), |text| (text, true));
     let (text, invalid) = text.strip_suffix('?').map_or((text, false), |text| (text, true));
+    let (text, group) = text.split_once('~').unwrap_or((text, "X0"));
+    let group = RouteGroup(number(group, 'X')?);
     let (text, zone) = text.split_once('@').unwrap_or((text, "Europe/Paris"));
     let (text, person) = text.split_once('/').map_or((text, None), |(n, s)| (n, Some(s)));
     let id: u64 = number(text, 'N')?;
     let person = PersonId(person.map_or(Ok(id), |person| number(person, 'S'))?);
     let zone = Zone::new(zone).map_err(|error| error.to_string())?;
-    Ok(LeadNumber { invalid, do_not_call: dnc, ..LeadNumber::new(NumberId(id), person, zone) })
+    Ok(LeadNumber {
+        invalid,
+        do_not_call: dnc,
+        group,
+        ..LeadNumber::new(NumberId(id), person, zone)
+    })
 }
 
 fn call(what: &str, rest: &[&str]) -> Result<CallFact, String> {
@@ -383,7 +421,9 @@ pub(super) fn tell(now: Now, order: &Order) -> Told {
     match order {
         Order::Record(record) => record_told(now, record),
         Order::Dial(dial) => {
-            told("dial", format!("dial {} {} {}", dial.call, dial.number, dial.trunk))
+            let shown =
+                if dial.caller_id == 0 { String::new() } else { format!(" #{}", dial.caller_id) };
+            told("dial", format!("dial {} {} {}{shown}", dial.call, dial.number, dial.trunk))
         }
         Order::Cancel(call) => told("cancel", format!("cancel {call}")),
         Order::HangUp(call) => told("hang_up", format!("hang up {call}")),

@@ -1,6 +1,6 @@
 //! What RFC 3262, RFC 3311 and RFC 4028 add to a call, judged by SIPp.
 
-use cadran::sip::{Refresher, Reliability, SessionTimers, TimerMode};
+use cadran::sip::{Refresher, Register, Reliability, SessionTimers, TimerMode, TrunkState};
 
 use super::*;
 
@@ -88,5 +88,47 @@ async fn an_update_changes_the_session() -> Checked {
     let (answer, _) = sdp::answer(&held, Local { rtp, rtcp: rtp }, Origin::new(7).next())?;
     dialer.sip.send(Command::Accept(leg, answer))?;
     assert_eq!(dialer.end(leg).await?, Event::Ended { leg, bye: true });
+    sipp.verdict().await
+}
+
+/// A dialer whose trunk registers with the far end, with this password.
+async fn registering(world: &World, sipp: &Sipp, password: &str) -> Checked<Dialer> {
+    let credentials = Credentials { user: "cadran".to_owned(), password: password.to_owned() };
+    let trunk = Trunk {
+        credentials: Some(credentials),
+        register: Some(Register { registrar: None, expires: Span::secs(3_600) }),
+        options_every: None,
+        ..Trunk::new(TrunkId(1), sipp.address.to_string())
+    };
+    let mut dialer = world.dialer(vec![trunk], Vec::new()).await?;
+    let down = Event::Trunk(TrunkId(1), TrunkState::Down);
+    assert_eq!(dialer.next().await?, down, "until it has registered");
+    Ok(dialer)
+}
+
+#[tokio::test]
+async fn an_account_registers_and_leaves_at_the_end() -> Checked {
+    let world = World::new();
+    let Some(sipp) = Sipp::start("register", 1)? else { return Ok(()) };
+    let mut dialer = registering(&world, &sipp, "bon courage").await?;
+    assert_eq!(dialer.next().await?, Event::Trunk(TrunkId(1), TrunkState::Up));
+    drop(dialer);
+    sipp.verdict().await
+}
+
+#[tokio::test]
+async fn a_registration_is_refreshed_before_it_ends() -> Checked {
+    let world = World::new();
+    let Some(sipp) = Sipp::start("register_refresh", 1)? else { return Ok(()) };
+    let mut dialer = registering(&world, &sipp, "bon courage").await?;
+    assert_eq!(dialer.next().await?, Event::Trunk(TrunkId(1), TrunkState::Up));
+    sipp.verdict().await
+}
+
+#[tokio::test]
+async fn a_refused_account_is_not_tried_again_at_once() -> Checked {
+    let world = World::new();
+    let Some(sipp) = Sipp::start("register_wrong", 1)? else { return Ok(()) };
+    let _dialer = registering(&world, &sipp, "mauvais").await?;
     sipp.verdict().await
 }

@@ -123,7 +123,7 @@ pub(crate) async fn old_decisions_are_forgotten_but_the_latest(house: House) -> 
 pub(crate) async fn an_engine_that_starts_forgets_what_is_older_than_four_weeks(
     house: House,
 ) -> Done {
-    let House { dir: _dir, tasks, store } = house;
+    let House { dir: _dir, tasks, store, .. } = house;
     let (id, clock) = (campaign(&store, "jardin").await?, Clock::start());
     let today = clock.now().wall;
     let young = today - forget::DECISIONS_KEPT + Span::secs(3_600);

@@ -1,6 +1,6 @@
 //! A house with a store in it, and the values the claims speak of.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
 use std::path::Path;
 
@@ -17,12 +17,14 @@ pub(crate) use cadran::hooks::event::call_completed as tell;
 use cadran::sip::{StoredDialog, Transport};
 use cadran::store::{
     DispositionRow, ImportSource, ImportSummary, NewCampaign, NewContact, NewNumber,
-    PRIORITY_DEFAULT, Settings, Store, StoreError, Write,
+    PRIORITY_DEFAULT, Place, Settings, Store, StoreError, Write,
 };
 use cadran::units::{
     CallId, CampaignId, ContactId, DispositionId, Mono, NotE164, Number, NumberId, PersonId, Ratio,
     Span, TrunkId, Wall, Zone,
 };
+
+use crate::postgres;
 
 /// What a claim gives.
 pub(crate) type Done = Result<(), Box<dyn Error>>;
@@ -39,24 +41,48 @@ pub(crate) struct House {
     pub(crate) dir: tempfile::TempDir,
     pub(crate) tasks: Tasks,
     pub(crate) store: Store,
+    pub(crate) settings: Settings,
 }
 
 impl House {
     /// Makes one on SQLite.
     pub(crate) async fn sqlite() -> Result<Self, Box<dyn Error>> {
         let dir = tempfile::tempdir()?;
-        let tasks = Tasks::new();
-        let store = Store::open(settings(dir.path()), &tasks).await?;
-        Ok(Self { dir, tasks, store })
+        let settings = settings(dir.path());
+        Self::open(dir, settings).await
     }
 
-    /// Drops the store where it stands and opens its file again, as after a crash.
+    /// Makes one on PostgreSQL; `None`, said aloud, where there is no server for tests.
+    pub(crate) async fn postgres() -> Result<Option<Self>, Box<dyn Error>> {
+        let Some(place) = postgres::schema().await? else { return Ok(None) };
+        Self::at(place).await.map(Some)
+    }
+
+    /// Makes one anywhere.
+    pub(crate) async fn at(place: Place) -> Result<Self, Box<dyn Error>> {
+        let dir = tempfile::tempdir()?;
+        let settings = at(place, dir.path());
+        Self::open(dir, settings).await
+    }
+
+    async fn open(dir: tempfile::TempDir, settings: Settings) -> Result<Self, Box<dyn Error>> {
+        let tasks = Tasks::new();
+        let store = Store::open(settings.clone(), &tasks).await?;
+        Ok(Self { dir, tasks, store, settings })
+    }
+
+    /// Drops the store where it stands and opens its database again, as after a crash.
     pub(crate) async fn reopened(self) -> Result<Self, Box<dyn Error>> {
-        let Self { dir, tasks, store } = self;
+        let (dir, settings) = self.closed().await;
+        Self::open(dir, settings).await
+    }
+
+    /// Drops the store where it stands; the folder stays.
+    pub(crate) async fn closed(self) -> (tempfile::TempDir, Settings) {
+        let Self { dir, tasks, store, settings } = self;
         drop(store);
         tasks.finished().await;
-        let store = Store::open(settings(dir.path()), &tasks).await?;
-        Ok(Self { dir, tasks, store })
+        (dir, settings)
     }
 
     /// Claims one contact that is due at noon or by the first rest.
@@ -68,11 +94,17 @@ impl House {
 
 /// Settings of a store in a folder.
 pub(crate) fn settings(dir: &Path) -> Settings {
+    at(Place::File(dir.join("cadran.db")), dir)
+}
+
+/// Settings of a store anywhere, with its key in a folder.
+pub(crate) fn at(place: Place, dir: &Path) -> Settings {
     Settings {
-        path: dir.join("cadran.db"),
-        key: None,
+        // As the settings have it unless told otherwise: a crashed server keeps what it committed.
+        full_sync: matches!(place, Place::Server(_)),
+        place,
+        key: Some(dir.join("cadran.db.key")),
         node: 0,
-        full_sync: false,
         interrupted_rest: REST,
         tell,
         random: |bytes| getrandom::fill(bytes).map_err(std::io::Error::other),
@@ -301,31 +333,110 @@ pub(crate) fn dialog(call_id: &str) -> StoredDialog {
 impl House {
     /// Reads every row of every table as text, table by table in the order of their names.
     pub(crate) async fn dump(&self) -> Result<Vec<(String, String)>, sqlx::Error> {
-        let path = self.dir.path().join("cadran.db");
-        let options = sqlx::sqlite::SqliteConnectOptions::new().filename(path).read_only(true);
-        let mut db = sqlx::ConnectOptions::connect(&options).await?;
-        let tables: Vec<String> = sqlx::query_scalar(
-            "select name from sqlite_master where type = 'table' and name not like '%sqlx%'
-             order by name",
-        )
-        .fetch_all(&mut db)
-        .await?;
+        let mut db = self.look().await?;
         let mut dump = Vec::new();
-        for table in tables {
-            let columns: Vec<String> =
-                sqlx::query_scalar("select '\"' || name || '\"' from pragma_table_info($1)")
-                    .bind(&table)
-                    .fetch_all(&mut db)
-                    .await?;
-            let select = format!(
-                "select coalesce(group_concat(row, char(10)), '') from (
-                   select json_array({}) as row from \"{table}\" order by 1)",
-                columns.join(", ")
-            );
-            let rows = sqlx::query_scalar(sqlx::AssertSqlSafe(select)).fetch_one(&mut db).await?;
+        for (table, columns) in db.columns().await? {
+            let rows = match &mut db {
+                Look::Sqlite(db) => {
+                    let columns: Vec<_> = columns.iter().map(|it| format!("\"{it}\"")).collect();
+                    let select = format!(
+                        "select coalesce(group_concat(row, char(10)), '') from (
+                           select json_array({}) as row from \"{table}\" order by 1)",
+                        columns.join(", ")
+                    );
+                    sqlx::query_scalar(sqlx::AssertSqlSafe(select)).fetch_one(db).await?
+                }
+                Look::Postgres(db) => {
+                    let select = format!(
+                        "select coalesce(string_agg(t::text, e'\n' order by t::text), '')
+                         from \"{table}\" t"
+                    );
+                    sqlx::query_scalar(sqlx::AssertSqlSafe(select)).fetch_one(db).await?
+                }
+            };
             dump.push((table, rows));
         }
         Ok(dump)
+    }
+
+    /// Opens the database from outside.
+    pub(crate) async fn look(&self) -> Result<Look, sqlx::Error> {
+        Look::open(&self.settings.place).await
+    }
+}
+
+/// A database as others than the store see it.
+pub(crate) enum Look {
+    Sqlite(sqlx::SqliteConnection),
+    Postgres(sqlx::PgConnection),
+}
+
+impl Look {
+    /// Opens it.
+    pub(crate) async fn open(place: &Place) -> Result<Self, sqlx::Error> {
+        Ok(match place {
+            Place::File(path) => {
+                let options = sqlx::sqlite::SqliteConnectOptions::new().filename(path);
+                Self::Sqlite(sqlx::ConnectOptions::connect(&options).await?)
+            }
+            Place::Server(access) => Self::Postgres(
+                <sqlx::PgConnection as sqlx::Connection>::connect(&access.url).await?,
+            ),
+        })
+    }
+
+    /// Runs a statement without parameters.
+    pub(crate) async fn run(&mut self, sql: &'static str) -> Result<(), sqlx::Error> {
+        match self {
+            Self::Sqlite(db) => sqlx::raw_sql(sql).execute(db).await.map(drop),
+            Self::Postgres(db) => sqlx::raw_sql(sql).execute(db).await.map(drop),
+        }
+    }
+
+    /// Gives the one number a query counts.
+    pub(crate) async fn count(&mut self, sql: &'static str) -> Result<i64, sqlx::Error> {
+        match self {
+            Self::Sqlite(db) => sqlx::query_scalar(sql).fetch_one(db).await,
+            Self::Postgres(db) => sqlx::query_scalar(sql).fetch_one(db).await,
+        }
+    }
+
+    /// Gives the pairs of number and text a query lists.
+    pub(crate) async fn pairs(
+        &mut self,
+        sql: &'static str,
+    ) -> Result<Vec<(i64, Option<String>)>, sqlx::Error> {
+        match self {
+            Self::Sqlite(db) => sqlx::query_as(sql).fetch_all(db).await,
+            Self::Postgres(db) => sqlx::query_as(sql).fetch_all(db).await,
+        }
+    }
+
+    /// Gives the columns of every table but the migrator's, in the order of their names.
+    pub(crate) async fn columns(
+        &mut self,
+    ) -> Result<BTreeMap<String, BTreeSet<String>>, sqlx::Error> {
+        let pairs: Vec<(String, String)> = match self {
+            Self::Sqlite(db) => {
+                let all = sqlx::query_as(
+                    "select m.name, c.name from sqlite_master m join pragma_table_info(m.name) c
+                     where m.type = 'table' and m.name not like '%sqlx%'",
+                );
+                all.fetch_all(db).await?
+            }
+            Self::Postgres(db) => {
+                let all = sqlx::query_as(
+                    "select table_name::text, column_name::text from information_schema.columns
+                     where table_schema = current_schema() and table_name not like '%sqlx%'",
+                );
+                all.fetch_all(db).await?
+            }
+        };
+        let mut columns = BTreeMap::<_, BTreeSet<_>>::new();
+        for (table, column) in pairs {
+            columns.entry(table).or_default().insert(column);
+        }
+        Ok(columns)
     }
 }
 

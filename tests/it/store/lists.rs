@@ -4,12 +4,12 @@ use cadran::core::fact::DncScope;
 use cadran::core::order::{AgentState, DoneReason, Next, Outcome, Record};
 use cadran::engine::clock::Clock;
 use cadran::engine::tasks::Tasks;
-use cadran::store::{CallFilter, Fault, Ha1, NewAgent, NewDoNotCall, Store, StoreError};
+use cadran::store::{CallFilter, Fault, Ha1, NewAgent, NewDoNotCall, Place, Store, StoreError};
 use cadran::units::{ClientId, Span};
 
 use super::fixture::{
     Done, House, LEASE, NOON, REST, announce, call, campaign, closed, contact, list, mobile,
-    new_campaign, number_of, opened, qualified, record, settings, source, spent,
+    new_campaign, number_of, opened, qualified, record, source, spent,
 };
 
 pub(super) async fn the_same_list_twice_adds_nothing(house: House) -> Done {
@@ -214,12 +214,20 @@ pub(super) async fn digits_and_names_stand_in_personal_tables_only(house: House)
 
 pub(super) async fn another_key_file_is_refused(house: House) -> Done {
     use std::os::unix::fs::PermissionsExt as _;
-    let key = house.dir.path().join("cadran.db.key");
-    for name in ["cadran.db.key", "cadran.db", "cadran.db-wal"] {
-        let mode = std::fs::metadata(house.dir.path().join(name))?.permissions().mode() & 0o777;
-        assert_eq!(mode, 0o600, "{name} is its owner's alone");
+    for file in std::fs::read_dir(house.dir.path())? {
+        let file = file?;
+        let mode = file.metadata()?.permissions().mode() & 0o777;
+        assert_eq!(mode, 0o600, "{file:?} is its owner's alone");
     }
-    let reopen = async || Store::open(settings(house.dir.path()), &Tasks::new()).await;
+    let (dir, settings) = house.closed().await;
+    let key = dir.path().join("cadran.db.key");
+    let reopen = async || {
+        let tasks = Tasks::new();
+        let store = Store::open(settings.clone(), &tasks).await?;
+        drop(store);
+        tasks.finished().await;
+        Ok::<_, StoreError>(())
+    };
     reopen().await?;
     std::fs::write(&key, "0".repeat(64))?;
     let error = reopen().await.expect_err("the key is another");
@@ -227,6 +235,34 @@ pub(super) async fn another_key_file_is_refused(house: House) -> Done {
     std::fs::remove_file(&key)?;
     let error = reopen().await.expect_err("a lost key is not made anew");
     assert_eq!(error.fault(), Fault::Operator, "{error}");
+    Ok(())
+}
+
+pub(super) async fn two_stores_never_share_a_database(house: House) -> Done {
+    let second = Store::open(house.settings.clone(), &Tasks::new()).await;
+    let error = second.expect_err("the first store is open");
+    assert!(matches!(error, StoreError::InUse(_)), "{error}");
+    assert_eq!(error.fault(), Fault::Operator);
+    let house = house.reopened().await?;
+    house.store.campaigns().await?;
+    Ok(())
+}
+
+pub(super) async fn the_version_is_told_without_opening_the_store(house: House) -> Done {
+    let told = cadran::store::version(&house.settings.place).await?;
+    let engine = match house.settings.place {
+        Place::File(_) => "SQLite 3.",
+        Place::Server(_) => "PostgreSQL 1",
+    };
+    assert!(told.starts_with(engine), "{told}");
+    Ok(())
+}
+
+pub(super) async fn a_changed_schema_is_found_when_the_store_is_opened(house: House) -> Done {
+    house.look().await?.run("alter table preview_skip drop column reason").await?;
+    let (_dir, settings) = house.closed().await;
+    let error = Store::open(settings, &Tasks::new()).await.expect_err("a column is missing");
+    assert!(matches!(error, StoreError::Statement { name: "SKIPPED", .. }), "{error}");
     Ok(())
 }
 

@@ -6,6 +6,8 @@ use cadran::engine::handle::Details;
 use cadran::store::{Delivery, Then, Write};
 use cadran::units::{AgentId, CampaignId, LegId, PauseId, Span};
 use proptest::prelude::*;
+use proptest::strategy::ValueTree as _;
+use proptest::test_runner::TestRunner;
 
 use super::fixture::{
     Done, House, LEASE, NOON, call, campaign, closed, contact, dialog, list, opened, qualified,
@@ -111,10 +113,9 @@ impl Story {
     }
 }
 
-async fn replayed(choices: Vec<(usize, u8, u64)>) -> Done {
-    let house = House::sqlite().await?;
+async fn replayed(house: &House, nth: u64, choices: &[(usize, u8, u64)]) -> Done {
     let store = &house.store;
-    let campaign = campaign(store, "vente").await?;
+    let campaign = campaign(store, &format!("vente {nth}")).await?;
     list(store, campaign, (0..3).map(|n| contact(&format!("c{n}"), n))).await?;
     let leads = store.claim(campaign, 3, LEASE, NOON).await?.leads;
     store
@@ -127,8 +128,8 @@ async fn replayed(choices: Vec<(usize, u8, u64)>) -> Done {
         })
         .await?;
     let stages = [Stage::default(); CONTACTS];
-    let mut story = Story { campaign, leads, stages, calls: 0, writes: Vec::new() };
-    for (contact, choice, seed) in choices {
+    let mut story = Story { campaign, leads, stages, calls: nth * CALLS, writes: Vec::new() };
+    for &(contact, choice, seed) in choices {
         story.step(contact, choice, seed);
     }
     for chunk in story.writes.chunks(3) {
@@ -138,24 +139,23 @@ async fn replayed(choices: Vec<(usize, u8, u64)>) -> Done {
     store.commit(story.writes).await?;
     let twice = house.dump().await?;
     for ((table, once), (_, twice)) in once.iter().zip(&twice) {
-        assert_eq!(once, twice, "table {table}");
+        assert_eq!(once, twice, "table {table} after {choices:?}");
     }
     Ok(())
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 32, ..ProptestConfig::default() })]
+/// Random stories told to each engine.
+const STORIES: u64 = 32;
 
-    #[test]
-    fn writes_written_twice_leave_the_same_rows(
-        choices in prop::collection::vec((0..CONTACTS, any::<u8>(), 0..1_000_u64), 1..60),
-    ) {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .expect("a runtime of one thread can be built");
-        runtime
-            .block_on(replayed(choices))
-            .map_err(|error| TestCaseError::fail(error.to_string()))?;
+/// Calls of a story at most.
+const CALLS: u64 = 1_000;
+
+pub(super) async fn writes_written_twice_leave_the_same_rows(house: House) -> Done {
+    let mut runner = TestRunner::default();
+    let choices = prop::collection::vec((0..CONTACTS, any::<u8>(), 0..1_000_u64), 1..60);
+    for story in 0..STORIES {
+        let choices = choices.new_tree(&mut runner).map_err(|reason| reason.to_string())?.current();
+        replayed(&house, story, &choices).await?;
     }
+    Ok(())
 }

@@ -261,6 +261,16 @@ fn every_offer_has_new_keys() -> Outcome {
 }
 
 #[test]
+fn an_answer_of_ours_that_refreshes_the_session_is_agreed_on_again() -> Outcome {
+    let line = format!("7 AES_CM_128_HMAC_SHA1_80 inline:{KEY}");
+    let far = wire("RTP/SAVP", 4_000, &[&line]);
+    let mut side = side(Srtp::Mandatory);
+    let (_, before) = side.answer(&far, entropy(1))?;
+    assert_eq!(side.agree(&far)?, before, "the same two descriptions, the other way round");
+    Ok(())
+}
+
+#[test]
 fn our_own_key_sent_back_is_no_agreement() {
     let mut side = side(Srtp::Mandatory);
     let text = offer(&mut side, 1);

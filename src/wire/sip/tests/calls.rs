@@ -57,13 +57,18 @@ fn a_trunk_shows_the_caller_as_it_was_told_to() {
         (Some("100"), Identity { asserted: true, ..Identity::default() }, "<sip:100@dom>", None),
         (
             None,
-            Identity { asserted: true, account: Some("acc".to_owned()), from_account: false },
+            Identity { asserted: true, account: Some("acc".to_owned()), ..Identity::default() },
             "\"Anonymous\" <sip:anonymous@anonymous.invalid>",
             Some("id"),
         ),
         (
             Some("100"),
-            Identity { asserted: true, account: Some("acc".to_owned()), from_account: true },
+            Identity {
+                asserted: true,
+                account: Some("acc".to_owned()),
+                from_account: true,
+                ..Identity::default()
+            },
             "<sip:acc@dom>",
             None,
         ),
@@ -84,6 +89,42 @@ fn a_trunk_shows_the_caller_as_it_was_told_to() {
         let pai = format!("<sip:{asserted}@dom>");
         assert_eq!(header(&invite, "P-Asserted-Identity"), Some(pai.as_str()));
         assert_eq!(header(&invite, "X-Cadran-Call"), Some("call-7"));
+    }
+}
+
+#[test]
+fn a_trunk_vouches_for_the_caller_in_the_headers_it_was_told() {
+    let all = Identity {
+        asserted: true,
+        preferred: true,
+        remote_party: true,
+        diversion: Some("0033162000009".to_owned()),
+        account: Some("acc".to_owned()),
+        ..Identity::default()
+    };
+    let cases = [
+        (Some("100"), Privacy::Id, None, "100", "off"),
+        (None, Privacy::User, Some("user;id"), "acc", "full"),
+        (None, Privacy::Full, Some("header;user;id"), "acc", "full"),
+    ];
+    for (from, privacy, asked, user, hidden) in cases {
+        let headers = vec![("X-Account".to_owned(), "42".to_owned())];
+        let identity = Identity { privacy, ..all.clone() };
+        let domain = Some("dom".to_owned());
+        let mut world = World::over(Trunk { identity, domain, headers, ..trunk() });
+        let call = Invite { from: from.map(str::to_owned), ..call() };
+        world.dialer().invite(Mono::START, LEG, call).expect("the trunk is known");
+        world.drain();
+        let invite = world.sent(DIALER, "INVITE ").remove(0);
+        let party = format!("<sip:{user}@dom>");
+        assert_eq!(header(&invite, "Privacy"), asked);
+        assert_eq!(header(&invite, "P-Asserted-Identity"), Some(party.as_str()));
+        assert_eq!(header(&invite, "P-Preferred-Identity"), Some(party.as_str()));
+        let remote = format!("{party};party=calling;screen=no;privacy={hidden}");
+        assert_eq!(header(&invite, "Remote-Party-ID"), Some(remote.as_str()));
+        let diverted = "<sip:0033162000009@dom>;reason=unconditional;counter=1";
+        assert_eq!(header(&invite, "Diversion"), Some(diverted));
+        assert_eq!(header(&invite, "X-Account"), Some("42"));
     }
 }
 
@@ -234,12 +275,12 @@ fn a_trunk_is_asked_for_a_sign_of_life() {
     let mut world = World::new(13, Faults::default());
     world.dialer().send_options(Mono::START, TrunkId(1)).expect("the trunk is known");
     world.run(Span::secs(1));
-    assert_eq!(world.reported(DIALER), [Event::Options(TrunkId(1), 200)]);
+    assert_eq!(world.reported(DIALER), [Event::Options(TrunkId(1), 200, None)]);
     world.faults.lost = 1_000;
     let now = world.now;
     world.dialer().send_options(now, TrunkId(1)).expect("the trunk is known");
     world.run(Span::secs(33));
-    assert_eq!(world.reported(DIALER), [Event::Options(TrunkId(1), 408)]);
+    assert_eq!(world.reported(DIALER), [Event::Options(TrunkId(1), 408, None)]);
 }
 
 #[test]

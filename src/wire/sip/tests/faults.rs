@@ -1,4 +1,5 @@
-//! A thousand seeded calls over a network that loses, doubles and reorders.
+//! A thousand seeded calls over a network that loses, doubles and reorders, half of them with
+//! reliable provisional answers and session timers.
 
 use std::collections::BTreeMap;
 
@@ -31,7 +32,10 @@ impl Run {
             doubled: dice.next_u64() % 200,
             late: dice.next_u64() % 300,
         };
-        let world = World::new(seed, faults);
+        let mut world = World::new(seed, faults);
+        if seed % 2 == 1 {
+            world.dialer().set_trunk(demanding(seed));
+        }
         Self { world, plan: BTreeMap::new(), planned: 0, ends: BTreeMap::new() }
     }
 
@@ -115,6 +119,14 @@ impl Run {
     }
 }
 
+/// A trunk that demands reliable answers and asks for the shortest session timer.
+fn demanding(seed: u64) -> Trunk {
+    let refresher = if seed % 4 == 1 { Refresher::Us } else { Refresher::Them };
+    let (mode, interval) = (TimerMode::Ask, Span::secs(90));
+    let session = SessionTimers { mode, interval, refresher, ..SessionTimers::default() };
+    Trunk { reliable: Reliability::Required, session, ..trunk() }
+}
+
 fn leg_of(event: &Event) -> LegId {
     match event {
         Event::Ringing(leg)
@@ -129,7 +141,9 @@ fn leg_of(event: &Event) -> LegId {
         | Event::Reoffered(leg, _, _)
         | Event::Digit(leg, _) => *leg,
         Event::Incoming(incoming) => incoming.leg,
-        Event::Phone(..) | Event::Options(..) => panic!("no phone and no ping is at play"),
+        Event::Phone(..) | Event::Options(..) | Event::Registered(..) => {
+            panic!("no phone and no ping is at play")
+        }
     }
 }
 

@@ -62,3 +62,38 @@ fn every_further_fork_is_ended_as_completed_elsewhere_and_the_first_talks_on() {
     stage.wait(Span::secs(60));
     assert_eq!(stage.sent(), None, "nothing of the forks lingers");
 }
+
+#[test]
+fn early_sound_is_heard_as_the_trunk_says() {
+    let vouched = format!("{CONTACT}P-Early-Media: sendonly\r\n");
+    let gated = format!("{CONTACT}P-Early-Media: inactive\r\n");
+    let cases = [
+        (EarlyMedia::Play, CONTACT, true),
+        (EarlyMedia::Ignore, vouched.as_str(), false),
+        (EarlyMedia::Authorised, CONTACT, false),
+        (EarlyMedia::Authorised, gated.as_str(), false),
+        (EarlyMedia::Authorised, vouched.as_str(), true),
+    ];
+    for (early_media, more, heard) in cases {
+        let mut stage = Stage::over(Trunk { early_media, ..trunk() });
+        let invite = stage.dial();
+        let asks = early_media == EarlyMedia::Authorised;
+        assert_eq!(header(&invite, "P-Early-Media"), asks.then_some("supported"));
+        stage.say(&answer(&invite, "183 Progress", "callee", more, ANSWER));
+        assert_eq!(!stage.events().is_empty(), heard, "{early_media:?} {more}");
+        stage.say(&answer(&invite, "200 OK", "callee", CONTACT, b""));
+        let events = stage.events();
+        assert_eq!(events.first(), Some(&Event::Answered(LEG, ANSWER.to_vec())), "in either case");
+    }
+}
+
+#[test]
+fn sound_the_network_vouches_for_later_is_heard_from_then_on() {
+    let mut stage = Stage::over(Trunk { early_media: EarlyMedia::Authorised, ..trunk() });
+    let invite = stage.dial();
+    stage.say(&answer(&invite, "183 Progress", "callee", CONTACT, ANSWER));
+    assert_eq!(stage.events(), []);
+    let vouched = format!("{CONTACT}P-Early-Media: sendrecv\r\n");
+    stage.say(&answer(&invite, "183 Progress", "callee", &vouched, ANSWER));
+    assert_eq!(stage.events(), [Event::Progress(LEG, ANSWER.to_vec())]);
+}

@@ -6,6 +6,7 @@ mod faults;
 mod forks;
 mod peers;
 mod phones;
+mod register;
 mod reliable;
 mod stage;
 mod streams;

@@ -1,15 +1,11 @@
 //! What was done: calls one by one, and what they add up to.
 
-use sqlx::sqlite::{Sqlite as Engine, SqliteConnection, SqliteRow};
-use sqlx::{QueryBuilder, Row as _};
-
-use super::Sqlite;
+use super::Store;
+use super::backend::{Db, Query, Row, both, statements};
 use super::text::{at, from_json, read, read_some, word};
+use super::{CallFilter, CallRow, Cursor, DispositionRow, PAGE_MAX, Page, Stats, StoreError};
 use crate::core::campaign::DispositionClass;
 use crate::core::fact::{Answerer, Heard};
-use crate::store::{
-    CallFilter, CallRow, Cursor, DispositionRow, PAGE_MAX, Page, Stats, StoreError,
-};
 use crate::units::{
     AgentId, CallId, CampaignId, ClientId, ContactId, Number, NumberId, Ratio, Span, TrunkId, Wall,
 };
@@ -31,6 +27,49 @@ macro_rules! select_call {
     };
 }
 
+statements! {
+    CALL = both(concat!(select_call!(), "a.call_id = $1"));
+    CALLS = both(concat!(select_call!(), "true"));
+    TOLD = both("select count(*) from outbox where call_id = $1");
+    SUMS = both(
+        "select count(*),
+           count(*) filter (where ringing_at is not null or answered_at is not null),
+           count(answered_at),
+           count(*) filter (where answered_at is not null and heard in ('machine', 'fax')),
+           count(bridged_at),
+           count(*) filter (where outcome = 'abandoned'),
+           count(*) filter (where outcome = 'abandoned' and forced),
+           cast(coalesce(sum(ended_at - bridged_at - held_us), 0) as bigint),
+           cast(coalesce(sum(held_us), 0) as bigint),
+           cast(coalesce(sum(wrap_us), 0) as bigint),
+           cast(coalesce(sum(bridged_at - answered_at), 0) as bigint),
+           count(*) filter (where amount_cents is not null),
+           cast(coalesce(sum(amount_cents), 0) as bigint)
+         from attempt where campaign_id = $1 and opened_at >= $2 and opened_at < $3",
+    );
+    OUTCOMES = both(
+        "select outcome, count(*) from attempt
+         where campaign_id = $1 and opened_at >= $2 and opened_at < $3 and outcome is not null
+         group by outcome",
+    );
+    DISPOSITIONS = both(
+        "select a.disposition_code, d.class, count(*)
+         from attempt a left join disposition d
+           on d.campaign_id = a.campaign_id and d.code = a.disposition_code
+         where a.campaign_id = $1 and a.opened_at >= $2 and a.opened_at < $3
+           and a.disposition_code is not null
+         group by a.disposition_code, d.class",
+    );
+    REFUSALS = both(
+        "select rule, count(*) from rule_refusal
+         where campaign_id = $1 and at >= $2 and at < $3 group by rule",
+    );
+    CONTACTS = both(
+        "select count(*), count(*) filter (where state = 'done')
+         from contact where campaign_id = $1",
+    );
+}
+
 /// A call with what its event needs besides.
 pub(super) struct Story {
     pub(super) call: CallRow,
@@ -41,47 +80,45 @@ pub(super) struct Story {
 }
 
 /// Reads a call's story inside the transaction that is writing it.
-pub(super) async fn story(
-    db: &mut SqliteConnection,
-    call: CallId,
-) -> Result<Option<Story>, StoreError> {
+pub(super) async fn story(db: &mut Db<'_>, call: CallId) -> Result<Option<Story>, StoreError> {
     let id = call.0.cast_signed();
-    let select = sqlx::query(concat!(select_call!(), "a.call_id = $1"));
-    let Some(row) = select.bind(id).fetch_optional(&mut *db).await? else { return Ok(None) };
+    let Some(row) = CALL.bind(id).fetch_optional(db).await? else { return Ok(None) };
     let endpoint: Option<String> = row.try_get("endpoint")?;
-    let told: u32 = if endpoint.is_some() {
-        let count = sqlx::query_scalar("select count(*) from outbox where call_id = $1");
-        count.bind(id).fetch_one(db).await?
-    } else {
-        0
-    };
+    let told: u32 =
+        if endpoint.is_some() { TOLD.bind(id).fetch_one(db).await?.try_get(0)? } else { 0 };
     Ok(Some(Story { call: call_row(&row)?, endpoint, sequence: told + 1 }))
 }
 
-impl Sqlite {
-    pub(in crate::store) async fn call(&self, call: CallId) -> Result<Option<CallRow>, StoreError> {
-        let row = sqlx::query(concat!(select_call!(), "a.call_id = $1"))
-            .bind(call.0.cast_signed())
-            .fetch_optional(&self.readers)
-            .await?;
+impl Store {
+    /// Gives one call.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn call(&self, call: CallId) -> Result<Option<CallRow>, StoreError> {
+        let row = CALL.bind(call.0.cast_signed());
+        let row = row.fetch_optional(&mut self.reader().await?.db()).await?;
         row.as_ref().map(call_row).transpose()
     }
 
-    pub(in crate::store) async fn calls(
+    /// Lists calls, newest first, at most [`PAGE_MAX`] a page.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn calls(
         &self,
         filter: &CallFilter,
         after: Option<&Cursor>,
         limit: u32,
     ) -> Result<Page<CallRow>, StoreError> {
         let limit = limit.clamp(1, PAGE_MAX);
-        let mut query = QueryBuilder::new(concat!(select_call!(), "true"));
+        let mut query = CALLS.query();
         self.narrow(&mut query, filter);
         if let Some(cursor) = after {
             query.push(" and (a.opened_at, a.call_id) < (").push_bind(at(cursor.at));
             query.push(", ").push_bind(cursor.key.cast_signed()).push(")");
         }
         query.push(" order by a.opened_at desc, a.call_id desc limit ").push_bind(limit);
-        let rows = query.build().fetch_all(&self.readers).await?;
+        let rows = query.fetch_all(&mut self.reader().await?.db()).await?;
         let rows = rows.iter().map(call_row).collect::<Result<Vec<_>, _>>()?;
         let full = rows.len() == usize::try_from(limit).unwrap_or(usize::MAX);
         let last = rows.last().filter(|_| full);
@@ -89,7 +126,7 @@ impl Sqlite {
         Ok(Page { rows, next })
     }
 
-    fn narrow(&self, query: &mut QueryBuilder<Engine>, filter: &CallFilter) {
+    fn narrow(&self, query: &mut Query, filter: &CallFilter) {
         if let Some(campaign) = filter.campaign {
             query.push(" and a.campaign_id = ").push_bind(campaign.0);
         }
@@ -114,59 +151,37 @@ impl Sqlite {
         }
     }
 
-    pub(in crate::store) async fn stats(
+    /// Counts what a campaign did from `from`, included, to `to`, excluded.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn stats(
         &self,
         campaign: CampaignId,
         from: Wall,
         to: Wall,
     ) -> Result<Stats, StoreError> {
         // One read transaction, so that the sums agree with each other.
-        let mut db = self.readers.begin().await?;
+        let mut snapshot = self.readers.snapshot().await?;
+        let mut db = snapshot.db();
         let mut stats = sums(&mut db, campaign, from, to).await?;
         outcomes(&mut db, campaign, from, to, &mut stats).await?;
         dispositions(&mut db, campaign, from, to, &mut stats).await?;
         refusals(&mut db, campaign, from, to, &mut stats).await?;
-        let contacts = sqlx::query(
-            "select count(*), count(*) filter (where state = 'done')
-             from contact where campaign_id = $1",
-        )
-        .bind(campaign.0)
-        .fetch_one(&mut *db)
-        .await?;
+        let contacts = CONTACTS.bind(campaign.0).fetch_one(&mut db).await?;
         stats.contacts = count(&contacts, 0)?;
         stats.contacts_done = count(&contacts, 1)?;
-        db.commit().await?;
         Ok(stats)
     }
 }
 
 async fn sums(
-    db: &mut SqliteConnection,
+    db: &mut Db<'_>,
     campaign: CampaignId,
     from: Wall,
     to: Wall,
 ) -> Result<Stats, StoreError> {
-    let row = sqlx::query(
-        "select count(*),
-           count(*) filter (where ringing_at is not null or answered_at is not null),
-           count(answered_at),
-           count(*) filter (where answered_at is not null and heard in ('machine', 'fax')),
-           count(bridged_at),
-           count(*) filter (where outcome = 'abandoned'),
-           count(*) filter (where outcome = 'abandoned' and forced),
-           coalesce(sum(ended_at - bridged_at - held_us), 0),
-           coalesce(sum(held_us), 0),
-           coalesce(sum(wrap_us), 0),
-           coalesce(sum(bridged_at - answered_at), 0),
-           count(*) filter (where amount_cents is not null),
-           coalesce(sum(amount_cents), 0)
-         from attempt where campaign_id = $1 and opened_at >= $2 and opened_at < $3",
-    )
-    .bind(campaign.0)
-    .bind(at(from))
-    .bind(at(to))
-    .fetch_one(db)
-    .await?;
+    let row = SUMS.bind(campaign.0).bind(at(from)).bind(at(to)).fetch_one(db).await?;
     let [attempts, rang, answered, machines, bridged, abandoned, forced, times @ .., sales] =
         counts::<12>(&row)?;
     let [talk, hold, wrap, wait] = times.map(Span::micros);
@@ -190,44 +205,31 @@ async fn sums(
 }
 
 async fn outcomes(
-    db: &mut SqliteConnection,
+    db: &mut Db<'_>,
     campaign: CampaignId,
     from: Wall,
     to: Wall,
     stats: &mut Stats,
 ) -> Result<(), StoreError> {
-    let rows = sqlx::query(
-        "select outcome, count(*) from attempt
-         where campaign_id = $1 and opened_at >= $2 and opened_at < $3 and outcome is not null
-         group by outcome",
-    );
-    let rows = rows.bind(campaign.0).bind(at(from)).bind(at(to)).fetch_all(db).await?;
+    let rows = OUTCOMES.bind(campaign.0).bind(at(from)).bind(at(to)).fetch_all(db).await?;
     for row in rows {
-        stats.outcomes.insert(read("outcome", row.try_get(0)?)?, count(&row, 1)?);
+        stats.outcomes.insert(read("outcome", &row.try_get::<String>(0)?)?, count(&row, 1)?);
     }
     Ok(())
 }
 
 async fn dispositions(
-    db: &mut SqliteConnection,
+    db: &mut Db<'_>,
     campaign: CampaignId,
     from: Wall,
     to: Wall,
     stats: &mut Stats,
 ) -> Result<(), StoreError> {
-    let rows = sqlx::query(
-        "select a.disposition_code, d.class, count(*)
-         from attempt a left join disposition d
-           on d.campaign_id = a.campaign_id and d.code = a.disposition_code
-         where a.campaign_id = $1 and a.opened_at >= $2 and a.opened_at < $3
-           and a.disposition_code is not null
-         group by a.disposition_code, d.class",
-    );
-    let rows = rows.bind(campaign.0).bind(at(from)).bind(at(to)).fetch_all(db).await?;
+    let rows = DISPOSITIONS.bind(campaign.0).bind(at(from)).bind(at(to)).fetch_all(db).await?;
     for row in rows {
         let given = count(&row, 2)?;
         stats.dispositions.insert(row.try_get(0)?, given);
-        match read_some("disposition class", row.try_get(1)?)? {
+        match read_some("disposition class", row.try_get::<Option<String>>(1)?.as_deref())? {
             Some(DispositionClass::ArguedPositive) => stats.argued_positive += given,
             Some(DispositionClass::ArguedNegative) => stats.argued_negative += given,
             Some(DispositionClass::NotArgued) | None => stats.not_argued += given,
@@ -237,17 +239,13 @@ async fn dispositions(
 }
 
 async fn refusals(
-    db: &mut SqliteConnection,
+    db: &mut Db<'_>,
     campaign: CampaignId,
     from: Wall,
     to: Wall,
     stats: &mut Stats,
 ) -> Result<(), StoreError> {
-    let rows = sqlx::query(
-        "select rule, count(*) from rule_refusal
-         where campaign_id = $1 and at >= $2 and at < $3 group by rule",
-    );
-    let rows = rows.bind(campaign.0).bind(at(from)).bind(at(to)).fetch_all(db).await?;
+    let rows = REFUSALS.bind(campaign.0).bind(at(from)).bind(at(to)).fetch_all(db).await?;
     for row in rows {
         stats.refused.insert(row.try_get(0)?, count(&row, 1)?);
     }
@@ -255,7 +253,7 @@ async fn refusals(
 }
 
 /// Reads the first columns of a row as counts.
-pub(super) fn counts<const N: usize>(row: &SqliteRow) -> Result<[u64; N], StoreError> {
+pub(super) fn counts<const N: usize>(row: &Row) -> Result<[u64; N], StoreError> {
     let mut counts = [0; N];
     for (column, read) in counts.iter_mut().enumerate() {
         *read = count(row, column)?;
@@ -264,16 +262,16 @@ pub(super) fn counts<const N: usize>(row: &SqliteRow) -> Result<[u64; N], StoreE
 }
 
 /// Reads a count or a sum of lengths; a negative sum, from clocks that were set back, gives 0.
-pub(super) fn count(row: &SqliteRow, column: usize) -> Result<u64, StoreError> {
+pub(super) fn count(row: &Row, column: usize) -> Result<u64, StoreError> {
     let value: i64 = row.try_get(column)?;
     Ok(u64::try_from(value).unwrap_or(0))
 }
 
-fn call_row(row: &SqliteRow) -> Result<CallRow, StoreError> {
-    let id = |column| row.try_get::<i64, _>(column).map(i64::cast_unsigned);
+fn call_row(row: &Row) -> Result<CallRow, StoreError> {
+    let id = |column| row.try_get::<i64>(column).map(i64::cast_unsigned);
     let wall = |column| row.try_get(column).map(|micros: Option<i64>| micros.map(Wall::micros));
     let number = |column| {
-        let text = row.try_get::<Option<String>, _>(column);
+        let text = row.try_get::<Option<String>>(column);
         text.map(|text| text.and_then(|text| Number::new(&text).ok()))
     };
     let details: Option<String> = row.try_get("details")?;
@@ -289,7 +287,7 @@ fn call_row(row: &SqliteRow) -> Result<CallRow, StoreError> {
         from: number("caller_e164")?,
         trunk: TrunkId(row.try_get("trunk_id")?),
         attempt: row.try_get("attempt")?,
-        agent: row.try_get::<Option<u32>, _>("agent_id")?.map(AgentId),
+        agent: row.try_get::<Option<u32>>("agent_id")?.map(AgentId),
         agent_name: row.try_get("agent_name")?,
         opened: Wall::micros(row.try_get("opened_at")?),
         ringing: wall("ringing_at")?,
@@ -297,12 +295,12 @@ fn call_row(row: &SqliteRow) -> Result<CallRow, StoreError> {
         bridged: wall("bridged_at")?,
         ended: wall("ended_at")?,
         completed: wall("completed_at")?,
-        outcome: read_some("outcome", row.try_get("outcome")?)?,
+        outcome: read_some("outcome", row.try_get::<Option<String>>("outcome")?.as_deref())?,
         cause: row.try_get("cause")?,
-        ended_by: read_some("ended by", row.try_get("ended_by")?)?,
+        ended_by: read_some("ended by", row.try_get::<Option<String>>("ended_by")?.as_deref())?,
         heard: heard(row)?,
         held: Span::micros(id("held_us")?),
-        wrap: row.try_get::<Option<i64>, _>("wrap_us")?.map(i64::cast_unsigned).map(Span::micros),
+        wrap: row.try_get::<Option<i64>>("wrap_us")?.map(i64::cast_unsigned).map(Span::micros),
         disposition: disposition(row)?,
         details: details
             .map(|details| from_json("call details", &details))
@@ -311,18 +309,19 @@ fn call_row(row: &SqliteRow) -> Result<CallRow, StoreError> {
     })
 }
 
-pub(super) fn heard(row: &SqliteRow) -> Result<Option<Heard>, StoreError> {
-    let what: Option<Answerer> = read_some("listener's verdict", row.try_get("heard")?)?;
+pub(super) fn heard(row: &Row) -> Result<Option<Heard>, StoreError> {
+    let what: Option<Answerer> =
+        read_some("listener's verdict", row.try_get::<Option<String>>("heard")?.as_deref())?;
     let confidence: Option<f64> = row.try_get("heard_confidence")?;
     Ok(what.map(|what| Heard { what, confidence: Ratio::new(confidence.unwrap_or(0.0)) }))
 }
 
-fn disposition(row: &SqliteRow) -> Result<Option<DispositionRow>, StoreError> {
-    let Some(code) = row.try_get::<Option<String>, _>("disposition_code")? else {
+fn disposition(row: &Row) -> Result<Option<DispositionRow>, StoreError> {
+    let Some(code) = row.try_get::<Option<String>>("disposition_code")? else {
         return Ok(None);
     };
     let label: Option<String> = row.try_get("label")?;
-    let class = read_some("disposition class", row.try_get("class")?)?;
+    let class = read_some("disposition class", row.try_get::<Option<String>>("class")?.as_deref())?;
     Ok(Some(DispositionRow {
         label: label.unwrap_or_else(|| code.clone()),
         code,

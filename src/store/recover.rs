@@ -1,29 +1,55 @@
 //! Mending what a crash left, before the engine dials.
 
-use sqlx::Connection as _;
-use sqlx::Row as _;
-use sqlx::sqlite::{SqliteConnection, SqliteRow};
-
+use super::backend::{Db, Row, both, statements};
 use super::report::heard;
 use super::text::from_json;
-use super::{Shared, Sqlite, write};
+use super::{Recovered, StoreError, Write};
+use super::{Shared, Store, write};
 use crate::core::fact::Callback;
 use crate::core::order::{AgentState, Closed, EndedBy, Next, Outcome, Record};
-use crate::store::{Recovered, StoreError, Write};
 use crate::units::{AgentId, CallId, CampaignId, ContactId, LegId, NumberId, Span, Wall};
 
-impl Sqlite {
-    pub(in crate::store) async fn recover(&self, now: Wall) -> Result<Recovered, StoreError> {
+statements! {
+    UNFINISHED = both(
+        "select a.call_id, a.campaign_id, a.contact_id, a.number_id, a.agent_id, a.opened_at,
+           a.ended_at, a.abandoned_at, a.forced, a.answered_at, a.heard, a.heard_confidence,
+           k.callback_at, k.callback_agent_id
+         from attempt a left join contact k on k.id = a.contact_id
+         where a.completed_at is null order by a.call_id",
+    );
+    SIGNED_IN = both("select id from agent where state <> 'logged_out'");
+    LAST_SIGN = both(
+        "select max(m) from (select max(opened_at) as m from attempt
+           union all select max(state_at) from agent) as signs",
+    );
+    NEW_EPOCH = both("update campaign set owner_epoch = owner_epoch + 1");
+    END_LEASES = both(
+        "update contact set free_at = next_at
+         where state = 'open' and open_call_id is null and free_at <> next_at",
+    );
+    HIGHEST_CALL = both("select max(call_id) from attempt where call_id between $1 and $2");
+    DIALOGS = both("select leg_id, dialog from dialog_personal order by leg_id");
+}
+
+impl Store {
+    /// Mends what a crash left, once, before the engine dials: open attempts are closed as
+    /// interrupted, or as abandoned if their person was by then, and completed (outbox row
+    /// included), leases end, agents are signed out.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn recover(&self, now: Wall) -> Result<Recovered, StoreError> {
         let mut recovered = Recovered::default();
         {
             let mut writer = self.writer().await;
-            let mut db = writer.begin_with("begin immediate").await?;
+            let mut transaction = writer.begin().await?;
+            let mut db = transaction.db()?;
             recovered.interrupted = close_open_attempts(&mut db, &self.shared, now).await?;
             sign_everybody_out(&mut db, &self.shared, now).await?;
             end_leases(&mut db).await?;
             recovered.first_call = first_call(&mut db, self.shared.node).await?;
             recovered.dialogs = dialogs(&mut db).await?;
-            db.commit().await?;
+            transaction.commit().await?;
         }
         self.shared.event_added.notify_one();
         // Incoming legs have the highest bit and are counted by the signalling itself.
@@ -37,24 +63,17 @@ impl Sqlite {
 
 /// Closes and completes every attempt whose story was not told to the end.
 async fn close_open_attempts(
-    db: &mut SqliteConnection,
+    db: &mut Db<'_>,
     shared: &Shared,
     now: Wall,
 ) -> Result<Vec<CallId>, StoreError> {
-    let rows = sqlx::query(
-        "select a.call_id, a.campaign_id, a.contact_id, a.number_id, a.agent_id, a.opened_at,
-           a.ended_at, a.abandoned_at, a.forced, a.answered_at, a.heard, a.heard_confidence,
-           k.callback_at, k.callback_agent_id
-         from attempt a left join contact k on k.id = a.contact_id
-         where a.completed_at is null order by a.call_id",
-    );
-    let rows = rows.fetch_all(&mut *db).await?;
+    let rows = UNFINISHED.query().fetch_all(db).await?;
     let mut interrupted = Vec::new();
     for row in &rows {
-        let call = CallId(row.try_get::<i64, _>("call_id")?.cast_unsigned());
-        if row.try_get::<Option<i64>, _>("ended_at")?.is_none() {
+        let call = CallId(row.try_get::<i64>("call_id")?.cast_unsigned());
+        if row.try_get::<Option<i64>>("ended_at")?.is_none() {
             let mut closed = interrupted_record(row, call, now, shared.interrupted_rest)?;
-            if let Some(abandoned) = row.try_get::<Option<i64>, _>("abandoned_at")? {
+            if let Some(abandoned) = row.try_get::<Option<i64>>("abandoned_at")? {
                 closed = abandoned_record(row, closed, Wall::micros(abandoned))?;
             } else {
                 interrupted.push(call);
@@ -69,7 +88,7 @@ async fn close_open_attempts(
 }
 
 fn interrupted_record(
-    row: &SqliteRow,
+    row: &Row,
     call: CallId,
     now: Wall,
     rest: Span,
@@ -77,23 +96,23 @@ fn interrupted_record(
     let opened = Wall::micros(row.try_get("opened_at")?);
     let at = now + rest;
     // A promise stays one: to the same agent, as soon as the person has had some rest.
-    let next = match row.try_get::<Option<i64>, _>("callback_at")? {
+    let next = match row.try_get::<Option<i64>>("callback_at")? {
         Some(promised) => Next::Callback(Callback {
             at: at.max(Wall::micros(promised)),
-            agent: row.try_get::<Option<u32>, _>("callback_agent_id")?.map(AgentId),
+            agent: row.try_get::<Option<u32>>("callback_agent_id")?.map(AgentId),
         }),
         None => Next::Retry { at, number: None },
     };
     Ok(Closed {
         call,
         campaign: CampaignId(row.try_get("campaign_id")?),
-        contact: ContactId(row.try_get::<i64, _>("contact_id")?.cast_unsigned()),
-        number: NumberId(row.try_get::<i64, _>("number_id")?.cast_unsigned()),
+        contact: ContactId(row.try_get::<i64>("contact_id")?.cast_unsigned()),
+        number: NumberId(row.try_get::<i64>("number_id")?.cast_unsigned()),
         outcome: Outcome::Interrupted,
         forced: false,
         cause: 0,
         ended_by: EndedBy::Dialer,
-        agent: row.try_get::<Option<u32>, _>("agent_id")?.map(AgentId),
+        agent: row.try_get::<Option<u32>>("agent_id")?.map(AgentId),
         heard: None,
         ringing: None,
         answered: None,
@@ -106,12 +125,12 @@ fn interrupted_record(
 
 /// Makes it the end of a call whose person was abandoned before the crash: that counts, and what
 /// becomes of the contact was written down then.
-fn abandoned_record(row: &SqliteRow, cut: Closed, at: Wall) -> Result<Closed, StoreError> {
+fn abandoned_record(row: &Row, cut: Closed, at: Wall) -> Result<Closed, StoreError> {
     Ok(Closed {
         outcome: Outcome::Abandoned,
         forced: row.try_get("forced")?,
         heard: heard(row)?,
-        answered: row.try_get::<Option<i64>, _>("answered_at")?.map(Wall::micros),
+        answered: row.try_get::<Option<i64>>("answered_at")?.map(Wall::micros),
         ended: at,
         next: Next::Untouched,
         ..cut
@@ -120,60 +139,39 @@ fn abandoned_record(row: &SqliteRow, cut: Closed, at: Wall) -> Result<Closed, St
 
 /// Signs out whoever was signed in, as of the last sign of life: nobody worked while the engine
 /// was gone, however long that was.
-async fn sign_everybody_out(
-    db: &mut SqliteConnection,
-    shared: &Shared,
-    now: Wall,
-) -> Result<(), StoreError> {
-    let agents: Vec<u32> = sqlx::query_scalar("select id from agent where state <> 'logged_out'")
-        .fetch_all(&mut *db)
-        .await?;
-    let last: Option<i64> = sqlx::query_scalar(
-        "select max(m) from (
-           select max(opened_at) as m from attempt union all select max(state_at) from agent)",
-    )
-    .fetch_one(&mut *db)
-    .await?;
+async fn sign_everybody_out(db: &mut Db<'_>, shared: &Shared, now: Wall) -> Result<(), StoreError> {
+    let agents = SIGNED_IN.query().fetch_all(db).await?;
+    let last: Option<i64> = LAST_SIGN.query().fetch_one(db).await?.try_get(0)?;
     let at = last.map_or(now, |last| now.min(Wall::micros(last)));
-    for agent in agents {
-        let record = Record::AgentState { agent: AgentId(agent), state: AgentState::LoggedOut };
+    for row in agents {
+        let agent = AgentId(row.try_get(0)?);
+        let record = Record::AgentState { agent, state: AgentState::LoggedOut };
         write::apply(db, shared, &Write::Record { record, at }).await?;
     }
     Ok(())
 }
 
 /// Frees every leased contact; the new epoch makes leases of an earlier run unable to speak.
-async fn end_leases(db: &mut SqliteConnection) -> Result<(), StoreError> {
-    sqlx::query(
-        "update campaign set owner_epoch = owner_epoch + 1;
-         update contact set free_at = next_at
-         where state = 'open' and open_call_id is null and free_at <> next_at",
-    )
-    .execute(db)
-    .await?;
+async fn end_leases(db: &mut Db<'_>) -> Result<(), StoreError> {
+    NEW_EPOCH.query().execute(db).await?;
+    END_LEASES.query().execute(db).await?;
     Ok(())
 }
 
-async fn first_call(db: &mut SqliteConnection, node: u16) -> Result<u64, StoreError> {
+async fn first_call(db: &mut Db<'_>, node: u16) -> Result<u64, StoreError> {
     let lowest = CallId::of(node, 0).0.cast_signed();
     let highest = CallId::of(node, u64::MAX).0.cast_signed();
-    let last: Option<i64> =
-        sqlx::query_scalar("select max(call_id) from attempt where call_id between $1 and $2")
-            .bind(lowest)
-            .bind(highest)
-            .fetch_one(db)
-            .await?;
+    let row = HIGHEST_CALL.bind(lowest).bind(highest).fetch_one(db).await?;
+    let last: Option<i64> = row.try_get(0)?;
     Ok(last.map_or(1, |last| CallId(last.cast_unsigned()).count() + 1))
 }
 
-async fn dialogs(
-    db: &mut SqliteConnection,
-) -> Result<Vec<(LegId, crate::sip::StoredDialog)>, StoreError> {
-    let rows: Vec<(i64, String)> =
-        sqlx::query_as("select leg_id, dialog from dialog_personal order by leg_id")
-            .fetch_all(db)
-            .await?;
-    rows.into_iter()
-        .map(|(leg, dialog)| Ok((LegId(leg.cast_unsigned()), from_json("dialog", &dialog)?)))
+async fn dialogs(db: &mut Db<'_>) -> Result<Vec<(LegId, crate::sip::StoredDialog)>, StoreError> {
+    let rows = DIALOGS.query().fetch_all(db).await?;
+    rows.iter()
+        .map(|row| {
+            let leg = LegId(row.try_get::<i64>(0)?.cast_unsigned());
+            Ok((leg, from_json("dialog", &row.try_get::<String>(1)?)?))
+        })
         .collect()
 }

@@ -4,9 +4,9 @@ use serde::Serialize;
 use serde::de::value::{Error as Unread, StrDeserializer};
 use serde::de::{DeserializeOwned, IntoDeserializer as _};
 
+use super::{DncScope, StoreError};
 use crate::core::order::{AgentState, Next};
 use crate::core::respect::Rest;
-use crate::store::{DncScope, StoreError};
 use crate::units::{CallId, CampaignId, ClientId, ContactId, PauseId, Wall};
 
 /// Gives the word serde has for a variant without data.

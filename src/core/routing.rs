@@ -1,0 +1,111 @@
+//! The way of a call: which trunk it goes over and which number it shows, and whether a lead has
+//! one now.
+
+use super::Dialer;
+use super::fact::Lead;
+use super::order::Stage;
+use super::pacing::Limit;
+use super::rules::Refused;
+use super::trunks::Blocked;
+use crate::units::{CampaignId, Now, RouteGroup, TrunkId};
+
+/// The trunk a call goes over and the number it shows.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Way {
+    pub(super) trunk: TrunkId,
+    /// By its place in the campaign's list.
+    pub(super) caller_id: u16,
+}
+
+/// What hinders a lead from being called now, if anything.
+#[derive(Debug)]
+pub(super) enum Prospect {
+    /// A rule, for good or for a while.
+    Refused(Refused),
+    /// No trunk for the numbers of that group, or no number shown, has room.
+    Blocked(Blocked, RouteGroup),
+    /// Nothing: its number at that place may be called.
+    Clear(usize),
+}
+
+impl Dialer {
+    /// Looks whether a lead may be called now and has a way. Where every number of the campaign
+    /// goes the same ways, no rule is asked while these are blocked.
+    pub(super) fn prospect(
+        &mut self,
+        now: Now,
+        id: CampaignId,
+        lead: &Lead,
+        tried: &[TrunkId],
+    ) -> Option<Prospect> {
+        let one_way = self.campaigns.get(&id)?.settings.by_group.is_empty();
+        if one_way && let Err(blocked) = self.room(now, id, RouteGroup::DEFAULT, tried) {
+            return Some(Prospect::Blocked(blocked, RouteGroup::DEFAULT));
+        }
+        let index = match self.may_call(now, id, lead, Stage::Dial)? {
+            Ok(index) => index,
+            Err(refused) => return Some(Prospect::Refused(refused)),
+        };
+        if one_way {
+            return Some(Prospect::Clear(index));
+        }
+        let group = group_of(lead, index);
+        match self.room(now, id, group, tried) {
+            Ok(()) => Some(Prospect::Clear(index)),
+            Err(blocked) => Some(Prospect::Blocked(blocked, group)),
+        }
+    }
+
+    /// Says whether a call to the numbers of a group has a way now, and if it has none, why.
+    fn room(
+        &self,
+        now: Now,
+        id: CampaignId,
+        group: RouteGroup,
+        tried: &[TrunkId],
+    ) -> Result<(), Blocked> {
+        let campaign = self.campaigns.get(&id).ok_or(NOWHERE)?;
+        self.trunks.room(campaign.settings.routes_of(group), now.mono, tried)?;
+        let caps = &campaign.settings.caller_caps;
+        self.shown.choose(caps, campaign.caller_id, now.mono).map(drop)
+    }
+
+    /// Chooses the way of the call that is placed now to a lead's number at that place.
+    pub(super) fn choose_way(
+        &mut self,
+        now: Now,
+        id: CampaignId,
+        (lead, index): (&Lead, usize),
+        tried: &[TrunkId],
+    ) -> Result<Way, Blocked> {
+        let campaign = self.campaigns.get_mut(&id).ok_or(NOWHERE)?;
+        let caps = &campaign.settings.caller_caps;
+        let caller_id = self.shown.choose(caps, campaign.caller_id, now.mono)?;
+        let group = group_of(lead, index);
+        let routes = campaign.settings.routes_of(group);
+        let rota = campaign.rotas.entry(group).or_default();
+        let trunk = self.trunks.choose(routes, rota, now.mono, tried)?;
+        Ok(Way { trunk, caller_id })
+    }
+
+    /// Whether another trunk than those is in use for a lead's number, full or not.
+    pub(super) fn has_other_way(
+        &self,
+        now: Now,
+        id: CampaignId,
+        (lead, index): (&Lead, usize),
+        tried: &[TrunkId],
+    ) -> bool {
+        let Some(campaign) = self.campaigns.get(&id) else { return false };
+        let mut routes = campaign.settings.routes_of(group_of(lead, index)).iter();
+        routes
+            .any(|route| !tried.contains(&route.trunk) && self.trunks.is_up(route.trunk, now.mono))
+    }
+}
+
+/// There is no such campaign.
+const NOWHERE: Blocked = Blocked { limit: Limit::NoTrunk, until: None };
+
+fn group_of(lead: &Lead, index: usize) -> RouteGroup {
+    lead.numbers.get(index).map_or(RouteGroup::DEFAULT, |number| number.group)
+}

@@ -1,0 +1,306 @@
+//! What happens to attempts and their contacts: each record is one trip to the database.
+//!
+//! Statements are guarded by keys and by what the statement before them changed: what was written
+//! once is not written again.
+
+use super::backend::{Db, Query, Sql, both, each, guarded, statements, together};
+use super::text::{NextColumns, at, json, some_at, word};
+use super::{Shared, StoreError, report};
+use crate::core::fact::SkipReason;
+use crate::core::order::{Abandoned, Closed, Next, Opened, Qualified, RuleRefusal};
+use crate::engine::handle::Details;
+use crate::units::{AgentId, CallId, CampaignId, ContactId, Ratio, Wall};
+
+/// Sets what becomes of a contact from the parameters 1 to 7 of [`with_next`].
+macro_rules! set_next {
+    () => {
+        "update contact set
+           state = coalesce($1, state),
+           done_reason = case when $1 is null then done_reason else $2 end,
+           turn = case when $1 is null then turn else coalesce($3, priority) end,
+           next_at = coalesce($4, next_at),
+           callback_at = case when $1 is null then callback_at else $5 end,
+           callback_agent_id = case when $1 is null then callback_agent_id else $6 end,
+           next_number_id = case when $1 is null then next_number_id
+             when $3 = 0 then last_number_id else $7 end"
+    };
+}
+
+/// Sets it, and makes the contact claimable again when it is due, unless it is done.
+macro_rules! set_next_free {
+    () => {
+        concat!(
+            set_next!(),
+            ", free_at = case when coalesce($1, state) = 'open' then coalesce($4, next_at)
+                 else 9223372036854775807 end"
+        )
+    };
+}
+
+statements! {
+    OPEN = guarded!(
+        "insert into attempt (call_id, campaign_id, client_id, contact_id, number_id, person_id,
+           trunk_id, caller_id, caller_e164, attempt, agent_id, opened_at, cause, held_us,
+           wrong_number, chance)
+         select $1, id, client_id, $3, $4, $5, $6, $7,
+           (select e164 from caller_id where campaign_id = $2 and position = $7), $8, $9, $10, 0, 0,
+           false, $11
+         from campaign where id = $2
+         on conflict (call_id) do nothing",
+        "update contact set attempts = case when attempts < $8 then $8 else attempts end,
+           last_number_id = $4, last_call_id = $1, open_call_id = $1,
+           free_at = 9223372036854775806
+         where id = $3"
+    );
+    KNOWN = both("select 1 from attempt where call_id = $1");
+    ABANDONED = guarded!(
+        "update attempt set abandoned_at = $10, answered_at = $11, heard = $12,
+           heard_confidence = $13, forced = $14
+         where call_id = $9 and ended_at is null and abandoned_at is null",
+        concat!(
+            set_next!(),
+            " where id = $8 and last_call_id = $9 and not exists
+               (select 1 from attempt where call_id = $9 and qualified_at is not null)"
+        )
+    );
+    UNRECORDED = both(concat!(
+        set_next_free!(),
+        ", last_call_id = $9
+         where id = $8 and open_call_id is null and coalesce(last_call_id, 0) < $9
+           and not exists (select 1 from attempt where call_id = $9)"
+    ));
+    CLOSED = guarded!(
+        "update attempt set outcome = $10, cause = $11, ended_by = $12,
+           agent_id = coalesce($13, agent_id), heard = $14, heard_confidence = $15,
+           ringing_at = $16, answered_at = $17, bridged_at = $18, ended_at = $19, held_us = $20,
+           forced = $22
+         where call_id = $9 and ended_at is null",
+        concat!(
+            set_next!(),
+            ", faults = faults + case when $10 in ('congestion', 'trunk_fault') then 1 else 0 end
+             where id = $8 and last_call_id = $9 and not exists
+               (select 1 from attempt where call_id = $9 and qualified_at is not null)"
+        ),
+        "update number set invalid = true where id = $21 and $10 = 'invalid' and not invalid"
+    );
+    QUALIFIED = guarded!(
+        "update attempt set qualified_at = $13, wrap_us = $12, agent_id = coalesce(agent_id, $14),
+           wrong_number = $15,
+           disposition_code = coalesce(
+             (select code from disposition where campaign_id = $11 and position = $10),
+             '#' || cast($10 as text))
+         where call_id = $9 and completed_at is null",
+        concat!(set_next!(), " where id = $8 and last_call_id = $9")
+    );
+    REFUSED = guarded!(
+        "insert into rule_refusal
+           (contact_id, number_id, stage, at, campaign_id, rule, until_at)
+         values ($8, $9, $10, $11, $12, $13, $14) on conflict do nothing",
+        concat!(set_next_free!(), " where id = $8 and open_call_id is null")
+    );
+    SKIPPED = guarded!(
+        "insert into preview_skip (contact_id, at, campaign_id, agent_id, reason)
+         values ($8, $9, $10, $11, $12) on conflict do nothing",
+        concat!(set_next_free!(), " where id = $8 and open_call_id is null")
+    );
+    COMPLETED = together!(
+        "update attempt set completed_at = $2 where call_id = $1",
+        "update number set invalid = true
+         where id = $4 and not invalid
+           and exists (select 1 from attempt where call_id = $1 and wrong_number)",
+        "update contact set open_call_id = null, free_at =
+           case when state = 'open' then next_at else 9223372036854775807 end
+         where id = $3 and open_call_id = $1"
+    );
+    TOLD = together!(
+        "insert into outbox
+           (event_id, endpoint, campaign_id, call_id, kind, created_at, tries, next_try_at)
+         values ($1, $2, $3, $4, 'call.completed', $5, 0, $5) on conflict do nothing",
+        "insert into outbox_personal (event_id, body) values ($1, $6) on conflict do nothing"
+    );
+    SET_DETAILS = together!(
+        "insert into attempt_personal (call_id, details) values ($1, $2)
+         on conflict (call_id) do update set details = excluded.details",
+        "update attempt set amount_cents = $3 where call_id = $1"
+    );
+    SET_FIELDS = each(
+        "update contact_personal set fields = json_patch(fields, $2)
+         where contact_id = (select contact_id from attempt where call_id = $1)",
+        "update contact_personal
+         set fields = cast(cast(fields as jsonb) || cast($2 as jsonb) as text)
+         where contact_id = (select contact_id from attempt where call_id = $1)",
+    );
+}
+
+/// Fills in what becomes of a contact, the parameters 1 to 7.
+fn with_next(statement: Sql, next: &Next) -> Query {
+    let next = NextColumns::from(next);
+    statement
+        .bind(next.state)
+        .bind(next.done_reason)
+        .bind(next.turn)
+        .bind(next.next_at)
+        .bind(next.callback_at)
+        .bind(next.callback_agent)
+        .bind(next.next_number)
+}
+
+pub(super) async fn open(db: &mut Db<'_>, record: &Opened) -> Result<(), StoreError> {
+    let opened = OPEN
+        .bind(record.call.0.cast_signed())
+        .bind(record.campaign.0)
+        .bind(record.contact.0.cast_signed())
+        .bind(record.number.0.cast_signed())
+        .bind(record.person.0.cast_signed())
+        .bind(record.trunk.0)
+        .bind(record.caller_id)
+        .bind(record.attempt)
+        .bind(record.agent.map(|agent| agent.0))
+        .bind(at(record.at))
+        .bind(record.chance.map(Ratio::get))
+        .execute(db)
+        .await?;
+    if opened > 0 {
+        return Ok(());
+    }
+    // Nothing was written: a replay, or a campaign that does not exist. No call without a row.
+    let known = KNOWN.bind(record.call.0.cast_signed()).fetch_optional(db).await?;
+    if known.is_some() { Ok(()) } else { Err(StoreError::Unknown("campaign")) }
+}
+
+/// Notes in an open attempt that its person is abandoned; the end overrules it.
+pub(super) fn abandoned(record: &Abandoned) -> Query {
+    with_next(ABANDONED, &record.next)
+        .bind(record.contact.0.cast_signed())
+        .bind(record.call.0.cast_signed())
+        .bind(at(record.at))
+        .bind(some_at(record.answered))
+        .bind(record.heard.map(|heard| word(&heard.what)))
+        .bind(record.heard.map(|heard| heard.confidence.get()))
+        .bind(record.forced)
+}
+
+pub(super) async fn close(db: &mut Db<'_>, record: &Closed) -> Result<(), StoreError> {
+    if closed(record).execute(db).await? == 0 {
+        unrecorded(record).execute(db).await?;
+    }
+    Ok(())
+}
+
+/// Lets the contact of an attempt go whose row was refused, so that nothing was dialled.
+fn unrecorded(record: &Closed) -> Query {
+    with_next(UNRECORDED, &record.next)
+        .bind(record.contact.0.cast_signed())
+        .bind(record.call.0.cast_signed())
+}
+
+fn closed(record: &Closed) -> Query {
+    with_next(CLOSED, &record.next)
+        .bind(record.contact.0.cast_signed())
+        .bind(record.call.0.cast_signed())
+        .bind(word(&record.outcome))
+        .bind(record.cause)
+        .bind(word(&record.ended_by))
+        .bind(record.agent.map(|agent| agent.0))
+        .bind(record.heard.map(|heard| word(&heard.what)))
+        .bind(record.heard.map(|heard| heard.confidence.get()))
+        .bind(some_at(record.ringing))
+        .bind(some_at(record.answered))
+        .bind(some_at(record.bridged))
+        .bind(at(record.ended))
+        .bind(record.held.as_micros().cast_signed())
+        .bind(record.number.0.cast_signed())
+        .bind(record.forced)
+}
+
+pub(super) fn qualified(record: &Qualified) -> Query {
+    with_next(QUALIFIED, &record.next)
+        .bind(record.contact.0.cast_signed())
+        .bind(record.call.0.cast_signed())
+        .bind(record.disposition.0)
+        .bind(record.campaign.0)
+        .bind(record.wrap.as_micros().cast_signed())
+        .bind(at(record.at))
+        .bind(record.agent.map(|agent| agent.0))
+        .bind(record.wrong_number)
+}
+
+pub(super) fn refused(record: &RuleRefusal) -> Query {
+    with_next(REFUSED, &record.next)
+        .bind(record.contact.0.cast_signed())
+        .bind(record.number.0.cast_signed())
+        .bind(word(&record.stage))
+        .bind(at(record.at))
+        .bind(record.campaign.0)
+        .bind(word(&record.refusal.rule))
+        .bind(some_at(record.refusal.until))
+}
+
+pub(super) fn skipped(
+    campaign: CampaignId,
+    contact: ContactId,
+    agent: AgentId,
+    reason: SkipReason,
+    next: &Next,
+    moment: Wall,
+) -> Query {
+    with_next(SKIPPED, next)
+        .bind(contact.0.cast_signed())
+        .bind(at(moment))
+        .bind(campaign.0)
+        .bind(agent.0)
+        .bind(word(&reason))
+}
+
+/// Tells the call's story to its endpoint and lets its contact go.
+pub(super) async fn complete(
+    db: &mut Db<'_>,
+    shared: &Shared,
+    call: CallId,
+    moment: Wall,
+) -> Result<u32, StoreError> {
+    let Some(mut story) = report::story(db, call).await? else {
+        tracing::debug!(%call, "a call without a row was completed: nothing was dialled");
+        return Ok(0);
+    };
+    if story.call.completed.is_some() {
+        return Ok(0);
+    }
+    if story.call.ended.is_none() {
+        tracing::error!(%call, "a call was completed before it was closed; it stays open");
+        return Ok(0);
+    }
+    story.call.completed = Some(moment);
+    COMPLETED
+        .bind(call.0.cast_signed())
+        .bind(at(moment))
+        .bind(story.call.contact.0.cast_signed())
+        .bind(story.call.number.0.cast_signed())
+        .execute(db)
+        .await?;
+    let Some(endpoint) = story.endpoint else { return Ok(0) };
+    let event = format!("evt_{}_{}_{}", shared.instance, call.0, story.sequence);
+    TOLD.bind(event)
+        .bind(endpoint)
+        .bind(story.call.campaign.0)
+        .bind(call.0.cast_signed())
+        .bind(at(moment))
+        .bind((shared.tell)(story.sequence, &story.call))
+        .execute(db)
+        .await?;
+    Ok(1)
+}
+
+/// Keeps what was agreed in a call, and what the agent changed of the contact's card.
+pub(super) async fn details(
+    db: &mut Db<'_>,
+    call: CallId,
+    details: &Details,
+) -> Result<(), StoreError> {
+    let id = call.0.cast_signed();
+    SET_DETAILS.bind(id).bind(json(details)).bind(details.amount_cents).execute(db).await?;
+    if !details.changed_fields.is_empty() {
+        SET_FIELDS.bind(id).bind(json(&details.changed_fields)).execute(db).await?;
+    }
+    Ok(())
+}

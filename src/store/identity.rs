@@ -1,0 +1,49 @@
+//! Whose database it is: its name in events, and the key its fingerprints are made with.
+
+use std::path::{Path, PathBuf};
+
+use super::backend::{Db, both, statements};
+use super::fingerprint::{Fingerprints, random_hex};
+use super::{Place, Settings, StoreError};
+
+statements! {
+    META = both("select value from meta where name = $1");
+    SET_META = both("insert into meta (name, value) values ($1, $2) on conflict do nothing");
+}
+
+/// Opens the key file and checks that it belongs to this database; a new database gets its own.
+pub(super) async fn establish(
+    db: &mut Db<'_>,
+    settings: &Settings,
+) -> Result<(Fingerprints, String), StoreError> {
+    let path = match (&settings.key, &settings.place) {
+        (Some(key), _) => key.clone(),
+        (None, Place::File(database)) => beside(database),
+        (None, Place::Server(_)) => {
+            return Err(StoreError::Setting("key: a server's database needs a key file"));
+        }
+    };
+    let stored = meta(db, "key_check").await?;
+    let fingerprints = Fingerprints::open(&path, stored.is_none().then_some(settings.random))?;
+    if stored.is_some_and(|stored| stored != fingerprints.check()) {
+        return Err(StoreError::WrongKey);
+    }
+    let instance = random_hex::<4>(settings.random)
+        .map_err(|error| StoreError::Key { path, why: error.to_string() })?;
+    for (name, value) in [("instance", &instance), ("key_check", &fingerprints.check())] {
+        SET_META.bind(name).bind(value).execute(db).await?;
+    }
+    let instance = meta(db, "instance").await?.unwrap_or(instance);
+    Ok((fingerprints, instance))
+}
+
+fn beside(database: &Path) -> PathBuf {
+    let mut path = database.as_os_str().to_owned();
+    path.push(".key");
+    PathBuf::from(path)
+}
+
+async fn meta(db: &mut Db<'_>, name: &str) -> Result<Option<String>, StoreError> {
+    let row = META.bind(name).fetch_optional(db).await?;
+    row.map(|row| row.try_get(0)).transpose()
+}

@@ -1,0 +1,376 @@
+//! Lists of contacts, taken in by chunks: each chunk is one transaction of a few statements, and
+//! between two chunks others may write.
+
+use std::collections::{BTreeSet, HashSet};
+
+use super::backend::{Db, both, each, statements};
+use super::text::{at, word};
+use super::{
+    IMPORT_MAX, ImportSource, ImportSummary, NUMBERS_MAX, NewContact, NewNumber, Store, StoreError,
+    next_id,
+};
+use crate::units::{CampaignId, Number, Wall};
+use serde_json::{Value, json};
+
+/// Contacts in one transaction: some ten milliseconds, so that no dial waits longer for it.
+const CHUNK: usize = 500;
+
+/// Where the contacts of a list go.
+struct Target {
+    campaign: CampaignId,
+    client: u32,
+    list: i64,
+    due: i64,
+}
+
+/// What stood earlier in the list.
+#[derive(Default)]
+struct Seen {
+    numbers: HashSet<Number>,
+    external_ids: HashSet<String>,
+}
+
+/// What the database knows about a number of the chunk.
+struct Known {
+    person: i64,
+    taken: bool,
+    do_not_call: bool,
+}
+
+/// The chunk's numbers in their order, with what the database knows of them.
+macro_rules! known_of {
+    ($persons:literal) => {
+        concat!(
+            "select p.id,
+               exists (select 1 from number n where n.campaign_id = $2 and n.person_id = p.id),
+               exists (select 1 from do_not_call d where d.person_id = p.id
+                 and (d.until_at is null or d.until_at > $4)
+                 and (d.scope = 'everyone' or d.scope = 'campaign' and d.scope_id = $2
+                   or d.scope = 'client' and d.scope_id = $3))
+             from ",
+            $persons,
+            " join person p on p.fingerprint = j.value ->> 1 order by j.key"
+        )
+    };
+}
+
+statements! {
+    CLIENT = both("select client_id from campaign where id = $1");
+    HIGHEST_LIST = both("select max(id) from list_import where id between $1 and $2");
+    HIGHEST_PERSON = both("select max(id) from person where id between $1 and $2");
+    HIGHEST_CONTACT = both("select max(id) from contact where id between $1 and $2");
+    HIGHEST_NUMBER = both("select max(id) from number where id between $1 and $2");
+    ADD_LIST = both(
+        "insert into list_import
+           (id, campaign_id, file, sha256, started_at, read_count, added_count)
+         values ($1, $2, $3, $4, $5, 0, 0) on conflict (campaign_id, sha256) do nothing",
+    );
+    LIST = both("select id, ended_at from list_import where campaign_id = $1 and sha256 = $2");
+    END_LIST = both(
+        "update list_import set ended_at = $2, read_count = $3, added_count = added_count + $4
+         where id = $1",
+    );
+    ADD_PERSONS = each(
+        "insert into person (id, fingerprint)
+         select value ->> 0, value ->> 1 from json_each($1) where true
+         on conflict (fingerprint) do nothing",
+        "insert into person (id, fingerprint)
+         select cast(value ->> 0 as bigint), value ->> 1
+         from jsonb_array_elements(cast($1 as jsonb))
+         on conflict (fingerprint) do nothing",
+    );
+    ADD_DIGITS = each(
+        "insert into person_personal (person_id, e164)
+         select p.id, j.value ->> 2
+         from json_each($1) j join person p on p.fingerprint = j.value ->> 1 where true
+         on conflict (person_id) do nothing",
+        "insert into person_personal (person_id, e164)
+         select p.id, j.value ->> 2
+         from jsonb_array_elements(cast($1 as jsonb)) j
+           join person p on p.fingerprint = j.value ->> 1
+         on conflict (person_id) do nothing",
+    );
+    TAKEN = each(
+        "select external_id from contact
+         where campaign_id = $1 and external_id in (select value from json_each($2))",
+        "select external_id from contact
+         where campaign_id = $1
+           and external_id in (select jsonb_array_elements_text(cast($2 as jsonb)))",
+    );
+    KNOWN = each(
+        known_of!("json_each($1) j"),
+        known_of!("jsonb_array_elements(cast($1 as jsonb)) with ordinality j (value, key)"),
+    );
+    ADD_CONTACTS = each(
+        "insert into contact (id, campaign_id, client_id, list_import_id, external_id, priority,
+           owner_agent_id, state, attempts, faults, turn, next_at, free_at, lease_epoch)
+         select value ->> 0, $2, $3, $4, value ->> 1, value ->> 2, value ->> 3, 'open', 0, 0,
+           value ->> 2, $5, $5, 0
+         from json_each($1)",
+        "insert into contact (id, campaign_id, client_id, list_import_id, external_id, priority,
+           owner_agent_id, state, attempts, faults, turn, next_at, free_at, lease_epoch)
+         select cast(value ->> 0 as bigint), $2, $3, $4, value ->> 1, cast(value ->> 2 as bigint),
+           cast(value ->> 3 as bigint), 'open', 0, 0, cast(value ->> 2 as bigint), $5, $5, 0
+         from jsonb_array_elements(cast($1 as jsonb))",
+    );
+    ADD_CARDS = each(
+        "insert into contact_personal (contact_id, name, fields)
+         select value ->> 0, value ->> 4, value ->> 5 from json_each($1)",
+        "insert into contact_personal (contact_id, name, fields)
+         select cast(value ->> 0 as bigint), value ->> 4, value ->> 5
+         from jsonb_array_elements(cast($1 as jsonb))",
+    );
+    ADD_NUMBERS = each(
+        "insert into number
+           (id, campaign_id, contact_id, person_id, position, zone, class, invalid)
+         select value ->> 0, $2, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5,
+           false
+         from json_each($1)",
+        "insert into number
+           (id, campaign_id, contact_id, person_id, position, zone, class, invalid)
+         select cast(value ->> 0 as bigint), $2, cast(value ->> 1 as bigint),
+           cast(value ->> 2 as bigint), cast(value ->> 3 as bigint), value ->> 4, value ->> 5, false
+         from jsonb_array_elements(cast($1 as jsonb))",
+    );
+}
+
+impl Store {
+    /// Imports contacts into a campaign, in chunks between which others may write. `progress` is
+    /// told how many were read so far. The same list again adds nothing.
+    ///
+    /// A number belongs to one contact of a campaign: one that is known already is left out, and
+    /// a contact left without any is counted as doubled.
+    ///
+    /// # Errors
+    /// There is no such campaign, the list is longer than [`IMPORT_MAX`], or the database failed;
+    /// the chunks written before stay, and importing the list again goes on from there.
+    pub async fn import<I>(
+        &self,
+        campaign: CampaignId,
+        source: &ImportSource,
+        contacts: I,
+        mut progress: impl FnMut(u64) + Send,
+    ) -> Result<ImportSummary, StoreError>
+    where
+        I: IntoIterator<Item = NewContact>,
+        I::IntoIter: Send,
+    {
+        let mut contacts = contacts.into_iter();
+        let mut summary = ImportSummary::default();
+        let target = self.begin_list(campaign, source, &mut summary).await?;
+        let mut seen = Seen::default();
+        loop {
+            let chunk: Vec<NewContact> = contacts.by_ref().take(CHUNK).collect();
+            if chunk.is_empty() {
+                break;
+            }
+            summary.read += chunk.len() as u64;
+            if summary.read > IMPORT_MAX as u64 {
+                return Err(StoreError::TooLong(IMPORT_MAX));
+            }
+            let fresh = chunk.into_iter().filter_map(|contact| seen.sift(contact, &mut summary));
+            self.import_chunk(&target, fresh.collect(), &mut summary).await?;
+            progress(summary.read);
+        }
+        self.end_list(&target, source.at, &summary).await?;
+        Ok(summary)
+    }
+
+    async fn begin_list(
+        &self,
+        campaign: CampaignId,
+        source: &ImportSource,
+        summary: &mut ImportSummary,
+    ) -> Result<Target, StoreError> {
+        let mut writer = self.writer().await;
+        let mut transaction = writer.begin().await?;
+        let mut db = transaction.db()?;
+        let client = CLIENT.bind(campaign.0).fetch_optional(&mut db).await?;
+        let client = client.ok_or(StoreError::Unknown("campaign"))?.try_get(0)?;
+        let id = next_id(&mut db, HIGHEST_LIST, self.shared.node).await?;
+        ADD_LIST
+            .bind(id)
+            .bind(campaign.0)
+            .bind(&source.file)
+            .bind(&source.sha256)
+            .bind(at(source.at))
+            .execute(&mut db)
+            .await?;
+        let row = LIST.bind(campaign.0).bind(&source.sha256).fetch_one(&mut db).await?;
+        transaction.commit().await?;
+        let (list, ended) = (row.try_get(0)?, row.try_get::<Option<i64>>(1)?);
+        summary.seen_before = ended.map(Wall::micros);
+        Ok(Target { campaign, client, list, due: at(source.at) })
+    }
+
+    async fn end_list(
+        &self,
+        target: &Target,
+        moment: Wall,
+        summary: &ImportSummary,
+    ) -> Result<(), StoreError> {
+        let mut writer = self.writer().await;
+        END_LIST
+            .bind(target.list)
+            .bind(at(moment))
+            .bind(summary.read.cast_signed())
+            .bind(summary.added.cast_signed())
+            .execute(&mut writer.db().await?)
+            .await?;
+        Ok(())
+    }
+
+    async fn import_chunk(
+        &self,
+        target: &Target,
+        mut contacts: Vec<NewContact>,
+        summary: &mut ImportSummary,
+    ) -> Result<(), StoreError> {
+        let mut writer = self.writer().await;
+        let mut transaction = writer.begin().await?;
+        let mut db = transaction.db()?;
+        let node = self.shared.node;
+        let taken = taken_external_ids(&mut db, target, &contacts).await?;
+        contacts.retain(|contact| {
+            let fresh = contact.external_id.as_ref().is_none_or(|id| !taken.contains(id));
+            summary.doubled_in_campaign += u64::from(!fresh);
+            fresh
+        });
+        let persons = self.persons(&mut db, &contacts).await?;
+        let mut known = known_numbers(&mut db, target, &persons).await?.into_iter();
+        let mut contact_id = next_id(&mut db, HIGHEST_CONTACT, node).await?;
+        let mut number_id = next_id(&mut db, HIGHEST_NUMBER, node).await?;
+        let (mut rows, mut numbers) = (Vec::new(), Vec::new());
+        for contact in &contacts {
+            let mine: Vec<_> =
+                contact.numbers.iter().zip(&mut known).filter(|(_, known)| !known.taken).collect();
+            if mine.is_empty() {
+                summary.doubled_in_campaign += 1;
+                continue;
+            }
+            summary.added += 1;
+            summary.numbers_dropped += (contact.numbers.len() - mine.len()) as u64;
+            summary.do_not_call += u64::from(mine.iter().any(|(_, known)| known.do_not_call));
+            for (position, (number, known)) in mine.into_iter().enumerate() {
+                numbers.push(number_row(number_id, contact_id, known.person, position, number));
+                number_id += 1;
+            }
+            rows.push(contact_row(contact_id, contact));
+            contact_id += 1;
+        }
+        insert(&mut db, target, &Value::from(rows), &Value::from(numbers)).await?;
+        transaction.commit().await?;
+        Ok(())
+    }
+
+    /// Makes person-slots for numbers that have none; gives the fingerprints in order.
+    async fn persons(&self, db: &mut Db<'_>, contacts: &[NewContact]) -> Result<Value, StoreError> {
+        let first = next_id(db, HIGHEST_PERSON, self.shared.node).await?;
+        let numbers = contacts.iter().flat_map(|contact| &contact.numbers);
+        let persons: Vec<Value> = (first..)
+            .zip(numbers)
+            .map(|(id, new)| {
+                json!([id, self.shared.fingerprints.of(&new.number), new.number.reveal()])
+            })
+            .collect();
+        let persons = Value::from(persons);
+        let list = persons.to_string();
+        ADD_PERSONS.bind(&list).execute(db).await?;
+        ADD_DIGITS.bind(&list).execute(db).await?;
+        Ok(persons)
+    }
+}
+
+impl Seen {
+    /// Takes out the numbers that stood earlier in the list, and contacts left without any.
+    fn sift(&mut self, mut contact: NewContact, summary: &mut ImportSummary) -> Option<NewContact> {
+        if contact.numbers.is_empty() {
+            summary.without_number += 1;
+            return None;
+        }
+        if let Some(id) = &contact.external_id
+            && !self.external_ids.insert(id.clone())
+        {
+            summary.doubled_in_list += 1;
+            return None;
+        }
+        let before = contact.numbers.len();
+        contact.numbers.truncate(NUMBERS_MAX);
+        contact.numbers.retain(|new| self.numbers.insert(new.number.clone()));
+        if contact.numbers.is_empty() {
+            summary.doubled_in_list += 1;
+            return None;
+        }
+        summary.numbers_dropped += (before - contact.numbers.len()) as u64;
+        Some(contact)
+    }
+}
+
+async fn taken_external_ids(
+    db: &mut Db<'_>,
+    target: &Target,
+    contacts: &[NewContact],
+) -> Result<BTreeSet<String>, StoreError> {
+    let ids: Vec<_> = contacts.iter().filter_map(|contact| contact.external_id.clone()).collect();
+    let taken = TAKEN.bind(target.campaign.0).bind(Value::from(ids).to_string());
+    taken.fetch_all(db).await?.iter().map(|row| row.try_get(0)).collect()
+}
+
+/// Looks the chunk's numbers up, in their order.
+async fn known_numbers(
+    db: &mut Db<'_>,
+    target: &Target,
+    persons: &Value,
+) -> Result<Vec<Known>, StoreError> {
+    let rows = KNOWN
+        .bind(persons.to_string())
+        .bind(target.campaign.0)
+        .bind(target.client)
+        .bind(target.due)
+        .fetch_all(db)
+        .await?;
+    rows.iter()
+        .map(|row| {
+            Ok(Known {
+                person: row.try_get(0)?,
+                taken: row.try_get(1)?,
+                do_not_call: row.try_get(2)?,
+            })
+        })
+        .collect()
+}
+
+fn contact_row(id: i64, contact: &NewContact) -> Value {
+    json!([
+        id,
+        contact.external_id,
+        contact.priority.clamp(1, 9),
+        contact.owner.map(|agent| agent.0),
+        contact.name,
+        json!(contact.fields).to_string(),
+    ])
+}
+
+fn number_row(id: i64, contact: i64, person: i64, position: usize, number: &NewNumber) -> Value {
+    json!([id, contact, person, position, number.zone.name(), word(&number.class)])
+}
+
+async fn insert(
+    db: &mut Db<'_>,
+    target: &Target,
+    contacts: &Value,
+    numbers: &Value,
+) -> Result<(), StoreError> {
+    let contacts = contacts.to_string();
+    ADD_CONTACTS
+        .bind(&contacts)
+        .bind(target.campaign.0)
+        .bind(target.client)
+        .bind(target.list)
+        .bind(target.due)
+        .execute(db)
+        .await?;
+    ADD_CARDS.bind(contacts).execute(db).await?;
+    ADD_NUMBERS.bind(numbers.to_string()).bind(target.campaign.0).execute(db).await?;
+    Ok(())
+}

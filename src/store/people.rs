@@ -1,0 +1,205 @@
+//! Agents, and persons who must not be called.
+
+use std::collections::BTreeMap;
+
+use super::backend::{Row, both, statements};
+use super::text::{at, read_agent_state, read_scope, scope, some_at};
+use super::{AgentRow, DoNotCallRow, Ha1, NewAgent, NewDoNotCall, Store, StoreError, next_id};
+use crate::units::{AgentId, CampaignId, Number, Wall};
+
+statements! {
+    SET_AGENT = both(
+        "insert into agent (id, name, ha1_md5, ha1_sha256, contact_uri, state, state_at)
+         select coalesce(max(id), 0) + 1, $1, $2, $3, $4, 'logged_out', 0
+         from agent where true
+         on conflict (name) do update set contact_uri = excluded.contact_uri,
+           removed = false,
+           ha1_md5 = coalesce(excluded.ha1_md5, agent.ha1_md5),
+           ha1_sha256 = coalesce(excluded.ha1_sha256, agent.ha1_sha256)",
+    );
+    AGENT = both("select id from agent where name = $1");
+    LEAVE_CAMPAIGNS = both("delete from agent_campaign where agent_id = $1");
+    SERVE_CAMPAIGN = both(
+        "insert into agent_campaign (agent_id, position, campaign_id) values ($1, $2, $3)",
+    );
+    FORGET_SKILLS = both("delete from agent_skill where agent_id = $1");
+    ADD_SKILL = both(
+        "insert into agent_skill (agent_id, skill) values ($1, $2)
+         on conflict (agent_id, skill) do nothing",
+    );
+    REMOVE_AGENT = both(
+        "update agent set removed = true, contact_uri = null, ha1_md5 = null, ha1_sha256 = null
+         where id = $1",
+    );
+    MEMBERS = both(
+        "select agent_id, campaign_id from agent_campaign order by agent_id, position",
+    );
+    SKILLS = both("select agent_id, skill from agent_skill order by agent_id, skill");
+    AGENTS = both("select * from agent where not removed order by name");
+    HIGHEST_PERSON = both("select max(id) from person where id between $1 and $2");
+    /// A wish needs the fingerprint only: the digits of a stranger are not kept.
+    ADD_PERSON = both(
+        "insert into person (id, fingerprint) values ($1, $2) on conflict (fingerprint) do nothing",
+    );
+    ADD_WISH = both(
+        "insert into do_not_call (person_id, scope, scope_id, reason, source, at, until_at)
+         select id, $2, $3, $4, $5, $6, $7 from person where fingerprint = $1
+         on conflict (person_id, scope, scope_id) do update set reason = excluded.reason,
+           source = excluded.source, at = excluded.at, until_at = excluded.until_at",
+    );
+    WISHES = both(
+        "select d.* from do_not_call d join person p on p.id = d.person_id
+         where p.fingerprint = $1 and (d.until_at is null or d.until_at > $2)
+         order by d.at",
+    );
+}
+
+impl Store {
+    /// Adds an agent, or changes the one of that name.
+    ///
+    /// # Errors
+    /// A campaign does not exist, or the database failed.
+    pub async fn set_agent(&self, agent: &NewAgent) -> Result<AgentId, StoreError> {
+        let mut writer = self.writer().await;
+        let mut transaction = writer.begin().await?;
+        let mut db = transaction.db()?;
+        SET_AGENT
+            .bind(&agent.name)
+            .bind(agent.ha1.as_ref().map(|ha1| &ha1.md5))
+            .bind(agent.ha1.as_ref().map(|ha1| &ha1.sha256))
+            .bind(agent.contact_uri.as_ref())
+            .execute(&mut db)
+            .await?;
+        let id: u32 = AGENT.bind(&agent.name).fetch_one(&mut db).await?.try_get(0)?;
+        LEAVE_CAMPAIGNS.bind(id).execute(&mut db).await?;
+        for (position, campaign) in (0_u32..).zip(&agent.campaigns) {
+            SERVE_CAMPAIGN.bind(id).bind(position).bind(campaign.0).execute(&mut db).await?;
+        }
+        if let Some(skills) = &agent.skills {
+            FORGET_SKILLS.bind(id).execute(&mut db).await?;
+            for skill in skills {
+                ADD_SKILL.bind(id).bind(skill).execute(&mut db).await?;
+            }
+        }
+        transaction.commit().await?;
+        Ok(AgentId(id))
+    }
+
+    /// Removes an agent: he or she is listed no more and serves nothing; calls still name him or
+    /// her. Adding the name again brings the same agent back.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn remove_agent(&self, agent: AgentId) -> Result<(), StoreError> {
+        let mut writer = self.writer().await;
+        let mut transaction = writer.begin().await?;
+        let mut db = transaction.db()?;
+        for forget in [LEAVE_CAMPAIGNS, FORGET_SKILLS, REMOVE_AGENT] {
+            forget.bind(agent.0).execute(&mut db).await?;
+        }
+        transaction.commit().await?;
+        Ok(())
+    }
+
+    /// Lists every agent by name.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn agents(&self) -> Result<Vec<AgentRow>, StoreError> {
+        let mut snapshot = self.readers.snapshot().await?;
+        let mut db = snapshot.db();
+        let mut campaigns: BTreeMap<u32, Vec<CampaignId>> = BTreeMap::new();
+        for row in MEMBERS.query().fetch_all(&mut db).await? {
+            let campaign = CampaignId(row.try_get(1)?);
+            campaigns.entry(row.try_get(0)?).or_default().push(campaign);
+        }
+        let mut skills: BTreeMap<u32, Vec<String>> = BTreeMap::new();
+        for row in SKILLS.query().fetch_all(&mut db).await? {
+            skills.entry(row.try_get(0)?).or_default().push(row.try_get(1)?);
+        }
+        let rows = AGENTS.query().fetch_all(&mut db).await?;
+        rows.iter()
+            .map(|row| {
+                let id = row.try_get("id")?;
+                let campaigns = campaigns.remove(&id).unwrap_or_default();
+                agent_row(row, campaigns, skills.remove(&id).unwrap_or_default())
+            })
+            .collect()
+    }
+
+    /// Finds an agent by name.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn agent(&self, name: &str) -> Result<Option<AgentRow>, StoreError> {
+        Ok(self.agents().await?.into_iter().find(|agent| agent.name == name))
+    }
+
+    /// Adds a do-not-call wish from outside a call; a wish of the same reach is replaced.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn add_do_not_call(&self, wish: &NewDoNotCall) -> Result<(), StoreError> {
+        let (word, id) = scope(wish.scope);
+        let mut writer = self.writer().await;
+        let mut transaction = writer.begin().await?;
+        let mut db = transaction.db()?;
+        let person = next_id(&mut db, HIGHEST_PERSON, self.shared.node).await?;
+        let fingerprint = self.shared.fingerprints.of(&wish.number);
+        ADD_PERSON.bind(person).bind(&fingerprint).execute(&mut db).await?;
+        ADD_WISH
+            .bind(fingerprint)
+            .bind(word)
+            .bind(id)
+            .bind(&wish.reason)
+            .bind(&wish.source)
+            .bind(at(wish.at))
+            .bind(some_at(wish.until))
+            .execute(&mut db)
+            .await?;
+        transaction.commit().await?;
+        Ok(())
+    }
+
+    /// Lists the wishes that stand against a number.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn do_not_call(
+        &self,
+        number: &Number,
+        now: Wall,
+    ) -> Result<Vec<DoNotCallRow>, StoreError> {
+        let wishes = WISHES.bind(self.shared.fingerprints.of(number)).bind(at(now));
+        let rows = wishes.fetch_all(&mut self.reader().await?.db()).await?;
+        rows.iter()
+            .map(|row| {
+                Ok(DoNotCallRow {
+                    scope: read_scope(&row.try_get::<String>("scope")?, row.try_get("scope_id")?)?,
+                    reason: row.try_get("reason")?,
+                    source: row.try_get("source")?,
+                    at: Wall::micros(row.try_get("at")?),
+                    until: row.try_get::<Option<i64>>("until_at")?.map(Wall::micros),
+                })
+            })
+            .collect()
+    }
+}
+
+fn agent_row(
+    row: &Row,
+    campaigns: Vec<CampaignId>,
+    skills: Vec<String>,
+) -> Result<AgentRow, StoreError> {
+    let ha1 = Option::zip(row.try_get("ha1_md5")?, row.try_get("ha1_sha256")?);
+    Ok(AgentRow {
+        id: AgentId(row.try_get("id")?),
+        name: row.try_get("name")?,
+        ha1: ha1.map(|(md5, sha256)| Ha1 { md5, sha256 }),
+        contact_uri: row.try_get("contact_uri")?,
+        campaigns,
+        skills,
+        state: read_agent_state(&row.try_get::<String>("state")?, row.try_get("state_subject")?)?,
+        since: Wall::micros(row.try_get("state_at")?),
+    })
+}

@@ -1,0 +1,134 @@
+//! One [`Write`] becomes rows, all its statements in one trip to the database where one suffices.
+
+use super::backend::{Db, Query, both, guarded, statements, together};
+use super::text::{agent_state, at, json, scope, word};
+use super::{Delivery, Shared, StoreError, Then, Write, attempt, decisions, prior};
+use crate::core::fact::DncScope;
+use crate::core::order::{AgentState, CampaignState, Record};
+use crate::sip::StoredDialog;
+use crate::units::{AgentId, CallId, CampaignId, LegId, PersonId, Wall};
+
+statements! {
+    DO_NOT_CALL = both(
+        "insert into do_not_call (person_id, scope, scope_id, reason, source, at)
+         values ($1, $2, $3, 'asked not to be called', $4, $5) on conflict do nothing",
+    );
+    /// Of several states in one instant the last one lasts; the others took no time.
+    AGENT_IS = together!(
+        "insert into agent_state (agent_id, at, state, subject) values ($1, $2, $3, $4)
+         on conflict (agent_id, at) do update
+           set state = excluded.state, subject = excluded.subject",
+        "update agent set state = $3, state_subject = $4, state_at = $2 where id = $1"
+    );
+    CAMPAIGN_IS = both("update campaign set state = $2, state_at = $3 where id = $1");
+    DIALOG_UP = both(
+        "insert into dialog_personal (leg_id, call_id, dialog) values ($1, $2, $3)
+         on conflict (leg_id) do update set call_id = excluded.call_id, dialog = excluded.dialog",
+    );
+    DIALOG_GONE = both("delete from dialog_personal where leg_id = $1");
+    DELIVERED = guarded!(
+        "update outbox set tries = $2, delivered_at = $3, next_try_at = $4, status = $5,
+           error = $6
+         where event_id = $1 and tries = $2 - 1",
+        "update endpoint set disabled_at = $7
+         where cast($7 as bigint) is not null and disabled_at is null
+           and name = (select endpoint from outbox where event_id = $1)"
+    );
+}
+
+/// Writes one of them and gives the number of webhook events it added.
+pub(super) async fn apply(
+    db: &mut Db<'_>,
+    shared: &Shared,
+    write: &Write,
+) -> Result<u32, StoreError> {
+    match write {
+        Write::Record { record, at } => return record_one(db, shared, record, *at).await,
+        Write::Details { call, details } => attempt::details(db, *call, details).await?,
+        Write::Dialog { leg, call, dialog } => {
+            dialog_up(*leg, *call, dialog).execute(db).await?;
+        }
+        Write::DialogGone(leg) => {
+            DIALOG_GONE.bind(leg.0.cast_signed()).execute(db).await?;
+        }
+        Write::Delivery(delivery) => {
+            delivered(delivery).execute(db).await?;
+        }
+    }
+    Ok(0)
+}
+
+async fn record_one(
+    db: &mut Db<'_>,
+    shared: &Shared,
+    record: &Record,
+    moment: Wall,
+) -> Result<u32, StoreError> {
+    let statement = match record {
+        Record::Opened(record) => {
+            attempt::open(db, record).await?;
+            return Ok(0);
+        }
+        Record::Completed(call) => return attempt::complete(db, shared, *call, moment).await,
+        Record::Abandoned(record) => attempt::abandoned(record),
+        Record::Closed(record) => {
+            attempt::close(db, record).await?;
+            return Ok(0);
+        }
+        Record::Qualified(record) => attempt::qualified(record),
+        Record::Refused(record) => attempt::refused(record),
+        Record::Skipped { campaign, contact, agent, reason, next } => {
+            attempt::skipped(*campaign, *contact, *agent, *reason, next, moment)
+        }
+        Record::DoNotCall { person, scope, call } => do_not_call(*person, *scope, *call, moment),
+        Record::AgentState { agent, state } => agent_is(*agent, *state, moment),
+        Record::CampaignState { campaign, state } => campaign_is(*campaign, *state, moment),
+        Record::Decided(campaign, decision) => decisions::decided(*campaign, decision, moment),
+        Record::Learnt(campaign, lesson) => prior::learnt(*campaign, lesson),
+    };
+    statement.execute(db).await?;
+    Ok(0)
+}
+
+fn do_not_call(person: PersonId, reach: DncScope, call: Option<CallId>, moment: Wall) -> Query {
+    let (word, id) = scope(reach);
+    DO_NOT_CALL
+        .bind(person.0.cast_signed())
+        .bind(word)
+        .bind(id)
+        .bind(call.map_or_else(|| "engine".to_owned(), |call| call.to_string()))
+        .bind(at(moment))
+}
+
+fn agent_is(agent: AgentId, state: AgentState, moment: Wall) -> Query {
+    let (state, subject) = agent_state(state);
+    AGENT_IS.bind(agent.0).bind(at(moment)).bind(state).bind(subject)
+}
+
+fn campaign_is(campaign: CampaignId, state: CampaignState, moment: Wall) -> Query {
+    CAMPAIGN_IS.bind(campaign.0).bind(word(&state)).bind(at(moment))
+}
+
+fn dialog_up(leg: LegId, call: Option<CallId>, dialog: &StoredDialog) -> Query {
+    DIALOG_UP
+        .bind(leg.0.cast_signed())
+        .bind(call.map(|call| call.0.cast_signed()))
+        .bind(json(dialog))
+}
+
+fn delivered(delivery: &Delivery) -> Query {
+    let (delivered, next_try, disabled) = match delivery.then {
+        Then::Delivered => (Some(at(delivery.at)), None, None),
+        Then::Retry(next) => (None, Some(at(next)), None),
+        Then::GiveUp => (None, None, None),
+        Then::Disable => (None, Some(at(delivery.at)), Some(at(delivery.at))),
+    };
+    DELIVERED
+        .bind(delivery.event.clone())
+        .bind(delivery.tries)
+        .bind(delivered)
+        .bind(next_try)
+        .bind(delivery.status)
+        .bind(delivery.error.clone())
+        .bind(disabled)
+}

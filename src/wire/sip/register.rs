@@ -1,0 +1,373 @@
+//! Registration at carriers (RFC 3261 §10.2): one binding for each trunk's account, kept alive.
+//!
+//! ```text
+//! Outside ─► Inside (refreshed in time) ─► Leaving ─► gone
+//!    └─ refused or silent: again later, later each time
+//! ```
+
+use std::collections::BTreeMap;
+
+use super::client::{News, Outcome, Owner};
+use super::digest::Login;
+use super::endpoint::Endpoint;
+use super::event::{Event, Hop, Registered};
+use super::lexer::{Message, Name, number};
+use super::net::{Due, Local, Net};
+use super::settings::{Credentials, Registration, Trunk};
+use super::slab::Key;
+use super::uac::{log_in, retry_after_span};
+use super::values::{Address, Method, uri_hop};
+use super::writer::{Writer, party};
+use crate::units::{Mono, Span, TrunkId};
+
+/// The first upper bound of the wait after a failure, doubled by each further one (RFC 5626 §4.5:
+/// base-time when every flow failed).
+const WAIT_BASE: Span = Span::secs(30);
+/// The longest upper bound (RFC 5626 §4.5: max-time).
+const WAIT_MAX: Span = Span::secs(1_800);
+/// How long a refused account waits: it comes back by itself once the carrier mended it, and 24
+/// tries a day lock nobody out.
+const REFUSED_WAIT: Span = Span::secs(3_600);
+/// Above this a binding is refreshed [`MARGIN`] before its end, below it at half of its time
+/// (3GPP TS 24.229 §5.1.1.4.1; RFC 3261 §10.2.4 leaves the margin open).
+const LONG: Span = Span::secs(1_200);
+/// See [`LONG`].
+const MARGIN: Span = Span::secs(600);
+/// The shortest wait between two refreshes, whatever the carrier grants.
+const REFRESH_LEAST: Span = Span::secs(5);
+/// The longest binding: a day, as nobody who grants more means it.
+const EXPIRES_MAX: u64 = 86_400;
+/// How often one try follows 423.
+const RAISES_MAX: u8 = 2;
+/// The longest Service-Route taken; real ones have one or two hops.
+const ROUTES_MAX: usize = 8;
+
+/// The trunks' accounts.
+#[derive(Debug, Default)]
+pub(super) struct Registrations(BTreeMap<TrunkId, Account>);
+
+#[derive(Debug)]
+struct Account {
+    wish: Registration,
+    credentials: Credentials,
+    /// The address of record, as From and To write it.
+    record: String,
+    call_id: Vec<u8>,
+    tag: u64,
+    cseq: u32,
+    /// The server that is asked, until it fails.
+    hop: Option<Hop>,
+    /// The REGISTER whose answer counts.
+    client: Option<Key>,
+    /// The interval asked for, raised by 423.
+    expires: Span,
+    /// The Route line of the trunk's proxy, if there is one.
+    path: Vec<u8>,
+    login: Option<Login>,
+    logins: u8,
+    raises: u8,
+    state: State,
+    failures: u32,
+    /// Whether a refusal of the account was told already.
+    refused: bool,
+    /// The Service-Route as Route lines (RFC 3608 §5).
+    routes: Vec<u8>,
+    due: Option<Mono>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Outside,
+    Inside { until: Mono },
+    Leaving,
+}
+
+impl Registrations {
+    /// Gives the Route lines of a trunk's calls; empty without a Service-Route.
+    pub(super) fn routes(&self, trunk: TrunkId) -> &[u8] {
+        self.0.get(&trunk).map_or(&[], |account| &account.routes)
+    }
+
+    /// Tells whether a trunk's account is bound.
+    pub(super) fn stands(&self, trunk: TrunkId) -> bool {
+        self.0.get(&trunk).is_some_and(|held| matches!(held.state, State::Inside { .. }))
+    }
+
+    /// Counts the bindings that are being given up.
+    pub(super) fn leaving(&self) -> usize {
+        self.0.values().filter(|account| account.state == State::Leaving).count()
+    }
+
+    /// Takes a trunk's settings: an account that is new or changed registers at once.
+    pub(super) fn set(&mut self, net: &mut Net, trunk: &Trunk) {
+        let Some((wish, credentials)) = trunk.register.clone().zip(trunk.credentials.clone())
+        else {
+            return;
+        };
+        let held = self.0.get(&trunk.id);
+        let path = trunk.path();
+        let same = |held: &Account| {
+            held.wish == wish && held.credentials == credentials && held.path == path
+        };
+        if held.is_some_and(|held| same(held) && held.state != State::Leaving) {
+            return;
+        }
+        let domain = trunk.domain.as_ref().unwrap_or(&wish.registrar);
+        let mut call_id = Writer(Vec::with_capacity(32));
+        call_id.hex(net.draw(), 16).hex(net.draw(), 16);
+        let mut account = Account {
+            record: format!("<sip:{}@{domain}>", credentials.user),
+            expires: wish.expires,
+            path,
+            wish,
+            credentials,
+            call_id: call_id.0,
+            tag: net.draw(),
+            cseq: 0,
+            hop: None,
+            client: None,
+            login: None,
+            logins: 0,
+            raises: 0,
+            state: State::Outside,
+            failures: 0,
+            refused: false,
+            routes: Vec::new(),
+            due: self.0.get(&trunk.id).and_then(|held| held.due),
+        };
+        net.set_timer(Due::Register(trunk.id), &mut account.due, Some(net.now));
+        self.0.insert(trunk.id, account);
+    }
+}
+
+impl Endpoint {
+    /// Gives the binding of a trunk's account up; without one nothing is said.
+    pub(super) fn leave(&mut self, trunk: TrunkId) {
+        let Some(account) = self.registrations.0.get_mut(&trunk) else {
+            return;
+        };
+        self.net.set_timer(Due::Register(trunk), &mut account.due, None);
+        match account.state {
+            State::Inside { .. } => {
+                account.state = State::Leaving;
+                self.ask_registrar(trunk);
+            }
+            State::Outside => {
+                self.registrations.0.remove(&trunk);
+            }
+            State::Leaving => {}
+        }
+    }
+
+    /// Gives every binding up.
+    pub(super) fn leave_all(&mut self) {
+        let trunks: Vec<_> = self.registrations.0.keys().copied().collect();
+        for trunk in trunks {
+            self.leave(trunk);
+        }
+    }
+
+    /// Does what is due: the first REGISTER, a refresh, or another try.
+    pub(super) fn registration_due(&mut self, trunk: TrunkId) {
+        let now = self.net.now;
+        let way = self.ways(trunk).map(|(hop, _)| hop);
+        let Some(account) = self.registrations.0.get_mut(&trunk) else {
+            return;
+        };
+        account.due = None;
+        account.logins = 0;
+        account.raises = 0;
+        account.hop = account.hop.or(account.wish.address).or(way);
+        if matches!(account.state, State::Inside { until } if until <= now) {
+            account.state = State::Outside;
+            let lapsed = Registered::Failed { status: 408, again: Span::ZERO };
+            self.events.push_back(Event::Registered(trunk, lapsed));
+        }
+        self.ask_registrar(trunk);
+    }
+
+    /// Sends a REGISTER.
+    fn ask_registrar(&mut self, trunk: TrunkId) {
+        let Some(account) = self.registrations.0.get_mut(&trunk) else {
+            return;
+        };
+        let net = &mut self.net;
+        let Some(hop) = account.hop.filter(|_| !self.clients.is_full()) else {
+            net.set_timer(Due::Register(trunk), &mut account.due, Some(net.now + WAIT_BASE));
+            return;
+        };
+        account.cseq += 1;
+        let key = self.clients.next_key(net);
+        let uri = format!("sip:{}", account.wish.registrar);
+        let mut writer = net.writer();
+        let local = net.local(hop);
+        writer.request_head(Method::Register, uri.as_bytes(), &local.via, key);
+        writer.text(&account.path);
+        writer.text("From: ").text(&account.record).text(";tag=").hex(account.tag, 16);
+        writer.text("\r\nTo: ").text(&account.record).text("\r\nCall-ID: ").text(&account.call_id);
+        writer.text("\r\nCSeq: ").number(account.cseq).text(" REGISTER\r\n").contact(local);
+        let leaving = account.state == State::Leaving;
+        let expires = if leaving { 0 } else { account.expires.as_millis() / 1_000 };
+        writer.text("Expires: ").number(expires).text("\r\n");
+        // Proxies on the way may put themselves on the path (RFC 3327 §5.1).
+        writer.header("Supported", "path").header("User-Agent", &net.agent);
+        if let Some(login) = &mut account.login {
+            login.write(&mut writer, "REGISTER", uri.as_bytes(), net.draw());
+        }
+        writer.body("", &[]);
+        account.client = Some(key);
+        let names = (key, Owner::Register(trunk), Method::Register);
+        self.clients.begin(net, names, hop, writer.0);
+    }
+
+    /// Takes the answer to a REGISTER in.
+    pub(super) fn registrar_news(
+        &mut self,
+        trunk: TrunkId,
+        news: News,
+        status: u16,
+        message: Option<&Message<'_>>,
+    ) {
+        let Some(account) = self.registrations.0.get_mut(&trunk) else {
+            return;
+        };
+        // An answer to a REGISTER of before the account was changed is nobody's.
+        if news.outcome == Outcome::Provisional || account.client != Some(news.key) {
+            return;
+        }
+        if message.is_some_and(|message| account.may_ask_again(status, message)) {
+            self.ask_registrar(trunk);
+            return;
+        }
+        if account.state == State::Leaving {
+            self.registrations.0.remove(&trunk);
+            self.events.push_back(Event::Registered(trunk, Registered::Left));
+            return;
+        }
+        let granted = message
+            .filter(|_| news.outcome == Outcome::Success)
+            .and_then(|message| account.granted(message, news.to, self.net.local(news.to)));
+        let chance = self.net.draw();
+        let now = self.net.now;
+        if granted.is_none() && matches!(status, 408 | 503) {
+            self.spared.note(now, news.to, None);
+        }
+        let (next, told) = match granted {
+            Some(span) => account.bound(now, span, message),
+            None => account.failed(now, status, message, chance),
+        };
+        self.net.set_timer(Due::Register(trunk), &mut account.due, Some(next));
+        self.events.extend(told.map(|told| Event::Registered(trunk, told)));
+    }
+}
+
+impl Account {
+    /// Answers a challenge, or takes the interval the registrar wants (§10.2.8).
+    fn may_ask_again(&mut self, status: u16, message: &Message<'_>) -> bool {
+        if status == 423 {
+            let least = message.first(Name::MinExpires).and_then(number);
+            let least = least.filter(|least| *least <= EXPIRES_MAX).map(Span::secs);
+            let Some(least) = least.filter(|least| *least > self.expires) else {
+                return false;
+            };
+            self.expires = least;
+            self.raises += 1;
+            return self.raises <= RAISES_MAX;
+        }
+        let Some(login) = log_in(status, message, self.logins, self.credentials.clone()) else {
+            return false;
+        };
+        self.logins += 1;
+        self.login = Some(login);
+        true
+    }
+
+    /// Tells how long our contact is bound, among however many the registrar lists (§10.2.4).
+    fn granted(&self, message: &Message<'_>, from: Hop, local: &Local) -> Option<Span> {
+        let header = message.first(Name::Expires).and_then(number);
+        let ours = |uri| uri_hop(uri, from).is_some_and(|hop| hop.address == local.address);
+        let mut contacts = message.list(Name::Contact).filter_map(Address::read).peekable();
+        // A registrar behind something that rewrites contacts is believed to mean ours.
+        let bare = contacts.peek().is_none();
+        let own = contacts.find(|contact| ours(contact.uri));
+        let seconds = match own {
+            Some(contact) => contact.param("expires").and_then(number).or(header),
+            None if bare => header,
+            None => return self.rewritten(message, header),
+        };
+        let seconds = seconds.unwrap_or(self.expires.as_millis() / 1_000).min(EXPIRES_MAX);
+        (seconds > 0).then(|| Span::secs(seconds))
+    }
+
+    /// Takes the longest of contacts of which none is ours by its address: a NAT or a border
+    /// controller wrote another.
+    fn rewritten(&self, message: &Message<'_>, header: Option<u64>) -> Option<Span> {
+        let contacts = message.list(Name::Contact).filter_map(Address::read);
+        let spans = contacts.map(|contact| contact.param("expires").and_then(number).or(header));
+        let asked = self.expires.as_millis() / 1_000;
+        let longest = spans.map(|span| span.unwrap_or(asked)).max()?.min(EXPIRES_MAX);
+        (longest > 0).then(|| Span::secs(longest.min(asked)))
+    }
+
+    /// Notes that our contact is bound; gives the moment of the refresh.
+    fn bound(
+        &mut self,
+        now: Mono,
+        span: Span,
+        message: Option<&Message<'_>>,
+    ) -> (Mono, Option<Registered>) {
+        let fresh = !matches!(self.state, State::Inside { .. });
+        self.state = State::Inside { until: now + span };
+        self.failures = 0;
+        self.refused = false;
+        let mut routes = Writer(Vec::new());
+        for route in message.into_iter().flat_map(|m| m.list(Name::ServiceRoute)).take(ROUTES_MAX) {
+            if Address::read(route).is_some() {
+                routes.header("Route", party(route));
+            }
+        }
+        self.routes = routes.0;
+        let wait = if span > LONG {
+            Span::micros(span.as_micros() - MARGIN.as_micros())
+        } else {
+            Span::micros(span.as_micros() / 2)
+        };
+        (now + wait.max(REFRESH_LEAST), fresh.then_some(Registered::Standing(span)))
+    }
+
+    /// Notes a failure; gives the moment of the next try. While an earlier binding stands nobody
+    /// need hear of it.
+    fn failed(
+        &mut self,
+        now: Mono,
+        status: u16,
+        message: Option<&Message<'_>>,
+        chance: u64,
+    ) -> (Mono, Option<Registered>) {
+        self.failures = self.failures.saturating_add(1);
+        self.login = None;
+        self.hop = None;
+        let refused = matches!(status, 401 | 403 | 404 | 407);
+        let wished = message.and_then(|m| m.first(Name::RetryAfter)).and_then(retry_after_span);
+        let wait = if refused { REFUSED_WAIT } else { backoff(self.failures, chance) };
+        let again = wait.max(wished.unwrap_or(Span::ZERO));
+        match self.state {
+            State::Inside { until } if until > now && !refused => {
+                return ((now + again).min(until), None);
+            }
+            State::Inside { .. } | State::Outside | State::Leaving => self.state = State::Outside,
+        }
+        if !refused {
+            return (now + again, Some(Registered::Failed { status, again }));
+        }
+        let news = !core::mem::replace(&mut self.refused, true);
+        (now + again, news.then_some(Registered::Refused { status, again }))
+    }
+}
+
+/// Draws the wait after so many failures in a row: half to all of an upper bound that doubles
+/// (RFC 5626 §4.5).
+fn backoff(failures: u32, chance: u64) -> Span {
+    let bound = WAIT_BASE.times(1 << failures.min(16)).min(WAIT_MAX).as_micros();
+    Span::micros(bound / 2 + chance % (bound / 2 + 1))
+}
