@@ -45,7 +45,10 @@ impl World {
     }
 
     pub(crate) async fn dialer(&self, trunks: Vec<Trunk>, phones: Vec<Phone>) -> Checked<Dialer> {
-        let settings = settings((Ipv4Addr::LOCALHOST, 0).into(), trunks, phones);
+        self.dialer_of(settings((Ipv4Addr::LOCALHOST, 0).into(), trunks, phones)).await
+    }
+
+    pub(crate) async fn dialer_of(&self, settings: sip::Settings) -> Checked<Dialer> {
         let (sip, events) = sip::start(settings, self.clock, &self.tasks).await?;
         let audio = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         Ok(Dialer { sip, events, audio, legs: 0 })
@@ -77,8 +80,17 @@ impl World {
     }
 }
 
-fn settings(bind: SocketAddr, trunks: Vec<Trunk>, phones: Vec<Phone>) -> sip::Settings {
-    sip::Settings { bind, public: None, realm: REALM.to_owned(), seed: 99, trunks, phones }
+pub(crate) fn settings(bind: SocketAddr, trunks: Vec<Trunk>, phones: Vec<Phone>) -> sip::Settings {
+    sip::Settings {
+        bind,
+        also: Vec::new(),
+        identification: None,
+        public: None,
+        realm: REALM.to_owned(),
+        seed: 99,
+        trunks,
+        phones,
+    }
 }
 
 /// A trunk that sends no OPTIONS, so that a test counts its own datagrams only.

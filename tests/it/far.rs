@@ -109,6 +109,7 @@ impl FarEnd {
         let seen = Arc::new(Mutex::new(BTreeMap::new()));
         let endpoint = Endpoint::new(Settings {
             local: addr,
+            others: Vec::new(),
             user_agent: "far".to_owned(),
             seed,
             realm: "far.test".to_owned(),
@@ -193,7 +194,7 @@ impl Exchange {
                 self.told(event);
             }
             while let Some(sent) = self.endpoint.poll_transmit() {
-                self.launch(Parcel { inward: false, peer: sent.to, bytes: sent.bytes });
+                self.launch(Parcel { inward: false, peer: sent.to.address, bytes: sent.bytes });
             }
             self.deliver();
         }

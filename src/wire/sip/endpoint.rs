@@ -7,7 +7,7 @@ use super::cause::Why;
 use super::change::send_bye;
 use super::client::{Clients, Owner};
 use super::dialog::Dialog;
-use super::event::{CommandError, Counters, Event, Invite, Sdp, StoredDialog, Transmit};
+use super::event::{CommandError, Counters, Event, Hop, Invite, Sdp, StoredDialog, Transmit};
 use super::leg::{Leg, Phase, State};
 use super::net::{Due, Net};
 use super::register::Registrations;
@@ -16,6 +16,7 @@ use super::server::Servers;
 use super::settings::{Phone, Settings, Trunk};
 use super::slab::{Key, Slab};
 use super::sources::{Rate, Sources};
+use super::targets::Spared;
 use super::values::Method;
 use super::writer::{Writer, host_text};
 use crate::units::{AgentId, LegId, Mono, TrunkId};
@@ -38,6 +39,7 @@ pub struct Endpoint {
     pub(super) registrations: Registrations,
     pub(super) events: VecDeque<Event>,
     pub(super) counters: Counters,
+    pub(super) spared: Spared,
     /// How many legs came in so far.
     pub(super) incoming: u64,
     /// Every address whose messages are taken.
@@ -52,7 +54,7 @@ impl Endpoint {
     /// Makes an endpoint that knows no peer yet.
     #[must_use]
     pub fn new(settings: Settings) -> Self {
-        let mut net = Net::new(settings.local, settings.user_agent.clone(), settings.seed);
+        let mut net = Net::new(&settings);
         let servers = Servers::new(net.draw());
         let registrar = Registrar::new(settings.realm.clone(), net.draw());
         Self {
@@ -67,6 +69,7 @@ impl Endpoint {
             registrations: Registrations::default(),
             events: VecDeque::new(),
             counters: Counters::default(),
+            spared: Spared::default(),
             incoming: 0,
             peers: BTreeSet::new(),
             strangers: Sources::new(Rate::STRANGER, Rate::STRANGERS),
@@ -109,6 +112,22 @@ impl Endpoint {
     pub fn remove_phone(&mut self, agent: AgentId) {
         if let Some(mut binding) = self.registrar.remove_phone(agent) {
             self.net.set_timer(Due::Binding(agent), &mut binding.due, None);
+        }
+        self.learn_peers();
+    }
+
+    /// Takes in that the connection to a hop broke, or could not be opened: what was asked for
+    /// there fails with 503 (RFC 3261 §8.1.3.1), and a phone at its end has left.
+    pub fn disconnected(&mut self, now: Mono, hop: Hop) {
+        self.net.now = now;
+        for news in self.clients.lost(&mut self.net, hop) {
+            self.client_news(news, 503, None);
+        }
+        for agent in self.registrar.agents_at(hop) {
+            if let Some(mut binding) = self.registrar.unbind(agent) {
+                self.net.set_timer(Due::Binding(agent), &mut binding.due, None);
+                self.events.push_back(Event::Phone(agent, false));
+            }
         }
         self.learn_peers();
     }
@@ -303,23 +322,28 @@ impl Endpoint {
     /// The trunk is unknown, or the tables are full.
     pub fn send_options(&mut self, now: Mono, trunk: TrunkId) -> Result<(), CommandError> {
         self.net.now = now;
+        let (home, _) = self.ways(trunk).ok_or(CommandError::UnknownTrunk)?;
         let held = self.trunks.get(&trunk).ok_or(CommandError::UnknownTrunk)?;
         if self.clients.is_full() {
             return Err(CommandError::Full);
         }
         let net = &mut self.net;
         let key = self.clients.next_key(net);
-        let host = held.domain.clone().unwrap_or_else(|| held.address.to_string());
+        let host = held.domain.clone().unwrap_or_else(|| held.address.address.to_string());
         let uri = format!("sip:{host}");
         let mut writer = net.writer();
-        writer.request_head(Method::Options, uri.as_bytes(), &net.local, key);
-        writer.text("From: <sip:cadran@").text(host_text(self.settings.local.ip()));
+        let local = net.local(home);
+        writer.request_head(Method::Options, uri.as_bytes(), &local.via, key);
+        writer
+            .text(held.path())
+            .text("From: <sip:cadran@")
+            .text(host_text(self.settings.local.ip()));
         writer.text(">;tag=").hex(net.draw(), 16).text("\r\nTo: <").text(&uri);
         writer.text(">\r\nCall-ID: ").hex(net.draw(), 16).text("\r\nCSeq: 1 OPTIONS\r\n");
-        writer.contact(&net.local).header("Accept", "application/sdp");
+        writer.contact(net.local(home)).header("Accept", "application/sdp");
         writer.header("User-Agent", &net.agent).body("", &[]);
         let names = (key, Owner::Ping(trunk), Method::Options);
-        self.clients.begin(net, names, held.address, writer.0);
+        self.clients.begin(net, names, home, writer.0);
         Ok(())
     }
 

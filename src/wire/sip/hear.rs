@@ -1,16 +1,19 @@
 //! What comes in: whom we listen to, how much of it is read, what the unreadable are told.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 
 use super::endpoint::Endpoint;
+use super::event::Hop;
 use super::lexer::{Fault, Frame, Message, Name, Start, frame};
 use super::slab::Key;
 use super::values::{Address, Method, Request, Via, cseq};
 use crate::units::Mono;
 
 impl Endpoint {
-    /// Takes a datagram in. Tells whether it was one of somebody we listen to.
-    pub fn receive(&mut self, now: Mono, from: SocketAddr, datagram: &[u8]) -> bool {
+    /// Takes a message in: a datagram, or one that a [`Framer`](super::Framer) cut out of a
+    /// stream. Tells whether it was one of somebody we listen to.
+    pub fn receive(&mut self, now: Mono, from: impl Into<Hop>, message: &[u8]) -> bool {
+        let from = from.into();
         self.net.now = now;
         self.counters.received += 1;
         let ip = from.ip();
@@ -20,10 +23,13 @@ impl Endpoint {
             self.counters.unread += 1;
             return false;
         }
-        let heard = match frame(datagram) {
+        let heard = match frame(message) {
             Frame::KeepAlive => {
                 self.counters.keep_alives += 1;
-                known
+                if !known {
+                    self.strangers.charge(now, ip);
+                }
+                return true;
             }
             Frame::Garbage => {
                 self.counters.garbage += 1;
@@ -41,7 +47,7 @@ impl Endpoint {
     }
 
     /// Takes a response in; tells whether it came from somebody we listen to.
-    fn response(&mut self, from: SocketAddr, status: u16, message: &Message<'_>) -> bool {
+    fn response(&mut self, from: Hop, status: u16, message: &Message<'_>) -> bool {
         let known = self.is_peer(from.ip());
         let mut vias = message.list(Name::Via);
         let via = vias.next().and_then(Via::read);
@@ -66,6 +72,7 @@ impl Endpoint {
             self.counters.forged += 1;
             return known;
         }
+        self.spared.heard(from);
         let news = self.clients.response(&mut self.net, key, status, message);
         if let Some(news) = news {
             self.client_news(news, status, Some(message));
@@ -86,7 +93,7 @@ impl Endpoint {
     }
 
     /// Takes a request in; tells whether it came from somebody we listen to.
-    fn request(&mut self, from: SocketAddr, method: Method, message: &Message<'_>) -> bool {
+    fn request(&mut self, from: Hop, method: Method, message: &Message<'_>) -> bool {
         let request = Request::read(message, from);
         let in_dialog = request.as_ref().ok().and_then(|request| self.dialog_peer(request));
         let ip = from.ip();
@@ -122,13 +129,7 @@ impl Endpoint {
     }
 
     /// Answers a request that could not be read, as far as it says how (RFC 3261 §16.3, §18.3).
-    fn refuse_unread(
-        &mut self,
-        from: SocketAddr,
-        method: Method,
-        message: &Message<'_>,
-        fault: Fault,
-    ) {
+    fn refuse_unread(&mut self, from: Hop, method: Method, message: &Message<'_>, fault: Fault) {
         let Some(value) = message.first(Name::Via).filter(|_| method != Method::Ack) else {
             self.counters.garbage += 1;
             return;
@@ -160,8 +161,7 @@ impl Endpoint {
     pub(super) fn learn_peers(&mut self) {
         self.peers = self.registrar.addresses().collect();
         for trunk in self.trunks.values() {
-            self.peers.insert(trunk.address.ip());
-            self.peers.extend(&trunk.sources);
+            self.peers.extend(trunk.addresses());
         }
     }
 }
