@@ -20,7 +20,7 @@ use cadran::engine::clock::Clock;
 use cadran::engine::handle::Details;
 use cadran::engine::tasks::Tasks;
 use cadran::store::Place;
-use cadran::units::{CallId, Span};
+use cadran::units::{CallId, Mono, Span};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use rand_core::Rng;
@@ -28,7 +28,7 @@ use rand_pcg::Pcg64;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::process::{Child, Command};
-use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
+use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use super::Claim;
 use super::tap::{Offers, Tap};
@@ -70,7 +70,7 @@ pub(super) struct Centre {
     /// The first contact of each list that was on its way at a kill, and whether it was accepted.
     lists: Vec<(u32, bool)>,
     /// The longest it took from a restart until every agent was at work.
-    pub(super) longest: Duration,
+    pub(super) longest: Span,
     /// Phones that a crash left in a call which nobody ended.
     pub(super) stuck: u32,
     outside: Tasks,
@@ -109,7 +109,7 @@ impl Centre {
             qualified: BTreeMap::new(),
             contacts: 0,
             lists: Vec::new(),
-            longest: Duration::ZERO,
+            longest: Span::ZERO,
             stuck: 0,
             outside,
         })
@@ -127,7 +127,7 @@ impl Centre {
             .kill_on_drop(true)
             .spawn()?;
         self.engine = Some(engine);
-        let began = Instant::now();
+        let clock = Clock::start();
         let mut look = ticks();
         while self.get::<Health>("health").await.is_err() {
             look.tick().await;
@@ -150,7 +150,7 @@ impl Centre {
         if first {
             self.post("campaigns/essai/start", &()).await?;
         } else {
-            self.longest = self.longest.max(began.elapsed());
+            self.longest = self.longest.max(clock.mono().since(Mono::START));
         }
         Ok(())
     }
