@@ -106,10 +106,7 @@ impl Sip {
         let mut bind = fields.get("bind").map(Value::one_or_more).unwrap_or_default().into_iter();
         sip.bind = bind.next().and_then(|value| address(&value)).unwrap_or(USUAL);
         sip.second = bind.next().and_then(|value| second(&value, sip.bind));
-        if let Some(third) = bind.next() {
-            let hint = "write one address, or one of each family";
-            third.error("is one too many", Some(hint.to_owned()));
-        }
+        no_third(bind.next());
         sip.public = fields.get("public").and_then(|value| ip(&value));
         if sip.public.is_none() && sip.bind.ip().is_unspecified() {
             let hint = "add the address others reach us at, such as `public = \"203.0.113.7\"`";
@@ -127,6 +124,14 @@ impl Sip {
         }
         fields.finish();
         sip
+    }
+}
+
+/// Complains of a third address.
+pub(super) fn no_third(third: Option<Value<'_, '_>>) {
+    if let Some(third) = third {
+        let hint = "write one address, or one of each family";
+        third.error("is one too many", Some(hint.to_owned()));
     }
 }
 

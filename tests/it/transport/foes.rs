@@ -18,10 +18,10 @@ impl Scene {
     async fn new() -> Checked<Self> {
         let world = World::new();
         let carrier = carrier(&world).await?;
-        let quiet = trunk(carrier.addr(), Transport::Udp, authority());
+        let quiet = trunk(carrier.addr(), Transport::Udp, authority()?);
         let mut settings = settings(V4, vec![quiet], Vec::new());
         settings.also = doors(&[(Transport::Tcp, V4), (Transport::Tls, V4)]);
-        settings.identification = Some(own("engine"));
+        settings.identification = Some(own("engine")?);
         let dialer = world.dialer_of(settings).await?;
         Ok(Self { dialer, _carrier: carrier, _world: world })
     }
