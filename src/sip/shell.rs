@@ -101,6 +101,8 @@ pub struct Figures {
     pub connections: usize,
     /// Connections that were not taken in, for there were too many.
     pub refused_connections: u64,
+    /// Connections that were closed for garbage, or because their far ends took too long.
+    pub closed_connections: u64,
     /// Legs that have not ended.
     pub legs: usize,
 }
@@ -421,8 +423,14 @@ impl Shell {
                 let legs = self.port.endpoint.legs();
                 let unsent = self.port.unsent();
                 let streams = self.port.streams();
-                let (connections, refused_connections) = (streams.len(), streams.refused());
-                let figures = Figures { counters, unsent, connections, refused_connections, legs };
+                let figures = Figures {
+                    counters,
+                    unsent,
+                    connections: streams.len(),
+                    refused_connections: streams.refused(),
+                    closed_connections: streams.foul(),
+                    legs,
+                };
                 if answer.send(figures).is_err() {
                     tracing::debug!("nobody waits for the counters any more");
                 }

@@ -6,7 +6,7 @@ mod newcomer;
 mod pilot;
 mod protected;
 mod routes;
-mod running;
+pub(crate) mod running;
 mod skills;
 
 use std::collections::BTreeSet;

@@ -28,12 +28,12 @@ const ANSWERS: &str = "+33199000004";
 /// Answered, and hung up again.
 const HANGS_UP: &str = "+33199000000";
 
-fn own(name: &str) -> Checked<Identification> {
+pub(crate) fn own(name: &str) -> Checked<Identification> {
     let file = |end| file(&format!("{name}.{end}"));
     Ok(Identification { certificate: file("crt")?, key: file("key")? })
 }
 
-fn doors(of: &[(Transport, SocketAddr)]) -> Vec<Door> {
+pub(crate) fn doors(of: &[(Transport, SocketAddr)]) -> Vec<Door> {
     of.iter().map(|&(transport, bind)| Door { transport, bind }).collect()
 }
 
@@ -63,7 +63,7 @@ fn trunk(at: SocketAddr, transport: Transport, trust: Trust) -> Trunk {
     }
 }
 
-fn authority() -> Checked<Trust> {
+pub(crate) fn authority() -> Checked<Trust> {
     Ok(Trust::File(file("authority.crt")?))
 }
 

@@ -74,8 +74,9 @@ async fn strangers_connections_are_closed_without_a_word() -> Checked {
     foe.write_all(SCAN.as_bytes()).await?;
     let said = closed(foe).await?;
     assert!(said.len() < 16, "no more than TLS's own refusal");
-    let figures = scene.dialer.sip.figures().await?;
-    assert_eq!((figures.counters.strangers, figures.connections), (1, 0));
+    // No length, no end, no TLS; the one with a message is a stranger's.
+    let counted = scene.dialer.counted(|f| f.connections == 0 && f.closed_connections == 3);
+    assert_eq!(counted.await?.counters.strangers, 1);
     scene.calls().await
 }
 
@@ -87,7 +88,7 @@ async fn the_silent_and_the_slow_are_not_waited_for() -> Checked {
     for stream in [silent, slow, unshaken] {
         assert_eq!(closed(stream).await?, b"");
     }
-    assert_eq!(scene.dialer.sip.figures().await?.connections, 0);
+    scene.dialer.counted(|f| f.connections == 0 && f.closed_connections == 3).await?;
     scene.calls().await
 }
 
