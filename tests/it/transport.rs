@@ -15,11 +15,11 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
 use tokio::io::AsyncReadExt as _;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, UdpSocket};
 
 use keys::{file, pin};
 
-use crate::carrier::{Checked, Dialer, TRUNK, World, settings};
+use crate::carrier::{Checked, Dialer, TRUNK, World, refused, settings};
 
 const V4: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 const V6: SocketAddr = SocketAddr::new(std::net::IpAddr::V6(Ipv6Addr::LOCALHOST), 0);
@@ -191,6 +191,50 @@ async fn a_trunk_that_nobody_answers_at_fails_at_once() -> Checked {
         Event::Failed { leg, failure, status, retry_after, reason: String::new() }
     );
     Ok(())
+}
+
+#[tokio::test]
+async fn a_trunk_that_came_back_is_connected_to_again() -> Checked {
+    let world = World::new();
+    let carrier = TcpListener::bind(V4).await?;
+    let at = carrier.local_addr()?;
+    let mut dialer = dialer(&world, at, trunk(at, Transport::Tcp, authority()?)).await?;
+    for _ in 0..2 {
+        let leg = dialer.dial(ANSWERS)?;
+        let (mut stream, _) = carrier.accept().await?;
+        let mut invite = [0; 7];
+        stream.read_exact(&mut invite).await?;
+        assert_eq!(&invite, b"INVITE ");
+        drop(stream);
+        let (failure, status, retry_after) = (Failure::TrunkFault, 503, None);
+        assert_eq!(refused(dialer.end(leg).await?), Some((leg, failure, status, retry_after)));
+    }
+    Ok(())
+}
+
+/// Dials with so many headers that the INVITE is too long for a datagram.
+async fn dials_at_length(world: &World, carrier: &CarrierHandle, connections: usize) -> Checked {
+    let at = carrier.addr();
+    let headers = (0..10).map(|nth| (format!("X-Long-{nth}"), "x".repeat(100))).collect();
+    let trunk = trunk(at, Transport::Udp, Trust::System);
+    let trunk = Trunk { large_over_tcp: true, headers, ..trunk };
+    let mut dialer = dialer(world, at, trunk).await?;
+    let leg = dialer.dial(ANSWERS)?;
+    dialer.answered(leg).await?;
+    assert_eq!(dialer.sip.figures().await?.connections, connections);
+    hang_up(&mut dialer, leg).await
+}
+
+#[tokio::test]
+async fn a_long_invite_goes_by_a_connection_and_as_a_datagram_where_nobody_takes_one() -> Checked {
+    let world = World::new();
+    let deaf = world.carrier(Cast::ByLastDigit, carrier::Settings::default()).await?;
+    dials_at_length(&world, &deaf, 0).await?;
+    let listen = UdpSocket::bind(V4).await?.local_addr()?;
+    let also = doors(&[(Transport::Tcp, listen)]);
+    let settings = carrier::Settings { listen, also, ..carrier::Settings::default() };
+    let carrier = world.carrier(Cast::ByLastDigit, settings).await?;
+    dials_at_length(&world, &carrier, 1).await
 }
 
 #[tokio::test]

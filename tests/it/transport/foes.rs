@@ -1,7 +1,5 @@
 //! Scanners, floods and the slow: dropped and counted, while calls go on.
 
-use std::net::UdpSocket;
-
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
@@ -93,6 +91,17 @@ async fn the_silent_and_the_slow_are_not_waited_for() -> Checked {
 }
 
 #[tokio::test]
+async fn two_line_ends_are_answered_with_one() -> Checked {
+    let scene = Scene::new().await?;
+    let mut phone = scene.foe(0).await?;
+    phone.write_all(b"\r\n\r\n").await?;
+    let mut pong = [0; 2];
+    phone.read_exact(&mut pong).await?;
+    assert_eq!(&pong, b"\r\n");
+    scene.calls().await
+}
+
+#[tokio::test]
 async fn one_address_gets_so_many_connections_and_no_more() -> Checked {
     let scene = Scene::new().await?;
     let mut foes = Vec::new();
@@ -114,7 +123,7 @@ async fn one_address_gets_so_many_connections_and_no_more() -> Checked {
 #[tokio::test]
 async fn a_flood_of_datagrams_is_dropped_and_calls_go_on() -> Checked {
     let scene = Scene::new().await?;
-    let foe = UdpSocket::bind("127.66.6.6:0")?;
+    let foe = std::net::UdpSocket::bind("127.66.6.6:0")?;
     let at = scene.dialer.sip.local_addr();
     let huge = [b'x'; 60_000];
     let register = SCAN.replace("OPTIONS", "REGISTER").replace("/TCP", "/UDP");
