@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use super::health::{Health, News, TrunkState};
 use super::phones::Phone;
@@ -101,8 +101,19 @@ pub struct Figures {
     pub connections: usize,
     /// Connections that were not taken in, for there were too many.
     pub refused_connections: u64,
+    /// Connections that were closed for garbage, or because their far ends took too long.
+    pub closed_connections: u64,
     /// Legs that have not ended.
     pub legs: usize,
+}
+
+/// Somebody who can be called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Peer {
+    /// Whoever a trunk leads to.
+    Trunk(TrunkId),
+    /// An agent at a phone.
+    Phone(AgentId),
 }
 
 /// What waits for the task.
@@ -121,6 +132,7 @@ pub struct SipHandle {
     orders: mpsc::Sender<Order>,
     local: SocketAddr,
     also: Vec<(Transport, SocketAddr)>,
+    reached: watch::Receiver<BTreeMap<Peer, IpAddr>>,
 }
 
 impl SipHandle {
@@ -134,6 +146,13 @@ impl SipHandle {
     #[must_use]
     pub fn also(&self) -> &[(Transport, SocketAddr)] {
         &self.also
+    }
+
+    /// Tells at which address somebody is reached now, so that audio can be offered in the same
+    /// family; `None` if nobody knows.
+    #[must_use]
+    pub fn reached_at(&self, peer: Peer) -> Option<IpAddr> {
+        self.reached.borrow().get(&peer).copied()
     }
 
     /// Asks for something, without waiting.
@@ -224,8 +243,9 @@ pub async fn start(
     let others = port.endpoint.settings().others.clone();
     let (orders, inbox) = mpsc::channel(ORDERS_MAX);
     let (events, outbox) = mpsc::channel(EVENTS_MAX);
-    let mut shell =
-        Shell { port, inbox, events, waiting: VecDeque::new(), trunks: BTreeMap::new() };
+    let (reaching, reached) = watch::channel(BTreeMap::new());
+    let (waiting, trunks_known) = (VecDeque::new(), BTreeMap::new());
+    let mut shell = Shell { port, inbox, events, waiting, trunks: trunks_known, reached: reaching };
     for trunk in trunks {
         match known_trunk(&trunk).await {
             Ok(known) => shell.set_trunk(trunk, known),
@@ -244,10 +264,10 @@ pub async fn start(
         }
     }
     for phone in phones {
-        shell.port.endpoint.set_phone(known_phone(&phone).await?);
+        shell.set_phone(known_phone(&phone).await?);
     }
     tasks.spawn(shell.run());
-    Ok((SipHandle { orders, local, also: others }, outbox))
+    Ok((SipHandle { orders, local, also: others, reached }, outbox))
 }
 
 /// Gives the further addresses as peers reach them: those of the public address's family there.
@@ -352,6 +372,8 @@ struct Shell {
     /// Events the engine had no room for yet.
     waiting: VecDeque<Event>,
     trunks: BTreeMap<TrunkId, Line>,
+    /// Where everybody is reached.
+    reached: watch::Sender<BTreeMap<Peer, IpAddr>>,
 }
 
 impl Shell {
@@ -389,16 +411,26 @@ impl Shell {
                 self.trunks.remove(&trunk);
                 self.port.endpoint.remove_trunk(trunk);
                 self.port.streams().trust(trunk, None);
+                self.note(Peer::Trunk(trunk), None);
             }
-            Order::SetPhone(phone) => self.port.endpoint.set_phone(phone),
-            Order::RemovePhone(agent) => self.port.endpoint.remove_phone(agent),
+            Order::SetPhone(phone) => self.set_phone(phone),
+            Order::RemovePhone(agent) => {
+                self.port.endpoint.remove_phone(agent);
+                self.note_phone(agent);
+            }
             Order::Count(answer) => {
                 let counters = self.port.endpoint.counters();
                 let legs = self.port.endpoint.legs();
                 let unsent = self.port.unsent();
                 let streams = self.port.streams();
-                let (connections, refused_connections) = (streams.len(), streams.refused());
-                let figures = Figures { counters, unsent, connections, refused_connections, legs };
+                let figures = Figures {
+                    counters,
+                    unsent,
+                    connections: streams.len(),
+                    refused_connections: streams.refused(),
+                    closed_connections: streams.foul(),
+                    legs,
+                };
                 if answer.send(figures).is_err() {
                     tracing::debug!("nobody waits for the counters any more");
                 }
@@ -406,7 +438,26 @@ impl Shell {
         }
     }
 
+    fn set_phone(&mut self, phone: sip::Phone) {
+        let agent = phone.agent;
+        self.port.endpoint.set_phone(phone);
+        self.note_phone(agent);
+    }
+
+    fn note_phone(&self, agent: AgentId) {
+        self.note(Peer::Phone(agent), self.port.endpoint.phone_address(agent));
+    }
+
+    /// Notes where somebody is reached now.
+    fn note(&self, peer: Peer, at: Option<IpAddr>) {
+        self.reached.send_if_modified(|reached| match at {
+            Some(ip) => reached.insert(peer, ip) != Some(ip),
+            None => reached.remove(&peer).is_some(),
+        });
+    }
+
     fn set_trunk(&mut self, trunk: Trunk, known: Known) {
+        self.note(Peer::Trunk(trunk.id), Some(known.trunk.address.ip()));
         let ping = Ping::new(&trunk, known.trunk.address, self.port.now());
         self.port.streams().trust(trunk.id, known.tls);
         self.port.endpoint.set_trunk(known.trunk);
@@ -544,7 +595,10 @@ impl Shell {
             sip::Event::Offer(leg, sdp) => Some(Event::Offer(leg, sdp)),
             sip::Event::Acked(leg, sdp) => sdp.map(|sdp| Event::Reanswered(leg, sdp)),
             sip::Event::Incoming(call) => self.incoming(call),
-            sip::Event::Phone(agent, here) => Some(Event::Phone(agent, here)),
+            sip::Event::Phone(agent, here) => {
+                self.note_phone(agent);
+                Some(Event::Phone(agent, here))
+            }
             sip::Event::Options(trunk, status, retry_after) => {
                 let now = self.port.now();
                 let line = self.trunks.get_mut(&trunk)?;
