@@ -359,11 +359,11 @@ fn engine(reader: &Reader<'_>, root: &Fields<'_, '_>, path: &Path) -> Option<Con
     Some(Config {
         path: path.to_owned(),
         node: u16::try_from(node).unwrap_or(u16::MAX),
-        sip,
         rtp,
         store: StorePlace::of(reader, root),
         api: api(reader, root),
-        phones: phones(root),
+        phones: phones(root, !sip.tls.is_empty()),
+        sip,
         trunks,
         shown: routes::shown(root),
         pauses: pauses(root),
@@ -406,11 +406,12 @@ fn api(reader: &Reader<'_>, root: &Fields<'_, '_>) -> Api {
     api
 }
 
-fn phones(root: &Fields<'_, '_>) -> Phones {
+/// Reads `[phones]`; `hidden` says whether they may come over TLS.
+fn phones(root: &Fields<'_, '_>, hidden: bool) -> Phones {
     let realm = "cadran".to_owned();
     let Some(fields) = root.table("phones") else { return Phones { realm, srtp: Srtp::Off } };
     let realm = fields.or("realm", realm, |value| value.parse(realm_name));
-    let phones = Phones { realm, srtp: Srtp::of(&fields, false) };
+    let phones = Phones { realm, srtp: Srtp::of(&fields, hidden) };
     fields.finish();
     phones
 }

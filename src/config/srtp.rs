@@ -23,8 +23,8 @@ const READABLE: &str = "protects nothing from whoever reads the signalling: the 
                         and UDP and TCP hide nothing";
 
 /// What may be done about it.
-const HIDE: &str = "add `transport = \"tls\"` to the trunk, keep the signalling inside a VPN or a private line, \
-                    or leave `srtp` out";
+const HIDE: &str = "carry the signalling over TLS: `transport = \"tls\"` in a trunk, `tls` in \
+                    [sip] for phones; or keep it inside a VPN, or leave `srtp` out";
 
 impl Srtp {
     /// Reads the key `srtp` of a table; `hidden` says whether its signalling is encrypted.

@@ -23,8 +23,10 @@ const V4: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST)
 const V6: SocketAddr = SocketAddr::new(std::net::IpAddr::V6(Ipv6Addr::LOCALHOST), 0);
 /// The SHA-256 of `carrier.crt`, as openssl prints it without its colons.
 const PIN: &str = "F9A2F25253B56125CEAD0BC1153A08DB78A96EC6F817E55AAF7127B59D3807BC";
-/// Answered by the virtual carrier after a short ring.
-const ANSWERS: &str = "+33199000001";
+/// Answered by the virtual carrier after a ring.
+const ANSWERS: &str = "+33199000004";
+/// Answered, and hung up again.
+const HANGS_UP: &str = "+33199000000";
 
 fn file(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/tls").join(name)
@@ -108,9 +110,7 @@ async fn a_carrier_hangs_up_over_the_connection_there_is() -> Checked {
     let carrier = carrier(&world).await?;
     let (_, at) = carrier.also()[3];
     let mut dialer = dialer(&world, at, trunk(at, Transport::Tls, authority())).await?;
-    let leg = dialer.dial(ANSWERS)?;
-    dialer.answered(leg).await?;
-    drop(carrier);
+    let leg = dialer.dial(HANGS_UP)?;
     assert_eq!(dialer.end(leg).await?, Event::Ended { leg, bye: true });
     Ok(())
 }
@@ -146,7 +146,7 @@ async fn a_trunk_is_believed_by_authority_or_pin_and_by_its_name_alone() -> Chec
             hang_up(&mut dialer, leg).await?;
         } else {
             let (failure, status, retry_after) = (Failure::TrunkFault, 503, None);
-            let failed = Event::Failed { leg, failure, status, retry_after };
+            let failed = Event::Failed { leg, failure, status, retry_after, reason: String::new() };
             assert_eq!(dialer.end(leg).await?, failed, "{what}");
         }
     }
@@ -197,7 +197,10 @@ async fn a_trunk_that_nobody_answers_at_fails_at_once() -> Checked {
     let mut dialer = dialer(&world, nobody, trunk(nobody, Transport::Tcp, authority())).await?;
     let leg = dialer.dial(ANSWERS)?;
     let (failure, status, retry_after) = (Failure::TrunkFault, 503, None);
-    assert_eq!(dialer.end(leg).await?, Event::Failed { leg, failure, status, retry_after });
+    assert_eq!(
+        dialer.end(leg).await?,
+        Event::Failed { leg, failure, status, retry_after, reason: String::new() }
+    );
     Ok(())
 }
 

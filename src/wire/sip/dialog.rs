@@ -47,7 +47,8 @@ pub(super) struct Dialog {
 pub(super) struct Home {
     /// Where it was reached first.
     pub(super) address: Hop,
-    /// What it calls itself while it is reached at `address`: a phone behind a NAT.
+    /// What it calls itself while it is reached at `address`: a phone behind a NAT, or whoever
+    /// opened a connection to us.
     pub(super) alias: Option<SocketAddr>,
 }
 
@@ -87,6 +88,10 @@ impl Dialog {
         let mut local = party(request.message.first(Name::To).unwrap_or_default());
         local.extend_from_slice(b";tag=");
         local.extend_from_slice(tag);
+        let (source, target) =
+            (request.source, contact(request.message).unwrap_or(request.from.uri));
+        // Who opened a connection to us is reached by it, whatever he calls himself.
+        let named = uri_hop(target, source).filter(|_| source.transport.is_reliable());
         Self {
             call_id: request.call_id.to_vec(),
             local,
@@ -95,10 +100,10 @@ impl Dialog {
             cseq: 0,
             credentials: None,
             login: None,
-            home: Home { address: request.source, alias: None },
+            home: Home { address: source, alias: named.map(|hop| hop.address) },
             wish,
             updates: has_tag(request.message, Name::Allow, "UPDATE"),
-            target: contact(request.message).unwrap_or(request.from.uri).to_vec(),
+            target: target.to_vec(),
             routes: routes(request.message),
             remote_cseq: Some(request.cseq),
         }

@@ -47,7 +47,8 @@ const LOCALS: [(Transport, bool); 6] = [
 /// Our own address, as messages name it.
 #[derive(Debug)]
 pub(super) struct Local {
-    /// What follows `SIP/2.0/` in Via: the transport and where responses come back to.
+    /// What follows `SIP/2.0/` in Via: the transport and where responses come back to; over TLS
+    /// with `alias`, so that requests come back by the same connection too (RFC 5923 §5).
     pub(super) via: String,
     /// What follows the user part in Contact: the address, and the transport if it is not UDP.
     pub(super) contact: String,
@@ -65,12 +66,13 @@ impl Local {
             .find(|(held, _)| *held == transport)
             .or_else(|| family().next())
             .map_or(settings.local, |(_, address)| address);
-        let (name, param) = match transport {
-            Transport::Udp => ("UDP", ""),
-            Transport::Tcp => ("TCP", ";transport=tcp"),
-            Transport::Tls => ("TLS", ";transport=tls"),
+        let (name, param, alias) = match transport {
+            Transport::Udp => ("UDP", "", ""),
+            Transport::Tcp => ("TCP", ";transport=tcp", ""),
+            Transport::Tls => ("TLS", ";transport=tls", ";alias"),
         };
-        Self { via: format!("{name} {address}"), contact: format!("{address}{param}"), address }
+        let via = format!("{name} {address}{alias}");
+        Self { via, contact: format!("{address}{param}"), address }
     }
 }
 

@@ -180,7 +180,7 @@ fn over_ipv6_addresses_stand_in_brackets() {
     });
     let hop = Hop { transport: Transport::Tls, ..address("[2001:db8::2]:5061").into() };
     for (hop, via, contact) in [
-        (hop, "TLS [2001:db8::1]:5061", "[2001:db8::1]:5061;transport=tls"),
+        (hop, "TLS [2001:db8::1]:5061;alias", "[2001:db8::1]:5061;transport=tls"),
         (address("[2001:db8::2]:5060").into(), "UDP [2001:db8::1]:5060", "[2001:db8::1]:5060"),
         (tcp("[2001:db8::2]:5060"), "TCP [2001:db8::1]:5060", "[2001:db8::1]:5060;transport=tcp"),
         (tcp("192.0.2.9:5060"), "TCP 192.0.2.1:5060", "192.0.2.1:5060;transport=tcp"),
