@@ -21,8 +21,9 @@ pub struct Way {
     pub hop: Hop,
     /// Servers of a lower number are tried first.
     pub priority: u16,
-    /// The share of the calls among servers of one priority; 0 is a very small one.
-    pub weight: u16,
+    /// The share of the calls among servers of one priority; 0 is a very small one. Wider than a
+    /// record's own weight, so that a server of several addresses can share its out.
+    pub weight: u32,
 }
 
 /// Puts ways in the order in which they are tried: by priority, and by chance in proportion to
@@ -66,9 +67,14 @@ impl Spared {
         }
     }
 
+    /// Tells whether a hop is spared now.
+    pub(super) fn holds(&self, now: Mono, hop: Hop) -> bool {
+        self.0.get(&hop).is_some_and(|until| *until > now)
+    }
+
     /// Moves the hops that are spared behind the others.
     pub(super) fn put_last(&self, now: Mono, hops: &mut [Hop]) {
-        hops.sort_by_key(|hop| self.0.get(hop).is_some_and(|until| *until > now));
+        hops.sort_by_key(|hop| self.holds(now, *hop));
     }
 }
 
@@ -79,7 +85,7 @@ mod tests {
 
     use super::*;
 
-    fn way(place: u8, priority: u16, weight: u16) -> Way {
+    fn way(place: u8, priority: u16, weight: u32) -> Way {
         let hop = std::net::SocketAddr::from(([192, 0, 2, place], 5060)).into();
         Way { hop, priority, weight }
     }
@@ -124,7 +130,7 @@ mod tests {
     proptest! {
         #[test]
         fn every_target_is_tried_once_by_priority(
-            listed in prop::collection::vec((0_u16..4, 0_u16..3), 0..12),
+            listed in prop::collection::vec((0_u16..4, 0_u32..3), 0..12),
             seed in any::<u64>(),
         ) {
             let targets: Vec<_> = (1..).zip(&listed).map(|(n, (p, w))| way(n, *p, *w)).collect();

@@ -9,7 +9,8 @@ fn registering() -> Trunk {
     let credentials = Credentials { user: "acc".to_owned(), password: "s3cret".to_owned() };
     let register = Registration {
         registrar: "reg.test".to_owned(),
-        address: Some(address("127.0.0.10:5070").into()),
+        domain: "reg.test".to_owned(),
+        ways: Vec::new(),
         expires: Span::secs(3_600),
     };
     Trunk { credentials: Some(credentials), register: Some(register), ..trunk() }
