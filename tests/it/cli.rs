@@ -4,6 +4,7 @@ mod faults;
 mod mistakes;
 mod names;
 mod newcomer;
+mod outside;
 mod pilot;
 mod protected;
 mod routes;
