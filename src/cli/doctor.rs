@@ -1,7 +1,7 @@
 //! `cadran doctor`.
 
 use std::io;
-use std::net::UdpSocket;
+use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::path::Path;
 
 use clap::Args;
@@ -85,9 +85,13 @@ fn configured(config: &Config, checks: &mut Vec<Check>) {
     checks.extend(database(config));
     checks.push(folder("socket", config.api.socket.parent()));
     checks.extend(tapes(config));
-    checks.push(port("SIP port", config.sip.bind));
-    let rtp = std::net::SocketAddr::new(config.rtp.ip, config.rtp.first);
-    checks.push(port("first RTP port", rtp));
+    let (sip, rtp) = (&config.sip, &config.rtp);
+    let datagrams = [sip.bind].into_iter().chain(sip.second);
+    checks.extend(datagrams.map(|at| port("SIP port", at, "udp")));
+    let streams = sip.tcp.iter().chain(&sip.tls);
+    checks.extend(streams.map(|at| port("SIP port", *at, "tcp")));
+    let ips = [rtp.ip].into_iter().chain(rtp.second);
+    checks.extend(ips.map(|ip| port("first RTP port", SocketAddr::new(ip, rtp.first), "udp")));
     checks.push(rtp_room(config));
     checks.extend(trunk_hosts(config));
     for trunk in &config.trunks {
@@ -300,16 +304,20 @@ fn folder(what: &'static str, folder: Option<&Path>) -> Check {
     }
 }
 
-fn port(what: &'static str, address: std::net::SocketAddr) -> Check {
-    match UdpSocket::bind(address) {
-        Ok(_) => Check::fine(what, format!("{address}/udp is free")),
+fn port(what: &'static str, address: SocketAddr, over: &str) -> Check {
+    let bound = match over {
+        "tcp" => TcpListener::bind(address).map(drop),
+        _ => UdpSocket::bind(address).map(drop),
+    };
+    match bound {
+        Ok(()) => Check::fine(what, format!("{address}/{over} is free")),
         Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
             let fix = "another program has it, perhaps a running cadran: `cadran health`";
-            Check::wrong(what, format!("{address}/udp is taken"), fix).look()
+            Check::wrong(what, format!("{address}/{over} is taken"), fix).look()
         }
         Err(error) => {
             let fix = "bind an address of this machine: see `ip address`";
-            Check::wrong(what, format!("{address}/udp: {error}"), fix)
+            Check::wrong(what, format!("{address}/{over}: {error}"), fix)
         }
     }
 }

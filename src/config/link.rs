@@ -114,10 +114,7 @@ impl Sip {
         let mut bind = fields.get("bind").map(Value::one_or_more).unwrap_or_default().into_iter();
         sip.bind = bind.next().and_then(|value| address(&value)).unwrap_or(USUAL);
         sip.second = bind.next().and_then(|value| second(&value, sip.bind));
-        if let Some(third) = bind.next() {
-            let hint = "write one address, or one of each family";
-            third.error("is one too many", Some(hint.to_owned()));
-        }
+        no_third(bind.next());
         sip.public = fields.get("public").and_then(|value| ip(&value));
         if sip.public.is_none() && sip.bind.ip().is_unspecified() {
             let hint = "add the address others reach us at, such as `public = \"203.0.113.7\"`";
@@ -151,6 +148,14 @@ fn nameservers(fields: &Fields<'_, '_>) -> Vec<SocketAddr> {
         value.error("is one too many", Some("name three at most, as the system does".to_owned()));
     }
     values.iter().take(NAMESERVERS_MAX).filter_map(|value| value.parse(server)).collect()
+}
+
+/// Complains of a third address.
+pub(super) fn no_third(third: Option<Value<'_, '_>>) {
+    if let Some(third) = third {
+        let hint = "write one address, or one of each family";
+        third.error("is one too many", Some(hint.to_owned()));
+    }
 }
 
 fn second(value: &Value<'_, '_>, first: SocketAddr) -> Option<SocketAddr> {
@@ -239,7 +244,37 @@ fn fingerprint(text: &str) -> Result<[u8; 32], String> {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
+    use crate::config::parse;
+
+    fn problems(sip: &str, trunk: &str) -> Vec<String> {
+        let usual = "name = \"t\"\nhost = \"c.test\"\nchannels = 1\ncalls_per_second = \"1/s\"";
+        let text = format!("[sip]\n{sip}\n[[trunk]]\n{usual}\n{trunk}\n");
+        let (_, problems) = parse(Path::new("cadran.toml"), &text);
+        problems.into_iter().map(|problem| problem.to_string()).collect()
+    }
+
+    #[test]
+    fn what_does_not_fit_together_is_said() {
+        let two = "bind = [\"192.0.2.1:5060\", \"[2001:db8::1]:5060\"]\ntcp = \"192.0.2.1:5060\"";
+        let tls = "transport = \"tls\"\ntls_name = \"sip.c.test\"\nproxy = \"[2001:db8::2]\"";
+        assert_eq!(problems(two, tls), [""; 0]);
+        for (sip, trunk, said) in [
+            ("bind = [\"192.0.2.1:5060\", \"192.0.2.2:5060\"]", "", "no second address"),
+            (&two.replace("]:5060\"]", "]:5060\", \"[::1]:1\"]"), "", "one too many"),
+            ("tls = \"192.0.2.1:5061\"", "", "certificate_file is missing"),
+            ("certificate_file = \"a.crt\"", "", "key_file is missing"),
+            ("", "tls_name = \"sip.c.test\"", "of no use without TLS"),
+            ("", "transport = \"sctp\"", "transport"),
+            ("", "transport = \"tls\"\npin_sha256 = \"ab\"", "no SHA-256"),
+            ("", "keep_alive = \"1s\"", "keep_alive"),
+        ] {
+            let told = problems(sip, trunk);
+            assert!(told.len() == 1 && told[0].contains(said), "{sip} {trunk}: {told:?}");
+        }
+    }
 
     #[test]
     fn a_fingerprint_is_read_as_programs_write_it() {

@@ -463,6 +463,7 @@ fn begin_tape(
 fn media_settings(config: &Config, seed: u64) -> media::Settings {
     media::Settings {
         ip: config.rtp.ip,
+        second: config.rtp.second,
         advertised: config.rtp.public,
         ports: config.rtp.first..=config.rtp.last,
         silent_after: SILENT_AFTER,

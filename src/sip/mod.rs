@@ -24,7 +24,7 @@ pub use health::TrunkState;
 pub use outcome::failure;
 pub use phones::Phone;
 pub use resolver::{By, FindError, Found, Resolver};
-pub use shell::{Figures, Settings, SipError, SipHandle, start};
+pub use shell::{Figures, Peer, Settings, SipError, SipHandle, start};
 pub use socket::Door;
 pub use tls::{Identification, Tls, TlsError, Trust};
 pub use trunk::{Register, Trunk};

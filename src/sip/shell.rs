@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::convert::Infallible;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use super::health::{Health, News, TrunkState};
 use super::phones::Phone;
@@ -109,8 +109,19 @@ pub struct Figures {
     pub connections: usize,
     /// Connections that were not taken in, for there were too many.
     pub refused_connections: u64,
+    /// Connections that were closed for garbage, or because their far ends took too long.
+    pub closed_connections: u64,
     /// Legs that have not ended.
     pub legs: usize,
+}
+
+/// Somebody who can be called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Peer {
+    /// Whoever a trunk leads to.
+    Trunk(TrunkId),
+    /// An agent at a phone.
+    Phone(AgentId),
 }
 
 /// What waits for the task.
@@ -130,6 +141,7 @@ pub struct SipHandle {
     local: SocketAddr,
     also: Vec<(Transport, SocketAddr)>,
     resolver: Resolver,
+    reached: watch::Receiver<BTreeMap<Peer, IpAddr>>,
 }
 
 impl SipHandle {
@@ -143,6 +155,13 @@ impl SipHandle {
     #[must_use]
     pub fn also(&self) -> &[(Transport, SocketAddr)] {
         &self.also
+    }
+
+    /// Tells at which address somebody is reached now, so that audio can be offered in the same
+    /// family; `None` if nobody knows.
+    #[must_use]
+    pub fn reached_at(&self, peer: Peer) -> Option<IpAddr> {
+        self.reached.borrow().get(&peer).copied()
     }
 
     /// Asks for something, without waiting.
@@ -243,6 +262,7 @@ pub async fn start(
     let (orders, inbox) = mpsc::channel(ORDERS_MAX);
     let (events, outbox) = mpsc::channel(EVENTS_MAX);
     let (news, found) = mpsc::channel(NEWS_MAX);
+    let (reaching, reached) = watch::channel(BTreeMap::new());
     let mut shell = Shell {
         port,
         inbox,
@@ -253,13 +273,14 @@ pub async fn start(
         tasks: tasks.clone(),
         news,
         found,
+        reached: reaching,
     };
     shell.begin(trunks).await?;
     for phone in phones {
-        shell.port.endpoint.set_phone(known_phone(&resolver, &phone).await?);
+        shell.set_phone(known_phone(&resolver, &phone).await?);
     }
     tasks.spawn(shell.run());
-    Ok((SipHandle { orders, local, also: others, resolver }, outbox))
+    Ok((SipHandle { orders, local, also: others, resolver, reached }, outbox))
 }
 
 /// Gives the further addresses as peers reach them: those of the public address's family there.
@@ -319,6 +340,8 @@ struct Shell {
     /// What look-ups give, and where they tell it.
     found: mpsc::Receiver<(Arc<Trunk>, Result<Places, FindError>)>,
     news: mpsc::Sender<(Arc<Trunk>, Result<Places, FindError>)>,
+    /// Where everybody is reached.
+    reached: watch::Sender<BTreeMap<Peer, IpAddr>>,
 }
 
 impl Shell {
@@ -390,21 +413,49 @@ impl Shell {
                 self.trunks.remove(&trunk);
                 self.port.endpoint.remove_trunk(trunk);
                 self.port.streams().trust(trunk, None);
+                self.note(Peer::Trunk(trunk), None);
             }
-            Order::SetPhone(phone) => self.port.endpoint.set_phone(phone),
-            Order::RemovePhone(agent) => self.port.endpoint.remove_phone(agent),
+            Order::SetPhone(phone) => self.set_phone(phone),
+            Order::RemovePhone(agent) => {
+                self.port.endpoint.remove_phone(agent);
+                self.note_phone(agent);
+            }
             Order::Count(answer) => {
                 let counters = self.port.endpoint.counters();
                 let legs = self.port.endpoint.legs();
                 let unsent = self.port.unsent();
                 let streams = self.port.streams();
-                let (connections, refused_connections) = (streams.len(), streams.refused());
-                let figures = Figures { counters, unsent, connections, refused_connections, legs };
+                let figures = Figures {
+                    counters,
+                    unsent,
+                    connections: streams.len(),
+                    refused_connections: streams.refused(),
+                    closed_connections: streams.foul(),
+                    legs,
+                };
                 if answer.send(figures).is_err() {
                     tracing::debug!("nobody waits for the counters any more");
                 }
             }
         }
+    }
+
+    fn set_phone(&mut self, phone: sip::Phone) {
+        let agent = phone.agent;
+        self.port.endpoint.set_phone(phone);
+        self.note_phone(agent);
+    }
+
+    fn note_phone(&self, agent: AgentId) {
+        self.note(Peer::Phone(agent), self.port.endpoint.phone_address(agent));
+    }
+
+    /// Notes where somebody is reached now.
+    fn note(&self, peer: Peer, at: Option<IpAddr>) {
+        self.reached.send_if_modified(|reached| match at {
+            Some(ip) => reached.insert(peer, ip) != Some(ip),
+            None => reached.remove(&peer).is_some(),
+        });
     }
 
     /// Makes a trunk known, and has its hosts looked up from now on.
@@ -445,6 +496,8 @@ impl Shell {
         }
         let now = self.port.now();
         let ping = Ping::new(trunk, &places.ways, now);
+        let at = places.first().ip();
+        self.reached.send_if_modified(|reached| reached.insert(Peer::Trunk(id), at) != Some(at));
         if let Some(met) = &mut line.met {
             if met.places != places {
                 tracing::info!(host = trunk.host, servers = places.ways.len(), "a trunk moved");
@@ -601,7 +654,10 @@ impl Shell {
             sip::Event::Offer(leg, sdp) => Some(Event::Offer(leg, sdp)),
             sip::Event::Acked(leg, sdp) => sdp.map(|sdp| Event::Reanswered(leg, sdp)),
             sip::Event::Incoming(call) => self.incoming(call),
-            sip::Event::Phone(agent, here) => Some(Event::Phone(agent, here)),
+            sip::Event::Phone(agent, here) => {
+                self.note_phone(agent);
+                Some(Event::Phone(agent, here))
+            }
             sip::Event::Options(trunk, status, retry_after) => {
                 let now = self.port.now();
                 let met = self.trunks.get_mut(&trunk)?.met.as_mut()?;

@@ -175,7 +175,7 @@ impl Dialer {
     }
 
     /// Waits until the shell's counters satisfy a claim.
-    async fn counted(&self, claim: impl Fn(Figures) -> bool) -> Checked<Figures> {
+    pub(crate) async fn counted(&self, claim: impl Fn(Figures) -> bool) -> Checked<Figures> {
         let deadline = tokio::time::timeout(PATIENCE, async {
             loop {
                 let figures = self.sip.figures().await?;

@@ -8,7 +8,7 @@ mod outside;
 mod pilot;
 mod protected;
 mod routes;
-mod running;
+pub(crate) mod running;
 mod skills;
 
 use std::collections::BTreeSet;

@@ -226,10 +226,10 @@ impl Endpoint {
         Counters { sent: self.net.sent, retransmitted: self.net.repeated, ..self.counters }
     }
 
-    /// Tells whether an agent's phone can be called: registered, or with a fixed contact.
+    /// Tells where an agent's phone can be called, registered or with a fixed contact.
     #[must_use]
-    pub fn phone_reachable(&self, agent: AgentId) -> bool {
-        self.registrar.contact(agent).is_some()
+    pub fn phone_address(&self, agent: AgentId) -> Option<IpAddr> {
+        self.registrar.contact(agent).map(|(_, hop)| hop.ip())
     }
 
     /// Counts the legs that have not ended.
