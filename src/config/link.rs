@@ -261,11 +261,15 @@ mod tests {
         let two = "bind = [\"192.0.2.1:5060\", \"[2001:db8::1]:5060\"]\ntcp = \"192.0.2.1:5060\"";
         let tls = "transport = \"tls\"\ntls_name = \"sip.c.test\"\nproxy = \"[2001:db8::2]\"";
         assert_eq!(problems(two, tls), [""; 0]);
+        let asked = "nameservers = [\"192.0.2.53\", \"[2001:db8::53]:5353\"]";
+        assert_eq!(problems(asked, &tls.replace("\"tls\"", "[\"udp\", \"tls\"]")), [""; 0]);
         for (sip, trunk, said) in [
             ("bind = [\"192.0.2.1:5060\", \"192.0.2.2:5060\"]", "", "no second address"),
             (&two.replace("]:5060\"]", "]:5060\", \"[::1]:1\"]"), "", "one too many"),
             ("tls = \"192.0.2.1:5061\"", "", "certificate_file is missing"),
             ("certificate_file = \"a.crt\"", "", "key_file is missing"),
+            ("nameservers = \"dns.test\"", "", "is no address"),
+            (&format!("nameservers = {:?}", ["192.0.2.53"; 4]), "", "one too many"),
             ("", "tls_name = \"sip.c.test\"", "of no use without TLS"),
             ("", "transport = \"sctp\"", "transport"),
             ("", "transport = \"tls\"\npin_sha256 = \"ab\"", "no SHA-256"),

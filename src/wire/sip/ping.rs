@@ -27,6 +27,7 @@ impl Endpoint {
         if self.clients.is_full() {
             return Err(CommandError::Full);
         }
+        self.spared.tries(self.net.now, to);
         let net = &mut self.net;
         let key = self.clients.next_key(net);
         let host = held.domain.clone().unwrap_or_else(|| held.address.address.to_string());

@@ -34,6 +34,7 @@ impl Endpoint {
         if !fit(&call.from) || !fit(&call.call_ref) {
             return Err(CommandError::BadText);
         }
+        self.spared.tries(self.net.now, way.home.address);
         let key = self.legs.next_key(self.net.draw());
         let calling = self.compose(key, way, call);
         self.legs.insert(key, Leg { id: leg, state: State::Calling(Box::new(calling)), due: None });
