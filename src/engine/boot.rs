@@ -431,6 +431,7 @@ fn signalling(
         also: doors(&config.sip),
         identification: config.sip.identification.as_ref().map(Into::into),
         public: (config.sip.public.is_some()).then_some(advertised),
+        nameservers: config.sip.nameservers.clone(),
         realm: config.phones.realm.clone(),
         seed,
         trunks: known,

@@ -2,6 +2,7 @@
 
 mod faults;
 mod mistakes;
+mod names;
 mod newcomer;
 mod outside;
 mod pilot;

@@ -9,7 +9,8 @@ fn registering() -> Trunk {
     let credentials = Credentials { user: "acc".to_owned(), password: "s3cret".to_owned() };
     let register = Registration {
         registrar: "reg.test".to_owned(),
-        address: Some(address("127.0.0.10:5070").into()),
+        domain: "reg.test".to_owned(),
+        ways: vec![Way { hop: address("127.0.0.10:5070").into(), priority: 0, weight: 0 }],
         expires: Span::secs(3_600),
     };
     Trunk { credentials: Some(credentials), register: Some(register), ..trunk() }
@@ -295,7 +296,7 @@ fn an_account_registers_where_its_calls_go_and_at_the_next_server_if_one_is_sile
         address: one,
         ways: vec![way(one, 1), way(two, 2)],
         proxy: Some("sip:sbc.test;lr;transport=tcp".to_owned()),
-        register: trunk.register.map(|wish| Registration { address: None, ..wish }),
+        register: trunk.register.map(|wish| Registration { ways: Vec::new(), ..wish }),
         ..trunk
     });
     stage.wait(Span::ZERO);
