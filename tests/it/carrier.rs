@@ -86,6 +86,7 @@ pub(crate) fn settings(bind: SocketAddr, trunks: Vec<Trunk>, phones: Vec<Phone>)
         also: Vec::new(),
         identification: None,
         public: None,
+        nameservers: Vec::new(),
         realm: REALM.to_owned(),
         seed: 99,
         trunks,

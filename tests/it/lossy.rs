@@ -79,6 +79,7 @@ impl Crossing {
         let (tell, sounds) = mpsc::channel(65_536);
         let settings = media::Settings {
             ip: Ipv4Addr::LOCALHOST.into(),
+            second: None,
             advertised: None,
             ports: 28_000..=29_999,
             silent_after: Span::secs(600),
@@ -104,7 +105,7 @@ impl Crossing {
         if act == Act::HangUp {
             return Ok(self.dialer.sip.send(Command::HangUp(leg))?);
         }
-        let local = self.media.open(leg)?;
+        let local = self.media.open(leg, None)?;
         self.dialer.sip.send(Command::Dial {
             leg,
             trunk: TRUNK,

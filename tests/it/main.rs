@@ -38,6 +38,8 @@ mod media;
 #[cfg(feature = "engine")]
 mod migrations;
 #[cfg(feature = "engine")]
+mod names;
+#[cfg(feature = "engine")]
 mod peers;
 #[cfg(feature = "engine")]
 mod postgres;

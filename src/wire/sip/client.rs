@@ -25,7 +25,8 @@ pub(super) const COOKIE: &str = "z9hG4bK";
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Owner {
     Leg(Key),
-    Ping(TrunkId),
+    /// A sign of life, which so many further ways of the trunk may still be asked for.
+    Ping(TrunkId, usize),
     Register(TrunkId),
     Nobody,
 }
@@ -110,7 +111,7 @@ impl Clients {
     pub(super) fn leg(&self, key: Key) -> Option<Key> {
         match self.0.get(key)?.owner {
             Owner::Leg(leg) => Some(leg),
-            Owner::Ping(_) | Owner::Register(_) | Owner::Nobody => None,
+            Owner::Ping(..) | Owner::Register(_) | Owner::Nobody => None,
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use cadran::sip::Event;
+use cadran::sip::{Event, Transport};
 use cadran::units::AgentId;
 use md5::{Digest as _, Md5};
 use tokio::net::UdpSocket;
@@ -66,7 +66,7 @@ impl Guesser {
 #[tokio::test]
 async fn who_guesses_waits_and_no_phone_is_locked_out() -> Checked {
     let world = World::new();
-    let (mut dialer, phones) = registering(&world, 3, PASSWORD).await?;
+    let (mut dialer, phones) = registering(&world, 3, PASSWORD, Transport::Udp).await?;
     phone_is(&phones, 3, |phone| phone.registered).await?;
     let mut guesser = Guesser::new(20, &dialer).await?;
     let mut statuses = Vec::new();
