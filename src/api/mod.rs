@@ -14,6 +14,7 @@ pub mod import;
 mod inbox;
 mod inspector;
 mod lists;
+pub mod network;
 mod pacing;
 mod pilot;
 pub mod quality;
@@ -76,6 +77,7 @@ pub fn router(desk: Desk) -> Router {
     Router::new()
         .route("/v1/health", get(health))
         .route("/v1/configuration", get(configuration))
+        .route("/v1/network", get(network::show))
         .route("/v1/campaigns", get(campaigns::list))
         .route("/v1/campaigns/{name}", get(campaigns::show))
         .route("/v1/campaigns/{name}/pacing", get(pacing::explain))

@@ -147,7 +147,7 @@ async fn answers_are_kept_for_their_time_and_so_is_that_there_are_none() -> Chec
 #[tokio::test]
 async fn each_fault_of_dns_is_named_in_words() -> Checked {
     let service = format!("_sip._udp.{HOST}");
-    let cases: [(&str, &[(&str, u16, Answer)], &str); 6] = [
+    let cases: [(&str, &[(&str, u16, Answer)], _); 6] = [
         ("no such name", &[], "sip.carrier.test does not exist (NXDOMAIN)"),
         (
             "neither SRV nor address",
@@ -194,7 +194,7 @@ async fn hostile_answers_are_bounded() -> Checked {
     let servers = many(|n| srv(n % 7, n, 5_060, &format!("s{n}.test")));
     let rules = many(|n| naptr(n, n, "SIP+D2U", &format!("_sip._udp.n{n}.test")));
     let addresses = many(|n| (A, 60, vec![127, 1, n.to_be_bytes()[0], n.to_be_bytes()[1]]));
-    let cases: [(&str, Vec<(String, u16, Answer)>, bool); 6] = [
+    let cases: [(_, Vec<(String, u16, Answer)>, _); 6] = [
         ("ten thousand addresses", vec![(HOST.into(), A, Answer::Records(addresses))], true),
         ("ten thousand servers", vec![(service.clone(), SRV, Answer::Records(servers))], false),
         ("ten thousand rules", vec![(HOST.into(), NAPTR, Answer::Records(rules))], false),

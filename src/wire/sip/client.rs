@@ -107,6 +107,14 @@ impl Clients {
         self.0.get(key).map(|client| client.kept().0.to_vec())
     }
 
+    /// Gives the leg whose business a transaction is.
+    pub(super) fn leg(&self, key: Key) -> Option<Key> {
+        match self.0.get(key)?.owner {
+            Owner::Leg(leg) => Some(leg),
+            Owner::Ping(..) | Owner::Register(_) | Owner::Nobody => None,
+        }
+    }
+
     /// Gives the key of the next transaction: its branch is written before it begins.
     pub(super) fn next_key(&self, net: &mut Net) -> Key {
         self.0.next_key(net.draw())
