@@ -86,6 +86,8 @@ pub struct Figures {
     pub unsent: u64,
     /// Legs that have not ended.
     pub legs: usize,
+    /// Transactions that are under way or linger to recognise repetitions.
+    pub transactions: usize,
 }
 
 /// What waits for the task.
@@ -328,7 +330,8 @@ impl Shell {
             Order::Count(answer) => {
                 let counters = self.port.endpoint.counters();
                 let legs = self.port.endpoint.legs();
-                let figures = Figures { counters, unsent: self.port.unsent(), legs };
+                let transactions = self.port.endpoint.transactions();
+                let figures = Figures { counters, unsent: self.port.unsent(), legs, transactions };
                 if answer.send(figures).is_err() {
                     tracing::debug!("nobody waits for the counters any more");
                 }

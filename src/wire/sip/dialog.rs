@@ -9,7 +9,7 @@ use super::net::Net;
 use super::session::Wish;
 use super::settings::Credentials;
 use super::slab::Key;
-use super::values::{Address, Method, Request, cseq, has_tag, uri_address};
+use super::values::{Address, Method, Request, cseq, has_tag, is_sip, request_uri, uri_address};
 use super::writer::{ALLOW, Writer, party};
 
 /// The longest route set taken; real ones have one to three hops.
@@ -98,7 +98,8 @@ impl Dialog {
             home: Home { address: request.source, alias: None },
             wish,
             updates: has_tag(request.message, Name::Allow, "UPDATE"),
-            target: contact(request.message).unwrap_or(request.from.uri).to_vec(),
+            target: contact(request.message)
+                .map_or_else(|| format!("sip:{}", request.source).into(), Into::into),
             routes: routes(request.message),
             remote_cseq: Some(request.cseq),
         }
@@ -215,8 +216,10 @@ impl Dialog {
     }
 }
 
+/// Gives where the far end wants further requests: a SIP URI always (§8.1.1.8).
 fn contact<'a>(message: &Message<'a>) -> Option<&'a [u8]> {
-    message.list(Name::Contact).next().and_then(Address::read).map(|contact| contact.uri)
+    let contact = message.list(Name::Contact).next().and_then(Address::read)?;
+    is_sip(contact.uri).then(|| request_uri(contact.uri))
 }
 
 fn routes(message: &Message<'_>) -> Vec<Vec<u8>> {

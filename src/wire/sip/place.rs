@@ -9,7 +9,7 @@ use super::leg::{Calling, Cancel, Leg, State};
 use super::session::Wish;
 use super::settings::{EarlyMedia, Identity, Privacy, Reliability, TimerMode, Trunk};
 use super::slab::Key;
-use super::values::{Address, uri_address};
+use super::values::{Address, request_uri, uri_address};
 use super::writer::{Writer, host_text};
 use crate::units::LegId;
 
@@ -62,7 +62,8 @@ impl Endpoint {
                     self.registrar.contact(*agent).ok_or(CommandError::PhoneAbsent)?;
                 let alias = uri_address(uri.as_bytes()).filter(|alias| *alias != address);
                 let home = Home { address, alias };
-                Ok(Way { uri: uri.into(), home, routes: Vec::new(), trunk: None })
+                let uri = request_uri(uri.as_bytes()).to_vec();
+                Ok(Way { uri, home, routes: Vec::new(), trunk: None })
             }
         }
     }

@@ -3,10 +3,7 @@
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::fmt::Write as _;
-use std::fs::File;
 use std::net::{Ipv4Addr, UdpSocket};
-use std::path::PathBuf;
-use std::process::Stdio;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -20,17 +17,13 @@ use cadran::engine::handle::Details;
 use cadran::engine::tasks::Tasks;
 use cadran::store::Place;
 use cadran::units::{CallId, Span};
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
 use rand_core::Rng;
 use rand_pcg::Pcg64;
-use serde::Serialize;
-use serde::de::DeserializeOwned;
-use tokio::process::{Child, Command};
-use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio::time::timeout;
 
 use super::Claim;
 use super::tap::{Offers, Tap};
+use crate::program::{Program, ticks};
 
 /// Agents, each with a phone.
 const AGENTS: u32 = 8;
@@ -41,8 +34,6 @@ const PACE: f64 = 0.05;
 /// Whatever is waited for comes within this, on a busy machine too: an event that was under way at
 /// a kill is leased for a minute.
 const WITHIN: Duration = Duration::from_secs(120);
-/// How often a state is looked at.
-const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 type Fallible<T> = Result<T, Box<dyn Error>>;
 /// Event ids, and how often each came.
@@ -50,10 +41,8 @@ type Received = BTreeMap<String, u32>;
 
 /// Everything but the engine, which comes and goes.
 pub(super) struct Centre {
-    folder: tempfile::TempDir,
+    program: Program,
     place: Place,
-    http: reqwest::Client,
-    engine: Option<Child>,
     carrier: CarrierHandle,
     phones: PhonesHandle,
     tap: Tap,
@@ -80,17 +69,10 @@ impl Centre {
         let folder = tempfile::tempdir()?;
         let place = server.unwrap_or_else(|| Place::File(folder.path().join("cadran.db")));
         write_project(&folder, &tap, &crm, &place)?;
-        drop(rustls::crypto::ring::default_provider().install_default());
-        let http = reqwest::Client::builder()
-            .unix_socket(folder.path().join("cadran.sock"))
-            .no_proxy()
-            .timeout(WITHIN)
-            .build()?;
+        let program = Program::new(folder, WITHIN)?;
         Ok(Self {
-            folder,
+            program,
             place,
-            http,
-            engine: None,
             carrier,
             phones,
             tap,
@@ -104,24 +86,7 @@ impl Centre {
 
     /// Starts the engine and brings every agent back to work; the first time there is more to do.
     pub(super) async fn serve(&mut self, first: bool) -> Claim {
-        let log = File::options().append(true).create(true).open(self.log())?;
-        let engine = Command::new(env!("CARGO_BIN_EXE_cadran"))
-            .args(["serve", "--config", "cadran.toml"])
-            .current_dir(self.folder.path())
-            .env("CADRAN_LOG", "info")
-            .stdout(Stdio::null())
-            .stderr(log)
-            .kill_on_drop(true)
-            .spawn()?;
-        self.engine = Some(engine);
-        let mut look = ticks();
-        while self.get::<Health>("health").await.is_err() {
-            look.tick().await;
-            let engine = self.engine.as_mut().ok_or("no engine")?;
-            if let Some(status) = engine.try_wait()? {
-                return Err(format!("{status}: {}", std::fs::read_to_string(self.log())?).into());
-            }
-        }
+        self.program.start().await?;
         if first {
             self.hire().await?;
             self.import().await?;
@@ -129,11 +94,11 @@ impl Centre {
         self.free_phones().await?;
         for nth in 1..=AGENTS {
             for verb in ["login", "ready"] {
-                self.post(&format!("agents/a{nth}/{verb}"), &()).await?;
+                self.program.post(&format!("agents/a{nth}/{verb}"), &()).await?;
             }
         }
         if first {
-            self.post("campaigns/essai/start", &()).await?;
+            self.program.post("campaigns/essai/start", &()).await?;
         }
         Ok(())
     }
@@ -142,7 +107,7 @@ impl Centre {
         for nth in 1..=AGENTS {
             let contact = Some(self.phones.contact(nth));
             let agent = NewAgent { name: format!("a{nth}"), contact, ..NewAgent::default() };
-            self.post("agents", &agent).await?;
+            self.program.post("agents", &agent).await?;
         }
         Ok(())
     }
@@ -155,10 +120,7 @@ impl Centre {
                 if nth < 10_000 { ("019900", nth) } else { ("063998", nth - 10_000) };
             writeln!(list, "K{nth:05};Moreau;{block}{within:04}")?;
         }
-        let request = self.http.post(url("campaigns/essai/contacts:import?file=liste.csv"));
-        let answer = request.header("content-type", "text/csv").body(list).send().await?;
-        let status = answer.status();
-        if status.is_success() { Ok(()) } else { Err(answer.text().await?.into()) }
+        self.program.import("essai", list).await
     }
 
     /// Waits until the restarted engine has ended the legs it left up; counts those it forgot.
@@ -208,15 +170,13 @@ impl Centre {
         });
         let worked: Result<Claim, _> = worked.await;
         worked.unwrap_or(Ok(()))?;
-        let mut engine = self.engine.take().ok_or("no engine")?;
-        engine.kill().await?;
-        Ok(())
+        self.program.kill().await
     }
 
     /// Writes up some of the calls that wait for it; the others are left to run out.
     async fn qualify_some(&mut self, dice: &mut Pcg64) -> Claim {
         const CODES: [&str; 4] = ["vente", "refus", "rappel", "opposition"];
-        for agent in self.get::<Vec<Agent>>("agents?fresh=true").await? {
+        for agent in self.program.get::<Vec<Agent>>("agents?fresh=true").await? {
             let (true, Some(call)) = (agent.state == "wrapping", agent.call) else { continue };
             let pick = usize::try_from(dice.next_u64() % 6)?;
             let Some(&code) = CODES.get(pick) else { continue };
@@ -229,7 +189,7 @@ impl Centre {
                 ..QualifyRequest::default()
             };
             // The write-up may have run out in the meantime: then the word is refused.
-            if self.post(&format!("agents/{}/qualify", agent.name), &word).await.is_ok() {
+            if self.program.post(&format!("agents/{}/qualify", agent.name), &word).await.is_ok() {
                 self.qualified.insert(CallId(call), code);
             }
         }
@@ -238,7 +198,7 @@ impl Centre {
 
     /// Ends the campaign and lets the engine leave once the receiver has everything.
     pub(super) async fn leave(&mut self) -> Claim {
-        self.post("campaigns/essai/drain", &()).await?;
+        self.program.post("campaigns/essai/drain", &()).await?;
         let quiet = timeout(WITHIN, async {
             let mut look = ticks();
             while !self.is_quiet().await? {
@@ -247,20 +207,17 @@ impl Centre {
             Claim::Ok(())
         });
         quiet.await.map_err(|_| self.trouble("calls or events remain"))??;
-        let mut engine = self.engine.take().ok_or("no engine")?;
-        let id = engine.id().and_then(|id| i32::try_from(id).ok()).ok_or("no process")?;
-        kill(Pid::from_raw(id), Signal::SIGTERM)?;
-        let status = timeout(WITHIN, engine.wait()).await??;
-        if status.success() { Ok(()) } else { Err(self.trouble("no good end").into()) }
+        self.program.leave().await
     }
 
     /// Tells whether no call goes on, no agent writes one up, and no event is on its way.
     async fn is_quiet(&self) -> Fallible<bool> {
         let busy = ["reserved", "talking", "holding", "wrapping"];
-        let agents = self.get::<Vec<Agent>>("agents?fresh=true").await?;
+        let agents = self.program.get::<Vec<Agent>>("agents?fresh=true").await?;
         let idle = !agents.iter().any(|agent| busy.contains(&agent.state.as_str()));
-        let left: Vec<serde_json::Value> = self.get("webhooks/deliveries?waiting=true").await?;
-        let health: Health = self.get("health").await?;
+        let left: Vec<serde_json::Value> =
+            self.program.get("webhooks/deliveries?waiting=true").await?;
+        let health: Health = self.program.get("health").await?;
         Ok(idle && health.calls == 0 && left.is_empty())
     }
 
@@ -268,7 +225,7 @@ impl Centre {
     pub(super) async fn until_it_answers(&self) -> Claim {
         let answers = timeout(WITHIN, async {
             let mut look = ticks();
-            while self.get::<Vec<Agent>>("agents?fresh=true").await.is_err() {
+            while self.program.get::<Vec<Agent>>("agents?fresh=true").await.is_err() {
                 look.tick().await;
             }
         });
@@ -276,26 +233,7 @@ impl Centre {
     }
 
     fn trouble(&self, what: &str) -> String {
-        let log = std::fs::read_to_string(self.log()).unwrap_or_default();
-        let tail: Vec<_> = log.lines().rev().take(30).collect();
-        format!("{what}: {:?}\n{}", self.carrier.stats(), tail.join("\n"))
-    }
-
-    async fn get<T: DeserializeOwned>(&self, path: &str) -> Fallible<T> {
-        Ok(self.http.get(url(path)).send().await?.error_for_status()?.json().await?)
-    }
-
-    async fn post(&self, path: &str, body: &impl Serialize) -> Claim {
-        let answer = self.http.post(url(path)).json(body).send().await?;
-        let status = answer.status();
-        if status.is_success() {
-            return Ok(());
-        }
-        Err(format!("{path}: {status} {}", answer.text().await?).into())
-    }
-
-    fn log(&self) -> PathBuf {
-        self.folder.path().join("engine.log")
+        self.program.trouble(&format!("{what}: {:?}", self.carrier.stats()))
     }
 
     /// Gives where the database is.
@@ -312,7 +250,7 @@ impl Centre {
         let noticed = |log: &str| log.contains("the store fails; calls are held");
         let notice = timeout(WITHIN, async {
             loop {
-                let log = std::fs::read_to_string(self.log())?;
+                let log = self.program.log()?;
                 if log.get(before..).is_some_and(noticed) {
                     return Claim::Ok(());
                 }
@@ -332,7 +270,7 @@ impl Centre {
 
     /// Gives how long the engine's log is.
     pub(super) fn logged(&self) -> Fallible<usize> {
-        Ok(std::fs::read_to_string(self.log())?.len())
+        Ok(self.program.log()?.len())
     }
 
     /// Gives what was offered to the carrier.
@@ -355,16 +293,6 @@ impl Drop for Centre {
     fn drop(&mut self) {
         self.outside.abort();
     }
-}
-
-fn url(path: &str) -> String {
-    format!("http://cadran/v1/{path}")
-}
-
-fn ticks() -> tokio::time::Interval {
-    let mut ticks = interval(LOOK_EVERY);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    ticks
 }
 
 /// Starts a receiver that counts how often each event came, and gives its address.
