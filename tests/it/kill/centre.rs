@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::fmt::Write as _;
-use std::net::{Ipv4Addr, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddrV4};
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -312,9 +313,18 @@ async fn start_crm(received: Arc<Mutex<Received>>, tasks: &Tasks) -> Fallible<St
     Ok(format!("http://{address}/"))
 }
 
+/// Gives an address that nobody else takes while the engine is dead: what the dead one's calls
+/// still say is to reach the next one. All of 127.0.0.0/8 is this machine (RFC 5735 §3), a process
+/// has an address of its own there, and each engine of it a port.
+fn engine_address() -> SocketAddrV4 {
+    static PORT: AtomicU16 = AtomicU16::new(5_060);
+    let [_, high, middle, low] = std::process::id().to_be_bytes();
+    let ip = Ipv4Addr::new(127, 64 | high % 64, middle, low);
+    SocketAddrV4::new(ip, PORT.fetch_add(1, Ordering::Relaxed))
+}
+
 fn write_project(folder: &tempfile::TempDir, tap: &Tap, crm: &str, place: &Place) -> Claim {
-    // The same port every time: what the dead engine's calls still say reaches the next one.
-    let sip = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
+    let sip = engine_address();
     let folder = folder.path();
     std::fs::create_dir(folder.join("campaigns"))?;
     std::fs::write(folder.join("crm.key"), "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n")?;
@@ -324,7 +334,7 @@ fn write_project(folder: &tempfile::TempDir, tap: &Tap, crm: &str, place: &Place
     };
     let engine = format!(
         "[store]\ndatabase = \"{database}\"\n\
-         [sip]\nbind = \"127.0.0.1:{sip}\"\n[rtp]\nports = \"40000-41999\"\n\
+         [sip]\nbind = \"{sip}\"\n[rtp]\nports = \"40000-41999\"\n\
          [folders]\ncampaigns = \"campaigns\"\n\
          [[trunk]]\nname = \"t1\"\nhost = \"{}\"\nchannels = 100\n\
          calls_per_second = \"50/s\"\noptions_every = \"never\"\ncall_header = true\n",
