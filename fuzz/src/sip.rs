@@ -1,7 +1,7 @@
-//! The lexer of SIP, and the whole way of one datagram that nobody announced.
+//! The lexer of SIP: one datagram that nobody announced, and the same bytes as a stream.
 
 use cadran::units::Mono;
-use cadran::wire::sip::Transmit;
+use cadran::wire::sip::{Broken, Framer, Piece, Transmit};
 
 use super::stage::{DIALER, PHONE, about, claim_readable, claim_rest, endpoint, events, sent};
 
@@ -19,6 +19,29 @@ pub fn run(data: &[u8]) {
     if led.len() <= usize::from(u16::MAX) && !data.is_empty() {
         assert_eq!(first, answers(&led), "line ends before a message change what it says");
     }
+    let whole = pieces(data, data.len());
+    for step in [1, 2, 3, 7, 64] {
+        assert_eq!(whole, pieces(data, step), "a stream reads otherwise in steps of {step}");
+    }
+}
+
+/// Reads the bytes as a stream that comes so many at a time.
+fn pieces(data: &[u8], step: usize) -> (Vec<Vec<u8>>, Option<Broken>) {
+    let mut framer = Framer::default();
+    let mut pieces = Vec::new();
+    for part in data.chunks(step.max(1)) {
+        framer.push(Mono::START, part);
+        loop {
+            match framer.piece() {
+                Ok(Some(Piece::Message(message))) => pieces.push(message.to_vec()),
+                Ok(Some(Piece::Ping)) => pieces.push(b"ping".to_vec()),
+                Ok(Some(Piece::Pong)) => pieces.push(b"pong".to_vec()),
+                Ok(None) => break,
+                Err(broken) => return (pieces, Some(broken)),
+            }
+        }
+    }
+    (pieces, None)
 }
 
 fn answers(data: &[u8]) -> Vec<Transmit> {

@@ -63,7 +63,8 @@ pub fn trunk() -> Trunk {
 /// Gives the same trunk with an account that registers.
 pub fn registering() -> Trunk {
     let registrar = "carrier.test".to_owned();
-    let register = Registration { registrar, address: CARRIER, expires: Span::secs(600) };
+    let register =
+        Registration { registrar, address: Some(CARRIER.into()), expires: Span::secs(600) };
     Trunk { register: Some(register), ..trunk() }
 }
 
@@ -76,7 +77,7 @@ pub fn phone(agent: AgentId) -> Phone {
         agent,
         user: format!("a{}", agent.0),
         ha1: (!fixed).then_some(ha1),
-        contact: fixed.then(|| (format!("sip:a2@{PHONE}"), PHONE)),
+        contact: fixed.then(|| (format!("sip:a2@{PHONE}"), PHONE.into())),
     }
 }
 
@@ -92,7 +93,7 @@ pub fn endpoint(local: SocketAddr, open: bool) -> Endpoint {
 fn bare(local: SocketAddr, open: bool) -> Endpoint {
     let texts = ["cadran", "cadran.test"].map(str::to_owned);
     let [user_agent, realm] = texts;
-    Endpoint::new(Settings { local, user_agent, seed: 7, realm, open })
+    Endpoint::new(Settings { local, others: Vec::new(), user_agent, seed: 7, realm, open })
 }
 
 /// Gives the usual call.

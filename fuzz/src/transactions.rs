@@ -310,7 +310,7 @@ impl World {
                 if transmit.bytes.starts_with(b"INVITE ") {
                     side.invited.clone_from(&transmit.bytes);
                 }
-                if transmit.to == other {
+                if transmit.to == other.into() {
                     self.launch(Flying { to: 1 - place, from, bytes: transmit.bytes });
                 }
             }

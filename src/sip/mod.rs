@@ -1,10 +1,14 @@
 //! Sockets for `wire::sip`: trunks, agents' phones, and the task that owns the user agent.
 
+mod connection;
 mod health;
 mod outcome;
 mod phones;
 mod shell;
 pub(crate) mod socket;
+mod strangers;
+mod streams;
+mod tls;
 mod trunk;
 
 use crate::core::fact::Failure;
@@ -12,12 +16,14 @@ use crate::units::{AgentId, LegId, Number, Span, TrunkId};
 
 pub use crate::wire::sip::{
     Counters, Credentials, EarlyMedia, Ha1, Identity, Privacy, Refresher, Reliability, Sdp,
-    SessionTimers, StoredDialog, TimerMode,
+    SessionTimers, StoredDialog, TimerMode, Transport,
 };
 pub use health::TrunkState;
 pub use outcome::failure;
 pub use phones::Phone;
 pub use shell::{Figures, Settings, SipError, SipHandle, start};
+pub use socket::Door;
+pub use tls::{Identification, Tls, TlsError, Trust};
 pub use trunk::{Register, Trunk, resolve};
 
 /// What the signalling is asked to do.
