@@ -113,6 +113,8 @@ pub struct Figures {
     pub closed_connections: u64,
     /// Legs that have not ended.
     pub legs: usize,
+    /// Transactions that are under way or linger to recognise repetitions.
+    pub transactions: usize,
 }
 
 /// Somebody who can be called.
@@ -442,6 +444,7 @@ impl Shell {
 
     fn figures(&mut self) -> Figures {
         let (counters, legs) = (self.port.endpoint.counters(), self.port.endpoint.legs());
+        let transactions = self.port.endpoint.transactions();
         let unsent = self.port.unsent();
         let streams = self.port.streams();
         Figures {
@@ -451,6 +454,7 @@ impl Shell {
             refused_connections: streams.refused(),
             closed_connections: streams.foul(),
             legs,
+            transactions,
         }
     }
 
