@@ -9,6 +9,7 @@ pub mod clock;
 mod diagnosis;
 mod foresight;
 pub mod forget;
+pub mod gauge;
 pub mod handle;
 mod hear;
 pub mod legs;

@@ -113,6 +113,8 @@ pub struct Figures {
     pub closed_connections: u64,
     /// Legs that have not ended.
     pub legs: usize,
+    /// Transactions that are under way or linger to recognise repetitions.
+    pub transactions: usize,
 }
 
 /// Somebody who can be called.
@@ -140,9 +142,9 @@ pub struct SipHandle {
     orders: mpsc::Sender<Order>,
     local: SocketAddr,
     also: Vec<(Transport, SocketAddr)>,
-    counted: watch::Receiver<Figures>,
     resolver: Resolver,
     reached: watch::Receiver<BTreeMap<Peer, IpAddr>>,
+    counted: watch::Receiver<Figures>,
 }
 
 impl SipHandle {
@@ -289,7 +291,7 @@ pub async fn start(
         shell.set_phone(known_phone(&resolver, &phone).await?);
     }
     tasks.spawn(shell.run());
-    Ok((SipHandle { orders, local, also: others, counted, resolver, reached }, outbox))
+    Ok((SipHandle { orders, local, also: others, resolver, reached, counted }, outbox))
 }
 
 /// Gives the further addresses as peers reach them: those of the public address's family there.
@@ -442,6 +444,7 @@ impl Shell {
 
     fn figures(&mut self) -> Figures {
         let (counters, legs) = (self.port.endpoint.counters(), self.port.endpoint.legs());
+        let transactions = self.port.endpoint.transactions();
         let unsent = self.port.unsent();
         let streams = self.port.streams();
         Figures {
@@ -451,6 +454,7 @@ impl Shell {
             refused_connections: streams.refused(),
             closed_connections: streams.foul(),
             legs,
+            transactions,
         }
     }
 

@@ -78,8 +78,8 @@ impl Crossing {
         let dialer = world.dialer_towards(far.addr).await?;
         let (tell, sounds) = mpsc::channel(65_536);
         let settings = media::Settings {
-            ip: Ipv4Addr::LOCALHOST.into(),
             second: None,
+            ip: Ipv4Addr::LOCALHOST.into(),
             advertised: None,
             ports: 28_000..=29_999,
             silent_after: Span::secs(600),

@@ -24,6 +24,8 @@ mod far;
 #[cfg(feature = "engine")]
 mod foretold;
 #[cfg(feature = "engine")]
+mod fuzz;
+#[cfg(feature = "engine")]
 mod goals;
 #[cfg(feature = "engine")]
 mod hard;
@@ -46,9 +48,13 @@ mod postgres;
 #[cfg(feature = "engine")]
 mod priors;
 #[cfg(feature = "engine")]
+mod program;
+#[cfg(feature = "engine")]
 mod replay;
 #[cfg(feature = "engine")]
 mod sipp;
+#[cfg(feature = "engine")]
+mod soak;
 #[cfg(feature = "engine")]
 mod srtp;
 #[cfg(feature = "engine")]

@@ -97,6 +97,10 @@ impl Clients {
         Self(Slab::new(CLIENTS_MAX))
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
     /// Tells whether no new call or ping may begin; what ends a call always may.
     pub(super) fn is_full(&self) -> bool {
         self.0.is_full()

@@ -217,6 +217,12 @@ impl Endpoint {
         self.legs.len()
     }
 
+    /// Counts the transactions that are under way or linger to recognise repetitions.
+    #[must_use]
+    pub fn transactions(&self) -> usize {
+        self.clients.len() + self.servers.len()
+    }
+
     /// Tells whether a trunk's account is bound at its registrar.
     #[must_use]
     pub fn is_registered(&self, trunk: TrunkId) -> bool {

@@ -43,8 +43,8 @@ impl Floor {
         let mut dialer = world.dialer_towards(far.addr).await?;
         let (told, media_events) = tokio::sync::mpsc::channel(65_536);
         let settings = media::Settings {
-            ip: Ipv4Addr::LOCALHOST.into(),
             second: None,
+            ip: Ipv4Addr::LOCALHOST.into(),
             advertised: None,
             ports,
             silent_after: Span::secs(600),

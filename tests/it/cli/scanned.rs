@@ -67,7 +67,7 @@ fn a_scan_is_logged_once_for_each_address_and_the_doctor_counts_it() -> Claim {
     engine.signal(Signal::SIGTERM)?;
     engine.child.wait()?;
     let log = fs::read_to_string(log)?;
-    let told = log.lines().filter(|line| line.contains("a stranger's messages are dropped"));
+    let told = log.lines().filter(|line| line.contains("messages of this address are dropped"));
     assert_eq!(told.count(), 3, "{log}");
     Ok(())
 }
