@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use cadran::units::{AgentId, LegId, Mono, Span, TrunkId};
 use cadran::wire::sip::{
     Credentials, EarlyMedia, Endpoint, Event, Ha1, Identity, Invite, Phone, Refresher,
-    Registration, Reliability, SessionTimers, Settings, Target, TimerMode, Transmit, Trunk,
+    Registration, Reliability, SessionTimers, Settings, Target, TimerMode, Transmit, Trunk, Way,
 };
 
 /// The trunk every call goes over.
@@ -62,9 +62,12 @@ pub fn trunk() -> Trunk {
 
 /// Gives the same trunk with an account that registers.
 pub fn registering() -> Trunk {
-    let registrar = "carrier.test".to_owned();
-    let register =
-        Registration { registrar, address: Some(CARRIER.into()), expires: Span::secs(600) };
+    let register = Registration {
+        registrar: "carrier.test".to_owned(),
+        domain: "carrier.test".to_owned(),
+        ways: vec![Way { hop: CARRIER.into(), priority: 0, weight: 0 }],
+        expires: Span::secs(600),
+    };
     Trunk { register: Some(register), ..trunk() }
 }
 

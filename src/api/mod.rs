@@ -12,8 +12,10 @@ mod error;
 mod health;
 mod idle;
 pub mod import;
+mod inbox;
 mod inspector;
 mod lists;
+pub mod network;
 mod pacing;
 mod pilot;
 pub mod quality;
@@ -40,6 +42,7 @@ use crate::config::{self, Config};
 use crate::engine::clock::Clock;
 use crate::engine::gauge::Gauge;
 use crate::engine::handle::{Handle, Snapshot};
+use crate::engine::tasks::Tasks;
 use crate::store::{CampaignRow, Store};
 use crate::units::{AgentId, CampaignId, Mono, TrunkId, Wall};
 use error::{Answer, ApiError};
@@ -66,6 +69,8 @@ pub struct Desk {
     pub gauge: Gauge,
     /// The engine's clock.
     pub clock: Clock,
+    /// Where work goes on whose caller may go away.
+    pub tasks: Tasks,
 }
 
 /// Lays out every path.
@@ -76,6 +81,7 @@ pub fn router(desk: Desk) -> Router {
     Router::new()
         .route("/v1/health", get(health::health))
         .route("/v1/configuration", get(configuration))
+        .route("/v1/network", get(network::show))
         .route("/v1/campaigns", get(campaigns::list))
         .route("/v1/campaigns/{name}", get(campaigns::show))
         .route("/v1/campaigns/{name}/pacing", get(pacing::explain))

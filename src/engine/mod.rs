@@ -300,6 +300,8 @@ impl Engine {
             answer_to_audio_ms: Arc::new(self.answer_to_audio_ms.iter().copied().collect()),
             previews: self.previews.clone(),
             draining: self.draining,
+            sip: self.parts.sip.counted().counters,
+            audio: self.parts.media.counters(),
         };
         self.tell_rests(&snapshot);
         self.parts.snapshot.send_replace(Arc::new(snapshot));

@@ -6,7 +6,7 @@ use super::handle::{Refused, Reply, TestCall, TrunkReport, Word};
 use super::legs::Party;
 use crate::core::fact::CallFact;
 use crate::media::Quality;
-use crate::sip::Command;
+use crate::sip::{Command, Peer};
 use crate::units::{LegId, Mono, Span, TrunkId};
 use crate::wire::sdp::{Direction, Remote};
 
@@ -105,7 +105,8 @@ impl Engine {
     fn place_trial(&mut self, trial: Trial) {
         let id = self.legs.next_id();
         let srtp = self.parts.book.trunk_srtp(trial.trunk);
-        let Some((mut leg, entropy)) = self.open_leg(id, Party::Test, srtp) else {
+        let far = self.parts.sip.reached_at(Peer::Trunk(trial.trunk));
+        let Some((mut leg, entropy)) = self.open_leg(id, Party::Test, srtp, far) else {
             drop(trial.back.send(Err(Refused::Busy)));
             return;
         };

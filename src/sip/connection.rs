@@ -44,8 +44,8 @@ pub(super) enum Begin {
 pub(super) enum News {
     /// A message came.
     Message(Hop, u64, Vec<u8>),
-    /// It is gone.
-    Gone(Hop, u64),
+    /// It is gone; whether for what a far end that opened it said, or was too slow to say.
+    Gone(Hop, u64, bool),
 }
 
 /// Why a connection ended.
@@ -57,6 +57,8 @@ enum End {
     Handshake(String),
     #[error("the far end took too long")]
     Slow,
+    #[error("the far end was silent for longer than a registration lasts")]
+    Silent,
     #[error("{0}")]
     Broken(#[from] Broken),
     #[error("{0}")]
@@ -84,6 +86,7 @@ impl Connection {
             Ok(Ok(Opened::Tls(stream))) => self.converse(*stream, came_in).await,
         };
         let (far, transport, unsent) = (self.hop.address, self.hop.transport, self.outbox.len());
+        let foul = matches!(ended, Err(End::Slow | End::Broken(_) | End::Handshake(_)));
         match ended {
             Err(error) if !came_in => {
                 tracing::info!(%far, ?transport, %error, unsent, "a connection failed");
@@ -92,7 +95,7 @@ impl Connection {
             Ok(()) => tracing::debug!(%far, unsent, "a connection ended"),
         }
         // A signalling that has ended needs no news.
-        drop(self.news.send(News::Gone(self.hop, self.id)).await);
+        drop(self.news.send(News::Gone(self.hop, self.id, came_in && foul)).await);
     }
 
     async fn converse(
@@ -136,7 +139,10 @@ impl Connection {
                     say(&mut stream, b"\r\n\r\n").await?;
                     ping = Some(self.clock.mono() + PING_EVERY);
                 }
-                () = sleep_until(self.clock, late) => return Err(End::Slow),
+                () = sleep_until(self.clock, late) => {
+                    let silent = patience == SILENCE_MAX && framer.deadline().is_none();
+                    return Err(if silent { End::Silent } else { End::Slow });
+                }
             }
         }
     }

@@ -4,6 +4,8 @@ mod connection;
 mod health;
 mod outcome;
 mod phones;
+mod places;
+mod resolver;
 mod shell;
 pub(crate) mod socket;
 mod strangers;
@@ -16,15 +18,16 @@ use crate::units::{AgentId, LegId, Number, Span, TrunkId};
 
 pub use crate::wire::sip::{
     Counters, Credentials, EarlyMedia, Ha1, Identity, Privacy, Refresher, Reliability, Sdp,
-    SessionTimers, StoredDialog, TimerMode, Transport,
+    SessionTimers, StoredDialog, TimerMode, Transport, Way,
 };
 pub use health::TrunkState;
 pub use outcome::failure;
 pub use phones::Phone;
-pub use shell::{Figures, Settings, SipError, SipHandle, start};
+pub use resolver::{By, FindError, Found, Resolver};
+pub use shell::{Figures, Peer, Settings, SipError, SipHandle, start};
 pub use socket::Door;
 pub use tls::{Identification, Tls, TlsError, Trust};
-pub use trunk::{Register, Trunk, resolve};
+pub use trunk::{Register, Trunk};
 
 /// What the signalling is asked to do.
 #[derive(Clone, Debug, PartialEq, Eq)]

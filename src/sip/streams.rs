@@ -50,8 +50,8 @@ struct Guest {
 pub(super) enum Happening {
     /// A message came from a hop.
     Message(Hop, Vec<u8>),
-    /// A connection has ended.
-    Gone(Hop),
+    /// A connection has ended; whether through its far end's fault.
+    Gone(Hop, bool),
     /// Nothing the signalling need know.
     Nothing,
 }
@@ -71,6 +71,7 @@ pub(crate) struct Streams {
     door: (mpsc::Sender<Guest>, mpsc::Receiver<Guest>),
     trusted: BTreeMap<TrunkId, Client>,
     refused: u64,
+    foul: u64,
 }
 
 impl std::fmt::Debug for Streams {
@@ -93,6 +94,7 @@ impl Streams {
             door: mpsc::channel(DOOR_MAX),
             trusted: BTreeMap::new(),
             refused: 0,
+            foul: 0,
         }
     }
 
@@ -122,7 +124,7 @@ impl Streams {
     }
 
     /// Makes known how a trunk is met over TLS.
-    pub(super) fn trust(&mut self, trunk: TrunkId, tls: Option<Client>) {
+    pub(crate) fn trust(&mut self, trunk: TrunkId, tls: Option<Client>) {
         match tls {
             Some(tls) => drop(self.trusted.insert(trunk, tls)),
             None => drop(self.trusted.remove(&trunk)),
@@ -137,6 +139,11 @@ impl Streams {
     /// Counts the connections that were not taken in.
     pub(super) const fn refused(&self) -> u64 {
         self.refused
+    }
+
+    /// Counts the connections that were closed for what came, or did not come, by them.
+    pub(super) const fn foul(&self) -> u64 {
+        self.foul
     }
 
     /// Sends a message on the connection to a hop, or opens one; false if that cannot be.
@@ -196,9 +203,10 @@ impl Streams {
             News::Message(hop, id, message) if self.is_held(hop, id) => {
                 Happening::Message(hop, message)
             }
-            News::Gone(hop, id) if self.is_held(hop, id) => {
+            News::Gone(hop, id, foul) if self.is_held(hop, id) => {
                 self.close(hop);
-                Happening::Gone(hop)
+                self.foul += u64::from(foul);
+                Happening::Gone(hop, foul)
             }
             News::Message(..) | News::Gone(..) => Happening::Nothing,
         }

@@ -2,12 +2,14 @@
 
 mod faults;
 mod mistakes;
+mod names;
 mod newcomer;
 mod outside;
 mod pilot;
 mod protected;
 mod routes;
-mod running;
+pub(crate) mod running;
+mod scanned;
 mod skills;
 
 use std::collections::BTreeSet;

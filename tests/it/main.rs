@@ -8,6 +8,8 @@ mod swarm;
 mod torture;
 
 #[cfg(feature = "engine")]
+mod abuse;
+#[cfg(feature = "engine")]
 mod agree;
 #[cfg(feature = "engine")]
 mod campaigns;
@@ -17,6 +19,8 @@ mod carrier;
 mod cli;
 #[cfg(feature = "engine")]
 mod compose;
+#[cfg(feature = "engine")]
+mod far;
 #[cfg(feature = "engine")]
 mod foretold;
 #[cfg(feature = "engine")]
@@ -30,9 +34,15 @@ mod hooks;
 #[cfg(feature = "engine")]
 mod kill;
 #[cfg(feature = "engine")]
+mod lossy;
+#[cfg(feature = "engine")]
 mod media;
 #[cfg(feature = "engine")]
 mod migrations;
+#[cfg(feature = "engine")]
+mod names;
+#[cfg(feature = "engine")]
+mod peers;
 #[cfg(feature = "engine")]
 mod postgres;
 #[cfg(feature = "engine")]

@@ -38,6 +38,7 @@ impl Town {
         let clock = Clock::start();
         let settings = Settings {
             ip: IpAddr::V4(Ipv4Addr::LOCALHOST),
+            second: None,
             advertised: None,
             ports: 21_000..=24_999,
             silent_after,
@@ -64,15 +65,20 @@ impl Town {
     }
 
     /// Opens and connects a leg to a new phone.
-    fn phone(&self, leg: LegId, codec: Codec, dtmf: Option<u8>) -> Result<Phone, MediaError> {
-        let local = self.media.open(leg)?;
+    pub(super) fn phone(
+        &self,
+        leg: LegId,
+        codec: Codec,
+        dtmf: Option<u8>,
+    ) -> Result<Phone, MediaError> {
+        let local = self.media.open(leg, None)?;
         let phone = Phone::new(local, codec, dtmf);
         self.media.connect(leg, phone.remote)?;
         Ok(phone)
     }
 
     /// Gives two phones in a bridge through which audio already goes both ways.
-    fn pair(
+    pub(super) fn pair(
         &mut self,
         left: Codec,
         right: Codec,
@@ -109,7 +115,7 @@ impl Town {
     /// Waits until every command given so far is done.
     pub(super) fn settle(&mut self) -> Outcome {
         let other = LegId(99);
-        self.media.open(other)?;
+        self.media.open(other, None)?;
         self.closed(other).map(|_| ())
     }
 
@@ -122,12 +128,12 @@ impl Town {
     }
 }
 
-struct Phone {
-    rtp: UdpSocket,
+pub(super) struct Phone {
+    pub(super) rtp: UdpSocket,
     rtcp: UdpSocket,
-    local: Local,
+    pub(super) local: Local,
     remote: Remote,
-    next: Stamp,
+    pub(super) next: Stamp,
 }
 
 impl Phone {
@@ -150,7 +156,7 @@ impl Phone {
     }
 
     /// Gives the next packet of 20 ms.
-    fn packet(&mut self, payload_type: u8, payload: &[u8]) -> Vec<u8> {
+    pub(super) fn packet(&mut self, payload_type: u8, payload: &[u8]) -> Vec<u8> {
         let mut packet = rtp::header(self.next, payload_type).to_vec();
         packet.extend(payload);
         self.next.sequence = self.next.sequence.wrapping_add(1);
@@ -158,25 +164,25 @@ impl Phone {
         packet
     }
 
-    fn send(&self, packet: &[u8]) {
+    pub(super) fn send(&self, packet: &[u8]) {
         self.rtp.send_to(packet, self.local.rtp).expect("loopback takes a packet");
     }
 
     /// Sends 20 ms of one sample in the phone's own law.
-    fn say(&mut self, sample: u8) {
+    pub(super) fn say(&mut self, sample: u8) {
         let packet = self.packet(self.remote.codec.payload_type(), &[sample; 160]);
         self.send(&packet);
     }
 
     /// Waits for the next packet.
-    fn hear(&self) -> Result<(Header, Vec<u8>), String> {
+    pub(super) fn hear(&self) -> Result<(Header, Vec<u8>), String> {
         read(&self.rtp, PATIENCE)
             .and_then(|packet| Some((rtp::read(&packet).ok()?, packet)))
             .ok_or_else(|| "no packet came".to_owned())
     }
 
     /// Waits for the first packet that begins with this sample, passing over what was fed.
-    fn hear_sample(&self, sample: u8) -> Result<Header, String> {
+    pub(super) fn hear_sample(&self, sample: u8) -> Result<Header, String> {
         for _ in 0..200 {
             let (header, packet) = self.hear()?;
             if packet.get(header.start) == Some(&sample) {
@@ -341,7 +347,7 @@ fn strangers_are_not_heard_once_the_far_end_is_known() -> Outcome {
 #[test]
 fn a_far_end_behind_translation_is_answered_where_it_speaks_from() -> Outcome {
     let mut town = town()?;
-    let local = town.media.open(LEFT)?;
+    let local = town.media.open(LEFT, None)?;
     let mut phone = Phone::new(local, Codec::Pcma, None);
     let announced: SocketAddr = "127.0.0.99:4000".parse()?;
     town.media.connect(LEFT, Remote { rtp: announced, ..phone.remote })?;
@@ -530,7 +536,7 @@ fn a_far_end_on_hold_hears_nothing() -> Outcome {
 fn silence_of_a_far_end_is_told_once() -> Outcome {
     let mut town = Town::new(Span::millis(60))?;
     let mut left = town.phone(LEFT, Codec::Pcma, None)?;
-    let right = town.media.open(RIGHT)?;
+    let right = town.media.open(RIGHT, None)?;
     let held = Phone::new(right, Codec::Pcma, None);
     town.media.connect(RIGHT, Remote { receive: false, ..held.remote })?;
     left.say(0x12);
@@ -555,7 +561,7 @@ fn stopping_closes_every_leg_and_then_the_events() -> Outcome {
     town.media.stop();
     town.event(|event| matches!(event, Event::Closed(LEFT, _)).then_some(()))?;
     assert_eq!(town.event(Some), Err("the reactor has ended".to_owned()));
-    assert!(matches!(town.media.open(RIGHT), Err(MediaError::Busy)));
+    assert!(matches!(town.media.open(RIGHT, None), Err(MediaError::Busy)));
     Ok(())
 }
 
@@ -574,7 +580,7 @@ fn commands_about_unknown_legs_are_counted() -> Outcome {
 #[test]
 fn an_offer_tells_the_ports_that_were_opened() -> Outcome {
     let town = town()?;
-    let local = town.media.open(LEFT)?;
+    let local = town.media.open(LEFT, None)?;
     let offer = sdp::offer(local, sdp::Origin::new(1), sdp::Direction::SendRecv);
     let session = sdp::read(&offer)?;
     assert_eq!((session.rtp, session.rtcp), (local.rtp, local.rtcp));

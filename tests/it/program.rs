@@ -2,7 +2,7 @@
 
 use std::error::Error;
 use std::fs::File;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -95,12 +95,23 @@ impl Program {
         Err(format!("{path}: {status} {}", answer.text().await?).into())
     }
 
-    /// Imports a list.
-    pub(crate) async fn import(&self, campaign: &str, list: String) -> Fallible {
+    /// Imports a list; fails if it is not accepted, or nobody knows.
+    pub(crate) fn import(
+        &self,
+        campaign: &str,
+        list: String,
+    ) -> impl Future<Output = Fallible> + use<> {
         let path = format!("campaigns/{campaign}/contacts:import?file=liste.csv");
-        let request = self.http.post(url(&path)).header("content-type", "text/csv");
-        let answer = request.body(list).send().await?;
-        if answer.status().is_success() { Ok(()) } else { Err(answer.text().await?.into()) }
+        let request = self.http.post(url(&path)).header("content-type", "text/csv").body(list);
+        async {
+            let answer = request.send().await?;
+            if answer.status().is_success() { Ok(()) } else { Err(answer.text().await?.into()) }
+        }
+    }
+
+    /// Gives the project's folder.
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
     }
 
     /// Gives what the engine has logged so far.

@@ -25,7 +25,8 @@ pub(super) const COOKIE: &str = "z9hG4bK";
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Owner {
     Leg(Key),
-    Ping(TrunkId),
+    /// A sign of life, which so many further ways of the trunk may still be asked for.
+    Ping(TrunkId, usize),
     Register(TrunkId),
     Nobody,
 }
@@ -108,6 +109,14 @@ impl Clients {
     /// Gives the request URI of an INVITE that was answered.
     pub(super) fn request_uri(&self, key: Key) -> Option<Vec<u8>> {
         self.0.get(key).map(|client| client.kept().0.to_vec())
+    }
+
+    /// Gives the leg whose business a transaction is.
+    pub(super) fn leg(&self, key: Key) -> Option<Key> {
+        match self.0.get(key)?.owner {
+            Owner::Leg(leg) => Some(leg),
+            Owner::Ping(..) | Owner::Register(_) | Owner::Nobody => None,
+        }
     }
 
     /// Gives the key of the next transaction: its branch is written before it begins.

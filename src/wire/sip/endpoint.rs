@@ -9,16 +9,15 @@ use super::client::{Clients, Owner};
 use super::dialog::Dialog;
 use super::event::{CommandError, Counters, Event, Hop, Invite, Sdp, StoredDialog, Transmit};
 use super::leg::{Leg, Phase, State};
-use super::lexer::{Fault, Frame, Message, Name, Start, frame};
 use super::net::{Due, Net};
 use super::register::Registrations;
 use super::registrar::Registrar;
 use super::server::Servers;
 use super::settings::{Phone, Settings, Trunk};
 use super::slab::{Key, Slab};
-use super::targets::Spared;
-use super::values::{Method, Request, Via, cseq};
-use super::writer::{Writer, host_text};
+use super::sources::{Rate, Sources};
+use super::targets::{Spared, Way};
+use super::writer::Writer;
 use crate::units::{AgentId, LegId, Mono, TrunkId};
 
 /// How many legs may be up at once: 60,000 nailed-up or talking legs are beyond what one UDP
@@ -43,7 +42,11 @@ pub struct Endpoint {
     /// How many legs came in so far.
     pub(super) incoming: u64,
     /// Every address whose messages are taken.
-    peers: BTreeSet<IpAddr>,
+    pub(super) peers: BTreeSet<IpAddr>,
+    /// What is read of everybody else.
+    pub(super) strangers: Sources,
+    /// What peers may ask outside their calls.
+    pub(super) askers: Sources,
 }
 
 impl Endpoint {
@@ -68,6 +71,8 @@ impl Endpoint {
             spared: Spared::default(),
             incoming: 0,
             peers: BTreeSet::new(),
+            strangers: Sources::new(Rate::STRANGER, Rate::STRANGERS),
+            askers: Sources::new(Rate::PEER, Rate::PEERS),
         }
     }
 
@@ -86,6 +91,26 @@ impl Endpoint {
             self.leave(trunk.id);
         }
         self.trunks.insert(trunk.id, trunk);
+        self.learn_peers();
+    }
+
+    /// Takes in how a trunk is reached from now on; calls in flight keep what they began with, and
+    /// so does a registration until its server fails.
+    pub fn set_ways(
+        &mut self,
+        trunk: TrunkId,
+        ways: Vec<Way>,
+        registrar: Vec<Way>,
+        sources: Vec<IpAddr>,
+    ) {
+        let Some(held) = self.trunks.get_mut(&trunk) else { return };
+        held.address = ways.first().map_or(held.address, |way| way.hop);
+        held.ways = ways;
+        held.sources = sources;
+        if let Some(register) = &mut held.register {
+            register.ways.clone_from(&registrar);
+        }
+        self.registrations.set_ways(trunk, registrar);
         self.learn_peers();
     }
 
@@ -108,32 +133,6 @@ impl Endpoint {
             self.net.set_timer(Due::Binding(agent), &mut binding.due, None);
         }
         self.learn_peers();
-    }
-
-    /// Takes a message in: a datagram, or one that a [`Framer`](super::Framer) cut out of a
-    /// stream. Tells whether it was one of somebody we listen to.
-    pub fn receive(&mut self, now: Mono, from: impl Into<Hop>, message: &[u8]) -> bool {
-        let from = from.into();
-        self.net.now = now;
-        self.counters.received += 1;
-        match frame(message) {
-            Frame::KeepAlive => self.counters.keep_alives += 1,
-            Frame::Garbage => {
-                self.counters.garbage += 1;
-                return false;
-            }
-            Frame::Message(message) => {
-                let strangers = self.counters.strangers;
-                match message.start {
-                    Start::Request { method, .. } => {
-                        self.request(from, Method::of(method), &message);
-                    }
-                    Start::Response { status, .. } => self.response(from, status, &message),
-                }
-                return self.counters.strangers == strangers;
-            }
-        }
-        true
     }
 
     /// Takes in that the connection to a hop broke, or could not be opened: what was asked for
@@ -206,10 +205,10 @@ impl Endpoint {
         Counters { sent: self.net.sent, retransmitted: self.net.repeated, ..self.counters }
     }
 
-    /// Tells whether an agent's phone can be called: registered, or with a fixed contact.
+    /// Tells where an agent's phone can be called, registered or with a fixed contact.
     #[must_use]
-    pub fn phone_reachable(&self, agent: AgentId) -> bool {
-        self.registrar.contact(agent).is_some()
+    pub fn phone_address(&self, agent: AgentId) -> Option<IpAddr> {
+        self.registrar.contact(agent).map(|(_, hop)| hop.ip())
     }
 
     /// Counts the legs that have not ended.
@@ -342,37 +341,6 @@ impl Endpoint {
         self.send_reoffer(key, sdp)
     }
 
-    /// Asks a trunk for a sign of life; answered by [`Event::Options`].
-    ///
-    /// # Errors
-    /// The trunk is unknown, or the tables are full.
-    pub fn send_options(&mut self, now: Mono, trunk: TrunkId) -> Result<(), CommandError> {
-        self.net.now = now;
-        let (home, _) = self.ways(trunk).ok_or(CommandError::UnknownTrunk)?;
-        let held = self.trunks.get(&trunk).ok_or(CommandError::UnknownTrunk)?;
-        if self.clients.is_full() {
-            return Err(CommandError::Full);
-        }
-        let net = &mut self.net;
-        let key = self.clients.next_key(net);
-        let host = held.domain.clone().unwrap_or_else(|| held.address.address.to_string());
-        let uri = format!("sip:{host}");
-        let mut writer = net.writer();
-        let local = net.local(home);
-        writer.request_head(Method::Options, uri.as_bytes(), &local.via, key);
-        writer
-            .text(held.path())
-            .text("From: <sip:cadran@")
-            .text(host_text(self.settings.local.ip()));
-        writer.text(">;tag=").hex(net.draw(), 16).text("\r\nTo: <").text(&uri);
-        writer.text(">\r\nCall-ID: ").hex(net.draw(), 16).text("\r\nCSeq: 1 OPTIONS\r\n");
-        writer.contact(net.local(home)).header("Accept", "application/sdp");
-        writer.header("User-Agent", &net.agent).body("", &[]);
-        let names = (key, Owner::Ping(trunk), Method::Options);
-        self.clients.begin(net, names, home, writer.0);
-        Ok(())
-    }
-
     /// Sends BYE into a dialog of an earlier run, repeated until answered; no event follows.
     ///
     /// # Errors
@@ -390,91 +358,6 @@ impl Endpoint {
         let means = (&mut self.clients, &mut self.net, &mut dialog);
         send_bye(means, Owner::Nobody, Why::Cleared);
         Ok(())
-    }
-
-    fn response(&mut self, from: Hop, status: u16, message: &Message<'_>) {
-        let mut vias = message.list(Name::Via);
-        let via = vias.next().and_then(Via::read);
-        let Some((via, method)) = via.zip(message.first(Name::CSeq).and_then(cseq)) else {
-            self.counters.garbage += 1;
-            return;
-        };
-        // A response with two Vias was meant for somebody behind us (§8.1.3.3).
-        let found = via.branch().and_then(|branch| self.clients.find(branch, method.1));
-        let Some((key, to)) = found.filter(|_| vias.next().is_none()) else {
-            let known = self.is_peer(from.ip());
-            let count = if known {
-                &mut self.counters.stray_responses
-            } else {
-                &mut self.counters.strangers
-            };
-            *count += 1;
-            return;
-        };
-        // A route set may lead past the trunk's addresses: whom we asked may answer.
-        if to.ip() != from.ip() && !self.is_peer(from.ip()) {
-            self.counters.strangers += 1;
-            return;
-        }
-        self.spared.heard(from);
-        let news = self.clients.response(&mut self.net, key, status, message);
-        if let Some(news) = news {
-            self.client_news(news, status, Some(message));
-        }
-    }
-
-    fn request(&mut self, from: Hop, method: Method, message: &Message<'_>) {
-        let request = Request::read(message, from);
-        let known = self.is_peer(from.ip())
-            || method == Method::Register && self.registrar.admit(self.net.now, from.ip())
-            || request.as_ref().is_ok_and(|request| self.is_dialog_peer(request));
-        if !known {
-            self.counters.strangers += 1;
-            return;
-        }
-        match request {
-            Ok(request) => self.take_request(&request),
-            Err(fault) => self.refuse_unread(from, method, message, fault),
-        }
-    }
-
-    /// Answers a request that could not be read, as far as it says how (RFC 3261 §16.3, §18.3).
-    fn refuse_unread(&mut self, from: Hop, method: Method, message: &Message<'_>, fault: Fault) {
-        let Some(value) = message.first(Name::Via).filter(|_| method != Method::Ack) else {
-            self.counters.garbage += 1;
-            return;
-        };
-        self.counters.refused += 1;
-        let to = Via::read(value).map_or(from, |via| via.answer_to(from));
-        let mut writer = self.net.writer();
-        writer.status(fault.status, fault.reason).copied(message, from);
-        if let Some(party) = message.first(Name::To) {
-            writer.text("To: ").unfolded(party).text("\r\n");
-        }
-        writer.header("Server", &self.net.agent).body("", &[]);
-        self.net.send(to, writer.0);
-    }
-
-    pub(super) fn is_peer(&self, ip: IpAddr) -> bool {
-        self.settings.open || self.peers.contains(&ip)
-    }
-
-    /// Tells whether a request belongs to a dialog whose other end is where it came from.
-    fn is_dialog_peer(&mut self, request: &Request<'_>) -> bool {
-        let Some(key) = self.leg_of(request) else {
-            return false;
-        };
-        let theirs = request.from.tag().unwrap_or_default();
-        let dialog = self.legs.get_mut(key).and_then(|leg| leg.dialog_with(theirs));
-        dialog.is_some_and(|dialog| dialog.next_hop().ip() == request.source.ip())
-    }
-
-    /// Gathers the addresses of every trunk and phone.
-    pub(super) fn learn_peers(&mut self) {
-        self.peers = self.registrar.addresses().collect();
-        for trunk in self.trunks.values() {
-            self.peers.extend(trunk.addresses());
-        }
     }
 
     /// Sets the timer of an agent's binding to its end.

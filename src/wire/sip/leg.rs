@@ -218,6 +218,14 @@ impl Leg {
         self.id.0 & INCOMING_BIT == 0
     }
 
+    /// Gives the Call-ID and our side as From writes it, with our tag.
+    pub(super) fn names(&self) -> (&[u8], &[u8]) {
+        match &self.state {
+            State::Calling(calling) => (&calling.call_id, &calling.from),
+            State::Session(session) => (&session.dialog.call_id, &session.dialog.local),
+        }
+    }
+
     /// Gives where the other side is.
     pub(super) fn home(&self) -> Hop {
         match &self.state {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::error::Error;
 use std::fmt::Write as _;
 use std::net::{Ipv4Addr, SocketAddrV4};
+use std::ops::Range;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -17,7 +18,7 @@ use cadran::engine::clock::Clock;
 use cadran::engine::handle::Details;
 use cadran::engine::tasks::Tasks;
 use cadran::store::Place;
-use cadran::units::{CallId, Span};
+use cadran::units::{CallId, Mono, Span};
 use rand_core::Rng;
 use rand_pcg::Pcg64;
 use tokio::time::timeout;
@@ -28,10 +29,16 @@ use crate::program::{Program, ticks};
 
 /// Agents, each with a phone.
 const AGENTS: u32 = 8;
-/// Contacts for one round: more than it can call.
-const CONTACTS: u32 = 120;
-/// How fast the called people live: a talk of half a minute takes a second and a half.
-const PACE: f64 = 0.05;
+/// Contacts there are before the first round.
+const CONTACTS: u32 = 200;
+/// Contacts of the list that is on its way at a kill, and how often it names each: as many rows as
+/// the store takes in three pieces.
+const LIST: u32 = 60;
+const TIMES: u32 = 20;
+/// How fast the called people live: a talk of half a minute takes half a second.
+const PACE: f64 = 0.02;
+/// Blocks of ten thousand numbers each, kept for fiction (Arcep, décision 2018-0881).
+const BLOCKS: [&str; 6] = ["019900", "026191", "035301", "046571", "053649", "063998"];
 /// Whatever is waited for comes within this, on a busy machine too: an event that was under way at
 /// a kill is leased for a minute.
 const WITHIN: Duration = Duration::from_secs(120);
@@ -50,6 +57,10 @@ pub(super) struct Centre {
     received: Arc<Mutex<Received>>,
     qualified: BTreeMap<CallId, &'static str>,
     contacts: u32,
+    /// The first contact of each list that was on its way at a kill, and whether it was accepted.
+    lists: Vec<(u32, bool)>,
+    /// The longest it took from a restart until every agent was at work.
+    pub(super) longest: Span,
     /// Phones that a crash left in a call which nobody ended.
     pub(super) stuck: u32,
     outside: Tasks,
@@ -57,7 +68,7 @@ pub(super) struct Centre {
 
 impl Centre {
     /// Opens one whose engine does not run yet, with its database in a file or at a server.
-    pub(super) async fn open(seed: u64, rounds: u32, server: Option<Place>) -> Fallible<Self> {
+    pub(super) async fn open(seed: u64, server: Option<Place>) -> Fallible<Self> {
         let (clock, outside) = (Clock::start(), Tasks::new());
         let town = Town { scale: PACE, cast: Cast::Drawn, ..Town::default() };
         let settings = carrier::Settings { seed, town, ..carrier::Settings::default() };
@@ -79,7 +90,9 @@ impl Centre {
             tap,
             received,
             qualified: BTreeMap::new(),
-            contacts: CONTACTS * (rounds + 1),
+            contacts: 0,
+            lists: Vec::new(),
+            longest: Span::ZERO,
             stuck: 0,
             outside,
         })
@@ -87,10 +100,11 @@ impl Centre {
 
     /// Starts the engine and brings every agent back to work; the first time there is more to do.
     pub(super) async fn serve(&mut self, first: bool) -> Claim {
+        let clock = Clock::start();
         self.program.start().await?;
         if first {
             self.hire().await?;
-            self.import().await?;
+            self.import(CONTACTS, 1)?.await?;
         }
         self.free_phones().await?;
         for nth in 1..=AGENTS {
@@ -100,6 +114,8 @@ impl Centre {
         }
         if first {
             self.program.post("campaigns/essai/start", &()).await?;
+        } else {
+            self.longest = self.longest.max(clock.mono().since(Mono::START));
         }
         Ok(())
     }
@@ -113,15 +129,21 @@ impl Centre {
         Ok(())
     }
 
-    async fn import(&self) -> Claim {
+    /// Makes a list of contacts nobody gave before, each named several times.
+    fn import(
+        &mut self,
+        contacts: u32,
+        times: u32,
+    ) -> Fallible<impl Future<Output = Claim> + use<>> {
         let mut list = String::from("ref;nom;téléphone\n");
-        for nth in 0..self.contacts {
-            // Blocks kept for fiction (Arcep, décision 2018-0881).
-            let (block, within) =
-                if nth < 10_000 { ("019900", nth) } else { ("063998", nth - 10_000) };
-            writeln!(list, "K{nth:05};Moreau;{block}{within:04}")?;
+        for nth in self.contacts..self.contacts + contacts {
+            let block = BLOCKS.get(usize::try_from(nth / 10_000)?).ok_or("no more numbers")?;
+            for time in 1..=times {
+                writeln!(list, "K{nth:05}.{time};Moreau;{block}{:04}", nth % 10_000)?;
+            }
         }
-        self.program.import("essai", list).await
+        self.contacts += contacts;
+        Ok(self.program.import("essai", list))
     }
 
     /// Waits until the restarted engine has ended the legs it left up; counts those it forgot.
@@ -155,7 +177,8 @@ impl Centre {
         worked.await.map_err(|_| self.trouble("too few calls"))?
     }
 
-    /// Works until some more calls were offered and for a moment longer, then kills the engine.
+    /// Works until some more calls were offered and for a moment longer, while a list is imported,
+    /// then kills the engine.
     pub(super) async fn work_then_kill(
         &mut self,
         calls: u64,
@@ -163,14 +186,24 @@ impl Centre {
         dice: &mut Pcg64,
     ) -> Claim {
         self.work(calls, dice).await?;
-        // The moment may fall into a request: then nobody knows whether it was accepted.
-        let worked = timeout(after.into(), async {
+        let (first, list) = (self.contacts, self.import(LIST, TIMES)?);
+        let mut accepted = false;
+        let importing = async {
+            accepted = list.await.is_ok();
+            std::future::pending::<Claim>().await
+        };
+        let qualifying = async {
             loop {
                 self.qualify_some(dice).await?;
             }
+        };
+        // The moment may fall into a request: then nobody knows whether it was accepted.
+        let worked = timeout(after.into(), async {
+            tokio::select! { failed = qualifying => failed, never = importing => never }
         });
         let worked: Result<Claim, _> = worked.await;
         worked.unwrap_or(Ok(()))?;
+        self.lists.push((first, accepted));
         self.program.kill().await
     }
 
@@ -179,6 +212,10 @@ impl Centre {
         const CODES: [&str; 4] = ["vente", "refus", "rappel", "opposition"];
         for agent in self.program.get::<Vec<Agent>>("agents?fresh=true").await? {
             let (true, Some(call)) = (agent.state == "wrapping", agent.call) else { continue };
+            // A second word on a call may be on its way at the kill: then either may be on record.
+            if self.qualified.contains_key(&CallId(call)) {
+                continue;
+            }
             let pick = usize::try_from(dice.next_u64() % 6)?;
             let Some(&code) = CODES.get(pick) else { continue };
             let details =
@@ -211,7 +248,7 @@ impl Centre {
         self.program.leave().await
     }
 
-    /// Tells whether no call goes on, no agent writes one up, and no event is on its way.
+    /// Tells whether no call goes on, no agent writes one up, and no event or list is on its way.
     async fn is_quiet(&self) -> Fallible<bool> {
         let busy = ["reserved", "talking", "holding", "wrapping"];
         let agents = self.program.get::<Vec<Agent>>("agents?fresh=true").await?;
@@ -219,7 +256,8 @@ impl Centre {
         let left: Vec<serde_json::Value> =
             self.program.get("webhooks/deliveries?waiting=true").await?;
         let health: Health = self.program.get("health").await?;
-        Ok(idle && health.calls == 0 && left.is_empty())
+        let lists = std::fs::read_dir(self.program.folder().join("lists"))?.count();
+        Ok(idle && health.calls == 0 && left.is_empty() && lists == 0)
     }
 
     /// Waits until the engine reads its database again.
@@ -284,6 +322,11 @@ impl Centre {
         &self.qualified
     }
 
+    /// Gives the contacts of each list that was on its way at a kill, and whether it was accepted.
+    pub(super) fn lists(&self) -> impl Iterator<Item = (Range<u32>, bool)> {
+        self.lists.iter().map(|&(first, accepted)| (first..first + LIST, accepted))
+    }
+
     /// Gives the events the receiver was sent.
     pub(super) fn received(&self) -> Received {
         self.received.lock().unwrap_or_else(PoisonError::into_inner).clone()
@@ -319,7 +362,7 @@ async fn start_crm(received: Arc<Mutex<Received>>, tasks: &Tasks) -> Fallible<St
 fn engine_address() -> SocketAddrV4 {
     static PORT: AtomicU16 = AtomicU16::new(5_060);
     let [_, high, middle, low] = std::process::id().to_be_bytes();
-    let ip = Ipv4Addr::new(127, 64 | high % 64, middle, low);
+    let ip = Ipv4Addr::new(127, 64 | (high % 64), middle, low);
     SocketAddrV4::new(ip, PORT.fetch_add(1, Ordering::Relaxed))
 }
 
@@ -376,7 +419,7 @@ key = "3"
 code = "rappel"
 class = "cna"
 then = "callback"
-after = "1h"
+after = "2s"
 [[disposition]]
 key = "4"
 code = "opposition"

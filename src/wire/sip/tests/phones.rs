@@ -135,10 +135,10 @@ fn a_registration_ends_by_itself_or_by_the_phones_wish() {
     desk.register(USUAL);
     desk.events();
     desk.wait(Span::secs(299));
-    assert!(desk.endpoint.phone_reachable(AGENT));
+    assert!(desk.endpoint.phone_address(AGENT).is_some());
     desk.wait(Span::secs(1));
     assert_eq!(desk.events(), [Event::Phone(AGENT, false)]);
-    assert!(!desk.endpoint.phone_reachable(AGENT));
+    assert_eq!(desk.endpoint.phone_address(AGENT), None);
 }
 
 #[test]
@@ -215,10 +215,31 @@ fn registering_is_rate_limited_by_address() {
         answered += u32::from(desk.endpoint.poll_transmit().is_some());
     }
     assert_eq!(answered, 400);
-    assert_eq!(desk.endpoint.counters().strangers, 600);
+    assert_eq!(desk.endpoint.counters().unread, 600);
     desk.wait(Span::secs(1));
     let text = desk.text(USUAL, "");
     assert!(desk.ask(&text).starts_with("SIP/2.0 401 "));
+}
+
+#[test]
+fn who_guesses_a_password_waits_and_the_phone_itself_does_not() {
+    let mut desk = Desk::new();
+    desk.register(USUAL);
+    let guess = Wish { password: "guess", ..USUAL };
+    desk.from = address("192.0.2.66:5060");
+    for _ in 0..5 {
+        assert!(desk.register(guess).starts_with("SIP/2.0 403 "));
+    }
+    let made_to_wait = desk.register(USUAL);
+    assert!(made_to_wait.starts_with("SIP/2.0 503 "), "not even the right one: {made_to_wait}");
+    assert_eq!(header(&made_to_wait, "Retry-After"), Some("1"));
+    let counters = desk.endpoint.counters();
+    assert_eq!((counters.wrong_passwords, counters.held_off), (5, 1));
+    desk.from = address(PHONE);
+    assert!(desk.register(USUAL).starts_with("SIP/2.0 200 "));
+    desk.from = address("192.0.2.66:5060");
+    desk.wait(Span::secs(1));
+    assert!(desk.register(USUAL).starts_with("SIP/2.0 200 "), "after the wait it is looked at");
 }
 
 #[test]
@@ -253,7 +274,7 @@ fn a_phone_with_a_fixed_contact_needs_no_registration() {
     let mut desk = Desk::new();
     let contact = Some(("sip:a1@127.0.0.20:5080".to_owned(), address(PHONE).into()));
     desk.endpoint.set_phone(Phone { agent: AGENT, user: "a1".to_owned(), ha1: None, contact });
-    assert!(desk.endpoint.phone_reachable(AGENT));
+    assert!(desk.endpoint.phone_address(AGENT).is_some());
     let call = Invite { target: Target::Phone(AGENT), from: None, ..call() };
     desk.endpoint.invite(desk.now, LEG, call).expect("it has a contact");
     assert_eq!(desk.endpoint.poll_transmit().map(|sent| sent.to.address), Some(address(PHONE)));
