@@ -140,6 +140,10 @@ pub fn events(endpoint: &mut Endpoint) -> Vec<Event> {
 
 /// Claims that another endpoint can read what this one sent: no peer's text broke its frame.
 pub fn claim_readable(transmit: &Transmit) {
+    // An ACK says back to the far end what it called itself, readable or not (RFC 3261 §17.1.1.3).
+    if transmit.bytes.starts_with(b"ACK ") {
+        return;
+    }
     let mut reader = bare(CARRIER, true);
     reader.receive(Mono::START, DIALER, &transmit.bytes);
     let shown = || String::from_utf8_lossy(&transmit.bytes).into_owned();

@@ -177,8 +177,14 @@ impl Clients {
         let client = self.0.get_mut(key)?;
         let reliable = client.to.transport.is_reliable();
         let (state, due, outcome) = match client.state {
-            State::Calling { .. } | State::Proceeding if status < 200 => {
-                (State::Proceeding, None, Outcome::Provisional)
+            State::Calling { .. } if status < 200 => {
+                // Nobody cancels what was left to itself: it ends by its own time.
+                let left = client.owner == Owner::Nobody;
+                let end = left.then(|| net.now + T1_64);
+                (State::Proceeding, end, Outcome::Provisional)
+            }
+            State::Proceeding if status < 200 => {
+                (State::Proceeding, client.due, Outcome::Provisional)
             }
             State::Calling { .. } | State::Proceeding if status < 300 => {
                 (State::Accepted, Some(net.now + T1_64), Outcome::Success)
@@ -252,7 +258,8 @@ impl Clients {
         }
     }
 
-    /// Leaves a cancelled INVITE to itself: a late 2xx is still ended properly, and nobody hears.
+    /// Leaves an INVITE to itself that was cancelled, or whose call is over: a late 2xx is still
+    /// ended properly, and nobody hears.
     pub(super) fn abandon(&mut self, net: &mut Net, key: Key) {
         if let Some(client) = self.0.get_mut(key) {
             client.owner = Owner::Nobody;

@@ -402,6 +402,9 @@ impl Endpoint {
     /// Ends a leg with its last event; an offer that waits for us is not left waiting.
     pub(super) fn finish(&mut self, key: Key, event: Event) {
         if let Some(mut leg) = self.legs.remove(key) {
+            if let Some(client) = leg.asking() {
+                self.clients.abandon(&mut self.net, client);
+            }
             for server in leg.waiting() {
                 self.servers.respond(&mut self.net, server, 487, Writer::no_body);
             }

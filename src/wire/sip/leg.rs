@@ -202,6 +202,14 @@ impl Pending {
             Self::None | Self::Ours(_) => None,
         }
     }
+
+    /// Gives the transaction of our own offer.
+    pub(super) fn client(&self) -> Option<Key> {
+        match self {
+            Self::Ours(change) => Some(change.client),
+            Self::None | Self::Theirs(..) | Self::TheirUpdate(..) => None,
+        }
+    }
 }
 
 impl Leg {
@@ -239,6 +247,11 @@ impl Leg {
             .flatten()
             .collect(),
         }
+    }
+
+    /// Gives the re-INVITE of ours that has no answer yet.
+    pub(super) fn asking(&mut self) -> Option<Key> {
+        self.talking().and_then(|(_, talking)| talking.pending.client())
     }
 
     pub(super) fn calling(&mut self) -> Option<&mut Calling> {
