@@ -65,6 +65,12 @@ pub(super) fn cause(name: &str, now: &View, trunks: &[String], idle: &Idle, lang
             "no trunk of it answers ({trunks}): cadran trunk list",
             "aucun de ses trunks ne répond ({trunks}) : cadran trunk list",
         ),
+        IdleCause::Database => (
+            "the database takes no records, so no call is placed until it does; conversations go \
+             on: cadran doctor",
+            "la base de données n'enregistre plus : aucun appel ne part tant que cela dure, les \
+             conversations continuent : cadran doctor",
+        ),
         IdleCause::Channels => (
             "its trunks are full ({trunks}): cadran trunk list",
             "ses trunks sont pleins ({trunks}) : cadran trunk list",
@@ -133,6 +139,11 @@ fn waiting(idle: &Idle, lang: Lang) -> String {
         Some("agent-away") => lang.say(
             "every contact left belongs to an agent who is away",
             "toutes les fiches restantes appartiennent à un agent absent",
+        ),
+        Some("no-route") => lang.say(
+            "no trunk for the prefixes of the contacts left is in use: cadran trunk list",
+            "aucun trunk pour les préfixes des fiches restantes n'est en service : \
+             cadran trunk list",
         ),
         Some(_) | None => lang.say(
             "every contact left waits for its next attempt or callback",

@@ -3,6 +3,7 @@
 mod health;
 mod outcome;
 mod phones;
+mod probe;
 mod shell;
 pub(crate) mod socket;
 mod trunk;
@@ -11,12 +12,13 @@ use crate::core::fact::Failure;
 use crate::units::{AgentId, LegId, Number, Span, TrunkId};
 
 pub use crate::wire::sip::{
-    Counters, Credentials, EarlyMedia, Ha1, Identity, Privacy, Refresher, Reliability, Sdp,
-    SessionTimers, StoredDialog, TimerMode,
+    Counters, Credentials, EarlyMedia, Ha1, Identity, Part, Privacy, Refresher, Reliability, Sdp,
+    SessionTimers, StoredDialog, Testimony, TimerMode,
 };
-pub use health::TrunkState;
+pub use health::{Ailment, TrunkState};
 pub use outcome::failure;
 pub use phones::Phone;
+pub use probe::{Said, Trouble};
 pub use shell::{Figures, Settings, SipError, SipHandle, start};
 pub use trunk::{Register, Trunk, resolve};
 
@@ -38,6 +40,9 @@ pub enum Command {
         /// The call's public id for the switchable `X-Cadran-Call` header.
         call_ref: String,
     },
+    /// Before a test call with this leg: ask the trunk for a sign of life and refresh its
+    /// registration, then note what is said about the call. Answered by [`Event::Probed`].
+    Probe(LegId, TrunkId),
     /// Call an agent's phone at its registered or configured contact.
     DialAgent {
         /// The new leg.
@@ -101,8 +106,13 @@ pub enum Event {
     Incoming(LegId, AgentId, Sdp),
     /// An agent's phone registered (`true`) or left (`false`).
     Phone(AgentId, bool),
-    /// A trunk is in another state than before, by its answers to OPTIONS and its registration.
-    Trunk(TrunkId, TrunkState),
+    /// A trunk is in another state than before, by its answers to OPTIONS and its registration;
+    /// what ails it unless it is well.
+    Trunk(TrunkId, TrunkState, Option<Ailment>),
+    /// A probed trunk has answered, or cannot be asked: the test call may be placed.
+    Probed(LegId),
+    /// What was said about a test call; the leg's last event follows.
+    Witnessed(LegId, Box<Said>),
     /// A trunk asks to be spared for so long (503 with Retry-After to OPTIONS).
     Rest(TrunkId, Span),
 }

@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 
-use super::health::{Health, News, TrunkState};
+use super::health::{Ailment, Health, News, TrunkState};
 use super::phones::Phone;
+use super::probe::Probes;
 use super::socket::{Port, sleep_until};
 use super::trunk::{Trunk, resolve};
 use super::{Command, Event, outcome};
@@ -197,14 +198,25 @@ pub async fn start(
     let local = port.local_addr().map_err(|source| SipError::Bind { bind, source })?;
     let (orders, inbox) = mpsc::channel(ORDERS_MAX);
     let (events, outbox) = mpsc::channel(EVENTS_MAX);
-    let mut shell =
-        Shell { port, inbox, events, waiting: VecDeque::new(), trunks: BTreeMap::new() };
+    let mut shell = Shell {
+        port,
+        inbox,
+        events,
+        waiting: VecDeque::new(),
+        trunks: BTreeMap::new(),
+        probes: Probes::default(),
+    };
     for trunk in trunks {
         match known_trunk(&trunk).await {
             Ok(known) => shell.set_trunk(trunk, known),
             Err(error) => {
                 tracing::warn!(%error, "a trunk stays down until its host has an address");
-                shell.waiting.push_back(Event::Trunk(trunk.id, TrunkState::Down));
+                shell.waiting.push_back(Event::Trunk(
+                    trunk.id,
+                    TrunkState::Down,
+                    Some(Ailment::Nameless),
+                ));
+                shell.probes.note(trunk.id, &error);
                 let (orders, events) = (orders.downgrade(), shell.events.clone());
                 tasks.spawn(async move {
                     tokio::select! {
@@ -279,13 +291,14 @@ async fn known_phone(phone: &Phone) -> Result<sip::Phone, SipError> {
 }
 
 /// The task's own state.
-struct Shell {
-    port: Port,
+pub(super) struct Shell {
+    pub(super) port: Port,
     inbox: mpsc::Receiver<Order>,
     events: mpsc::Sender<Event>,
     /// Events the engine had no room for yet.
-    waiting: VecDeque<Event>,
-    trunks: BTreeMap<TrunkId, (Trunk, Health)>,
+    pub(super) waiting: VecDeque<Event>,
+    pub(super) trunks: BTreeMap<TrunkId, (Trunk, Health)>,
+    pub(super) probes: Probes,
 }
 
 impl Shell {
@@ -293,6 +306,7 @@ impl Shell {
         let mut batch = Vec::with_capacity(BATCH_MAX);
         loop {
             let signs = self.ask_for_signs_of_life();
+            self.tell_probed();
             self.report();
             let open = self.waiting.is_empty();
             let clock = self.port.clock();
@@ -337,11 +351,13 @@ impl Shell {
     }
 
     fn set_trunk(&mut self, trunk: Trunk, known: sip::Trunk) {
+        self.probes.clear(trunk.id);
         self.port.endpoint.set_trunk(known);
         let registers = trunk.register.is_some() && trunk.credentials.is_some();
         let registered = registers.then(|| self.port.endpoint.is_registered(trunk.id));
         let mut health = Health::new(trunk.options_every, registered, self.port.now());
-        self.waiting.extend(health.begin().map(|state| Event::Trunk(trunk.id, state)));
+        let begun = health.begin();
+        self.waiting.extend(begun.map(|(state, why)| Event::Trunk(trunk.id, state, why)));
         self.trunks.insert(trunk.id, (trunk, health));
     }
 
@@ -353,6 +369,7 @@ impl Shell {
                 let dialled = self.dial(now, leg, trunk, &to, from.as_ref(), (offer, call_ref));
                 return self.report_undialled(leg, dialled);
             }
+            Command::Probe(leg, trunk) => return self.probe(leg, trunk),
             Command::DialAgent { leg, agent, offer } => {
                 let target = Target::Phone(agent);
                 let call = Invite { target, from: None, offer, call_ref: None };
@@ -385,7 +402,11 @@ impl Shell {
         let from = from.map(|number| settings.caller_form.write(number));
         let call_ref = Some(call_ref).filter(|text| !text.is_empty());
         let call = Invite { target, from, offer, call_ref };
-        self.port.endpoint.invite(now, leg, call)
+        self.port.endpoint.invite(now, leg, call)?;
+        if self.probes.has(leg) {
+            self.port.endpoint.watch(leg, sip::Subject::Call);
+        }
+        Ok(())
     }
 
     /// A leg that could not even begin fails like one the trunk refused, with status 0.
@@ -401,6 +422,7 @@ impl Shell {
             | sip::CommandError::PhoneAbsent
             | sip::CommandError::BadText => Failure::TrunkFault,
         };
+        self.tell_witnessed(leg);
         self.waiting.push_back(Event::Failed {
             leg,
             failure,
@@ -440,6 +462,11 @@ impl Shell {
                 }
             }
             let Some(event) = self.port.endpoint.poll_event() else { break };
+            if let sip::Event::Failed { leg, .. } | sip::Event::Ended { leg, .. } = &event {
+                self.tell_witnessed(*leg);
+            } else if let sip::Event::Gone(leg) = &event {
+                self.tell_witnessed(*leg);
+            }
             let event = self.told(event);
             self.waiting.extend(event);
         }
@@ -488,7 +515,7 @@ impl Shell {
 
     fn tell_health(&mut self, trunk: TrunkId, news: News) -> Option<Event> {
         self.waiting.extend(news.rest.map(|span| Event::Rest(trunk, span)));
-        news.state.map(|state| Event::Trunk(trunk, state))
+        news.state.map(|(state, why)| Event::Trunk(trunk, state, why))
     }
 
     fn incoming(&mut self, call: sip::Incoming) -> Option<Event> {

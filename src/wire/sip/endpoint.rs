@@ -17,6 +17,7 @@ use super::server::Servers;
 use super::settings::{Phone, Settings, Trunk};
 use super::slab::{Key, Slab};
 use super::values::{Method, Request, Via, cseq};
+use super::witness::Witnesses;
 use super::writer::{Writer, host_text};
 use crate::units::{AgentId, LegId, Mono, TrunkId};
 
@@ -40,6 +41,8 @@ pub struct Endpoint {
     pub(super) counters: Counters,
     /// How many legs came in so far.
     pub(super) incoming: u64,
+    /// What is said about the requests of test calls.
+    pub(super) witnesses: Witnesses,
     /// Every address whose messages are taken.
     peers: BTreeSet<IpAddr>,
 }
@@ -64,6 +67,7 @@ impl Endpoint {
             events: VecDeque::new(),
             counters: Counters::default(),
             incoming: 0,
+            witnesses: Witnesses::default(),
             peers: BTreeSet::new(),
         }
     }
@@ -111,6 +115,7 @@ impl Endpoint {
     pub fn receive(&mut self, now: Mono, from: SocketAddr, datagram: &[u8]) {
         self.net.now = now;
         self.counters.received += 1;
+        self.witnesses.heard(now, datagram);
         match frame(datagram) {
             Frame::KeepAlive => self.counters.keep_alives += 1,
             Frame::Garbage => self.counters.garbage += 1,
@@ -156,7 +161,9 @@ impl Endpoint {
 
     /// Hands out the next datagram to send.
     pub fn poll_transmit(&mut self) -> Option<Transmit> {
-        self.net.pop()
+        let transmit = self.net.pop()?;
+        self.witnesses.sent(&transmit.bytes);
+        Some(transmit)
     }
 
     /// Hands out the next event.

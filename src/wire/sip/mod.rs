@@ -28,6 +28,7 @@ mod slab;
 mod uac;
 mod uas;
 mod values;
+mod witness;
 mod writer;
 
 pub use endpoint::{Endpoint, LEGS_MAX};
@@ -39,6 +40,7 @@ pub use settings::{
     Credentials, EarlyMedia, Ha1, Identity, Phone, Privacy, Refresher, Registration, Reliability,
     SessionTimers, Settings, TimerMode, Trunk,
 };
+pub use witness::{Part, Subject, Testimony};
 
 #[cfg(test)]
 mod tests;

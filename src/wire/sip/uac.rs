@@ -22,6 +22,10 @@ use crate::units::Span;
 
 /// How often one request is sent with credentials: once, and once more for a stale nonce.
 const LOGINS_MAX: u8 = 2;
+/// Signatures taken from one redirection: one for the caller, one for a diversion, two to spare.
+const IDENTITIES_MAX: usize = 4;
+/// The longest of them: an ES256 PASSporT has some 500 characters.
+const IDENTITY_MAX: usize = 4_096;
 /// The longest Retry-After believed: a day.
 const RETRY_AFTER_MAX: u64 = 86_400;
 
@@ -49,7 +53,8 @@ impl Endpoint {
         writer.contact(&net.local).header("Allow", ALLOW);
         writer.header("User-Agent", &net.agent);
         calling.wish.write_first(&mut writer);
-        writer.text(&calling.headers).text(&calling.login_line).body(SDP_TYPE, &calling.offer);
+        writer.text(&calling.headers).text(&calling.identity).text(&calling.login_line);
+        writer.body(SDP_TYPE, &calling.offer);
         let names = (client, Owner::Leg(key), Method::Invite);
         self.clients.begin(net, names, calling.home.address, writer.0);
     }
@@ -257,6 +262,7 @@ impl Endpoint {
         calling.login = None;
         calling.uri = uri.to_vec();
         calling.routes.clear();
+        calling.identity = identities(message);
         calling.home.address = address;
         true
     }
@@ -325,6 +331,17 @@ pub(super) fn trunk_address(trunk: &Trunk, uri: &[u8]) -> Option<SocketAddr> {
         return Some(trunk.address);
     }
     uri_address(uri).filter(|address| trunk.owns(address.ip()))
+}
+
+/// Copies the signatures that a redirection brings for the call it sends on (RFC 8224 §4): they are
+/// not ours to read, and broken by any change. Header lines too long for a datagram are left out.
+fn identities(message: &Message<'_>) -> Vec<u8> {
+    let mut lines = Writer(Vec::new());
+    let fits = |value: &&[u8]| value.len() <= IDENTITY_MAX;
+    for value in message.all(Name::Identity).filter(fits).take(IDENTITIES_MAX) {
+        lines.text("Identity: ").unfolded(value).text("\r\n");
+    }
+    lines.0
 }
 
 pub(super) fn remote_tag<'a>(message: &Message<'a>) -> &'a [u8] {
