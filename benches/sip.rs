@@ -30,7 +30,8 @@ impl Pair {
         let end = |port, seed| {
             let local = SocketAddr::from(([127, 0, 0, 1], port));
             let (user_agent, realm) = ("cadran".to_owned(), "cadran".to_owned());
-            (local, Endpoint::new(Settings { local, user_agent, seed, realm, open: true }))
+            let others = Vec::new();
+            (local, Endpoint::new(Settings { local, others, user_agent, seed, realm, open: true }))
         };
         let (mut dialer, carrier) = (end(5060, 1), end(5070, 2));
         dialer.1.set_trunk(Trunk::new(TrunkId(1), carrier.0));

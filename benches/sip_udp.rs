@@ -88,6 +88,8 @@ fn cpu() -> nix::Result<i64> {
 async fn attempts(callee: SocketAddr, rate: u64) -> Result<String, Box<dyn Error>> {
     let (clock, tasks) = (Clock::start(), Tasks::new());
     let settings = sip::Settings {
+        also: Vec::new(),
+        identification: None,
         bind: (Ipv4Addr::LOCALHOST, 0).into(),
         public: None,
         realm: "bench".to_owned(),

@@ -22,7 +22,8 @@ use tokio::sync::mpsc;
 
 use crate::engine::clock::Clock;
 use crate::engine::tasks::Tasks;
-use crate::sip::socket::Port;
+use crate::sip::socket::{Doors, Port};
+use crate::sip::{Door, Identification};
 use crate::wire::sip;
 
 use audio::Audio;
@@ -40,6 +41,10 @@ pub use report::{CallReport, Outcome, Party, Stats};
 pub struct Settings {
     /// Where it listens; its audio ports are on the same address, chosen by the system.
     pub listen: SocketAddr,
+    /// Where it listens besides: for connections, and in the other family.
+    pub also: Vec<Door>,
+    /// What those who come over TLS are shown.
+    pub identification: Option<Identification>,
     /// What every draw and every tag comes from.
     pub seed: u64,
     /// Who lives there.
@@ -55,6 +60,8 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             listen: (Ipv4Addr::LOCALHOST, 0).into(),
+            also: Vec::new(),
+            identification: None,
             seed: 1,
             town: Town::default(),
             calls_per_second: None,
@@ -78,6 +85,7 @@ pub enum Outage {
 #[derive(Debug)]
 pub struct CarrierHandle {
     addr: SocketAddr,
+    also: Vec<(sip::Transport, SocketAddr)>,
     outages: mpsc::Sender<Outage>,
     ledger: Arc<Mutex<Ledger>>,
 }
@@ -87,6 +95,12 @@ impl CarrierHandle {
     #[must_use]
     pub const fn addr(&self) -> SocketAddr {
         self.addr
+    }
+
+    /// Gives where it listens besides, in the order of its settings.
+    #[must_use]
+    pub fn also(&self) -> &[(sip::Transport, SocketAddr)] {
+        &self.also
     }
 
     /// Gives what was counted so far.
@@ -121,19 +135,28 @@ impl CarrierHandle {
 /// The address is in use, or the system has no room for another thread or socket.
 pub async fn start(settings: Settings, clock: Clock, tasks: &Tasks) -> io::Result<CarrierHandle> {
     let seed = settings.seed;
-    let port = Port::open(settings.listen, clock, |local| open_endpoint(local, seed, "carrier"))?;
-    let addr = port.local_addr()?;
+    let (also, identification) = (settings.also.clone(), settings.identification.clone());
+    let doors = Doors { bind: settings.listen, also, identification };
+    let port = Port::open(doors, clock, tasks, |local, others| {
+        open_endpoint((local, others), seed, "carrier")
+    })?;
+    let (addr, also) = (port.local_addr(), port.endpoint.settings().others.clone());
     let audio = Audio::start("carrier-audio", addr.ip(), clock)?;
     let (outages, switch) = mpsc::channel(1);
     let ledger = Arc::new(Mutex::new(Ledger::default()));
     let exchange = Exchange::new(settings, port, audio, switch, Arc::clone(&ledger));
     tasks.spawn(exchange.run());
-    Ok(CarrierHandle { addr, outages, ledger })
+    Ok(CarrierHandle { addr, also, outages, ledger })
 }
 
-fn open_endpoint(local: SocketAddr, seed: u64, name: &str) -> sip::Settings {
+fn open_endpoint(
+    (local, others): (SocketAddr, Vec<(sip::Transport, SocketAddr)>),
+    seed: u64,
+    name: &str,
+) -> sip::Settings {
     sip::Settings {
         local,
+        others,
         user_agent: format!("cadran-virtual-{name}/{}", env!("CARGO_PKG_VERSION")),
         seed,
         realm: name.to_owned(),

@@ -170,8 +170,10 @@ pub async fn start_phones(
     tasks: &Tasks,
 ) -> io::Result<PhonesHandle> {
     let PhoneSettings { listen, count, seed, answer_after, registrar } = settings;
-    let port = Port::open(listen, clock, |local| open_endpoint(local, seed, "phone"))?;
-    let addr = port.local_addr()?;
+    let port = Port::open(listen, clock, tasks, |local, others| {
+        open_endpoint((local, others), seed, "phone")
+    })?;
+    let addr = port.local_addr();
     let audio = Audio::start("phone-audio", addr.ip(), clock)?;
     let registrations =
         registrar.map(|registrar| Registrations::new(addr, count, registrar, clock.mono()));

@@ -168,8 +168,9 @@ const RECORD: &str = "record it as WAV, 8 kHz mono, or take `notice` out of the 
 
 /// Looks a trunk's host up, as the engine does.
 fn trunk_host(trunk: &Trunk) -> Check {
-    let (what, host) = ("trunk host", format!("{}:{}", trunk.host.name, trunk.host.port));
-    match wait_for(async { Ok(sip::resolve(&host).await) }) {
+    let (what, host) = ("trunk host", trunk.host.to_string());
+    let transport = trunk.link.transport.into();
+    match wait_for(async { Ok(sip::resolve(&host, transport).await) }) {
         Ok(Ok(address)) => Check::fine(what, format!("{}: {host} is {address}", trunk.name)),
         Ok(Err(error)) => Check::wrong(
             what,

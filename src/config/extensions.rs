@@ -207,7 +207,7 @@ mod tests {
         assert_eq!((set.refresher, set.reliable), (Refresher::Us, Reliable::Required));
         assert_eq!(set.headers, [("X-Account".to_owned(), "42".to_owned())]);
         let register = set.register.map(|register| (register.registrar, register.expires));
-        let registrar = Host { name: "reg.example".to_owned(), port: 5_070 };
+        let registrar = Host { name: "reg.example".to_owned(), port: Some(5_070) };
         assert_eq!(register, Some((Some(registrar), Span::secs(1_800))));
     }
 

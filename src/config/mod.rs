@@ -9,6 +9,7 @@ mod dispositions;
 mod extensions;
 pub mod hours;
 pub mod likeness;
+pub mod link;
 pub mod measure;
 mod pinpoint;
 mod problem;
@@ -27,12 +28,13 @@ mod trunk;
 mod unread;
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 pub use campaign::Campaign;
 pub use dispositions::{Disposition, Need};
 pub use extensions::{EarlyMedia, Extensions, Refresher, Register, Reliable, SessionTimer};
+pub use link::{Link, Sip};
 pub use problem::{Problem, Problems, Severity};
 pub use profile::{Card, Profile};
 pub use response::{Response, Words};
@@ -82,23 +84,6 @@ pub struct Config {
     pub campaigns: Vec<Campaign>,
     /// What should be looked at although it can be used.
     pub warnings: Vec<Problem>,
-}
-
-/// Extensions.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Sip {
-    /// Where we listen.
-    pub bind: SocketAddr,
-    /// The address others see, when it is not the bound one.
-    pub public: Option<IpAddr>,
-}
-
-impl Sip {
-    /// Gives the address we write into Via and Contact.
-    #[must_use]
-    pub fn advertised(&self) -> SocketAddr {
-        SocketAddr::new(self.public.unwrap_or_else(|| self.bind.ip()), self.bind.port())
-    }
 }
 
 /// Media.
@@ -366,7 +351,7 @@ fn parse(path: &Path, text: &str) -> (Option<Config>, Vec<Problem>) {
 
 fn engine(reader: &Reader<'_>, root: &Fields<'_, '_>, path: &Path) -> Option<Config> {
     let node = root.or("node", 0, |value| value.whole(0..=u32::from(u16::MAX)));
-    let sip = sip(root);
+    let sip = Sip::of(root);
     let rtp = rtp(root, &sip);
     let trunks = trunks(reader, root);
     let (prompts, tapes, campaigns_folder) = folders(reader, root);
@@ -374,11 +359,11 @@ fn engine(reader: &Reader<'_>, root: &Fields<'_, '_>, path: &Path) -> Option<Con
     Some(Config {
         path: path.to_owned(),
         node: u16::try_from(node).unwrap_or(u16::MAX),
-        sip,
         rtp,
         store: StorePlace::of(reader, root),
         api: api(reader, root),
-        phones: phones(root),
+        phones: phones(root, !sip.tls.is_empty()),
+        sip,
         trunks,
         shown: routes::shown(root),
         pauses: pauses(root),
@@ -389,20 +374,6 @@ fn engine(reader: &Reader<'_>, root: &Fields<'_, '_>, path: &Path) -> Option<Con
         campaigns: Vec::new(),
         warnings: Vec::new(),
     })
-}
-
-fn sip(root: &Fields<'_, '_>) -> Sip {
-    let fields = root.table("sip");
-    let usual = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 5_060);
-    let Some(fields) = fields else { return Sip { bind: usual, public: None } };
-    let bind = fields.or("bind", usual, address);
-    let public = fields.get("public").and_then(|value| ip(&value));
-    if public.is_none() && bind.ip().is_unspecified() {
-        let hint = "add the address others reach us at, such as `public = \"203.0.113.7\"`";
-        fields.error("public", "is missing although every address is bound", hint);
-    }
-    fields.finish();
-    Sip { bind, public }
 }
 
 fn rtp(root: &Fields<'_, '_>, sip: &Sip) -> Rtp {
@@ -435,11 +406,12 @@ fn api(reader: &Reader<'_>, root: &Fields<'_, '_>) -> Api {
     api
 }
 
-fn phones(root: &Fields<'_, '_>) -> Phones {
+/// Reads `[phones]`; `hidden` says whether they may come over TLS.
+fn phones(root: &Fields<'_, '_>, hidden: bool) -> Phones {
     let realm = "cadran".to_owned();
     let Some(fields) = root.table("phones") else { return Phones { realm, srtp: Srtp::Off } };
     let realm = fields.or("realm", realm, |value| value.parse(realm_name));
-    let phones = Phones { realm, srtp: Srtp::of(&fields) };
+    let phones = Phones { realm, srtp: Srtp::of(&fields, hidden) };
     fields.finish();
     phones
 }
@@ -572,7 +544,7 @@ mod tests {
 
     #[test]
     fn the_port_range_to_write_has_room_and_ends_with_the_last_port() {
-        let ip = IpAddr::V4(Ipv4Addr::LOCALHOST);
+        let ip = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
         for (first, legs, expected) in [
             (20_000, 1, "20000-20001"),
             (50_000, 7_768, "50000-65535"),

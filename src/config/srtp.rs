@@ -23,14 +23,15 @@ const READABLE: &str = "protects nothing from whoever reads the signalling: the 
                         and UDP and TCP hide nothing";
 
 /// What may be done about it.
-const HIDE: &str = "keep the signalling inside a VPN or a private line, or leave `srtp` out";
+const HIDE: &str = "carry the signalling over TLS: `transport = \"tls\"` in a trunk, `tls` in \
+                    [sip] for phones; or keep it inside a VPN, or leave `srtp` out";
 
 impl Srtp {
-    /// Reads the key `srtp` of a table whose signalling is not encrypted.
-    pub(super) fn of(fields: &Fields<'_, '_>) -> Self {
+    /// Reads the key `srtp` of a table; `hidden` says whether its signalling is encrypted.
+    pub(super) fn of(fields: &Fields<'_, '_>, hidden: bool) -> Self {
         fields.or("srtp", Self::Off, |value| {
             let srtp = value.choice(&WORDS)?;
-            if srtp != Self::Off {
+            if srtp != Self::Off && !hidden {
                 value.warn(READABLE, HIDE);
             }
             Some(srtp)
@@ -60,6 +61,10 @@ mod tests {
         assert_eq!(read("srtp = \"off\""), (Some([Srtp::Off; 2]), Vec::new()));
         assert_eq!(read("srtp = \"preferred\""), (Some([Srtp::Preferred; 2]), warned.clone()));
         assert_eq!(read("srtp = \"mandatory\""), (Some([Srtp::Mandatory; 2]), warned));
+        let over_tls = "transport = \"tls\"\nsrtp = \"mandatory\"";
+        let trunk = format!("name = \"t\"\nhost = \"c.test\"\nchannels = 1\n{over_tls}\n");
+        let text = format!("[[trunk]]\n{trunk}calls_per_second = \"1/s\"\n");
+        assert_eq!(parse(Path::new("cadran.toml"), &text).1, [], "TLS hides the keys");
         assert_eq!(read("srtp = \"always\"").1, [Severity::Error; 2]);
     }
 }

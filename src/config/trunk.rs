@@ -1,8 +1,9 @@
 //! Trunks: the ways out to the telephone network.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use super::extensions::Extensions;
+use super::link::{Link, Transport};
 use super::measure;
 use super::profile::{Card, Profile};
 use super::reader::{Fields, Reader, Value};
@@ -11,9 +12,6 @@ use super::secret::{Secret, SecretMissing, SecretPlace};
 use super::srtp::Srtp;
 use crate::core::{breaker, trunks};
 use crate::units::{Number, NumberForm, Span, whole};
-
-/// The port of SIP over UDP (RFC 3261 §19.1.2).
-const SIP_PORT: u16 = 5_060;
 
 /// A trunk carries no more calls than there are UDP ports.
 pub(super) const CHANNELS_MAX: u32 = 60_000;
@@ -32,6 +30,8 @@ pub struct Trunk {
     pub name: String,
     /// Where requests go.
     pub host: Host,
+    /// By what it is reached.
+    pub link: Link,
     /// The host part of request and From addresses, when it is not `host`.
     pub domain: Option<String>,
     /// Who we say we are when challenged.
@@ -67,8 +67,8 @@ pub struct Trunk {
 pub struct Host {
     /// A name or an address.
     pub name: String,
-    /// The UDP port.
-    pub port: u16,
+    /// The port, if one is written: without it DNS may name another (RFC 3263 §4.2).
+    pub port: Option<u16>,
 }
 
 /// A user name with its password.
@@ -193,6 +193,7 @@ impl Trunk {
     }
 
     fn of(fields: &Fields<'_, '_>, responses: Vec<Response>) -> Option<Self> {
+        let link = Link::of(fields);
         let name = fields.must("name", "\"ovh-1\"").and_then(|value| value.name());
         let host =
             fields.must("host", "\"sip.carrier.example\"").and_then(|value| value.parse(host));
@@ -223,7 +224,8 @@ impl Trunk {
             redirect: fields.or("redirect", Redirect::Refuse, |value| value.choice(&REDIRECT)),
             call_header: fields.or("call_header", false, |value| value.flag()),
             rest: super::routes::rest(fields),
-            srtp: Srtp::of(fields),
+            srtp: Srtp::of(fields, link.transport == Transport::Tls),
+            link,
             responses,
         };
         Some(trunk)
@@ -282,11 +284,14 @@ fn options_every(fields: &Fields<'_, '_>) -> Option<Span> {
 /// Reads `name`, `name:port`, `address`, `address:port`, `[v6]:port`.
 pub(super) fn host(text: &str) -> Result<Host, String> {
     if let Ok(address) = text.parse::<SocketAddr>() {
-        return Ok(Host { name: address.ip().to_string(), port: address.port() });
+        return Ok(Host { name: address.ip().to_string(), port: Some(address.port()) });
+    }
+    if let Ok(address) = text.trim_matches(['[', ']']).parse::<IpAddr>() {
+        return Ok(Host { name: address.to_string(), port: None });
     }
     let (name, port) = match text.rsplit_once(':') {
-        Some((name, port)) => (name, port.parse().ok().filter(|port| *port > 0)),
-        None => (text, Some(SIP_PORT)),
+        Some((name, port)) => (name, port.parse().ok().filter(|port| *port > 0).map(Some)),
+        None => (text, Some(None)),
     };
     let letter = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'.' || byte == b'-';
     match port {
@@ -306,10 +311,12 @@ fn least_burst(calls_per_second: f64) -> u32 {
 
 impl std::fmt::Display for Host {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match (self.name.contains(':'), self.port) {
-            (true, port) => write!(f, "[{}]:{port}", self.name),
-            (false, SIP_PORT) => write!(f, "{}", self.name),
-            (false, port) => write!(f, "{}:{port}", self.name),
+        let name = &self.name;
+        match (name.contains(':'), self.port) {
+            (true, Some(port)) => write!(f, "[{name}]:{port}"),
+            (true, None) => write!(f, "[{name}]"),
+            (false, Some(port)) => write!(f, "{name}:{port}"),
+            (false, None) => write!(f, "{name}"),
         }
     }
 }
@@ -319,11 +326,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn hosts_have_a_port_written_or_usual() {
+    fn hosts_keep_the_port_that_is_written() {
         let port = |text| host(text).map(|host| host.port);
-        assert_eq!(port("sip.example.net"), Ok(5_060));
-        assert_eq!(port("127.0.0.10:5070"), Ok(5_070));
-        assert_eq!(port("[::1]:5070"), Ok(5_070));
+        assert_eq!(port("sip.example.net"), Ok(None));
+        assert_eq!(port("127.0.0.10:5070"), Ok(Some(5_070)));
+        assert_eq!(port("[::1]:5070"), Ok(Some(5_070)));
+        for text in ["[::1]:5070", "[::1]", "192.0.2.1", "sip.example.net:5060"] {
+            assert_eq!(host(text).map(|host| host.to_string()), Ok(text.to_owned()));
+        }
         assert!(host("a b").is_err() && host("x:0").is_err() && host("").is_err());
     }
 

@@ -138,6 +138,7 @@ impl Dialer {
             let foreseen = agent.serving.is_some() && agent.kept_from.is_some();
             holds!(!foreseen, "{id} is kept and counted on");
             holds!(agent.at_work() || agent.leg == Leg::Down, "{id} left, the leg did not");
+            holds!(agent.is_aside() || !self.bound.contains(&id), "{id} is bound, and not aside");
             if agent.state == Seat::Ready {
                 ready.insert((agent.team, agent.is_aside(), agent.idle_since, id));
                 holds!(!self.someone_waits_for(id), "{id} is ready and somebody waits");

@@ -10,8 +10,15 @@ use crate::units::{AgentId, CallId, CampaignId, Now};
 
 impl Dialer {
     /// Whether the lines in flight can do without a ready agent: as many of them find an agent
-    /// among the others who are ready to stay, each line among those who serve its campaign.
-    pub(super) fn can_spare(&self, agent: &Agent) -> bool {
+    /// among the others who are ready to stay, each line among those who serve its campaign, and
+    /// no proved cap counts on him.
+    pub(super) fn can_spare(&self, now: Now, id: AgentId) -> bool {
+        let Some(agent) = self.agents.get(&id) else { return false };
+        let proved_without = agent.is_aside() && !self.bound.contains(&id);
+        (proved_without || self.proofs_spare(now, agent)) && self.lines_spare(agent)
+    }
+
+    fn lines_spare(&self, agent: &Agent) -> bool {
         let joined = self.teams.joined(&self.teams.at(agent.team).campaigns);
         let mut own = 0;
         let mut squads = Vec::new();
@@ -30,11 +37,13 @@ impl Dialer {
     }
 
     /// Puts off the going of an agent on whom a line in flight counts.
-    pub(super) fn postponed(&mut self, id: AgentId, event: Event) -> Event {
-        let needed = |agent: &Agent| agent.state == State::Ready && !self.can_spare(agent);
+    pub(super) fn postponed(&mut self, now: Now, id: AgentId, event: Event) -> Event {
+        let ready = |agent: &Agent| agent.state == State::Ready;
         if let Event::Wants(want @ (Want::Break(_) | Want::Leave)) = event
-            && self.agents.get(&id).is_some_and(needed)
+            && self.agents.get(&id).is_some_and(ready)
+            && !self.can_spare(now, id)
         {
+            self.bind(now, id);
             if let Some(agent) = self.agents.get_mut(&id).filter(|agent| !agent.leaves()) {
                 agent.leaves_from = agent.kept_from.unwrap_or(self.next_call);
             }
@@ -49,11 +58,12 @@ impl Dialer {
         let leaving = self.teams.each().flat_map(|team| &team.aside).copied();
         let leaving: BTreeSet<_> = leaving.collect();
         for (_, id) in leaving {
-            let free = |agent: &&Agent| {
-                self.can_spare(agent) || !self.is_counted_on(agent, agent.leaves_from)
+            let free = |agent: &Agent| {
+                let awaited = self.is_counted_on(agent, agent.leaves_from);
+                self.can_spare(now, id) || !(awaited || self.bound.contains(&id))
             };
             let agent = self.agents.get(&id).filter(|agent| agent.leaves());
-            if agent.is_some_and(|agent| free(&agent)) {
+            if agent.is_some_and(free) {
                 self.step_agent(now, id, Event::Freed);
             }
         }
@@ -92,13 +102,36 @@ impl Dialer {
         }
     }
 
+    /// Keeps counting on a ready agent who is about to stand aside, if a proof needs him.
+    fn bind(&mut self, now: Now, id: AgentId) {
+        let needed = |agent: &Agent| !agent.is_aside() && !self.proofs_spare(now, agent);
+        if self.agents.get(&id).is_some_and(needed) {
+            self.bound.insert(id);
+        }
+    }
+
+    /// Counts no more on those who stand aside and whom the proofs can spare by now.
+    pub(super) fn unbind(&mut self, now: Now) {
+        for id in self.bound.clone() {
+            if self.agents.get(&id).is_none_or(|agent| self.proofs_spare(now, agent)) {
+                self.bound.remove(&id);
+            }
+        }
+    }
+
     /// Keeps an agent, or gives him back to all; while he is kept his pacer foresees no release.
     fn keep(&mut self, now: Now, id: AgentId, kept: bool) {
+        if kept && self.agents.get(&id).is_some_and(|agent| agent.state == State::Ready) {
+            self.bind(now, id);
+        }
         let Some(agent) = self.agents.get_mut(&id) else { return };
         agent.kept_from = kept.then_some(self.next_call);
         if agent.state == State::Ready {
             let (place, aside) = ((agent.idle_since, id), agent.is_aside());
             self.teams.at_mut(agent.team).enqueue(place, aside);
+            if !aside {
+                self.bound.remove(&id);
+            }
         }
         let serving = if kept { agent.serving.take() } else { None };
         let campaign = serving.and_then(|campaign| self.campaigns.get_mut(&campaign));

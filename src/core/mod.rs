@@ -71,6 +71,8 @@ pub struct Dialer {
     teams: Teams,
     /// Agents kept for leads of their own.
     kept: BTreeSet<AgentId>,
+    /// Those standing aside on whom a proved cap still counts.
+    bound: BTreeSet<AgentId>,
     /// Agents whose leg fell while they waited for a call, each with the first call that was
     /// dialled without counting on him: one person who answers an earlier one misses him.
     missed: BTreeMap<AgentId, CallId>,
@@ -117,6 +119,7 @@ impl Dialer {
             shown: Shown::default(),
             teams: Teams::default(),
             kept: BTreeSet::new(),
+            bound: BTreeSet::new(),
             missed: BTreeMap::new(),
             persons: Persons::default(),
             timers: Timers::default(),
@@ -148,6 +151,7 @@ impl Dialer {
         let horizon = (self.longest_lease + MEMORY_MARGIN).as_micros();
         let horizon = Mono::micros(now.mono.as_micros().saturating_sub(horizon));
         self.persons.forget_before(horizon);
+        self.unbind(now);
         self.let_go(now);
         self.keep_agents(now);
         self.settle_campaigns(now);

@@ -388,7 +388,7 @@ impl Dialer {
         let awaited = self.campaigns.get(&id)?.hopper.awaited().collect::<Vec<_>>();
         let mut passes: Option<Mono> = None;
         for agent in awaited {
-            while self.spare(agent, id) {
+            while self.spare(now, agent, id) {
                 let Some(stocked) = self.campaigns.get(&id)?.hopper.peek_for(agent) else { break };
                 let lead = Arc::clone(&stocked.lead);
                 let index = match self.prospect(now, id, &lead, &[])? {
@@ -425,14 +425,15 @@ impl Dialer {
 
     /// Whether an agent is ready for a campaign and the lines in flight can do without him; in a
     /// predictive one, whether those dialled before he was kept have resolved.
-    fn spare(&self, id: AgentId, campaign: CampaignId) -> bool {
+    fn spare(&self, now: Now, id: AgentId, campaign: CampaignId) -> bool {
         let Some(agent) = self.agents.get(&id) else { return false };
         let serves = self.teams.at(agent.team).campaigns.contains(&campaign);
         let ready = agent.label() == AgentState::Ready && serves && !agent.leaves();
         // By forecast more lines ring than agents are ready: he is never spare.
         let foreseen = self.campaigns.get(&campaign).is_some_and(Campaign::is_predictive);
-        let free_of = |from| foreseen && !self.is_counted_on(agent, from);
-        ready && (self.can_spare(agent) || agent.kept_from.is_some_and(free_of))
+        let unbound = foreseen && !self.bound.contains(&id);
+        let free_of = |from| unbound && !self.is_counted_on(agent, from);
+        ready && (self.can_spare(now, id) || agent.kept_from.is_some_and(free_of))
     }
 
     /// Shows contacts to so many of the agents who count for a preview campaign.
@@ -440,7 +441,7 @@ impl Dialer {
         for _ in 0..agents {
             let Some(agent) = self.teams.first_at_home(id) else { return };
             // A line of another campaign may count on him.
-            if !self.agents.get(&agent).is_some_and(|agent| self.can_spare(agent)) {
+            if !self.can_spare(now, agent) {
                 return;
             }
             loop {

@@ -45,7 +45,7 @@ impl Dialer {
         } else if let Some((call, disposition, callback)) = said {
             self.take_qualified(now, id, call, disposition, callback);
         } else {
-            let event = self.postponed(id, event);
+            let event = self.postponed(now, id, event);
             self.step_agent(now, id, event);
         }
     }
@@ -101,6 +101,9 @@ impl Dialer {
             self.missed.insert(id, CallId::of(self.settings.node, counted_until));
         } else if new_label == AgentState::Ready {
             self.missed.remove(&id);
+        }
+        if !agent.is_aside() {
+            self.bound.remove(&id);
         }
         if new_label != label {
             let place = agent.idle_since;

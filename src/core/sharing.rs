@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use super::agent::Agent;
 use super::campaign::Campaign;
 use super::pacing::crowd::{Crowd, Spot};
 use super::pacing::pool::{self, Asked, Ledger, Member};
@@ -63,11 +64,13 @@ impl Dialer {
                 group: group.unwrap_or(crowd.spots.len()),
             });
         }
-        for team in self.teams.each().filter(|team| !team.ready.is_empty()) {
-            let serves = |id: &CampaignId| pool.iter().position(|mate| mate == id);
-            let serves = team.campaigns.iter().filter_map(serves).collect::<Vec<_>>();
-            if !serves.is_empty() {
-                crowd.teams.push((serves, count(team.ready.len())));
+        for (place, team) in self.teams.each().enumerate() {
+            let serves = serving(team, pool);
+            let bound = self.bound.iter().filter_map(|id| self.agents.get(id));
+            let bound = bound.filter(|agent| agent.team == place).count();
+            let ready = count(team.ready.len() + bound);
+            if ready > 0 && !serves.is_empty() {
+                crowd.teams.push((serves, ready));
             }
         }
         (crowd, keys)
@@ -143,18 +146,35 @@ impl Dialer {
         }
         let pool = self.pool(id);
         self.turn_rates(now, &pool);
-        // A strict campaign of another pool may stand behind a rate of this one.
-        let strict = |id: &CampaignId| {
-            let rate = self.campaigns.get(id).map(|campaign| campaign.rate);
-            rate.is_some_and(|rate| self.of_rate(rate).any(|(_, mate)| mate.is_strict()))
-        };
         let Some(place) = pool.iter().position(|mate| *mate == id) else { return calls };
-        if !pool.iter().any(strict) {
+        if !self.proves(&pool) {
             return calls;
         }
         let (crowd, keys) = self.crowd(&pool);
         let ledgers = self.ledgers(now, &keys, &pool);
         pool::proved(&ledgers, crowd, place, calls)
+    }
+
+    /// Whether no proved cap counts on a ready agent.
+    pub(super) fn proofs_spare(&self, now: Now, agent: &Agent) -> bool {
+        let Some(&first) = agent.settings.campaigns.first() else { return true };
+        let pool = self.pool(first);
+        if !self.proves(&pool) {
+            return true;
+        }
+        let (crowd, keys) = self.crowd(&pool);
+        let team = serving(self.teams.at(agent.team), &pool);
+        pool::spares(&self.ledgers(now, &keys, &pool), &crowd, &team)
+    }
+
+    /// Whether a cap is to be proved of some campaigns.
+    fn proves(&self, pool: &[CampaignId]) -> bool {
+        // A strict campaign of another pool may stand behind a rate of this one.
+        let strict = |id: &CampaignId| {
+            let rate = self.campaigns.get(id).map(|campaign| campaign.rate);
+            rate.is_some_and(|rate| self.of_rate(rate).any(|(_, mate)| mate.is_strict()))
+        };
+        pool.iter().any(strict)
     }
 
     fn ledgers(&self, now: Now, keys: &[Key], pool: &[CampaignId]) -> Vec<Ledger<'_>> {
@@ -274,6 +294,12 @@ impl Dialer {
         }
         Some(next)
     }
+}
+
+/// Gives the places in a pool of the campaigns that a team serves, best first.
+fn serving(team: &Team, pool: &[CampaignId]) -> Vec<usize> {
+    let place = |id: &CampaignId| pool.iter().position(|mate| mate == id);
+    team.campaigns.iter().filter_map(place).collect()
 }
 
 fn count(number: usize) -> u32 {

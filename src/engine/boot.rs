@@ -14,7 +14,7 @@ use super::handle::{ASKS_MAX, Ask, Handle, Snapshot};
 use super::scribe::Scribe;
 use super::tape::{self, Recorder};
 use super::tasks::Tasks;
-use super::trunks::carrier_side;
+use super::trunks::{carrier_side, doors};
 use super::{Engine, Inbox, Parts, foresight, forget, quality, resume};
 use crate::config::campaign::UnknownTrunk;
 use crate::config::{self, Campaign, Config, Database, Disposition, Webhook};
@@ -431,6 +431,8 @@ fn signalling(
     let advertised = config.sip.advertised();
     Ok(sip::Settings {
         bind: config.sip.bind,
+        also: doors(&config.sip),
+        identification: config.sip.identification.as_ref().map(Into::into),
         public: (config.sip.public.is_some()).then_some(advertised),
         realm: config.phones.realm.clone(),
         seed,

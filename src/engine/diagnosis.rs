@@ -66,8 +66,10 @@ fn refusal(
     let pace = ["cps", "calls per second", "rate limit", "too many"];
     let reason = report.reason.to_lowercase();
     let fault = match report.status {
-        0 if report.trouble.is_some() => return None,
+        0 | 503 if report.trouble.is_some() && report.reason.is_empty() => return None,
+        // A 503 of our own: the connection broke, or could not be opened (RFC 3261 §8.1.3.1).
         0 => Some("unreachable"),
+        503 if report.reason.is_empty() => Some("unreachable"),
         408 if report.reason.is_empty() => Some("silent"),
         401 | 407 if !trunk.account => Some("account-missing"),
         403 if !shown => Some("number-hidden"),
@@ -258,7 +260,7 @@ mod tests {
         };
         let changed = vec!["Via".to_owned()];
         let seen_at = "203.0.113.7".parse().ok();
-        let trouble = Some(Trouble { code: "dns".into(), detail: "no such name".into() });
+        let trouble = |code: &str| Some(Trouble { code: code.into(), detail: "so".into() });
         let away = |sent, back| Some(Echo { sent, back, ..Echo::default() });
         for (report, expected) in [
             (refused(403), &["register-refused", "sip-401"][..]),
@@ -267,7 +269,12 @@ mod tests {
             (TrunkReport { changed: changed.clone(), seen_at, ..good() }, &["alg"]),
             (TrunkReport { changed, received: 0, ..good() }, &["alg", "no-audio-in"]),
             (TrunkReport { seen_at, received: 0, ..good() }, &["own-address", "no-audio-in"]),
-            (TrunkReport { trouble, ..TrunkReport::default() }, &["dns"]),
+            (TrunkReport { trouble: trouble("dns"), ..TrunkReport::default() }, &["dns"]),
+            (
+                TrunkReport { trouble: trouble("tls-name"), status: 503, ..TrunkReport::default() },
+                &["tls-name"],
+            ),
+            (TrunkReport { status: 503, ..TrunkReport::default() }, &["unreachable"]),
             (TrunkReport { echo: away(11, 0), ..good() }, &["no-echo"]),
             (TrunkReport { echo: away(11, 0), received: 0, ..good() }, &["no-audio-in"]),
             (TrunkReport { echo: away(11, 7), ..good() }, &["poor-line"]),

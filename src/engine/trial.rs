@@ -116,8 +116,13 @@ impl Trial {
         report.options = options.as_ref().map(last_sign);
         report.register = register.as_ref().map(last_sign);
         report.register_s = bound_for.map(Span::as_secs_f64);
-        report.trouble = trouble.as_ref().map(|trouble| match trouble {
-            sip::Trouble::Name(detail) => Trouble { code: "dns".into(), detail: detail.clone() },
+        report.trouble = trouble.as_ref().map(|trouble| {
+            let (code, detail) = match trouble {
+                sip::Trouble::Name(detail) => ("dns", detail),
+                sip::Trouble::TlsName(detail) => ("tls-name", detail),
+                sip::Trouble::Tls(detail) => ("tls", detail),
+            };
+            Trouble { code: code.to_owned(), detail: detail.clone() }
         });
         let told = [options, register, call].into_iter().flatten();
         let changed: BTreeSet<_> = told.clone().flat_map(|one| &one.changed).collect();
@@ -138,7 +143,9 @@ impl Trial {
     fn failed(&mut self, status: u16, retry_after: Option<Span>, reason: String) {
         let rest = retry_after.unwrap_or(AGAIN_AFTER);
         let first = self.report.refused.is_none();
-        if first && NO_ROOM.contains(&status) && rest <= AGAIN_MAX {
+        // Without a word of the carrier's the status is our own.
+        let said = !reason.is_empty();
+        if first && said && NO_ROOM.contains(&status) && rest <= AGAIN_MAX {
             self.report.refused = Some(status);
             self.stage = Stage::Refused(rest);
         }

@@ -1,11 +1,15 @@
 //! Sockets for `wire::sip`: trunks, agents' phones, and the task that owns the user agent.
 
+mod connection;
 mod health;
 mod outcome;
 mod phones;
 mod probe;
 mod shell;
 pub(crate) mod socket;
+mod strangers;
+mod streams;
+mod tls;
 mod trunk;
 
 use crate::core::fact::Failure;
@@ -13,13 +17,15 @@ use crate::units::{AgentId, LegId, Number, Span, TrunkId};
 
 pub use crate::wire::sip::{
     Counters, Credentials, EarlyMedia, Ha1, Identity, Part, Privacy, Refresher, Reliability, Sdp,
-    SessionTimers, StoredDialog, Testimony, TimerMode,
+    SessionTimers, StoredDialog, Testimony, TimerMode, Transport,
 };
 pub use health::{Ailment, TrunkState};
 pub use outcome::failure;
 pub use phones::Phone;
 pub use probe::{Said, Trouble};
 pub use shell::{Figures, Settings, SipError, SipHandle, start};
+pub use socket::Door;
+pub use tls::{Identification, Tls, TlsError, Trust};
 pub use trunk::{Register, Trunk, resolve};
 
 /// What the signalling is asked to do.

@@ -15,11 +15,11 @@ use crate::core::fact::Failure;
 ///
 /// Where the status says little, a Q.850 cause in the Reason header (RFC 3326) says more, by
 /// RFC 3398 §7.2.4.1. 487 to our own CANCEL is no failure: the leg is reported gone. Silence of the
-/// trunk (RFC 3261 §17.1.1.2, Timer B) comes as 408 without a `reason` and is the trunk's fault,
-/// not the callee's.
+/// trunk (RFC 3261 §17.1.1.2, Timer B) comes as 408 without a `reason`, a connection that broke as
+/// 503 without one (§8.1.3.1): the trunk's fault, not the callee's.
 #[must_use]
 pub fn failure(status: u16, reason: &str) -> Failure {
-    if status == 408 && reason.is_empty() {
+    if matches!(status, 408 | 503) && reason.is_empty() {
         return Failure::TrunkFault;
     }
     let vague = matches!(status, 408 | 480 | 487 | 500 | 502..=504 | 580);
@@ -83,7 +83,7 @@ mod tests {
 
     #[test]
     fn a_silent_trunk_is_not_a_person_who_does_not_answer() {
-        assert_eq!(failure(408, ""), Failure::TrunkFault);
+        assert_eq!([408, 503].map(|status| failure(status, "")), [Failure::TrunkFault; 2]);
     }
 
     #[test]

@@ -27,6 +27,14 @@ impl Phone {
         after_user.split([';', '?']).next()
     }
 
+    /// Gives what the contact wants to be reached by. A phone over TLS registers: we reach it by
+    /// the connection it opened.
+    pub(super) fn transport(&self) -> sip::Transport {
+        let params = self.contact.as_deref().unwrap_or_default().trim_end_matches('>').split(';');
+        let tcp = params.skip(1).any(|param| param.eq_ignore_ascii_case("transport=tcp"));
+        if tcp { sip::Transport::Tcp } else { sip::Transport::Udp }
+    }
+
     /// Gives the phone as the endpoint wants it, the contact's host already looked up.
     pub(super) fn known(&self, address: Option<SocketAddr>) -> sip::Phone {
         let contact = self.contact.clone().map(|uri| uri.trim_matches(['<', '>']).to_owned());
@@ -34,7 +42,10 @@ impl Phone {
             agent: self.agent,
             user: self.user.clone(),
             ha1: self.ha1.clone(),
-            contact: contact.zip(address),
+            contact: contact.zip(address.map(|address| {
+                let transport = self.transport();
+                sip::Hop { transport, address, trunk: None }
+            })),
         }
     }
 }

@@ -30,6 +30,10 @@ pub struct Said {
 pub enum Trouble {
     /// Its host has no address, by what the name service says.
     Name(String),
+    /// Its certificate bears another name than the one it is reached by.
+    TlsName(String),
+    /// No TLS could be agreed on otherwise.
+    Tls(String),
 }
 
 /// The test calls under way, and what is wrong with trunks.
@@ -71,8 +75,8 @@ impl Shell {
         let now = self.port.now();
         if self.port.endpoint.send_options(now, trunk).is_ok() {
             self.port.endpoint.watch(leg, Subject::Options);
-            if let Some((_, health)) = self.trunks.get_mut(&trunk) {
-                health.asked(now);
+            if let Some(line) = self.trunks.get_mut(&trunk) {
+                line.health.asked(now);
             }
         }
         if self.port.endpoint.register_anew(now, trunk) {
@@ -100,13 +104,14 @@ impl Shell {
 
     fn testimony(&mut self, leg: LegId, trunk: TrunkId) -> Said {
         let now = self.port.now();
+        let trouble = self.probes.troubles.get(&trunk).cloned();
         let endpoint = &mut self.port.endpoint;
         Said {
             options: endpoint.dismiss(leg, Subject::Options),
             register: endpoint.dismiss(leg, Subject::Register),
             bound_for: endpoint.bound_for(now, trunk),
             call: endpoint.dismiss(leg, Subject::Call),
-            trouble: self.probes.troubles.get(&trunk).cloned(),
+            trouble: trouble.or_else(|| self.port.streams().trouble(trunk).cloned()),
         }
     }
 }

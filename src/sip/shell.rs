@@ -10,14 +10,15 @@ use tokio::sync::{mpsc, oneshot};
 use super::health::{Ailment, Health, News, TrunkState};
 use super::phones::Phone;
 use super::probe::Probes;
-use super::socket::{Port, sleep_until};
-use super::trunk::{Trunk, resolve};
+use super::socket::{Door, Doors, Port, sleep_until};
+use super::tls::{Client, Identification, Tls, TlsError};
+use super::trunk::{Ping, Trunk, resolve};
 use super::{Command, Event, outcome};
 use crate::core::fact::Failure;
 use crate::engine::clock::Clock;
 use crate::engine::tasks::Tasks;
 use crate::units::{AgentId, LegId, Mono, Number, TrunkId};
-use crate::wire::sip::{self, Counters, Invite, Target};
+use crate::wire::sip::{self, Counters, Invite, Target, Transport};
 
 /// Commands that may wait for the task: some seconds' worth at 2,000 attempts a second, each
 /// with an offer of half a kilobyte.
@@ -35,6 +36,10 @@ const LOOK_UP_EVERY: Duration = Duration::from_secs(30);
 pub struct Settings {
     /// The address to bind; port 0 lets the system choose.
     pub bind: SocketAddr,
+    /// Where we listen besides: for connections, and in the other family.
+    pub also: Vec<Door>,
+    /// What those who come over TLS are shown.
+    pub identification: Option<Identification>,
     /// The address peers reach us at, where it is another (a NAT's); needed if `bind` is the
     /// unspecified address.
     pub public: Option<SocketAddr>,
@@ -70,6 +75,14 @@ pub enum SipError {
         /// What the system says.
         source: io::Error,
     },
+    /// A trunk's certificates are of no use. Settings' fault.
+    #[error("trunk to {host}: {source}")]
+    Tls {
+        /// The trunk's host.
+        host: String,
+        /// What is wrong.
+        source: TlsError,
+    },
     /// Too many commands wait. Try again in a moment: nothing was done.
     #[error("the SIP task has {ORDERS_MAX} commands waiting: try again in a moment")]
     Busy,
@@ -83,8 +96,12 @@ pub enum SipError {
 pub struct Figures {
     /// The endpoint's counters.
     pub counters: Counters,
-    /// Datagrams the system refused to send.
+    /// Messages that could not be sent.
     pub unsent: u64,
+    /// Connections there are.
+    pub connections: usize,
+    /// Connections that were not taken in, for there were too many.
+    pub refused_connections: u64,
     /// Legs that have not ended.
     pub legs: usize,
 }
@@ -92,7 +109,7 @@ pub struct Figures {
 /// What waits for the task.
 enum Order {
     Perform(Command),
-    SetTrunk(Box<(Trunk, sip::Trunk)>),
+    SetTrunk(Box<(Trunk, Known)>),
     RemoveTrunk(TrunkId),
     SetPhone(sip::Phone),
     RemovePhone(AgentId),
@@ -104,6 +121,7 @@ enum Order {
 pub struct SipHandle {
     orders: mpsc::Sender<Order>,
     local: SocketAddr,
+    also: Vec<(Transport, SocketAddr)>,
 }
 
 impl SipHandle {
@@ -111,6 +129,12 @@ impl SipHandle {
     #[must_use]
     pub const fn local_addr(&self) -> SocketAddr {
         self.local
+    }
+
+    /// Gives the addresses peers reach us at besides, in the order of the settings.
+    #[must_use]
+    pub fn also(&self) -> &[(Transport, SocketAddr)] {
+        &self.also
     }
 
     /// Asks for something, without waiting.
@@ -183,19 +207,22 @@ pub async fn start(
     clock: Clock,
     tasks: &Tasks,
 ) -> Result<(SipHandle, mpsc::Receiver<Event>), SipError> {
-    let Settings { bind, public, realm, seed, trunks, phones } = settings;
+    let Settings { bind, also, identification, public, realm, seed, trunks, phones } = settings;
     if bind.ip().is_unspecified() && public.is_none() {
         return Err(SipError::Unspecified(bind));
     }
-    let port = Port::open(bind, clock, |local| sip::Settings {
+    let doors = Doors { bind, also, identification };
+    let port = Port::open(doors, clock, tasks, |local, others| sip::Settings {
         local: public.unwrap_or(local),
+        others: seen_from_outside(others, public),
         user_agent: concat!("cadran/", env!("CARGO_PKG_VERSION")).to_owned(),
         seed,
         realm,
         open: false,
     });
     let port = port.map_err(|source| SipError::Bind { bind, source })?;
-    let local = port.local_addr().map_err(|source| SipError::Bind { bind, source })?;
+    let local = port.local_addr();
+    let others = port.endpoint.settings().others.clone();
     let (orders, inbox) = mpsc::channel(ORDERS_MAX);
     let (events, outbox) = mpsc::channel(EVENTS_MAX);
     let mut shell = Shell {
@@ -209,6 +236,7 @@ pub async fn start(
     for trunk in trunks {
         match known_trunk(&trunk).await {
             Ok(known) => shell.set_trunk(trunk, known),
+            Err(error @ SipError::Tls { .. }) => return Err(error),
             Err(error) => {
                 tracing::warn!(%error, "a trunk stays down until its host has an address");
                 shell.waiting.push_back(Event::Trunk(
@@ -231,21 +259,45 @@ pub async fn start(
         shell.port.endpoint.set_phone(known_phone(&phone).await?);
     }
     tasks.spawn(shell.run());
-    Ok((SipHandle { orders, local }, outbox))
+    Ok((SipHandle { orders, local, also: others }, outbox))
 }
 
-async fn address_of(host: &str) -> Result<SocketAddr, SipError> {
-    resolve(host).await.map_err(|source| SipError::Resolve { host: host.to_owned(), source })
+/// Gives the further addresses as peers reach them: those of the public address's family there.
+fn seen_from_outside(
+    others: Vec<(Transport, SocketAddr)>,
+    public: Option<SocketAddr>,
+) -> Vec<(Transport, SocketAddr)> {
+    let seen = |at: SocketAddr| {
+        let public = public.filter(|public| public.is_ipv4() == at.is_ipv4());
+        public.map_or(at, |public| SocketAddr::new(public.ip(), at.port()))
+    };
+    others.into_iter().map(|(transport, at)| (transport, seen(at))).collect()
 }
 
-async fn known_trunk(trunk: &Trunk) -> Result<sip::Trunk, SipError> {
+/// A trunk whose hosts were looked up and whose certificates were read.
+struct Known {
+    trunk: sip::Trunk,
+    tls: Option<Client>,
+}
+
+async fn address_of(host: &str, transport: Transport) -> Result<SocketAddr, SipError> {
+    resolve(host, transport)
+        .await
+        .map_err(|source| SipError::Resolve { host: host.to_owned(), source })
+}
+
+async fn known_trunk(trunk: &Trunk) -> Result<Known, SipError> {
+    let unfit = |source| SipError::Tls { host: trunk.host.clone(), source };
+    let tls = trunk.tls.as_ref().filter(|_| trunk.transport == Transport::Tls);
+    let tls = tls.map(Tls::client).transpose().map_err(unfit)?;
     let mut sources = Vec::new();
     for host in &trunk.sources {
-        sources.push(address_of(host).await?.ip());
+        sources.push(address_of(host, trunk.transport).await?.ip());
     }
-    Ok(sip::Trunk {
-        id: trunk.id,
-        address: address_of(&trunk.host).await?,
+    let server = trunk.proxy.as_ref().unwrap_or(&trunk.host);
+    let known = sip::Trunk {
+        proxy: trunk.proxy.as_ref().map(|proxy| trunk.route(proxy)),
+        large_over_tcp: trunk.large_over_tcp,
         domain: trunk.domain.clone(),
         sources,
         credentials: trunk.credentials.clone(),
@@ -257,13 +309,20 @@ async fn known_trunk(trunk: &Trunk) -> Result<sip::Trunk, SipError> {
         early_media: trunk.early_media,
         headers: trunk.headers.clone(),
         register: registration(trunk).await?,
-    })
+        ..sip::Trunk::new(trunk.id, trunk.hop(address_of(server, trunk.transport).await?))
+    };
+    Ok(Known { trunk: known, tls })
 }
 
 async fn registration(trunk: &Trunk) -> Result<Option<sip::Registration>, SipError> {
     let Some(register) = &trunk.register else { return Ok(None) };
-    let address = address_of(register.registrar.as_deref().unwrap_or(&trunk.host)).await?;
     let registrar = trunk.registrar_domain();
+    // A proxy leads there by itself.
+    let own = register.registrar.as_ref().filter(|_| trunk.proxy.is_none());
+    let address = match own {
+        Some(host) => Some(trunk.hop(address_of(host, trunk.transport).await?)),
+        None => None,
+    };
     Ok(Some(sip::Registration { registrar, address, expires: register.expires }))
 }
 
@@ -284,10 +343,17 @@ async fn look_up_again(trunk: Trunk, orders: mpsc::WeakSender<Order>) {
 
 async fn known_phone(phone: &Phone) -> Result<sip::Phone, SipError> {
     let address = match phone.contact_host() {
-        Some(host) => Some(address_of(host).await?),
+        Some(host) => Some(address_of(host, phone.transport()).await?),
         None => None,
     };
     Ok(phone.known(address))
+}
+
+/// A trunk and what keeps the way to it open.
+pub(super) struct Line {
+    trunk: Trunk,
+    pub(super) health: Health,
+    ping: Option<Ping>,
 }
 
 /// The task's own state.
@@ -297,7 +363,7 @@ pub(super) struct Shell {
     events: mpsc::Sender<Event>,
     /// Events the engine had no room for yet.
     pub(super) waiting: VecDeque<Event>,
-    pub(super) trunks: BTreeMap<TrunkId, (Trunk, Health)>,
+    pub(super) trunks: BTreeMap<TrunkId, Line>,
     pub(super) probes: Probes,
 }
 
@@ -336,13 +402,17 @@ impl Shell {
             Order::RemoveTrunk(trunk) => {
                 self.trunks.remove(&trunk);
                 self.port.endpoint.remove_trunk(trunk);
+                self.port.streams().trust(trunk, None);
             }
             Order::SetPhone(phone) => self.port.endpoint.set_phone(phone),
             Order::RemovePhone(agent) => self.port.endpoint.remove_phone(agent),
             Order::Count(answer) => {
                 let counters = self.port.endpoint.counters();
                 let legs = self.port.endpoint.legs();
-                let figures = Figures { counters, unsent: self.port.unsent(), legs };
+                let unsent = self.port.unsent();
+                let streams = self.port.streams();
+                let (connections, refused_connections) = (streams.len(), streams.refused());
+                let figures = Figures { counters, unsent, connections, refused_connections, legs };
                 if answer.send(figures).is_err() {
                     tracing::debug!("nobody waits for the counters any more");
                 }
@@ -350,15 +420,17 @@ impl Shell {
         }
     }
 
-    fn set_trunk(&mut self, trunk: Trunk, known: sip::Trunk) {
+    fn set_trunk(&mut self, trunk: Trunk, known: Known) {
         self.probes.clear(trunk.id);
-        self.port.endpoint.set_trunk(known);
+        let ping = Ping::new(&trunk, known.trunk.address, self.port.now());
+        self.port.streams().trust(trunk.id, known.tls);
+        self.port.endpoint.set_trunk(known.trunk);
         let registers = trunk.register.is_some() && trunk.credentials.is_some();
         let registered = registers.then(|| self.port.endpoint.is_registered(trunk.id));
         let mut health = Health::new(trunk.options_every, registered, self.port.now());
         let begun = health.begin();
         self.waiting.extend(begun.map(|(state, why)| Event::Trunk(trunk.id, state, why)));
-        self.trunks.insert(trunk.id, (trunk, health));
+        self.trunks.insert(trunk.id, Line { trunk, health, ping });
     }
 
     fn perform(&mut self, command: Command) {
@@ -397,7 +469,8 @@ impl Shell {
         from: Option<&Number>,
         (offer, call_ref): (Vec<u8>, String),
     ) -> Result<(), sip::CommandError> {
-        let (settings, _) = self.trunks.get(&trunk).ok_or(sip::CommandError::UnknownTrunk)?;
+        let line = self.trunks.get(&trunk).ok_or(sip::CommandError::UnknownTrunk)?;
+        let settings = &line.trunk;
         let target = Target::Trunk(trunk, settings.called_form.write(to));
         let from = from.map(|number| settings.caller_form.write(number));
         let call_ref = Some(call_ref).filter(|text| !text.is_empty());
@@ -436,14 +509,18 @@ impl Shell {
     fn ask_for_signs_of_life(&mut self) -> Option<Mono> {
         let now = self.port.now();
         let mut next = None;
-        for (id, (_, health)) in &mut self.trunks {
+        for (id, Line { health, ping, .. }) in &mut self.trunks {
             if health.due().is_some_and(|due| due <= now) {
                 health.asked(now);
                 if let Err(error) = self.port.endpoint.send_options(now, *id) {
                     tracing::debug!(trunk = %id, %error, "no sign of life was asked for");
                 }
             }
-            next = [next, health.due()].into_iter().flatten().min();
+            if let Some(to) = ping.as_mut().and_then(|ping| ping.turn(now)) {
+                self.port.send(b"\r\n\r\n", to);
+            }
+            let again = ping.as_ref().map(Ping::due);
+            next = [next, health.due(), again].into_iter().flatten().min();
         }
         next
     }
@@ -497,13 +574,13 @@ impl Shell {
             sip::Event::Phone(agent, here) => Some(Event::Phone(agent, here)),
             sip::Event::Options(trunk, status, retry_after) => {
                 let now = self.port.now();
-                let (_, health) = self.trunks.get_mut(&trunk)?;
-                let news = health.answered(now, status, retry_after);
+                let line = self.trunks.get_mut(&trunk)?;
+                let news = line.health.answered(now, status, retry_after);
                 self.tell_health(trunk, news)
             }
             sip::Event::Registered(trunk, told) => {
-                let (settings, health) = self.trunks.get_mut(&trunk)?;
-                let news = health.registered(&settings.host, told);
+                let line = self.trunks.get_mut(&trunk)?;
+                let news = line.health.registered(&line.trunk.host, told);
                 self.tell_health(trunk, news)
             }
             sip::Event::Reoffered(leg, _, answer) => {

@@ -1,4 +1,4 @@
-//! One UDP socket and the endpoint that speaks through it.
+//! The sockets of the signalling and the endpoint that speaks through them.
 
 use std::io;
 use std::net::SocketAddr;
@@ -6,9 +6,13 @@ use std::net::SocketAddr;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::UdpSocket;
 
+use super::strangers::Strangers;
+use super::streams::{Happening, Streams};
+use super::tls::Identification;
 use crate::engine::clock::Clock;
+use crate::engine::tasks::Tasks;
 use crate::units::{Mono, Span};
-use crate::wire::sip::{Endpoint, Settings};
+use crate::wire::sip::{Endpoint, Settings, Transport};
 
 /// What the kernel may hold for us each way, in bytes: a burst of a second at 2,000 attempts a
 /// second is about 4 MB. The kernel may grant less (`net.core.rmem_max`).
@@ -21,46 +25,134 @@ const BATCH_MAX: usize = 64;
 /// (RFC 3261 §17.1.2.2: T1 is 500 ms).
 const LAST_WORDS: Span = Span::secs(1);
 
-/// A bound UDP socket with the SIP endpoint behind it.
+/// A further address to listen at, besides the one for datagrams.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Door {
+    /// What for. Datagrams are taken at one more address, of the other family.
+    pub transport: Transport,
+    /// The address; port 0 lets the system choose.
+    pub bind: SocketAddr,
+}
+
+/// Where a [`Port`] listens.
+#[derive(Clone, Debug)]
+pub(crate) struct Doors {
+    /// For datagrams.
+    pub(crate) bind: SocketAddr,
+    /// Further ones.
+    pub(crate) also: Vec<Door>,
+    /// What those who come over TLS are shown.
+    pub(crate) identification: Option<Identification>,
+}
+
+impl From<SocketAddr> for Doors {
+    fn from(bind: SocketAddr) -> Self {
+        Self { bind, also: Vec::new(), identification: None }
+    }
+}
+
+/// A bound UDP socket.
+#[derive(Debug)]
+struct Udp {
+    socket: UdpSocket,
+    /// The same socket once more: what is sent need not ask the runtime whether it may.
+    sender: std::net::UdpSocket,
+    at: SocketAddr,
+}
+
+impl Udp {
+    fn open(bind: SocketAddr) -> io::Result<Self> {
+        let socket = Socket::new(Domain::for_address(bind), Type::DGRAM, Some(Protocol::UDP))?;
+        socket.set_recv_buffer_size(BUFFER_BYTES)?;
+        socket.set_send_buffer_size(BUFFER_BYTES)?;
+        if bind.is_ipv6() {
+            // IPv4 has a socket of its own.
+            socket.set_only_v6(true)?;
+        }
+        socket.set_nonblocking(true)?;
+        socket.bind(&bind.into())?;
+        let sender = socket.try_clone()?.into();
+        let socket = UdpSocket::from_std(socket.into())?;
+        let at = socket.local_addr()?;
+        Ok(Self { socket, sender, at })
+    }
+}
+
+/// The sockets with the SIP endpoint behind them.
 #[derive(Debug)]
 pub(crate) struct Port {
     /// The endpoint; after every call into it, [`Port::flush`].
     pub(crate) endpoint: Endpoint,
-    socket: UdpSocket,
-    /// The same socket once more: what is sent need not ask the runtime whether it may.
-    sender: std::net::UdpSocket,
+    /// One or two: of each family at most one.
+    datagrams: Vec<Udp>,
+    streams: Streams,
+    strangers: Strangers,
     clock: Clock,
     datagram: Box<[u8]>,
     unsent: u64,
 }
 
 impl Port {
-    /// Binds a socket on the running runtime and makes the endpoint for the address it got.
+    /// Binds the sockets on the running runtime and makes the endpoint for the addresses they
+    /// got.
     pub(crate) fn open(
-        bind: SocketAddr,
+        doors: impl Into<Doors>,
         clock: Clock,
-        settings: impl FnOnce(SocketAddr) -> Settings,
+        tasks: &Tasks,
+        settings: impl FnOnce(SocketAddr, Vec<(Transport, SocketAddr)>) -> Settings,
     ) -> io::Result<Self> {
-        let socket = Socket::new(Domain::for_address(bind), Type::DGRAM, Some(Protocol::UDP))?;
-        socket.set_recv_buffer_size(BUFFER_BYTES)?;
-        socket.set_send_buffer_size(BUFFER_BYTES)?;
-        socket.set_nonblocking(true)?;
-        socket.bind(&bind.into())?;
-        let sender = socket.try_clone()?.into();
-        let socket = UdpSocket::from_std(socket.into())?;
-        let endpoint = Endpoint::new(settings(socket.local_addr()?));
-        let datagram = vec![0; DATAGRAM_MAX].into_boxed_slice();
-        Ok(Self { endpoint, socket, sender, clock, datagram, unsent: 0 })
+        let Doors { bind, also, identification } = doors.into();
+        let first = Udp::open(bind)?;
+        let (at, mut datagrams, mut others) = (first.at, vec![first], Vec::new());
+        let streams = Streams::new(tasks.clone(), clock, at);
+        for Door { transport, bind } in also {
+            let own = identification.as_ref().filter(|_| transport == Transport::Tls);
+            let tls = own.map(Identification::server).transpose().map_err(io::Error::other)?;
+            let got = match transport {
+                Transport::Udp if bind.is_ipv4() == at.is_ipv4() || datagrams.len() > 1 => {
+                    return Err(io::Error::other("one address of each family takes datagrams"));
+                }
+                Transport::Udp => {
+                    let second = Udp::open(bind)?;
+                    let at = second.at;
+                    datagrams.push(second);
+                    at
+                }
+                Transport::Tls if tls.is_none() => {
+                    return Err(io::Error::other("TLS needs a certificate and its key"));
+                }
+                Transport::Tcp | Transport::Tls => streams.listen(bind, tls)?,
+            };
+            others.push((transport, got));
+        }
+        Ok(Self {
+            endpoint: Endpoint::new(settings(at, others)),
+            datagrams,
+            streams,
+            strangers: Strangers::default(),
+            clock,
+            datagram: vec![0; DATAGRAM_MAX].into_boxed_slice(),
+            unsent: 0,
+        })
     }
 
-    /// Gives the address the socket is bound to.
-    pub(crate) fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.socket.local_addr()
+    /// Gives the address datagrams are taken at.
+    pub(crate) fn local_addr(&self) -> SocketAddr {
+        self.main().at
     }
 
-    /// Counts the datagrams the system refused to send.
+    fn main(&self) -> &Udp {
+        self.datagrams.first().expect("a port opens with a socket")
+    }
+
+    /// Counts the messages that could not be sent.
     pub(crate) const fn unsent(&self) -> u64 {
         self.unsent
+    }
+
+    /// Gives the connections.
+    pub(crate) const fn streams(&mut self) -> &mut Streams {
+        &mut self.streams
     }
 
     /// Gives the clock the endpoint lives by.
@@ -88,11 +180,14 @@ impl Port {
         if self.endpoint.next_timeout().is_some_and(|due| due <= self.now()) {
             self.endpoint.handle_timeout(self.now());
         } else {
-            tokio::select! {
-                ready = self.socket.readable() => ready?,
-                () = sleep_until(self.clock, self.endpoint.next_timeout()) => {}
-            }
-            self.read(taken);
+            let mut taken = taken;
+            let happening = tokio::select! {
+                ready = readable(&self.datagrams) => ready.map(|()| None)?,
+                happening = self.streams.next() => Some(happening),
+                () = sleep_until(self.clock, self.endpoint.next_timeout()) => None,
+            };
+            self.attend(happening, &mut taken);
+            self.read(&mut taken);
             let now = self.now();
             if self.endpoint.next_timeout().is_some_and(|due| due <= now) {
                 self.endpoint.handle_timeout(now);
@@ -118,20 +213,45 @@ impl Port {
         }
     }
 
-    /// Takes in what the socket holds, up to a batch.
-    fn read(&mut self, mut taken: impl FnMut(Mono, &[u8]) -> bool) {
+    /// Takes in what the sockets hold, up to a batch.
+    fn read(&mut self, taken: &mut impl FnMut(Mono, &[u8]) -> bool) {
+        let now = self.now();
+        for udp in &self.datagrams {
+            for _ in 0..BATCH_MAX {
+                match udp.socket.try_recv_from(&mut self.datagram) {
+                    Ok((length, from)) => {
+                        let datagram = self.datagram.get(..length).unwrap_or_default();
+                        if !taken(now, datagram) && !self.endpoint.receive(now, from, datagram) {
+                            self.strangers.note(now, from.ip());
+                        }
+                    }
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                    Err(error) => tracing::debug!(%error, "a datagram could not be read"),
+                }
+            }
+        }
+    }
+
+    /// Takes in what happened at the connections, up to a batch. A stranger's is closed.
+    fn attend(
+        &mut self,
+        mut happening: Option<Happening>,
+        taken: &mut impl FnMut(Mono, &[u8]) -> bool,
+    ) {
         let now = self.now();
         for _ in 0..BATCH_MAX {
-            match self.socket.try_recv_from(&mut self.datagram) {
-                Ok((length, from)) => {
-                    let datagram = self.datagram.get(..length).unwrap_or_default();
-                    if !taken(now, datagram) {
-                        self.endpoint.receive(now, from, datagram);
+            match happening {
+                Some(Happening::Message(hop, message)) => {
+                    if !taken(now, &message) && !self.endpoint.receive(now, hop, &message) {
+                        self.strangers.note(now, hop.ip());
+                        self.streams.close(hop);
                     }
                 }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
-                Err(error) => tracing::debug!(%error, "a datagram could not be read"),
+                Some(Happening::Gone(hop)) => self.endpoint.disconnected(now, hop),
+                Some(Happening::Nothing) => {}
+                None => return,
             }
+            happening = self.streams.ready();
         }
     }
 
@@ -139,17 +259,36 @@ impl Port {
     /// SIP's own repetitions.
     pub(crate) fn flush(&mut self) {
         while let Some(transmit) = self.endpoint.poll_transmit() {
-            self.send(&transmit.bytes, transmit.to);
+            if !transmit.to.transport.is_reliable() {
+                self.send(&transmit.bytes, transmit.to.address);
+            } else if !self.streams.send(transmit.to, &transmit.bytes) {
+                self.unsent += 1;
+                self.endpoint.disconnected(self.clock.mono(), transmit.to);
+            }
             self.endpoint.recycle(transmit.bytes);
         }
     }
 
     /// Sends one datagram.
     pub(crate) fn send(&mut self, datagram: &[u8], to: SocketAddr) {
-        if let Err(error) = self.sender.send_to(datagram, to) {
+        let fits = |udp: &&Udp| udp.at.is_ipv4() == to.is_ipv4();
+        let udp = self.datagrams.iter().find(fits).unwrap_or_else(|| self.main());
+        if let Err(error) = udp.sender.send_to(datagram, to) {
             self.unsent += 1;
             tracing::debug!(%error, "a datagram was not sent");
         }
+    }
+}
+
+/// Waits until one of the sockets holds something.
+async fn readable(datagrams: &[Udp]) -> io::Result<()> {
+    match datagrams {
+        [first, second, ..] => tokio::select! {
+            ready = first.socket.readable() => ready,
+            ready = second.socket.readable() => ready,
+        },
+        [first] => first.socket.readable().await,
+        [] => std::future::pending().await,
     }
 }
 

@@ -2,8 +2,11 @@
 
 use std::net::SocketAddr;
 
-use crate::units::{NumberForm, Span, TrunkId};
-use crate::wire::sip::{Credentials, EarlyMedia, Identity, Reliability, SessionTimers};
+use super::tls::Tls;
+use crate::units::{Mono, NumberForm, Span, TrunkId};
+use crate::wire::sip::{
+    Credentials, EarlyMedia, Hop, Identity, Reliability, SessionTimers, Transport,
+};
 
 /// A SIP trunk as the configuration describes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,6 +16,17 @@ pub struct Trunk {
     /// Where requests go, as `host:port` or `host` (port 5060, RFC 3261 §19.1.2); looked up when
     /// the trunk is set.
     pub host: String,
+    /// What carries its messages.
+    pub transport: Transport,
+    /// How it is met over TLS; needed there.
+    pub tls: Option<Tls>,
+    /// The proxy every call is led through, written like `host`; requests go there instead.
+    pub proxy: Option<String>,
+    /// Moves requests over 1,300 bytes from UDP to TCP (RFC 3261 §18.1.1).
+    pub large_over_tcp: bool,
+    /// How often two line ends are sent over UDP so that a NAT keeps the way open (RFC 5626
+    /// §3.5.1); never if `None`.
+    pub keep_alive: Option<Span>,
     /// The domain in request URIs and From; `host` without its port if `None`.
     pub domain: Option<String>,
     /// Further hosts whose messages are taken for this trunk's.
@@ -50,6 +64,11 @@ impl Trunk {
         Self {
             id,
             host: host.into(),
+            transport: Transport::Udp,
+            tls: None,
+            proxy: None,
+            large_over_tcp: false,
+            keep_alive: None,
             domain: None,
             sources: Vec::new(),
             credentials: None,
@@ -69,6 +88,22 @@ impl Trunk {
 }
 
 impl Trunk {
+    /// Gives the hop to an address of this trunk.
+    pub(super) fn hop(&self, address: SocketAddr) -> Hop {
+        let trunk = (self.transport == Transport::Tls).then_some(self.id);
+        Hop { transport: self.transport, address, trunk }
+    }
+
+    /// Gives the Route to a proxy (RFC 3261 §16.12).
+    pub(super) fn route(&self, proxy: &str) -> String {
+        let transport = match self.transport {
+            Transport::Udp => "",
+            Transport::Tcp => ";transport=tcp",
+            Transport::Tls => ";transport=tls",
+        };
+        format!("sip:{proxy};lr{transport}")
+    }
+
     /// Gives the host that REGISTER names: the registrar's, or else the trunk's domain or host.
     pub(super) fn registrar_domain(&self) -> String {
         let named = self.register.as_ref().and_then(|register| register.registrar.clone());
@@ -85,22 +120,68 @@ pub struct Register {
     pub expires: Span,
 }
 
+/// Two line ends over UDP now and then, so that a NAT keeps the way open (RFC 5626 §3.5.1).
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Ping {
+    every: Span,
+    due: Mono,
+    to: SocketAddr,
+}
+
+impl Ping {
+    /// Begins at once, if the trunk wants it and has no connection, which pings by itself.
+    pub(super) fn new(trunk: &Trunk, to: Hop, now: Mono) -> Option<Self> {
+        let every = trunk.keep_alive.filter(|_| to.transport == Transport::Udp)?;
+        Some(Self { every, due: now, to: to.address })
+    }
+
+    /// Tells when the next is due.
+    pub(super) const fn due(&self) -> Mono {
+        self.due
+    }
+
+    /// Gives where to send one now, if it is due.
+    pub(super) fn turn(&mut self, now: Mono) -> Option<SocketAddr> {
+        let due = self.due <= now;
+        if due {
+            self.due = now + self.every;
+        }
+        due.then_some(self.to)
+    }
+}
+
 /// Looks a host up: `host:port`, `host`, or an address.
 ///
 /// # Errors
 /// The name has no address now.
-pub async fn resolve(host: &str) -> std::io::Result<SocketAddr> {
-    /// SIP's own port over UDP (RFC 3261 §19.1.2).
-    const PORT: u16 = 5060;
+pub async fn resolve(host: &str, transport: Transport) -> std::io::Result<SocketAddr> {
+    let port = transport.port();
     if let Ok(address) = host.parse() {
         return Ok(address);
     }
     if let Ok(ip) = host.trim_matches(['[', ']']).parse() {
-        return Ok(SocketAddr::new(ip, PORT));
+        return Ok(SocketAddr::new(ip, port));
     }
     let named = host.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok());
-    let text = if named { host.to_owned() } else { format!("{host}:{PORT}") };
+    let text = if named { host.to_owned() } else { format!("{host}:{port}") };
     let mut found = tokio::net::lookup_host(text).await?;
     let missing = || std::io::Error::new(std::io::ErrorKind::NotFound, "no address for this name");
     found.next().ok_or_else(missing)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_trunk_over_udp_is_pinged_as_often_as_it_wants() {
+        let (now, every) = (Mono::START, Span::secs(25));
+        let to: SocketAddr = ([192, 0, 2, 1], 5_060).into();
+        let trunk = Trunk { keep_alive: Some(every), ..Trunk::new(TrunkId(1), "192.0.2.1") };
+        let mut ping = Ping::new(&trunk, to.into(), now).expect("it wants pings");
+        assert_eq!([ping.turn(now), ping.turn(now)], [Some(to), None]);
+        assert_eq!((ping.due(), ping.turn(now + every)), (now + every, Some(to)));
+        let tcp = Hop { transport: Transport::Tcp, ..to.into() };
+        assert!(Ping::new(&trunk, tcp, now).is_none(), "connections ping by themselves");
+    }
 }

@@ -27,7 +27,7 @@ pub(crate) type Checked<T = ()> = Result<T, Box<dyn Error>>;
 
 /// How long anything on loopback may take before a test calls it lost.
 const PATIENCE: Duration = Duration::from_secs(20);
-const TRUNK: TrunkId = TrunkId(1);
+pub(crate) const TRUNK: TrunkId = TrunkId(1);
 const REALM: &str = "cadran.test";
 
 /// What runs during one test; it all ends with the test.
@@ -42,7 +42,10 @@ impl World {
     }
 
     pub(crate) async fn dialer(&self, trunks: Vec<Trunk>, phones: Vec<Phone>) -> Checked<Dialer> {
-        let settings = settings((Ipv4Addr::LOCALHOST, 0).into(), trunks, phones);
+        self.dialer_of(settings((Ipv4Addr::LOCALHOST, 0).into(), trunks, phones)).await
+    }
+
+    pub(crate) async fn dialer_of(&self, settings: sip::Settings) -> Checked<Dialer> {
         let (sip, events) = sip::start(settings, self.clock, &self.tasks).await?;
         let audio = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         Ok(Dialer { sip, events, audio, legs: 0 })
@@ -53,7 +56,11 @@ impl World {
     }
 
     /// Starts a carrier in which everything goes twenty times faster than life.
-    async fn carrier(&self, cast: Cast, settings: carrier::Settings) -> Checked<CarrierHandle> {
+    pub(crate) async fn carrier(
+        &self,
+        cast: Cast,
+        settings: carrier::Settings,
+    ) -> Checked<CarrierHandle> {
         let town = Town { cast, scale: 0.05, ..Town::default() };
         let settings = carrier::Settings { town, ..settings };
         Ok(carrier::start(settings, self.clock, &self.tasks).await?)
@@ -70,8 +77,17 @@ impl World {
     }
 }
 
-fn settings(bind: SocketAddr, trunks: Vec<Trunk>, phones: Vec<Phone>) -> sip::Settings {
-    sip::Settings { bind, public: None, realm: REALM.to_owned(), seed: 99, trunks, phones }
+pub(crate) fn settings(bind: SocketAddr, trunks: Vec<Trunk>, phones: Vec<Phone>) -> sip::Settings {
+    sip::Settings {
+        bind,
+        also: Vec::new(),
+        identification: None,
+        public: None,
+        realm: REALM.to_owned(),
+        seed: 99,
+        trunks,
+        phones,
+    }
 }
 
 /// A trunk that sends no OPTIONS, so that a test counts its own datagrams only.

@@ -3,6 +3,7 @@
 mod faults;
 mod mistakes;
 mod newcomer;
+mod outside;
 mod pilot;
 mod protected;
 mod routes;

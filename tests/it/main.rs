@@ -44,4 +44,6 @@ mod srtp;
 #[cfg(feature = "engine")]
 mod store;
 #[cfg(feature = "engine")]
+mod transport;
+#[cfg(feature = "engine")]
 mod what_if;

@@ -33,10 +33,11 @@ const STRICT: Mode = Mode::Predictive { guarantee: Guarantee::Strict };
 const EXPECTED: Mode = Mode::Predictive { guarantee: Guarantee::Expected };
 const CAP: f64 = 0.03;
 const BREAK: PauseId = PauseId(1);
-/// The chance that a lead is an agent's own, that a write-up is followed by a break, and that the
-/// break ends at a step.
+/// The chance that a lead is an agent's own, that a write-up is followed by a break, that an agent
+/// asks for one at a step whatever he does, and that a break ends at a step.
 const OWNED: f64 = 0.01;
 const BREAKS: f64 = 0.03;
+const ASKS: f64 = 0.01;
 const RETURNS: f64 = 0.1;
 /// The chance that an answer listened to is judged at a step, and then a person.
 const JUDGED: f64 = 0.4;
@@ -186,8 +187,13 @@ impl Adversary<'_> {
         some.get(usize::try_from(nth).ok()?).copied()
     }
 
-    /// Judges who answered, and calls agents back from their breaks.
+    /// Judges who answered, lets somebody ask for a break, and calls agents back from theirs.
     fn judge_and_rest(&mut self) {
+        if self.chance.yes(ASKS)
+            && let Some(agent) = self.somebody(|_| true)
+        {
+            self.owed.push(Fact::Agent(agent, AgentFact::Paused(BREAK)));
+        }
         for call in self.listening.clone() {
             if self.chance.yes(JUDGED) {
                 self.listening.remove(&call);
@@ -230,7 +236,6 @@ impl Adversary<'_> {
         self.judge_and_rest();
         for agent in self.writing.clone() {
             self.writing.remove(&agent);
-            // Whoever is ready stays for the lines that count on him: that is assumed, not proved.
             let rests = self.chance.yes(BREAKS);
             let fact = if rests { AgentFact::Paused(BREAK) } else { AgentFact::Ready };
             self.owed.push(Fact::Agent(agent, fact));

@@ -94,6 +94,7 @@ fn address(text: &str) -> SocketAddr {
 fn endpoint() -> Endpoint {
     let mut endpoint = Endpoint::new(Settings {
         local: address("127.0.0.1:5060"),
+        others: Vec::new(),
         user_agent: "cadran".to_owned(),
         seed: 4475,
         realm: "cadran.test".to_owned(),

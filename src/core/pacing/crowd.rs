@@ -66,6 +66,15 @@ impl Crowd {
         (ready, taken)
     }
 
+    /// Gives the crowd without one ready agent of a team, known by whom it serves.
+    pub(in crate::core) fn without(&self, team: &[usize]) -> Self {
+        let mut less = self.clone();
+        if let Some((_, ready)) = less.teams.iter_mut().find(|(serves, _)| serves == team) {
+            *ready = ready.saturating_sub(1);
+        }
+        less
+    }
+
     /// Counts one line more.
     pub(in crate::core) fn add_line(&mut self, place: usize) {
         if let Some(spot) = self.spots.get_mut(place) {

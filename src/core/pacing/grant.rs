@@ -206,15 +206,23 @@ impl Question<'_> {
 
 /// Whether no proved cap is put at risk by one call more of a campaign.
 pub(super) fn proved(purses: &[Purse<'_>], crowd: &Crowd, place: usize) -> bool {
-    let strict = purses.iter().enumerate().filter(|(_, purse)| purse.strict);
-    strict.map(|(rate, purse)| (rate, &purse.books, purse.exposed_elsewhere)).all(
-        |(rate, books, elsewhere)| {
-            let exposed = crowd.exposed(rate, Some(place));
-            let worst = f64::from(exposed + elsewhere);
-            exposed <= crowd.exposed(rate, None)
-                || strict::admits(books.cap, books.answered, books.abandoned, worst)
-        },
-    )
+    let more = |rate| crowd.exposed(rate, Some(place));
+    keeps_proofs(purses, |rate| crowd.exposed(rate, None), more)
+}
+
+/// Whether no proved cap is put at risk by what takes the calls exposed in each rate from one
+/// number to another.
+pub(super) fn keeps_proofs(
+    purses: &[Purse<'_>],
+    before: impl Fn(usize) -> u32,
+    after: impl Fn(usize) -> u32,
+) -> bool {
+    purses.iter().enumerate().filter(|(_, purse)| purse.strict).all(|(rate, purse)| {
+        let Purse { books, exposed_elsewhere, .. } = purse;
+        let exposed = after(rate);
+        let worst = f64::from(exposed + exposed_elsewhere);
+        exposed <= before(rate) || strict::admits(books.cap, books.answered, books.abandoned, worst)
+    })
 }
 
 impl Grant {

@@ -142,6 +142,17 @@ pub(in crate::core) fn proved(
     calls
 }
 
+/// Whether no proved cap of the pool is put at risk by one ready agent less of a team.
+pub(in crate::core) fn spares(ledgers: &[Ledger<'_>], crowd: &Crowd, team: &[usize]) -> bool {
+    let purses = ledgers.iter().map(Ledger::purse).collect::<Vec<_>>();
+    let without = crowd.without(team);
+    grant::keeps_proofs(
+        &purses,
+        |rate| crowd.exposed(rate, None),
+        |rate| without.exposed(rate, None),
+    )
+}
+
 /// Draws what is on its way to the agents of one member.
 fn load(now: Mono, members: &[Member<'_>], crowd: &Crowd, place: usize) -> Load {
     let member = &members[place];

@@ -32,12 +32,13 @@ impl Endpoint {
                 Phase::Leaving(_) => return Err(CommandError::WrongState),
             },
         };
+        let home = held.home();
         let wish = held.talking().map(|(dialog, talking)| {
             talking.timer = timer.map(|agreed| Timer::start(self.net.now, agreed));
             dialog.wish
         });
         let mut lines = Writer(Vec::with_capacity(128));
-        lines.contact(&self.net.local).header("Allow", ALLOW);
+        lines.contact(self.net.local(home)).header("Allow", ALLOW);
         if let Some(wish) = wish {
             wish.write_answer(&mut lines, timer);
         }
@@ -58,7 +59,7 @@ impl Endpoint {
         }
         let &mut Ringing { server, timer, offer, .. } = ringing;
         let mut lines = Writer(Vec::with_capacity(128));
-        lines.contact(&self.net.local).header("Allow", ALLOW);
+        lines.contact(self.net.local(dialog.home.address)).header("Allow", ALLOW);
         dialog.wish.write_answer(&mut lines, timer);
         let stored = dialog.stored();
         let timer = timer.map(|agreed| Timer::start(self.net.now, agreed));

@@ -6,8 +6,7 @@
 //! others:  Trying ─► Pending ─► Finished (timer K) ─► gone
 //! ```
 
-use std::net::SocketAddr;
-
+use super::event::Hop;
 use super::lexer::{Message, Name};
 use super::net::{Due, Net, T1, T1_64, T2, T4};
 use super::slab::{Key, Slab};
@@ -45,7 +44,7 @@ enum State {
 /// A request of ours under way, or lingering to recognise repeated answers.
 #[derive(Debug)]
 struct Client {
-    to: SocketAddr,
+    to: Hop,
     owner: Owner,
     method: Method,
     state: State,
@@ -59,13 +58,13 @@ struct Client {
 }
 
 // Of a refused attempt this lingers, with its request URI and its timer, for 32 seconds.
-const _: () = assert!(size_of::<Client>() <= 176);
+const _: () = assert!(size_of::<Client>() <= 192);
 
 /// The ACK to one fork's 2xx.
 #[derive(Debug)]
 pub(super) struct Ack {
     pub(super) tag: Vec<u8>,
-    pub(super) to: SocketAddr,
+    pub(super) to: Hop,
     pub(super) bytes: Vec<u8>,
 }
 
@@ -84,7 +83,7 @@ pub(super) struct News {
     pub(super) key: Key,
     pub(super) owner: Owner,
     pub(super) method: Method,
-    pub(super) to: SocketAddr,
+    pub(super) to: Hop,
     pub(super) outcome: Outcome,
 }
 
@@ -117,7 +116,7 @@ impl Clients {
         &mut self,
         net: &mut Net,
         (key, owner, method): (Key, Owner, Method),
-        to: SocketAddr,
+        to: Hop,
         request: Vec<u8>,
     ) {
         let end = net.now + T1_64;
@@ -128,13 +127,14 @@ impl Clients {
             State::Trying { pause: T1, end }
         };
         let mut due = None;
-        net.set_timer(Due::Client(key), &mut due, Some(net.now + T1));
+        let first = if to.transport.is_reliable() { end } else { net.now + T1 };
+        net.set_timer(Due::Client(key), &mut due, Some(first));
         let acks = Vec::new();
         self.0.insert(key, Client { to, owner, method, state, due, request, acks, cancel: None });
     }
 
     /// Sends the CANCEL of an INVITE, once, and begins its transaction.
-    pub(super) fn cancel(&mut self, net: &mut Net, invite: Key, to: SocketAddr, request: Vec<u8>) {
+    pub(super) fn cancel(&mut self, net: &mut Net, invite: Key, to: Hop, request: Vec<u8>) {
         let key = self.next_key(net);
         if let Some(client) = self.0.get_mut(invite) {
             client.cancel = Some(key);
@@ -143,7 +143,7 @@ impl Clients {
     }
 
     /// Finds the transaction a branch names (RFC 3261 §17.1.3), if its method matches.
-    pub(super) fn find(&self, branch: &[u8], method: &[u8]) -> Option<(Key, SocketAddr)> {
+    pub(super) fn find(&self, branch: &[u8], method: &[u8]) -> Option<(Key, Hop)> {
         let mut key = branch_key(branch)?;
         let mut client = self.0.get(key)?;
         if method == b"CANCEL" {
@@ -162,6 +162,7 @@ impl Clients {
         message: &Message<'_>,
     ) -> Option<News> {
         let client = self.0.get_mut(key)?;
+        let reliable = client.to.transport.is_reliable();
         let (state, due, outcome) = match client.state {
             State::Calling { .. } | State::Proceeding if status < 200 => {
                 (State::Proceeding, None, Outcome::Provisional)
@@ -186,7 +187,8 @@ impl Clients {
                 (State::Accepted, client.due, Outcome::Success)
             }
             State::Trying { end, .. } | State::Pending { end } if status < 200 => {
-                (State::Pending { end }, Some((net.now + T2).min(end)), Outcome::Provisional)
+                let next = if reliable { end } else { (net.now + T2).min(end) };
+                (State::Pending { end }, Some(next), Outcome::Provisional)
             }
             State::Trying { .. } | State::Pending { .. } => {
                 let outcome = if status < 300 { Outcome::Success } else { Outcome::Failure };
@@ -200,7 +202,33 @@ impl Clients {
         if matches!(client.state, State::Completed) {
             client.acknowledge(net, key, message);
         }
-        Some(client.news(key, outcome))
+        let news = client.news(key, outcome);
+        // Nothing is repeated on a stream: timers D and K are zero (§17.1.1.2, §17.1.2.2).
+        if reliable && matches!(client.state, State::Completed | State::Finished) {
+            net.set_timer(Due::Client(key), &mut client.due, None);
+            self.0.remove(key);
+        }
+        Some(news)
+    }
+
+    /// Ends the transactions whose request may not have come through a connection that broke; an
+    /// INVITE with a provisional answer waits for its final one by another (§18.2.2).
+    pub(super) fn lost(&mut self, net: &mut Net, hop: Hop) -> Vec<News> {
+        let unheard = |client: &Client| {
+            let asks = matches!(
+                client.state,
+                State::Calling { .. } | State::Trying { .. } | State::Pending { .. }
+            );
+            asks && client.to == hop
+        };
+        let mut news = Vec::new();
+        for key in self.0.keys_of(unheard) {
+            if let Some(mut client) = self.0.remove(key) {
+                net.set_timer(Due::Client(key), &mut client.due, None);
+                news.push(client.news(key, Outcome::Timeout));
+            }
+        }
+        news
     }
 
     /// Sends the ACK of a fork's 2xx and remembers it for the 2xx's repetitions.
@@ -294,7 +322,7 @@ impl Client {
         let number = field(Name::CSeq).split(u8::is_ascii_whitespace).next().unwrap_or_default();
         let (uri, routes) = self.kept();
         let mut writer = net.writer();
-        writer.request_head(Method::Ack, uri, &net.local, key).text(routes);
+        writer.request_head(Method::Ack, uri, &net.local(self.to).via, key).text(routes);
         writer
             .text("From: ")
             .unfolded(field(Name::From))

@@ -3,13 +3,13 @@
 use std::net::SocketAddr;
 
 use super::digest::Login;
-use super::event::StoredDialog;
+use super::event::{Hop, StoredDialog};
 use super::lexer::{Message, Name};
 use super::net::Net;
 use super::session::Wish;
 use super::settings::Credentials;
 use super::slab::Key;
-use super::values::{Address, Method, Request, cseq, has_tag, uri_address};
+use super::values::{Address, Method, Request, cseq, has_tag, uri_hop};
 use super::writer::{ALLOW, Writer, party};
 
 /// The longest route set taken; real ones have one to three hops.
@@ -46,8 +46,9 @@ pub(super) struct Dialog {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Home {
     /// Where it was reached first.
-    pub(super) address: SocketAddr,
-    /// What it calls itself while it is reached at `address`: a phone behind a NAT.
+    pub(super) address: Hop,
+    /// What it calls itself while it is reached at `address`: a phone behind a NAT, or whoever
+    /// opened a connection to us.
     pub(super) alias: Option<SocketAddr>,
 }
 
@@ -87,6 +88,10 @@ impl Dialog {
         let mut local = party(request.message.first(Name::To).unwrap_or_default());
         local.extend_from_slice(b";tag=");
         local.extend_from_slice(tag);
+        let (source, target) =
+            (request.source, contact(request.message).unwrap_or(request.from.uri));
+        // Who opened a connection to us is reached by it, whatever he calls himself.
+        let named = uri_hop(target, source).filter(|_| source.transport.is_reliable());
         Self {
             call_id: request.call_id.to_vec(),
             local,
@@ -95,10 +100,10 @@ impl Dialog {
             cseq: 0,
             credentials: None,
             login: None,
-            home: Home { address: request.source, alias: None },
+            home: Home { address: source, alias: named.map(|hop| hop.address) },
             wish,
             updates: has_tag(request.message, Name::Allow, "UPDATE"),
-            target: contact(request.message).unwrap_or(request.from.uri).to_vec(),
+            target: target.to_vec(),
             routes: routes(request.message),
             remote_cseq: Some(request.cseq),
         }
@@ -106,6 +111,8 @@ impl Dialog {
 
     /// Makes the dialog of an earlier run.
     pub(super) fn of_stored(stored: &StoredDialog) -> Self {
+        let StoredDialog { next_hop: address, transport, trunk, .. } = *stored;
+        let hop = Hop { transport, address, trunk };
         Self {
             call_id: stored.call_id.clone().into(),
             local: stored.local.clone().into(),
@@ -114,7 +121,7 @@ impl Dialog {
             cseq: stored.cseq.saturating_add(STALE_CSEQ_STEP),
             credentials: None,
             login: None,
-            home: Home { address: stored.next_hop, alias: None },
+            home: Home { address: hop, alias: None },
             wish: Wish::default(),
             updates: false,
             target: stored.target.clone().into(),
@@ -126,6 +133,7 @@ impl Dialog {
     /// Gives the dialog as the store keeps it.
     pub(super) fn stored(&self) -> StoredDialog {
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let hop = self.next_hop();
         StoredDialog {
             call_id: text(&self.call_id),
             local: text(&self.local),
@@ -133,7 +141,9 @@ impl Dialog {
             target: text(&self.target),
             routes: self.routes.iter().map(|route| text(route)).collect(),
             cseq: self.cseq,
-            next_hop: self.next_hop(),
+            next_hop: hop.address,
+            transport: hop.transport,
+            trunk: hop.trunk,
         }
     }
 
@@ -161,11 +171,11 @@ impl Dialog {
     }
 
     /// Tells where requests go: to the first hop, or else to the target.
-    pub(super) fn next_hop(&self) -> SocketAddr {
+    pub(super) fn next_hop(&self) -> Hop {
         let first = self.routes.first().and_then(|route| Address::read(route));
         let uri = first.map_or(self.target.as_slice(), |route| route.uri);
-        match uri_address(uri) {
-            Some(address) if self.home.alias != Some(address) => address,
+        match uri_hop(uri, self.home.address) {
+            Some(hop) if self.home.alias != Some(hop.address) => hop,
             Some(_) | None => self.home.address,
         }
     }
@@ -186,12 +196,12 @@ impl Dialog {
     }
 
     fn write(&mut self, net: &mut Net, method: Method, cseq: u32, key: Key) -> Writer {
-        let mut writer = net.writer();
+        let (mut writer, hop) = (net.writer(), self.next_hop());
         let first = self.routes.first().and_then(|route| Address::read(route));
         // A first hop without `lr` is a strict router of RFC 2543 (§12.2.1.1).
         let strict = first.filter(|route| super::values::param(route.uri, "lr").is_none());
         let uri = strict.map_or(self.target.as_slice(), |route| route.uri);
-        writer.request_head(method, uri, &net.local, key);
+        writer.request_head(method, uri, &net.local(hop).via, key);
         for route in self.routes.iter().skip(usize::from(strict.is_some())) {
             writer.header("Route", route);
         }
@@ -202,7 +212,7 @@ impl Dialog {
         writer.header("Call-ID", &self.call_id);
         writer.text("CSeq: ").number(cseq).text(" ").text(method.name()).text("\r\n");
         if matches!(method, Method::Invite | Method::Update) {
-            writer.contact(&net.local).header("Allow", ALLOW);
+            writer.contact(net.local(hop)).header("Allow", ALLOW);
         }
         if let Some(login) = self.login.as_mut().filter(|_| method != Method::Ack) {
             let uri = uri.to_vec();

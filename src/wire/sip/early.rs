@@ -151,7 +151,7 @@ impl Endpoint {
         }
         if request.message.body.is_empty() {
             let mut contact = Writer(Vec::new());
-            contact.contact(&self.net.local);
+            contact.contact(self.net.local(request.source));
             self.reply(print, request, 200, &contact.0);
         } else if let Some((fault, headers)) = unreadable(request) {
             self.reply(print, request, fault.status, headers);

@@ -1,13 +1,13 @@
 //! The whole SIP side of the engine behind one type.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 
 use super::cause::Why;
 use super::change::send_bye;
 use super::client::{Clients, Owner};
 use super::dialog::Dialog;
-use super::event::{CommandError, Counters, Event, Invite, Sdp, StoredDialog, Transmit};
+use super::event::{CommandError, Counters, Event, Hop, Invite, Sdp, StoredDialog, Transmit};
 use super::leg::{Leg, Phase, State};
 use super::lexer::{Fault, Frame, Message, Name, Start, frame};
 use super::net::{Due, Net};
@@ -16,6 +16,7 @@ use super::registrar::Registrar;
 use super::server::Servers;
 use super::settings::{Phone, Settings, Trunk};
 use super::slab::{Key, Slab};
+use super::targets::Spared;
 use super::values::{Method, Request, Via, cseq};
 use super::witness::Witnesses;
 use super::writer::{Writer, host_text};
@@ -39,6 +40,7 @@ pub struct Endpoint {
     pub(super) registrations: Registrations,
     pub(super) events: VecDeque<Event>,
     pub(super) counters: Counters,
+    pub(super) spared: Spared,
     /// How many legs came in so far.
     pub(super) incoming: u64,
     /// What is said about the requests of test calls.
@@ -51,7 +53,7 @@ impl Endpoint {
     /// Makes an endpoint that knows no peer yet.
     #[must_use]
     pub fn new(settings: Settings) -> Self {
-        let mut net = Net::new(settings.local, settings.user_agent.clone(), settings.seed);
+        let mut net = Net::new(&settings);
         let servers = Servers::new(net.draw());
         let registrar = Registrar::new(settings.realm.clone(), net.draw());
         Self {
@@ -66,6 +68,7 @@ impl Endpoint {
             registrations: Registrations::default(),
             events: VecDeque::new(),
             counters: Counters::default(),
+            spared: Spared::default(),
             incoming: 0,
             witnesses: Witnesses::default(),
             peers: BTreeSet::new(),
@@ -111,19 +114,47 @@ impl Endpoint {
         self.learn_peers();
     }
 
-    /// Takes a datagram in.
-    pub fn receive(&mut self, now: Mono, from: SocketAddr, datagram: &[u8]) {
+    /// Takes a message in: a datagram, or one that a [`Framer`](super::Framer) cut out of a
+    /// stream. Tells whether it was one of somebody we listen to.
+    pub fn receive(&mut self, now: Mono, from: impl Into<Hop>, message: &[u8]) -> bool {
+        let from = from.into();
         self.net.now = now;
         self.counters.received += 1;
-        self.witnesses.heard(now, datagram);
-        match frame(datagram) {
+        self.witnesses.heard(now, message);
+        match frame(message) {
             Frame::KeepAlive => self.counters.keep_alives += 1,
-            Frame::Garbage => self.counters.garbage += 1,
-            Frame::Message(message) => match message.start {
-                Start::Request { method, .. } => self.request(from, Method::of(method), &message),
-                Start::Response { status, .. } => self.response(from, status, &message),
-            },
+            Frame::Garbage => {
+                self.counters.garbage += 1;
+                return false;
+            }
+            Frame::Message(message) => {
+                let strangers = self.counters.strangers;
+                match message.start {
+                    Start::Request { method, .. } => {
+                        self.request(from, Method::of(method), &message);
+                    }
+                    Start::Response { status, .. } => self.response(from, status, &message),
+                }
+                return self.counters.strangers == strangers;
+            }
         }
+        true
+    }
+
+    /// Takes in that the connection to a hop broke, or could not be opened: what was asked for
+    /// there fails with 503 (RFC 3261 §8.1.3.1), and a phone at its end has left.
+    pub fn disconnected(&mut self, now: Mono, hop: Hop) {
+        self.net.now = now;
+        for news in self.clients.lost(&mut self.net, hop) {
+            self.client_news(news, 503, None);
+        }
+        for agent in self.registrar.agents_at(hop) {
+            if let Some(mut binding) = self.registrar.unbind(agent) {
+                self.net.set_timer(Due::Binding(agent), &mut binding.due, None);
+                self.events.push_back(Event::Phone(agent, false));
+            }
+        }
+        self.learn_peers();
     }
 
     /// Does what has fallen due.
@@ -318,23 +349,28 @@ impl Endpoint {
     /// The trunk is unknown, or the tables are full.
     pub fn send_options(&mut self, now: Mono, trunk: TrunkId) -> Result<(), CommandError> {
         self.net.now = now;
+        let (home, _) = self.ways(trunk).ok_or(CommandError::UnknownTrunk)?;
         let held = self.trunks.get(&trunk).ok_or(CommandError::UnknownTrunk)?;
         if self.clients.is_full() {
             return Err(CommandError::Full);
         }
         let net = &mut self.net;
         let key = self.clients.next_key(net);
-        let host = held.domain.clone().unwrap_or_else(|| held.address.to_string());
+        let host = held.domain.clone().unwrap_or_else(|| held.address.address.to_string());
         let uri = format!("sip:{host}");
         let mut writer = net.writer();
-        writer.request_head(Method::Options, uri.as_bytes(), &net.local, key);
-        writer.text("From: <sip:cadran@").text(host_text(self.settings.local.ip()));
+        let local = net.local(home);
+        writer.request_head(Method::Options, uri.as_bytes(), &local.via, key);
+        writer
+            .text(held.path())
+            .text("From: <sip:cadran@")
+            .text(host_text(self.settings.local.ip()));
         writer.text(">;tag=").hex(net.draw(), 16).text("\r\nTo: <").text(&uri);
         writer.text(">\r\nCall-ID: ").hex(net.draw(), 16).text("\r\nCSeq: 1 OPTIONS\r\n");
-        writer.contact(&net.local).header("Accept", "application/sdp");
+        writer.contact(net.local(home)).header("Accept", "application/sdp");
         writer.header("User-Agent", &net.agent).body("", &[]);
         let names = (key, Owner::Ping(trunk), Method::Options);
-        self.clients.begin(net, names, held.address, writer.0);
+        self.clients.begin(net, names, home, writer.0);
         Ok(())
     }
 
@@ -357,7 +393,7 @@ impl Endpoint {
         Ok(())
     }
 
-    fn response(&mut self, from: SocketAddr, status: u16, message: &Message<'_>) {
+    fn response(&mut self, from: Hop, status: u16, message: &Message<'_>) {
         let mut vias = message.list(Name::Via);
         let via = vias.next().and_then(Via::read);
         let Some((via, method)) = via.zip(message.first(Name::CSeq).and_then(cseq)) else {
@@ -381,13 +417,14 @@ impl Endpoint {
             self.counters.strangers += 1;
             return;
         }
+        self.spared.heard(from);
         let news = self.clients.response(&mut self.net, key, status, message);
         if let Some(news) = news {
             self.client_news(news, status, Some(message));
         }
     }
 
-    fn request(&mut self, from: SocketAddr, method: Method, message: &Message<'_>) {
+    fn request(&mut self, from: Hop, method: Method, message: &Message<'_>) {
         let request = Request::read(message, from);
         let known = self.is_peer(from.ip())
             || method == Method::Register && self.registrar.admit(self.net.now, from.ip())
@@ -403,13 +440,7 @@ impl Endpoint {
     }
 
     /// Answers a request that could not be read, as far as it says how (RFC 3261 §16.3, §18.3).
-    fn refuse_unread(
-        &mut self,
-        from: SocketAddr,
-        method: Method,
-        message: &Message<'_>,
-        fault: Fault,
-    ) {
+    fn refuse_unread(&mut self, from: Hop, method: Method, message: &Message<'_>, fault: Fault) {
         let Some(value) = message.first(Name::Via).filter(|_| method != Method::Ack) else {
             self.counters.garbage += 1;
             return;
@@ -443,8 +474,7 @@ impl Endpoint {
     pub(super) fn learn_peers(&mut self) {
         self.peers = self.registrar.addresses().collect();
         for trunk in self.trunks.values() {
-            self.peers.insert(trunk.address.ip());
-            self.peers.extend(&trunk.sources);
+            self.peers.extend(trunk.addresses());
         }
     }
 

@@ -1,6 +1,6 @@
 //! What an [`Endpoint`](super::Endpoint) is asked and what it reports.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use serde::{Deserialize, Serialize};
 
@@ -9,11 +9,68 @@ use crate::units::{AgentId, LegId, Span, TrunkId};
 /// A session description as it came or goes, raw; `wire::sdp` reads and writes it.
 pub type Sdp = Vec<u8>;
 
-/// A datagram to be sent.
+/// What carries messages (RFC 3261 §18).
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+#[serde(rename_all = "lowercase")]
+pub enum Transport {
+    /// A message is a datagram; lost ones are repeated by timers.
+    #[default]
+    Udp,
+    /// A stream, framed by Content-Length (§18.3).
+    Tcp,
+    /// The same inside TLS (§26.2.1).
+    Tls,
+}
+
+impl Transport {
+    /// Tells whether it delivers or breaks, so that nothing is repeated (RFC 3261 §17).
+    #[must_use]
+    pub const fn is_reliable(self) -> bool {
+        !matches!(self, Self::Udp)
+    }
+
+    /// Gives the port used where none is written (RFC 3261 §19.1.2).
+    #[must_use]
+    pub const fn port(self) -> u16 {
+        match self {
+            Self::Udp | Self::Tcp => 5060,
+            Self::Tls => 5061,
+        }
+    }
+}
+
+/// The other end of one hop: a UDP peer, or the far end of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Hop {
+    /// What carries the messages.
+    pub transport: Transport,
+    /// Its address; of a connection that came in, the port it came from.
+    pub address: SocketAddr,
+    /// The trunk whose certificate must be shown there: set where we open TLS to a trunk.
+    pub trunk: Option<TrunkId>,
+}
+
+impl Hop {
+    /// Gives the address without its port.
+    #[must_use]
+    pub const fn ip(&self) -> IpAddr {
+        self.address.ip()
+    }
+}
+
+impl From<SocketAddr> for Hop {
+    fn from(address: SocketAddr) -> Self {
+        Self { transport: Transport::Udp, address, trunk: None }
+    }
+}
+
+/// A message to be sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Transmit {
-    /// Where to.
-    pub to: SocketAddr,
+    /// Where to. A connection there is used if there is one, otherwise one is opened.
+    pub to: Hop,
     /// The message; give the buffer back with [`Endpoint::recycle`](super::Endpoint::recycle).
     pub bytes: Vec<u8>,
 }
@@ -84,6 +141,12 @@ pub struct StoredDialog {
     pub cseq: u32,
     /// Where requests go.
     pub next_hop: SocketAddr,
+    /// What carries them.
+    #[serde(default)]
+    pub transport: Transport,
+    /// The trunk whose certificate is wanted there.
+    #[serde(default)]
+    pub trunk: Option<TrunkId>,
 }
 
 /// What the endpoint reports. Every leg, ours or incoming, ends with exactly one of

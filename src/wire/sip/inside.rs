@@ -85,7 +85,7 @@ impl Endpoint {
         dialog.refresh(request.message);
         if request.message.body.is_empty() {
             let mut contact = Writer(Vec::new());
-            contact.contact(&self.net.local);
+            contact.contact(self.net.local(request.source));
             self.reply(print, request, 200, &contact.0);
         } else if let Some((fault, headers)) = unreadable(request) {
             self.reply(print, request, fault.status, headers);
@@ -150,7 +150,7 @@ impl Endpoint {
             // Only a refresh: nothing to be asked (RFC 4028 §9).
             dialog.refresh(request.message);
             let mut lines = Writer(Vec::new());
-            dialog.wish.write_answer(lines.contact(&self.net.local), timer);
+            dialog.wish.write_answer(lines.contact(self.net.local(request.source)), timer);
             talking.timer = timer.map(|agreed| Timer::start(self.net.now, agreed));
             self.reply(print, request, 200, &lines.0);
             self.rewind(key);

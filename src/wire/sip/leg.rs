@@ -10,7 +10,7 @@
 use super::dialog::{Dialog, Home};
 use super::digest::Login;
 use super::early::Early;
-use super::event::Sdp;
+use super::event::{Hop, Sdp};
 use super::reliable::Reliable;
 use super::session::{Agreed, Timer, Wish};
 use super::settings::{Credentials, EarlyMedia};
@@ -71,6 +71,12 @@ pub(super) struct Calling {
     pub(super) client: Key,
     pub(super) uri: Vec<u8>,
     pub(super) home: Home,
+    /// The trunk's further targets, the next one last.
+    pub(super) spare: Vec<Hop>,
+    /// Where the latest INVITE went: to `home`, or there over TCP for its size.
+    pub(super) sent_to: Hop,
+    /// Moves to TCP for its size.
+    pub(super) large_over_tcp: bool,
     pub(super) from: Vec<u8>,
     pub(super) to: Vec<u8>,
     pub(super) call_id: Vec<u8>,
@@ -204,6 +210,14 @@ impl Leg {
     /// Tells whether we placed the call, and so own its Call-ID.
     pub(super) fn is_ours(&self) -> bool {
         self.id.0 & INCOMING_BIT == 0
+    }
+
+    /// Gives where the other side is.
+    pub(super) fn home(&self) -> Hop {
+        match &self.state {
+            State::Calling(calling) => calling.home.address,
+            State::Session(session) => session.dialog.home.address,
+        }
     }
 
     /// Gives the transactions of the peer that still wait for an answer.

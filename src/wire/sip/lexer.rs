@@ -1,7 +1,7 @@
 //! Frames a datagram into a SIP message of slices: nothing is copied, nothing is trusted.
 
 /// The longest message taken: a UDP datagram cannot be longer.
-const MESSAGE_MAX: usize = 65_535;
+pub(super) const MESSAGE_MAX: usize = 65_535;
 /// The most header lines taken; honest messages have fewer than 40.
 const HEADERS_MAX: usize = 128;
 
@@ -315,6 +315,23 @@ fn cut_body(message: &mut Message<'_>) -> Option<Fault> {
         }
         None => Some(Fault::new(400, "Bad Content-Length")),
     }
+}
+
+/// Reads how long the body behind whole headers is; `None` if they do not say it once and clearly.
+pub(super) fn content_length(head: &[u8]) -> Option<usize> {
+    let (_, mut rest) = first_line(head)?;
+    let mut found = None;
+    while first_line(rest).is_some_and(|(field, _)| !field.is_empty()) {
+        let (name, value, after) = header(rest);
+        rest = after;
+        if name == Some(Name::ContentLength) {
+            let length = usize::try_from(number(value)?).ok()?;
+            if found.replace(length).is_some_and(|earlier| earlier != length) {
+                return None;
+            }
+        }
+    }
+    found
 }
 
 /// Splits a field value at a separator that stands outside quotes and angle brackets.

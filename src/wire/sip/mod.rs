@@ -25,6 +25,8 @@ mod server;
 mod session;
 mod settings;
 mod slab;
+mod stream;
+mod targets;
 mod uac;
 mod uas;
 mod values;
@@ -33,13 +35,15 @@ mod writer;
 
 pub use endpoint::{Endpoint, LEGS_MAX};
 pub use event::{
-    CommandError, Counters, Event, Incoming, Invite, Registered, Sdp, StoredDialog, Target,
-    Transmit,
+    CommandError, Counters, Event, Hop, Incoming, Invite, Registered, Sdp, StoredDialog, Target,
+    Transmit, Transport,
 };
 pub use settings::{
     Credentials, EarlyMedia, Ha1, Identity, Phone, Privacy, Refresher, Registration, Reliability,
     SessionTimers, Settings, TimerMode, Trunk,
 };
+pub use stream::{Broken, Framer, Piece};
+pub use targets::Way;
 pub use witness::{Part, Subject, Testimony};
 
 #[cfg(test)]

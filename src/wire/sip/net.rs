@@ -7,7 +7,8 @@ use std::net::SocketAddr;
 use rand_core::Rng as _;
 use rand_pcg::Pcg64;
 
-use super::event::Transmit;
+use super::event::{Hop, Transmit, Transport};
+use super::settings::Settings;
 use super::slab::Key;
 use super::writer::Writer;
 use crate::units::{AgentId, Mono, Span, TrunkId};
@@ -33,12 +34,54 @@ pub(super) enum Due {
     Register(TrunkId),
 }
 
+/// Every transport over IPv4 and over IPv6.
+const LOCALS: [(Transport, bool); 6] = [
+    (Transport::Udp, false),
+    (Transport::Udp, true),
+    (Transport::Tcp, false),
+    (Transport::Tcp, true),
+    (Transport::Tls, false),
+    (Transport::Tls, true),
+];
+
+/// Our own address, as messages name it.
+#[derive(Debug)]
+pub(super) struct Local {
+    /// What follows `SIP/2.0/` in Via: the transport and where responses come back to; over TLS
+    /// with `alias`, so that requests come back by the same connection too (RFC 5923 §5).
+    pub(super) via: String,
+    /// What follows the user part in Contact: the address, and the transport if it is not UDP.
+    pub(super) contact: String,
+    /// The address itself.
+    pub(super) address: SocketAddr,
+}
+
+impl Local {
+    /// Finds the address we have for a transport and a family, or the nearest to it: a connection
+    /// that we open ourselves goes without a listener.
+    fn of(settings: &Settings, transport: Transport, v6: bool) -> Self {
+        let all = || [(Transport::Udp, settings.local)].into_iter().chain(settings.others.clone());
+        let family = || all().filter(|(_, address)| address.is_ipv6() == v6);
+        let address = family()
+            .find(|(held, _)| *held == transport)
+            .or_else(|| family().next())
+            .map_or(settings.local, |(_, address)| address);
+        let (name, param, alias) = match transport {
+            Transport::Udp => ("UDP", "", ""),
+            Transport::Tcp => ("TCP", ";transport=tcp", ""),
+            Transport::Tls => ("TLS", ";transport=tls", ";alias"),
+        };
+        let via = format!("{name} {address}{alias}");
+        Self { via, contact: format!("{address}{param}"), address }
+    }
+}
+
 /// See the module.
 #[derive(Debug)]
 pub(super) struct Net {
     pub(super) now: Mono,
-    /// Our address, as Via and Contact write it.
-    pub(super) local: String,
+    /// Our own addresses: one for each transport and family.
+    locals: [Local; 6],
     /// The product's name, as User-Agent and Server write it.
     pub(super) agent: String,
     pub(super) sent: u64,
@@ -52,13 +95,14 @@ pub(super) struct Net {
 }
 
 impl Net {
-    pub(super) fn new(local: SocketAddr, agent: String, seed: u64) -> Self {
+    pub(super) fn new(settings: &Settings) -> Self {
         // The stream is any odd constant: the seed alone tells two endpoints apart.
-        let chance = Pcg64::new(u128::from(seed), 0xa02b_dbf7_bb3c_0a7a_c28f_a16a_64ab_f96b);
+        let chance =
+            Pcg64::new(u128::from(settings.seed), 0xa02b_dbf7_bb3c_0a7a_c28f_a16a_64ab_f96b);
         Self {
             now: Mono::START,
-            local: local.to_string(),
-            agent,
+            locals: LOCALS.map(|(transport, v6)| Local::of(settings, transport, v6)),
+            agent: settings.user_agent.clone(),
             sent: 0,
             repeated: 0,
             queue: VecDeque::new(),
@@ -66,6 +110,13 @@ impl Net {
             timers: BTreeSet::new(),
             chance,
         }
+    }
+
+    /// Gives our own address as a peer there is told it.
+    pub(super) fn local(&self, hop: Hop) -> &Local {
+        let wanted = (hop.transport, hop.address.is_ipv6());
+        let place = LOCALS.iter().position(|held| *held == wanted);
+        place.and_then(|place| self.locals.get(place)).expect("LOCALS has every pair")
     }
 
     /// Draws a number nobody can have met before.
@@ -116,20 +167,20 @@ impl Net {
     }
 
     /// Queues a message.
-    pub(super) fn send(&mut self, to: SocketAddr, bytes: Vec<u8>) {
+    pub(super) fn send(&mut self, to: Hop, bytes: Vec<u8>) {
         self.sent += 1;
         self.queue.push_back(Transmit { to, bytes });
     }
 
     /// Queues a copy of a message.
-    pub(super) fn send_copy(&mut self, to: SocketAddr, bytes: &[u8]) {
+    pub(super) fn send_copy(&mut self, to: Hop, bytes: &[u8]) {
         let mut writer = self.writer();
         writer.text(bytes);
         self.send(to, writer.0);
     }
 
     /// Queues a copy of a message sent before.
-    pub(super) fn repeat(&mut self, to: SocketAddr, bytes: &[u8]) {
+    pub(super) fn repeat(&mut self, to: Hop, bytes: &[u8]) {
         self.repeated += 1;
         self.send_copy(to, bytes);
     }

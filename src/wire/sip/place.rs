@@ -1,22 +1,22 @@
 //! Placing a call: where it goes, and what its INVITE says of the caller.
 
-use std::net::SocketAddr;
-
 use super::dialog::Home;
 use super::endpoint::Endpoint;
-use super::event::{CommandError, Invite, Target};
+use super::event::{CommandError, Hop, Invite, Target};
 use super::leg::{Calling, Cancel, Leg, State};
 use super::session::Wish;
 use super::settings::{EarlyMedia, Identity, Privacy, Reliability, TimerMode, Trunk};
 use super::slab::Key;
-use super::values::{Address, uri_address};
+use super::targets::order;
+use super::values::{Address, uri_hop};
 use super::writer::{Writer, host_text};
-use crate::units::LegId;
+use crate::units::{LegId, TrunkId};
 
 /// Where a call of ours goes.
-struct Way {
+struct Destination {
     uri: Vec<u8>,
     home: Home,
+    spare: Vec<Hop>,
     routes: Vec<u8>,
     trunk: Option<Trunk>,
 }
@@ -42,43 +42,73 @@ impl Endpoint {
         Ok(())
     }
 
-    fn way(&self, target: &Target) -> Result<Way, CommandError> {
+    fn way(&mut self, target: &Target) -> Result<Destination, CommandError> {
         match target {
             Target::Trunk(id, user) => {
+                let (address, spare) = self.first_hop(*id).ok_or(CommandError::UnknownTrunk)?;
                 let trunk = self.trunks.get(id).ok_or(CommandError::UnknownTrunk)?;
                 if !is_user(user) {
                     return Err(CommandError::BadText);
                 }
-                let host = trunk.domain.clone().unwrap_or_else(|| trunk.address.to_string());
-                Ok(Way {
+                let host =
+                    trunk.domain.clone().unwrap_or_else(|| trunk.address.address.to_string());
+                Ok(Destination {
                     uri: format!("sip:{user}@{host}").into(),
-                    home: Home { address: self.first_hop(trunk), alias: None },
-                    routes: self.registrations.routes(*id).to_vec(),
+                    home: Home { address, alias: None },
+                    spare,
+                    routes: self.routes(trunk),
                     trunk: Some(trunk.clone()),
                 })
             }
             Target::Phone(agent) => {
                 let (uri, address) =
                     self.registrar.contact(*agent).ok_or(CommandError::PhoneAbsent)?;
-                let alias = uri_address(uri.as_bytes()).filter(|alias| *alias != address);
-                let home = Home { address, alias };
-                Ok(Way { uri: uri.into(), home, routes: Vec::new(), trunk: None })
+                let alias = uri_hop(uri.as_bytes(), address).map(|hop| hop.address);
+                let alias = alias.filter(|alias| *alias != address.address);
+                Ok(Destination {
+                    uri: uri.into(),
+                    home: Home { address, alias },
+                    spare: Vec::new(),
+                    routes: Vec::new(),
+                    trunk: None,
+                })
             }
         }
     }
 
-    /// Tells where a trunk's calls are sent: to the first hop the registrar gave (RFC 3608 §6.1),
-    /// if it is an address of the trunk's own, or else to the trunk.
-    fn first_hop(&self, trunk: &Trunk) -> SocketAddr {
-        let routes = self.registrations.routes(trunk.id);
+    /// Gives where a trunk's next call goes, and the ways left if that fails, the next one last:
+    /// to the first hop the registrar gave (RFC 3608 §6.1), if it is an address of the trunk's
+    /// own and no proxy comes before it, or else to the trunk.
+    fn first_hop(&mut self, id: TrunkId) -> Option<(Hop, Vec<Hop>)> {
+        let trunk = self.trunks.get(&id)?;
+        let routes = self.registrations.routes(id);
         let first =
             routes.strip_prefix(b"Route: ").and_then(|rest| rest.split(|b| *b == b'\r').next());
-        let hop = first.and_then(Address::read).and_then(|route| uri_address(route.uri));
-        hop.filter(|hop| trunk.owns(hop.ip())).unwrap_or(trunk.address)
+        let first = first.filter(|_| trunk.proxy.is_none()).and_then(Address::read);
+        let hop = first.and_then(|route| uri_hop(route.uri, trunk.address));
+        match hop.filter(|hop| trunk.owns(hop.ip())) {
+            Some(hop) => Some((hop, Vec::new())),
+            None => self.ways(id),
+        }
+    }
+
+    /// Gives where a trunk's next request goes, and the ways left if that fails, the next one
+    /// last; `None` if the trunk is unknown.
+    pub(super) fn ways(&mut self, trunk: TrunkId) -> Option<(Hop, Vec<Hop>)> {
+        let trunk = self.trunks.get(&trunk)?;
+        let mut hops = order(&trunk.ways, || self.net.draw());
+        self.spared.put_last(self.net.now, &mut hops);
+        hops.reverse();
+        Some((hops.pop().unwrap_or(trunk.address), hops))
+    }
+
+    /// Gives the Route lines of a trunk's calls: the proxy, and what the registrar gave.
+    fn routes(&self, trunk: &Trunk) -> Vec<u8> {
+        [&trunk.path(), self.registrations.routes(trunk.id)].concat()
     }
 
     /// Writes down what every copy of the INVITE holds.
-    fn compose(&mut self, key: Key, way: Way, call: Invite) -> Calling {
+    fn compose(&mut self, key: Key, way: Destination, call: Invite) -> Calling {
         let mut tag = Writer(Vec::new());
         tag.text(";tag=").key(key);
         let mut headers = Writer(Vec::new());
@@ -108,7 +138,10 @@ impl Endpoint {
         to.text("<").text(&way.uri).text(">");
         Calling {
             client: key,
+            sent_to: way.home.address,
             home: way.home,
+            spare: way.spare,
+            large_over_tcp: trunk.is_some_and(|trunk| trunk.large_over_tcp),
             from: from.0,
             to: to.0,
             call_id: call_id.0,

@@ -10,13 +10,13 @@ use std::collections::BTreeMap;
 use super::client::{News, Outcome, Owner};
 use super::digest::Login;
 use super::endpoint::Endpoint;
-use super::event::{Event, Registered};
+use super::event::{Event, Hop, Registered};
 use super::lexer::{Message, Name, number};
-use super::net::{Due, Net};
+use super::net::{Due, Local, Net};
 use super::settings::{Credentials, Registration, Trunk};
 use super::slab::Key;
 use super::uac::{log_in, retry_after_span};
-use super::values::{Address, Method, uri_address};
+use super::values::{Address, Method, uri_hop};
 use super::writer::{Writer, party};
 use crate::units::{Mono, Span, TrunkId};
 
@@ -55,10 +55,14 @@ struct Account {
     call_id: Vec<u8>,
     tag: u64,
     cseq: u32,
+    /// The server that is asked, until it fails.
+    hop: Option<Hop>,
     /// The REGISTER whose answer counts.
     client: Option<Key>,
     /// The interval asked for, raised by 423.
     expires: Span,
+    /// The Route line of the trunk's proxy, if there is one.
+    path: Vec<u8>,
     login: Option<Login>,
     logins: u8,
     raises: u8,
@@ -109,7 +113,10 @@ impl Registrations {
             return;
         };
         let held = self.0.get(&trunk.id);
-        let same = |held: &Account| held.wish == wish && held.credentials == credentials;
+        let path = trunk.path();
+        let same = |held: &Account| {
+            held.wish == wish && held.credentials == credentials && held.path == path
+        };
         if held.is_some_and(|held| same(held) && held.state != State::Leaving) {
             return;
         }
@@ -119,11 +126,13 @@ impl Registrations {
         let mut account = Account {
             record: format!("<sip:{}@{domain}>", credentials.user),
             expires: wish.expires,
+            path,
             wish,
             credentials,
             call_id: call_id.0,
             tag: net.draw(),
             cseq: 0,
+            hop: None,
             client: None,
             login: None,
             logins: 0,
@@ -169,12 +178,14 @@ impl Endpoint {
     /// Does what is due: the first REGISTER, a refresh, or another try.
     pub(super) fn registration_due(&mut self, trunk: TrunkId) {
         let now = self.net.now;
+        let way = self.ways(trunk).map(|(hop, _)| hop);
         let Some(account) = self.registrations.0.get_mut(&trunk) else {
             return;
         };
         account.due = None;
         account.logins = 0;
         account.raises = 0;
+        account.hop = account.hop.or(account.wish.address).or(way);
         if matches!(account.state, State::Inside { until } if until <= now) {
             account.state = State::Outside;
             let lapsed = Registered::Failed { status: 408, again: Span::ZERO };
@@ -202,18 +213,20 @@ impl Endpoint {
             return;
         };
         let net = &mut self.net;
-        if self.clients.is_full() {
+        let Some(hop) = account.hop.filter(|_| !self.clients.is_full()) else {
             net.set_timer(Due::Register(trunk), &mut account.due, Some(net.now + WAIT_BASE));
             return;
-        }
+        };
         account.cseq += 1;
         let key = self.clients.next_key(net);
         let uri = format!("sip:{}", account.wish.registrar);
         let mut writer = net.writer();
-        writer.request_head(Method::Register, uri.as_bytes(), &net.local, key);
+        let local = net.local(hop);
+        writer.request_head(Method::Register, uri.as_bytes(), &local.via, key);
+        writer.text(&account.path);
         writer.text("From: ").text(&account.record).text(";tag=").hex(account.tag, 16);
         writer.text("\r\nTo: ").text(&account.record).text("\r\nCall-ID: ").text(&account.call_id);
-        writer.text("\r\nCSeq: ").number(account.cseq).text(" REGISTER\r\n").contact(&net.local);
+        writer.text("\r\nCSeq: ").number(account.cseq).text(" REGISTER\r\n").contact(local);
         let leaving = account.state == State::Leaving;
         let expires = if leaving { 0 } else { account.expires.as_millis() / 1_000 };
         writer.text("Expires: ").number(expires).text("\r\n");
@@ -225,7 +238,7 @@ impl Endpoint {
         writer.body("", &[]);
         account.client = Some(key);
         let names = (key, Owner::Register(trunk), Method::Register);
-        self.clients.begin(net, names, account.wish.address, writer.0);
+        self.clients.begin(net, names, hop, writer.0);
     }
 
     /// Takes the answer to a REGISTER in.
@@ -254,9 +267,12 @@ impl Endpoint {
         }
         let granted = message
             .filter(|_| news.outcome == Outcome::Success)
-            .and_then(|message| account.granted(message, &self.net.local));
+            .and_then(|message| account.granted(message, news.to, self.net.local(news.to)));
         let chance = self.net.draw();
         let now = self.net.now;
+        if granted.is_none() && matches!(status, 408 | 503) {
+            self.spared.note(now, news.to, None);
+        }
         let (next, told) = match granted {
             Some(span) => account.bound(now, span, message),
             None => account.failed(now, status, message, chance),
@@ -288,13 +304,13 @@ impl Account {
     }
 
     /// Tells how long our contact is bound, among however many the registrar lists (§10.2.4).
-    fn granted(&self, message: &Message<'_>, local: &str) -> Option<Span> {
+    fn granted(&self, message: &Message<'_>, from: Hop, local: &Local) -> Option<Span> {
         let header = message.first(Name::Expires).and_then(number);
-        let ours = local.parse().ok();
+        let ours = |uri| uri_hop(uri, from).is_some_and(|hop| hop.address == local.address);
         let mut contacts = message.list(Name::Contact).filter_map(Address::read).peekable();
         // A registrar behind something that rewrites contacts is believed to mean ours.
         let bare = contacts.peek().is_none();
-        let own = contacts.find(|contact| uri_address(contact.uri) == ours);
+        let own = contacts.find(|contact| ours(contact.uri));
         let seconds = match own {
             Some(contact) => contact.param("expires").and_then(number).or(header),
             None if bare => header,
@@ -351,6 +367,7 @@ impl Account {
     ) -> (Mono, Option<Registered>) {
         self.failures = self.failures.saturating_add(1);
         self.login = None;
+        self.hop = None;
         let refused = matches!(status, 401 | 403 | 404 | 407);
         let wished = message.and_then(|m| m.first(Name::RetryAfter)).and_then(retry_after_span);
         let wait = if refused { REFUSED_WAIT } else { backoff(self.failures, chance) };

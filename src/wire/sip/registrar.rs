@@ -1,9 +1,10 @@
 //! The registrar for agents' phones (RFC 3261 §10.3): one binding each, behind a digest.
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 
 use super::digest::{Params, keyed_print};
+use super::event::Hop;
 use super::lexer::{Fault, Name, number};
 use super::net::Net;
 use super::settings::Phone;
@@ -44,7 +45,7 @@ pub(super) struct Registrar {
 #[derive(Debug)]
 pub(super) struct Binding {
     contact: String,
-    address: SocketAddr,
+    address: Hop,
     call_id: Vec<u8>,
     cseq: u32,
     expires: Mono,
@@ -102,7 +103,7 @@ impl Registrar {
     }
 
     /// Gives where an agent's phone is called: its request URI and its address.
-    pub(super) fn contact(&self, agent: AgentId) -> Option<(String, SocketAddr)> {
+    pub(super) fn contact(&self, agent: AgentId) -> Option<(String, Hop)> {
         let bound = self.bindings.get(&agent).map(|held| (held.contact.clone(), held.address));
         bound.or_else(|| self.phones.get(&agent)?.contact.clone())
     }
@@ -115,9 +116,20 @@ impl Registrar {
     }
 
     /// Tells which agent's phone a user part and an address belong to.
-    pub(super) fn agent_at(&self, user: &str, source: SocketAddr) -> Option<AgentId> {
+    pub(super) fn agent_at(&self, user: &str, source: Hop) -> Option<AgentId> {
         let agent = *self.users.get(user)?;
         self.contact(agent).filter(|(_, address)| *address == source).map(|_| agent)
+    }
+
+    /// Gives the agents whose phones are at the far end of a connection.
+    pub(super) fn agents_at(&self, hop: Hop) -> Vec<AgentId> {
+        let there = self.bindings.iter().filter(|(_, held)| held.address == hop);
+        there.map(|(agent, _)| *agent).collect()
+    }
+
+    /// Forgets where a phone is; its timer must go too.
+    pub(super) fn unbind(&mut self, agent: AgentId) -> Option<Binding> {
+        self.bindings.remove(&agent)
     }
 
     pub(super) fn binding(&mut self, agent: AgentId) -> Option<&mut Binding> {

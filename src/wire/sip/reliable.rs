@@ -64,7 +64,7 @@ impl Endpoint {
     ) -> Result<(), CommandError> {
         let key = self.key(leg)?;
         let ringing = self.legs.get_mut(key).and_then(Leg::ringing);
-        let (_, Ringing { server, reliable, .. }) = ringing.ok_or(CommandError::WrongState)?;
+        let (dialog, Ringing { server, reliable, .. }) = ringing.ok_or(CommandError::WrongState)?;
         if reliable.waits.is_some() {
             if !matches!(reliable.next, Some(Said::Answer(_))) {
                 reliable.next = Some(Said::Early(status, sdp.to_vec()));
@@ -72,7 +72,7 @@ impl Endpoint {
             return Ok(());
         }
         let mut lines = Writer(Vec::new());
-        lines.contact(&self.net.local);
+        lines.contact(self.net.local(dialog.home.address));
         if reliable.wanted {
             reliable.rseq += 1;
             reliable.waits = Some(!sdp.is_empty());

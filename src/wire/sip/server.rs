@@ -10,9 +10,9 @@
 use core::hash::{Hash as _, Hasher as _};
 use std::collections::BTreeMap;
 use std::hash::DefaultHasher;
-use std::net::SocketAddr;
 
 use super::client::COOKIE;
+use super::event::Hop;
 use super::net::{Due, Net, T1, T1_64, T2, T4};
 use super::slab::{Key, Slab};
 use super::values::{Method, Request};
@@ -38,7 +38,7 @@ enum State {
 #[derive(Debug)]
 struct Server {
     print: u64,
-    to: SocketAddr,
+    to: Hop,
     leg: Key,
     invite: bool,
     cseq: u32,
@@ -157,25 +157,37 @@ impl Servers {
         server.response = writer.0;
         net.send_copy(server.to, &server.response);
         let end = net.now + T1_64;
+        let reliable = server.to.transport.is_reliable();
         let due = if status < 200 {
             None
         } else if !server.invite {
             server.state = State::Finished;
             Some(end)
-        } else {
-            server.state = if status < 300 {
-                State::Accepted { pause: T1, end, acked: false }
-            } else {
-                State::Completed { pause: T1, end }
-            };
+        } else if status < 300 {
+            // The 2xx is repeated on a stream too: UDP may lie behind it (§13.3.1.4).
+            server.state = State::Accepted { pause: T1, end, acked: false };
             Some(net.now + T1)
+        } else {
+            server.state = State::Completed { pause: T1, end };
+            Some(if reliable { end } else { net.now + T1 })
         };
         if status >= 200 {
             server.head = Vec::new();
             server.response.shrink_to_fit();
         }
         net.set_timer(Due::Server(key), &mut server.due, due);
+        // Timer J is zero where nothing is repeated (§17.2.2).
+        if reliable && matches!(server.state, State::Finished) {
+            self.forget(net, key);
+        }
         true
+    }
+
+    fn forget(&mut self, net: &mut Net, key: Key) -> Option<Server> {
+        let mut server = self.slab.remove(key)?;
+        net.set_timer(Due::Server(key), &mut server.due, None);
+        self.by_print.remove(&server.print);
+        Some(server)
     }
 
     /// Repeats the provisional response just sent until its PRACK comes: first after T1, then
@@ -208,7 +220,12 @@ impl Servers {
             server.response = Vec::new();
             net.set_timer(Due::Server(key), &mut server.due, Some(net.now + T4));
         }
-        !matches!(server.state, State::Accepted { .. })
+        let refused = !matches!(server.state, State::Accepted { .. });
+        // Timer I is zero where nothing is repeated (§17.2.1).
+        if matches!(server.state, State::Confirmed) && server.to.transport.is_reliable() {
+            self.forget(net, key);
+        }
+        refused
     }
 
     /// Takes the ACK to a 2xx in, by its CSeq; tells whether it was the first.
@@ -264,8 +281,7 @@ impl Servers {
             State::Completed { .. } | State::Confirmed | State::Finished => {}
             State::Accepted { .. } => {}
         }
-        let server = self.slab.remove(key)?;
-        self.by_print.remove(&server.print);
+        let server = self.forget(net, key)?;
         matches!(server.state, State::Accepted { acked: false, .. }).then_some(server.leg)
     }
 }

@@ -3,13 +3,17 @@
 use core::fmt;
 use std::net::{IpAddr, SocketAddr};
 
+use super::event::{Hop, Transport};
+use super::targets::Way;
 use crate::units::{AgentId, Span, TrunkId};
 
 /// The endpoint's own settings.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
-    /// The address peers reach us at: written into Via and Contact.
+    /// The address peers reach us at over UDP: written into Via and Contact.
     pub local: SocketAddr,
+    /// The addresses we have besides: over other transports, and in the other family.
+    pub others: Vec<(Transport, SocketAddr)>,
     /// The product's name in User-Agent and Server, a single line.
     pub user_agent: String,
     /// Where every tag, branch, Call-ID, cnonce and nonce key comes from; draw it from the
@@ -28,7 +32,15 @@ pub struct Trunk {
     /// Its id.
     pub id: TrunkId,
     /// Where requests go.
-    pub address: SocketAddr,
+    pub address: Hop,
+    /// Every way there where there are several (RFC 3263 §4): a call takes the next when one
+    /// fails. `address` alone if empty.
+    pub ways: Vec<Way>,
+    /// The URI of the proxy that every call is led through, where `address` is its (a loose
+    /// route, RFC 3261 §16.12).
+    pub proxy: Option<String>,
+    /// Moves requests over 1,300 bytes to TCP (RFC 3261 §18.1.1); back if nobody listens there.
+    pub large_over_tcp: bool,
     /// The host of the request URI, To and From; the address itself if `None`.
     pub domain: Option<String>,
     /// Further addresses whose messages are taken for this trunk's; `address` always counts.
@@ -56,10 +68,13 @@ pub struct Trunk {
 impl Trunk {
     /// Makes a trunk that shows the caller in From, has no account and follows no redirection.
     #[must_use]
-    pub fn new(id: TrunkId, address: SocketAddr) -> Self {
+    pub fn new(id: TrunkId, address: impl Into<Hop>) -> Self {
         Self {
             id,
-            address,
+            address: address.into(),
+            ways: Vec::new(),
+            proxy: None,
+            large_over_tcp: false,
             domain: None,
             sources: Vec::new(),
             credentials: None,
@@ -74,9 +89,20 @@ impl Trunk {
         }
     }
 
+    /// Gives the Route line of the proxy; nothing without one.
+    pub(super) fn path(&self) -> Vec<u8> {
+        self.proxy.iter().flat_map(|proxy| format!("Route: <{proxy}>\r\n").into_bytes()).collect()
+    }
+
+    /// Gives every address the trunk's messages come from.
+    pub(super) fn addresses(&self) -> impl Iterator<Item = IpAddr> {
+        let ways = self.ways.iter().map(|way| way.hop.ip());
+        ways.chain(self.sources.iter().copied()).chain([self.address.ip()])
+    }
+
     /// Tells whether messages from this address are taken for the trunk's.
     pub(super) fn owns(&self, ip: IpAddr) -> bool {
-        self.address.ip() == ip || self.sources.contains(&ip)
+        self.addresses().any(|held| held == ip)
     }
 }
 
@@ -86,8 +112,8 @@ pub struct Registration {
     /// The registrar's host, as the request URI names it; the domain of the address of record
     /// where the trunk has none.
     pub registrar: String,
-    /// Where REGISTER is sent.
-    pub address: SocketAddr,
+    /// Where REGISTER is sent; the trunk's own ways if `None`.
+    pub address: Option<Hop>,
     /// How long a binding is asked for.
     pub expires: Span,
 }
@@ -237,5 +263,5 @@ pub struct Phone {
     /// What its account proves itself with.
     pub ha1: Option<Ha1>,
     /// A fixed contact, used while no registration stands: its request URI and its address.
-    pub contact: Option<(String, SocketAddr)>,
+    pub contact: Option<(String, Hop)>,
 }

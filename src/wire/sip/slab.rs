@@ -68,6 +68,15 @@ impl<T> Slab<T> {
         (*secret == key.secret).then_some(value)
     }
 
+    /// Gives the keys of the values that fit.
+    pub(super) fn keys_of(&self, fits: impl Fn(&T) -> bool) -> Vec<Key> {
+        let held = (0..).zip(&self.places).filter_map(|(place, held)| {
+            let (secret, value) = held.as_ref()?;
+            fits(value).then_some(Key { place, secret: *secret })
+        });
+        held.collect()
+    }
+
     pub(super) fn remove(&mut self, key: Key) -> Option<T> {
         self.get(key)?;
         let (_, value) = self.places.get_mut(key.place as usize)?.take()?;

@@ -1,7 +1,5 @@
 //! The calls we placed, from the INVITE on, and every answer to a request of ours.
 
-use std::net::SocketAddr;
-
 use super::cause::Why;
 use super::change::send_bye;
 use super::client::{Ack, News, Outcome, Owner};
@@ -9,14 +7,14 @@ use super::dialog::{Dialog, Home};
 use super::digest::{Challenge, Login};
 use super::early::Early;
 use super::endpoint::Endpoint;
-use super::event::{CommandError, Event};
+use super::event::{CommandError, Event, Hop, Transport};
 use super::leg::{Calling, Cancel, Leg, Pending, Phase, Session, State, Talking};
 use super::lexer::{Message, Name, Start, number};
-use super::net::{Due, T1_64};
+use super::net::{Due, Net, T1_64};
 use super::session::{Timer, Wish};
 use super::settings::{Credentials, Trunk};
 use super::slab::Key;
-use super::values::{Address, Method, sdp, shown, uri_address, uri_host};
+use super::values::{Address, Method, sdp, shown, uri_hop, uri_host};
 use super::writer::{ALLOW, SDP_TYPE, Writer, reason};
 use crate::units::Span;
 
@@ -26,6 +24,9 @@ const LOGINS_MAX: u8 = 2;
 const IDENTITIES_MAX: usize = 4;
 /// The longest of them: an ES256 PASSporT has some 500 characters.
 const IDENTITY_MAX: usize = 4_096;
+/// The longest request sent as a datagram where TCP may be had: longer ones could be cut into
+/// fragments on their way, which NATs lose (RFC 3261 §18.1.1).
+const DATAGRAM_BYTES: usize = 1_300;
 /// The longest Retry-After believed: a day.
 const RETRY_AFTER_MAX: u64 = 86_400;
 
@@ -46,17 +47,47 @@ impl Endpoint {
             login.write(&mut line, "INVITE", &calling.uri, net.draw());
         }
         calling.login_line = line.0;
-        let mut writer = net.writer();
-        writer.request_head(Method::Invite, &calling.uri, &net.local, client);
-        writer.text(&calling.routes);
-        calling.write_parties(&mut writer, Method::Invite);
-        writer.contact(&net.local).header("Allow", ALLOW);
-        writer.header("User-Agent", &net.agent);
-        calling.wish.write_first(&mut writer);
-        writer.text(&calling.headers).text(&calling.identity).text(&calling.login_line);
-        writer.body(SDP_TYPE, &calling.offer);
+        calling.sent_to = calling.home.address;
+        let mut invite = calling.write_invite(net);
+        let datagram = calling.sent_to.transport == Transport::Udp;
+        if datagram && calling.large_over_tcp && invite.len() > DATAGRAM_BYTES {
+            calling.sent_to.transport = Transport::Tcp;
+            net.recycle(invite);
+            invite = calling.write_invite(net);
+        }
         let names = (client, Owner::Leg(key), Method::Invite);
-        self.clients.begin(net, names, calling.home.address, writer.0);
+        self.clients.begin(net, names, calling.sent_to, invite);
+    }
+
+    /// Takes the next way of a call whose request was refused for want of room or never came
+    /// through; false if there is none. The hop is spared for a while (RFC 3263 §4.3).
+    fn next_way(
+        &mut self,
+        key: Key,
+        (news, status): (News, u16),
+        message: Option<&Message<'_>>,
+    ) -> bool {
+        let asked = message.and_then(|message| message.first(Name::RetryAfter));
+        let (net, spared) = (&self.net, &mut self.spared);
+        spared.note(net.now, news.to, asked.and_then(retry_after_span));
+        let Some(calling) = self.legs.get_mut(key).and_then(Leg::calling) else {
+            return false;
+        };
+        if calling.cancel != Cancel::No {
+            return false;
+        }
+        if message.is_none() && status == 503 && calling.sent_to != calling.home.address {
+            // Nobody listens for connections there: as a datagram after all (§18.1.1).
+            calling.large_over_tcp = false;
+            return true;
+        }
+        let Some(next) = calling.spare.pop() else {
+            return false;
+        };
+        calling.home.address = next;
+        calling.tries = 0;
+        calling.login = None;
+        true
     }
 
     pub(super) fn cancel_call(&mut self, key: Key) -> Result<(), CommandError> {
@@ -82,11 +113,12 @@ impl Endpoint {
         calling.cancel = Cancel::Sent;
         let net = &mut self.net;
         let mut writer = net.writer();
-        writer.request_head(Method::Cancel, &calling.uri, &net.local, calling.client);
+        let via = &net.local(calling.sent_to).via;
+        writer.request_head(Method::Cancel, &calling.uri, via, calling.client);
         writer.text(&calling.routes);
         calling.write_parties(&mut writer, Method::Cancel);
         writer.why(Why::Cleared).body("", &[]);
-        self.clients.cancel(net, calling.client, calling.home.address, writer.0);
+        self.clients.cancel(net, calling.client, calling.sent_to, writer.0);
         let end = net.now + T1_64;
         net.set_timer(Due::Leg(key), &mut leg.due, Some(end));
     }
@@ -96,6 +128,9 @@ impl Endpoint {
         match news.owner {
             Owner::Ping(trunk) => {
                 if news.outcome != Outcome::Provisional {
+                    if news.outcome == Outcome::Timeout || status == 503 {
+                        self.spared.note(self.net.now, news.to, None);
+                    }
                     let wait = message.and_then(|message| message.first(Name::RetryAfter));
                     let wait = wait.and_then(retry_after_span);
                     self.events.push_back(Event::Options(trunk, status, wait));
@@ -126,12 +161,16 @@ impl Endpoint {
                 let calling = self.legs.get_mut(key).and_then(Leg::calling);
                 let again = calling.is_some_and(|calling| calling.lengthen(status, message))
                     || self.log_in_again(key, status, message)
-                    || (300..400).contains(&status) && self.redirected(key, message);
+                    || (300..400).contains(&status) && self.redirected(key, message)
+                    || status == 503 && self.next_way(key, (news, status), Some(message));
                 if again {
                     self.send_invite(key);
                 } else {
                     self.failed(key, status, Some(message));
                 }
+            }
+            (Outcome::Timeout, _) if self.next_way(key, (news, status), None) => {
+                self.send_invite(key);
             }
             (Outcome::Timeout, _)
             | (Outcome::Provisional | Outcome::Success | Outcome::Failure, None) => {
@@ -269,6 +308,20 @@ impl Endpoint {
 }
 
 impl Calling {
+    fn write_invite(&self, net: &mut Net) -> Vec<u8> {
+        let mut writer = net.writer();
+        let local = net.local(self.sent_to);
+        writer.request_head(Method::Invite, &self.uri, &local.via, self.client);
+        writer.text(&self.routes);
+        self.write_parties(&mut writer, Method::Invite);
+        writer.contact(net.local(self.home.address)).header("Allow", ALLOW);
+        writer.header("User-Agent", &net.agent);
+        self.wish.write_first(&mut writer);
+        writer.text(&self.headers).text(&self.identity).text(&self.login_line);
+        writer.body(SDP_TYPE, &self.offer);
+        writer.0
+    }
+
     /// Asks for a longer session timer after 422 (RFC 4028 §7.3).
     fn lengthen(&mut self, status: u16, message: &Message<'_>) -> bool {
         self.cancel == Cancel::No && self.wish.raise(status, Some(message))
@@ -326,11 +379,11 @@ pub(super) fn log_in(
 }
 
 /// Gives the address of a redirection's contact if it is the trunk's own.
-pub(super) fn trunk_address(trunk: &Trunk, uri: &[u8]) -> Option<SocketAddr> {
+fn trunk_address(trunk: &Trunk, uri: &[u8]) -> Option<Hop> {
     if trunk.domain.is_some() && uri_host(uri) == trunk.domain {
         return Some(trunk.address);
     }
-    uri_address(uri).filter(|address| trunk.owns(address.ip()))
+    uri_hop(uri, trunk.address).filter(|hop| trunk.owns(hop.ip()))
 }
 
 /// Copies the signatures that a redirection brings for the call it sends on (RFC 8224 §4): they are

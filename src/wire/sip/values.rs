@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use super::event::Sdp;
+use super::event::{Hop, Sdp, Transport};
 use super::lexer::{
     Fault, Message, Name, Split, Start, is_token, number, position_outside, strip_ignore_case, trim,
 };
@@ -141,13 +141,15 @@ impl<'a> Via<'a> {
         param(self.params, "branch").filter(|branch| !branch.is_empty())
     }
 
-    /// Where the response goes (RFC 3261 §18.2.2, RFC 3581 §4); `maddr` is ignored, as nobody
+    /// Where the response goes (RFC 3261 §18.2.2, RFC 3581 §4): back on the connection the
+    /// request came by; `maddr` is ignored, as nobody
     /// may turn our answers to a third address.
-    pub(super) fn answer_to(&self, source: SocketAddr) -> SocketAddr {
-        if param(self.params, "rport").is_some() {
+    pub(super) fn answer_to(&self, source: Hop) -> Hop {
+        if source.transport.is_reliable() || param(self.params, "rport").is_some() {
             source
         } else {
-            SocketAddr::new(source.ip(), self.port.unwrap_or(5060))
+            let port = self.port.unwrap_or_else(|| source.transport.port());
+            Hop { address: SocketAddr::new(source.ip(), port), ..source }
         }
     }
 }
@@ -177,7 +179,7 @@ pub(super) fn cseq(value: &[u8]) -> Option<(u32, &[u8])> {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Request<'a> {
     pub(super) message: &'a Message<'a>,
-    pub(super) source: SocketAddr,
+    pub(super) source: Hop,
     pub(super) method: Method,
     pub(super) uri: &'a [u8],
     pub(super) via: Via<'a>,
@@ -189,7 +191,7 @@ pub(super) struct Request<'a> {
 
 impl<'a> Request<'a> {
     /// Reads the fields every request must have (RFC 3261 §8.1.1, §8.2.2).
-    pub(super) fn read(message: &'a Message<'a>, source: SocketAddr) -> Result<Self, Fault> {
+    pub(super) fn read(message: &'a Message<'a>, source: Hop) -> Result<Self, Fault> {
         let Start::Request { method: name, uri } = message.start else {
             return Err(Fault::new(400, "Not A Request"));
         };
@@ -261,14 +263,25 @@ pub(super) fn uri(uri: &[u8]) -> Option<rsip::Uri> {
     rsip::Uri::try_from(text).ok()
 }
 
-/// Gives the address a URI names by digits; `None` for a host name.
-pub(super) fn uri_address(text: &[u8]) -> Option<SocketAddr> {
+/// Gives the hop a URI names by digits; `None` for a host name. Who names no transport is reached
+/// by the one he was reached by before, `home`, or else over UDP (RFC 3263 §4.1).
+pub(super) fn uri_hop(text: &[u8], home: Hop) -> Option<Hop> {
     let uri = uri(text)?;
     let rsip::Host::IpAddr(ip) = uri.host() else {
         return None;
     };
-    let port = uri.port().map_or(5060, |port| *port.value());
-    Some(SocketAddr::new(*ip, port))
+    let host = text.iter().rposition(|byte| *byte == b'@').and_then(|at| text.get(at..));
+    let named = param(host.unwrap_or(text), "transport");
+    let transport = match named.map(<[u8]>::to_ascii_lowercase).as_deref() {
+        _ if strip_ignore_case(text, b"sips:").is_some() => Transport::Tls,
+        Some(b"tls") => Transport::Tls,
+        Some(b"tcp") => Transport::Tcp,
+        None if *ip == home.ip() => home.transport,
+        Some(_) | None => Transport::Udp,
+    };
+    let port = uri.port().map_or_else(|| transport.port(), |port| *port.value());
+    let trunk = home.trunk.filter(|_| transport == Transport::Tls);
+    Some(Hop { transport, address: SocketAddr::new(*ip, port), trunk })
 }
 
 /// Gives the user part of a SIP URI, without parameters; empty if there is none.

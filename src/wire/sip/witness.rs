@@ -264,8 +264,9 @@ impl<'a> Text<'a> {
         else {
             return true;
         };
-        let behind = self.body.get(told..);
-        behind.is_some_and(|rest| rest.iter().all(|byte| matches!(byte, b'\r' | b'\n')))
+        let Some((counted, rest)) = self.body.split_at_checked(told) else { return false };
+        let ends = rest.iter().all(|byte| matches!(byte, b'\r' | b'\n'));
+        rest.is_empty() || ends && counted.ends_with(b"\n")
     }
 }
 

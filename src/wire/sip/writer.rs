@@ -1,9 +1,11 @@
 //! Writes messages straight into byte buffers.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 
 use super::client::COOKIE;
+use super::event::Hop;
 use super::lexer::{Message, Name, Split};
+use super::net::Local;
 use super::slab::Key;
 use super::values::{Method, Request, Via, is_address, param};
 
@@ -61,11 +63,11 @@ impl Writer {
         &mut self,
         method: Method,
         uri: &[u8],
-        local: &str,
+        via: &str,
         key: Key,
     ) -> &mut Self {
-        self.text(method.name()).text(" ").text(uri).text(" SIP/2.0\r\nVia: SIP/2.0/UDP ");
-        self.text(local).text(";branch=").text(COOKIE).key(key);
+        self.text(method.name()).text(" ").text(uri).text(" SIP/2.0\r\nVia: SIP/2.0/");
+        self.text(via).text(";branch=").text(COOKIE).key(key);
         self.text(";rport\r\nMax-Forwards: 70\r\n")
     }
 
@@ -101,7 +103,7 @@ impl Writer {
     }
 
     /// Writes Via, Record-Route, From, Call-ID and CSeq of a request, as far as it has them.
-    pub(super) fn copied(&mut self, message: &Message<'_>, source: SocketAddr) -> &mut Self {
+    pub(super) fn copied(&mut self, message: &Message<'_>, source: Hop) -> &mut Self {
         for (place, value) in message.all(Name::Via).enumerate() {
             self.text("Via: ");
             if place == 0 {
@@ -126,7 +128,7 @@ impl Writer {
     }
 
     /// Writes the topmost Via with the address it came from (RFC 3261 §18.2.1, RFC 3581 §4).
-    fn top_via(&mut self, value: &[u8], source: SocketAddr) {
+    fn top_via(&mut self, value: &[u8], source: Hop) {
         let top = Split::new(value, b',').next().unwrap_or_default();
         let rest = value.get(top.len()..).unwrap_or_default();
         let mut asked = false;
@@ -135,7 +137,7 @@ impl Writer {
             asked |= flag;
             self.text(if place > 0 { ";" } else { "" });
             if flag {
-                self.text("rport=").number(source.port());
+                self.text("rport=").number(source.address.port());
             } else {
                 self.unfolded(part.trim_ascii());
             }
@@ -151,8 +153,8 @@ impl Writer {
     }
 
     /// Writes our Contact.
-    pub(super) fn contact(&mut self, local: &str) -> &mut Self {
-        self.text("Contact: <sip:cadran@").text(local).text(">\r\n")
+    pub(super) fn contact(&mut self, local: &Local) -> &mut Self {
+        self.text("Contact: <sip:cadran@").text(&local.contact).text(">\r\n")
     }
 
     /// Writes a status line.

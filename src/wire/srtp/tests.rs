@@ -39,34 +39,33 @@ fn packet(sequence: u16, payload: &[u8]) -> Vec<u8> {
     packet
 }
 
-fn protect(side: &mut Outbound, packet: &[u8]) -> Result<Vec<u8>, Refusal> {
+/// Lets a side change a packet in place, with some room behind it.
+fn changed(
+    packet: &[u8],
+    room: usize,
+    change: impl FnOnce(&mut [u8]) -> Result<usize, Refusal>,
+) -> Result<Vec<u8>, Refusal> {
     let mut buffer = packet.to_vec();
-    buffer.resize(packet.len() + TRAILER_MAX, 0);
-    let length = side.protect(&mut buffer, packet.len())?;
+    buffer.resize(packet.len() + room, 0);
+    let length = change(&mut buffer)?;
     buffer.truncate(length);
     Ok(buffer)
+}
+
+fn protect(side: &mut Outbound, packet: &[u8]) -> Result<Vec<u8>, Refusal> {
+    changed(packet, TRAILER_MAX, |buffer| side.protect(buffer, packet.len()))
 }
 
 fn protect_report(side: &mut Outbound, packet: &[u8]) -> Result<Vec<u8>, Refusal> {
-    let mut buffer = packet.to_vec();
-    buffer.resize(packet.len() + TRAILER_MAX, 0);
-    let length = side.protect_report(&mut buffer, packet.len())?;
-    buffer.truncate(length);
-    Ok(buffer)
+    changed(packet, TRAILER_MAX, |buffer| side.protect_report(buffer, packet.len()))
 }
 
 fn open(side: &mut Inbound, packet: &[u8]) -> Result<Vec<u8>, Refusal> {
-    let mut buffer = packet.to_vec();
-    let length = side.open(&mut buffer)?;
-    buffer.truncate(length);
-    Ok(buffer)
+    changed(packet, 0, |buffer| side.open(buffer))
 }
 
 fn open_report(side: &mut Inbound, packet: &[u8]) -> Result<Vec<u8>, Refusal> {
-    let mut buffer = packet.to_vec();
-    let length = side.open_report(&mut buffer)?;
-    buffer.truncate(length);
-    Ok(buffer)
+    changed(packet, 0, |buffer| side.open_report(buffer))
 }
 
 fn sides(suite: Suite) -> (Outbound, Inbound) {

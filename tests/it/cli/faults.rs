@@ -3,9 +3,14 @@
 
 use std::error::Error;
 use std::net::UdpSocket;
+use std::path::Path;
+
+use cadran::carrier::{self as virtual_carrier, Cast};
+use cadran::sip::{Door, Identification, Transport};
 
 use super::running::{Engine, field};
 use super::{Claim, code, json, text};
+use crate::carrier::{Checked, World};
 use carrier::{Carrier, Habits};
 
 mod alg;
@@ -206,6 +211,34 @@ fn a_router_that_meddles_is_named() -> Claim {
         assert_eq!(codes.first().map(String::as_str), Some("alg"), "{exit} {report}");
         assert_eq!(field(&report, "/changed"), &serde_json::json!([changed]), "{report}");
     }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_certificate_of_another_name_is_named() -> Checked {
+    let tls = |file| Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/tls").join(file);
+    let own = Identification { certificate: tls("carrier.crt"), key: tls("carrier.key") };
+    let bind = (std::net::Ipv4Addr::LOCALHOST, 0).into();
+    let settings = virtual_carrier::Settings {
+        also: vec![Door { transport: Transport::Tls, bind }],
+        identification: Some(own),
+        ..virtual_carrier::Settings::default()
+    };
+    let carrier = World::new().carrier(Cast::ByLastDigit, settings).await?;
+    let (_, at) = carrier.also().first().copied().ok_or("it listens for TLS")?;
+    let authority = tls("authority.crt").display().to_string();
+    let work = move || {
+        let found = |name: &str| {
+            let trust = format!("ca_file = \"{authority}\"\ntls_name = \"{name}\"");
+            let engine = engine(&at.to_string(), &format!("transport = \"tls\"\n{trust}"))?;
+            let (exit, report, codes) = tested(&engine, "+33199000005", false)?;
+            Ok::<_, Box<dyn Error>>(format!("{exit} {codes:?} {}", field(&report, "/status")))
+        };
+        let found = found("autre.test").and_then(|other| Ok([other, found("carrier.test")?]));
+        found.map_err(|error| error.to_string())
+    };
+    let found = tokio::task::spawn_blocking(work).await??;
+    assert_eq!(found, ["7 [\"tls-name\"] 503", "7 [\"sip-404\"] 404"]);
     Ok(())
 }
 

@@ -14,7 +14,7 @@ use cadran::engine::clock::Clock;
 use cadran::engine::tasks::Tasks;
 /// The bodies the house's store writes.
 pub(crate) use cadran::hooks::event::call_completed as tell;
-use cadran::sip::StoredDialog;
+use cadran::sip::{StoredDialog, Transport};
 use cadran::store::{
     DispositionRow, ImportSource, ImportSummary, NewCampaign, NewContact, NewNumber,
     PRIORITY_DEFAULT, Place, Settings, Store, StoreError, Write,
@@ -325,6 +325,8 @@ pub(crate) fn dialog(call_id: &str) -> StoredDialog {
         routes: vec![],
         cseq: 1,
         next_hop: std::net::SocketAddr::from(([127, 0, 0, 1], 5060)),
+        transport: Transport::Tls,
+        trunk: Some(TrunkId(1)),
     }
 }
 

@@ -9,7 +9,9 @@ mod phones;
 mod register;
 mod reliable;
 mod stage;
+mod streams;
 mod timers;
+mod witness;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -43,7 +45,7 @@ struct Faults {
 struct World {
     now: Mono,
     ends: Vec<(SocketAddr, Endpoint)>,
-    flight: BTreeMap<(Mono, u64), (SocketAddr, SocketAddr, Vec<u8>)>,
+    flight: BTreeMap<(Mono, u64), (Hop, SocketAddr, Vec<u8>)>,
     launched: u64,
     faults: Faults,
     chance: Pcg64,
@@ -60,6 +62,7 @@ fn address(text: &str) -> SocketAddr {
 fn settings(local: &str, seed: u64, open: bool) -> Settings {
     Settings {
         local: address(local),
+        others: Vec::new(),
         user_agent: "cadran".to_owned(),
         seed,
         realm: "cadran.test".to_owned(),
@@ -125,9 +128,15 @@ impl World {
         }
     }
 
-    fn launch(&mut self, from: SocketAddr, to: SocketAddr, bytes: Vec<u8>) {
+    fn launch(&mut self, from: SocketAddr, to: Hop, bytes: Vec<u8>) {
         let text = String::from_utf8_lossy(&bytes).into_owned();
-        self.trace.push((self.now, from, to, text));
+        self.trace.push((self.now, from, to.address, text));
+        let (hop, to) = (Hop { address: from, trunk: None, ..to }, to.address);
+        if hop.transport.is_reliable() {
+            self.launched += 1;
+            self.flight.insert((self.now + Span::millis(10), self.launched), (hop, to, bytes));
+            return;
+        }
         if self.chance.next_u64() % 1_000 < self.faults.lost {
             return;
         }
@@ -136,7 +145,7 @@ impl World {
             let late = self.chance.next_u64() % (self.faults.late + 1);
             self.launched += 1;
             let at = self.now + Span::millis(10 + late);
-            self.flight.insert((at, self.launched), (from, to, bytes.clone()));
+            self.flight.insert((at, self.launched), (hop, to, bytes.clone()));
         }
     }
 

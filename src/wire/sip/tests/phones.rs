@@ -42,7 +42,7 @@ impl Desk {
     fn ask(&mut self, text: &str) -> String {
         self.endpoint.receive(self.now, self.from, text.as_bytes());
         let transmit = self.endpoint.poll_transmit().expect("it is answered");
-        assert_eq!(transmit.to, self.from);
+        assert_eq!(transmit.to.address, self.from);
         String::from_utf8_lossy(&transmit.bytes).into_owned()
     }
 
@@ -110,7 +110,7 @@ fn a_phone_registers_behind_a_challenge_and_is_called_where_it_really_is() {
     let call = Invite { target: Target::Phone(AGENT), ..call() };
     desk.endpoint.invite(desk.now, LEG, call).expect("it is registered");
     let invite = desk.endpoint.poll_transmit().expect("it is called");
-    assert_eq!(invite.to, address("127.0.0.20:6000"));
+    assert_eq!(invite.to.address, address("127.0.0.20:6000"));
     assert!(invite.bytes.starts_with(b"INVITE sip:a1@10.0.0.9:5099 SIP/2.0\r\n"));
 }
 
@@ -251,12 +251,12 @@ fn a_registered_phone_may_call_in_and_others_may_not() {
 #[test]
 fn a_phone_with_a_fixed_contact_needs_no_registration() {
     let mut desk = Desk::new();
-    let contact = Some(("sip:a1@127.0.0.20:5080".to_owned(), address(PHONE)));
+    let contact = Some(("sip:a1@127.0.0.20:5080".to_owned(), address(PHONE).into()));
     desk.endpoint.set_phone(Phone { agent: AGENT, user: "a1".to_owned(), ha1: None, contact });
     assert!(desk.endpoint.phone_reachable(AGENT));
     let call = Invite { target: Target::Phone(AGENT), from: None, ..call() };
     desk.endpoint.invite(desk.now, LEG, call).expect("it has a contact");
-    assert_eq!(desk.endpoint.poll_transmit().map(|sent| sent.to), Some(address(PHONE)));
+    assert_eq!(desk.endpoint.poll_transmit().map(|sent| sent.to.address), Some(address(PHONE)));
     let refused = desk.register(USUAL);
     assert!(refused.starts_with("SIP/2.0 403 "), "{refused}");
 }

@@ -9,7 +9,7 @@ fn registering() -> Trunk {
     let credentials = Credentials { user: "acc".to_owned(), password: "s3cret".to_owned() };
     let register = Registration {
         registrar: "reg.test".to_owned(),
-        address: address("127.0.0.10:5070"),
+        address: Some(address("127.0.0.10:5070").into()),
         expires: Span::secs(3_600),
     };
     Trunk { credentials: Some(credentials), register: Some(register), ..trunk() }

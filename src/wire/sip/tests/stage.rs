@@ -13,7 +13,7 @@ impl Stage {
     pub(super) fn new(seed: u64) -> Self {
         let mut dialer = Endpoint::new(settings("127.0.0.1:5060", seed, false));
         dialer.set_trunk(trunk());
-        Self { dialer, now: Mono::START, carrier: trunk().address }
+        Self { dialer, now: Mono::START, carrier: trunk().address.address }
     }
 
     /// A dialer whose trunk is as told.
@@ -48,7 +48,7 @@ impl Stage {
 
     pub(super) fn sent(&mut self) -> Option<(SocketAddr, String)> {
         let transmit = self.dialer.poll_transmit()?;
-        Some((transmit.to, String::from_utf8_lossy(&transmit.bytes).into_owned()))
+        Some((transmit.to.address, String::from_utf8_lossy(&transmit.bytes).into_owned()))
     }
 
     /// Gives the only message sent.

@@ -1,0 +1,220 @@
+//! How SIP messages are carried: where we listen, and by what a trunk is reached.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+
+use super::reader::{Fields, Value};
+use super::trunk::{Host, host};
+use super::{address, ip};
+use crate::units::Span;
+
+/// Signalling.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sip {
+    /// Where we listen for datagrams.
+    pub bind: SocketAddr,
+    /// Where we listen for datagrams of the other family.
+    pub second: Option<SocketAddr>,
+    /// The address others see, when it is not the bound one.
+    pub public: Option<IpAddr>,
+    /// Where we listen for connections.
+    pub tcp: Vec<SocketAddr>,
+    /// Where we listen for connections over TLS.
+    pub tls: Vec<SocketAddr>,
+    /// What those who come over TLS are shown.
+    pub identification: Option<Identification>,
+}
+
+/// A certificate with its chain, and its key: PEM files.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identification {
+    /// The certificates.
+    pub certificate: PathBuf,
+    /// The private key.
+    pub key: PathBuf,
+}
+
+/// What carries SIP messages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Transport {
+    /// Datagrams.
+    Udp,
+    /// Connections.
+    Tcp,
+    /// Connections inside TLS.
+    Tls,
+}
+
+/// Whose certificate is believed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Trust {
+    /// Those the system's bundle vouches for.
+    System,
+    /// Those the certificates of a PEM file vouch for.
+    File(PathBuf),
+    /// The one with this SHA-256.
+    Pin([u8; 32]),
+}
+
+/// By what a trunk is reached.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Link {
+    /// What carries its messages.
+    pub transport: Transport,
+    /// Whose certificate is believed, over TLS.
+    pub trust: Trust,
+    /// The name the certificate must bear, when it is not the host's.
+    pub tls_name: Option<String>,
+    /// What we show over TLS.
+    pub identification: Option<Identification>,
+    /// The proxy every call is led through.
+    pub proxy: Option<Host>,
+    /// Whether requests too long for a datagram go over TCP.
+    pub large_over_tcp: bool,
+    /// How often a NAT is kept open; never if `None`.
+    pub keep_alive: Option<Span>,
+}
+
+/// Where SIP is listened for unless told otherwise: on this machine only.
+const USUAL: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 5_060);
+
+/// NATs forget a UDP flow after 30 s at the earliest (RFC 4787 §4.3 asks for 120 s); more often
+/// than every 5 s is a nuisance.
+const KEEP_ALIVE: (Span, Span) = (Span::secs(5), Span::secs(120));
+
+const TRANSPORTS: [(&str, Transport); 3] =
+    [("udp", Transport::Udp), ("tcp", Transport::Tcp), ("tls", Transport::Tls)];
+
+impl Sip {
+    /// Gives the address we write into Via and Contact.
+    #[must_use]
+    pub fn advertised(&self) -> SocketAddr {
+        SocketAddr::new(self.public.unwrap_or_else(|| self.bind.ip()), self.bind.port())
+    }
+
+    /// Reads `[sip]`.
+    pub(super) fn of(root: &Fields<'_, '_>) -> Self {
+        let mut sip = Self {
+            bind: USUAL,
+            second: None,
+            public: None,
+            tcp: Vec::new(),
+            tls: Vec::new(),
+            identification: None,
+        };
+        let Some(fields) = root.table("sip") else { return sip };
+        let mut bind = fields.get("bind").map(Value::one_or_more).unwrap_or_default().into_iter();
+        sip.bind = bind.next().and_then(|value| address(&value)).unwrap_or(USUAL);
+        sip.second = bind.next().and_then(|value| second(&value, sip.bind));
+        if let Some(third) = bind.next() {
+            let hint = "write one address, or one of each family";
+            third.error("is one too many", Some(hint.to_owned()));
+        }
+        sip.public = fields.get("public").and_then(|value| ip(&value));
+        if sip.public.is_none() && sip.bind.ip().is_unspecified() {
+            let hint = "add the address others reach us at, such as `public = \"203.0.113.7\"`";
+            fields.error("public", "is missing although every address is bound", hint);
+        }
+        let several = |key| {
+            let values = fields.get(key).map(Value::one_or_more).unwrap_or_default();
+            values.iter().filter_map(address).collect::<Vec<_>>()
+        };
+        (sip.tcp, sip.tls) = (several("tcp"), several("tls"));
+        sip.identification = Identification::of(&fields);
+        if sip.identification.is_none() && !sip.tls.is_empty() {
+            let hint = "add `certificate_file = \"…\"` and `key_file = \"…\"`, PEM files";
+            fields.error("certificate_file", "is missing although we listen for TLS", hint);
+        }
+        fields.finish();
+        sip
+    }
+}
+
+fn second(value: &Value<'_, '_>, first: SocketAddr) -> Option<SocketAddr> {
+    let second = address(value)?;
+    if second.is_ipv4() == first.is_ipv4() || second.ip().is_unspecified() {
+        let hint = "write one IPv4 and one IPv6 address of this machine";
+        value.error("is no second address that can be used", Some(hint.to_owned()));
+        return None;
+    }
+    Some(second)
+}
+
+impl Identification {
+    fn of(fields: &Fields<'_, '_>) -> Option<Self> {
+        let certificate = fields.get("certificate_file").and_then(|value| value.file());
+        let key = fields.get("key_file").and_then(|value| value.file());
+        if certificate.is_some() != key.is_some() {
+            let (missing, there) = if key.is_none() {
+                ("key_file", "certificate")
+            } else {
+                ("certificate_file", "key")
+            };
+            let hint = "a certificate and its key are two files: name both";
+            fields.error(missing, &format!("is missing beside the {there}"), hint);
+        }
+        Some(Self { certificate: certificate?, key: key? })
+    }
+}
+
+impl Link {
+    /// Reads the keys of a `[[trunk]]` table.
+    pub(super) fn of(fields: &Fields<'_, '_>) -> Self {
+        let transport = fields.or("transport", Transport::Udp, |value| value.choice(&TRANSPORTS));
+        let file = fields.get("ca_file").and_then(|value| value.file());
+        let pin = fields.get("pin_sha256").and_then(|value| value.parse(fingerprint));
+        let link = Self {
+            transport,
+            trust: match (file, pin) {
+                (_, Some(pin)) => Trust::Pin(pin),
+                (Some(file), None) => Trust::File(file),
+                (None, None) => Trust::System,
+            },
+            tls_name: fields.get("tls_name").and_then(|value| value.name()),
+            identification: Identification::of(fields),
+            proxy: fields.get("proxy").and_then(|value| value.parse(host)),
+            large_over_tcp: fields.or("large_over_tcp", false, |value| value.flag()),
+            keep_alive: fields
+                .get("keep_alive")
+                .and_then(|value| value.span_in(KEEP_ALIVE.0..=KEEP_ALIVE.1)),
+        };
+        let of_tls = ["ca_file", "pin_sha256", "tls_name", "certificate_file", "key_file"];
+        for key in of_tls.into_iter().filter(|_| transport != Transport::Tls) {
+            if let Some(value) = fields.get(key) {
+                let hint = "add `transport = \"tls\"`, or take the key out";
+                value.error("is of no use without TLS", Some(hint.to_owned()));
+            }
+        }
+        link
+    }
+}
+
+/// Reads a SHA-256: 64 hexadecimal digits, with or without colons, as `openssl x509 -fingerprint
+/// -sha256` writes it.
+fn fingerprint(text: &str) -> Result<[u8; 32], String> {
+    let digits: Vec<_> = text.chars().filter(|c| *c != ':').map(|c| c.to_digit(16)).collect();
+    let mut pin = [0; 32];
+    let pairs = digits.chunks(2).map(|pair| match *pair {
+        [Some(high), Some(low)] => u8::try_from(high * 16 + low).ok(),
+        _ => None,
+    });
+    let bytes = pairs.collect::<Option<Vec<_>>>().filter(|bytes| bytes.len() == pin.len());
+    let bytes = bytes.ok_or("is no SHA-256: write its 64 hexadecimal digits")?;
+    pin.copy_from_slice(&bytes);
+    Ok(pin)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fingerprint_is_read_as_programs_write_it() {
+        let colons = ["AB"; 32].join(":");
+        assert_eq!(fingerprint(&colons), Ok([0xAB; 32]));
+        assert_eq!(fingerprint(&"0f".repeat(32)), Ok([0x0F; 32]));
+        for bad in ["", "ab", &"0f".repeat(33), &"0g".repeat(32), &"0".repeat(63)] {
+            assert!(fingerprint(bad).is_err(), "{bad}");
+        }
+    }
+}

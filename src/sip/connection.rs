@@ -1,0 +1,212 @@
+//! One connection of the signalling: a task that cuts what comes into messages and writes what
+//! goes.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustls::ServerConfig;
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::net::{TcpSocket, TcpStream};
+use tokio::sync::mpsc;
+use tokio::time::timeout;
+use tokio_rustls::{TlsAcceptor, TlsConnector};
+
+use super::probe::Trouble;
+use super::socket::sleep_until;
+use super::tls::{Client, is_other_name, reason};
+use crate::engine::clock::Clock;
+use crate::units::{Mono, Span};
+use crate::wire::sip::{Broken, Framer, Hop, Piece};
+
+/// How long a connection may take to be open: four SYNs (RFC 6298: 1 s, doubled) and a handshake.
+const OPEN_TIME: Duration = Duration::from_secs(8);
+/// How long one message may take to be written: a far end that reads nothing has gone.
+const WRITE_TIME: Duration = Duration::from_secs(10);
+/// How long a connection that came in may be silent before its first message.
+const FIRST_WORDS: Span = Span::secs(10);
+/// How long any connection may be silent: longer than a registration lasts.
+const SILENCE_MAX: Span = Span::secs(3_700);
+/// How often a connection that we opened is kept open: RFC 5626 §4.4.1 wants 95 to 120 s.
+const PING_EVERY: Span = Span::secs(100);
+/// Bytes read at once.
+const READ_BYTES: usize = 8_192;
+
+/// How a connection comes about.
+pub(super) enum Begin {
+    /// We open it, from this address if it is of the same family.
+    Open(SocketAddr, Option<Client>),
+    /// It came in.
+    Accept(TcpStream, Option<Arc<ServerConfig>>),
+}
+
+/// What a connection tells.
+pub(super) enum News {
+    /// A message came.
+    Message(Hop, u64, Vec<u8>),
+    /// It is gone; why, if TLS to a trunk could not be agreed on.
+    Gone(Hop, u64, Option<Trouble>),
+}
+
+/// Why a connection ended.
+#[derive(Debug, thiserror::Error)]
+enum End {
+    #[error("it could not be opened: {0}")]
+    Unopened(io::Error),
+    #[error("TLS: {}", reason(.0))]
+    Handshake(io::Error),
+    #[error("the far end took too long")]
+    Slow,
+    #[error("{0}")]
+    Broken(#[from] Broken),
+    #[error("{0}")]
+    Failed(#[from] io::Error),
+}
+
+/// One connection.
+pub(super) struct Connection {
+    pub(super) hop: Hop,
+    /// Tells it from an earlier one with the same far end.
+    pub(super) id: u64,
+    pub(super) outbox: mpsc::Receiver<Vec<u8>>,
+    pub(super) news: mpsc::Sender<News>,
+    pub(super) clock: Clock,
+}
+
+impl Connection {
+    /// Opens it, speaks until one side has enough, and tells that it is gone.
+    pub(super) async fn run(mut self, begin: Begin) {
+        let came_in = matches!(begin, Begin::Accept(..));
+        let ended = match timeout(OPEN_TIME, open(self.hop, begin)).await {
+            Err(_) => Err(End::Slow),
+            Ok(Err(end)) => Err(end),
+            Ok(Ok(Opened::Tcp(stream))) => self.converse(stream, came_in).await,
+            Ok(Ok(Opened::Tls(stream))) => self.converse(*stream, came_in).await,
+        };
+        let trouble = match &ended {
+            Err(End::Handshake(error)) if !came_in => Some(match is_other_name(error) {
+                true => Trouble::TlsName(reason(error)),
+                false => Trouble::Tls(reason(error)),
+            }),
+            Ok(()) | Err(_) => None,
+        };
+        let (far, transport, unsent) = (self.hop.address, self.hop.transport, self.outbox.len());
+        match ended {
+            Err(error) if !came_in => {
+                tracing::info!(%far, ?transport, %error, unsent, "a connection failed");
+            }
+            Err(error) => tracing::debug!(%far, %error, unsent, "a connection was closed"),
+            Ok(()) => tracing::debug!(%far, unsent, "a connection ended"),
+        }
+        // A signalling that has ended needs no news.
+        drop(self.news.send(News::Gone(self.hop, self.id, trouble)).await);
+    }
+
+    async fn converse(
+        &mut self,
+        mut stream: impl AsyncRead + AsyncWrite + Unpin,
+        came_in: bool,
+    ) -> Result<(), End> {
+        let mut framer = Framer::default();
+        let mut buffer = vec![0; READ_BYTES];
+        let mut heard = self.clock.mono();
+        let mut patience = if came_in { FIRST_WORDS } else { SILENCE_MAX };
+        let mut ping = (!came_in).then(|| heard + PING_EVERY);
+        loop {
+            let late = earlier(Some(heard + patience), framer.deadline());
+            tokio::select! {
+                read = stream.read(&mut buffer) => {
+                    let bytes = buffer.get(..read?).unwrap_or_default();
+                    if bytes.is_empty() {
+                        return Ok(());
+                    }
+                    let now = self.clock.mono();
+                    framer.push(now, bytes);
+                    let (messages, pings) = self.deliver(&mut framer).await?;
+                    if messages > 0 {
+                        (heard, patience) = (now, SILENCE_MAX);
+                    }
+                    for _ in 0..pings {
+                        say(&mut stream, b"\r\n").await?;
+                    }
+                }
+                message = self.outbox.recv() => {
+                    let Some(message) = message else {
+                        // The signalling has had enough of it.
+                        stream.shutdown().await?;
+                        return Ok(());
+                    };
+                    say(&mut stream, &message).await?;
+                    ping = ping.map(|_| self.clock.mono() + PING_EVERY);
+                }
+                () = sleep_until(self.clock, ping) => {
+                    say(&mut stream, b"\r\n\r\n").await?;
+                    ping = Some(self.clock.mono() + PING_EVERY);
+                }
+                () = sleep_until(self.clock, late) => return Err(End::Slow),
+            }
+        }
+    }
+
+    /// Hands whole messages on; gives how many there were, and how many pings.
+    async fn deliver(&self, framer: &mut Framer) -> Result<(usize, usize), End> {
+        let (mut messages, mut pings) = (0, 0);
+        while let Some(piece) = framer.piece()? {
+            match piece {
+                Piece::Message(message) => {
+                    messages += 1;
+                    let news = News::Message(self.hop, self.id, message.to_vec());
+                    self.news.send(news).await.map_err(|_| io::Error::other("stopped"))?;
+                }
+                Piece::Ping => pings += 1,
+                Piece::Pong => {}
+            }
+        }
+        Ok((messages, pings))
+    }
+}
+
+enum Opened {
+    Tcp(TcpStream),
+    Tls(Box<tokio_rustls::TlsStream<TcpStream>>),
+}
+
+async fn open(hop: Hop, begin: Begin) -> Result<Opened, End> {
+    match begin {
+        Begin::Open(from, tls) => {
+            let stream = connect(from, hop.address).await.map_err(End::Unopened)?;
+            stream.set_nodelay(true)?;
+            let Some((config, name)) = tls else { return Ok(Opened::Tcp(stream)) };
+            let stream = TlsConnector::from(config).connect(name, stream).await;
+            Ok(Opened::Tls(Box::new(stream.map_err(End::Handshake)?.into())))
+        }
+        Begin::Accept(stream, tls) => {
+            stream.set_nodelay(true)?;
+            let Some(config) = tls else { return Ok(Opened::Tcp(stream)) };
+            let stream = TlsAcceptor::from(config).accept(stream).await;
+            Ok(Opened::Tls(Box::new(stream.map_err(End::Handshake)?.into())))
+        }
+    }
+}
+
+/// Connects from the address we listen on, so that a far end that knows us by it does so here.
+async fn connect(from: SocketAddr, to: SocketAddr) -> io::Result<TcpStream> {
+    let socket = if to.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    if from.is_ipv4() == to.is_ipv4() && !from.ip().is_unspecified() {
+        socket.bind(SocketAddr::new(from.ip(), 0))?;
+    }
+    socket.connect(to).await
+}
+
+async fn say(stream: &mut (impl AsyncWrite + Unpin), bytes: &[u8]) -> Result<(), End> {
+    let written = async {
+        stream.write_all(bytes).await?;
+        stream.flush().await
+    };
+    Ok(timeout(WRITE_TIME, written).await.map_err(|_| End::Slow)??)
+}
+
+fn earlier(one: Option<Mono>, other: Option<Mono>) -> Option<Mono> {
+    [one, other].into_iter().flatten().min()
+}

@@ -1,0 +1,37 @@
+//! Whom we do not listen to: told once, then counted.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use crate::units::{Mono, Span};
+
+/// Addresses told apart at once; whoever comes besides is counted only.
+const ADDRESSES_MAX: usize = 256;
+/// How often everybody is told anew: a scan of a night is some lines, not a million.
+const TOLD_EVERY: Span = Span::secs(3_600);
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(super) struct Strangers {
+    seen: BTreeMap<IpAddr, u64>,
+    since: Mono,
+}
+
+impl Strangers {
+    /// Notes that a message of somebody unknown was dropped; logs the first of an hour.
+    pub(super) fn note(&mut self, now: Mono, ip: IpAddr) {
+        if now.since(self.since) >= TOLD_EVERY {
+            for (ip, dropped) in &self.seen {
+                tracing::info!(%ip, dropped, "a stranger's messages of the last hour");
+            }
+            self.seen.clear();
+            self.since = now;
+        }
+        if let Some(dropped) = self.seen.get_mut(&ip) {
+            *dropped += 1;
+        } else if self.seen.len() < ADDRESSES_MAX {
+            tracing::info!(%ip, "a stranger's messages are dropped");
+            self.seen.insert(ip, 1);
+        }
+    }
+}
