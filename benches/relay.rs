@@ -108,6 +108,7 @@ impl Bench {
         let clock = Clock::start();
         let settings = Settings {
             ip: IpAddr::V4(Ipv4Addr::LOCALHOST),
+            second: None,
             advertised: None,
             ports: 12_000..=19_999,
             silent_after: Span::secs(600),
@@ -131,7 +132,7 @@ impl Bench {
     fn open(&mut self, legs: u64, suite: Option<Suite>) -> Result<(), Box<dyn Error>> {
         let keys = suite.and_then(keys);
         for leg in (0..legs).map(LegId) {
-            let local = self.media.open(leg)?;
+            let local = self.media.open(leg, None)?;
             let socket = UdpSocket::bind("127.0.0.1:0")?;
             socket.set_nonblocking(true)?;
             let address = socket.local_addr()?;

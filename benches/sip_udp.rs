@@ -92,6 +92,7 @@ async fn attempts(callee: SocketAddr, rate: u64) -> Result<String, Box<dyn Error
         identification: None,
         bind: (Ipv4Addr::LOCALHOST, 0).into(),
         public: None,
+        nameservers: Vec::new(),
         realm: "bench".to_owned(),
         seed: 1,
         trunks: vec![Trunk { options_every: None, ..Trunk::new(TRUNK, callee.to_string()) }],

@@ -9,7 +9,8 @@ use crate::engine::handle::Refused;
 use crate::store::{Fault, StoreError};
 
 /// Why a request was not done.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{detail}")]
 pub(super) struct ApiError {
     status: StatusCode,
     code: &'static str,

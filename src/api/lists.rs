@@ -1,6 +1,7 @@
 //! `POST /v1/campaigns/{name}/contacts:import`: a list in the body, spooled to disk, then read.
 
-use std::io::{self, BufReader, Seek};
+use std::fs::File;
+use std::io::{self, BufReader};
 use std::pin::Pin;
 
 use axum::body::{Body, Bytes, HttpBody};
@@ -8,13 +9,16 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use serde::Deserialize;
 use sha2::Digest;
+use tempfile::NamedTempFile;
 use tokio::io::AsyncWriteExt;
+use tokio::sync::oneshot;
 
 use super::error::{Answer, ApiError};
 use super::import::{self, List, Options, Row};
+use super::inbox::{self, Kept, Order};
 use super::types::ImportReport;
 use super::{Desk, LIST_BYTES_MAX, Search};
-use crate::engine::handle::Ask;
+use crate::engine::handle::{Ask, Refused};
 use crate::store::{ImportSource, NewContact, hex};
 use crate::units::Zone;
 
@@ -32,58 +36,103 @@ pub(super) struct ImportQuery {
     dry_run: bool,
 }
 
-/// Reads a list into a campaign, or only reads it.
+/// Reads a list into a campaign, or only reads it. One that has come whole is read in even if
+/// whoever sent it goes away.
 pub(super) async fn import(
     State(desk): State<Desk>,
     Path(name): Path<String>,
     Search(query): Search<ImportQuery>,
     body: Body,
 ) -> Answer<ImportReport> {
-    let started = desk.clock.mono();
     let (_, campaign) = desk.campaign(&name).await?;
-    let options = options(&desk, &query).await?;
-    let (spool, sha256) = spool(body).await?;
-    let list = List::open(BufReader::new(spool), options).map_err(|error| {
-        ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "list_invalid", error.to_string())
-    })?;
-    let mut contacts = Contacts { list, failed: None };
-    let mut report = ImportReport { dry_run: query.dry_run, ..ImportReport::default() };
-    let file = query.file.unwrap_or_else(|| "list.csv".to_owned());
+    let folder = &desk.config.store.lists;
+    let (list, sha256) = spool(folder, body).await?;
+    let order = Order {
+        campaign: name,
+        file: query.file.unwrap_or_else(|| "list.csv".to_owned()),
+        region: query.region,
+        zone: query.zone,
+        sha256,
+        at: desk.clock.now().wall,
+    };
+    // Before the list is kept: what cannot be read now never will be.
+    let copy = list.reopen().map_err(|error| spool_error(&error))?;
+    let contacts = open(&desk, BufReader::new(copy), &order).await?;
     if query.dry_run {
-        contacts.by_ref().for_each(drop);
-    } else {
-        let at = desk.clock.now().wall;
-        let source = ImportSource { file: file.clone(), sha256, at };
-        let written = desk.store.import(campaign.id, &source, &mut contacts, |_| {}).await?;
-        report.added = written.added;
-        report.known = written.doubled_in_campaign;
-        report.do_not_call = written.do_not_call;
-        desk.handle.ask(Ask::Refill(campaign.id)).await?;
+        return Ok(axum::Json(look_through(&desk, contacts, order.file)?));
     }
-    if let Some(error) = contacts.failed {
-        return Err(spool_error(&error));
-    }
-    let seconds = desk.clock.mono().since(started).as_secs_f64();
-    let ImportReport { added, known, do_not_call, dry_run, .. } = report;
-    let read = contacts.list.report();
-    Ok(axum::Json(ImportReport { file, added, known, do_not_call, dry_run, seconds, ..read }))
+    let kept = Kept::keep(folder, list, campaign.id, order);
+    let kept = kept.map_err(|error| spool_error(&error))?;
+    let (told, answer) = oneshot::channel();
+    let reading = desk.clone();
+    desk.tasks.spawn(async move {
+        // Whoever sent it may have gone.
+        drop(told.send(kept.read(&reading).await));
+    });
+    answer.await.map_err(|_| Refused::Leaving)?.map(axum::Json)
 }
 
-async fn options(desk: &Desk, query: &ImportQuery) -> Result<Options, ApiError> {
+/// Reads a list into its campaign.
+pub(super) async fn read_in(
+    desk: &Desk,
+    list: BufReader<File>,
+    order: &Order,
+) -> Result<ImportReport, ApiError> {
+    let started = desk.clock.mono();
+    let (_, campaign) = desk.campaign(&order.campaign).await?;
+    let mut contacts = open(desk, list, order).await?;
+    let Order { file, sha256, at, .. } = order.clone();
+    let source = ImportSource { file: file.clone(), sha256, at };
+    let written = desk.store.import(campaign.id, &source, &mut contacts, |_| {}).await?;
+    desk.handle.ask(Ask::Refill(campaign.id)).await?;
+    Ok(ImportReport {
+        file,
+        added: written.added,
+        known: written.doubled_in_campaign,
+        do_not_call: written.do_not_call,
+        seconds: desk.clock.mono().since(started).as_secs_f64(),
+        ..contacts.report()?
+    })
+}
+
+/// Says what a list would bring.
+fn look_through(
+    desk: &Desk,
+    mut contacts: Contacts,
+    file: String,
+) -> Result<ImportReport, ApiError> {
+    let started = desk.clock.mono();
+    contacts.by_ref().for_each(drop);
+    let seconds = desk.clock.mono().since(started).as_secs_f64();
+    Ok(ImportReport { file, dry_run: true, seconds, ..contacts.report()? })
+}
+
+async fn open(desk: &Desk, list: BufReader<File>, order: &Order) -> Result<Contacts, ApiError> {
+    let list = List::open(list, options(desk, order).await?).map_err(|error| {
+        ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "list_invalid", error.to_string())
+    })?;
+    Ok(Contacts { list, failed: None })
+}
+
+async fn options(desk: &Desk, order: &Order) -> Result<Options, ApiError> {
     let usual = Options::default();
-    let region = match &query.region {
+    let region = match &order.region {
         None => usual.region,
         Some(code) => import::region(code).ok_or_else(|| {
             ApiError::invalid(format!("region: {code:?} is no ISO 3166 country such as FR"))
         })?,
     };
     let agents = desk.store.agents().await?.into_iter().map(|row| (row.name, row.id)).collect();
-    Ok(Options { region, zone: query.zone.clone(), agents: Some(agents) })
+    Ok(Options { region, zone: order.zone.clone(), agents: Some(agents) })
 }
 
-/// Writes the body into a file without a name, and takes its SHA-256 on the way.
-async fn spool(mut body: Body) -> Result<(std::fs::File, String), ApiError> {
-    let file = tempfile::tempfile().map_err(|error| spool_error(&error))?;
+/// Writes the body into a file, and takes its SHA-256 on the way.
+async fn spool(
+    folder: &std::path::Path,
+    mut body: Body,
+) -> Result<(NamedTempFile, String), ApiError> {
+    let list = inbox::begin(folder).map_err(|error| spool_error(&error))?;
+    let file = list.reopen().map_err(|error| spool_error(&error))?;
     let mut file = tokio::fs::File::from_std(file);
     let (mut hash, mut length) = (sha2::Sha256::new(), 0);
     while let Some(chunk) = next_chunk(&mut body).await? {
@@ -97,9 +146,7 @@ async fn spool(mut body: Body) -> Result<(std::fs::File, String), ApiError> {
         file.write_all(&chunk).await.map_err(|error| spool_error(&error))?;
     }
     file.flush().await.map_err(|error| spool_error(&error))?;
-    let mut file = file.into_std().await;
-    file.rewind().map_err(|error| spool_error(&error))?;
-    Ok((file, hex(&hash.finalize())))
+    Ok((list, hex(&hash.finalize())))
 }
 
 /// Gives the next bytes of a body; `None` at its end.
@@ -121,16 +168,23 @@ async fn next_chunk(body: &mut Body) -> Result<Option<Bytes>, ApiError> {
     }
 }
 
-fn spool_error(error: &io::Error) -> ApiError {
+pub(super) fn spool_error(error: &io::Error) -> ApiError {
     let detail = format!("the list cannot be kept for reading: {error}");
     ApiError::new(StatusCode::INSUFFICIENT_STORAGE, "spool", detail)
-        .hint("make room in the temporary folder (TMPDIR)")
+        .hint("make room in the folder of lists (`lists` of [store]), or let cadran write there")
 }
 
 /// The importable contacts of a list; a failed read ends it and is kept.
 struct Contacts {
-    list: List<BufReader<std::fs::File>>,
+    list: List<BufReader<File>>,
     failed: Option<io::Error>,
+}
+
+impl Contacts {
+    /// Gives what was found in the list, unless it could not be read to its end.
+    fn report(self) -> Result<ImportReport, ApiError> {
+        self.failed.map_or_else(|| Ok(self.list.report()), |error| Err(spool_error(&error)))
+    }
 }
 
 impl Iterator for Contacts {

@@ -11,6 +11,7 @@ mod door;
 mod error;
 mod idle;
 pub mod import;
+mod inbox;
 mod inspector;
 mod lists;
 mod pacing;
@@ -38,6 +39,7 @@ pub use pilot::{HOURLY_COST, MINUTE_COST};
 use crate::config::{self, Config};
 use crate::engine::clock::Clock;
 use crate::engine::handle::{Handle, Snapshot};
+use crate::engine::tasks::Tasks;
 use crate::store::{CampaignRow, Store};
 use crate::units::{AgentId, CampaignId, Mono, TrunkId, Wall};
 use error::{Answer, ApiError};
@@ -62,6 +64,8 @@ pub struct Desk {
     pub config: Arc<Config>,
     /// The engine's clock.
     pub clock: Clock,
+    /// Where work goes on whose caller may go away.
+    pub tasks: Tasks,
 }
 
 /// Lays out every path.

@@ -15,9 +15,12 @@ use super::talk::Talk;
 use super::voice::Voice;
 use crate::engine::clock::Clock;
 use crate::engine::tasks::Tasks;
+use crate::sip::Tls;
 use crate::sip::socket::{Port, sleep_until};
 use crate::units::{LegId, Mono, Span, TrunkId};
-use crate::wire::sip::{CommandError, Credentials, Event, Incoming, Invite, Sdp, Target, Trunk};
+use crate::wire::sip::{
+    CommandError, Credentials, Event, Hop, Incoming, Invite, Sdp, Target, Transport, Trunk,
+};
 
 /// The pitch of an agent's tone, in hertz: apart from every tone a network plays.
 const TONE: u32 = 1_300;
@@ -61,10 +64,21 @@ impl Default for PhoneSettings {
 pub struct Registrar {
     /// The dialer's SIP address.
     pub address: SocketAddr,
+    /// What carries the phones' messages: over TCP and TLS all share one connection of theirs.
+    pub transport: Transport,
+    /// How the dialer is met over TLS; needed there.
+    pub tls: Option<Tls>,
     /// The password of every phone's account.
     pub password: String,
     /// How long a registration is asked for.
     pub expires: Span,
+}
+
+impl Registrar {
+    fn hop(&self) -> Hop {
+        let trunk = (self.transport == Transport::Tls).then_some(DIALER);
+        Hop { transport: self.transport, address: self.address, trunk }
+    }
 }
 
 impl std::fmt::Debug for Registrar {
@@ -170,10 +184,14 @@ pub async fn start_phones(
     tasks: &Tasks,
 ) -> io::Result<PhonesHandle> {
     let PhoneSettings { listen, count, seed, answer_after, registrar } = settings;
-    let port = Port::open(listen, clock, tasks, |local, others| {
+    let mut port = Port::open(listen, clock, tasks, |local, others| {
         open_endpoint((local, others), seed, "phone")
     })?;
     let addr = port.local_addr();
+    if let Some(registrar) = &registrar {
+        let tls = registrar.tls.as_ref().map(Tls::client).transpose();
+        port.streams().trust(DIALER, tls.map_err(io::Error::other)?);
+    }
     let audio = Audio::start("phone-audio", addr.ip(), clock)?;
     let registrations =
         registrar.map(|registrar| Registrations::new(addr, count, registrar, clock.mono()));
@@ -320,9 +338,9 @@ impl Room {
             self.answer(now, leg);
         }
         if let Some(registrations) = &mut self.registrations {
-            let registrar = registrations.registrar().address;
+            let registrar = registrations.registrar().hop();
             while let Some(request) = registrations.ask(now) {
-                self.port.send(request.as_bytes(), registrar);
+                self.port.transmit(registrar, request.as_bytes());
             }
         }
         self.port.flush();
@@ -430,7 +448,7 @@ impl Room {
         let leg = LegId(self.placed);
         let Ok(mut talk) = Talk::open(&self.audio, leg) else { return };
         let (user, password) = (user(nth), registrar.password.clone());
-        let mut trunk = Trunk::new(DIALER, registrar.address);
+        let mut trunk = Trunk::new(DIALER, registrar.hop());
         trunk.credentials = Some(Credentials { user: user.clone(), password });
         self.port.endpoint.set_trunk(trunk);
         let target = Target::Trunk(DIALER, "cadran".to_owned());

@@ -9,6 +9,7 @@ use md5::{Digest, Md5};
 
 use super::phones::{Registrar, user};
 use crate::units::{Mono, Span};
+use crate::wire::sip::Transport;
 
 /// How long an answer is waited for: the first repetition of RFC 3261 §17.1.2.2 and some more.
 const PATIENCE: Span = Span::secs(2);
@@ -98,15 +99,20 @@ impl Registrations {
         });
         let (nth, sequence, local) = (account.nth, account.sequence, self.local);
         let host = host(self.registrar.address.ip());
+        let (carrier, param) = match self.registrar.transport {
+            Transport::Udp => ("UDP", ""),
+            Transport::Tcp => ("TCP", ";transport=tcp"),
+            Transport::Tls => ("TLS", ";transport=tls"),
+        };
         Some(format!(
             "REGISTER {uri} SIP/2.0\r\n\
-             Via: SIP/2.0/UDP {local};branch=z9hG4bKregister-{nth}-{sequence};rport\r\n\
+             Via: SIP/2.0/{carrier} {local};branch=z9hG4bKregister-{nth}-{sequence};rport\r\n\
              Max-Forwards: 70\r\n\
              From: <sip:{name}@{host}>;tag=register-{nth}\r\n\
              To: <sip:{name}@{host}>\r\n\
              Call-ID: register-{nth}@{local}\r\n\
              CSeq: {sequence} REGISTER\r\n\
-             Contact: <sip:{name}@{local}>\r\n\
+             Contact: <sip:{name}@{local}{param}>\r\n\
              Expires: {seconds}\r\n{proof}\
              Content-Length: 0\r\n\r\n",
             proof = proof.unwrap_or_default(),

@@ -1,7 +1,7 @@
 //! `cadran doctor`.
 
 use std::io;
-use std::net::UdpSocket;
+use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::path::Path;
 
 use clap::Args;
@@ -13,11 +13,12 @@ use super::output::{Lang, Output, Sheet};
 use super::{Global, wait_for};
 use crate::api::types::Agent;
 use crate::config::campaign::lacks;
-use crate::config::{Campaign, Config, Database, Problem, SecretPlace, Trunk};
+use crate::config::{Campaign, Config, Database, Host, Problem, SecretPlace, Trunk};
 use crate::engine::boot::store_place;
 use crate::engine::clock::Clock;
 use crate::hooks::sign::SigningKey;
 use crate::media::Prompts;
+use crate::sip::{By, FindError, Resolver};
 use crate::{sip, store};
 
 /// How to make a signing key for a webhook.
@@ -84,12 +85,16 @@ fn configured(config: &Config, checks: &mut Vec<Check>) {
     checks.extend(database(config));
     checks.push(folder("socket", config.api.socket.parent()));
     checks.extend(tapes(config));
-    checks.push(port("SIP port", config.sip.bind));
-    let rtp = std::net::SocketAddr::new(config.rtp.ip, config.rtp.first);
-    checks.push(port("first RTP port", rtp));
+    let (sip, rtp) = (&config.sip, &config.rtp);
+    let datagrams = [sip.bind].into_iter().chain(sip.second);
+    checks.extend(datagrams.map(|at| port("SIP port", at, "udp")));
+    let streams = sip.tcp.iter().chain(&sip.tls);
+    checks.extend(streams.map(|at| port("SIP port", *at, "tcp")));
+    let ips = [rtp.ip].into_iter().chain(rtp.second);
+    checks.extend(ips.map(|ip| port("first RTP port", SocketAddr::new(ip, rtp.first), "udp")));
     checks.push(rtp_room(config));
+    checks.extend(trunk_hosts(config));
     for trunk in &config.trunks {
-        checks.push(trunk_host(trunk));
         let auth = trunk.auth.as_ref();
         checks.extend(auth.map(|auth| secret("trunk secret", &trunk.name, &auth.secret, |_| None)));
     }
@@ -166,19 +171,60 @@ fn skills(global: &Global, config: &Config) -> Vec<Check> {
 /// What makes a notice usable.
 const RECORD: &str = "record it as WAV, 8 kHz mono, or take `notice` out of the campaign";
 
-/// Looks a trunk's host up, as the engine does.
-fn trunk_host(trunk: &Trunk) -> Check {
-    let (what, host) = ("trunk host", trunk.host.to_string());
-    let transport = trunk.link.transport.into();
-    match wait_for(async { Ok(sip::resolve(&host, transport).await) }) {
-        Ok(Ok(address)) => Check::fine(what, format!("{}: {host} is {address}", trunk.name)),
-        Ok(Err(error)) => Check::wrong(
-            what,
-            format!("{}: {host} has no address: {error}", trunk.name),
-            "correct `host`, or look at this machine's DNS; the trunk is down until it is found",
-        ),
-        Err(failure) => Check::wrong(what, failure.message, "run it again"),
-    }
+/// Looks the hosts of every trunk up, as the engine does.
+fn trunk_hosts(config: &Config) -> Vec<Check> {
+    let own: Vec<_> = [config.sip.bind].into_iter().chain(config.sip.second).collect();
+    let looked = wait_for(async {
+        let resolver = match Resolver::new(&config.sip.nameservers, &own) {
+            Ok(resolver) => resolver,
+            Err(error) => return Ok(vec![unfound("every trunk", &error)]),
+        };
+        let mut checks = Vec::new();
+        for trunk in &config.trunks {
+            for host in hosts(trunk) {
+                checks.push(trunk_host(&resolver, trunk, &host.to_string()).await);
+            }
+        }
+        Ok(checks)
+    });
+    looked.unwrap_or_else(|failure| vec![Check::wrong(HOST, failure.message, "run it again")])
+}
+
+/// Gives where a trunk's requests go, and its registrar, where that is another.
+fn hosts(trunk: &Trunk) -> impl Iterator<Item = &Host> {
+    let first = trunk.link.proxy.as_ref().unwrap_or(&trunk.host);
+    let register = trunk.extensions.register.as_ref().filter(|_| trunk.link.proxy.is_none());
+    std::iter::once(first).chain(register.and_then(|register| register.registrar.as_ref()))
+}
+
+async fn trunk_host(resolver: &Resolver, trunk: &Trunk, host: &str) -> Check {
+    let link = &trunk.link;
+    let transports = std::iter::once(&link.transport).chain(&link.choices);
+    let transports: Vec<sip::Transport> = transports.map(|one| (*one).into()).collect();
+    let name = format!("{}: {host}", trunk.name);
+    let found = match resolver.find(host, &transports).await {
+        Ok(found) => found,
+        Err(error) => return unfound(&name, &error),
+    };
+    let server = |way: &sip::Way| {
+        let (transport, address) = (way.hop.transport, way.hop.address);
+        format!("{address} over {transport}, priority {}", way.priority)
+    };
+    let servers: Vec<_> = found.ways.iter().map(server).collect();
+    let by = match found.by {
+        By::Digits => return Check::fine(HOST, name),
+        By::Address => "its address",
+        By::Srv => "SRV",
+        By::Naptr => "NAPTR and SRV",
+    };
+    Check::fine(HOST, format!("{name} by {by}: {}", servers.join("; ")))
+}
+
+const HOST: &str = "trunk host";
+
+fn unfound(name: &str, error: &FindError) -> Check {
+    let fix = "correct `host`, or look at this machine's DNS; the trunk is down until it is found";
+    Check::wrong(HOST, format!("{name}: {error}"), fix)
 }
 
 /// Fetches a secret; `wrong` says what else is wrong with it.
@@ -258,16 +304,20 @@ fn folder(what: &'static str, folder: Option<&Path>) -> Check {
     }
 }
 
-fn port(what: &'static str, address: std::net::SocketAddr) -> Check {
-    match UdpSocket::bind(address) {
-        Ok(_) => Check::fine(what, format!("{address}/udp is free")),
+fn port(what: &'static str, address: SocketAddr, over: &str) -> Check {
+    let bound = match over {
+        "tcp" => TcpListener::bind(address).map(drop),
+        _ => UdpSocket::bind(address).map(drop),
+    };
+    match bound {
+        Ok(()) => Check::fine(what, format!("{address}/{over} is free")),
         Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
             let fix = "another program has it, perhaps a running cadran: `cadran health`";
-            Check::wrong(what, format!("{address}/udp is taken"), fix).look()
+            Check::wrong(what, format!("{address}/{over} is taken"), fix).look()
         }
         Err(error) => {
             let fix = "bind an address of this machine: see `ip address`";
-            Check::wrong(what, format!("{address}/udp: {error}"), fix)
+            Check::wrong(what, format!("{address}/{over}: {error}"), fix)
         }
     }
 }

@@ -94,14 +94,17 @@ impl Doors {
 
 /// Opens the API of a running engine.
 pub(super) async fn open(running: &Running, door: Door) -> Result<Doors, Failure> {
-    let router = api::router(Desk {
+    let tasks = Tasks::new();
+    let desk = Desk {
         handle: running.handle.clone(),
         store: running.store.clone(),
         config: running.config.clone(),
         clock: running.clock,
-    });
+        tasks: tasks.clone(),
+    };
+    tasks.spawn(desk.clone().finish_lists());
+    let router = api::router(desk);
     let (closing, closed) = watch::channel(false);
-    let tasks = Tasks::new();
     if let Some(address) = running.config.api.http {
         let serving = api::serve_http(address, router.clone(), until(closed.clone())).await?;
         tasks.spawn(told(serving));

@@ -23,6 +23,8 @@ pub struct Sip {
     pub tls: Vec<SocketAddr>,
     /// What those who come over TLS are shown.
     pub identification: Option<Identification>,
+    /// The name servers that trunks' hosts are asked of; the system's if there are none.
+    pub nameservers: Vec<SocketAddr>,
 }
 
 /// A certificate with its chain, and its key: PEM files.
@@ -61,6 +63,8 @@ pub enum Trust {
 pub struct Link {
     /// What carries its messages.
     pub transport: Transport,
+    /// What may carry them too, if DNS says so.
+    pub choices: Vec<Transport>,
     /// Whose certificate is believed, over TLS.
     pub trust: Trust,
     /// The name the certificate must bear, when it is not the host's.
@@ -82,6 +86,9 @@ const USUAL: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 5_060
 /// than every 5 s is a nuisance.
 const KEEP_ALIVE: (Span, Span) = (Span::secs(5), Span::secs(120));
 
+/// As many as resolv.conf(5) takes (MAXNS).
+const NAMESERVERS_MAX: usize = 3;
+
 const TRANSPORTS: [(&str, Transport); 3] =
     [("udp", Transport::Udp), ("tcp", Transport::Tcp), ("tls", Transport::Tls)];
 
@@ -101,15 +108,13 @@ impl Sip {
             tcp: Vec::new(),
             tls: Vec::new(),
             identification: None,
+            nameservers: Vec::new(),
         };
         let Some(fields) = root.table("sip") else { return sip };
         let mut bind = fields.get("bind").map(Value::one_or_more).unwrap_or_default().into_iter();
         sip.bind = bind.next().and_then(|value| address(&value)).unwrap_or(USUAL);
         sip.second = bind.next().and_then(|value| second(&value, sip.bind));
-        if let Some(third) = bind.next() {
-            let hint = "write one address, or one of each family";
-            third.error("is one too many", Some(hint.to_owned()));
-        }
+        no_third(bind.next());
         sip.public = fields.get("public").and_then(|value| ip(&value));
         if sip.public.is_none() && sip.bind.ip().is_unspecified() {
             let hint = "add the address others reach us at, such as `public = \"203.0.113.7\"`";
@@ -120,6 +125,7 @@ impl Sip {
             values.iter().filter_map(address).collect::<Vec<_>>()
         };
         (sip.tcp, sip.tls) = (several("tcp"), several("tls"));
+        sip.nameservers = nameservers(&fields);
         sip.identification = Identification::of(&fields);
         if sip.identification.is_none() && !sip.tls.is_empty() {
             let hint = "add `certificate_file = \"…\"` and `key_file = \"…\"`, PEM files";
@@ -127,6 +133,28 @@ impl Sip {
         }
         fields.finish();
         sip
+    }
+}
+
+/// Reads the addresses of name servers; 53 is DNS's port (RFC 1035 §4.2).
+fn nameservers(fields: &Fields<'_, '_>) -> Vec<SocketAddr> {
+    let server = |text: &str| {
+        let ip = || text.parse().ok().map(|ip| SocketAddr::new(ip, 53));
+        let address = text.parse().ok().or_else(ip);
+        address.ok_or_else(|| "is no address: write 192.0.2.53".to_owned())
+    };
+    let values = fields.get("nameservers").map(Value::one_or_more).unwrap_or_default();
+    if let Some(value) = values.get(NAMESERVERS_MAX) {
+        value.error("is one too many", Some("name three at most, as the system does".to_owned()));
+    }
+    values.iter().take(NAMESERVERS_MAX).filter_map(|value| value.parse(server)).collect()
+}
+
+/// Complains of a third address.
+pub(super) fn no_third(third: Option<Value<'_, '_>>) {
+    if let Some(third) = third {
+        let hint = "write one address, or one of each family";
+        third.error("is one too many", Some(hint.to_owned()));
     }
 }
 
@@ -158,13 +186,23 @@ impl Identification {
 }
 
 impl Link {
+    /// Tells whether nothing but TLS carries its messages.
+    pub(super) fn is_secret(&self) -> bool {
+        self.transport == Transport::Tls && self.choices.is_empty()
+    }
+
     /// Reads the keys of a `[[trunk]]` table.
     pub(super) fn of(fields: &Fields<'_, '_>) -> Self {
-        let transport = fields.or("transport", Transport::Udp, |value| value.choice(&TRANSPORTS));
+        let named = fields.get("transport").map(Value::one_or_more).unwrap_or_default();
+        let mut named = named.iter().filter_map(|value| value.choice(&TRANSPORTS));
+        let transport = named.next().unwrap_or(Transport::Udp);
+        let choices: Vec<_> = named.filter(|choice| *choice != transport).collect();
+        let secured = transport == Transport::Tls || choices.contains(&Transport::Tls);
         let file = fields.get("ca_file").and_then(|value| value.file());
         let pin = fields.get("pin_sha256").and_then(|value| value.parse(fingerprint));
         let link = Self {
             transport,
+            choices,
             trust: match (file, pin) {
                 (_, Some(pin)) => Trust::Pin(pin),
                 (Some(file), None) => Trust::File(file),
@@ -179,7 +217,7 @@ impl Link {
                 .and_then(|value| value.span_in(KEEP_ALIVE.0..=KEEP_ALIVE.1)),
         };
         let of_tls = ["ca_file", "pin_sha256", "tls_name", "certificate_file", "key_file"];
-        for key in of_tls.into_iter().filter(|_| transport != Transport::Tls) {
+        for key in of_tls.into_iter().filter(|_| !secured) {
             if let Some(value) = fields.get(key) {
                 let hint = "add `transport = \"tls\"`, or take the key out";
                 value.error("is of no use without TLS", Some(hint.to_owned()));
@@ -206,7 +244,41 @@ fn fingerprint(text: &str) -> Result<[u8; 32], String> {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
+    use crate::config::parse;
+
+    fn problems(sip: &str, trunk: &str) -> Vec<String> {
+        let usual = "name = \"t\"\nhost = \"c.test\"\nchannels = 1\ncalls_per_second = \"1/s\"";
+        let text = format!("[sip]\n{sip}\n[[trunk]]\n{usual}\n{trunk}\n");
+        let (_, problems) = parse(Path::new("cadran.toml"), &text);
+        problems.into_iter().map(|problem| problem.to_string()).collect()
+    }
+
+    #[test]
+    fn what_does_not_fit_together_is_said() {
+        let two = "bind = [\"192.0.2.1:5060\", \"[2001:db8::1]:5060\"]\ntcp = \"192.0.2.1:5060\"";
+        let tls = "transport = \"tls\"\ntls_name = \"sip.c.test\"\nproxy = \"[2001:db8::2]\"";
+        assert_eq!(problems(two, tls), [""; 0]);
+        let asked = "nameservers = [\"192.0.2.53\", \"[2001:db8::53]:5353\"]";
+        assert_eq!(problems(asked, &tls.replace("\"tls\"", "[\"udp\", \"tls\"]")), [""; 0]);
+        for (sip, trunk, said) in [
+            ("bind = [\"192.0.2.1:5060\", \"192.0.2.2:5060\"]", "", "no second address"),
+            (&two.replace("]:5060\"]", "]:5060\", \"[::1]:1\"]"), "", "one too many"),
+            ("tls = \"192.0.2.1:5061\"", "", "certificate_file is missing"),
+            ("certificate_file = \"a.crt\"", "", "key_file is missing"),
+            ("nameservers = \"dns.test\"", "", "is no address"),
+            (&format!("nameservers = {:?}", ["192.0.2.53"; 4]), "", "one too many"),
+            ("", "tls_name = \"sip.c.test\"", "of no use without TLS"),
+            ("", "transport = \"sctp\"", "transport"),
+            ("", "transport = \"tls\"\npin_sha256 = \"ab\"", "no SHA-256"),
+            ("", "keep_alive = \"1s\"", "keep_alive"),
+        ] {
+            let told = problems(sip, trunk);
+            assert!(told.len() == 1 && told[0].contains(said), "{sip} {trunk}: {told:?}");
+        }
+    }
 
     #[test]
     fn a_fingerprint_is_read_as_programs_write_it() {

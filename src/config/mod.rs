@@ -91,6 +91,8 @@ pub struct Config {
 pub struct Rtp {
     /// The address media sockets are bound to.
     pub ip: IpAddr,
+    /// An address of the other family they are bound to, for far ends that are reached over it.
+    pub second: Option<IpAddr>,
     /// The address others see, when it is not the bound one.
     pub public: Option<IpAddr>,
     /// The first port, even.
@@ -377,11 +379,27 @@ fn engine(reader: &Reader<'_>, root: &Fields<'_, '_>, path: &Path) -> Option<Con
 }
 
 fn rtp(root: &Fields<'_, '_>, sip: &Sip) -> Rtp {
-    let mut rtp = Rtp { ip: sip.bind.ip(), public: sip.public, first: PORTS.0, last: PORTS.1 };
+    let mut rtp = Rtp {
+        ip: sip.bind.ip(),
+        second: sip.second.map(|second| second.ip()),
+        public: sip.public,
+        first: PORTS.0,
+        last: PORTS.1,
+    };
     let Some(fields) = root.table("rtp") else { return rtp };
-    if let Some(ip) = fields.get("ip").and_then(|value| ip(&value)) {
-        rtp.ip = ip;
+    let mut ips = fields.get("ip").map(Value::one_or_more).unwrap_or_default().into_iter();
+    if let Some(first) = ips.next().and_then(|value| ip(&value)) {
+        rtp.ip = first;
+        rtp.second = ips.next().and_then(|value| {
+            let other = ip(&value)?;
+            if other.is_ipv4() == first.is_ipv4() {
+                let hint = "write one IPv4 and one IPv6 address of this machine";
+                value.error("is no second address that can be used", Some(hint.to_owned()));
+            }
+            Some(other)
+        });
     }
+    link::no_third(ips.next());
     if let Some(public) = fields.get("public").and_then(|value| ip(&value)) {
         rtp.public = Some(public);
     }
@@ -551,7 +569,7 @@ mod tests {
             (50_000, 8_000, "49536-65535"),
             (20_000, 32_256, "1024-65535"),
         ] {
-            let rtp = Rtp { ip, public: None, first, last: first + 1 };
+            let rtp = Rtp { ip, second: None, public: None, first, last: first + 1 };
             let range = rtp.range_for(legs);
             assert_eq!(range, expected, "{legs} legs from {first}");
             let written = ports(&range).map(|(first, last)| Rtp { first, last, ..rtp }.legs());

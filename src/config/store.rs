@@ -15,6 +15,8 @@ pub struct StorePlace {
     /// Whether each commit waits for the disk itself, so that even a power cut loses none. Left
     /// out, PostgreSQL does, as else a crash of its server would cost commits, and SQLite does not.
     pub full_sync: bool,
+    /// Where imported lists wait until they are in the database.
+    pub lists: PathBuf,
 }
 
 /// What keeps the store.
@@ -38,6 +40,7 @@ impl StorePlace {
             database: Database::File(reader.beside("cadran.db")),
             key_file: reader.beside("cadran.key"),
             full_sync: false,
+            lists: reader.beside("lists"),
         };
         let Some(fields) = root.table("store") else { return place };
         if let Some(database) = fields.get("database") {
@@ -51,6 +54,9 @@ impl StorePlace {
         }
         place.key_file = fields.or("key_file", place.key_file, Value::file);
         place.full_sync = fields.or("full_sync", place.full_sync, Value::flag);
+        // The key is made when missing, so its folder can be written to.
+        let beside = place.key_file.with_file_name("lists");
+        place.lists = fields.or("lists", beside, Value::file);
         fields.finish();
         place
     }

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use super::extensions::Extensions;
-use super::link::{Link, Transport};
+use super::link::Link;
 use super::measure;
 use super::profile::{Card, Profile};
 use super::reader::{Fields, Reader, Value};
@@ -224,7 +224,7 @@ impl Trunk {
             redirect: fields.or("redirect", Redirect::Refuse, |value| value.choice(&REDIRECT)),
             call_header: fields.or("call_header", false, |value| value.flag()),
             rest: super::routes::rest(fields),
-            srtp: Srtp::of(fields, link.transport == Transport::Tls),
+            srtp: Srtp::of(fields, link.is_secret()),
             link,
             responses,
         };

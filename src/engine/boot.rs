@@ -434,6 +434,7 @@ fn signalling(
         also: doors(&config.sip),
         identification: config.sip.identification.as_ref().map(Into::into),
         public: (config.sip.public.is_some()).then_some(advertised),
+        nameservers: config.sip.nameservers.clone(),
         realm: config.phones.realm.clone(),
         seed,
         trunks: known,
@@ -465,6 +466,7 @@ fn begin_tape(
 fn media_settings(config: &Config, seed: u64) -> media::Settings {
     media::Settings {
         ip: config.rtp.ip,
+        second: config.rtp.second,
         advertised: config.rtp.public,
         ports: config.rtp.first..=config.rtp.last,
         silent_after: SILENT_AFTER,

@@ -66,7 +66,8 @@ fn refusal(
     let pace = ["cps", "calls per second", "rate limit", "too many"];
     let reason = report.reason.to_lowercase();
     let fault = match report.status {
-        0 | 503 if report.trouble.is_some() && report.reason.is_empty() => return None,
+        0 if report.trouble.is_some() => return None,
+        503 if report.trouble.is_some() && report.reason.is_empty() => return None,
         // A 503 of our own: the connection broke, or could not be opened (RFC 3261 §8.1.3.1).
         0 => Some("unreachable"),
         503 if report.reason.is_empty() => Some("unreachable"),

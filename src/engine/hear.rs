@@ -14,7 +14,7 @@ use crate::media::{self, Feed};
 use crate::sip::{self, Command, Sdp};
 use crate::store::{AgentRow, Write};
 use crate::units::{AgentId, CallId, CampaignId, LegId, Now, PauseId, Span};
-use crate::wire::sdp::Direction;
+use crate::wire::sdp::{self, Direction};
 
 /// The status kept for an answer without usable audio: 488 Not Acceptable Here
 /// (RFC 3261 §21.4.26).
@@ -496,7 +496,8 @@ impl Engine {
 
     fn accept_incoming(&mut self, id: LegId, agent: AgentId, offer: &Sdp) -> Option<Fact> {
         let srtp = self.parts.book.phones_srtp;
-        let Some((mut leg, entropy)) = self.open_leg(id, Party::Agent(agent), srtp) else {
+        let far = sdp::read(offer).ok().map(|offer| offer.rtp.ip());
+        let Some((mut leg, entropy)) = self.open_leg(id, Party::Agent(agent), srtp, far) else {
             self.signal(Command::Reject(id, INTERNAL));
             return None;
         };

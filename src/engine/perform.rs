@@ -1,5 +1,7 @@
 //! Performs the core's orders: one arm each.
 
+use std::net::IpAddr;
+
 use super::legs::{Leg, Party};
 use super::scribe::{Batch, Claim, Words};
 use super::{Engine, Wanted};
@@ -7,7 +9,7 @@ use crate::core::fact::{AgentFact, CallFact, TrunkFact};
 use crate::core::order::Dial;
 use crate::core::{Fact, Order, Record};
 use crate::media::{Feed, MediaError};
-use crate::sip::Command;
+use crate::sip::{Command, Peer};
 use crate::store::Write;
 use crate::units::{AgentId, CallId, CampaignId, ContactId, LegId, Now, Span};
 use crate::wire::sdp::{Direction, Entropy, Srtp};
@@ -92,7 +94,9 @@ impl Engine {
         let id = self.legs.next_id();
         let srtp = self.parts.book.trunk_srtp(dial.trunk);
         let party = Party::Callee(dial.call);
-        let (mut leg, entropy) = self.open_leg(id, party, srtp).ok_or("no media port is free")?;
+        let far = self.parts.sip.reached_at(Peer::Trunk(dial.trunk));
+        let opened = self.open_leg(id, party, srtp, far);
+        let (mut leg, entropy) = opened.ok_or("no media port is free")?;
         (leg.campaign, leg.trunk) = (Some(dial.campaign), Some(dial.trunk));
         let offer = leg.side.offer(Direction::SendRecv, entropy);
         self.legs.insert(id, leg);
@@ -114,11 +118,17 @@ impl Engine {
         taken.is_ok()
     }
 
-    /// Opens a leg's audio, and draws what the keys of its first description are made of; the leg
-    /// is not in the table yet.
-    pub(super) fn open_leg(&self, id: LegId, party: Party, srtp: Srtp) -> Option<(Leg, Entropy)> {
+    /// Opens a leg's audio in the family of the address the far end is at, and draws what the keys
+    /// of its first description are made of; the leg is not in the table yet.
+    pub(super) fn open_leg(
+        &self,
+        id: LegId,
+        party: Party,
+        srtp: Srtp,
+        far: Option<IpAddr>,
+    ) -> Option<(Leg, Entropy)> {
         let entropy = self.entropy()?;
-        match self.parts.media.open(id) {
+        match self.parts.media.open(id, far) {
             Ok(local) => Some((Leg::new(id, party, local, srtp), entropy)),
             Err(error) => {
                 tracing::error!(leg = %id, %error, "no audio for a leg");
@@ -200,7 +210,8 @@ impl Engine {
         }
         let id = self.legs.next_id();
         let srtp = self.parts.book.phones_srtp;
-        if let Some((mut leg, entropy)) = self.open_leg(id, Party::Agent(agent), srtp) {
+        let far = self.parts.sip.reached_at(Peer::Phone(agent));
+        if let Some((mut leg, entropy)) = self.open_leg(id, Party::Agent(agent), srtp, far) {
             let offer = leg.side.offer(Direction::SendRecv, entropy);
             self.legs.insert(id, leg);
             if self.signal(Command::DialAgent { leg: id, agent, offer }) {

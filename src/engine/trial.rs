@@ -9,7 +9,7 @@ use super::legs::Party;
 use super::perform::heard;
 use crate::core::fact::CallFact;
 use crate::media::{Feed, Quality};
-use crate::sip::{self, Command, Said, Testimony};
+use crate::sip::{self, Command, Peer, Said, Testimony};
 use crate::units::{LegId, Mono, Span, TrunkId};
 use crate::wire::sdp::{Direction, Remote};
 
@@ -119,6 +119,7 @@ impl Trial {
         report.trouble = trouble.as_ref().map(|trouble| {
             let (code, detail) = match trouble {
                 sip::Trouble::Name(detail) => ("dns", detail),
+                sip::Trouble::NameServer(detail) => ("dns-silent", detail),
                 sip::Trouble::TlsName(detail) => ("tls-name", detail),
                 sip::Trouble::Tls(detail) => ("tls", detail),
             };
@@ -218,7 +219,8 @@ impl Engine {
     fn place_trial(&mut self, id: LegId) {
         let Some(mut trial) = self.trials.remove(&id) else { return };
         let srtp = self.parts.book.trunk_srtp(trial.trunk);
-        let Some((mut leg, entropy)) = self.open_leg(id, Party::Test, srtp) else {
+        let far = self.parts.sip.reached_at(Peer::Trunk(trial.trunk));
+        let Some((mut leg, entropy)) = self.open_leg(id, Party::Test, srtp, far) else {
             drop(trial.back.send(Err(Refused::Busy)));
             return;
         };

@@ -31,6 +31,7 @@ pub(super) fn carrier_side(
         id,
         host: trunk.host.to_string(),
         transport: link.transport.into(),
+        choices: link.choices.iter().map(|choice| (*choice).into()).collect(),
         tls: Some(tls(trunk)),
         proxy: link.proxy.as_ref().map(ToString::to_string),
         large_over_tcp: link.large_over_tcp,

@@ -29,7 +29,10 @@ const PROMPTS_MAX: u32 = 1_024;
 pub struct Settings {
     /// The address the sockets are bound to.
     pub ip: IpAddr,
-    /// The address told in session descriptions, if it is another one (address translation).
+    /// An address of the other family, IPv4 or IPv6, for far ends that are reached over it.
+    pub second: Option<IpAddr>,
+    /// The address told in session descriptions, if it is another one (address translation), in
+    /// place of the bound one of its family.
     pub advertised: Option<IpAddr>,
     /// The ports; each leg takes an even one and the next.
     pub ports: RangeInclusive<u16>,
@@ -147,7 +150,8 @@ struct Door {
     commands: SyncSender<Command>,
     shared: Arc<Shared>,
     ports: Ports,
-    advertised: IpAddr,
+    /// The addresses bound, each with the one that is told: one, or one of each family.
+    places: Vec<(IpAddr, IpAddr)>,
     prompts: Mutex<u32>,
 }
 
@@ -188,9 +192,13 @@ impl MediaHandle {
         clock: Clock,
         events: mpsc::Sender<Event>,
     ) -> Result<Self, MediaError> {
-        let ports = Ports::new(settings.ip, &settings.ports)?;
-        let advertised = settings.advertised.unwrap_or(settings.ip);
-        if advertised.is_unspecified() {
+        let ports = Ports::new(&settings.ports)?;
+        let told = |ip: IpAddr| {
+            let public = settings.advertised.filter(|public| public.is_ipv4() == ip.is_ipv4());
+            (ip, public.unwrap_or(ip))
+        };
+        let places: Vec<_> = [settings.ip].into_iter().chain(settings.second).map(told).collect();
+        if places.iter().any(|(_, told)| told.is_unspecified()) {
             return Err(MediaError::NoAddress);
         }
         let (commands, inbox) = sync_channel(COMMANDS_MAX);
@@ -204,17 +212,21 @@ impl MediaHandle {
         let reactor = Reactor::new(&settings, clock, inbox, Arc::clone(&shared), events)
             .map_err(MediaError::Start)?;
         Tasks::thread("media", move || reactor.run()).map_err(MediaError::Start)?;
-        let door = Door { commands, shared, ports, advertised, prompts: Mutex::new(0) };
+        let door = Door { commands, shared, ports, places, prompts: Mutex::new(0) };
         Ok(Self { door: Arc::new(door) })
     }
 
-    /// Opens a leg's two sockets and gives their addresses for the session description.
+    /// Opens a leg's two sockets and gives their addresses for the session description: of the
+    /// family of the address the far end is reached at, where there is one of it.
     ///
     /// # Errors
     /// No pair of ports is free, the system refuses a socket, or too many commands wait.
-    pub fn open(&self, leg: LegId) -> Result<Local, MediaError> {
-        let pair = self.door.ports.bind()?;
-        let ip = self.door.advertised;
+    pub fn open(&self, leg: LegId, towards: Option<IpAddr>) -> Result<Local, MediaError> {
+        let places = &self.door.places;
+        let fits = |ip: IpAddr| towards.is_some_and(|far| far.is_ipv4() == ip.is_ipv4());
+        let place = places.iter().find(|(bound, _)| fits(*bound)).or_else(|| places.first());
+        let (bound, ip) = *place.ok_or(MediaError::NoAddress)?;
+        let pair = self.door.ports.bind(bound)?;
         let local =
             Local { rtp: SocketAddr::new(ip, pair.port), rtcp: SocketAddr::new(ip, pair.port + 1) };
         self.tell(Command::Open(leg, pair))?;

@@ -1,9 +1,11 @@
 //! Pairs of UDP ports, RTP on an even one and RTCP on the next (RFC 3550 §11).
 
 use std::io;
-use std::net::{IpAddr, UdpSocket};
+use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::ops::RangeInclusive;
 use std::sync::atomic::{AtomicU32, Ordering};
+
+use socket2::{Domain, Protocol, Socket, Type};
 
 use super::MediaError;
 
@@ -23,7 +25,6 @@ pub(super) struct Pair {
 /// The configured ports, taken in turn so that a port rests as long as possible.
 #[derive(Debug)]
 pub(super) struct Ports {
-    ip: IpAddr,
     first: u16,
     pairs: u32,
     turn: AtomicU32,
@@ -31,42 +32,48 @@ pub(super) struct Ports {
 
 impl Ports {
     /// Takes the even ports of a range whose next port lies in it too.
-    pub(super) fn new(ip: IpAddr, range: &RangeInclusive<u16>) -> Result<Self, MediaError> {
+    pub(super) fn new(range: &RangeInclusive<u16>) -> Result<Self, MediaError> {
         let first = u32::from(*range.start()).next_multiple_of(2);
         let pairs = (u32::from(*range.end()) + 1).saturating_sub(first) / 2;
         match u16::try_from(first) {
             Ok(first) if pairs > 0 && first > 0 => {
-                Ok(Self { ip, first, pairs, turn: AtomicU32::new(0) })
+                Ok(Self { first, pairs, turn: AtomicU32::new(0) })
             }
             _ => Err(MediaError::Range { first: *range.start(), last: *range.end() }),
         }
     }
 
-    /// Binds the next free pair.
-    pub(super) fn bind(&self) -> Result<Pair, MediaError> {
+    /// Binds the next free pair at an address.
+    pub(super) fn bind(&self, ip: IpAddr) -> Result<Pair, MediaError> {
         for _ in 0..self.pairs {
             let turn = self.turn.fetch_add(1, Ordering::Relaxed) % self.pairs;
             let port = u16::try_from(u32::from(self.first) + 2 * turn)
                 .expect("every pair lies in a range of u16");
-            match self.pair(port) {
+            match pair(ip, port) {
                 Ok(pair) => return Ok(pair),
                 Err(error) if error.kind() == io::ErrorKind::AddrInUse => {}
-                Err(error) => return Err(MediaError::Socket { ip: self.ip, port, error }),
+                Err(error) => return Err(MediaError::Socket { ip, port, error }),
             }
         }
         Err(MediaError::NoPort { pairs: self.pairs })
     }
+}
 
-    fn pair(&self, port: u16) -> io::Result<Pair> {
-        Ok(Pair { port, rtp: self.socket(port)?, rtcp: self.socket(port + 1)? })
-    }
+fn pair(ip: IpAddr, port: u16) -> io::Result<Pair> {
+    Ok(Pair { port, rtp: socket(ip, port)?, rtcp: socket(ip, port + 1)? })
+}
 
-    fn socket(&self, port: u16) -> io::Result<UdpSocket> {
-        let socket = UdpSocket::bind((self.ip, port))?;
-        socket.set_nonblocking(true)?;
-        socket2::SockRef::from(&socket).set_recv_buffer_size(RECEIVE_BUFFER)?;
-        Ok(socket)
+fn socket(ip: IpAddr, port: u16) -> io::Result<UdpSocket> {
+    let at = SocketAddr::new(ip, port);
+    let socket = Socket::new(Domain::for_address(at), Type::DGRAM, Some(Protocol::UDP))?;
+    if ip.is_ipv6() {
+        // IPv4 has sockets of its own.
+        socket.set_only_v6(true)?;
     }
+    socket.set_nonblocking(true)?;
+    socket.set_recv_buffer_size(RECEIVE_BUFFER)?;
+    socket.bind(&at.into())?;
+    Ok(socket.into())
 }
 
 #[cfg(test)]
@@ -77,7 +84,7 @@ mod tests {
     const LOOPBACK: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(127, 0, 0, 77));
 
     fn pairs(range: RangeInclusive<u16>) -> Option<(u16, u32)> {
-        Ports::new(LOOPBACK, &range).ok().map(|ports| (ports.first, ports.pairs))
+        Ports::new(&range).ok().map(|ports| (ports.first, ports.pairs))
     }
 
     #[test]
@@ -91,12 +98,12 @@ mod tests {
 
     #[test]
     fn a_full_range_says_so_and_a_freed_pair_is_found() -> Result<(), MediaError> {
-        let ports = Ports::new(LOOPBACK, &(18_870..=18_873))?;
-        let first = ports.bind()?;
-        let second = ports.bind()?;
-        assert!(matches!(ports.bind(), Err(MediaError::NoPort { pairs: 2 })));
+        let ports = Ports::new(&(18_870..=18_873))?;
+        let first = ports.bind(LOOPBACK)?;
+        let second = ports.bind(LOOPBACK)?;
+        assert!(matches!(ports.bind(LOOPBACK), Err(MediaError::NoPort { pairs: 2 })));
         drop(first);
-        assert!(ports.bind().is_ok());
+        assert!(ports.bind(LOOPBACK).is_ok());
         drop(second);
         Ok(())
     }

@@ -45,8 +45,19 @@ pub(super) enum Begin {
 pub(super) enum News {
     /// A message came.
     Message(Hop, u64, Vec<u8>),
-    /// It is gone; why, if TLS to a trunk could not be agreed on.
-    Gone(Hop, u64, Option<Trouble>),
+    /// It is gone; why we had to give it up, or what was wrong with a far end that opened it.
+    Gone(Hop, u64, Blame),
+}
+
+/// Who is to blame for a connection's end.
+#[derive(Debug)]
+pub(super) enum Blame {
+    /// Nobody, or nobody knows.
+    Nobody,
+    /// A far end that opened it: for what it said, or was too slow to say.
+    Guest,
+    /// A trunk with which no TLS could be agreed on.
+    Trunk(Trouble),
 }
 
 /// Why a connection ended.
@@ -58,6 +69,8 @@ enum End {
     Handshake(io::Error),
     #[error("the far end took too long")]
     Slow,
+    #[error("the far end was silent for longer than a registration lasts")]
+    Silent,
     #[error("{0}")]
     Broken(#[from] Broken),
     #[error("{0}")]
@@ -84,14 +97,15 @@ impl Connection {
             Ok(Ok(Opened::Tcp(stream))) => self.converse(stream, came_in).await,
             Ok(Ok(Opened::Tls(stream))) => self.converse(*stream, came_in).await,
         };
-        let trouble = match &ended {
-            Err(End::Handshake(error)) if !came_in => Some(match is_other_name(error) {
+        let (far, transport, unsent) = (self.hop.address, self.hop.transport, self.outbox.len());
+        let blame = match &ended {
+            Err(End::Handshake(error)) if !came_in => Blame::Trunk(match is_other_name(error) {
                 true => Trouble::TlsName(reason(error)),
                 false => Trouble::Tls(reason(error)),
             }),
-            Ok(()) | Err(_) => None,
+            Err(End::Slow | End::Broken(_) | End::Handshake(_)) if came_in => Blame::Guest,
+            Ok(()) | Err(_) => Blame::Nobody,
         };
-        let (far, transport, unsent) = (self.hop.address, self.hop.transport, self.outbox.len());
         match ended {
             Err(error) if !came_in => {
                 tracing::info!(%far, ?transport, %error, unsent, "a connection failed");
@@ -100,7 +114,7 @@ impl Connection {
             Ok(()) => tracing::debug!(%far, unsent, "a connection ended"),
         }
         // A signalling that has ended needs no news.
-        drop(self.news.send(News::Gone(self.hop, self.id, trouble)).await);
+        drop(self.news.send(News::Gone(self.hop, self.id, blame)).await);
     }
 
     async fn converse(
@@ -144,7 +158,10 @@ impl Connection {
                     say(&mut stream, b"\r\n\r\n").await?;
                     ping = Some(self.clock.mono() + PING_EVERY);
                 }
-                () = sleep_until(self.clock, late) => return Err(End::Slow),
+                () = sleep_until(self.clock, late) => {
+                    let silent = patience == SILENCE_MAX && framer.deadline().is_none();
+                    return Err(if silent { End::Silent } else { End::Slow });
+                }
             }
         }
     }

@@ -4,7 +4,9 @@ mod connection;
 mod health;
 mod outcome;
 mod phones;
+mod places;
 mod probe;
+mod resolver;
 mod shell;
 pub(crate) mod socket;
 mod strangers;
@@ -17,16 +19,17 @@ use crate::units::{AgentId, LegId, Number, Span, TrunkId};
 
 pub use crate::wire::sip::{
     Counters, Credentials, EarlyMedia, Ha1, Identity, Part, Privacy, Refresher, Reliability, Sdp,
-    SessionTimers, StoredDialog, Testimony, TimerMode, Transport,
+    SessionTimers, StoredDialog, Testimony, TimerMode, Transport, Way,
 };
 pub use health::{Ailment, TrunkState};
 pub use outcome::failure;
 pub use phones::Phone;
 pub use probe::{Said, Trouble};
-pub use shell::{Figures, Settings, SipError, SipHandle, start};
+pub use resolver::{By, FindError, Found, Resolver};
+pub use shell::{Figures, Peer, Settings, SipError, SipHandle, start};
 pub use socket::Door;
 pub use tls::{Identification, Tls, TlsError, Trust};
-pub use trunk::{Register, Trunk, resolve};
+pub use trunk::{Register, Trunk};
 
 /// What the signalling is asked to do.
 #[derive(Clone, Debug, PartialEq, Eq)]

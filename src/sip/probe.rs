@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::Event;
-use super::shell::{Shell, SipError};
+use super::resolver::FindError;
+use super::shell::Shell;
 use crate::units::{LegId, Span, TrunkId};
 use crate::wire::sip::{Subject, Testimony};
 
@@ -28,35 +29,41 @@ pub struct Said {
 /// Why nothing reaches a trunk.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Trouble {
-    /// Its host has no address, by what the name service says.
+    /// Its host is not to be found, by what DNS says.
     Name(String),
+    /// No name server tells where its host is.
+    NameServer(String),
     /// Its certificate bears another name than the one it is reached by.
     TlsName(String),
     /// No TLS could be agreed on otherwise.
     Tls(String),
 }
 
-/// The test calls under way, and what is wrong with trunks.
+impl Trouble {
+    fn of(fault: &FindError) -> Self {
+        let detail = fault.to_string();
+        match fault {
+            FindError::Silent(_) | FindError::Unreachable(..) | FindError::Refused(..) => {
+                Self::NameServer(detail)
+            }
+            FindError::NoName(_)
+            | FindError::NoServer(..)
+            | FindError::NoAddress(_)
+            | FindError::NotServed(..)
+            | FindError::Astray(..)
+            | FindError::BadName(_) => Self::Name(detail),
+        }
+    }
+}
+
+/// The test calls under way.
 #[derive(Debug, Default)]
 pub(super) struct Probes {
     /// Whose trunk was asked, by leg, with whether that was told already.
     under_way: BTreeMap<LegId, (TrunkId, bool)>,
-    troubles: BTreeMap<TrunkId, Trouble>,
 }
 
 impl Probes {
-    /// Notes that a trunk cannot be made known.
-    pub(super) fn note(&mut self, trunk: TrunkId, error: &SipError) {
-        if let SipError::Resolve { source, .. } = error {
-            self.troubles.insert(trunk, Trouble::Name(source.to_string()));
-        }
-    }
-
-    /// Notes that a trunk is known.
-    pub(super) fn clear(&mut self, trunk: TrunkId) {
-        self.troubles.remove(&trunk);
-    }
-
     /// Tells whether a leg is a test call's.
     pub(super) fn has(&self, leg: LegId) -> bool {
         self.under_way.contains_key(&leg)
@@ -75,8 +82,8 @@ impl Shell {
         let now = self.port.now();
         if self.port.endpoint.send_options(now, trunk).is_ok() {
             self.port.endpoint.watch(leg, Subject::Options);
-            if let Some(line) = self.trunks.get_mut(&trunk) {
-                line.health.asked(now);
+            if let Some(met) = self.trunks.get_mut(&trunk).and_then(|line| line.met.as_mut()) {
+                met.health.asked(now);
             }
         }
         if self.port.endpoint.register_anew(now, trunk) {
@@ -104,7 +111,8 @@ impl Shell {
 
     fn testimony(&mut self, leg: LegId, trunk: TrunkId) -> Said {
         let now = self.port.now();
-        let trouble = self.probes.troubles.get(&trunk).cloned();
+        let line = self.trunks.get(&trunk).filter(|line| line.met.is_none());
+        let trouble = line.and_then(|line| line.fault.as_ref()).map(Trouble::of);
         let endpoint = &mut self.port.endpoint;
         Said {
             options: endpoint.dismiss(leg, Subject::Options),

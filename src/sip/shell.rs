@@ -1,23 +1,27 @@
 //! The task that owns the SIP endpoint, and the handle to it.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::convert::Infallible;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use super::health::{Ailment, Health, News, TrunkState};
 use super::phones::Phone;
+use super::places::{self, Believed, Places};
 use super::probe::Probes;
+use super::resolver::{FindError, Resolver};
 use super::socket::{Door, Doors, Port, sleep_until};
 use super::tls::{Client, Identification, Tls, TlsError};
-use super::trunk::{Ping, Trunk, resolve};
+use super::trunk::{Ping, Trunk};
 use super::{Command, Event, outcome};
 use crate::core::fact::Failure;
 use crate::engine::clock::Clock;
 use crate::engine::tasks::Tasks;
-use crate::units::{AgentId, LegId, Mono, Number, TrunkId};
+use crate::units::{AgentId, LegId, Mono, Number, Span, TrunkId};
 use crate::wire::sip::{self, Counters, Invite, Target, Transport};
 
 /// Commands that may wait for the task: some seconds' worth at 2,000 attempts a second, each
@@ -27,9 +31,11 @@ const ORDERS_MAX: usize = 8_192;
 const BATCH_MAX: usize = 64;
 /// Events that may wait for the engine before the task stops taking in more work.
 const EVENTS_MAX: usize = 16_384;
-/// How long a trunk whose name has no address waits until it is looked up again: a name server
-/// that was restarted is back by then, and one that does not know the name is not pestered.
-const LOOK_UP_EVERY: Duration = Duration::from_secs(30);
+/// How long the start waits for the name servers, so that trunks are in place before the first
+/// call: longer than any that answers takes.
+const FIRST_LOOK: Duration = Duration::from_secs(2);
+/// Look-ups that may wait for the task; the others wait to be told.
+const NEWS_MAX: usize = 64;
 
 /// What the signalling needs to begin.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,6 +49,8 @@ pub struct Settings {
     /// The address peers reach us at, where it is another (a NAT's); needed if `bind` is the
     /// unspecified address.
     pub public: Option<SocketAddr>,
+    /// The name servers to ask; the system's if there are none.
+    pub nameservers: Vec<SocketAddr>,
     /// The realm agents' phones are challenged with.
     pub realm: String,
     /// Where every tag, branch and nonce comes from; draw it from the system's randomness.
@@ -67,13 +75,13 @@ pub enum SipError {
     /// The address peers are told would be 0.0.0.0. Settings' fault.
     #[error("SIP is bound to {0}, which peers cannot call back: set the public address as well")]
     Unspecified(SocketAddr),
-    /// A phone's host has no address now. Try again later, or mend the settings.
-    #[error("cannot find the address of {host:?}: {source}")]
+    /// A host is not found now. Try again later, or mend the settings.
+    #[error("cannot find {host:?}: {source}")]
     Resolve {
         /// The host as written.
         host: String,
-        /// What the system says.
-        source: io::Error,
+        /// Why.
+        source: FindError,
     },
     /// A trunk's certificates are of no use. Settings' fault.
     #[error("trunk to {host}: {source}")]
@@ -102,14 +110,25 @@ pub struct Figures {
     pub connections: usize,
     /// Connections that were not taken in, for there were too many.
     pub refused_connections: u64,
+    /// Connections that were closed for garbage, or because their far ends took too long.
+    pub closed_connections: u64,
     /// Legs that have not ended.
     pub legs: usize,
+}
+
+/// Somebody who can be called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Peer {
+    /// Whoever a trunk leads to.
+    Trunk(TrunkId),
+    /// An agent at a phone.
+    Phone(AgentId),
 }
 
 /// What waits for the task.
 enum Order {
     Perform(Command),
-    SetTrunk(Box<(Trunk, Known)>),
+    SetTrunk(Box<(Trunk, Option<Client>, Believed)>),
     RemoveTrunk(TrunkId),
     SetPhone(sip::Phone),
     RemovePhone(AgentId),
@@ -122,6 +141,8 @@ pub struct SipHandle {
     orders: mpsc::Sender<Order>,
     local: SocketAddr,
     also: Vec<(Transport, SocketAddr)>,
+    resolver: Resolver,
+    reached: watch::Receiver<BTreeMap<Peer, IpAddr>>,
 }
 
 impl SipHandle {
@@ -137,6 +158,13 @@ impl SipHandle {
         &self.also
     }
 
+    /// Tells at which address somebody is reached now, so that audio can be offered in the same
+    /// family; `None` if nobody knows.
+    #[must_use]
+    pub fn reached_at(&self, peer: Peer) -> Option<IpAddr> {
+        self.reached.borrow().get(&peer).copied()
+    }
+
     /// Asks for something, without waiting.
     ///
     /// # Errors
@@ -148,10 +176,13 @@ impl SipHandle {
     /// Makes a trunk known or changes it; looks its hosts up first.
     ///
     /// # Errors
-    /// A host has no address, too many commands wait, or the task has ended.
+    /// A host is not found, a certificate is of no use, too many commands wait, or the task has
+    /// ended.
     pub async fn set_trunk(&self, trunk: Trunk) -> Result<(), SipError> {
-        let known = known_trunk(&trunk).await?;
-        self.order(Order::SetTrunk(Box::new((trunk, known))))
+        let trusted = trusted(&trunk)?;
+        let unfound = |source| SipError::Resolve { host: trunk.host.clone(), source };
+        let found = places::find(&self.resolver, &trunk).await.map_err(unfound)?;
+        self.order(Order::SetTrunk(Box::new((trunk, trusted, found))))
     }
 
     /// Forgets a trunk; its calls go on.
@@ -167,7 +198,7 @@ impl SipHandle {
     /// # Errors
     /// The host has no address, too many commands wait, or the task has ended.
     pub async fn set_phone(&self, phone: &Phone) -> Result<(), SipError> {
-        let known = known_phone(phone).await?;
+        let known = known_phone(&self.resolver, phone).await?;
         self.order(Order::SetPhone(known))
     }
 
@@ -197,20 +228,26 @@ impl SipHandle {
     }
 }
 
-/// Binds the socket, looks every host up, and starts the signalling task. A trunk whose host has
-/// no address is down, and looked up again every 30 s.
+/// Binds the socket, looks every host up, and starts the signalling task. A trunk whose host is not
+/// found is down, and looked up again every 30 s; that of one is waited for for 2 s.
 ///
 /// # Errors
-/// The address cannot be bound, peers could not call it back, or a phone's host has no address.
+/// The address cannot be bound, peers could not call it back, a certificate is of no use, or a
+/// phone's host is not found.
 pub async fn start(
     settings: Settings,
     clock: Clock,
     tasks: &Tasks,
 ) -> Result<(SipHandle, mpsc::Receiver<Event>), SipError> {
-    let Settings { bind, also, identification, public, realm, seed, trunks, phones } = settings;
+    let Settings { bind, also, identification, public, nameservers, realm, seed, .. } = settings;
+    let Settings { trunks, phones, .. } = settings;
     if bind.ip().is_unspecified() && public.is_none() {
         return Err(SipError::Unspecified(bind));
     }
+    let datagrams = also.iter().filter(|door| door.transport == Transport::Udp);
+    let own: Vec<_> = [bind].into_iter().chain(datagrams.map(|door| door.bind)).collect();
+    let resolver = Resolver::new(&nameservers, &own)
+        .map_err(|source| SipError::Resolve { host: "any host".to_owned(), source })?;
     let doors = Doors { bind, also, identification };
     let port = Port::open(doors, clock, tasks, |local, others| sip::Settings {
         local: public.unwrap_or(local),
@@ -225,6 +262,8 @@ pub async fn start(
     let others = port.endpoint.settings().others.clone();
     let (orders, inbox) = mpsc::channel(ORDERS_MAX);
     let (events, outbox) = mpsc::channel(EVENTS_MAX);
+    let (news, found) = mpsc::channel(NEWS_MAX);
+    let (reaching, reached) = watch::channel(BTreeMap::new());
     let mut shell = Shell {
         port,
         inbox,
@@ -232,34 +271,18 @@ pub async fn start(
         waiting: VecDeque::new(),
         trunks: BTreeMap::new(),
         probes: Probes::default(),
+        resolver: resolver.clone(),
+        tasks: tasks.clone(),
+        news,
+        found,
+        reached: reaching,
     };
-    for trunk in trunks {
-        match known_trunk(&trunk).await {
-            Ok(known) => shell.set_trunk(trunk, known),
-            Err(error @ SipError::Tls { .. }) => return Err(error),
-            Err(error) => {
-                tracing::warn!(%error, "a trunk stays down until its host has an address");
-                shell.waiting.push_back(Event::Trunk(
-                    trunk.id,
-                    TrunkState::Down,
-                    Some(Ailment::Nameless),
-                ));
-                shell.probes.note(trunk.id, &error);
-                let (orders, events) = (orders.downgrade(), shell.events.clone());
-                tasks.spawn(async move {
-                    tokio::select! {
-                        () = events.closed() => {}
-                        () = look_up_again(trunk, orders) => {}
-                    }
-                });
-            }
-        }
-    }
+    shell.begin(trunks).await?;
     for phone in phones {
-        shell.port.endpoint.set_phone(known_phone(&phone).await?);
+        shell.set_phone(known_phone(&resolver, &phone).await?);
     }
     tasks.spawn(shell.run());
-    Ok((SipHandle { orders, local, also: others }, outbox))
+    Ok((SipHandle { orders, local, also: others, resolver, reached }, outbox))
 }
 
 /// Gives the further addresses as peers reach them: those of the public address's family there.
@@ -274,84 +297,34 @@ fn seen_from_outside(
     others.into_iter().map(|(transport, at)| (transport, seen(at))).collect()
 }
 
-/// A trunk whose hosts were looked up and whose certificates were read.
-struct Known {
-    trunk: sip::Trunk,
-    tls: Option<Client>,
-}
-
-async fn address_of(host: &str, transport: Transport) -> Result<SocketAddr, SipError> {
-    resolve(host, transport)
-        .await
-        .map_err(|source| SipError::Resolve { host: host.to_owned(), source })
-}
-
-async fn known_trunk(trunk: &Trunk) -> Result<Known, SipError> {
+/// Reads whom a trunk believes over TLS.
+fn trusted(trunk: &Trunk) -> Result<Option<Client>, SipError> {
     let unfit = |source| SipError::Tls { host: trunk.host.clone(), source };
-    let tls = trunk.tls.as_ref().filter(|_| trunk.transport == Transport::Tls);
-    let tls = tls.map(Tls::client).transpose().map_err(unfit)?;
-    let mut sources = Vec::new();
-    for host in &trunk.sources {
-        sources.push(address_of(host, trunk.transport).await?.ip());
-    }
-    let server = trunk.proxy.as_ref().unwrap_or(&trunk.host);
-    let known = sip::Trunk {
-        proxy: trunk.proxy.as_ref().map(|proxy| trunk.route(proxy)),
-        large_over_tcp: trunk.large_over_tcp,
-        domain: trunk.domain.clone(),
-        sources,
-        credentials: trunk.credentials.clone(),
-        identity: trunk.identity.clone(),
-        redirects_max: trunk.redirects_max,
-        call_header: trunk.call_header,
-        session: trunk.session,
-        reliable: trunk.reliable,
-        early_media: trunk.early_media,
-        headers: trunk.headers.clone(),
-        register: registration(trunk).await?,
-        ..sip::Trunk::new(trunk.id, trunk.hop(address_of(server, trunk.transport).await?))
-    };
-    Ok(Known { trunk: known, tls })
+    let tls = trunk.tls.as_ref().filter(|_| trunk.transports().contains(&Transport::Tls));
+    tls.map(Tls::client).transpose().map_err(unfit)
 }
 
-async fn registration(trunk: &Trunk) -> Result<Option<sip::Registration>, SipError> {
-    let Some(register) = &trunk.register else { return Ok(None) };
-    let registrar = trunk.registrar_domain();
-    // A proxy leads there by itself.
-    let own = register.registrar.as_ref().filter(|_| trunk.proxy.is_none());
-    let address = match own {
-        Some(host) => Some(trunk.hop(address_of(host, trunk.transport).await?)),
-        None => None,
-    };
-    Ok(Some(sip::Registration { registrar, address, expires: register.expires }))
+async fn known_phone(resolver: &Resolver, phone: &Phone) -> Result<sip::Phone, SipError> {
+    let Some(host) = phone.contact_host() else { return Ok(phone.known(None)) };
+    let unfound = |source| SipError::Resolve { host: host.to_owned(), source };
+    let found = resolver.find(host, &[phone.transport()]).await.map_err(unfound)?;
+    Ok(phone.known(found.ways.first().map(|way| way.hop.address)))
 }
 
-/// Looks a trunk up until its host has an address, then makes it known.
-async fn look_up_again(trunk: Trunk, orders: mpsc::WeakSender<Order>) {
-    let known = loop {
-        tokio::time::sleep(LOOK_UP_EVERY).await;
-        if let Ok(known) = known_trunk(&trunk).await {
-            break known;
-        }
-    };
-    tracing::info!(host = trunk.host, "a trunk's host has an address now");
-    // A signalling that has ended needs no trunk.
-    if let Some(orders) = orders.upgrade() {
-        drop(orders.send(Order::SetTrunk(Box::new((trunk, known)))).await);
-    }
-}
-
-async fn known_phone(phone: &Phone) -> Result<sip::Phone, SipError> {
-    let address = match phone.contact_host() {
-        Some(host) => Some(address_of(host, phone.transport()).await?),
-        None => None,
-    };
-    Ok(phone.known(address))
-}
-
-/// A trunk and what keeps the way to it open.
+/// A trunk, how it is, and where.
 pub(super) struct Line {
-    trunk: Trunk,
+    trunk: Arc<Trunk>,
+    /// Nothing before its host is first found.
+    pub(super) met: Option<Met>,
+    /// Why the latest look-up failed.
+    pub(super) fault: Option<FindError>,
+    /// Dropped with the trunk, which ends its look-ups.
+    _lives: oneshot::Receiver<Infallible>,
+}
+
+/// A trunk whose host was found.
+pub(super) struct Met {
+    places: Places,
     pub(super) health: Health,
     ping: Option<Ping>,
 }
@@ -365,9 +338,40 @@ pub(super) struct Shell {
     pub(super) waiting: VecDeque<Event>,
     pub(super) trunks: BTreeMap<TrunkId, Line>,
     pub(super) probes: Probes,
+    resolver: Resolver,
+    tasks: Tasks,
+    /// What look-ups give, and where they tell it.
+    found: mpsc::Receiver<(Arc<Trunk>, Result<Places, FindError>)>,
+    news: mpsc::Sender<(Arc<Trunk>, Result<Places, FindError>)>,
+    /// Where everybody is reached.
+    reached: watch::Sender<BTreeMap<Peer, IpAddr>>,
 }
 
 impl Shell {
+    /// Makes the trunks known, and waits a little for those whose hosts must be looked up.
+    async fn begin(&mut self, trunks: Vec<Trunk>) -> Result<(), SipError> {
+        let mut unfound = 0;
+        for trunk in trunks {
+            let trusted = trusted(&trunk)?;
+            let places = places::by_digits_alone(&trunk);
+            unfound += usize::from(places.is_none());
+            self.set_trunk(trunk, trusted, places);
+        }
+        let look = async {
+            for _ in 0..unfound {
+                if let Some((trunk, found)) = self.found.recv().await {
+                    self.locate(&trunk, found);
+                }
+            }
+        };
+        // Whoever is late is located while calls go on.
+        drop(tokio::time::timeout(FIRST_LOOK, look).await);
+        let unmet = self.trunks.iter().filter(|(_, line)| line.met.is_none());
+        let down = |id| Event::Trunk(id, TrunkState::Down, Some(Ailment::Nameless));
+        self.waiting.extend(unmet.map(|(id, _)| down(*id)));
+        Ok(())
+    }
+
     async fn run(mut self) {
         let mut batch = Vec::with_capacity(BATCH_MAX);
         loop {
@@ -376,14 +380,22 @@ impl Shell {
             self.report();
             let open = self.waiting.is_empty();
             let clock = self.port.clock();
+            let mut found = None;
             let more = tokio::select! {
                 turned = self.port.turn(), if open => survives(&turned),
                 count = self.inbox.recv_many(&mut batch, BATCH_MAX), if open => count > 0,
+                told = self.found.recv(), if open => {
+                    found = told;
+                    true
+                }
                 () = sleep_until(clock, signs) => true,
                 room = self.events.reserve(), if !open => room.is_ok(),
             };
             for order in batch.drain(..) {
                 self.obey(order);
+            }
+            if let Some((trunk, found)) = found {
+                self.locate(&trunk, found);
             }
             self.port.flush();
             if !more {
@@ -398,21 +410,34 @@ impl Shell {
     fn obey(&mut self, order: Order) {
         match order {
             Order::Perform(command) => self.perform(command),
-            Order::SetTrunk(both) => self.set_trunk(both.0, both.1),
+            Order::SetTrunk(all) => {
+                let (trunk, trusted, places) = *all;
+                self.set_trunk(trunk, trusted, Some(places));
+            }
             Order::RemoveTrunk(trunk) => {
                 self.trunks.remove(&trunk);
                 self.port.endpoint.remove_trunk(trunk);
                 self.port.streams().trust(trunk, None);
+                self.note(Peer::Trunk(trunk), None);
             }
-            Order::SetPhone(phone) => self.port.endpoint.set_phone(phone),
-            Order::RemovePhone(agent) => self.port.endpoint.remove_phone(agent),
+            Order::SetPhone(phone) => self.set_phone(phone),
+            Order::RemovePhone(agent) => {
+                self.port.endpoint.remove_phone(agent);
+                self.note_phone(agent);
+            }
             Order::Count(answer) => {
                 let counters = self.port.endpoint.counters();
                 let legs = self.port.endpoint.legs();
                 let unsent = self.port.unsent();
                 let streams = self.port.streams();
-                let (connections, refused_connections) = (streams.len(), streams.refused());
-                let figures = Figures { counters, unsent, connections, refused_connections, legs };
+                let figures = Figures {
+                    counters,
+                    unsent,
+                    connections: streams.len(),
+                    refused_connections: streams.refused(),
+                    closed_connections: streams.foul(),
+                    legs,
+                };
                 if answer.send(figures).is_err() {
                     tracing::debug!("nobody waits for the counters any more");
                 }
@@ -420,17 +445,80 @@ impl Shell {
         }
     }
 
-    fn set_trunk(&mut self, trunk: Trunk, known: Known) {
-        self.probes.clear(trunk.id);
-        let ping = Ping::new(&trunk, known.trunk.address, self.port.now());
-        self.port.streams().trust(trunk.id, known.tls);
-        self.port.endpoint.set_trunk(known.trunk);
+    fn set_phone(&mut self, phone: sip::Phone) {
+        let agent = phone.agent;
+        self.port.endpoint.set_phone(phone);
+        self.note_phone(agent);
+    }
+
+    fn note_phone(&self, agent: AgentId) {
+        self.note(Peer::Phone(agent), self.port.endpoint.phone_address(agent));
+    }
+
+    /// Notes where somebody is reached now.
+    fn note(&self, peer: Peer, at: Option<IpAddr>) {
+        self.reached.send_if_modified(|reached| match at {
+            Some(ip) => reached.insert(peer, ip) != Some(ip),
+            None => reached.remove(&peer).is_some(),
+        });
+    }
+
+    /// Makes a trunk known, and has its hosts looked up from now on.
+    fn set_trunk(&mut self, trunk: Trunk, trusted: Option<Client>, found: Option<Believed>) {
+        let (id, trunk) = (trunk.id, Arc::new(trunk));
+        self.port.streams().trust(id, trusted);
+        let (lives, line) = oneshot::channel();
+        let line = Line { trunk: Arc::clone(&trunk), met: None, fault: None, _lives: line };
+        self.trunks.insert(id, line);
+        let known = (self.resolver.clone(), Arc::clone(&trunk));
+        let rest = found.as_ref().map_or(Some(Span::ZERO), |(_, good_for)| *good_for);
+        self.tasks.spawn(places::keep(known, rest, self.news.downgrade(), lives));
+        if let Some((places, _)) = found {
+            self.locate(&trunk, Ok(places));
+        }
+    }
+
+    /// Takes in where a trunk's hosts are now, or that they were not found: then the answer before
+    /// holds on.
+    fn locate(&mut self, trunk: &Arc<Trunk>, found: Result<Places, FindError>) {
+        let id = trunk.id;
+        let line = self.trunks.get_mut(&id).filter(|line| Arc::ptr_eq(&line.trunk, trunk));
+        // It was changed or forgotten meanwhile.
+        let Some(line) = line else { return };
+        let places = match found {
+            Ok(places) => places,
+            Err(fault) => {
+                if line.fault.as_ref() != Some(&fault) {
+                    let (host, last_answer_holds) = (&trunk.host, line.met.is_some());
+                    tracing::warn!(host, last_answer_holds, "a trunk's host is not found: {fault}");
+                }
+                line.fault = Some(fault);
+                return;
+            }
+        };
+        if line.fault.take().is_some() {
+            tracing::info!(host = trunk.host, "a trunk's host is found now");
+        }
+        let now = self.port.now();
+        let ping = Ping::new(trunk, &places.ways, now);
+        let at = places.first().ip();
+        self.reached.send_if_modified(|reached| reached.insert(Peer::Trunk(id), at) != Some(at));
+        if let Some(met) = &mut line.met {
+            if met.places != places {
+                tracing::info!(host = trunk.host, servers = places.ways.len(), "a trunk moved");
+                let Places { ways, registrar, sources } = places.clone();
+                self.port.endpoint.set_ways(id, ways, registrar, sources);
+                (met.places, met.ping) = (places, ping);
+            }
+            return;
+        }
+        self.port.endpoint.set_trunk(trunk.known(&places));
         let registers = trunk.register.is_some() && trunk.credentials.is_some();
-        let registered = registers.then(|| self.port.endpoint.is_registered(trunk.id));
-        let mut health = Health::new(trunk.options_every, registered, self.port.now());
+        let registered = registers.then(|| self.port.endpoint.is_registered(id));
+        let mut health = Health::new(trunk.options_every, registered, now);
         let begun = health.begin();
-        self.waiting.extend(begun.map(|(state, why)| Event::Trunk(trunk.id, state, why)));
-        self.trunks.insert(trunk.id, Line { trunk, health, ping });
+        self.waiting.extend(begun.map(|(state, why)| Event::Trunk(id, state, why)));
+        line.met = Some(Met { places, health, ping });
     }
 
     fn perform(&mut self, command: Command) {
@@ -439,14 +527,14 @@ impl Shell {
         let done = match command {
             Command::Dial { leg, trunk, to, from, offer, call_ref } => {
                 let dialled = self.dial(now, leg, trunk, &to, from.as_ref(), (offer, call_ref));
-                return self.report_undialled(leg, dialled);
+                return self.report_undialled(leg, dialled, self.why_unmet(trunk));
             }
             Command::Probe(leg, trunk) => return self.probe(leg, trunk),
             Command::DialAgent { leg, agent, offer } => {
                 let target = Target::Phone(agent);
                 let call = Invite { target, from: None, offer, call_ref: None };
                 let dialled = endpoint.invite(now, leg, call);
-                return self.report_undialled(leg, dialled);
+                return self.report_undialled(leg, dialled, String::new());
             }
             Command::Cancel(leg) => endpoint.cancel(now, leg),
             Command::HangUp(leg) => endpoint.hang_up(now, leg),
@@ -482,10 +570,21 @@ impl Shell {
         Ok(())
     }
 
+    /// Tells why a trunk's host is not known; nothing if it is.
+    fn why_unmet(&self, trunk: TrunkId) -> String {
+        let line = self.trunks.get(&trunk).filter(|line| line.met.is_none());
+        line.and_then(|line| line.fault.as_ref()).map(ToString::to_string).unwrap_or_default()
+    }
+
     /// A leg that could not even begin fails like one the trunk refused, with status 0.
-    fn report_undialled(&mut self, leg: LegId, dialled: Result<(), sip::CommandError>) {
+    fn report_undialled(
+        &mut self,
+        leg: LegId,
+        dialled: Result<(), sip::CommandError>,
+        reason: String,
+    ) {
         let Err(error) = dialled else { return };
-        tracing::warn!(%leg, %error, "a call was not placed");
+        tracing::warn!(%leg, %error, reason, "a call was not placed");
         let failure = match error {
             sip::CommandError::Full => Failure::Congestion,
             sip::CommandError::UnknownLeg
@@ -501,7 +600,7 @@ impl Shell {
             failure,
             status: 0,
             retry_after: None,
-            reason: String::new(),
+            reason,
         });
     }
 
@@ -509,15 +608,16 @@ impl Shell {
     fn ask_for_signs_of_life(&mut self) -> Option<Mono> {
         let now = self.port.now();
         let mut next = None;
-        for (id, Line { health, ping, .. }) in &mut self.trunks {
+        for (id, line) in &mut self.trunks {
+            let Some(Met { health, ping, .. }) = &mut line.met else { continue };
             if health.due().is_some_and(|due| due <= now) {
                 health.asked(now);
                 if let Err(error) = self.port.endpoint.send_options(now, *id) {
                     tracing::debug!(trunk = %id, %error, "no sign of life was asked for");
                 }
             }
-            if let Some(to) = ping.as_mut().and_then(|ping| ping.turn(now)) {
-                self.port.send(b"\r\n\r\n", to);
+            for to in ping.as_mut().map(|ping| ping.turn(now)).unwrap_or_default() {
+                self.port.send(b"\r\n\r\n", *to);
             }
             let again = ping.as_ref().map(Ping::due);
             next = [next, health.due(), again].into_iter().flatten().min();
@@ -571,16 +671,19 @@ impl Shell {
             sip::Event::Offer(leg, sdp) => Some(Event::Offer(leg, sdp)),
             sip::Event::Acked(leg, sdp) => sdp.map(|sdp| Event::Reanswered(leg, sdp)),
             sip::Event::Incoming(call) => self.incoming(call),
-            sip::Event::Phone(agent, here) => Some(Event::Phone(agent, here)),
+            sip::Event::Phone(agent, here) => {
+                self.note_phone(agent);
+                Some(Event::Phone(agent, here))
+            }
             sip::Event::Options(trunk, status, retry_after) => {
                 let now = self.port.now();
-                let line = self.trunks.get_mut(&trunk)?;
-                let news = line.health.answered(now, status, retry_after);
+                let met = self.trunks.get_mut(&trunk)?.met.as_mut()?;
+                let news = met.health.answered(now, status, retry_after);
                 self.tell_health(trunk, news)
             }
             sip::Event::Registered(trunk, told) => {
                 let line = self.trunks.get_mut(&trunk)?;
-                let news = line.health.registered(&line.trunk.host, told);
+                let news = line.met.as_mut()?.health.registered(&line.trunk.host, told);
                 self.tell_health(trunk, news)
             }
             sip::Event::Reoffered(leg, _, answer) => {

@@ -12,7 +12,7 @@ use super::tls::Identification;
 use crate::engine::clock::Clock;
 use crate::engine::tasks::Tasks;
 use crate::units::{Mono, Span};
-use crate::wire::sip::{Endpoint, Settings, Transport};
+use crate::wire::sip::{Endpoint, Hop, Settings, Transport};
 
 /// What the kernel may hold for us each way, in bytes: a burst of a second at 2,000 attempts a
 /// second is about 4 MB. The kernel may grant less (`net.core.rmem_max`).
@@ -247,7 +247,12 @@ impl Port {
                         self.streams.close(hop);
                     }
                 }
-                Some(Happening::Gone(hop)) => self.endpoint.disconnected(now, hop),
+                Some(Happening::Gone(hop, foul)) => {
+                    if foul {
+                        self.strangers.note(now, hop.ip());
+                    }
+                    self.endpoint.disconnected(now, hop);
+                }
                 Some(Happening::Nothing) => {}
                 None => return,
             }
@@ -259,13 +264,18 @@ impl Port {
     /// SIP's own repetitions.
     pub(crate) fn flush(&mut self) {
         while let Some(transmit) = self.endpoint.poll_transmit() {
-            if !transmit.to.transport.is_reliable() {
-                self.send(&transmit.bytes, transmit.to.address);
-            } else if !self.streams.send(transmit.to, &transmit.bytes) {
-                self.unsent += 1;
-                self.endpoint.disconnected(self.clock.mono(), transmit.to);
-            }
+            self.transmit(transmit.to, &transmit.bytes);
             self.endpoint.recycle(transmit.bytes);
+        }
+    }
+
+    /// Sends one message.
+    pub(crate) fn transmit(&mut self, to: Hop, message: &[u8]) {
+        if !to.transport.is_reliable() {
+            self.send(message, to.address);
+        } else if !self.streams.send(to, message) {
+            self.unsent += 1;
+            self.endpoint.disconnected(self.clock.mono(), to);
         }
     }
 

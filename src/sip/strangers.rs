@@ -18,11 +18,11 @@ pub(super) struct Strangers {
 }
 
 impl Strangers {
-    /// Notes that a message of somebody unknown was dropped; logs the first of an hour.
+    /// Notes that a message was dropped or a connection closed; logs the first of an hour.
     pub(super) fn note(&mut self, now: Mono, ip: IpAddr) {
         if now.since(self.since) >= TOLD_EVERY {
             for (ip, dropped) in &self.seen {
-                tracing::info!(%ip, dropped, "a stranger's messages of the last hour");
+                tracing::info!(%ip, dropped, "messages dropped, connections closed within an hour");
             }
             self.seen.clear();
             self.since = now;
@@ -30,7 +30,7 @@ impl Strangers {
         if let Some(dropped) = self.seen.get_mut(&ip) {
             *dropped += 1;
         } else if self.seen.len() < ADDRESSES_MAX {
-            tracing::info!(%ip, "a stranger's messages are dropped");
+            tracing::info!(%ip, "messages of this address are dropped, its connections closed");
             self.seen.insert(ip, 1);
         }
     }

@@ -9,7 +9,7 @@ use rustls::ServerConfig;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 
-use super::connection::{Begin, Connection, News};
+use super::connection::{Begin, Blame, Connection, News};
 use super::probe::Trouble;
 use super::tls::Client;
 use crate::engine::clock::Clock;
@@ -51,8 +51,8 @@ struct Guest {
 pub(super) enum Happening {
     /// A message came from a hop.
     Message(Hop, Vec<u8>),
-    /// A connection has ended.
-    Gone(Hop),
+    /// A connection has ended; whether through its far end's fault.
+    Gone(Hop, bool),
     /// Nothing the signalling need know.
     Nothing,
 }
@@ -74,6 +74,7 @@ pub(crate) struct Streams {
     /// Why no TLS could be agreed on with trunks.
     troubles: BTreeMap<TrunkId, Trouble>,
     refused: u64,
+    foul: u64,
 }
 
 impl std::fmt::Debug for Streams {
@@ -97,6 +98,7 @@ impl Streams {
             trusted: BTreeMap::new(),
             troubles: BTreeMap::new(),
             refused: 0,
+            foul: 0,
         }
     }
 
@@ -126,7 +128,7 @@ impl Streams {
     }
 
     /// Makes known how a trunk is met over TLS.
-    pub(super) fn trust(&mut self, trunk: TrunkId, tls: Option<Client>) {
+    pub(crate) fn trust(&mut self, trunk: TrunkId, tls: Option<Client>) {
         match tls {
             Some(tls) => drop(self.trusted.insert(trunk, tls)),
             None => drop(self.trusted.remove(&trunk)),
@@ -146,6 +148,11 @@ impl Streams {
     /// Counts the connections that were not taken in.
     pub(super) const fn refused(&self) -> u64 {
         self.refused
+    }
+
+    /// Counts the connections that were closed for what came, or did not come, by them.
+    pub(super) const fn foul(&self) -> u64 {
+        self.foul
     }
 
     /// Sends a message on the connection to a hop, or opens one; false if that cannot be.
@@ -206,12 +213,14 @@ impl Streams {
                 self.forget_trouble(hop);
                 Happening::Message(hop, message)
             }
-            News::Gone(hop, id, trouble) if self.is_held(hop, id) => {
-                if let Some((trunk, trouble)) = hop.trunk.zip(trouble) {
+            News::Gone(hop, id, blame) if self.is_held(hop, id) => {
+                let foul = matches!(blame, Blame::Guest);
+                if let (Some(trunk), Blame::Trunk(trouble)) = (hop.trunk, blame) {
                     self.troubles.insert(trunk, trouble);
                 }
                 self.close(hop);
-                Happening::Gone(hop)
+                self.foul += u64::from(foul);
+                Happening::Gone(hop, foul)
             }
             News::Message(..) | News::Gone(..) => Happening::Nothing,
         }

@@ -57,7 +57,7 @@ pub struct Tls {
 }
 
 /// What a connection to a trunk over TLS begins with, and the name it must find.
-pub(super) type Client = (Arc<ClientConfig>, ServerName<'static>);
+pub(crate) type Client = (Arc<ClientConfig>, ServerName<'static>);
 
 /// TLS cannot be set up. The settings' or their files' fault.
 #[derive(Debug, thiserror::Error)]
@@ -83,7 +83,7 @@ pub enum TlsError {
 
 impl Tls {
     /// Reads the files and makes what connections to the trunk begin with.
-    pub(super) fn client(&self) -> Result<Client, TlsError> {
+    pub(crate) fn client(&self) -> Result<Client, TlsError> {
         let provider = Arc::new(ring::default_provider());
         let name = ServerName::try_from(self.name.clone());
         let name = name.map_err(|_| TlsError::Name(self.name.clone()))?;

@@ -2,10 +2,12 @@
 
 use std::net::SocketAddr;
 
+use super::places::Places;
+use super::resolver::by_digits;
 use super::tls::Tls;
 use crate::units::{Mono, NumberForm, Span, TrunkId};
 use crate::wire::sip::{
-    Credentials, EarlyMedia, Hop, Identity, Reliability, SessionTimers, Transport,
+    self, Credentials, EarlyMedia, Identity, Reliability, SessionTimers, Transport, Way,
 };
 
 /// A SIP trunk as the configuration describes it.
@@ -13,11 +15,13 @@ use crate::wire::sip::{
 pub struct Trunk {
     /// Its id.
     pub id: TrunkId,
-    /// Where requests go, as `host:port` or `host` (port 5060, RFC 3261 §19.1.2); looked up when
-    /// the trunk is set.
+    /// Where requests go, as `host:port` or `host`: looked up by RFC 3263 when the trunk is set,
+    /// and again whenever the answer's time has passed.
     pub host: String,
     /// What carries its messages.
     pub transport: Transport,
+    /// What may carry them too, if its host's NAPTR or SRV records say so.
+    pub choices: Vec<Transport>,
     /// How it is met over TLS; needed there.
     pub tls: Option<Tls>,
     /// The proxy every call is led through, written like `host`; requests go there instead.
@@ -65,6 +69,7 @@ impl Trunk {
             id,
             host: host.into(),
             transport: Transport::Udp,
+            choices: Vec::new(),
             tls: None,
             proxy: None,
             large_over_tcp: false,
@@ -88,18 +93,45 @@ impl Trunk {
 }
 
 impl Trunk {
-    /// Gives the hop to an address of this trunk.
-    pub(super) fn hop(&self, address: SocketAddr) -> Hop {
-        let trunk = (self.transport == Transport::Tls).then_some(self.id);
-        Hop { transport: self.transport, address, trunk }
+    /// Gives what may carry its messages, the usual one first.
+    pub(super) fn transports(&self) -> Vec<Transport> {
+        let others = self.choices.iter().filter(|choice| **choice != self.transport);
+        std::iter::once(self.transport).chain(others.copied()).collect()
     }
 
-    /// Gives the Route to a proxy (RFC 3261 §16.12).
-    pub(super) fn route(&self, proxy: &str) -> String {
+    /// Gives the trunk as the endpoint wants it, its hosts already looked up.
+    pub(super) fn known(&self, places: &Places) -> sip::Trunk {
+        let register = self.register.as_ref().map(|register| sip::Registration {
+            registrar: self.registrar_domain(),
+            domain: self.domain.clone().unwrap_or_else(|| self.registrar_domain()),
+            ways: places.registrar.clone(),
+            expires: register.expires,
+        });
+        sip::Trunk {
+            ways: places.ways.clone(),
+            proxy: self.proxy.as_ref().map(|proxy| self.route(proxy)),
+            large_over_tcp: self.large_over_tcp,
+            domain: self.domain.clone().or_else(|| host_name(&self.host)),
+            sources: places.sources.clone(),
+            credentials: self.credentials.clone(),
+            identity: self.identity.clone(),
+            redirects_max: self.redirects_max,
+            call_header: self.call_header,
+            session: self.session,
+            reliable: self.reliable,
+            early_media: self.early_media,
+            headers: self.headers.clone(),
+            register,
+            ..sip::Trunk::new(self.id, places.first())
+        }
+    }
+
+    /// Gives the Route to a proxy (RFC 3261 §16.12). Where DNS chooses, no transport is named.
+    fn route(&self, proxy: &str) -> String {
         let transport = match self.transport {
-            Transport::Udp => "",
-            Transport::Tcp => ";transport=tcp",
-            Transport::Tls => ";transport=tls",
+            Transport::Tcp if self.choices.is_empty() => ";transport=tcp",
+            Transport::Tls if self.choices.is_empty() => ";transport=tls",
+            Transport::Udp | Transport::Tcp | Transport::Tls => "",
         };
         format!("sip:{proxy};lr{transport}")
     }
@@ -121,18 +153,22 @@ pub struct Register {
 }
 
 /// Two line ends over UDP now and then, so that a NAT keeps the way open (RFC 5626 §3.5.1).
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Ping {
     every: Span,
     due: Mono,
-    to: SocketAddr,
+    to: Vec<SocketAddr>,
 }
 
 impl Ping {
-    /// Begins at once, if the trunk wants it and has no connection, which pings by itself.
-    pub(super) fn new(trunk: &Trunk, to: Hop, now: Mono) -> Option<Self> {
-        let every = trunk.keep_alive.filter(|_| to.transport == Transport::Udp)?;
-        Some(Self { every, due: now, to: to.address })
+    /// Begins at once, if the trunk wants it and is reached over UDP; connections ping by
+    /// themselves.
+    pub(super) fn new(trunk: &Trunk, ways: &[Way], now: Mono) -> Option<Self> {
+        let hops = ways.iter().map(|way| way.hop);
+        let datagrams = hops.filter(|hop| hop.transport == Transport::Udp);
+        let to: Vec<_> = datagrams.map(|hop| hop.address).collect();
+        let every = trunk.keep_alive.filter(|_| !to.is_empty())?;
+        Some(Self { every, due: now, to })
     }
 
     /// Tells when the next is due.
@@ -140,48 +176,50 @@ impl Ping {
         self.due
     }
 
-    /// Gives where to send one now, if it is due.
-    pub(super) fn turn(&mut self, now: Mono) -> Option<SocketAddr> {
-        let due = self.due <= now;
-        if due {
-            self.due = now + self.every;
+    /// Gives where to send one now; nowhere if it is not due.
+    pub(super) fn turn(&mut self, now: Mono) -> &[SocketAddr] {
+        if self.due > now {
+            return &[];
         }
-        due.then_some(self.to)
+        self.due = now + self.every;
+        &self.to
     }
 }
 
-/// Looks a host up: `host:port`, `host`, or an address.
-///
-/// # Errors
-/// The name has no address now.
-pub async fn resolve(host: &str, transport: Transport) -> std::io::Result<SocketAddr> {
-    let port = transport.port();
-    if let Ok(address) = host.parse() {
-        return Ok(address);
+/// Gives the name of a host without its port; `None` if it is written as an address.
+fn host_name(host: &str) -> Option<String> {
+    if by_digits(host, &[]).is_some() {
+        return None;
     }
-    if let Ok(ip) = host.trim_matches(['[', ']']).parse() {
-        return Ok(SocketAddr::new(ip, port));
-    }
-    let named = host.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok());
-    let text = if named { host.to_owned() } else { format!("{host}:{port}") };
-    let mut found = tokio::net::lookup_host(text).await?;
-    let missing = || std::io::Error::new(std::io::ErrorKind::NotFound, "no address for this name");
-    found.next().ok_or_else(missing)
+    let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
+    Some(name.to_owned())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::sip::Hop;
 
     #[test]
     fn a_trunk_over_udp_is_pinged_as_often_as_it_wants() {
         let (now, every) = (Mono::START, Span::secs(25));
-        let to: SocketAddr = ([192, 0, 2, 1], 5_060).into();
+        let to: [SocketAddr; 2] = [1, 2].map(|last| ([192, 0, 2, last], 5_060).into());
+        let way = |hop| Way { hop, priority: 0, weight: 0 };
         let trunk = Trunk { keep_alive: Some(every), ..Trunk::new(TrunkId(1), "192.0.2.1") };
-        let mut ping = Ping::new(&trunk, to.into(), now).expect("it wants pings");
-        assert_eq!([ping.turn(now), ping.turn(now)], [Some(to), None]);
-        assert_eq!((ping.due(), ping.turn(now + every)), (now + every, Some(to)));
-        let tcp = Hop { transport: Transport::Tcp, ..to.into() };
-        assert!(Ping::new(&trunk, tcp, now).is_none(), "connections ping by themselves");
+        let ways = to.map(|to| way(to.into()));
+        let mut ping = Ping::new(&trunk, &ways, now).expect("it wants pings");
+        assert_eq!(ping.turn(now), to, "every server, for any of them may call back");
+        assert!(ping.turn(now).is_empty());
+        assert_eq!((ping.due(), ping.turn(now + every)), (now + every, &to[..]));
+        let tcp = way(Hop { transport: Transport::Tcp, ..to[0].into() });
+        assert!(Ping::new(&trunk, &[tcp], now).is_none(), "connections ping by themselves");
+    }
+
+    #[test]
+    fn requests_name_the_host_and_not_the_server_that_dns_gave() {
+        let named = |host: &str| host_name(host);
+        assert_eq!(named("sip.example:5070").as_deref(), Some("sip.example"));
+        assert_eq!(named("sip.example").as_deref(), Some("sip.example"));
+        assert_eq!([named("192.0.2.1:5070"), named("[2001:db8::1]")], [None, None]);
     }
 }

@@ -83,6 +83,7 @@ pub(crate) fn settings(bind: SocketAddr, trunks: Vec<Trunk>, phones: Vec<Phone>)
         also: Vec::new(),
         identification: None,
         public: None,
+        nameservers: Vec::new(),
         realm: REALM.to_owned(),
         seed: 99,
         trunks,
@@ -175,7 +176,7 @@ impl Dialer {
     }
 
     /// Waits until the shell's counters satisfy a claim.
-    async fn counted(&self, claim: impl Fn(Figures) -> bool) -> Checked<Figures> {
+    pub(crate) async fn counted(&self, claim: impl Fn(Figures) -> bool) -> Checked<Figures> {
         let deadline = tokio::time::timeout(PATIENCE, async {
             loop {
                 let figures = self.sip.figures().await?;

@@ -2,12 +2,13 @@
 
 mod faults;
 mod mistakes;
+mod names;
 mod newcomer;
 mod outside;
 mod pilot;
 mod protected;
 mod routes;
-mod running;
+pub(crate) mod running;
 mod skills;
 
 use std::collections::BTreeSet;

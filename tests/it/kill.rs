@@ -24,8 +24,8 @@ use centre::Centre;
 
 pub(crate) type Claim = Result<(), Box<dyn Error>>;
 
-/// Kills when `CADRAN_KILLS` does not say: enough for several crashes on top of each other.
-const KILLS: u32 = 3;
+/// Kills when `CADRAN_KILLS` does not say.
+const KILLS: u32 = 20;
 
 /// The seed of every draw; another one kills at other moments.
 const SEED: u64 = 2_026;
@@ -47,10 +47,10 @@ async fn a_killed_engine_on_postgres_loses_nothing_and_calls_nobody_twice() -> C
 
 async fn killed(kills: u32, server: Option<Place>) -> Claim {
     let mut dice = Pcg64::seed_from_u64(SEED);
-    let mut centre = Centre::open(SEED, kills, server).await?;
+    let mut centre = Centre::open(SEED, server).await?;
     for round in 1..=kills {
         centre.serve(round == 1).await?;
-        let calls = 4 + dice.next_u64() % 40;
+        let calls = 1 + dice.next_u64() % 12;
         let after = Span::millis(dice.next_u64() % 500);
         centre.work_then_kill(calls, after, &mut dice).await?;
     }
@@ -60,7 +60,10 @@ async fn killed(kills: u32, server: Option<Place>) -> Claim {
     let told = ledger::check(&centre).await?;
     assert!(told.interrupted > 0, "no kill hit a call: {told:?}");
     assert!(told.qualified > 0, "nothing was qualified: {told:?}");
-    announce(&format!("{kills} kills: {told:?}, {} stuck phones", centre.stuck));
+    let (stuck, longest) = (centre.stuck, centre.longest);
+    announce(&format!(
+        "{kills} kills: {told:?}, {stuck} stuck phones, agents at work after {longest:?} at most"
+    ));
     Ok(())
 }
 
@@ -77,11 +80,11 @@ async fn a_server_that_goes_away_costs_no_attempt_and_no_conversation() -> Claim
         (number("CADRAN_RESTARTS", RESTARTS)?, number("CADRAN_OUTAGE", OUTAGE)?);
     let mut dice = Pcg64::seed_from_u64(SEED);
     let place = postgres::schema_at(&server.url).await?;
-    let mut centre = Centre::open(SEED, restarts, Some(place)).await?;
+    let mut centre = Centre::open(SEED, Some(place)).await?;
     centre.serve(true).await?;
     let mut kept = 0;
     for round in 1..=restarts {
-        centre.work(4 + dice.next_u64() % 40, &mut dice).await?;
+        centre.work(4 + dice.next_u64() % 12, &mut dice).await?;
         let logged = centre.logged()?;
         server.must(if round % 2 == 0 { "kill" } else { "stop" }).await?;
         kept += centre.endure(logged, Duration::from_secs(outage)).await?;

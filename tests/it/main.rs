@@ -32,6 +32,8 @@ mod media;
 #[cfg(feature = "engine")]
 mod migrations;
 #[cfg(feature = "engine")]
+mod names;
+#[cfg(feature = "engine")]
 mod postgres;
 #[cfg(feature = "engine")]
 mod priors;

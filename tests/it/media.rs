@@ -38,6 +38,7 @@ impl Town {
         let clock = Clock::start();
         let settings = Settings {
             ip: IpAddr::V4(Ipv4Addr::LOCALHOST),
+            second: None,
             advertised: None,
             ports: 21_000..=24_999,
             silent_after,
@@ -65,7 +66,7 @@ impl Town {
 
     /// Opens and connects a leg to a new phone.
     fn phone(&self, leg: LegId, codec: Codec, dtmf: Option<u8>) -> Result<Phone, MediaError> {
-        let local = self.media.open(leg)?;
+        let local = self.media.open(leg, None)?;
         let phone = Phone::new(local, codec, dtmf);
         self.media.connect(leg, phone.remote)?;
         Ok(phone)
@@ -109,7 +110,7 @@ impl Town {
     /// Waits until every command given so far is done.
     pub(super) fn settle(&mut self) -> Outcome {
         let other = LegId(99);
-        self.media.open(other)?;
+        self.media.open(other, None)?;
         self.closed(other).map(|_| ())
     }
 
@@ -341,7 +342,7 @@ fn strangers_are_not_heard_once_the_far_end_is_known() -> Outcome {
 #[test]
 fn a_far_end_behind_translation_is_answered_where_it_speaks_from() -> Outcome {
     let mut town = town()?;
-    let local = town.media.open(LEFT)?;
+    let local = town.media.open(LEFT, None)?;
     let mut phone = Phone::new(local, Codec::Pcma, None);
     let announced: SocketAddr = "127.0.0.99:4000".parse()?;
     town.media.connect(LEFT, Remote { rtp: announced, ..phone.remote })?;
@@ -530,7 +531,7 @@ fn a_far_end_on_hold_hears_nothing() -> Outcome {
 fn silence_of_a_far_end_is_told_once() -> Outcome {
     let mut town = Town::new(Span::millis(60))?;
     let mut left = town.phone(LEFT, Codec::Pcma, None)?;
-    let right = town.media.open(RIGHT)?;
+    let right = town.media.open(RIGHT, None)?;
     let held = Phone::new(right, Codec::Pcma, None);
     town.media.connect(RIGHT, Remote { receive: false, ..held.remote })?;
     left.say(0x12);
@@ -555,7 +556,7 @@ fn stopping_closes_every_leg_and_then_the_events() -> Outcome {
     town.media.stop();
     town.event(|event| matches!(event, Event::Closed(LEFT, _)).then_some(()))?;
     assert_eq!(town.event(Some), Err("the reactor has ended".to_owned()));
-    assert!(matches!(town.media.open(RIGHT), Err(MediaError::Busy)));
+    assert!(matches!(town.media.open(RIGHT, None), Err(MediaError::Busy)));
     Ok(())
 }
 
@@ -574,7 +575,7 @@ fn commands_about_unknown_legs_are_counted() -> Outcome {
 #[test]
 fn an_offer_tells_the_ports_that_were_opened() -> Outcome {
     let town = town()?;
-    let local = town.media.open(LEFT)?;
+    let local = town.media.open(LEFT, None)?;
     let offer = sdp::offer(local, sdp::Origin::new(1), sdp::Direction::SendRecv);
     let session = sdp::read(&offer)?;
     assert_eq!((session.rtp, session.rtcp), (local.rtp, local.rtcp));

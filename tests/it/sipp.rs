@@ -4,8 +4,9 @@
 //! port and dials it. SIPp's exit code says whether the call went as its scenario wants.
 
 mod extensions;
+mod ways;
 
-use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::path::Path;
 use std::process::{ExitStatus, Stdio};
 
@@ -18,6 +19,7 @@ use tokio::process::{Child, Command as Program};
 use crate::carrier::{Checked, Dialer, World, refused};
 
 const NUMBER: &str = "+33199000042";
+const V4: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
 /// A running SIPp; it is ended with the test.
 struct Sipp {
@@ -28,8 +30,18 @@ struct Sipp {
 }
 
 impl Sipp {
-    /// Starts SIPp as the called side for some calls, or tells aloud that it is missing.
+    /// Starts SIPp as the called side for some calls, over UDP, or tells aloud that it is missing.
     fn start(scenario: &str, calls: u32) -> Checked<Option<Self>> {
+        Self::listen(scenario, calls, (V4, "u1"), None)
+    }
+
+    /// Starts SIPp at an address with its name of a transport. It may be met at another port.
+    fn listen(
+        scenario: &str,
+        calls: u32,
+        (ip, transport): (IpAddr, &str),
+        seen: Option<u16>,
+    ) -> Checked<Option<Self>> {
         let file = Path::new(env!("CARGO_MANIFEST_DIR"))
             .join("tests/it/sipp")
             .join(scenario)
@@ -38,11 +50,13 @@ impl Sipp {
         // Three seconds of a square wave of 1 kHz in A-law.
         let clip: Vec<u8> = [0x95, 0x95, 0x95, 0x95, 0x15, 0x15, 0x15, 0x15].repeat(3_000);
         std::fs::write(folder.path().join("clip.alaw"), clip)?;
-        let address = free_port()?;
+        let address = free_port(ip)?;
+        let seen = seen.unwrap_or_else(|| address.port());
         let started = Program::new("sipp")
             .current_dir(folder.path())
-            .args(["-nostdin", "-i", "127.0.0.1", "-p", &address.port().to_string()])
-            .args(["-mp", &free_port()?.port().to_string(), "-rtp_echo"])
+            .args(["-nostdin", "-i", &ip.to_string(), "-p", &address.port().to_string()])
+            .args(["-t", transport, "-key", "seen", &seen.to_string()])
+            .args(["-mp", &free_port(ip)?.port().to_string(), "-rtp_echo"])
             .args(["-m", &calls.to_string(), "-timeout", "20s", "-timeout_error"])
             .arg("-sf")
             .arg(file)
@@ -80,8 +94,8 @@ fn announce(text: &str) {
 }
 
 /// Finds a port nobody has. SIPp may still lose it to another program; its scenario then fails.
-fn free_port() -> Checked<SocketAddr> {
-    Ok(UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?)
+fn free_port(ip: IpAddr) -> Checked<SocketAddr> {
+    Ok(UdpSocket::bind((ip, 0))?.local_addr()?)
 }
 
 /// Dials one call of a scenario.

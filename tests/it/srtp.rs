@@ -191,7 +191,7 @@ impl Phone {
         cipher: Box<dyn Cipher + Send>,
     ) -> Result<Self, Box<dyn std::error::Error>> {
         let (rtp, rtcp) = (UdpSocket::bind("127.0.0.1:0")?, UdpSocket::bind("127.0.0.1:0")?);
-        let local = town.media.open(leg)?;
+        let local = town.media.open(leg, None)?;
         let ssrc = u32::from(rtp.local_addr()?.port());
         let next = Stamp { marker: false, sequence: 65_534, timestamp: 7, ssrc };
         let phone = Self { rtp, rtcp, local, cipher, next };
@@ -298,7 +298,7 @@ fn audio_goes_both_ways_between_a_plain_leg_and_a_protected_one() -> Outcome {
         for cipher in far_ends(keys)? {
             let mut town = town()?;
             let plain = UdpSocket::bind("127.0.0.1:0")?;
-            let local = town.media.open(LEFT)?;
+            let local = town.media.open(LEFT, None)?;
             let remote = plain_remote(plain.local_addr()?);
             town.media.connect(LEFT, remote)?;
             let mut phone = Phone::new(&town, RIGHT, keys, cipher)?;

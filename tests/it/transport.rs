@@ -1,9 +1,9 @@
 //! The SIP shell over TCP, TLS and IPv6, on real loopback sockets, with friends and with foes.
 
 mod foes;
+pub(crate) mod keys;
 
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use cadran::carrier::{self, CarrierHandle, Cast};
@@ -15,29 +15,25 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
 use tokio::io::AsyncReadExt as _;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, UdpSocket};
 
-use crate::carrier::{Checked, Dialer, TRUNK, World, settings};
+use keys::{file, pin};
+
+use crate::carrier::{Checked, Dialer, TRUNK, World, refused, settings};
 
 const V4: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 const V6: SocketAddr = SocketAddr::new(std::net::IpAddr::V6(Ipv6Addr::LOCALHOST), 0);
-/// The SHA-256 of `carrier.crt`, as openssl prints it without its colons.
-const PIN: &str = "F9A2F25253B56125CEAD0BC1153A08DB78A96EC6F817E55AAF7127B59D3807BC";
 /// Answered by the virtual carrier after a ring.
 const ANSWERS: &str = "+33199000004";
 /// Answered, and hung up again.
 const HANGS_UP: &str = "+33199000000";
 
-fn file(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/tls").join(name)
-}
-
-fn own(name: &str) -> Identification {
+pub(crate) fn own(name: &str) -> Checked<Identification> {
     let file = |end| file(&format!("{name}.{end}"));
-    Identification { certificate: file("crt"), key: file("key") }
+    Ok(Identification { certificate: file("crt")?, key: file("key")? })
 }
 
-fn doors(of: &[(Transport, SocketAddr)]) -> Vec<Door> {
+pub(crate) fn doors(of: &[(Transport, SocketAddr)]) -> Vec<Door> {
     of.iter().map(|&(transport, bind)| Door { transport, bind }).collect()
 }
 
@@ -51,7 +47,7 @@ async fn carrier(world: &World) -> Checked<CarrierHandle> {
             (Transport::Tls, V4),
             (Transport::Tls, V6),
         ]),
-        identification: Some(own("carrier")),
+        identification: Some(own("carrier")?),
         ..carrier::Settings::default()
     };
     world.carrier(Cast::ByLastDigit, settings).await
@@ -67,8 +63,8 @@ fn trunk(at: SocketAddr, transport: Transport, trust: Trust) -> Trunk {
     }
 }
 
-fn authority() -> Trust {
-    Trust::File(file("authority.crt"))
+pub(crate) fn authority() -> Checked<Trust> {
+    Ok(Trust::File(file("authority.crt")?))
 }
 
 /// Starts a dialer of the trunk's family towards it.
@@ -90,7 +86,7 @@ async fn calls_go_by_every_transport_in_both_families() -> Checked {
     let ways = carrier.also().to_vec();
     assert_eq!(ways.len(), 5);
     for (transport, at) in ways {
-        let mut dialer = dialer(&world, at, trunk(at, transport, authority())).await?;
+        let mut dialer = dialer(&world, at, trunk(at, transport, authority()?)).await?;
         for _ in 0..3 {
             let leg = dialer.dial(ANSWERS)?;
             dialer.answered(leg).await?;
@@ -109,18 +105,10 @@ async fn a_carrier_hangs_up_over_the_connection_there_is() -> Checked {
     let world = World::new();
     let carrier = carrier(&world).await?;
     let (_, at) = carrier.also()[3];
-    let mut dialer = dialer(&world, at, trunk(at, Transport::Tls, authority())).await?;
+    let mut dialer = dialer(&world, at, trunk(at, Transport::Tls, authority()?)).await?;
     let leg = dialer.dial(HANGS_UP)?;
     assert_eq!(dialer.end(leg).await?, Event::Ended { leg, bye: true });
     Ok(())
-}
-
-fn pin(text: &str) -> Checked<Trust> {
-    let mut pin = [0; 32];
-    for (place, byte) in pin.iter_mut().enumerate() {
-        *byte = u8::from_str_radix(text.get(2 * place..2 * place + 2).ok_or("short")?, 16)?;
-    }
-    Ok(Trust::Pin(pin))
 }
 
 #[tokio::test]
@@ -128,12 +116,13 @@ async fn a_trunk_is_believed_by_authority_or_pin_and_by_its_name_alone() -> Chec
     let world = World::new();
     let carrier = carrier(&world).await?;
     let (_, at) = carrier.also()[3];
+    let pin = pin()?;
     let cases = [
-        ("authority and name", authority(), "carrier.test", true),
-        ("authority and address", authority(), "127.0.0.1", true),
-        ("the pin, whatever the name", pin(PIN)?, "other.test", true),
-        ("another name", authority(), "other.test", false),
-        ("another pin", pin(&PIN.replace('F', "0"))?, "carrier.test", false),
+        ("authority and name", authority()?, "carrier.test", true),
+        ("authority and address", authority()?, "127.0.0.1", true),
+        ("the pin, whatever the name", Trust::Pin(pin), "other.test", true),
+        ("another name", authority()?, "other.test", false),
+        ("another pin", Trust::Pin(pin.map(|byte| !byte)), "carrier.test", false),
         ("an authority of the system's", Trust::System, "carrier.test", false),
     ];
     for (what, trust, name, believed) in cases {
@@ -157,7 +146,7 @@ async fn a_trunk_is_believed_by_authority_or_pin_and_by_its_name_alone() -> Chec
 #[tokio::test]
 async fn we_show_our_certificate_and_the_name_we_look_for() -> Checked {
     let mut roots = RootCertStore::empty();
-    roots.add(CertificateDer::from_pem_file(file("authority.crt"))?)?;
+    roots.add(CertificateDer::from_pem_file(file("authority.crt")?)?)?;
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let verifier =
         WebPkiClientVerifier::builder_with_provider(roots.into(), Arc::clone(&provider)).build()?;
@@ -165,16 +154,16 @@ async fn we_show_our_certificate_and_the_name_we_look_for() -> Checked {
         .with_safe_default_protocol_versions()?
         .with_client_cert_verifier(verifier)
         .with_single_cert(
-            vec![CertificateDer::from_pem_file(file("carrier.crt"))?],
-            PrivateKeyDer::from_pem_file(file("carrier.key"))?,
+            vec![CertificateDer::from_pem_file(file("carrier.crt")?)?],
+            PrivateKeyDer::from_pem_file(file("carrier.key")?)?,
         )?;
     let listener = TcpListener::bind(V4).await?;
     let at = listener.local_addr()?;
     let world = World::new();
     let name = "carrier.test".to_owned();
-    let identification = Some(own("engine"));
-    let tls = Some(Tls { name, trust: authority(), identification });
-    let trunk = Trunk { tls, ..trunk(at, Transport::Tls, authority()) };
+    let identification = Some(own("engine")?);
+    let tls = Some(Tls { name, trust: authority()?, identification });
+    let trunk = Trunk { tls, ..trunk(at, Transport::Tls, authority()?) };
     let mut dialer = dialer(&world, at, trunk).await?;
     dialer.dial(ANSWERS)?;
     let (stream, _) = listener.accept().await?;
@@ -183,7 +172,7 @@ async fn we_show_our_certificate_and_the_name_we_look_for() -> Checked {
     let (_, session) = stream.get_ref();
     assert_eq!(session.server_name(), Some("carrier.test"));
     let shown = session.peer_certificates().and_then(<[_]>::first).ok_or("none was shown")?;
-    assert_eq!(*shown, CertificateDer::from_pem_file(file("engine.crt"))?);
+    assert_eq!(*shown, CertificateDer::from_pem_file(file("engine.crt")?)?);
     let mut invite = [0; 7];
     stream.read_exact(&mut invite).await?;
     assert_eq!(&invite, b"INVITE ");
@@ -194,7 +183,7 @@ async fn we_show_our_certificate_and_the_name_we_look_for() -> Checked {
 async fn a_trunk_that_nobody_answers_at_fails_at_once() -> Checked {
     let world = World::new();
     let nobody = TcpListener::bind(V4).await?.local_addr()?;
-    let mut dialer = dialer(&world, nobody, trunk(nobody, Transport::Tcp, authority())).await?;
+    let mut dialer = dialer(&world, nobody, trunk(nobody, Transport::Tcp, authority()?)).await?;
     let leg = dialer.dial(ANSWERS)?;
     let (failure, status, retry_after) = (Failure::TrunkFault, 503, None);
     assert_eq!(
@@ -205,9 +194,53 @@ async fn a_trunk_that_nobody_answers_at_fails_at_once() -> Checked {
 }
 
 #[tokio::test]
+async fn a_trunk_that_came_back_is_connected_to_again() -> Checked {
+    let world = World::new();
+    let carrier = TcpListener::bind(V4).await?;
+    let at = carrier.local_addr()?;
+    let mut dialer = dialer(&world, at, trunk(at, Transport::Tcp, authority()?)).await?;
+    for _ in 0..2 {
+        let leg = dialer.dial(ANSWERS)?;
+        let (mut stream, _) = carrier.accept().await?;
+        let mut invite = [0; 7];
+        stream.read_exact(&mut invite).await?;
+        assert_eq!(&invite, b"INVITE ");
+        drop(stream);
+        let (failure, status, retry_after) = (Failure::TrunkFault, 503, None);
+        assert_eq!(refused(dialer.end(leg).await?), Some((leg, failure, status, retry_after)));
+    }
+    Ok(())
+}
+
+/// Dials with so many headers that the INVITE is too long for a datagram.
+async fn dials_at_length(world: &World, carrier: &CarrierHandle, connections: usize) -> Checked {
+    let at = carrier.addr();
+    let headers = (0..10).map(|nth| (format!("X-Long-{nth}"), "x".repeat(100))).collect();
+    let trunk = trunk(at, Transport::Udp, Trust::System);
+    let trunk = Trunk { large_over_tcp: true, headers, ..trunk };
+    let mut dialer = dialer(world, at, trunk).await?;
+    let leg = dialer.dial(ANSWERS)?;
+    dialer.answered(leg).await?;
+    assert_eq!(dialer.sip.figures().await?.connections, connections);
+    hang_up(&mut dialer, leg).await
+}
+
+#[tokio::test]
+async fn a_long_invite_goes_by_a_connection_and_as_a_datagram_where_nobody_takes_one() -> Checked {
+    let world = World::new();
+    let deaf = world.carrier(Cast::ByLastDigit, carrier::Settings::default()).await?;
+    dials_at_length(&world, &deaf, 0).await?;
+    let listen = UdpSocket::bind(V4).await?.local_addr()?;
+    let also = doors(&[(Transport::Tcp, listen)]);
+    let settings = carrier::Settings { listen, also, ..carrier::Settings::default() };
+    let carrier = world.carrier(Cast::ByLastDigit, settings).await?;
+    dials_at_length(&world, &carrier, 1).await
+}
+
+#[tokio::test]
 async fn a_certificate_that_cannot_be_read_stops_the_start() -> Checked {
     let world = World::new();
-    let missing = Trust::File(file("missing.crt"));
+    let missing = Trust::File(file("missing.crt")?);
     let trunk = trunk(V4, Transport::Tls, missing);
     let Err(error) = dialer(&world, V4, trunk).await else {
         return Err("it started".into());

@@ -25,7 +25,8 @@ pub(super) const COOKIE: &str = "z9hG4bK";
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Owner {
     Leg(Key),
-    Ping(TrunkId),
+    /// A sign of life, which so many further ways of the trunk may still be asked for.
+    Ping(TrunkId, usize),
     Register(TrunkId),
     Nobody,
 }

@@ -16,10 +16,10 @@ use super::registrar::Registrar;
 use super::server::Servers;
 use super::settings::{Phone, Settings, Trunk};
 use super::slab::{Key, Slab};
-use super::targets::Spared;
+use super::targets::{Spared, Way};
 use super::values::{Method, Request, Via, cseq};
 use super::witness::Witnesses;
-use super::writer::{Writer, host_text};
+use super::writer::Writer;
 use crate::units::{AgentId, LegId, Mono, TrunkId};
 
 /// How many legs may be up at once: 60,000 nailed-up or talking legs are beyond what one UDP
@@ -90,6 +90,26 @@ impl Endpoint {
             self.leave(trunk.id);
         }
         self.trunks.insert(trunk.id, trunk);
+        self.learn_peers();
+    }
+
+    /// Takes in how a trunk is reached from now on; calls in flight keep what they began with, and
+    /// so does a registration until its server fails.
+    pub fn set_ways(
+        &mut self,
+        trunk: TrunkId,
+        ways: Vec<Way>,
+        registrar: Vec<Way>,
+        sources: Vec<IpAddr>,
+    ) {
+        let Some(held) = self.trunks.get_mut(&trunk) else { return };
+        held.address = ways.first().map_or(held.address, |way| way.hop);
+        held.ways = ways;
+        held.sources = sources;
+        if let Some(register) = &mut held.register {
+            register.ways.clone_from(&registrar);
+        }
+        self.registrations.set_ways(trunk, registrar);
         self.learn_peers();
     }
 
@@ -213,10 +233,10 @@ impl Endpoint {
         Counters { sent: self.net.sent, retransmitted: self.net.repeated, ..self.counters }
     }
 
-    /// Tells whether an agent's phone can be called: registered, or with a fixed contact.
+    /// Tells where an agent's phone can be called, registered or with a fixed contact.
     #[must_use]
-    pub fn phone_reachable(&self, agent: AgentId) -> bool {
-        self.registrar.contact(agent).is_some()
+    pub fn phone_address(&self, agent: AgentId) -> Option<IpAddr> {
+        self.registrar.contact(agent).map(|(_, hop)| hop.ip())
     }
 
     /// Counts the legs that have not ended.
@@ -341,37 +361,6 @@ impl Endpoint {
         self.net.now = now;
         let key = self.key(leg)?;
         self.send_reoffer(key, sdp)
-    }
-
-    /// Asks a trunk for a sign of life; answered by [`Event::Options`].
-    ///
-    /// # Errors
-    /// The trunk is unknown, or the tables are full.
-    pub fn send_options(&mut self, now: Mono, trunk: TrunkId) -> Result<(), CommandError> {
-        self.net.now = now;
-        let (home, _) = self.ways(trunk).ok_or(CommandError::UnknownTrunk)?;
-        let held = self.trunks.get(&trunk).ok_or(CommandError::UnknownTrunk)?;
-        if self.clients.is_full() {
-            return Err(CommandError::Full);
-        }
-        let net = &mut self.net;
-        let key = self.clients.next_key(net);
-        let host = held.domain.clone().unwrap_or_else(|| held.address.address.to_string());
-        let uri = format!("sip:{host}");
-        let mut writer = net.writer();
-        let local = net.local(home);
-        writer.request_head(Method::Options, uri.as_bytes(), &local.via, key);
-        writer
-            .text(held.path())
-            .text("From: <sip:cadran@")
-            .text(host_text(self.settings.local.ip()));
-        writer.text(">;tag=").hex(net.draw(), 16).text("\r\nTo: <").text(&uri);
-        writer.text(">\r\nCall-ID: ").hex(net.draw(), 16).text("\r\nCSeq: 1 OPTIONS\r\n");
-        writer.contact(net.local(home)).header("Accept", "application/sdp");
-        writer.header("User-Agent", &net.agent).body("", &[]);
-        let names = (key, Owner::Ping(trunk), Method::Options);
-        self.clients.begin(net, names, home, writer.0);
-        Ok(())
     }
 
     /// Sends BYE into a dialog of an earlier run, repeated until answered; no event follows.

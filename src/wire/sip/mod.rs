@@ -17,6 +17,7 @@ mod inside;
 mod leg;
 mod lexer;
 mod net;
+mod ping;
 mod place;
 mod register;
 mod registrar;

@@ -7,7 +7,7 @@ use super::leg::{Calling, Cancel, Leg, State};
 use super::session::Wish;
 use super::settings::{EarlyMedia, Identity, Privacy, Reliability, TimerMode, Trunk};
 use super::slab::Key;
-use super::targets::order;
+use super::targets::{Way, order};
 use super::values::{Address, uri_hop};
 use super::writer::{Writer, host_text};
 use crate::units::{LegId, TrunkId};
@@ -34,6 +34,7 @@ impl Endpoint {
         if !fit(&call.from) || !fit(&call.call_ref) {
             return Err(CommandError::BadText);
         }
+        self.spared.tries(self.net.now, way.home.address);
         let key = self.legs.next_key(self.net.draw());
         let calling = self.compose(key, way, call);
         self.legs.insert(key, Leg { id: leg, state: State::Calling(Box::new(calling)), due: None });
@@ -96,10 +97,17 @@ impl Endpoint {
     /// last; `None` if the trunk is unknown.
     pub(super) fn ways(&mut self, trunk: TrunkId) -> Option<(Hop, Vec<Hop>)> {
         let trunk = self.trunks.get(&trunk)?;
-        let mut hops = order(&trunk.ways, || self.net.draw());
+        let (address, ways) = (trunk.address, trunk.ways.clone());
+        let mut hops = self.in_order(&ways);
+        Some((hops.pop().unwrap_or(address), hops))
+    }
+
+    /// Gives ways in the order in which they are tried now, the first one last.
+    pub(super) fn in_order(&mut self, ways: &[Way]) -> Vec<Hop> {
+        let mut hops = order(ways, || self.net.draw());
         self.spared.put_last(self.net.now, &mut hops);
         hops.reverse();
-        Some((hops.pop().unwrap_or(trunk.address), hops))
+        hops
     }
 
     /// Gives the Route lines of a trunk's calls: the proxy, and what the registrar gave.

@@ -15,6 +15,7 @@ use super::lexer::{Message, Name, number};
 use super::net::{Due, Local, Net};
 use super::settings::{Credentials, Registration, Trunk};
 use super::slab::Key;
+use super::targets::Way;
 use super::uac::{log_in, retry_after_span};
 use super::values::{Address, Method, uri_hop};
 use super::writer::{Writer, party};
@@ -106,6 +107,14 @@ impl Registrations {
         self.0.values().filter(|account| account.state == State::Leaving).count()
     }
 
+    /// Takes in that a trunk's registrar may be reached in other ways now; a binding that stands
+    /// stays where it is until its server fails.
+    pub(super) fn set_ways(&mut self, trunk: TrunkId, ways: Vec<Way>) {
+        if let Some(account) = self.0.get_mut(&trunk) {
+            account.wish.ways = ways;
+        }
+    }
+
     /// Takes a trunk's settings: an account that is new or changed registers at once.
     pub(super) fn set(&mut self, net: &mut Net, trunk: &Trunk) {
         let Some((wish, credentials)) = trunk.register.clone().zip(trunk.credentials.clone())
@@ -120,11 +129,10 @@ impl Registrations {
         if held.is_some_and(|held| same(held) && held.state != State::Leaving) {
             return;
         }
-        let domain = trunk.domain.as_ref().unwrap_or(&wish.registrar);
         let mut call_id = Writer(Vec::with_capacity(32));
         call_id.hex(net.draw(), 16).hex(net.draw(), 16);
         let mut account = Account {
-            record: format!("<sip:{}@{domain}>", credentials.user),
+            record: format!("<sip:{}@{}>", credentials.user, wish.domain),
             expires: wish.expires,
             path,
             wish,
@@ -178,14 +186,16 @@ impl Endpoint {
     /// Does what is due: the first REGISTER, a refresh, or another try.
     pub(super) fn registration_due(&mut self, trunk: TrunkId) {
         let now = self.net.now;
-        let way = self.ways(trunk).map(|(hop, _)| hop);
+        let own = self.registrations.0.get(&trunk).map(|account| account.wish.ways.clone());
+        let own = own.and_then(|ways| self.in_order(&ways).pop());
+        let way = own.or_else(|| self.ways(trunk).map(|(hop, _)| hop));
         let Some(account) = self.registrations.0.get_mut(&trunk) else {
             return;
         };
         account.due = None;
         account.logins = 0;
         account.raises = 0;
-        account.hop = account.hop.or(account.wish.address).or(way);
+        account.hop = account.hop.or(way);
         if matches!(account.state, State::Inside { until } if until <= now) {
             account.state = State::Outside;
             let lapsed = Registered::Failed { status: 408, again: Span::ZERO };

@@ -110,11 +110,12 @@ impl Trunk {
 /// Where a trunk's account registers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Registration {
-    /// The registrar's host, as the request URI names it; the domain of the address of record
-    /// where the trunk has none.
+    /// The registrar's host, as the request URI names it.
     pub registrar: String,
-    /// Where REGISTER is sent; the trunk's own ways if `None`.
-    pub address: Option<Hop>,
+    /// The host of the address of record.
+    pub domain: String,
+    /// Where REGISTER may be sent; the trunk's own ways if empty.
+    pub ways: Vec<Way>,
     /// How long a binding is asked for.
     pub expires: Span,
 }

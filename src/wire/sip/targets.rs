@@ -4,12 +4,13 @@
 use std::collections::BTreeMap;
 
 use super::event::Hop;
+use super::net::T1_64;
 use crate::units::{Mono, Span};
 
-/// How long a hop that failed is tried last: a restarted server is back by then, and calls that
-/// wait for a dead one are few.
+/// How long a hop that failed is tried last, doubled by each further failure: a restarted server is
+/// back by then, and calls that wait for a dead one are few.
 const SPARED: Span = Span::secs(60);
-/// The longest a hop is spared because it asked for it: it may well be back earlier.
+/// The longest a hop is spared, whatever it asks for itself: it may well be back earlier.
 const SPARED_MAX: Span = Span::secs(600);
 /// How many hops are spared at once; beyond them the others are tried in vain.
 const HOPS_MAX: usize = 1_024;
@@ -21,8 +22,9 @@ pub struct Way {
     pub hop: Hop,
     /// Servers of a lower number are tried first.
     pub priority: u16,
-    /// The share of the calls among servers of one priority; 0 is a very small one.
-    pub weight: u16,
+    /// The share of the calls among servers of one priority; 0 is a very small one. Wider than a
+    /// record's own weight, so that a server of several addresses can share its out.
+    pub weight: u32,
 }
 
 /// Puts ways in the order in which they are tried: by priority, and by chance in proportion to
@@ -48,14 +50,44 @@ pub(super) fn order(ways: &[Way], mut draw: impl FnMut() -> u64) -> Vec<Hop> {
 
 /// Hops that failed lately.
 #[derive(Debug, Default)]
-pub(super) struct Spared(BTreeMap<Hop, Mono>);
+pub(super) struct Spared(BTreeMap<Hop, Rest>);
+
+#[derive(Clone, Copy, Debug)]
+struct Rest {
+    until: Mono,
+    /// How often it failed in a row, from 1.
+    failures: u32,
+    /// Whether one request tries it, for as long as the others still spare it.
+    tried: bool,
+}
 
 impl Spared {
     /// Notes that a hop failed; it may have said how long it wants to be spared.
     pub(super) fn note(&mut self, now: Mono, hop: Hop, asked: Option<Span>) {
-        self.0.retain(|_, until| *until > now);
-        if self.0.len() < HOPS_MAX {
-            self.0.insert(hop, now + asked.unwrap_or(SPARED).min(SPARED_MAX));
+        // Whoever failed long ago and was not tried since begins anew.
+        self.0.retain(|_, rest| rest.until + SPARED_MAX > now);
+        let held = self.0.get(&hop).copied();
+        let asked = asked.map(|span| now + span.min(SPARED_MAX));
+        let resting = held.filter(|rest| !rest.tried && rest.until > now);
+        let rest = if let Some(rest) = resting {
+            // The failure of a request that went there before it rested.
+            Rest { until: rest.until.max(asked.unwrap_or(rest.until)), ..rest }
+        } else {
+            let failures = held.map_or(0, |rest| rest.failures);
+            let usual = SPARED.times(1 << failures.min(4)).min(SPARED_MAX);
+            let until = asked.unwrap_or(now + usual);
+            Rest { until, failures: failures + 1, tried: false }
+        };
+        if self.0.len() < HOPS_MAX || held.is_some() {
+            self.0.insert(hop, rest);
+        }
+    }
+
+    /// Notes that a request goes to a hop: if its rest is over, the others spare it until this one
+    /// was answered, or would have been (RFC 3261 §17.1.1.2, timer B).
+    pub(super) fn tries(&mut self, now: Mono, hop: Hop) {
+        if let Some(rest) = self.0.get_mut(&hop).filter(|rest| rest.until <= now) {
+            (rest.until, rest.tried) = (now + T1_64, true);
         }
     }
 
@@ -66,9 +98,14 @@ impl Spared {
         }
     }
 
+    /// Tells whether a hop is spared now.
+    pub(super) fn holds(&self, now: Mono, hop: Hop) -> bool {
+        self.0.get(&hop).is_some_and(|rest| rest.until > now)
+    }
+
     /// Moves the hops that are spared behind the others.
     pub(super) fn put_last(&self, now: Mono, hops: &mut [Hop]) {
-        hops.sort_by_key(|hop| self.0.get(hop).is_some_and(|until| *until > now));
+        hops.sort_by_key(|hop| self.holds(now, *hop));
     }
 }
 
@@ -79,7 +116,7 @@ mod tests {
 
     use super::*;
 
-    fn way(place: u8, priority: u16, weight: u16) -> Way {
+    fn way(place: u8, priority: u16, weight: u32) -> Way {
         let hop = std::net::SocketAddr::from(([192, 0, 2, place], 5060)).into();
         Way { hop, priority, weight }
     }
@@ -121,10 +158,30 @@ mod tests {
         assert_eq!(hops, [one, two], "it answered");
     }
 
+    #[test]
+    fn one_request_alone_tries_a_hop_whose_rest_is_over_and_each_failure_doubles_it() {
+        let hop = way(1, 10, 0).hop;
+        let (mut spared, mut now) = (Spared::default(), Mono::START);
+        for rest in [60, 120, 240, 480, 600, 600] {
+            spared.note(now, hop, None);
+            // Those that went there before fail later, and change nothing.
+            spared.note(now + Span::secs(20), hop, None);
+            assert!(spared.holds(now + Span::secs(rest - 1), hop), "after {rest} s");
+            now = now + Span::secs(rest);
+            assert!(!spared.holds(now, hop), "after {rest} s");
+            spared.tries(now, hop);
+            assert!(spared.holds(now, hop), "spared by all others");
+            now = now + Span::secs(32);
+        }
+        spared.heard(hop);
+        spared.note(now, hop, None);
+        assert!(!spared.holds(now + Span::secs(60), hop), "it begins anew");
+    }
+
     proptest! {
         #[test]
         fn every_target_is_tried_once_by_priority(
-            listed in prop::collection::vec((0_u16..4, 0_u16..3), 0..12),
+            listed in prop::collection::vec((0_u16..4, 0_u32..3), 0..12),
             seed in any::<u64>(),
         ) {
             let targets: Vec<_> = (1..).zip(&listed).map(|(n, (p, w))| way(n, *p, *w)).collect();

@@ -126,16 +126,7 @@ impl Endpoint {
     /// Takes the news of a client transaction in; without a message it timed out.
     pub(super) fn client_news(&mut self, news: News, status: u16, message: Option<&Message<'_>>) {
         match news.owner {
-            Owner::Ping(trunk) => {
-                if news.outcome != Outcome::Provisional {
-                    if news.outcome == Outcome::Timeout || status == 503 {
-                        self.spared.note(self.net.now, news.to, None);
-                    }
-                    let wait = message.and_then(|message| message.first(Name::RetryAfter));
-                    let wait = wait.and_then(retry_after_span);
-                    self.events.push_back(Event::Options(trunk, status, wait));
-                }
-            }
+            Owner::Ping(trunk, left) => self.ping_news((trunk, left), news, status, message),
             Owner::Register(trunk) => self.registrar_news(trunk, news, status, message),
             Owner::Nobody => self.end_fork(news, message),
             Owner::Leg(key) if news.method == Method::Bye => {

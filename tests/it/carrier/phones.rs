@@ -1,13 +1,16 @@
 //! The SIP shell against simulated agents' phones, over real loopback sockets.
 
+use std::net::Ipv4Addr;
+
 use cadran::carrier::{self, Cast, PhoneReport, PhoneSettings, PhonesHandle, Registrar, Speaker};
-use cadran::sip::{Command, Event, Ha1, Phone};
+use cadran::sip::{Command, Event, Ha1, Phone, Tls, Transport};
 use cadran::units::{AgentId, Span};
 use cadran::wire::sdp::{self, Local, Origin};
 use md5::{Digest, Md5};
 use sha2::Sha256;
 
-use super::{Checked, Dialer, PATIENCE, REALM, World, quiet_trunk, reports};
+use super::{Checked, Dialer, PATIENCE, REALM, World, quiet_trunk, reports, settings};
+use crate::transport::{authority, doors, own};
 
 /// Waits until a phone is as claimed.
 async fn phone_is(
@@ -97,14 +100,28 @@ fn ha1(user: &str) -> Ha1 {
 }
 
 /// Starts a dialer that knows some accounts and phones that register there with a password.
-async fn registering(world: &World, count: u32, password: &str) -> Checked<(Dialer, PhonesHandle)> {
+async fn registering(
+    world: &World,
+    count: u32,
+    password: &str,
+    transport: Transport,
+) -> Checked<(Dialer, PhonesHandle)> {
     let known = |nth| {
         let user = format!("a{nth}");
         Phone { agent: AgentId(nth), ha1: Some(ha1(&user)), user, contact: None }
     };
-    let dialer = world.dialer(Vec::new(), (1..=count).map(known).collect()).await?;
+    let localhost = (Ipv4Addr::LOCALHOST, 0).into();
+    let mut settings = settings(localhost, Vec::new(), (1..=count).map(known).collect());
+    settings.also = doors(&[(Transport::Tcp, localhost), (Transport::Tls, localhost)]);
+    settings.identification = Some(own("engine")?);
+    let dialer = world.dialer_of(settings).await?;
+    let door = dialer.sip.also().iter().find(|(held, _)| *held == transport);
+    let name = "engine.test".to_owned();
+    let tls = Tls { name, trust: authority()?, identification: None };
     let registrar = Registrar {
-        address: dialer.sip.local_addr(),
+        address: door.map_or_else(|| dialer.sip.local_addr(), |(_, address)| *address),
+        transport,
+        tls: Some(tls),
         password: password.to_owned(),
         expires: Span::secs(600),
     };
@@ -112,10 +129,19 @@ async fn registering(world: &World, count: u32, password: &str) -> Checked<(Dial
     Ok((dialer, world.phones(settings).await?))
 }
 
+const TRANSPORTS: [Transport; 3] = [Transport::Udp, Transport::Tcp, Transport::Tls];
+
 #[tokio::test]
 async fn phones_register_are_called_there_and_leave() -> Checked {
+    for transport in TRANSPORTS {
+        register_are_called_and_leave(transport).await?;
+    }
+    Ok(())
+}
+
+async fn register_are_called_and_leave(transport: Transport) -> Checked {
     let world = World::new();
-    let (mut dialer, phones) = registering(&world, 5, PASSWORD).await?;
+    let (mut dialer, phones) = registering(&world, 5, PASSWORD, transport).await?;
     for _ in 0..5 {
         assert!(matches!(dialer.next().await?, Event::Phone(_, true)));
     }
@@ -136,7 +162,7 @@ async fn phones_register_are_called_there_and_leave() -> Checked {
 #[tokio::test]
 async fn a_phone_with_a_wrong_password_stays_outside() -> Checked {
     let world = World::new();
-    let (mut dialer, phones) = registering(&world, 1, "sesame").await?;
+    let (mut dialer, phones) = registering(&world, 1, "sesame", Transport::Udp).await?;
     // The challenge, and the refusal of the wrong proof.
     dialer.counted(|figures| figures.counters.sent >= 2).await?;
     assert!(!phones.reports().await?[0].registered);
@@ -147,8 +173,15 @@ async fn a_phone_with_a_wrong_password_stays_outside() -> Checked {
 
 #[tokio::test]
 async fn an_agents_phone_can_call_in() -> Checked {
+    for transport in TRANSPORTS {
+        calls_in(transport).await?;
+    }
+    Ok(())
+}
+
+async fn calls_in(transport: Transport) -> Checked {
     let world = World::new();
-    let (mut dialer, phones) = registering(&world, 2, PASSWORD).await?;
+    let (mut dialer, phones) = registering(&world, 2, PASSWORD, transport).await?;
     phone_is(&phones, 2, |phone| phone.registered).await?;
     phones.dial_in(2).await?;
     let (leg, agent, offer) = dialer

@@ -8,7 +8,7 @@ use std::path::Path;
 use cadran::carrier::{self as virtual_carrier, Cast};
 use cadran::sip::{Door, Identification, Transport};
 
-use super::running::{Engine, field};
+use super::running::{Engine, TRIES_MAX, field};
 use super::{Claim, code, json, text};
 use crate::carrier::{Checked, World};
 use carrier::{Carrier, Habits};
@@ -244,10 +244,28 @@ async fn a_certificate_of_another_name_is_named() -> Checked {
 }
 
 #[test]
-fn a_carrier_without_an_address_is_named() -> Claim {
-    let engine = engine("no-such-carrier.invalid", "")?;
-    let judged = engine.run(&["trunk", "test", "t1", "--to", PHONE, "--json"])?;
-    assert_eq!(code(&judged)?, 7, "{judged:?}");
-    assert_eq!(field(&json(&judged)?, "/findings/0/code"), "dns");
+fn a_name_server_that_does_not_answer_is_named() -> Claim {
+    let deaf = UdpSocket::bind("127.0.0.1:0")?;
+    let at = deaf.local_addr()?;
+    let engine = Engine::start_with(|folder| {
+        let file = folder.join("cadran.toml");
+        let settings = std::fs::read_to_string(&file)?;
+        let asked = format!("[sip]\nnameservers = \"{at}\"\n");
+        let lines = settings.lines().map(|line| match line {
+            "[sip]" => asked.clone(),
+            _ if line.starts_with("host = ") => "host = \"carrier.test\"\n".to_owned(),
+            _ => format!("{line}\n"),
+        });
+        std::fs::write(file, lines.collect::<String>())
+    })?;
+    let mut told = (0, serde_json::Value::Null, Vec::new());
+    // The first question is repeated for some seconds before it is given up.
+    for _ in 0..TRIES_MAX {
+        told = tested(&engine, PHONE, false)?;
+        if told.2 != ["unreachable"] {
+            break;
+        }
+    }
+    assert_eq!((told.0, told.2), (7, vec!["dns-silent".to_owned()]), "{}", told.1);
     Ok(())
 }

@@ -20,7 +20,7 @@ use super::{Claim, cadran, code, json, text};
 use crate::store::fixture::NOON;
 
 /// A running engine in a folder of its own; ended by force if a test leaves it behind.
-pub(super) struct Engine {
+pub(crate) struct Engine {
     pub(super) folder: tempfile::TempDir,
     pub(super) child: Child,
 }
@@ -40,7 +40,7 @@ impl Engine {
     }
 
     /// Starts an engine whose project was changed before.
-    pub(super) fn start_with(
+    pub(crate) fn start_with(
         change: impl FnOnce(&Path) -> std::io::Result<()>,
     ) -> Result<Self, Box<dyn Error>> {
         let folder = tempfile::tempdir()?;
@@ -84,7 +84,7 @@ impl Engine {
     }
 
     /// Runs a command that must succeed and reads its JSON.
-    pub(super) fn ask(&self, arguments: &[&str]) -> Result<serde_json::Value, Box<dyn Error>> {
+    pub(crate) fn ask(&self, arguments: &[&str]) -> Result<serde_json::Value, Box<dyn Error>> {
         let output = self.command(arguments).arg("--json").output()?;
         if code(&output)? == 0 {
             json(&output)

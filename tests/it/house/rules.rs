@@ -95,6 +95,7 @@ const EMPTY_NAMES: [&str; 10] = [
 
 /// Crates that only these rooms may name.
 const TENANTS: &[(&str, &[&str])] = &[
+    ("hickory_resolver", &["sip"]),
     ("rsip", &["wire"]),
     ("rtp_rs", &["wire", "carrier"]),
     ("sqlx", &["store"]),

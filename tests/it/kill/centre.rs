@@ -5,6 +5,7 @@ use std::error::Error;
 use std::fmt::Write as _;
 use std::fs::File;
 use std::net::{Ipv4Addr, UdpSocket};
+use std::ops::Range;
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -19,7 +20,7 @@ use cadran::engine::clock::Clock;
 use cadran::engine::handle::Details;
 use cadran::engine::tasks::Tasks;
 use cadran::store::Place;
-use cadran::units::{CallId, Span};
+use cadran::units::{CallId, Mono, Span};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use rand_core::Rng;
@@ -34,10 +35,16 @@ use super::tap::{Offers, Tap};
 
 /// Agents, each with a phone.
 const AGENTS: u32 = 8;
-/// Contacts for one round: more than it can call.
-const CONTACTS: u32 = 120;
-/// How fast the called people live: a talk of half a minute takes a second and a half.
-const PACE: f64 = 0.05;
+/// Contacts there are before the first round.
+const CONTACTS: u32 = 200;
+/// Contacts of the list that is on its way at a kill, and how often it names each: as many rows as
+/// the store takes in three pieces.
+const LIST: u32 = 60;
+const TIMES: u32 = 20;
+/// How fast the called people live: a talk of half a minute takes half a second.
+const PACE: f64 = 0.02;
+/// Blocks of ten thousand numbers each, kept for fiction (Arcep, décision 2018-0881).
+const BLOCKS: [&str; 6] = ["019900", "026191", "035301", "046571", "053649", "063998"];
 /// Whatever is waited for comes within this, on a busy machine too: an event that was under way at
 /// a kill is leased for a minute.
 const WITHIN: Duration = Duration::from_secs(120);
@@ -60,6 +67,10 @@ pub(super) struct Centre {
     received: Arc<Mutex<Received>>,
     qualified: BTreeMap<CallId, &'static str>,
     contacts: u32,
+    /// The first contact of each list that was on its way at a kill, and whether it was accepted.
+    lists: Vec<(u32, bool)>,
+    /// The longest it took from a restart until every agent was at work.
+    pub(super) longest: Span,
     /// Phones that a crash left in a call which nobody ended.
     pub(super) stuck: u32,
     outside: Tasks,
@@ -67,7 +78,7 @@ pub(super) struct Centre {
 
 impl Centre {
     /// Opens one whose engine does not run yet, with its database in a file or at a server.
-    pub(super) async fn open(seed: u64, rounds: u32, server: Option<Place>) -> Fallible<Self> {
+    pub(super) async fn open(seed: u64, server: Option<Place>) -> Fallible<Self> {
         let (clock, outside) = (Clock::start(), Tasks::new());
         let town = Town { scale: PACE, cast: Cast::Drawn, ..Town::default() };
         let settings = carrier::Settings { seed, town, ..carrier::Settings::default() };
@@ -96,7 +107,9 @@ impl Centre {
             tap,
             received,
             qualified: BTreeMap::new(),
-            contacts: CONTACTS * (rounds + 1),
+            contacts: 0,
+            lists: Vec::new(),
+            longest: Span::ZERO,
             stuck: 0,
             outside,
         })
@@ -114,6 +127,7 @@ impl Centre {
             .kill_on_drop(true)
             .spawn()?;
         self.engine = Some(engine);
+        let clock = Clock::start();
         let mut look = ticks();
         while self.get::<Health>("health").await.is_err() {
             look.tick().await;
@@ -124,7 +138,8 @@ impl Centre {
         }
         if first {
             self.hire().await?;
-            self.import().await?;
+            let answer = self.import(CONTACTS, 1)?.send().await?;
+            answer.error_for_status()?;
         }
         self.free_phones().await?;
         for nth in 1..=AGENTS {
@@ -134,6 +149,8 @@ impl Centre {
         }
         if first {
             self.post("campaigns/essai/start", &()).await?;
+        } else {
+            self.longest = self.longest.max(clock.mono().since(Mono::START));
         }
         Ok(())
     }
@@ -147,18 +164,18 @@ impl Centre {
         Ok(())
     }
 
-    async fn import(&self) -> Claim {
+    /// Makes a list of contacts nobody gave before, each named several times.
+    fn import(&mut self, contacts: u32, times: u32) -> Fallible<reqwest::RequestBuilder> {
         let mut list = String::from("ref;nom;téléphone\n");
-        for nth in 0..self.contacts {
-            // Blocks kept for fiction (Arcep, décision 2018-0881).
-            let (block, within) =
-                if nth < 10_000 { ("019900", nth) } else { ("063998", nth - 10_000) };
-            writeln!(list, "K{nth:05};Moreau;{block}{within:04}")?;
+        for nth in self.contacts..self.contacts + contacts {
+            let block = BLOCKS.get(usize::try_from(nth / 10_000)?).ok_or("no more numbers")?;
+            for time in 1..=times {
+                writeln!(list, "K{nth:05}.{time};Moreau;{block}{:04}", nth % 10_000)?;
+            }
         }
+        self.contacts += contacts;
         let request = self.http.post(url("campaigns/essai/contacts:import?file=liste.csv"));
-        let answer = request.header("content-type", "text/csv").body(list).send().await?;
-        let status = answer.status();
-        if status.is_success() { Ok(()) } else { Err(answer.text().await?.into()) }
+        Ok(request.header("content-type", "text/csv").body(list))
     }
 
     /// Waits until the restarted engine has ended the legs it left up; counts those it forgot.
@@ -192,7 +209,8 @@ impl Centre {
         worked.await.map_err(|_| self.trouble("too few calls"))?
     }
 
-    /// Works until some more calls were offered and for a moment longer, then kills the engine.
+    /// Works until some more calls were offered and for a moment longer, while a list is imported,
+    /// then kills the engine.
     pub(super) async fn work_then_kill(
         &mut self,
         calls: u64,
@@ -200,14 +218,24 @@ impl Centre {
         dice: &mut Pcg64,
     ) -> Claim {
         self.work(calls, dice).await?;
-        // The moment may fall into a request: then nobody knows whether it was accepted.
-        let worked = timeout(after.into(), async {
+        let (first, list) = (self.contacts, self.import(LIST, TIMES)?);
+        let mut accepted = false;
+        let importing = async {
+            accepted = list.send().await.is_ok_and(|answer| answer.status().is_success());
+            std::future::pending::<Claim>().await
+        };
+        let qualifying = async {
             loop {
                 self.qualify_some(dice).await?;
             }
+        };
+        // The moment may fall into a request: then nobody knows whether it was accepted.
+        let worked = timeout(after.into(), async {
+            tokio::select! { failed = qualifying => failed, never = importing => never }
         });
         let worked: Result<Claim, _> = worked.await;
         worked.unwrap_or(Ok(()))?;
+        self.lists.push((first, accepted));
         let mut engine = self.engine.take().ok_or("no engine")?;
         engine.kill().await?;
         Ok(())
@@ -218,6 +246,10 @@ impl Centre {
         const CODES: [&str; 4] = ["vente", "refus", "rappel", "opposition"];
         for agent in self.get::<Vec<Agent>>("agents?fresh=true").await? {
             let (true, Some(call)) = (agent.state == "wrapping", agent.call) else { continue };
+            // A second word on a call may be on its way at the kill: then either may be on record.
+            if self.qualified.contains_key(&CallId(call)) {
+                continue;
+            }
             let pick = usize::try_from(dice.next_u64() % 6)?;
             let Some(&code) = CODES.get(pick) else { continue };
             let details =
@@ -254,14 +286,15 @@ impl Centre {
         if status.success() { Ok(()) } else { Err(self.trouble("no good end").into()) }
     }
 
-    /// Tells whether no call goes on, no agent writes one up, and no event is on its way.
+    /// Tells whether no call goes on, no agent writes one up, and no event or list is on its way.
     async fn is_quiet(&self) -> Fallible<bool> {
         let busy = ["reserved", "talking", "holding", "wrapping"];
         let agents = self.get::<Vec<Agent>>("agents?fresh=true").await?;
         let idle = !agents.iter().any(|agent| busy.contains(&agent.state.as_str()));
         let left: Vec<serde_json::Value> = self.get("webhooks/deliveries?waiting=true").await?;
         let health: Health = self.get("health").await?;
-        Ok(idle && health.calls == 0 && left.is_empty())
+        let lists = std::fs::read_dir(self.folder.path().join("lists"))?.count();
+        Ok(idle && health.calls == 0 && left.is_empty() && lists == 0)
     }
 
     /// Waits until the engine reads its database again.
@@ -343,6 +376,11 @@ impl Centre {
     /// Gives the accepted dispositions.
     pub(super) fn qualified(&self) -> &BTreeMap<CallId, &'static str> {
         &self.qualified
+    }
+
+    /// Gives the contacts of each list that was on its way at a kill, and whether it was accepted.
+    pub(super) fn lists(&self) -> impl Iterator<Item = (Range<u32>, bool)> {
+        self.lists.iter().map(|&(first, accepted)| (first..first + LIST, accepted))
     }
 
     /// Gives the events the receiver was sent.
@@ -438,7 +476,7 @@ key = "3"
 code = "rappel"
 class = "cna"
 then = "callback"
-after = "1h"
+after = "2s"
 [[disposition]]
 key = "4"
 code = "opposition"

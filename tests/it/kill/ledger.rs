@@ -19,6 +19,8 @@ pub(super) struct Told {
     pub(super) offered: usize,
     /// Qualifications the engine accepted.
     pub(super) qualified: usize,
+    /// Lists on their way at a kill that are there as a whole; none of the others' contacts is.
+    pub(super) imported: usize,
     /// Webhooks the receiver was sent, repetitions not counted.
     pub(super) events: usize,
     /// Webhooks sent more than once.
@@ -79,6 +81,16 @@ pub(super) async fn check(centre: &Centre) -> Result<Told, Box<dyn Error>> {
         let kept = attempts.get(&call.cast_signed()).cloned().flatten();
         assert_eq!(kept.as_deref(), Some(*code), "the disposition of C{call} was lost");
     }
+    let contacts = db.pairs("select id, external_id from contact").await?;
+    let contacts: BTreeSet<_> = contacts.into_iter().filter_map(|(_, id)| id).collect();
+    let mut imported = 0;
+    for (list, accepted) in centre.lists() {
+        let whole = list.len();
+        let there = list.filter(|nth| contacts.contains(&format!("K{nth:05}.1"))).count();
+        assert!(there == whole || there == 0, "{there} of a list's {whole} contacts are there");
+        assert!(there == whole || !accepted, "an accepted list is not there");
+        imported += usize::from(there == whole);
+    }
     let events = db.pairs("select created_at, event_id from outbox").await?;
     let events: BTreeSet<String> = events.into_iter().filter_map(|(_, id)| id).collect();
     let received = centre.received();
@@ -89,6 +101,7 @@ pub(super) async fn check(centre: &Centre) -> Result<Told, Box<dyn Error>> {
         interrupted: db.count("select count(*) from attempt where outcome = 'interrupted'").await?,
         offered: offers.len(),
         qualified: centre.qualified().len(),
+        imported,
         events: events.len(),
         repeated: received.values().filter(|times| **times > 1).count(),
     })

@@ -1,7 +1,5 @@
 //! Scanners, floods and the slow: dropped and counted, while calls go on.
 
-use std::net::UdpSocket;
-
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
@@ -18,10 +16,10 @@ impl Scene {
     async fn new() -> Checked<Self> {
         let world = World::new();
         let carrier = carrier(&world).await?;
-        let quiet = trunk(carrier.addr(), Transport::Udp, authority());
+        let quiet = trunk(carrier.addr(), Transport::Udp, authority()?);
         let mut settings = settings(V4, vec![quiet], Vec::new());
         settings.also = doors(&[(Transport::Tcp, V4), (Transport::Tls, V4)]);
-        settings.identification = Some(own("engine"));
+        settings.identification = Some(own("engine")?);
         let dialer = world.dialer_of(settings).await?;
         Ok(Self { dialer, _carrier: carrier, _world: world })
     }
@@ -74,8 +72,9 @@ async fn strangers_connections_are_closed_without_a_word() -> Checked {
     foe.write_all(SCAN.as_bytes()).await?;
     let said = closed(foe).await?;
     assert!(said.len() < 16, "no more than TLS's own refusal");
-    let figures = scene.dialer.sip.figures().await?;
-    assert_eq!((figures.counters.strangers, figures.connections), (1, 0));
+    // No length, no end, no TLS; the one with a message is a stranger's.
+    let counted = scene.dialer.counted(|f| f.connections == 0 && f.closed_connections == 3);
+    assert_eq!(counted.await?.counters.strangers, 1);
     scene.calls().await
 }
 
@@ -87,7 +86,18 @@ async fn the_silent_and_the_slow_are_not_waited_for() -> Checked {
     for stream in [silent, slow, unshaken] {
         assert_eq!(closed(stream).await?, b"");
     }
-    assert_eq!(scene.dialer.sip.figures().await?.connections, 0);
+    scene.dialer.counted(|f| f.connections == 0 && f.closed_connections == 3).await?;
+    scene.calls().await
+}
+
+#[tokio::test]
+async fn two_line_ends_are_answered_with_one() -> Checked {
+    let scene = Scene::new().await?;
+    let mut phone = scene.foe(0).await?;
+    phone.write_all(b"\r\n\r\n").await?;
+    let mut pong = [0; 2];
+    phone.read_exact(&mut pong).await?;
+    assert_eq!(&pong, b"\r\n");
     scene.calls().await
 }
 
@@ -113,7 +123,7 @@ async fn one_address_gets_so_many_connections_and_no_more() -> Checked {
 #[tokio::test]
 async fn a_flood_of_datagrams_is_dropped_and_calls_go_on() -> Checked {
     let scene = Scene::new().await?;
-    let foe = UdpSocket::bind("127.66.6.6:0")?;
+    let foe = std::net::UdpSocket::bind("127.66.6.6:0")?;
     let at = scene.dialer.sip.local_addr();
     let huge = [b'x'; 60_000];
     let register = SCAN.replace("OPTIONS", "REGISTER").replace("/TCP", "/UDP");

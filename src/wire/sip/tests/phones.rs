@@ -135,10 +135,10 @@ fn a_registration_ends_by_itself_or_by_the_phones_wish() {
     desk.register(USUAL);
     desk.events();
     desk.wait(Span::secs(299));
-    assert!(desk.endpoint.phone_reachable(AGENT));
+    assert!(desk.endpoint.phone_address(AGENT).is_some());
     desk.wait(Span::secs(1));
     assert_eq!(desk.events(), [Event::Phone(AGENT, false)]);
-    assert!(!desk.endpoint.phone_reachable(AGENT));
+    assert_eq!(desk.endpoint.phone_address(AGENT), None);
 }
 
 #[test]
@@ -253,7 +253,7 @@ fn a_phone_with_a_fixed_contact_needs_no_registration() {
     let mut desk = Desk::new();
     let contact = Some(("sip:a1@127.0.0.20:5080".to_owned(), address(PHONE).into()));
     desk.endpoint.set_phone(Phone { agent: AGENT, user: "a1".to_owned(), ha1: None, contact });
-    assert!(desk.endpoint.phone_reachable(AGENT));
+    assert!(desk.endpoint.phone_address(AGENT).is_some());
     let call = Invite { target: Target::Phone(AGENT), from: None, ..call() };
     desk.endpoint.invite(desk.now, LEG, call).expect("it has a contact");
     assert_eq!(desk.endpoint.poll_transmit().map(|sent| sent.to.address), Some(address(PHONE)));

@@ -9,7 +9,8 @@ fn registering() -> Trunk {
     let credentials = Credentials { user: "acc".to_owned(), password: "s3cret".to_owned() };
     let register = Registration {
         registrar: "reg.test".to_owned(),
-        address: Some(address("127.0.0.10:5070").into()),
+        domain: "reg.test".to_owned(),
+        ways: vec![Way { hop: address("127.0.0.10:5070").into(), priority: 0, weight: 0 }],
         expires: Span::secs(3_600),
     };
     Trunk { credentials: Some(credentials), register: Some(register), ..trunk() }
@@ -283,4 +284,37 @@ fn changed_settings_register_anew_and_the_same_ones_do_not() {
     assert_eq!(header(&register, "To"), Some("<sip:other@reg.test>"));
     stage.say(&granted(&first, 3_600));
     assert_eq!(stage.events(), [], "an answer to the old account is not the new one's");
+}
+
+#[test]
+fn an_account_registers_where_its_calls_go_and_at_the_next_server_if_one_is_silent() {
+    let trunk = registering();
+    let [one, two] = ["127.0.0.10:5061", "127.0.0.11:5061"]
+        .map(|at| Hop { transport: Transport::Tcp, ..address(at).into() });
+    let way = |hop, priority| Way { hop, priority, weight: 0 };
+    let mut stage = Stage::over(Trunk {
+        address: one,
+        ways: vec![way(one, 1), way(two, 2)],
+        proxy: Some("sip:sbc.test;lr;transport=tcp".to_owned()),
+        register: trunk.register.map(|wish| Registration { ways: Vec::new(), ..wish }),
+        ..trunk
+    });
+    stage.wait(Span::ZERO);
+    let first = stage.dialer.poll_transmit().expect("a REGISTER");
+    let text = String::from_utf8_lossy(&first.bytes).into_owned();
+    assert_eq!(first.to, one);
+    assert_eq!(header(&text, "Route"), Some("<sip:sbc.test;lr;transport=tcp>"), "{text}");
+    assert!(text.contains("Via: SIP/2.0/TCP "), "{text}");
+    assert_eq!(header(&text, "Contact"), Some("<sip:cadran@127.0.0.1:5060;transport=tcp>"));
+    stage.dialer.disconnected(stage.now, one);
+    let failed = |event: &Event| matches!(event, Event::Registered(_, Registered::Failed { .. }));
+    assert!(stage.events().iter().any(failed));
+    stage.skip();
+    let second = stage.dialer.poll_transmit().expect("another REGISTER");
+    assert_eq!(second.to, two);
+    let contact = "Contact: <sip:cadran@127.0.0.1:5060;transport=tcp>;expires=600\r\n";
+    let text = String::from_utf8_lossy(&second.bytes).into_owned();
+    let granted = answer(&text, "200 OK", "reg", contact, b"");
+    stage.dialer.receive(stage.now, two, granted.as_bytes());
+    assert!(stage.dialer.is_registered(TrunkId(1)));
 }

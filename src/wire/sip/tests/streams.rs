@@ -133,6 +133,48 @@ fn a_server_without_room_hands_the_call_to_the_next() {
 }
 
 #[test]
+fn a_sign_of_life_is_asked_of_the_next_server_before_a_trunk_is_called_silent() {
+    let way = |text, priority| Way { hop: address(text).into(), priority, weight: 0 };
+    let ways = vec![way("127.0.0.98:5060", 1), way(FAR, 2)];
+    let options = |event: &Event| match event {
+        Event::Options(_, status, _) => Some(*status),
+        _ => None,
+    };
+    let mut one_dead = world(Trunk { ways: ways.clone(), ..trunk() });
+    let now = one_dead.now;
+    one_dead.dialer().send_options(now, TrunkId(1)).expect("the trunk is known");
+    assert_eq!(one_dead.wait(DIALER, options), 200);
+    let asked: Vec<_> =
+        one_dead.trace.iter().filter(|sent| sent.3.starts_with("OPTIONS ")).collect();
+    assert_eq!(asked.first().map(|sent| sent.2), Some(address("127.0.0.98:5060")));
+    assert_eq!(asked.last().map(|sent| sent.2), Some(address(FAR)));
+
+    let mut all_dead = world(Trunk { ways, ..trunk() });
+    all_dead.ends.truncate(1);
+    let now = all_dead.now;
+    all_dead.dialer().send_options(now, TrunkId(1)).expect("the trunk is known");
+    assert_eq!(all_dead.wait(DIALER, options), 408);
+    assert_eq!(all_dead.now.since(now), Span::secs(64), "32 s each (RFC 3261 §17.1.2.2)");
+}
+
+#[test]
+fn new_ways_are_taken_by_the_next_call_and_the_old_one_goes_on() {
+    let mut world = world(trunk());
+    let held = world.talk();
+    let other = address("127.0.0.97:5060");
+    let ways = vec![Way { hop: other.into(), priority: 1, weight: 0 }];
+    world.dialer().set_ways(TrunkId(1), ways, Vec::new(), Vec::new());
+    let now = world.now;
+    world.trace.clear();
+    world.dialer().invite(now, LegId(77), call()).expect("the trunk is known");
+    world.run(Span::millis(1));
+    let invited = world.trace.iter().find(|sent| sent.3.starts_with("INVITE "));
+    assert_eq!(invited.map(|sent| sent.2), Some(other));
+    world.carrier().hang_up(now, held).expect("it talks");
+    world.wait(DIALER, |event| matches!(event, Event::Ended { bye: true, .. }).then_some(()));
+}
+
+#[test]
 fn a_large_invite_goes_over_tcp_and_back_if_nobody_listens() {
     let mut world = world(Trunk { large_over_tcp: true, ..trunk() });
     let now = world.now;
