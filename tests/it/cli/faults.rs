@@ -3,14 +3,14 @@
 
 use std::error::Error;
 use std::net::UdpSocket;
-use std::path::Path;
 
 use cadran::carrier::{self as virtual_carrier, Cast};
-use cadran::sip::{Door, Identification, Transport};
+use cadran::sip::{Door, Transport, Trust};
 
 use super::running::{Engine, TRIES_MAX, field};
 use super::{Claim, code, json, text};
 use crate::carrier::{Checked, World};
+use crate::transport;
 use carrier::{Carrier, Habits};
 
 mod alg;
@@ -216,8 +216,7 @@ fn a_router_that_meddles_is_named() -> Claim {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_certificate_of_another_name_is_named() -> Checked {
-    let tls = |file| Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/tls").join(file);
-    let own = Identification { certificate: tls("carrier.crt"), key: tls("carrier.key") };
+    let own = transport::own("carrier")?;
     let bind = (std::net::Ipv4Addr::LOCALHOST, 0).into();
     let settings = virtual_carrier::Settings {
         also: vec![Door { transport: Transport::Tls, bind }],
@@ -226,7 +225,8 @@ async fn a_certificate_of_another_name_is_named() -> Checked {
     };
     let carrier = World::new().carrier(Cast::ByLastDigit, settings).await?;
     let (_, at) = carrier.also().first().copied().ok_or("it listens for TLS")?;
-    let authority = tls("authority.crt").display().to_string();
+    let Trust::File(authority) = transport::authority()? else { return Err("no file".into()) };
+    let authority = authority.display().to_string();
     let work = move || {
         let found = |name: &str| {
             let trust = format!("ca_file = \"{authority}\"\ntls_name = \"{name}\"");
