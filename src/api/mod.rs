@@ -9,11 +9,13 @@ mod campaigns;
 mod chance;
 mod door;
 mod error;
+mod health;
 mod idle;
 pub mod import;
 mod inbox;
 mod inspector;
 mod lists;
+pub mod network;
 mod pacing;
 mod pilot;
 pub mod quality;
@@ -38,6 +40,7 @@ pub use pilot::{HOURLY_COST, MINUTE_COST};
 
 use crate::config::{self, Config};
 use crate::engine::clock::Clock;
+use crate::engine::gauge::Gauge;
 use crate::engine::handle::{Handle, Snapshot};
 use crate::engine::tasks::Tasks;
 use crate::store::{CampaignRow, Store};
@@ -62,6 +65,8 @@ pub struct Desk {
     pub store: Store,
     /// What the engine was started with.
     pub config: Arc<Config>,
+    /// What the engine carries.
+    pub gauge: Gauge,
     /// The engine's clock.
     pub clock: Clock,
     /// Where work goes on whose caller may go away.
@@ -74,8 +79,9 @@ pub fn router(desk: Desk) -> Router {
         .route("/v1/campaigns/{name}/contacts:import", post(lists::import))
         .layer(DefaultBodyLimit::disable());
     Router::new()
-        .route("/v1/health", get(health))
+        .route("/v1/health", get(health::health))
         .route("/v1/configuration", get(configuration))
+        .route("/v1/network", get(network::show))
         .route("/v1/campaigns", get(campaigns::list))
         .route("/v1/campaigns/{name}", get(campaigns::show))
         .route("/v1/campaigns/{name}/pacing", get(pacing::explain))
@@ -96,18 +102,6 @@ pub fn router(desk: Desk) -> Router {
         .fallback(no_such_path)
         .method_not_allowed_fallback(no_such_method)
         .with_state(desk)
-}
-
-async fn health(State(desk): State<Desk>) -> Answer<types::Health> {
-    let snapshot = desk.handle.snapshot();
-    Ok(axum::Json(types::Health {
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        node: desk.config.node,
-        uptime_s: desk.clock.mono().since(Mono::START).as_secs_f64(),
-        draining: snapshot.draining,
-        calls: u64::try_from(snapshot.floor.calls.len()).unwrap_or(u64::MAX),
-        surprises: snapshot.floor.surprises,
-    }))
 }
 
 async fn configuration(State(desk): State<Desk>) -> Answer<types::Configuration> {

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+pub use super::health::Health;
 pub use super::quality::{Hour, Hours, Trunk};
 use crate::core::campaign::{DispositionClass, Guarantee};
 use crate::core::fact::SkipReason;
@@ -15,23 +16,6 @@ use crate::core::foresight;
 use crate::core::order::{CampaignState, EndedBy, Outcome};
 use crate::core::pacing::{Decision, Forecast, View, Why};
 use crate::engine::handle::Details;
-
-/// Whether the engine lives, and how it is.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Health {
-    /// The version of the program.
-    pub version: String,
-    /// The node's number.
-    pub node: u16,
-    /// Seconds since it started.
-    pub uptime_s: f64,
-    /// Whether it is leaving.
-    pub draining: bool,
-    /// Calls in progress.
-    pub calls: u64,
-    /// Facts that made no sense in the state they met.
-    pub surprises: u64,
-}
 
 /// What the engine was started with, beside what stands in the files now.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -11,6 +11,7 @@ use super::client::{At, Client};
 use super::failure::{Exit, Outcome};
 use super::output::{Lang, Output, Sheet};
 use super::{Global, wait_for};
+use crate::api::network::{Network, Signalling};
 use crate::api::types::Agent;
 use crate::config::campaign::lacks;
 use crate::config::{Campaign, Config, Database, Host, Problem, SecretPlace, Trunk};
@@ -70,6 +71,7 @@ impl Doctor {
             Ok(config) => {
                 configured(&config, &mut checks);
                 checks.extend(skills(global, &config));
+                checks.extend(network(global));
             }
             Err(problems) => checks.extend(problems.0.iter().map(problem)),
         }
@@ -166,6 +168,29 @@ fn skills(global: &Global, config: &Config) -> Vec<Check> {
         }
     };
     demanding.map(judged).collect()
+}
+
+/// Asks the running engine what it dropped; without one nothing is said.
+fn network(global: &Global) -> Vec<Check> {
+    let counted = Client::open(global)
+        .and_then(|client| wait_for(async { client.get::<Network>(&At::path(["network"])).await }));
+    let Ok(Network { sip, audio }) = counted else { return Vec::new() };
+    let Signalling { garbage, strangers, unread, forged, wrong_passwords, held_off, .. } = sip;
+    let signalling = Check::fine(
+        "SIP dropped",
+        format!(
+            "strangers {strangers}, of these unread {unread}; garbage {garbage}; forged {forged}; \
+             wrong passwords {wrong_passwords}, made to wait {held_off}"
+        ),
+    );
+    let heard = format!(
+        "strangers {}, malformed {}, forged {}, replayed {}",
+        audio.strangers, audio.malformed, audio.forged, audio.replayed
+    );
+    let seen = forged + wrong_passwords + held_off + unread > 0;
+    let fix = seen.then(|| "see \"Abuse\" in docs/operations.md".to_owned());
+    let signalling = Check { fix, ..if seen { signalling.look() } else { signalling } };
+    vec![signalling, Check::fine("audio dropped", heard)]
 }
 
 /// What makes a notice usable.

@@ -93,8 +93,16 @@ impl Campaign {
     /// # Errors
     /// The file cannot be read or has problems; all of them are told.
     pub fn load(path: &Path) -> Result<Self, Problems> {
-        let text = read_file(path)?;
-        let (campaign, problems) = parse(path, &text, Around::default());
+        Self::read(path, &read_file(path)?)
+    }
+
+    /// Reads the text of one file, which may not be on a disk yet; trunks and prompts are not
+    /// looked up.
+    ///
+    /// # Errors
+    /// The text has problems; all of them are told.
+    pub fn read(path: &Path, text: &str) -> Result<Self, Problems> {
+        let (campaign, problems) = parse(path, text, Around::default());
         match campaign {
             Some(mut campaign) if problems.iter().all(|p| p.severity == Severity::Warning) => {
                 campaign.warnings = problems;

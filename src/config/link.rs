@@ -266,8 +266,8 @@ mod tests {
         for (sip, trunk, said) in [
             ("bind = [\"192.0.2.1:5060\", \"192.0.2.2:5060\"]", "", "no second address"),
             (&two.replace("]:5060\"]", "]:5060\", \"[::1]:1\"]"), "", "one too many"),
-            ("tls = \"192.0.2.1:5061\"", "", "certificate_file is missing"),
-            ("certificate_file = \"a.crt\"", "", "key_file is missing"),
+            ("tls = \"192.0.2.1:5061\"", "", "certificate_file: is missing"),
+            ("certificate_file = \"a.crt\"", "", "key_file: is missing"),
             ("nameservers = \"dns.test\"", "", "is no address"),
             (&format!("nameservers = {:?}", ["192.0.2.53"; 4]), "", "one too many"),
             ("", "tls_name = \"sip.c.test\"", "of no use without TLS"),

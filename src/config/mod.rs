@@ -210,8 +210,16 @@ impl Config {
     /// # Errors
     /// The file cannot be read or has problems; all of them are told.
     pub fn load_engine(path: &Path) -> Result<Self, Problems> {
-        let text = read_engine_file(path)?;
-        let (config, problems) = parse(path, &text);
+        Self::read(path, &read_engine_file(path)?)
+    }
+
+    /// Reads the text of the engine's file, which may not be on a disk yet; the campaigns stay
+    /// empty. What the file names is looked for beside `path`.
+    ///
+    /// # Errors
+    /// The text has problems; all of them are told.
+    pub fn read(path: &Path, text: &str) -> Result<Self, Problems> {
+        let (config, problems) = parse(path, text);
         config.filter(|_| !has_error(&problems)).ok_or(Problems(problems))
     }
 

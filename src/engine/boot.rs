@@ -10,6 +10,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use super::book::{Book, CampaignPage, TrunkPage};
 use super::clock::Clock;
+use super::gauge::Gauge;
 use super::handle::{ASKS_MAX, Ask, Handle, Snapshot};
 use super::scribe::Scribe;
 use super::tape::{self, Recorder};
@@ -121,6 +122,8 @@ pub struct Running {
     pub handle: Handle,
     /// Its store.
     pub store: Store,
+    /// What it carries.
+    pub gauge: Gauge,
     /// Its clock.
     pub clock: Clock,
     /// Its tasks.
@@ -243,6 +246,7 @@ pub async fn start(config: Config) -> Result<Running, BootError> {
     tasks.spawn(writing);
     let (asks, asked) = mpsc::channel(ASKS_MAX);
     let (snapshot, watched) = watch::channel(Arc::new(Snapshot::default()));
+    let gauge = Gauge::new(sip.clone(), media.clone());
     let parts = Parts {
         clock,
         dialer: Dialer::new(settings),
@@ -267,7 +271,8 @@ pub async fn start(config: Config) -> Result<Running, BootError> {
         drop(ending);
     });
     let (handle, config) = (Handle::new(asks, watched), Arc::new(config));
-    Ok(Running { handle, store, clock, tasks, config, tape: path, ended: Some(ended), delivered })
+    let (ended, tape) = (Some(ended), path);
+    Ok(Running { handle, store, gauge, clock, tasks, config, tape, ended, delivered })
 }
 
 /// Gives the campaigns whose pacers foretell.

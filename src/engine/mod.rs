@@ -9,6 +9,7 @@ pub mod clock;
 mod diagnosis;
 mod foresight;
 pub mod forget;
+pub mod gauge;
 pub mod handle;
 mod hear;
 pub mod legs;
@@ -311,6 +312,8 @@ impl Engine {
             falls: self.parts.falls.borrow().clone(),
             store_fails: self.store_fails_until > now.mono,
             draining: self.draining,
+            sip: self.parts.sip.counted().counters,
+            audio: self.parts.media.counters(),
         };
         self.tell_rests(&snapshot);
         self.parts.snapshot.send_replace(Arc::new(snapshot));

@@ -343,9 +343,22 @@ pub fn verify(path: &Path) -> Result<Verdict, TapeError> {
 /// # Errors
 /// The file cannot be read, or is no tape.
 pub fn replay(path: &Path, seen: &mut Seen<'_>) -> Result<Verdict, TapeError> {
+    let file = File::open(path);
+    let file = file.map_err(|source| TapeError::Io { path: path.to_owned(), source })?;
+    replay_from(path, BufReader::new(file), seen)
+}
+
+/// Replays a tape that is being read from wherever it is; `path` is what errors call it.
+///
+/// # Errors
+/// The input fails, or is no tape.
+pub fn replay_from(
+    path: &Path,
+    mut tape: impl BufRead,
+    seen: &mut Seen<'_>,
+) -> Result<Verdict, TapeError> {
     let failed = |source| TapeError::Io { path: path.to_owned(), source };
     let no_tape = || TapeError::NoTape { path: path.to_owned() };
-    let mut tape = BufReader::new(File::open(path).map_err(failed)?);
     let mut line = Vec::new();
     read_line(&mut tape, &mut line).map_err(failed)?;
     let header: Header = serde_json::from_slice(&line).map_err(|_| no_tape())?;

@@ -8,6 +8,8 @@ const UNKNOWN_IN_A_ROW: u8 = 3;
 
 /// Takes packets from the announced address at once, or learns the true source of a far end
 /// behind address translation from the first packets; then keeps to it until the next answer.
+/// A source so learnt gives way to the announced address: whoever was faster than the far end with
+/// his own packets is not listened to for longer than until its first.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Latch {
     announced: SocketAddr,
@@ -38,15 +40,22 @@ impl Latch {
     /// Tells whether a packet from this source may be the far end's, and learns nothing.
     pub(super) fn admits(&self, from: SocketAddr) -> bool {
         match self.state {
-            State::Locked(source) => source == from,
+            State::Locked(source) => source == from || self.yields(source, from),
             State::Learning { .. } => true,
         }
     }
 
     /// Tells whether a packet from this source is the far end's.
     pub(super) fn takes(&mut self, from: SocketAddr) -> bool {
-        let State::Learning { candidate } = &mut self.state else {
-            return matches!(self.state, State::Locked(source) if source == from);
+        let candidate = match &mut self.state {
+            State::Learning { candidate } => candidate,
+            State::Locked(source) => {
+                let source = *source;
+                if self.yields(source, from) {
+                    self.state = State::Locked(from);
+                }
+                return self.source() == Some(from);
+            }
         };
         let row = match candidate {
             Some((source, row)) if *source == from => row.saturating_add(1),
@@ -60,6 +69,12 @@ impl Latch {
             self.state = State::Locked(from);
         }
         taken
+    }
+
+    /// Tells whether a source that was learnt gives way to this one, which was announced.
+    fn yields(&self, learnt: SocketAddr, from: SocketAddr) -> bool {
+        let earlier = self.earlier == Some(learnt);
+        from == self.announced && learnt.ip() != self.announced.ip() && !earlier
     }
 
     /// Gives whose packets are taken, once that is known.
@@ -102,7 +117,17 @@ mod tests {
         assert!(!latch.takes(at(8, 7)), "a stranger in between breaks the row");
         assert_eq!([(); 3].map(|()| latch.takes(at(9, 7))), [false, false, true]);
         assert_eq!(latch.target(), at(9, 7));
-        assert!(!latch.takes(at(1, 4_000)), "locked");
+        assert!(!latch.takes(at(8, 7)), "locked");
+    }
+
+    #[test]
+    fn who_was_faster_than_the_announced_address_loses_the_stream_to_it() {
+        let mut latch = Latch::new(at(1, 4_000));
+        assert_eq!([(); 3].map(|()| latch.takes(at(9, 7))), [false, false, true]);
+        assert!(!latch.takes(at(1, 5_000)), "another port was not announced");
+        assert!(latch.admits(at(1, 4_000)) && latch.takes(at(1, 4_000)));
+        assert!((0..10).all(|_| !latch.takes(at(9, 7))));
+        assert_eq!(latch.target(), at(1, 4_000));
     }
 
     #[test]

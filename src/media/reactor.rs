@@ -51,6 +51,13 @@ const BUSY: u64 = 40;
 /// The longest rest of a busy thread, in the poll's milliseconds.
 const REST: u8 = 1;
 
+/// Packets to forget that are read from a leg before the others have their turn: a flood at its
+/// port does not fill the room of its far end's packets.
+const JUNK_AT_ONCE: usize = 64;
+
+/// Beyond so many packets to forget in one turn of a leg the thread does not rest.
+const FLOOD: usize = 8;
+
 /// The poll's word for the queue of commands; sockets have their leg's place and kind.
 const WAKE: u64 = u64::MAX;
 
@@ -63,6 +70,8 @@ pub(super) struct Reactor {
     /// Packets relayed up to the last tick, and whether they came as from a busy floor.
     relayed: u64,
     busy: bool,
+    /// Whether a leg is being flooded.
+    flooded: bool,
     shared: Arc<Shared>,
     inbox: Receiver<Command>,
     world: World,
@@ -103,6 +112,7 @@ impl Reactor {
             rest,
             relayed: 0,
             busy: false,
+            flooded: false,
             shared,
             inbox,
             next_tick: world.now,
@@ -120,7 +130,8 @@ impl Reactor {
         let mut ready = [EpollEvent::empty(); BATCH];
         let mut count = 0;
         while !self.shared.stop.load(Ordering::Acquire) {
-            if self.busy && count < BATCH / 2 {
+            let flooded = std::mem::take(&mut self.flooded);
+            if self.busy && !flooded && count < BATCH / 2 {
                 self.rest.wait(&mut ready, REST).ok();
             }
             count = self.poll.wait(&mut ready, self.timeout()).unwrap_or(0);
@@ -159,11 +170,18 @@ impl Reactor {
         if word & 1 == 1 {
             return leg.receive_report(&mut self.buffer, &mut self.world);
         }
-        let Received::Packet(length, heard) = leg.receive(&mut self.buffer, &mut self.world) else {
-            return;
-        };
-        if let Some(link) = leg.link {
-            self.pass(place, link.peer, length, heard);
+        for junk in 0..JUNK_AT_ONCE {
+            self.flooded |= junk >= FLOOD;
+            match leg.receive(&mut self.buffer, &mut self.world) {
+                Received::Dropped => {}
+                Received::Empty => return,
+                Received::Packet(length, heard) => {
+                    if let Some(link) = leg.link {
+                        self.pass(place, link.peer, length, heard);
+                    }
+                    return;
+                }
+            }
         }
     }
 

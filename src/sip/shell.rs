@@ -114,6 +114,8 @@ pub struct Figures {
     pub closed_connections: u64,
     /// Legs that have not ended.
     pub legs: usize,
+    /// Transactions that are under way or linger to recognise repetitions.
+    pub transactions: usize,
 }
 
 /// Somebody who can be called.
@@ -143,6 +145,7 @@ pub struct SipHandle {
     also: Vec<(Transport, SocketAddr)>,
     resolver: Resolver,
     reached: watch::Receiver<BTreeMap<Peer, IpAddr>>,
+    counted: watch::Receiver<Figures>,
 }
 
 impl SipHandle {
@@ -210,6 +213,12 @@ impl SipHandle {
         self.order(Order::RemovePhone(agent))
     }
 
+    /// Gives the counters as they were when the task last rested.
+    #[must_use]
+    pub fn counted(&self) -> Figures {
+        *self.counted.borrow()
+    }
+
     /// Asks for the counters.
     ///
     /// # Errors
@@ -264,10 +273,12 @@ pub async fn start(
     let (events, outbox) = mpsc::channel(EVENTS_MAX);
     let (news, found) = mpsc::channel(NEWS_MAX);
     let (reaching, reached) = watch::channel(BTreeMap::new());
+    let (counting, counted) = watch::channel(Figures::default());
     let mut shell = Shell {
         port,
         inbox,
         events,
+        counting,
         waiting: VecDeque::new(),
         trunks: BTreeMap::new(),
         probes: Probes::default(),
@@ -282,7 +293,7 @@ pub async fn start(
         shell.set_phone(known_phone(&resolver, &phone).await?);
     }
     tasks.spawn(shell.run());
-    Ok((SipHandle { orders, local, also: others, resolver, reached }, outbox))
+    Ok((SipHandle { orders, local, also: others, resolver, reached, counted }, outbox))
 }
 
 /// Gives the further addresses as peers reach them: those of the public address's family there.
@@ -334,6 +345,7 @@ pub(super) struct Shell {
     pub(super) port: Port,
     inbox: mpsc::Receiver<Order>,
     events: mpsc::Sender<Event>,
+    counting: watch::Sender<Figures>,
     /// Events the engine had no room for yet.
     pub(super) waiting: VecDeque<Event>,
     pub(super) trunks: BTreeMap<TrunkId, Line>,
@@ -378,6 +390,8 @@ impl Shell {
             let signs = self.ask_for_signs_of_life();
             self.tell_probed();
             self.report();
+            let figures = self.figures();
+            self.counting.send_replace(figures);
             let open = self.waiting.is_empty();
             let clock = self.port.clock();
             let mut found = None;
@@ -426,22 +440,26 @@ impl Shell {
                 self.note_phone(agent);
             }
             Order::Count(answer) => {
-                let counters = self.port.endpoint.counters();
-                let legs = self.port.endpoint.legs();
-                let unsent = self.port.unsent();
-                let streams = self.port.streams();
-                let figures = Figures {
-                    counters,
-                    unsent,
-                    connections: streams.len(),
-                    refused_connections: streams.refused(),
-                    closed_connections: streams.foul(),
-                    legs,
-                };
-                if answer.send(figures).is_err() {
+                if answer.send(self.figures()).is_err() {
                     tracing::debug!("nobody waits for the counters any more");
                 }
             }
+        }
+    }
+
+    fn figures(&mut self) -> Figures {
+        let (counters, legs) = (self.port.endpoint.counters(), self.port.endpoint.legs());
+        let transactions = self.port.endpoint.transactions();
+        let unsent = self.port.unsent();
+        let streams = self.port.streams();
+        Figures {
+            counters,
+            unsent,
+            connections: streams.len(),
+            refused_connections: streams.refused(),
+            closed_connections: streams.foul(),
+            legs,
+            transactions,
         }
     }
 

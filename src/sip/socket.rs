@@ -188,6 +188,7 @@ impl Port {
             };
             self.attend(happening, &mut taken);
             self.read(&mut taken);
+            self.strangers.warn(&self.endpoint.counters());
             let now = self.now();
             if self.endpoint.next_timeout().is_some_and(|due| due <= now) {
                 self.endpoint.handle_timeout(now);

@@ -1,6 +1,6 @@
 //! The SIP shell against the virtual carrier, over real loopback sockets.
 
-mod phones;
+pub(crate) mod phones;
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -26,9 +26,9 @@ use tokio::sync::mpsc;
 pub(crate) type Checked<T = ()> = Result<T, Box<dyn Error>>;
 
 /// How long anything on loopback may take before a test calls it lost.
-const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 pub(crate) const TRUNK: TrunkId = TrunkId(1);
-const REALM: &str = "cadran.test";
+pub(crate) const REALM: &str = "cadran.test";
 
 /// What runs during one test; it all ends with the test.
 pub(crate) struct World {
@@ -39,6 +39,10 @@ pub(crate) struct World {
 impl World {
     pub(crate) fn new() -> Self {
         Self { tasks: Tasks::new(), clock: Clock::start() }
+    }
+
+    pub(crate) const fn clock(&self) -> Clock {
+        self.clock
     }
 
     pub(crate) async fn dialer(&self, trunks: Vec<Trunk>, phones: Vec<Phone>) -> Checked<Dialer> {
@@ -72,7 +76,7 @@ impl World {
         Ok((carrier, dialer))
     }
 
-    async fn phones(&self, settings: PhoneSettings) -> Checked<PhonesHandle> {
+    pub(crate) async fn phones(&self, settings: PhoneSettings) -> Checked<PhonesHandle> {
         Ok(carrier::start_phones(settings, self.clock, &self.tasks).await?)
     }
 }
@@ -92,7 +96,7 @@ pub(crate) fn settings(bind: SocketAddr, trunks: Vec<Trunk>, phones: Vec<Phone>)
 }
 
 /// A trunk that sends no OPTIONS, so that a test counts its own datagrams only.
-fn quiet_trunk(carrier: SocketAddr) -> Trunk {
+pub(crate) fn quiet_trunk(carrier: SocketAddr) -> Trunk {
     Trunk { options_every: None, ..Trunk::new(TRUNK, carrier.to_string()) }
 }
 
@@ -130,7 +134,7 @@ impl Dialer {
         Ok(leg)
     }
 
-    fn dial_agent(&mut self, agent: AgentId) -> Checked<LegId> {
+    pub(crate) fn dial_agent(&mut self, agent: AgentId) -> Checked<LegId> {
         self.legs += 1;
         let leg = LegId(self.legs);
         self.sip.send(Command::DialAgent { leg, agent, offer: self.offer()? })?;
@@ -200,7 +204,7 @@ impl Dialer {
 
     /// Waits until the far end has certainly heard all that was sent to it: it listens before it
     /// speaks, so the second packet it says from now on comes after.
-    async fn is_heard(&self, remote: SocketAddr) -> Checked {
+    pub(crate) async fn is_heard(&self, remote: SocketAddr) -> Checked {
         let mut old = [0; 1_500];
         while self.audio.try_recv_from(&mut old).is_ok() {}
         let mut spoke = 0;
@@ -212,7 +216,7 @@ impl Dialer {
 }
 
 /// Names the leg of which this is the last event.
-fn ending(event: &Event) -> Option<LegId> {
+pub(crate) fn ending(event: &Event) -> Option<LegId> {
     if let Event::Failed { leg, .. } | Event::Ended { leg, .. } | Event::Gone(leg) = event {
         Some(*leg)
     } else {
@@ -221,7 +225,7 @@ fn ending(event: &Event) -> Option<LegId> {
 }
 
 /// Waits until the carrier has reported so many calls.
-async fn reports(carrier: &CarrierHandle, count: usize) -> Checked<Vec<CallReport>> {
+pub(crate) async fn reports(carrier: &CarrierHandle, count: usize) -> Checked<Vec<CallReport>> {
     let deadline = tokio::time::timeout(PATIENCE, async {
         loop {
             let calls = carrier.calls();

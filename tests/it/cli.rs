@@ -9,6 +9,7 @@ mod pilot;
 mod protected;
 mod routes;
 pub(crate) mod running;
+mod scanned;
 mod skills;
 
 use std::collections::BTreeSet;

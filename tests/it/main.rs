@@ -8,6 +8,8 @@ mod swarm;
 mod torture;
 
 #[cfg(feature = "engine")]
+mod abuse;
+#[cfg(feature = "engine")]
 mod agree;
 #[cfg(feature = "engine")]
 mod campaigns;
@@ -18,7 +20,11 @@ mod cli;
 #[cfg(feature = "engine")]
 mod compose;
 #[cfg(feature = "engine")]
+mod far;
+#[cfg(feature = "engine")]
 mod foretold;
+#[cfg(feature = "engine")]
+mod fuzz;
 #[cfg(feature = "engine")]
 mod goals;
 #[cfg(feature = "engine")]
@@ -28,19 +34,27 @@ mod hooks;
 #[cfg(feature = "engine")]
 mod kill;
 #[cfg(feature = "engine")]
+mod lossy;
+#[cfg(feature = "engine")]
 mod media;
 #[cfg(feature = "engine")]
 mod migrations;
 #[cfg(feature = "engine")]
 mod names;
 #[cfg(feature = "engine")]
+mod peers;
+#[cfg(feature = "engine")]
 mod postgres;
 #[cfg(feature = "engine")]
 mod priors;
 #[cfg(feature = "engine")]
+mod program;
+#[cfg(feature = "engine")]
 mod replay;
 #[cfg(feature = "engine")]
 mod sipp;
+#[cfg(feature = "engine")]
+mod soak;
 #[cfg(feature = "engine")]
 mod srtp;
 #[cfg(feature = "engine")]

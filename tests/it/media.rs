@@ -65,7 +65,12 @@ impl Town {
     }
 
     /// Opens and connects a leg to a new phone.
-    fn phone(&self, leg: LegId, codec: Codec, dtmf: Option<u8>) -> Result<Phone, MediaError> {
+    pub(super) fn phone(
+        &self,
+        leg: LegId,
+        codec: Codec,
+        dtmf: Option<u8>,
+    ) -> Result<Phone, MediaError> {
         let local = self.media.open(leg, None)?;
         let phone = Phone::new(local, codec, dtmf);
         self.media.connect(leg, phone.remote)?;
@@ -73,7 +78,7 @@ impl Town {
     }
 
     /// Gives two phones in a bridge through which audio already goes both ways.
-    fn pair(
+    pub(super) fn pair(
         &mut self,
         left: Codec,
         right: Codec,
@@ -123,12 +128,12 @@ impl Town {
     }
 }
 
-struct Phone {
-    rtp: UdpSocket,
+pub(super) struct Phone {
+    pub(super) rtp: UdpSocket,
     rtcp: UdpSocket,
-    local: Local,
+    pub(super) local: Local,
     remote: Remote,
-    next: Stamp,
+    pub(super) next: Stamp,
 }
 
 impl Phone {
@@ -151,7 +156,7 @@ impl Phone {
     }
 
     /// Gives the next packet of 20 ms.
-    fn packet(&mut self, payload_type: u8, payload: &[u8]) -> Vec<u8> {
+    pub(super) fn packet(&mut self, payload_type: u8, payload: &[u8]) -> Vec<u8> {
         let mut packet = rtp::header(self.next, payload_type).to_vec();
         packet.extend(payload);
         self.next.sequence = self.next.sequence.wrapping_add(1);
@@ -159,25 +164,25 @@ impl Phone {
         packet
     }
 
-    fn send(&self, packet: &[u8]) {
+    pub(super) fn send(&self, packet: &[u8]) {
         self.rtp.send_to(packet, self.local.rtp).expect("loopback takes a packet");
     }
 
     /// Sends 20 ms of one sample in the phone's own law.
-    fn say(&mut self, sample: u8) {
+    pub(super) fn say(&mut self, sample: u8) {
         let packet = self.packet(self.remote.codec.payload_type(), &[sample; 160]);
         self.send(&packet);
     }
 
     /// Waits for the next packet.
-    fn hear(&self) -> Result<(Header, Vec<u8>), String> {
+    pub(super) fn hear(&self) -> Result<(Header, Vec<u8>), String> {
         read(&self.rtp, PATIENCE)
             .and_then(|packet| Some((rtp::read(&packet).ok()?, packet)))
             .ok_or_else(|| "no packet came".to_owned())
     }
 
     /// Waits for the first packet that begins with this sample, passing over what was fed.
-    fn hear_sample(&self, sample: u8) -> Result<Header, String> {
+    pub(super) fn hear_sample(&self, sample: u8) -> Result<Header, String> {
         for _ in 0..200 {
             let (header, packet) = self.hear()?;
             if packet.get(header.start) == Some(&sample) {

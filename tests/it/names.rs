@@ -15,6 +15,9 @@ use tokio::net::TcpListener;
 use crate::carrier::{Checked, Dialer, TRUNK, World, settings};
 use server::{A, Answer, CNAME, NAPTR, Names, Record, SRV, a, cname, naptr, srv};
 
+/// A question, by name and type, and what is said to it.
+type Said<'n> = (&'n str, u16, Answer);
+
 const V4: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 const HOST: &str = "sip.carrier.test";
 const EVERY: [Transport; 3] = [Transport::Udp, Transport::Tcp, Transport::Tls];
@@ -149,7 +152,7 @@ async fn answers_are_kept_for_their_time_and_so_is_that_there_are_none() -> Chec
 #[tokio::test]
 async fn each_fault_of_dns_is_named_in_words() -> Checked {
     let service = format!("_sip._udp.{HOST}");
-    let cases: [(&str, &[(&str, u16, Answer)], &str); 6] = [
+    let cases: [(&str, &[Said<'_>], &str); 6] = [
         ("no such name", &[], "sip.carrier.test does not exist (NXDOMAIN)"),
         (
             "neither SRV nor address",
@@ -196,25 +199,25 @@ async fn hostile_answers_are_bounded() -> Checked {
     let servers = many(|n| srv(n % 7, n, 5_060, &format!("s{n}.test")));
     let rules = many(|n| naptr(n, n, "SIP+D2U", &format!("_sip._udp.n{n}.test")));
     let addresses = many(|n| (A, 60, vec![127, 1, n.to_be_bytes()[0], n.to_be_bytes()[1]]));
-    let cases: [(&str, Vec<(String, u16, Answer)>, bool); 6] = [
-        ("ten thousand addresses", vec![(HOST.into(), A, Answer::Records(addresses))], true),
-        ("ten thousand servers", vec![(service.clone(), SRV, Answer::Records(servers))], false),
-        ("ten thousand rules", vec![(HOST.into(), NAPTR, Answer::Records(rules))], false),
+    let cases: [(&str, &[Said<'_>], bool); 6] = [
+        ("ten thousand addresses", &[(HOST, A, Answer::Records(addresses))], true),
+        ("ten thousand servers", &[(&service, SRV, Answer::Records(servers))], false),
+        ("ten thousand rules", &[(HOST, NAPTR, Answer::Records(rules))], false),
         (
             "an alias of itself",
-            vec![
-                (HOST.into(), CNAME, Answer::Records(vec![cname("b.test")])),
-                ("b.test".into(), CNAME, Answer::Records(vec![cname(HOST)])),
+            &[
+                (HOST, CNAME, Answer::Records(vec![cname("b.test")])),
+                ("b.test", CNAME, Answer::Records(vec![cname(HOST)])),
             ],
             false,
         ),
-        ("noise", vec![(service.clone(), SRV, Answer::Noise(vec![0xFF; 400]))], false),
-        ("a stump", vec![(service, SRV, Answer::Noise(vec![0x81]))], false),
+        ("noise", &[(&service, SRV, Answer::Noise(vec![0xFF; 400]))], false),
+        ("a stump", &[(&service, SRV, Answer::Noise(vec![0x81]))], false),
     ];
     for (what, answers, served) in cases {
         let names = Names::start()?;
         for (name, kind, answer) in answers {
-            names.answer(&name, kind, answer);
+            names.answer(name, *kind, answer.clone());
         }
         let found = find(&names, &EVERY[..2]).await;
         assert_eq!(found.is_ok(), served, "{what}: {found:?}");

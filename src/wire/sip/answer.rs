@@ -167,6 +167,9 @@ impl Endpoint {
         if let Some(server) = talking.pending.server() {
             self.servers.respond(&mut self.net, server, 487, Writer::no_body);
         }
+        if let Some(client) = talking.pending.client() {
+            self.clients.abandon(&mut self.net, client);
+        }
         session.phase = Phase::Leaving(0);
         let means = (&mut self.clients, &mut self.net, &mut session.dialog);
         send_bye(means, Owner::Leg(key), Why::Cleared);

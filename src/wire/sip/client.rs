@@ -97,6 +97,10 @@ impl Clients {
         Self(Slab::new(CLIENTS_MAX))
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
     /// Tells whether no new call or ping may begin; what ends a call always may.
     pub(super) fn is_full(&self) -> bool {
         self.0.is_full()
@@ -105,6 +109,14 @@ impl Clients {
     /// Gives the request URI of an INVITE that was answered.
     pub(super) fn request_uri(&self, key: Key) -> Option<Vec<u8>> {
         self.0.get(key).map(|client| client.kept().0.to_vec())
+    }
+
+    /// Gives the leg whose business a transaction is.
+    pub(super) fn leg(&self, key: Key) -> Option<Key> {
+        match self.0.get(key)?.owner {
+            Owner::Leg(leg) => Some(leg),
+            Owner::Ping(..) | Owner::Register(_) | Owner::Nobody => None,
+        }
     }
 
     /// Gives the key of the next transaction: its branch is written before it begins.
@@ -165,8 +177,14 @@ impl Clients {
         let client = self.0.get_mut(key)?;
         let reliable = client.to.transport.is_reliable();
         let (state, due, outcome) = match client.state {
-            State::Calling { .. } | State::Proceeding if status < 200 => {
-                (State::Proceeding, None, Outcome::Provisional)
+            State::Calling { .. } if status < 200 => {
+                // Nobody cancels what was left to itself: it ends by its own time.
+                let left = client.owner == Owner::Nobody;
+                let end = left.then(|| net.now + T1_64);
+                (State::Proceeding, end, Outcome::Provisional)
+            }
+            State::Proceeding if status < 200 => {
+                (State::Proceeding, client.due, Outcome::Provisional)
             }
             State::Calling { .. } | State::Proceeding if status < 300 => {
                 (State::Accepted, Some(net.now + T1_64), Outcome::Success)
@@ -240,7 +258,8 @@ impl Clients {
         }
     }
 
-    /// Leaves a cancelled INVITE to itself: a late 2xx is still ended properly, and nobody hears.
+    /// Leaves an INVITE to itself that was cancelled, or whose call is over: a late 2xx is still
+    /// ended properly, and nobody hears.
     pub(super) fn abandon(&mut self, net: &mut Net, key: Key) {
         if let Some(client) = self.0.get_mut(key) {
             client.owner = Owner::Nobody;

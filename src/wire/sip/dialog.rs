@@ -9,7 +9,7 @@ use super::net::Net;
 use super::session::Wish;
 use super::settings::Credentials;
 use super::slab::Key;
-use super::values::{Address, Method, Request, cseq, has_tag, uri_hop};
+use super::values::{Address, Method, Request, cseq, has_tag, is_sip, request_uri, uri_hop};
 use super::writer::{ALLOW, Writer, party};
 
 /// The longest route set taken; real ones have one to three hops.
@@ -88,10 +88,11 @@ impl Dialog {
         let mut local = party(request.message.first(Name::To).unwrap_or_default());
         local.extend_from_slice(b";tag=");
         local.extend_from_slice(tag);
-        let (source, target) =
-            (request.source, contact(request.message).unwrap_or(request.from.uri));
+        let source = request.source;
+        let itself = || format!("sip:{}", source.address).into();
+        let target = contact(request.message).map_or_else(itself, Vec::from);
         // Who opened a connection to us is reached by it, whatever he calls himself.
-        let named = uri_hop(target, source).filter(|_| source.transport.is_reliable());
+        let named = uri_hop(&target, source).filter(|_| source.transport.is_reliable());
         Self {
             call_id: request.call_id.to_vec(),
             local,
@@ -103,7 +104,7 @@ impl Dialog {
             home: Home { address: source, alias: named.map(|hop| hop.address) },
             wish,
             updates: has_tag(request.message, Name::Allow, "UPDATE"),
-            target: target.to_vec(),
+            target,
             routes: routes(request.message),
             remote_cseq: Some(request.cseq),
         }
@@ -225,8 +226,10 @@ impl Dialog {
     }
 }
 
+/// Gives where the far end wants further requests: a SIP URI always (§8.1.1.8).
 fn contact<'a>(message: &Message<'a>) -> Option<&'a [u8]> {
-    message.list(Name::Contact).next().and_then(Address::read).map(|contact| contact.uri)
+    let contact = message.list(Name::Contact).next().and_then(Address::read)?;
+    is_sip(contact.uri).then(|| request_uri(contact.uri))
 }
 
 fn routes(message: &Message<'_>) -> Vec<Vec<u8>> {

@@ -9,15 +9,14 @@ use super::client::{Clients, Owner};
 use super::dialog::Dialog;
 use super::event::{CommandError, Counters, Event, Hop, Invite, Sdp, StoredDialog, Transmit};
 use super::leg::{Leg, Phase, State};
-use super::lexer::{Fault, Frame, Message, Name, Start, frame};
 use super::net::{Due, Net};
 use super::register::Registrations;
 use super::registrar::Registrar;
 use super::server::Servers;
 use super::settings::{Phone, Settings, Trunk};
 use super::slab::{Key, Slab};
+use super::sources::{Rate, Sources};
 use super::targets::{Spared, Way};
-use super::values::{Method, Request, Via, cseq};
 use super::witness::Witnesses;
 use super::writer::Writer;
 use crate::units::{AgentId, LegId, Mono, TrunkId};
@@ -46,7 +45,11 @@ pub struct Endpoint {
     /// What is said about the requests of test calls.
     pub(super) witnesses: Witnesses,
     /// Every address whose messages are taken.
-    peers: BTreeSet<IpAddr>,
+    pub(super) peers: BTreeSet<IpAddr>,
+    /// What is read of everybody else.
+    pub(super) strangers: Sources,
+    /// What peers may ask outside their calls.
+    pub(super) askers: Sources,
 }
 
 impl Endpoint {
@@ -72,6 +75,8 @@ impl Endpoint {
             incoming: 0,
             witnesses: Witnesses::default(),
             peers: BTreeSet::new(),
+            strangers: Sources::new(Rate::STRANGER, Rate::STRANGERS),
+            askers: Sources::new(Rate::PEER, Rate::PEERS),
         }
     }
 
@@ -132,33 +137,6 @@ impl Endpoint {
             self.net.set_timer(Due::Binding(agent), &mut binding.due, None);
         }
         self.learn_peers();
-    }
-
-    /// Takes a message in: a datagram, or one that a [`Framer`](super::Framer) cut out of a
-    /// stream. Tells whether it was one of somebody we listen to.
-    pub fn receive(&mut self, now: Mono, from: impl Into<Hop>, message: &[u8]) -> bool {
-        let from = from.into();
-        self.net.now = now;
-        self.counters.received += 1;
-        self.witnesses.heard(now, message);
-        match frame(message) {
-            Frame::KeepAlive => self.counters.keep_alives += 1,
-            Frame::Garbage => {
-                self.counters.garbage += 1;
-                return false;
-            }
-            Frame::Message(message) => {
-                let strangers = self.counters.strangers;
-                match message.start {
-                    Start::Request { method, .. } => {
-                        self.request(from, Method::of(method), &message);
-                    }
-                    Start::Response { status, .. } => self.response(from, status, &message),
-                }
-                return self.counters.strangers == strangers;
-            }
-        }
-        true
     }
 
     /// Takes in that the connection to a hop broke, or could not be opened: what was asked for
@@ -243,6 +221,12 @@ impl Endpoint {
     #[must_use]
     pub fn legs(&self) -> usize {
         self.legs.len()
+    }
+
+    /// Counts the transactions that are under way or linger to recognise repetitions.
+    #[must_use]
+    pub fn transactions(&self) -> usize {
+        self.clients.len() + self.servers.len()
     }
 
     /// Tells whether a trunk's account is bound at its registrar.
@@ -382,91 +366,6 @@ impl Endpoint {
         Ok(())
     }
 
-    fn response(&mut self, from: Hop, status: u16, message: &Message<'_>) {
-        let mut vias = message.list(Name::Via);
-        let via = vias.next().and_then(Via::read);
-        let Some((via, method)) = via.zip(message.first(Name::CSeq).and_then(cseq)) else {
-            self.counters.garbage += 1;
-            return;
-        };
-        // A response with two Vias was meant for somebody behind us (§8.1.3.3).
-        let found = via.branch().and_then(|branch| self.clients.find(branch, method.1));
-        let Some((key, to)) = found.filter(|_| vias.next().is_none()) else {
-            let known = self.is_peer(from.ip());
-            let count = if known {
-                &mut self.counters.stray_responses
-            } else {
-                &mut self.counters.strangers
-            };
-            *count += 1;
-            return;
-        };
-        // A route set may lead past the trunk's addresses: whom we asked may answer.
-        if to.ip() != from.ip() && !self.is_peer(from.ip()) {
-            self.counters.strangers += 1;
-            return;
-        }
-        self.spared.heard(from);
-        let news = self.clients.response(&mut self.net, key, status, message);
-        if let Some(news) = news {
-            self.client_news(news, status, Some(message));
-        }
-    }
-
-    fn request(&mut self, from: Hop, method: Method, message: &Message<'_>) {
-        let request = Request::read(message, from);
-        let known = self.is_peer(from.ip())
-            || method == Method::Register && self.registrar.admit(self.net.now, from.ip())
-            || request.as_ref().is_ok_and(|request| self.is_dialog_peer(request));
-        if !known {
-            self.counters.strangers += 1;
-            return;
-        }
-        match request {
-            Ok(request) => self.take_request(&request),
-            Err(fault) => self.refuse_unread(from, method, message, fault),
-        }
-    }
-
-    /// Answers a request that could not be read, as far as it says how (RFC 3261 §16.3, §18.3).
-    fn refuse_unread(&mut self, from: Hop, method: Method, message: &Message<'_>, fault: Fault) {
-        let Some(value) = message.first(Name::Via).filter(|_| method != Method::Ack) else {
-            self.counters.garbage += 1;
-            return;
-        };
-        self.counters.refused += 1;
-        let to = Via::read(value).map_or(from, |via| via.answer_to(from));
-        let mut writer = self.net.writer();
-        writer.status(fault.status, fault.reason).copied(message, from);
-        if let Some(party) = message.first(Name::To) {
-            writer.text("To: ").unfolded(party).text("\r\n");
-        }
-        writer.header("Server", &self.net.agent).body("", &[]);
-        self.net.send(to, writer.0);
-    }
-
-    pub(super) fn is_peer(&self, ip: IpAddr) -> bool {
-        self.settings.open || self.peers.contains(&ip)
-    }
-
-    /// Tells whether a request belongs to a dialog whose other end is where it came from.
-    fn is_dialog_peer(&mut self, request: &Request<'_>) -> bool {
-        let Some(key) = self.leg_of(request) else {
-            return false;
-        };
-        let theirs = request.from.tag().unwrap_or_default();
-        let dialog = self.legs.get_mut(key).and_then(|leg| leg.dialog_with(theirs));
-        dialog.is_some_and(|dialog| dialog.next_hop().ip() == request.source.ip())
-    }
-
-    /// Gathers the addresses of every trunk and phone.
-    pub(super) fn learn_peers(&mut self) {
-        self.peers = self.registrar.addresses().collect();
-        for trunk in self.trunks.values() {
-            self.peers.extend(trunk.addresses());
-        }
-    }
-
     /// Sets the timer of an agent's binding to its end.
     pub(super) fn settle_binding(&mut self, agent: AgentId) {
         let expires = self.registrar.expires(agent);
@@ -509,6 +408,9 @@ impl Endpoint {
     /// Ends a leg with its last event; an offer that waits for us is not left waiting.
     pub(super) fn finish(&mut self, key: Key, event: Event) {
         if let Some(mut leg) = self.legs.remove(key) {
+            if let Some(client) = leg.asking() {
+                self.clients.abandon(&mut self.net, client);
+            }
             for server in leg.waiting() {
                 self.servers.respond(&mut self.net, server, 487, Writer::no_body);
             }

@@ -273,6 +273,15 @@ pub struct Counters {
     pub refused: u64,
     /// Messages from an address that is no trunk and no phone.
     pub strangers: u64,
+    /// Of these, messages not even read: their address, or all together, had said too much.
+    pub unread: u64,
+    /// Messages that name a call or a request of ours and do not fit it: a stranger's, or with
+    /// another Call-ID or From tag than ours.
+    pub forged: u64,
+    /// REGISTERs with a wrong password, or for an account there is not.
+    pub wrong_passwords: u64,
+    /// REGISTERs whose password was not looked at, after too many wrong ones.
+    pub held_off: u64,
     /// Responses that belong to no transaction of ours.
     pub stray_responses: u64,
     /// Messages dropped because a table or a rate limit was full.

@@ -204,12 +204,28 @@ impl Pending {
             Self::None | Self::Ours(_) => None,
         }
     }
+
+    /// Gives the transaction of our own offer.
+    pub(super) fn client(&self) -> Option<Key> {
+        match self {
+            Self::Ours(change) => Some(change.client),
+            Self::None | Self::Theirs(..) | Self::TheirUpdate(..) => None,
+        }
+    }
 }
 
 impl Leg {
     /// Tells whether we placed the call, and so own its Call-ID.
     pub(super) fn is_ours(&self) -> bool {
         self.id.0 & INCOMING_BIT == 0
+    }
+
+    /// Gives the Call-ID and our side as From writes it, with our tag.
+    pub(super) fn names(&self) -> (&[u8], &[u8]) {
+        match &self.state {
+            State::Calling(calling) => (&calling.call_id, &calling.from),
+            State::Session(session) => (&session.dialog.call_id, &session.dialog.local),
+        }
     }
 
     /// Gives where the other side is.
@@ -233,6 +249,11 @@ impl Leg {
             .flatten()
             .collect(),
         }
+    }
+
+    /// Gives the re-INVITE of ours that has no answer yet.
+    pub(super) fn asking(&mut self) -> Option<Key> {
+        self.talking().and_then(|(_, talking)| talking.pending.client())
     }
 
     pub(super) fn calling(&mut self) -> Option<&mut Calling> {

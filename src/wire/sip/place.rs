@@ -8,7 +8,7 @@ use super::session::Wish;
 use super::settings::{EarlyMedia, Identity, Privacy, Reliability, TimerMode, Trunk};
 use super::slab::Key;
 use super::targets::{Way, order};
-use super::values::{Address, uri_hop};
+use super::values::{Address, request_uri, uri_hop};
 use super::writer::{Writer, host_text};
 use crate::units::{LegId, TrunkId};
 
@@ -67,7 +67,7 @@ impl Endpoint {
                 let alias = uri_hop(uri.as_bytes(), address).map(|hop| hop.address);
                 let alias = alias.filter(|alias| *alias != address.address);
                 Ok(Destination {
-                    uri: uri.into(),
+                    uri: request_uri(uri.as_bytes()).to_vec(),
                     home: Home { address, alias },
                     spare: Vec::new(),
                     routes: Vec::new(),

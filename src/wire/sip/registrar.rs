@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use super::digest::{Params, keyed_print};
 use super::event::Hop;
+use super::guesses::Guesses;
 use super::lexer::{Fault, Name, number};
 use super::net::Net;
 use super::settings::Phone;
@@ -20,13 +21,6 @@ pub(super) const EXPIRES_MIN: u64 = 60;
 const EXPIRES_MAX: u64 = 3_600;
 /// How long a nonce may be answered: longer than any phone thinks, shorter than any theft pays.
 const NONCE_AGE_MAX: Span = Span::secs(300);
-/// How many REGISTERs an address may send in a burst: a floor of 200 phones behind one NAT that
-/// come back at once, each twice.
-const BURST: u64 = 400;
-/// How many of them come back each second.
-const REFILL_PER_SECOND: u64 = 20;
-/// How many addresses' bursts are remembered; beyond them unknown addresses are not heard.
-const SOURCES_MAX: usize = 4_096;
 
 /// Agents' phones and where they are.
 #[derive(Debug)]
@@ -38,7 +32,7 @@ pub(super) struct Registrar {
     bindings: BTreeMap<AgentId, Binding>,
     /// The nonce each phone used last, and its count: neither may be used again.
     used: BTreeMap<AgentId, (Vec<u8>, u64)>,
-    sources: BTreeMap<IpAddr, Source>,
+    guesses: Guesses,
 }
 
 /// Where a phone is.
@@ -53,18 +47,15 @@ pub(super) struct Binding {
     pub(super) due: Option<Mono>,
 }
 
-/// What an address has left of its burst.
-#[derive(Clone, Copy, Debug)]
-struct Source {
-    left: u64,
-    at: Mono,
-}
-
 /// What to answer to a REGISTER.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
     /// 401 with both challenges.
     Challenge { stale: bool },
+    /// The password is wrong, or there is no such account: 403 in both cases.
+    Wrong,
+    /// There were too many wrong ones: this one was not looked at, another will be after that time.
+    Wait(Span),
     /// Refused with this status and phrase.
     Refused(Fault),
     /// 200; the agent's binding was set anew (`Some(true)`), removed (`Some(false)`), or only
@@ -81,7 +72,7 @@ impl Registrar {
             users: BTreeMap::new(),
             bindings: BTreeMap::new(),
             used: BTreeMap::new(),
-            sources: BTreeMap::new(),
+            guesses: Guesses::default(),
         }
     }
 
@@ -99,6 +90,7 @@ impl Registrar {
             self.users.remove(&phone.user);
         }
         self.used.remove(&agent);
+        self.guesses.forget(agent);
         self.bindings.remove(&agent)
     }
 
@@ -142,25 +134,6 @@ impl Registrar {
         over && self.bindings.remove(&agent).is_some()
     }
 
-    /// Takes one REGISTER off an address's burst; false if nothing is left (token bucket).
-    pub(super) fn admit(&mut self, now: Mono, source: IpAddr) -> bool {
-        if self.sources.len() >= SOURCES_MAX && !self.sources.contains_key(&source) {
-            let full = Span::secs(BURST.div_ceil(REFILL_PER_SECOND));
-            self.sources.retain(|_, held| now.since(held.at) < full);
-            if self.sources.len() >= SOURCES_MAX {
-                return false;
-            }
-        }
-        let held = self.sources.entry(source).or_insert(Source { left: BURST, at: now });
-        let grown = now.since(held.at).as_micros() * REFILL_PER_SECOND / 1_000_000;
-        if grown > 0 {
-            *held = Source { left: (held.left + grown).min(BURST), at: now };
-        }
-        let admitted = held.left > 0;
-        held.left = held.left.saturating_sub(1);
-        admitted
-    }
-
     /// Judges a REGISTER and does what it asks for.
     pub(super) fn register(&mut self, now: Mono, request: &Request<'_>) -> Verdict {
         if !is_sip(request.to.uri) {
@@ -190,14 +163,19 @@ impl Registrar {
         if !self.is_fresh(now, proof.nonce) {
             return Err(Verdict::Challenge { stale: true });
         }
-        let forbidden = || Verdict::Refused(Fault::new(403, "Forbidden"));
         let user = String::from_utf8_lossy(proof.user).into_owned();
-        let agent = *self.users.get(&user).ok_or_else(forbidden)?;
-        let ha1 = self.phones.get(&agent).and_then(|phone| phone.ha1.as_ref());
-        let known = ha1.is_some_and(|ha1| params.proves(&proof, ha1, "REGISTER"));
-        if !known || uri_user(request.to.uri) != user {
-            return Err(forbidden());
+        let named = self.users.get(&user).copied();
+        if let Some(wait) = self.guesses.wait(now, named, request.source.address) {
+            return Err(Verdict::Wait(wait));
         }
+        let phone = named.and_then(|agent| self.phones.get(&agent));
+        let ha1 = phone.and_then(|phone| phone.ha1.as_ref());
+        let known = ha1.is_some_and(|ha1| params.proves(&proof, ha1, "REGISTER"));
+        let Some(agent) = named.filter(|_| known && uri_user(request.to.uri) == user) else {
+            self.guesses.wrong(now, named, request.source.address);
+            return Err(Verdict::Wrong);
+        };
+        self.guesses.right(agent, request.source.address);
         if let Some((count, _)) = proof.qop {
             let count = core::str::from_utf8(count).ok();
             let count = count.and_then(|count| u64::from_str_radix(count, 16).ok()).ok_or(bad)?;

@@ -63,6 +63,10 @@ impl Servers {
         Self { slab: Slab::new(SERVERS_MAX), by_print: BTreeMap::new(), seed }
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.slab.len()
+    }
+
     pub(super) fn is_full(&self) -> bool {
         self.slab.is_full()
     }

@@ -84,6 +84,10 @@ impl Framer {
                 self.seen = self.bytes.len();
                 return if rest.len() > HEAD_MAX { Err(Broken::TooLong) } else { Ok(None) };
             };
+            // However it came: in one push, the end of a head too long is there already.
+            if head > HEAD_MAX {
+                return Err(Broken::TooLong);
+            }
             let body = content_length(rest).ok_or(Broken::NoLength)?;
             let length = body.checked_add(head).filter(|length| *length <= MESSAGE_MAX);
             self.length = Some(length.ok_or(Broken::TooLong)?);
@@ -175,6 +179,7 @@ mod tests {
             ("INVITE sip:a@b SIP/2.0\r\nl: 70000\r\n\r\n", Broken::TooLong),
             ("INVITE sip:a@b SIP/2.0\r\nl: 18446744073709551615\r\n\r\n", Broken::TooLong),
             (&long, Broken::TooLong),
+            (&format!("{long}\r\nl: 0\r\n\r\n"), Broken::TooLong),
         ] {
             assert_eq!(read(stream.as_bytes(), &[]), (vec![], 0, Some(broken)), "{stream}");
         }

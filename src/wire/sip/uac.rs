@@ -14,7 +14,7 @@ use super::net::{Due, Net, T1_64};
 use super::session::{Timer, Wish};
 use super::settings::{Credentials, Trunk};
 use super::slab::Key;
-use super::values::{Address, Method, sdp, shown, uri_hop, uri_host};
+use super::values::{Address, Method, request_uri, sdp, shown, uri_hop, uri_host};
 use super::writer::{ALLOW, SDP_TYPE, Writer, reason};
 use crate::units::Span;
 
@@ -290,7 +290,7 @@ impl Endpoint {
         calling.redirects -= 1;
         calling.tries = 0;
         calling.login = None;
-        calling.uri = uri.to_vec();
+        calling.uri = request_uri(uri).to_vec();
         calling.routes.clear();
         calling.identity = identities(message);
         calling.home.address = address;

@@ -117,6 +117,16 @@ impl Endpoint {
                 self.registrar.write_challenges(&mut headers, &mut self.net, stale);
                 self.refuse(request, Fault::new(401, "Unauthorized"), &headers.0);
             }
+            Verdict::Wrong => {
+                self.counters.wrong_passwords += 1;
+                self.refuse(request, Fault::new(403, "Forbidden"), b"");
+            }
+            Verdict::Wait(span) => {
+                self.counters.held_off += 1;
+                let seconds = span.as_millis().div_ceil(1_000);
+                headers.text("Retry-After: ").number(seconds).text("\r\n");
+                self.refuse(request, Fault::new(503, "Service Unavailable"), &headers.0);
+            }
             Verdict::Refused(fault) => {
                 if fault.status == 423 {
                     headers.text("Min-Expires: ").number(EXPIRES_MIN).text("\r\n");

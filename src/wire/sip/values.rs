@@ -219,9 +219,7 @@ impl<'a> Request<'a> {
             return Err(Fault::new(416, "Unsupported URI Scheme"));
         }
         // Header fields in a URI belong into contacts and links, not here (§19.1.1).
-        if uri.contains(&b'?') && !uri.contains(&b'@')
-            || uri.rsplit(|b| *b == b'@').next().is_some_and(|host| host.contains(&b'?'))
-        {
+        if request_uri(uri) != uri {
             return Err(bad("Headers In Request-URI"));
         }
         Ok(Self { message, source, method, uri, via, from, to, call_id, cseq })
@@ -255,6 +253,14 @@ pub(super) fn content_type_is(message: &Message<'_>, wanted: &[u8]) -> bool {
 /// Tells whether a URI is `sip:` or `sips:`.
 pub(super) fn is_sip(uri: &[u8]) -> bool {
     strip_ignore_case(uri, b"sip:").or_else(|| strip_ignore_case(uri, b"sips:")).is_some()
+}
+
+/// Gives a URI as it may stand in a request line: without the header fields it may have elsewhere,
+/// behind the first question mark after the user part (RFC 3261 §19.1.1).
+pub(super) fn request_uri(uri: &[u8]) -> &[u8] {
+    let host = uri.iter().rposition(|byte| *byte == b'@').unwrap_or(0);
+    let fields = uri.iter().skip(host).position(|byte| *byte == b'?');
+    fields.and_then(|fields| uri.get(..host + fields)).unwrap_or(uri)
 }
 
 /// Reads a SIP URI into `rsip`'s value; `None` if it is none or not text.

@@ -13,7 +13,7 @@ use super::{Checked, Dialer, PATIENCE, REALM, World, quiet_trunk, reports, setti
 use crate::transport::{authority, doors, own};
 
 /// Waits until a phone is as claimed.
-async fn phone_is(
+pub(crate) async fn phone_is(
     phones: &PhonesHandle,
     nth: u32,
     claim: impl Fn(PhoneReport) -> bool,
@@ -90,7 +90,7 @@ async fn an_agent_and_a_callee_hear_each_other_when_joined() -> Checked {
     Ok(())
 }
 
-const PASSWORD: &str = "entrez";
+pub(crate) const PASSWORD: &str = "entrez";
 
 /// What a phone's account proves itself with, hashed here apart from the registrar's own code.
 fn ha1(user: &str) -> Ha1 {
@@ -100,7 +100,7 @@ fn ha1(user: &str) -> Ha1 {
 }
 
 /// Starts a dialer that knows some accounts and phones that register there with a password.
-async fn registering(
+pub(crate) async fn registering(
     world: &World,
     count: u32,
     password: &str,

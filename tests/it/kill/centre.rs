@@ -3,11 +3,9 @@
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::fmt::Write as _;
-use std::fs::File;
-use std::net::{Ipv4Addr, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddrV4};
 use std::ops::Range;
-use std::path::PathBuf;
-use std::process::Stdio;
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -21,17 +19,13 @@ use cadran::engine::handle::Details;
 use cadran::engine::tasks::Tasks;
 use cadran::store::Place;
 use cadran::units::{CallId, Mono, Span};
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
 use rand_core::Rng;
 use rand_pcg::Pcg64;
-use serde::Serialize;
-use serde::de::DeserializeOwned;
-use tokio::process::{Child, Command};
-use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio::time::timeout;
 
 use super::Claim;
 use super::tap::{Offers, Tap};
+use crate::program::{Program, ticks};
 
 /// Agents, each with a phone.
 const AGENTS: u32 = 8;
@@ -48,8 +42,6 @@ const BLOCKS: [&str; 6] = ["019900", "026191", "035301", "046571", "053649", "06
 /// Whatever is waited for comes within this, on a busy machine too: an event that was under way at
 /// a kill is leased for a minute.
 const WITHIN: Duration = Duration::from_secs(120);
-/// How often a state is looked at.
-const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 type Fallible<T> = Result<T, Box<dyn Error>>;
 /// Event ids, and how often each came.
@@ -57,10 +49,8 @@ type Received = BTreeMap<String, u32>;
 
 /// Everything but the engine, which comes and goes.
 pub(super) struct Centre {
-    folder: tempfile::TempDir,
+    program: Program,
     place: Place,
-    http: reqwest::Client,
-    engine: Option<Child>,
     carrier: CarrierHandle,
     phones: PhonesHandle,
     tap: Tap,
@@ -91,17 +81,10 @@ impl Centre {
         let folder = tempfile::tempdir()?;
         let place = server.unwrap_or_else(|| Place::File(folder.path().join("cadran.db")));
         write_project(&folder, &tap, &crm, &place)?;
-        drop(rustls::crypto::ring::default_provider().install_default());
-        let http = reqwest::Client::builder()
-            .unix_socket(folder.path().join("cadran.sock"))
-            .no_proxy()
-            .timeout(WITHIN)
-            .build()?;
+        let program = Program::new(folder, WITHIN)?;
         Ok(Self {
-            folder,
+            program,
             place,
-            http,
-            engine: None,
             carrier,
             phones,
             tap,
@@ -117,38 +100,20 @@ impl Centre {
 
     /// Starts the engine and brings every agent back to work; the first time there is more to do.
     pub(super) async fn serve(&mut self, first: bool) -> Claim {
-        let log = File::options().append(true).create(true).open(self.log())?;
-        let engine = Command::new(env!("CARGO_BIN_EXE_cadran"))
-            .args(["serve", "--config", "cadran.toml"])
-            .current_dir(self.folder.path())
-            .env("CADRAN_LOG", "info")
-            .stdout(Stdio::null())
-            .stderr(log)
-            .kill_on_drop(true)
-            .spawn()?;
-        self.engine = Some(engine);
         let clock = Clock::start();
-        let mut look = ticks();
-        while self.get::<Health>("health").await.is_err() {
-            look.tick().await;
-            let engine = self.engine.as_mut().ok_or("no engine")?;
-            if let Some(status) = engine.try_wait()? {
-                return Err(format!("{status}: {}", std::fs::read_to_string(self.log())?).into());
-            }
-        }
+        self.program.start().await?;
         if first {
             self.hire().await?;
-            let answer = self.import(CONTACTS, 1)?.send().await?;
-            answer.error_for_status()?;
+            self.import(CONTACTS, 1)?.await?;
         }
         self.free_phones().await?;
         for nth in 1..=AGENTS {
             for verb in ["login", "ready"] {
-                self.post(&format!("agents/a{nth}/{verb}"), &()).await?;
+                self.program.post(&format!("agents/a{nth}/{verb}"), &()).await?;
             }
         }
         if first {
-            self.post("campaigns/essai/start", &()).await?;
+            self.program.post("campaigns/essai/start", &()).await?;
         } else {
             self.longest = self.longest.max(clock.mono().since(Mono::START));
         }
@@ -159,13 +124,17 @@ impl Centre {
         for nth in 1..=AGENTS {
             let contact = Some(self.phones.contact(nth));
             let agent = NewAgent { name: format!("a{nth}"), contact, ..NewAgent::default() };
-            self.post("agents", &agent).await?;
+            self.program.post("agents", &agent).await?;
         }
         Ok(())
     }
 
     /// Makes a list of contacts nobody gave before, each named several times.
-    fn import(&mut self, contacts: u32, times: u32) -> Fallible<reqwest::RequestBuilder> {
+    fn import(
+        &mut self,
+        contacts: u32,
+        times: u32,
+    ) -> Fallible<impl Future<Output = Claim> + use<>> {
         let mut list = String::from("ref;nom;téléphone\n");
         for nth in self.contacts..self.contacts + contacts {
             let block = BLOCKS.get(usize::try_from(nth / 10_000)?).ok_or("no more numbers")?;
@@ -174,8 +143,7 @@ impl Centre {
             }
         }
         self.contacts += contacts;
-        let request = self.http.post(url("campaigns/essai/contacts:import?file=liste.csv"));
-        Ok(request.header("content-type", "text/csv").body(list))
+        Ok(self.program.import("essai", list))
     }
 
     /// Waits until the restarted engine has ended the legs it left up; counts those it forgot.
@@ -221,7 +189,7 @@ impl Centre {
         let (first, list) = (self.contacts, self.import(LIST, TIMES)?);
         let mut accepted = false;
         let importing = async {
-            accepted = list.send().await.is_ok_and(|answer| answer.status().is_success());
+            accepted = list.await.is_ok();
             std::future::pending::<Claim>().await
         };
         let qualifying = async {
@@ -236,15 +204,13 @@ impl Centre {
         let worked: Result<Claim, _> = worked.await;
         worked.unwrap_or(Ok(()))?;
         self.lists.push((first, accepted));
-        let mut engine = self.engine.take().ok_or("no engine")?;
-        engine.kill().await?;
-        Ok(())
+        self.program.kill().await
     }
 
     /// Writes up some of the calls that wait for it; the others are left to run out.
     async fn qualify_some(&mut self, dice: &mut Pcg64) -> Claim {
         const CODES: [&str; 4] = ["vente", "refus", "rappel", "opposition"];
-        for agent in self.get::<Vec<Agent>>("agents?fresh=true").await? {
+        for agent in self.program.get::<Vec<Agent>>("agents?fresh=true").await? {
             let (true, Some(call)) = (agent.state == "wrapping", agent.call) else { continue };
             // A second word on a call may be on its way at the kill: then either may be on record.
             if self.qualified.contains_key(&CallId(call)) {
@@ -261,7 +227,7 @@ impl Centre {
                 ..QualifyRequest::default()
             };
             // The write-up may have run out in the meantime: then the word is refused.
-            if self.post(&format!("agents/{}/qualify", agent.name), &word).await.is_ok() {
+            if self.program.post(&format!("agents/{}/qualify", agent.name), &word).await.is_ok() {
                 self.qualified.insert(CallId(call), code);
             }
         }
@@ -270,7 +236,7 @@ impl Centre {
 
     /// Ends the campaign and lets the engine leave once the receiver has everything.
     pub(super) async fn leave(&mut self) -> Claim {
-        self.post("campaigns/essai/drain", &()).await?;
+        self.program.post("campaigns/essai/drain", &()).await?;
         let quiet = timeout(WITHIN, async {
             let mut look = ticks();
             while !self.is_quiet().await? {
@@ -279,21 +245,18 @@ impl Centre {
             Claim::Ok(())
         });
         quiet.await.map_err(|_| self.trouble("calls or events remain"))??;
-        let mut engine = self.engine.take().ok_or("no engine")?;
-        let id = engine.id().and_then(|id| i32::try_from(id).ok()).ok_or("no process")?;
-        kill(Pid::from_raw(id), Signal::SIGTERM)?;
-        let status = timeout(WITHIN, engine.wait()).await??;
-        if status.success() { Ok(()) } else { Err(self.trouble("no good end").into()) }
+        self.program.leave().await
     }
 
     /// Tells whether no call goes on, no agent writes one up, and no event or list is on its way.
     async fn is_quiet(&self) -> Fallible<bool> {
         let busy = ["reserved", "talking", "holding", "wrapping"];
-        let agents = self.get::<Vec<Agent>>("agents?fresh=true").await?;
+        let agents = self.program.get::<Vec<Agent>>("agents?fresh=true").await?;
         let idle = !agents.iter().any(|agent| busy.contains(&agent.state.as_str()));
-        let left: Vec<serde_json::Value> = self.get("webhooks/deliveries?waiting=true").await?;
-        let health: Health = self.get("health").await?;
-        let lists = std::fs::read_dir(self.folder.path().join("lists"))?.count();
+        let left: Vec<serde_json::Value> =
+            self.program.get("webhooks/deliveries?waiting=true").await?;
+        let health: Health = self.program.get("health").await?;
+        let lists = std::fs::read_dir(self.program.folder().join("lists"))?.count();
         Ok(idle && health.calls == 0 && left.is_empty() && lists == 0)
     }
 
@@ -301,7 +264,7 @@ impl Centre {
     pub(super) async fn until_it_answers(&self) -> Claim {
         let answers = timeout(WITHIN, async {
             let mut look = ticks();
-            while self.get::<Vec<Agent>>("agents?fresh=true").await.is_err() {
+            while self.program.get::<Vec<Agent>>("agents?fresh=true").await.is_err() {
                 look.tick().await;
             }
         });
@@ -309,26 +272,7 @@ impl Centre {
     }
 
     fn trouble(&self, what: &str) -> String {
-        let log = std::fs::read_to_string(self.log()).unwrap_or_default();
-        let tail: Vec<_> = log.lines().rev().take(30).collect();
-        format!("{what}: {:?}\n{}", self.carrier.stats(), tail.join("\n"))
-    }
-
-    async fn get<T: DeserializeOwned>(&self, path: &str) -> Fallible<T> {
-        Ok(self.http.get(url(path)).send().await?.error_for_status()?.json().await?)
-    }
-
-    async fn post(&self, path: &str, body: &impl Serialize) -> Claim {
-        let answer = self.http.post(url(path)).json(body).send().await?;
-        let status = answer.status();
-        if status.is_success() {
-            return Ok(());
-        }
-        Err(format!("{path}: {status} {}", answer.text().await?).into())
-    }
-
-    fn log(&self) -> PathBuf {
-        self.folder.path().join("engine.log")
+        self.program.trouble(&format!("{what}: {:?}", self.carrier.stats()))
     }
 
     /// Gives where the database is.
@@ -345,7 +289,7 @@ impl Centre {
         let noticed = |log: &str| log.contains("the store fails; calls are held");
         let notice = timeout(WITHIN, async {
             loop {
-                let log = std::fs::read_to_string(self.log())?;
+                let log = self.program.log()?;
                 if log.get(before..).is_some_and(noticed) {
                     return Claim::Ok(());
                 }
@@ -365,7 +309,7 @@ impl Centre {
 
     /// Gives how long the engine's log is.
     pub(super) fn logged(&self) -> Fallible<usize> {
-        Ok(std::fs::read_to_string(self.log())?.len())
+        Ok(self.program.log()?.len())
     }
 
     /// Gives what was offered to the carrier.
@@ -395,16 +339,6 @@ impl Drop for Centre {
     }
 }
 
-fn url(path: &str) -> String {
-    format!("http://cadran/v1/{path}")
-}
-
-fn ticks() -> tokio::time::Interval {
-    let mut ticks = interval(LOOK_EVERY);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    ticks
-}
-
 /// Starts a receiver that counts how often each event came, and gives its address.
 async fn start_crm(received: Arc<Mutex<Received>>, tasks: &Tasks) -> Fallible<String> {
     let take = |State(received): State<Arc<Mutex<Received>>>, headers: HeaderMap| async move {
@@ -422,9 +356,18 @@ async fn start_crm(received: Arc<Mutex<Received>>, tasks: &Tasks) -> Fallible<St
     Ok(format!("http://{address}/"))
 }
 
+/// Gives an address that nobody else takes while the engine is dead: what the dead one's calls
+/// still say is to reach the next one. All of 127.0.0.0/8 is this machine (RFC 5735 §3), a process
+/// has an address of its own there, and each engine of it a port.
+fn engine_address() -> SocketAddrV4 {
+    static PORT: AtomicU16 = AtomicU16::new(5_060);
+    let [_, high, middle, low] = std::process::id().to_be_bytes();
+    let ip = Ipv4Addr::new(127, 64 | (high % 64), middle, low);
+    SocketAddrV4::new(ip, PORT.fetch_add(1, Ordering::Relaxed))
+}
+
 fn write_project(folder: &tempfile::TempDir, tap: &Tap, crm: &str, place: &Place) -> Claim {
-    // The same port every time: what the dead engine's calls still say reaches the next one.
-    let sip = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
+    let sip = engine_address();
     let folder = folder.path();
     std::fs::create_dir(folder.join("campaigns"))?;
     std::fs::write(folder.join("crm.key"), "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n")?;
@@ -434,7 +377,7 @@ fn write_project(folder: &tempfile::TempDir, tap: &Tap, crm: &str, place: &Place
     };
     let engine = format!(
         "[store]\ndatabase = \"{database}\"\n\
-         [sip]\nbind = \"127.0.0.1:{sip}\"\n[rtp]\nports = \"40000-41999\"\n\
+         [sip]\nbind = \"{sip}\"\n[rtp]\nports = \"40000-41999\"\n\
          [folders]\ncampaigns = \"campaigns\"\n\
          [[trunk]]\nname = \"t1\"\nhost = \"{}\"\nchannels = 100\n\
          calls_per_second = \"50/s\"\noptions_every = \"never\"\ncall_header = true\n",

@@ -161,10 +161,10 @@ fn listen() -> std::io::Result<(UdpSocket, TcpListener)> {
 /// Answers what comes within some milliseconds; who breaks off is not mourned.
 fn serve(udp: &UdpSocket, tcp: &TcpListener, zone: &Mutex<Zone>) {
     let mut question = [0; 1_500];
-    if let Ok((length, from)) = udp.recv_from(&mut question) {
-        if let Some(answer) = answer(&question[..length], zone, DATAGRAM_MAX) {
-            drop(udp.send_to(&answer, from));
-        }
+    if let Ok((length, from)) = udp.recv_from(&mut question)
+        && let Some(answer) = answer(&question[..length], zone, DATAGRAM_MAX)
+    {
+        drop(udp.send_to(&answer, from));
     }
     let Ok((mut stream, _)) = tcp.accept() else { return };
     let mut length = [0; 2];

@@ -197,3 +197,24 @@ fn both_sides_may_hang_up_at_once() {
     assert_eq!(world.reported(CARRIER).last(), Some(&Event::Gone(theirs)));
     assert_eq!(world.dialer().counters().retransmitted, 0);
 }
+
+#[test]
+fn a_reoffer_that_is_only_tried_goes_with_its_call() {
+    for hears_before in [true, false] {
+        let mut stage = Stage::new(92);
+        talking(&mut stage);
+        stage.dialer.reoffer(stage.now, LEG, OFFER.to_vec()).expect("it talks");
+        let reinvite = stage.next();
+        let trying = answer(&reinvite, "100 Trying", "", "", b"");
+        if hears_before {
+            stage.say(&trying);
+        }
+        stage.dialer.hang_up(stage.now, LEG).expect("it talks");
+        if !hears_before {
+            stage.say(&trying);
+        }
+        stage.wait(Span::secs(70));
+        assert_eq!(stage.events(), [Event::Gone(LEG)]);
+        assert_eq!((stage.dialer.transactions(), stage.dialer.next_timeout()), (0, None));
+    }
+}

@@ -221,6 +221,66 @@ fn a_stranger_is_dropped_and_counted() {
 }
 
 #[test]
+fn a_stranger_who_says_too_much_is_not_read_any_more_and_a_peer_is() {
+    let mut stage = Stage::new(17);
+    let invite = talking(&mut stage);
+    let (stranger, junk) = (address("192.0.2.66:5060"), b"OPTIONS sip:100@h SIP/2.0\r\n\r\n");
+    for _ in 0..1_000 {
+        stage.dialer.receive(stage.now, stranger, junk);
+    }
+    let counters = stage.dialer.counters();
+    assert_eq!((counters.strangers, counters.unread), (1_000, 600));
+    for _ in 0..3_000 {
+        stage.say(&inside(&invite, "OPTIONS", 1, "", b"").replace(";tag=callee", ""));
+    }
+    assert_eq!(stage.dialer.counters().overflow, 1_000, "a peer may ask more, not all");
+    stage.wait(Span::millis(1));
+    while stage.sent().is_some() {}
+    stage.say(&inside(&invite, "BYE", 1, "", b""));
+    assert!(stage.next().starts_with("SIP/2.0 200 OK\r\n"), "its calls go on");
+}
+
+#[test]
+fn forged_answers_neither_answer_end_nor_divert_a_call() {
+    let mut stage = Stage::new(18);
+    let invite = stage.dial();
+    stage.events();
+    let tag = header(&invite, "From").and_then(|from| from.split("tag=").nth(1));
+    let call_id = header(&invite, "Call-ID").expect("it has one");
+    let tag = tag.expect("our From has a tag");
+    let elsewhere = "Contact: <sip:thief@192.0.2.66>\r\n";
+    for status in ["180 Ringing", "200 OK", "302 Moved", "403 Forbidden", "503 No"] {
+        let whole = answer(&invite, status, "thief", elsewhere, ANSWER);
+        stage.dialer.receive(stage.now, address("192.0.2.66:5060"), whole.as_bytes());
+        stage.say(&whole.replace(tag, "0-1"));
+        stage.say(&whole.replace(call_id, "other"));
+    }
+    assert_eq!(stage.sent(), None);
+    assert_eq!(stage.events(), []);
+    let counters = stage.dialer.counters();
+    assert_eq!((counters.forged, counters.strangers), (15, 5));
+    stage.say(&answer(&invite, "200 OK", "callee", CONTACT, ANSWER));
+    let events = stage.events();
+    assert!(matches!(&events[..], [Event::Answered(LEG, _), Event::Dialog(LEG, _)]), "{events:?}");
+}
+
+#[test]
+fn forged_requests_neither_end_nor_change_a_call() {
+    let mut stage = Stage::new(19);
+    let invite = talking(&mut stage);
+    for (cseq, method) in (1..).zip(["BYE", "INVITE", "UPDATE", "CANCEL", "INFO", "ACK"]) {
+        let forged = inside(&invite, method, cseq, "", OFFER);
+        stage.dialer.receive(stage.now, address("192.0.2.66:5060"), forged.as_bytes());
+    }
+    assert_eq!(stage.sent(), None);
+    assert_eq!(stage.events(), []);
+    let counters = stage.dialer.counters();
+    assert_eq!((counters.forged, counters.strangers, stage.dialer.legs()), (6, 6, 1));
+    stage.say(&inside(&invite, "BYE", 1, "", b""));
+    assert!(stage.next().starts_with("SIP/2.0 200 OK\r\n"), "no CSeq was used up");
+}
+
+#[test]
 fn a_dialogs_far_end_is_heard_though_it_is_no_trunk() {
     let mut stage = Stage::new(13);
     let invite = stage.dial();

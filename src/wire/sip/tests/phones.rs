@@ -215,10 +215,31 @@ fn registering_is_rate_limited_by_address() {
         answered += u32::from(desk.endpoint.poll_transmit().is_some());
     }
     assert_eq!(answered, 400);
-    assert_eq!(desk.endpoint.counters().strangers, 600);
+    assert_eq!(desk.endpoint.counters().unread, 600);
     desk.wait(Span::secs(1));
     let text = desk.text(USUAL, "");
     assert!(desk.ask(&text).starts_with("SIP/2.0 401 "));
+}
+
+#[test]
+fn who_guesses_a_password_waits_and_the_phone_itself_does_not() {
+    let mut desk = Desk::new();
+    desk.register(USUAL);
+    let guess = Wish { password: "guess", ..USUAL };
+    desk.from = address("192.0.2.66:5060");
+    for _ in 0..5 {
+        assert!(desk.register(guess).starts_with("SIP/2.0 403 "));
+    }
+    let made_to_wait = desk.register(USUAL);
+    assert!(made_to_wait.starts_with("SIP/2.0 503 "), "not even the right one: {made_to_wait}");
+    assert_eq!(header(&made_to_wait, "Retry-After"), Some("1"));
+    let counters = desk.endpoint.counters();
+    assert_eq!((counters.wrong_passwords, counters.held_off), (5, 1));
+    desk.from = address(PHONE);
+    assert!(desk.register(USUAL).starts_with("SIP/2.0 200 "));
+    desk.from = address("192.0.2.66:5060");
+    desk.wait(Span::secs(1));
+    assert!(desk.register(USUAL).starts_with("SIP/2.0 200 "), "after the wait it is looked at");
 }
 
 #[test]

@@ -136,9 +136,8 @@ fn a_server_without_room_hands_the_call_to_the_next() {
 fn a_sign_of_life_is_asked_of_the_next_server_before_a_trunk_is_called_silent() {
     let way = |text, priority| Way { hop: address(text).into(), priority, weight: 0 };
     let ways = vec![way("127.0.0.98:5060", 1), way(FAR, 2)];
-    let options = |event: &Event| match event {
-        Event::Options(_, status, _) => Some(*status),
-        _ => None,
+    let options = |event: &Event| {
+        if let Event::Options(_, status, _) = event { Some(*status) } else { None }
     };
     let mut one_dead = world(Trunk { ways: ways.clone(), ..trunk() });
     let now = one_dead.now;

@@ -1,0 +1,49 @@
+//! Whether the engine lives, and what it carries.
+
+use axum::Json;
+use axum::extract::State;
+use serde::{Deserialize, Serialize};
+
+use super::Desk;
+use super::error::Answer;
+use crate::units::Mono;
+
+/// Whether the engine lives, and how it is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Health {
+    /// The version of the program.
+    pub version: String,
+    /// The node's number.
+    pub node: u16,
+    /// Seconds since it started.
+    pub uptime_s: f64,
+    /// Whether it is leaving.
+    pub draining: bool,
+    /// Calls in progress.
+    pub calls: u64,
+    /// Facts that made no sense in the state they met.
+    pub surprises: u64,
+    /// SIP legs that have not ended: calls, and agents' own.
+    pub legs: u64,
+    /// SIP transactions that are under way, or linger for half a minute to recognise repetitions.
+    pub transactions: u64,
+    /// Legs that have their two RTP ports.
+    pub audio: u64,
+}
+
+pub(super) async fn health(State(desk): State<Desk>) -> Answer<Health> {
+    let snapshot = desk.handle.snapshot();
+    // Signalling that has ended carries nothing.
+    let load = desk.gauge.read().await.unwrap_or_default();
+    Ok(Json(Health {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        node: desk.config.node,
+        uptime_s: desk.clock.mono().since(Mono::START).as_secs_f64(),
+        draining: snapshot.draining,
+        calls: u64::try_from(snapshot.floor.calls.len()).unwrap_or(u64::MAX),
+        surprises: snapshot.floor.surprises,
+        legs: load.legs,
+        transactions: load.transactions,
+        audio: load.audio,
+    }))
+}

@@ -1,0 +1,42 @@
+//! What the engine carries at this moment, beside the calls the core knows of.
+
+use crate::media::MediaHandle;
+use crate::sip::{SipError, SipHandle};
+
+/// What signalling and media hold; without calls and agents all of it is gone after a minute.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Load {
+    /// Legs that have not ended: calls, and agents' own.
+    pub legs: u64,
+    /// SIP transactions that are under way or linger to recognise repetitions (32 s at most).
+    pub transactions: u64,
+    /// Legs that have their two RTP ports.
+    pub audio: u64,
+}
+
+/// Reads the load. The signalling does not end while there is one.
+#[derive(Clone, Debug)]
+pub struct Gauge {
+    sip: SipHandle,
+    media: MediaHandle,
+}
+
+impl Gauge {
+    pub(crate) const fn new(sip: SipHandle, media: MediaHandle) -> Self {
+        Self { sip, media }
+    }
+
+    /// Asks for the load.
+    ///
+    /// # Errors
+    /// The signalling is too busy, or has ended.
+    pub async fn read(&self) -> Result<Load, SipError> {
+        let figures = self.sip.figures().await?;
+        let count = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
+        Ok(Load {
+            legs: count(figures.legs),
+            transactions: count(figures.transactions),
+            audio: self.media.counters().legs,
+        })
+    }
+}
