@@ -130,7 +130,8 @@ impl Floor {
         match order {
             Order::Dial(dial) => {
                 let ring = self.draw(0);
-                let failed = CallFact::Failed { failure: Failure::NoAnswer, cause: 480 };
+                let failed =
+                    CallFact::Failed { failure: Failure::NoAnswer, cause: 480, after: None };
                 let answers = self.chance.yes(self.answered);
                 let fact = if answers { CallFact::Answered } else { failed };
                 self.later(ring, Fact::Call(dial.call, fact));
@@ -142,7 +143,8 @@ impl Floor {
             }
             Order::HangUp(call) => self.later(Span::ZERO, Fact::Call(call, CallFact::Gone)),
             Order::Cancel(call) => {
-                let failed = CallFact::Failed { failure: Failure::Cancelled, cause: 487 };
+                let failed =
+                    CallFact::Failed { failure: Failure::Cancelled, cause: 487, after: None };
                 self.later(Span::ZERO, Fact::Call(call, failed));
             }
             Order::Claim { count, .. } => {

@@ -17,7 +17,8 @@ use rand_pcg::Pcg64Mcg;
 
 const CAMPAIGN: CampaignId = CampaignId(1);
 const TRUNK: TrunkId = TrunkId(1);
-const UNANSWERED: CallFact = CallFact::Failed { failure: Failure::NoAnswer, cause: 480 };
+const UNANSWERED: CallFact =
+    CallFact::Failed { failure: Failure::NoAnswer, cause: 480, after: None };
 
 /// What a world is made of: the dialer, the time, what will happen, and chance.
 struct World {

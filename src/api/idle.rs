@@ -37,7 +37,7 @@ pub(super) async fn why(
     };
     let floor = floor.unwrap_or(&unpublished);
     // The store is asked about a campaign that runs and dials nobody only.
-    match at_a_glance(floor) {
+    match at_a_glance(floor, snapshot.store_fails) {
         Glance::Dials => return Ok(None),
         Glance::Rests(cause) => {
             return Ok(Some(Idle {
@@ -86,13 +86,13 @@ pub(super) async fn why(
 enum Glance {
     /// Calls of it ring or wait for an agent.
     Dials,
-    /// It does not run.
+    /// It does not run, or cannot.
     Rests(IdleCause),
     /// It runs and dials nobody.
     Unclear,
 }
 
-fn at_a_glance(floor: &CampaignFloor) -> Glance {
+fn at_a_glance(floor: &CampaignFloor, store_fails: bool) -> Glance {
     let view = &floor.view;
     match floor.state {
         CampaignState::Stopped => Glance::Rests(IdleCause::Stopped),
@@ -104,6 +104,7 @@ fn at_a_glance(floor: &CampaignFloor) -> Glance {
         {
             Glance::Dials
         }
+        CampaignState::Running if store_fails => Glance::Rests(IdleCause::Database),
         CampaignState::Running => Glance::Unclear,
     }
 }
@@ -308,13 +309,15 @@ mod tests {
         let ringing = View { ringing: 1, ..READY };
         let held = View { reserved: 1, ..READY };
         let stopped = CampaignFloor { state: CampaignState::Stopped, ..running(ringing) };
-        for (floor, expected) in [
-            (stopped, Glance::Rests(IdleCause::Stopped)),
-            (running(ringing), Glance::Dials),
-            (running(held), Glance::Dials),
-            (running(READY), Glance::Unclear),
+        for (floor, store_fails, expected) in [
+            (&stopped, false, Glance::Rests(IdleCause::Stopped)),
+            (&stopped, true, Glance::Rests(IdleCause::Stopped)),
+            (&running(ringing), true, Glance::Dials),
+            (&running(held), false, Glance::Dials),
+            (&running(READY), false, Glance::Unclear),
+            (&running(READY), true, Glance::Rests(IdleCause::Database)),
         ] {
-            assert_eq!(at_a_glance(&floor), expected, "{floor:?}");
+            assert_eq!(at_a_glance(floor, store_fails), expected, "{floor:?}");
         }
     }
 

@@ -19,6 +19,13 @@ pub struct Trunk {
     pub host: String,
     /// Whether it is used.
     pub up: bool,
+    /// `up`, `degraded` or `down` by its signs of life; `resting` while it is left alone.
+    pub state: String,
+    /// Why, unless it is up: `silent`, `refusing`, `slow`, `unregistered`, `no_address`; `faults`
+    /// of its own, `spared` at its own wish, `database` while that takes no records.
+    pub why: Option<String>,
+    /// Since when it is up, degraded or down, RFC 3339 in UTC.
+    pub since: Option<String>,
     /// Calls it carries.
     pub busy: u32,
     /// Calls it may carry.

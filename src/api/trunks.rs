@@ -7,10 +7,11 @@ use axum::http::StatusCode;
 use super::error::{Answer, ApiError};
 use super::quality::Hour;
 use super::{Desk, body, types};
+use crate::core::floor::TrunkFloor;
 use crate::core::quality::RECORD;
-use crate::engine::handle::{Ask, Reply, TestCall, TrunkReport};
+use crate::engine::handle::{Ask, Reply, Snapshot, TestCall, TrunkReport};
 use crate::engine::quality::falls;
-use crate::units::Number;
+use crate::units::{Number, TrunkId};
 
 /// `GET /v1/trunks`.
 pub(super) async fn list(State(desk): State<Desk>) -> Answer<Vec<types::Trunk>> {
@@ -21,10 +22,15 @@ pub(super) async fn list(State(desk): State<Desk>) -> Answer<Vec<types::Trunk>> 
     let falls = falls(&kept, wall);
     let view = |(id, trunk): (_, &crate::config::Trunk)| {
         let floor = snapshot.floor.trunks.iter().find(|floor| floor.trunk == id);
+        let (state, why) = condition(id, floor, &snapshot);
+        let since = snapshot.trunks.get(&id).map(|health| health.since.to_string());
         types::Trunk {
             name: trunk.name.clone(),
             host: trunk.host.to_string(),
             up: floor.is_some_and(|floor| floor.up),
+            state: state.to_owned(),
+            why: why.map(str::to_owned),
+            since: since.filter(|_| state != RESTING),
             busy: floor.map_or(0, |floor| floor.busy),
             channels: trunk.channels,
             calls_per_second: trunk.calls_per_second,
@@ -41,6 +47,28 @@ pub(super) async fn list(State(desk): State<Desk>) -> Answer<Vec<types::Trunk>> 
     Ok(axum::Json(desk.trunks().await?.into_iter().map(view).collect()))
 }
 
+/// The state of a trunk that is left alone for a while.
+const RESTING: &str = "resting";
+
+/// Tells how a trunk is, and why it is not up.
+fn condition(
+    id: TrunkId,
+    floor: Option<&TrunkFloor>,
+    snapshot: &Snapshot,
+) -> (&'static str, Option<&'static str>) {
+    let health = snapshot.trunks.get(&id);
+    let told = health.map_or(("up", None), |health| {
+        (health.state.name(), health.ailment.map(|ailment| ailment.name()))
+    });
+    match floor {
+        Some(floor) if floor.rest.is_some() => (RESTING, Some("faults")),
+        Some(floor) if !floor.up && told.0 != "down" => {
+            (RESTING, Some(if snapshot.store_fails { "database" } else { "spared" }))
+        }
+        Some(_) | None => told,
+    }
+}
+
 /// `POST /v1/trunks/{name}/test`: places one call and says how it went.
 pub(super) async fn test(
     State(desk): State<Desk>,
@@ -54,7 +82,7 @@ pub(super) async fn test(
         })
     };
     let from = request.from.as_deref().map(|from| number("from", from)).transpose()?;
-    let call = TestCall { to: number("to", &request.to)?, from };
+    let call = TestCall { to: number("to", &request.to)?, from, echo: request.echo };
     let (id, _) = desk.trunk(&name).await?;
     match desk.handle.ask(Ask::TestTrunk(id, call)).await? {
         Reply::Tested(report) => Ok(axum::Json(*report)),

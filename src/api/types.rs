@@ -245,6 +245,8 @@ pub enum IdleCause {
     AgentDials,
     /// None of its trunks answers.
     NoTrunk,
+    /// The database takes no records, so that no call is placed.
+    Database,
     /// Its trunks are full.
     Channels,
     /// A trunk takes no more calls this second.
@@ -524,6 +526,9 @@ pub struct TrunkTest {
     /// The number to show, E.164; without it ours is hidden.
     #[serde(default)]
     pub from: Option<String>,
+    /// Whether the far end sends back what it hears.
+    #[serde(default)]
+    pub echo: bool,
 }
 
 /// Which webhook to test.

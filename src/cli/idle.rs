@@ -10,6 +10,14 @@ const NUMBERS_FULL: (&str, &str) = (
     "chaque numéro présenté porte tout ce qu'il peut : voir [[caller_id]] de cadran.toml",
 );
 
+/// Said of every campaign while nothing can be recorded.
+const DATABASE_FAILS: (&str, &str) = (
+    "the database takes no records: no call is placed until it does, conversations go on; see \
+     cadran doctor",
+    "la base de données n'enregistre plus : aucun appel ne part tant que cela dure, les \
+     conversations continuent ; voir cadran doctor",
+);
+
 /// Says why nothing is dialled, and what to do.
 pub(super) fn sentence(campaign: &Campaign, idle: &Idle, lang: Lang) -> String {
     let Campaign { name, now, trunks, .. } = campaign;
@@ -65,6 +73,7 @@ pub(super) fn cause(name: &str, now: &View, trunks: &[String], idle: &Idle, lang
             "no trunk of it answers ({trunks}): cadran trunk list",
             "aucun de ses trunks ne répond ({trunks}) : cadran trunk list",
         ),
+        IdleCause::Database => DATABASE_FAILS,
         IdleCause::Channels => (
             "its trunks are full ({trunks}): cadran trunk list",
             "ses trunks sont pleins ({trunks}) : cadran trunk list",
@@ -133,6 +142,11 @@ fn waiting(idle: &Idle, lang: Lang) -> String {
         Some("agent-away") => lang.say(
             "every contact left belongs to an agent who is away",
             "toutes les fiches restantes appartiennent à un agent absent",
+        ),
+        Some("no-route") => lang.say(
+            "no trunk for the prefixes of the contacts left is in use: cadran trunk list",
+            "aucun trunk pour les préfixes des fiches restantes n'est en service : \
+             cadran trunk list",
         ),
         Some(_) | None => lang.say(
             "every contact left waits for its next attempt or callback",

@@ -22,6 +22,7 @@ mod serve;
 mod simulate;
 mod speed;
 mod stats;
+mod trial;
 mod trunk;
 mod unread;
 mod webhook;

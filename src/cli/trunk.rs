@@ -4,13 +4,13 @@ use clap::{Args, Subcommand};
 
 use super::client::{At, Client};
 use super::failure::{Exit, Failure, Outcome};
-use super::output::{Form, Lang, Output, Sheet};
+use super::output::{Form, Lang, Output, Sheet, moment};
+use super::trial::Test;
 use super::{Global, wait_for};
 use crate::api::types;
 use crate::config::likeness::suggestion;
 use crate::config::{Profile, Words};
 use crate::core::quality::{Fall, Figure};
-use crate::engine::handle::TrunkReport;
 use crate::watch::{decimal, percent};
 
 /// List and test trunks.
@@ -20,6 +20,13 @@ pub(super) enum Trunk {
     #[command(before_help = "Examples:
   cadran trunk list")]
     List,
+    /// Show one trunk: its state, why and since when, its load, its hour
+    #[command(before_help = "Examples:
+  cadran trunk show ovh-1")]
+    Show {
+        /// The trunk's name
+        trunk: String,
+    },
     /// Show how well a trunk carries calls, hour by hour
     #[command(before_help = "Examples:
   cadran trunk quality ovh-1
@@ -31,9 +38,14 @@ NER is the share of calls that reach the far end (ITU-T E.425), ASR of those tha
     /// Place one test call and say how it went
     #[command(before_help = "Examples:
   cadran trunk test ovh-1 --to +33972101010 --from +33162000000
+  cadran trunk test ovh-1 --to +33972101011 --from +33162000000 --echo
 
-It is answered, heard for 6 s and ended. What is wrong is told with what to do. The exit code is 0
-when it was answered and audio went both ways, 7 otherwise.")]
+The trunk is asked for a sign of life, and its registration refreshed; the call is answered, heard
+for 6 s and ended. What is wrong is told with what to do. The exit code is 0 when it was answered
+and audio went both ways, 7 otherwise.
+
+With --echo the number must send back what it hears: then the way there and back is measured, and a
+key pressed. Only such a number tells whether it hears us, where the carrier sends no reports.")]
     Test(Test),
     /// List the carriers' profiles, or print one
     #[command(before_help = "Examples:
@@ -46,19 +58,6 @@ your own is named by its path: `profile = \"profiles/mon-ovh.toml\"`.")]
         /// The profile to print as it is written
         profile: Option<String>,
     },
-}
-
-/// A test call.
-#[derive(Debug, Args)]
-pub(super) struct Test {
-    /// The trunk's name
-    trunk: String,
-    /// Whom to call, E.164: a phone of yours
-    #[arg(long, value_name = "NUMBER")]
-    to: String,
-    /// The number to show, E.164: one of the trunk's; without it ours is hidden
-    #[arg(long, value_name = "NUMBER")]
-    from: Option<String>,
 }
 
 /// A trunk's hours.
@@ -75,6 +74,7 @@ impl Trunk {
     pub(super) fn run(self, global: &Global, output: &Output) -> Outcome {
         match self {
             Self::List => list(&Client::open(global)?, output),
+            Self::Show { trunk } => show(&Client::open(global)?, &trunk, output),
             Self::Quality(quality) => quality.run(&Client::open(global)?, output),
             Self::Test(test) => test.run(&Client::open(global)?, output),
             Self::Profiles { profile: None } => profiles(output),
@@ -151,19 +151,81 @@ fn list(client: &Client, output: &Output) -> Outcome {
     Ok(Exit::Done)
 }
 
-/// Says how a trunk is: down, at rest after faults, far below its record, or well.
+fn show(client: &Client, name: &str, output: &Output) -> Outcome {
+    let trunks: Vec<types::Trunk> = wait_for(client.get(&At::path(["trunks"])))?;
+    let Some(trunk) = trunks.iter().find(|trunk| trunk.name == name) else {
+        let hint = suggestion(name, trunks.iter().map(|trunk| trunk.name.as_str()));
+        let failure =
+            Failure::new(Exit::NotFound, "trunk_unknown", format!("there is no trunk {name:?}"));
+        return Err(failure.hint(hint.unwrap_or_default()));
+    };
+    output.show(trunk, |lang| {
+        let mut sheet = Sheet::new(&["", ""]);
+        let hour = trunk.hour.as_ref();
+        for (english, french, value) in [
+            ("trunk", "trunk", trunk.name.clone()),
+            ("host", "hôte", trunk.host.clone()),
+            ("state", "état", state(trunk, lang)),
+            ("channels", "canaux", format!("{}/{}", trunk.busy, trunk.channels)),
+            ("calls/s", "appels/s", trunk.calls_per_second.to_string()),
+            ("NER", "NER", share(hour.and_then(|hour| hour.ner), lang)),
+            ("ASR", "ASR", share(hour.and_then(|hour| hour.asr), lang)),
+            ("alarm", "alarme", trunk.fall.map_or_else(|| "–".into(), |fall| below(&fall, lang))),
+        ] {
+            sheet.add([lang.say(english, french).to_owned(), value]);
+        }
+        sheet
+    });
+    Ok(Exit::Done)
+}
+
+/// Says how a trunk is, why, and since when: in the alarm first, then at rest, then by its signs of
+/// life.
 fn state(trunk: &types::Trunk, lang: Lang) -> String {
-    match (trunk.rests_s, trunk.up, trunk.fall) {
-        (Some(seconds), _, _) if seconds > 0.0 => {
+    let why = trunk.why.as_deref();
+    match (&*trunk.state, why, trunk.rests_s) {
+        ("resting", Some("faults"), Some(seconds)) if seconds > 0.0 => {
             format!("{} {seconds:.0} s", lang.say("rests, tried in", "au repos, essai dans"))
         }
-        (Some(_), _, _) => {
+        ("resting", Some("faults"), _) => {
             lang.say("rests, tried by one call", "au repos, essayé par un appel").to_owned()
         }
-        (None, false, _) => lang.say("down", "injoignable").to_owned(),
-        (None, true, Some(fall)) => below(&fall, lang),
-        (None, true, None) => lang.say("up", "joignable").to_owned(),
+        ("resting", Some("database"), _) => lang
+            .say("rests: the database fails", "au repos : la base de données ne répond pas")
+            .to_owned(),
+        ("resting", ..) => {
+            lang.say("rests at the carrier's wish", "au repos, l'opérateur le demande").to_owned()
+        }
+        _ => match &trunk.fall {
+            Some(fall) => below(fall, lang),
+            None => told(trunk, why, lang),
+        },
     }
+}
+
+/// Says how a trunk is by its signs of life.
+fn told(trunk: &types::Trunk, why: Option<&str>, lang: Lang) -> String {
+    let word = match &*trunk.state {
+        "down" => lang.say("down", "injoignable"),
+        "degraded" => lang.say("degraded", "dégradé"),
+        _ => return lang.say("up", "joignable").to_owned(),
+    };
+    let why = match why {
+        Some("silent") => lang.say("OPTIONS is not answered", "OPTIONS reste sans réponse"),
+        Some("refusing") => lang.say("OPTIONS gets 503", "OPTIONS reçoit 503"),
+        Some("slow") => {
+            lang.say("answers slowly or not always", "répond lentement ou pas toujours")
+        }
+        Some("unregistered") => {
+            lang.say("the account is not registered", "le compte n'est pas enregistré")
+        }
+        Some("no_address") => lang.say("its host has no address", "son hôte n'a pas d'adresse"),
+        Some(other) => other,
+        None => return word.to_owned(),
+    };
+    let since = trunk.since.as_deref().map(|at| moment(at, "%Y-%m-%d %H:%M"));
+    let since = since.map(|at| format!(" {} {at}", lang.say("since", "depuis")));
+    format!("{word}{} : {why}", since.unwrap_or_default())
 }
 
 /// Says by how much the present hour is below the record.
@@ -212,110 +274,4 @@ fn hours(told: &types::Hours, lang: Lang) -> Sheet {
         ]);
     }
     sheet
-}
-
-impl Test {
-    fn run(self, client: &Client, output: &Output) -> Outcome {
-        let path = At::path(["trunks", &self.trunk, "test"]);
-        let call = types::TrunkTest { to: self.to, from: self.from };
-        let report: TrunkReport = wait_for(client.post(&path, &call))?;
-        output.show(&report, |lang| told(&report, lang));
-        let lang = output.lang;
-        for finding in report.findings.iter().skip(usize::from(!serves(&report))) {
-            let (means, remedy) = (said(&finding.means, lang), said(&finding.remedy, lang));
-            output.warn(&format!("{means}\n    → {remedy}"));
-        }
-        judged(&report, lang)
-    }
-}
-
-/// A trunk serves when the call was answered and audio went both ways.
-fn serves(report: &TrunkReport) -> bool {
-    report.status == 200 && report.sent > 0 && report.received > 0
-}
-
-fn judged(report: &TrunkReport, lang: Lang) -> Outcome {
-    if serves(report) {
-        return Ok(Exit::Done);
-    }
-    let head = lang.say("the trunk does not serve", "le trunk ne convient pas");
-    let failed =
-        |code: &str, means: &str| Failure::new(Exit::Unreachable, code, format!("{head}: {means}"));
-    Err(match report.findings.first() {
-        Some(worst) => {
-            failed(&worst.code, said(&worst.means, lang)).hint(said(&worst.remedy, lang))
-        }
-        None => failed("call_failed", &meaning(report, lang)),
-    })
-}
-
-fn said(words: &Words, lang: Lang) -> &str {
-    lang.say(&words.en, &words.fr)
-}
-
-fn told(report: &TrunkReport, lang: Lang) -> Sheet {
-    let mut sheet = Sheet::new(&["", ""]);
-    let mut line = |english: &str, french: &str, value: Option<String>| {
-        let none = lang.say("none", "aucune").to_owned();
-        sheet.add([lang.say(english, french).to_owned(), value.unwrap_or(none)]);
-    };
-    let millis = |millis: Option<f64>| millis.map(|millis| format!("{millis:.0} ms"));
-    let address = |at: Option<std::net::SocketAddr>| at.map(|at| at.to_string());
-    line("OPTIONS answered after", "réponse à OPTIONS", millis(report.options_ms));
-    if let Some(refused) = report.refused {
-        line("INVITE, first try", "INVITE, premier essai", Some(refused.to_string()));
-    }
-    line("INVITE", "INVITE", Some(meaning(report, lang)));
-    line("ringing after", "sonnerie après", millis(report.ringing_ms));
-    line("answered after", "décroché après", millis(report.answer_ms));
-    line("codec", "codec", report.codec.clone());
-    let yes =
-        |yes: bool| if yes { lang.say("yes", "oui") } else { lang.say("no", "non") }.to_owned();
-    line("keys (RFC 4733)", "touches (RFC 4733)", Some(yes(report.dtmf)));
-    line("audio wanted at", "son attendu à", address(report.audio_to));
-    line("audio came from", "son venu de", address(report.audio_from));
-    line("RTP packets sent", "paquets RTP envoyés", Some(report.sent.to_string()));
-    line("heard there", "entendu là-bas", report.hears_us.map(yes));
-    line("RTP packets received", "paquets RTP reçus", Some(report.received.to_string()));
-    line("lost", "perdus", Some(report.lost.to_string()));
-    line("jitter", "gigue", Some(decimal(report.jitter_ms, 1, lang) + " ms"));
-    line("there and back", "aller-retour", millis(report.round_trip_ms));
-    sheet
-}
-
-/// Says the final status in words.
-fn meaning(report: &TrunkReport, lang: Lang) -> String {
-    match (report.status, &*report.reason) {
-        (0, _) => lang.say("no answer to the INVITE", "aucune réponse à l'INVITE").to_owned(),
-        (200, _) => lang.say("200 answered", "200 décroché").to_owned(),
-        (status, "") => status.to_string(),
-        (status, reason) => format!("{status} {reason}"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::engine::handle::Finding;
-
-    #[test]
-    fn only_an_answered_call_with_audio_both_ways_is_good() {
-        let report = |status, sent, received, code: &str| TrunkReport {
-            status,
-            sent,
-            received,
-            findings: vec![Finding { code: code.to_owned(), ..Finding::default() }],
-            ..TrunkReport::default()
-        };
-        assert_eq!(judged(&report(200, 150, 149, "poor-line"), Lang::En), Ok(Exit::Done));
-        for (report, code) in [
-            (report(200, 150, 0, "no-audio-in"), "no-audio-in"),
-            (report(200, 0, 150, "no-audio-out"), "no-audio-out"),
-            (report(486, 0, 0, "sip-486"), "sip-486"),
-            (TrunkReport::default(), "call_failed"),
-        ] {
-            let failed = judged(&report, Lang::Fr).map_err(|failure| (failure.exit, failure.code));
-            assert_eq!(failed, Err((Exit::Unreachable, code.to_owned())), "{report:?}");
-        }
-    }
 }

@@ -93,7 +93,7 @@ impl From<CallFact> for Event {
             CallFact::Answered => Self::Answered,
             CallFact::Unusable(cause) => Self::Unusable(cause),
             CallFact::Heard(heard) => Self::Judged(heard),
-            CallFact::Failed { failure, cause } => Self::Failed(failure, cause),
+            CallFact::Failed { failure, cause, .. } => Self::Failed(failure, cause),
             CallFact::HungUp => Self::HungUp,
             CallFact::Lost => Self::Lost,
             CallFact::NoticePlayed => Self::NoticePlayed,
@@ -167,6 +167,8 @@ pub(super) struct Call {
     pub(super) heard: Option<Heard>,
     /// Why an answered call could not be used; 0 if it could.
     pub(super) cause: u16,
+    /// For how long the number asked not to be called.
+    pub(super) spare: Span,
     /// The disposition given, and what it made of the contact.
     pub(super) qualified: Option<(DispositionId, Next)>,
     /// A person answered, and was counted.
@@ -211,6 +213,7 @@ impl Call {
             held: Span::ZERO,
             heard: None,
             cause: 0,
+            spare: Span::ZERO,
             qualified: None,
             person: false,
             lost: false,

@@ -286,6 +286,9 @@ pub enum CallFact {
         failure: Failure,
         /// The carrier's own code (a SIP status), kept for the record and never interpreted.
         cause: u16,
+        /// For how long the number asks not to be called, if it does.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        after: Option<Span>,
     },
     /// The callee hung up after the answer.
     HungUp,

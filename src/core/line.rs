@@ -15,7 +15,10 @@ use crate::units::{AgentId, CallId, CampaignId, Now, Wall};
 
 impl Dialer {
     pub(super) fn take_call(&mut self, now: Now, id: CallId, fact: CallFact) {
-        if self.calls.contains_key(&id) {
+        if let Some(call) = self.calls.get_mut(&id) {
+            if let CallFact::Failed { after: Some(span), .. } = fact {
+                call.spare = span;
+            }
             self.step_call(now, id, fact.into());
             return;
         }
@@ -281,14 +284,16 @@ impl Dialer {
 }
 
 /// Gives what an attempt of that outcome makes of its contact: what the agent said, or what the
-/// campaign does after such an outcome; the abandoned are left alone for its lock.
+/// campaign does after such an outcome, but no sooner than the number asked for; the abandoned are
+/// left alone for its lock.
 fn next_of(settings: &Settings, call: &Call, outcome: Outcome, at: Wall) -> Next {
     if let Some((_, next)) = call.qualified {
         return next;
     }
     let next = recycle::after(&settings.retry, outcome, &call.lead, call.index, at);
-    let lock = at + settings.abandon.recall_lock;
-    if outcome == Outcome::Abandoned { recycle::no_earlier(next, lock) } else { next }
+    let lock =
+        if outcome == Outcome::Abandoned { settings.abandon.recall_lock } else { call.spare };
+    recycle::no_earlier(next, at + lock)
 }
 
 /// Tells what a call that ended says of its trunk.

@@ -1,6 +1,5 @@
 //! Places calls and previews: lead, trunk, gate, order.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::agent;
@@ -12,11 +11,15 @@ use super::hopper::{self, Stocked};
 use super::order::{AgentState, CampaignState, Dial, Next, Opened, RuleRefusal, Stage};
 use super::pacing::predictive::Odds;
 use super::pacing::{self, Decision, Limit, View};
-use super::routing::{Prospect, Way};
-use super::rules::{Gate, Refused};
+use super::routing::{Closed, Prospect, Way};
+use super::rules::{self, Gate, Refused, RuleId};
 use super::trunks::Blocked;
 use super::{Dialer, Order, Record, Wake};
-use crate::units::{AgentId, CallId, CampaignId, Mono, Now, TrunkId};
+use crate::units::{AgentId, CallId, CampaignId, Mono, Now, Span, TrunkId};
+
+/// How long a contact waits whose prefix has no trunk in use, when enough others do so in stock:
+/// trunks come back within minutes or not today.
+const DEAD_END_WAIT: Span = Span::secs(300);
 
 /// A call about to be opened.
 struct Placed {
@@ -137,7 +140,7 @@ impl Dialer {
     fn place(&mut self, now: Now, id: CampaignId, odds: Option<Odds>) -> Result<(), Blocked> {
         let empty = Blocked { limit: Limit::Stock, until: None };
         let mut nearest: Option<Blocked> = None;
-        let mut closed = BTreeSet::new();
+        let mut closed = Closed::default();
         let mut place = 0;
         loop {
             let campaign = self.campaigns.get(&id).ok_or(empty)?;
@@ -145,9 +148,8 @@ impl Dialer {
                 return Err(nearest.unwrap_or(empty));
             };
             let one_way = campaign.settings.by_group.is_empty();
-            let shut = !closed.is_empty();
-            if shut && stocked.lead.numbers.iter().all(|number| closed.contains(&number.group)) {
-                place += 1;
+            if closed.holds(&stocked.lead) {
+                place = self.pass_over(now, id, place, &mut closed);
                 continue;
             }
             let (lead, tried) = (Arc::clone(&stocked.lead), stocked.tried.clone());
@@ -159,9 +161,9 @@ impl Dialer {
                     }
                     nearest = Some(sooner);
                     if tried.is_empty() {
-                        closed.insert(group);
+                        closed.add(group, self.is_dead_end(now, id, group, blocked));
                     }
-                    place += 1;
+                    place = self.pass_over(now, id, place, &mut closed);
                 }
                 Prospect::Refused(refused) => {
                     self.unstock(id, place);
@@ -176,6 +178,30 @@ impl Dialer {
                 }
             }
         }
+    }
+
+    /// Goes past a lead without a way, and gives the place of the next. Those whose way will not
+    /// open soon wait here up to half of what makes the stock low, so that others are claimed
+    /// beside them; the rest are given back for a while.
+    fn pass_over(&mut self, now: Now, id: CampaignId, place: usize, closed: &mut Closed) -> usize {
+        let Some(campaign) = self.campaigns.get(&id) else { return place + 1 };
+        let Some(stocked) = campaign.hopper.peek(place) else { return place + 1 };
+        if !stocked.tried.is_empty() || !closed.is_dead_end(&stocked.lead) {
+            return place + 1;
+        }
+        closed.waiting += 1;
+        if closed.waiting <= campaign.settings.hopper.low / 2 {
+            return place + 1;
+        }
+        let lead = Arc::clone(&stocked.lead);
+        let Some(number) = lead.numbers.first().map(|number| number.number) else {
+            return place + 1;
+        };
+        self.unstock(id, place);
+        let at = Some(now.wall + DEAD_END_WAIT);
+        let refused = rules::refused(&lead, number, RuleId::NoRoute, at, now.wall);
+        self.refuse(now, id, &lead, Stage::Dial, refused);
+        place
     }
 
     /// Takes a lead that is dialled or refused out of the stock.

@@ -1,13 +1,19 @@
 //! The way of a call: which trunk it goes over and which number it shows, and whether a lead has
 //! one now.
 
+use std::collections::BTreeSet;
+
 use super::Dialer;
+use super::campaign::Route;
 use super::fact::Lead;
 use super::order::Stage;
 use super::pacing::Limit;
 use super::rules::Refused;
 use super::trunks::Blocked;
-use crate::units::{CampaignId, Now, RouteGroup, TrunkId};
+use crate::units::{CampaignId, Now, RouteGroup, Span, TrunkId};
+
+/// A trunk that rests no longer than this is waited for.
+const MOMENT: Span = Span::secs(60);
 
 /// The trunk a call goes over and the number it shows.
 #[derive(Clone, Copy, Debug)]
@@ -26,6 +32,38 @@ pub(super) enum Prospect {
     Blocked(Blocked, RouteGroup),
     /// Nothing: its number at that place may be called.
     Clear(usize),
+}
+
+/// The groups found without a way while a lead is looked for.
+#[derive(Debug, Default)]
+pub(super) struct Closed {
+    groups: BTreeSet<RouteGroup>,
+    /// Those whose way will not open soon.
+    dead_ends: BTreeSet<RouteGroup>,
+    /// Leads of these that were passed over.
+    pub(super) waiting: u32,
+}
+
+impl Closed {
+    /// Adds a group; `dead_end` says that its way will not open soon.
+    pub(super) fn add(&mut self, group: RouteGroup, dead_end: bool) {
+        self.groups.insert(group);
+        if dead_end {
+            self.dead_ends.insert(group);
+        }
+    }
+
+    /// Whether no number of a lead has a way.
+    pub(super) fn holds(&self, lead: &Lead) -> bool {
+        !self.groups.is_empty()
+            && lead.numbers.iter().all(|number| self.groups.contains(&number.group))
+    }
+
+    /// Whether no number of a lead will have one soon.
+    pub(super) fn is_dead_end(&self, lead: &Lead) -> bool {
+        !self.dead_ends.is_empty()
+            && lead.numbers.iter().all(|number| self.dead_ends.contains(&number.group))
+    }
 }
 
 impl Dialer {
@@ -68,6 +106,23 @@ impl Dialer {
         self.trunks.room(campaign.settings.routes_of(group), now.mono, tried)?;
         let caps = &campaign.settings.caller_caps;
         self.shown.choose(caps, campaign.caller_id, now.mono).map(drop)
+    }
+
+    /// Whether every trunk for a group is out of use for longer than a moment, while others of the
+    /// campaign are not: where nothing can be called at all, nobody stands in another's way.
+    pub(super) fn is_dead_end(
+        &self,
+        now: Now,
+        id: CampaignId,
+        group: RouteGroup,
+        blocked: Blocked,
+    ) -> bool {
+        let Some(campaign) = self.campaigns.get(&id) else { return false };
+        let settings = &campaign.settings;
+        let up = |route: &Route| self.trunks.is_up(route.trunk, now.mono);
+        blocked.until.is_none_or(|until| until > now.mono + MOMENT)
+            && !settings.routes_of(group).iter().any(up)
+            && settings.all_routes().any(up)
     }
 
     /// Chooses the way of the call that is placed now to a lead's number at that place.

@@ -230,7 +230,9 @@ pub async fn start(config: Config) -> Result<Running, BootError> {
     let paced = predictive(&config, &store).await?;
     tasks.spawn(foresight::compare(store.clone(), clock, paced, stopped.clone()));
     let names = book.trunks.iter().map(|(id, page)| (*id, page.name.clone())).collect();
-    tasks.spawn(quality::watch(store.clone(), clock, names, stopped.clone()));
+    let (fallen, falls) = watch::channel(BTreeMap::new());
+    let judged = quality::Judged { names, fallen };
+    tasks.spawn(quality::watch(store.clone(), clock, judged, stopped.clone()));
     tasks.spawn(forget::decisions(store.clone(), clock, stopped.clone()));
     let (delivering, delivered) = oneshot::channel::<Infallible>();
     tasks.spawn(async move {
@@ -258,6 +260,7 @@ pub async fn start(config: Config) -> Result<Running, BootError> {
         random,
         inbox: Inbox { sip: sip_events, media: media_events, asks: asked },
         snapshot,
+        falls,
     };
     let mut engine = Engine::new(parts, recovered.first_leg);
     first.extend(engine.resume(recovered));

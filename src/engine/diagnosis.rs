@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv6Addr};
 use super::book::TrunkPage;
 use super::handle::{Finding, TrunkReport};
 use crate::config::Response;
+use crate::units::Number;
 
 /// The share of lost packets from which people hear it: by ITU-T G.113 Appendix I G.711 loses a
 /// tenth of its quality with about so many.
@@ -13,16 +14,63 @@ const LOST_MAX: f64 = 0.02;
 /// Jitter beyond which the usual buffer of 60 ms runs dry at times, in milliseconds.
 const JITTER_MAX_MS: f64 = 30.0;
 
-/// Tells what is wrong, the worst first; nothing if the trunk serves.
-pub(super) fn diagnose(report: &TrunkReport, trunk: &TrunkPage, shown: bool) -> Vec<Finding> {
+/// Pings that may be lost before the line is a poor one: one in ten, and never the only one.
+const PINGS_LOST_MAX: f64 = 0.1;
+
+/// The digits by which two writings of one number are known as the same: a national number of the
+/// countries around has so many (ITU-T E.164 national annexes; France: nine).
+const DIGITS_MIN: usize = 8;
+
+/// Tells what is wrong, the worst first; nothing if the trunk serves. `shown` is the number the
+/// call showed.
+pub(super) fn diagnose(
+    report: &TrunkReport,
+    trunk: &TrunkPage,
+    shown: Option<&Number>,
+) -> Vec<Finding> {
     let words = Words { own: &trunk.responses, usual: Response::usual() };
+    let named = |code: &&str| words.of_fault(code);
+    let way: Vec<_> = way(report).iter().filter_map(named).collect();
     if report.status == 200 {
-        return audio(report).into_iter().filter_map(|code| words.of_fault(code)).collect();
+        let mut faults = audio(report);
+        faults.extend(caller(report, shown));
+        return way.into_iter().chain(faults.iter().filter_map(named)).collect();
     }
+    let refusal = refusal(report, trunk, shown.is_some(), &words);
+    way.into_iter().chain(refusal).collect()
+}
+
+/// What is wrong on the way to the carrier, whatever became of the call.
+fn way(report: &TrunkReport) -> Vec<&str> {
+    let mut faults: Vec<_> = report.trouble.iter().map(|trouble| trouble.code.as_str()).collect();
+    if !report.changed.is_empty() {
+        faults.push("alg");
+    } else if report.seen_at.is_some() {
+        faults.push("own-address");
+    }
+    match report.register.map(|sign| sign.status) {
+        None | Some(200..300) => {}
+        Some(0) => faults.push("register-silent"),
+        Some(401 | 403 | 404 | 407) => faults.push("register-refused"),
+        Some(_) => faults.push("register-failed"),
+    }
+    faults
+}
+
+fn refusal(
+    report: &TrunkReport,
+    trunk: &TrunkPage,
+    shown: bool,
+    words: &Words<'_>,
+) -> Option<Finding> {
     let pace = ["cps", "calls per second", "rate limit", "too many"];
     let reason = report.reason.to_lowercase();
     let fault = match report.status {
+        0 if report.trouble.is_some() => return None,
+        503 if report.trouble.is_some() && report.reason.is_empty() => return None,
+        // A 503 of our own: the connection broke, or could not be opened (RFC 3261 §8.1.3.1).
         0 => Some("unreachable"),
+        503 if report.reason.is_empty() => Some("unreachable"),
         408 if report.reason.is_empty() => Some("silent"),
         401 | 407 if !trunk.account => Some("account-missing"),
         403 if !shown => Some("number-hidden"),
@@ -33,7 +81,7 @@ pub(super) fn diagnose(report: &TrunkReport, trunk: &TrunkPage, shown: bool) -> 
     let passed = report.refused.is_some() && !matches!(report.status, 0 | 408 | 429 | 503);
     let fault = if passed { fault.or(Some("pace")) } else { fault };
     let said = || words.of_status(report.status, &report.reason);
-    fault.and_then(|code| words.of_fault(code)).or_else(said).into_iter().collect()
+    fault.and_then(|code| words.of_fault(code)).or_else(said)
 }
 
 fn audio(report: &TrunkReport) -> Vec<&'static str> {
@@ -47,19 +95,51 @@ fn audio(report: &TrunkReport) -> Vec<&'static str> {
     }
     if report.sent == 0 || report.hears_us == Some(false) {
         faults.push("no-audio-out");
+    } else if report.received > 0 && report.echo.is_some_and(|echo| echo.back == 0) {
+        faults.push("no-echo");
     }
     if report.refused.is_some() {
         faults.push("pace");
     }
-    #[expect(clippy::cast_precision_loss, reason = "2^53 packets take longer than any call")]
-    let lost = report.lost as f64 / (report.lost + report.received).max(1) as f64;
-    if lost > LOST_MAX || report.jitter_ms > JITTER_MAX_MS {
+    if is_poor(report) {
         faults.push("poor-line");
     }
     if !report.dtmf {
         faults.push("no-dtmf");
     }
     faults
+}
+
+fn is_poor(report: &TrunkReport) -> bool {
+    #[expect(clippy::cast_precision_loss, reason = "2^53 packets take longer than any call")]
+    let lost = report.lost as f64 / (report.lost + report.received).max(1) as f64;
+    let pings = report.echo.filter(|echo| echo.back > 0).is_some_and(|echo| {
+        let away = echo.sent.saturating_sub(echo.back);
+        away > 1 && f64::from(away) > PINGS_LOST_MAX * f64::from(echo.sent)
+    });
+    lost > LOST_MAX || report.jitter_ms > JITTER_MAX_MS || pings
+}
+
+/// What the far end tells of the caller.
+fn caller(report: &TrunkReport, shown: Option<&Number>) -> Vec<&'static str> {
+    let mut faults = Vec::new();
+    let another = |seen: &String| shown.is_some_and(|shown| !is_same(shown, seen));
+    if report.caller_seen.as_ref().is_some_and(another) {
+        faults.push("other-number");
+    }
+    let attested = report.attestation.as_deref().map(str::to_lowercase).unwrap_or_default();
+    if attested.contains("failed") || attested.starts_with("no-tn") {
+        faults.push("not-attested");
+    }
+    faults
+}
+
+/// Whether two writings mean one number: one ends in the other's national digits.
+fn is_same(shown: &Number, seen: &str) -> bool {
+    let digits = |text: &str| text.chars().filter(char::is_ascii_digit).collect::<String>();
+    let (shown, seen) = (digits(shown.reveal()), digits(seen));
+    let national = seen.trim_start_matches('0');
+    national.len() >= DIGITS_MIN && (shown.ends_with(national) || national.ends_with(&shown))
 }
 
 /// Whether no packet of another network reaches it (RFC 1918, RFC 6598, RFC 3927, RFC 4193,
@@ -103,6 +183,7 @@ fn finding(code: String, response: &Response) -> Finding {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::handle::{Echo, Sign, Trouble};
     use crate::wire::sdp::Srtp;
 
     fn page(account: bool) -> TrunkPage {
@@ -111,7 +192,8 @@ mod tests {
     }
 
     fn codes(report: &TrunkReport, account: bool, shown: bool) -> Vec<String> {
-        let found = diagnose(report, &page(account), shown);
+        let own = Number::new("+33162000000").ok().filter(|_| shown);
+        let found = diagnose(report, &page(account), own.as_ref());
         assert!(found.iter().all(|one| !one.means.fr.is_empty() && !one.remedy.en.is_empty()));
         found.into_iter().map(|one| one.code).collect()
     }
@@ -138,6 +220,15 @@ mod tests {
         let near = "10.0.0.7:4000".parse().ok();
         let near = TrunkReport { audio_to: near, audio_from: near, hears_us: None, ..good() };
         assert_eq!(codes(&near, true, true), [""; 0]);
+        // One that tells what it saw, and an echo that lost a ping.
+        for seen in ["+33162000000", "0033162000000", "0162000000", "33162000000"] {
+            let echo = Some(Echo { sent: 11, back: 10, round_trip_ms: 61.0, jitter_ms: 3.0 });
+            let register = Some(Sign { status: 200, ms: 37.0 });
+            let caller_seen = Some(seen.to_owned());
+            let attestation = Some("TN-Validation-Passed-B".to_owned());
+            let told = TrunkReport { echo, register, caller_seen, attestation, ..good() };
+            assert_eq!(codes(&told, true, true), [""; 0]);
+        }
     }
 
     #[test]
@@ -155,6 +246,45 @@ mod tests {
             (TrunkReport { jitter_ms: 45.0, ..good() }, &["poor-line"]),
             (TrunkReport { dtmf: false, ..good() }, &["no-dtmf"]),
             (TrunkReport { refused: Some(503), ..good() }, &["pace"]),
+        ] {
+            assert_eq!(codes(&report, true, true), expected, "{report:?}");
+        }
+    }
+
+    #[test]
+    fn each_fault_on_the_way_is_named_before_what_comes_of_it() {
+        let refused = |status| TrunkReport {
+            register: Some(Sign { status, ms: 20.0 }),
+            status: 401,
+            reason: "Unauthorized".into(),
+            ..TrunkReport::default()
+        };
+        let changed = vec!["Via".to_owned()];
+        let seen_at = "203.0.113.7".parse().ok();
+        let trouble = |code: &str| Some(Trouble { code: code.into(), detail: "so".into() });
+        let away = |sent, back| Some(Echo { sent, back, ..Echo::default() });
+        for (report, expected) in [
+            (refused(403), &["register-refused", "sip-401"][..]),
+            (refused(0), &["register-silent", "sip-401"]),
+            (refused(500), &["register-failed", "sip-401"]),
+            (TrunkReport { changed: changed.clone(), seen_at, ..good() }, &["alg"]),
+            (TrunkReport { changed, received: 0, ..good() }, &["alg", "no-audio-in"]),
+            (TrunkReport { seen_at, received: 0, ..good() }, &["own-address", "no-audio-in"]),
+            (TrunkReport { trouble: trouble("dns"), ..TrunkReport::default() }, &["dns"]),
+            (
+                TrunkReport { trouble: trouble("tls-name"), status: 503, ..TrunkReport::default() },
+                &["tls-name"],
+            ),
+            (TrunkReport { status: 503, ..TrunkReport::default() }, &["unreachable"]),
+            (TrunkReport { echo: away(11, 0), ..good() }, &["no-echo"]),
+            (TrunkReport { echo: away(11, 0), received: 0, ..good() }, &["no-audio-in"]),
+            (TrunkReport { echo: away(11, 7), ..good() }, &["poor-line"]),
+            (TrunkReport { caller_seen: Some("+33199999999".into()), ..good() }, &["other-number"]),
+            (TrunkReport { caller_seen: Some("anonymous".into()), ..good() }, &["other-number"]),
+            (
+                TrunkReport { attestation: Some("No-TN-Validation".into()), ..good() },
+                &["not-attested"],
+            ),
         ] {
             assert_eq!(codes(&report, true, true), expected, "{report:?}");
         }

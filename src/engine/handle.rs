@@ -1,7 +1,7 @@
 //! What others may ask of the engine, and the snapshot they read.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot, watch};
@@ -9,10 +9,12 @@ use tokio::sync::{mpsc, oneshot, watch};
 use crate::config::Words;
 use crate::core::fact::{Callback, DncScope, SkipReason};
 use crate::core::floor::Floor;
+use crate::core::quality::Fall;
+use crate::sip::{Ailment, TrunkState};
 use crate::store::AgentRow;
 use crate::units::{
     AgentId, CallId, CampaignId, ContactId, DispositionId, Now, Number, PauseId, PersonId, Span,
-    TrunkId,
+    TrunkId, Wall,
 };
 
 pub use crate::media::Counters as AudioCounters;
@@ -149,6 +151,8 @@ pub struct TestCall {
     pub to: Number,
     /// The number to show; `None` hides ours.
     pub from: Option<Number>,
+    /// Whether the far end sends back what it hears: then the way is measured, and a key pressed.
+    pub echo: bool,
 }
 
 /// Something wrong with a trunk, and what to do.
@@ -162,11 +166,52 @@ pub struct Finding {
     pub remedy: Words,
 }
 
+/// An answer, and how long it took.
+#[derive(Clone, Copy, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct Sign {
+    /// The status, 0 if none came in time.
+    pub status: u16,
+    /// Milliseconds since the request.
+    pub ms: f64,
+}
+
+/// What came back of our sound.
+#[derive(Clone, Copy, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct Echo {
+    /// Pings sent that had time to come back.
+    pub sent: u32,
+    /// Those that did.
+    pub back: u32,
+    /// There and back, in milliseconds.
+    pub round_trip_ms: f64,
+    /// How much that differs from ping to ping, in milliseconds.
+    pub jitter_ms: f64,
+}
+
+/// Why a trunk cannot be reached at all.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Trouble {
+    /// The finding's name: `dns`.
+    pub code: String,
+    /// What the system says.
+    pub detail: String,
+}
+
 /// How a test call went.
 #[derive(Clone, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct TrunkReport {
-    /// Whether OPTIONS was answered, and after how many milliseconds.
-    pub options_ms: Option<f64>,
+    /// How OPTIONS was answered before the call; `None` if it could not be asked.
+    #[serde(default)]
+    pub options: Option<Sign>,
+    /// How REGISTER was answered before the call; `None` for a trunk that does not register.
+    #[serde(default)]
+    pub register: Option<Sign>,
+    /// For how many seconds the account was bound then.
+    #[serde(default)]
+    pub register_s: Option<f64>,
+    /// Every answer to the INVITE in its order, repetitions left out.
+    #[serde(default)]
+    pub path: Vec<Sign>,
     /// The final status of the INVITE, 0 if none came.
     pub status: u16,
     /// INVITE to ringing, in milliseconds.
@@ -205,6 +250,30 @@ pub struct TrunkReport {
     /// Whether keys can be sent as telephone events (RFC 4733).
     #[serde(default)]
     pub dtmf: bool,
+    /// Whether a key pressed came back, where an echo was asked for.
+    #[serde(default)]
+    pub dtmf_back: Option<bool>,
+    /// What came back of our sound, where an echo was asked for.
+    #[serde(default)]
+    pub echo: Option<Echo>,
+    /// The final status of our BYE, where the call was ours to end.
+    #[serde(default)]
+    pub bye: Option<u16>,
+    /// The number shown, as the far end saw it; `None` if it does not tell.
+    #[serde(default)]
+    pub caller_seen: Option<String>,
+    /// How the far end found that number attested (`verstat`); `None` if it does not tell.
+    #[serde(default)]
+    pub attestation: Option<String>,
+    /// The headers of ours that came back changed, or that count wrongly.
+    #[serde(default)]
+    pub changed: Vec<String>,
+    /// The address the carrier sees us at, where it is not the one we tell.
+    #[serde(default)]
+    pub seen_at: Option<IpAddr>,
+    /// Why the trunk could not be reached at all.
+    #[serde(default)]
+    pub trouble: Option<Trouble>,
     /// What is wrong, the worst first.
     #[serde(default)]
     pub findings: Vec<Finding>,
@@ -239,6 +308,17 @@ pub type Word = oneshot::Sender<Result<Reply, Refused>>;
 /// A request with the way back to whoever asked.
 pub type Asked = (Ask, Word);
 
+/// How a trunk is, by its signs of life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TrunkHealth {
+    /// The state.
+    pub state: TrunkState,
+    /// What ails it, unless it is well.
+    pub ailment: Option<Ailment>,
+    /// Since when.
+    pub since: Wall,
+}
+
 /// The snapshot others read: the core's floor with what only the shell knows.
 #[derive(Clone, Debug, Default)]
 pub struct Snapshot {
@@ -250,6 +330,12 @@ pub struct Snapshot {
     pub answer_to_audio_ms: Arc<Vec<f64>>,
     /// Contacts shown to agents in preview, by agent.
     pub previews: BTreeMap<AgentId, (CampaignId, ContactId)>,
+    /// How the trunks are that told of themselves.
+    pub trunks: BTreeMap<TrunkId, TrunkHealth>,
+    /// The trunks whose present hour is far below their record.
+    pub falls: BTreeMap<TrunkId, Fall>,
+    /// Whether the database takes no records now, so that no call is placed.
+    pub store_fails: bool,
     /// Whether the engine is leaving.
     pub draining: bool,
     /// What the signalling counted.

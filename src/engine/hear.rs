@@ -1,8 +1,10 @@
 //! Turns what happened outside into facts, and answers requests.
 
-use super::handle::{AgentVerb, Ask, CampaignVerb, Details, Qualification, Refused, Reply, Word};
+use super::handle::{
+    AgentVerb, Ask, CampaignVerb, Details, Qualification, Refused, Reply, TrunkHealth, Word,
+};
 use super::legs::{Leg, Party};
-use super::perform::heard;
+use super::perform::{STORE_REST, heard};
 use super::{Claimed, Engine, Written, failed_supply};
 use crate::config::campaign::lacks;
 use crate::core::fact::{AgentFact, CallFact, CampaignFact, Failure, TrunkFact};
@@ -23,6 +25,9 @@ const INTERNAL: u16 = 500;
 
 /// 503 Service Unavailable: its Retry-After speaks for the whole trunk (RFC 3261 §21.5.4).
 const UNAVAILABLE: u16 = 503;
+
+/// The statuses whose Retry-After says when the person can be reached again (RFC 3261 §20.33).
+const AVAILABLE_AGAIN: [u16; 5] = [404, 480, 486, 600, 603];
 
 /// The first configured pause holds between signing in and the first *ready*.
 const PAUSE_AT_LOGIN: PauseId = PauseId(0);
@@ -75,11 +80,23 @@ impl Engine {
                 tracing::info!(%agent, registered, "agent's phone");
                 None
             }
-            sip::Event::Trunk(trunk, state) => {
-                tracing::warn!(%trunk, ?state, "a trunk's state changed");
+            sip::Event::Trunk(trunk, state, ailment) => {
+                tracing::warn!(%trunk, ?state, ?ailment, "a trunk's state changed");
+                let since = self.parts.clock.now().wall;
+                self.health.insert(trunk, TrunkHealth { state, ailment, since });
                 // A degraded trunk is in use: its calls tell soon enough whether they go through.
                 let down = state == sip::TrunkState::Down;
                 Some(Fact::Trunk(trunk, if down { TrunkFact::Down } else { TrunkFact::Up }))
+            }
+            sip::Event::Probed(leg) => {
+                self.hear_probed(leg);
+                None
+            }
+            sip::Event::Witnessed(leg, said) => {
+                if let Some(trial) = self.trials.get_mut(&leg) {
+                    trial.witnessed(&said);
+                }
+                None
             }
             sip::Event::Rest(trunk, span) => Some(Fact::Trunk(trunk, TrunkFact::Spared(span))),
         }
@@ -101,14 +118,20 @@ impl Engine {
             }
             media::Event::PromptDone(leg) => self.of_callee(leg, CallFact::NoticePlayed),
             media::Event::Closed(leg, quality) => {
-                self.end_trial(leg, quality);
+                self.end_trial(leg, &quality);
                 None
             }
             media::Event::Silent(leg) => {
                 tracing::warn!(%leg, "a leg that should send is silent");
                 None
             }
-            media::Event::FirstPacket(_) | media::Event::Dtmf(..) => None,
+            media::Event::Dtmf(leg, _) => {
+                if let Some(trial) = self.trials.get_mut(&leg) {
+                    trial.key_came_back();
+                }
+                None
+            }
+            media::Event::FirstPacket(_) => None,
         }
     }
 
@@ -124,7 +147,10 @@ impl Engine {
                 });
                 held.map(|dial| Fact::Call(dial.call, CallFact::NotRecorded)).collect()
             }
-            Written::Failing => self.spare_trunks(),
+            Written::Failing => {
+                self.store_fails_until = self.parts.clock.mono() + STORE_REST;
+                self.spare_trunks()
+            }
             Written::Due(claims) => {
                 for claim in claims {
                     self.claim(claim);
@@ -380,8 +406,9 @@ impl Engine {
                 Some(Fact::Agent(agent, AgentFact::LegUp))
             }
             Party::Test => {
-                heard(self.parts.media.feed(id, Feed::Comfort));
-                self.trials.get_mut(&id)?.heard(now, CallFact::Answered);
+                let trial = self.trials.get_mut(&id)?;
+                trial.heard(now, CallFact::Answered);
+                heard(self.parts.media.feed(id, trial.feed()));
                 None
             }
         }
@@ -401,7 +428,8 @@ impl Engine {
                     tracing::warn!(%trunk, %span, "the carrier asks to be spared");
                     self.pending.push(Fact::Trunk(trunk, TrunkFact::Spared(span)));
                 }
-                Some(Fact::Call(call, CallFact::Failed { failure, cause: status }))
+                let after = retry_after.filter(|_| AVAILABLE_AGAIN.contains(&status));
+                Some(Fact::Call(call, CallFact::Failed { failure, cause: status, after }))
             }
             Party::Agent(agent) => {
                 tracing::warn!(%agent, status, "the agent's phone cannot be reached");

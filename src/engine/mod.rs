@@ -30,13 +30,14 @@ use tokio::sync::{mpsc, watch};
 
 use self::book::Book;
 use self::clock::Clock;
-use self::handle::{Ask, Asked, Refused, Reply, Snapshot};
+use self::handle::{Ask, Asked, Refused, Reply, Snapshot, TrunkHealth};
 use self::legs::Legs;
 use self::scribe::{Scribe, Written};
 use self::tape::Recorder;
 use self::tasks::Tasks;
 use self::trial::Trial;
 use crate::core::fact::Supply;
+use crate::core::quality::Fall;
 use crate::core::{Dialer, Fact, Order};
 use crate::media::{self, MediaHandle};
 use crate::sip::{self, SipHandle};
@@ -103,6 +104,8 @@ pub(crate) struct Parts {
     pub(crate) random: fn(&mut [u8]) -> io::Result<()>,
     pub(crate) inbox: Inbox,
     pub(crate) snapshot: watch::Sender<Arc<Snapshot>>,
+    /// The trunks whose present hour is far below their record.
+    pub(crate) falls: watch::Receiver<BTreeMap<TrunkId, Fall>>,
 }
 
 /// The engine: the one owner of a dialer.
@@ -120,6 +123,10 @@ pub(crate) struct Engine {
     answer_to_audio_ms: VecDeque<f64>,
     /// Trunks at rest, each with the how-manieth rest in a row it is.
     rests: BTreeMap<TrunkId, u32>,
+    /// How trunks are by their signs of life.
+    health: BTreeMap<TrunkId, TrunkHealth>,
+    /// Until when the store is taken to fail, unless it fails again.
+    store_fails_until: Mono,
     published: Mono,
     changed: bool,
     draining: bool,
@@ -139,6 +146,8 @@ impl Engine {
             uncommitted: BTreeMap::new(),
             answer_to_audio_ms: VecDeque::new(),
             rests: BTreeMap::new(),
+            health: BTreeMap::new(),
+            store_fails_until: Mono::START,
             published: Mono::START,
             changed: true,
             draining: false,
@@ -171,7 +180,7 @@ impl Engine {
                     Input::Claimed(campaign, claimed) => {
                         facts.push(self.hear_claimed(campaign, claimed));
                     }
-                    Input::Time => self.end_due_trials(),
+                    Input::Time => self.tend_trials(),
                 }
             }
             facts.append(&mut self.pending);
@@ -299,6 +308,9 @@ impl Engine {
             floor: self.parts.dialer.floor(now),
             answer_to_audio_ms: Arc::new(self.answer_to_audio_ms.iter().copied().collect()),
             previews: self.previews.clone(),
+            trunks: self.health.clone(),
+            falls: self.parts.falls.borrow().clone(),
+            store_fails: self.store_fails_until > now.mono,
             draining: self.draining,
             sip: self.parts.sip.counted().counters,
             audio: self.parts.media.counters(),

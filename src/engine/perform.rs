@@ -16,7 +16,7 @@ use crate::wire::sdp::{Direction, Entropy, Srtp};
 
 /// How long no call is placed after each time the store fails: as long as the scribe may take until
 /// it tries again and fails, so that dialling resumes seconds after the store is back.
-const STORE_REST: Span = Span::secs(8);
+pub(super) const STORE_REST: Span = Span::secs(8);
 
 impl Engine {
     /// Performs a batch of orders; its calls and its words go out once its records are committed.

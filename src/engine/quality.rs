@@ -16,12 +16,19 @@ const KEEP_EVERY: Duration = Duration::from_secs(60);
 /// How long an hour that is over is counted again: the calls that began in it end.
 const SETTLES: Span = Span::secs(1_800);
 
+/// The trunks that are judged, and where their falls are told.
+#[derive(Debug)]
+pub(super) struct Judged {
+    pub(super) names: BTreeMap<TrunkId, String>,
+    pub(super) fallen: watch::Sender<BTreeMap<TrunkId, Fall>>,
+}
+
 /// Counts and judges at once and every minute, until `stopped` says so or is gone. A fall is a
-/// warning in the log, once until the trunk recovers.
+/// warning in the log, once until the trunk recovers, and in the snapshot while it lasts.
 pub(super) async fn watch(
     store: Store,
     clock: Clock,
-    names: BTreeMap<TrunkId, String>,
+    judged: Judged,
     mut stopped: watch::Receiver<bool>,
 ) {
     let mut known: BTreeMap<TrunkId, Figure> = BTreeMap::new();
@@ -33,7 +40,11 @@ pub(super) async fn watch(
         }
         let now = clock.now().wall;
         match count(&store, now).await {
-            Ok(hours) => tell(&names, &mut known, &falls(&hours, now)),
+            Ok(hours) => {
+                let falls = falls(&hours, now);
+                tell(&judged.names, &mut known, &falls);
+                judged.fallen.send_replace(falls);
+            }
             Err(error) => tracing::warn!(%error, "the trunks' hours cannot be counted"),
         }
     }

@@ -10,7 +10,8 @@ use super::ports::Pair;
 use super::shield::Shield;
 use super::world::World;
 use super::{Codec, Event, Feed, Quality, Remote};
-use crate::sound::g711;
+use crate::sound::g711::{self, Law};
+use crate::sound::sounder::Sounder;
 use crate::units::{LegId, Mono, Span};
 use crate::wire::dtmf::{self, Ear, Mouth, Step};
 use crate::wire::rtcp::{self, Block, Ntp, Reception, Report, Sender};
@@ -94,6 +95,7 @@ pub(super) struct Leg {
     out: Outgoing,
     mouth: Mouth,
     ear: Ear,
+    sounder: Option<Box<Sounder>>,
     reception: Reception,
     kept: Kept,
     /// When the far end was last heard, or answered.
@@ -131,6 +133,7 @@ impl Leg {
             out: Outgoing::new(ssrc, u16::from_be_bytes([a, b]), u32::from_be_bytes([c, d, e, f])),
             mouth: Mouth::default(),
             ear: Ear::default(),
+            sounder: None,
             reception: Reception::default(),
             kept: Kept { bytes: [0; KEPT_MAX], length: 0, heard: None },
             quiet_since: world.now,
@@ -160,6 +163,14 @@ impl Leg {
         self.rtcp = remote.rtcp;
         self.quiet_since = world.now;
         self.silent_told = false;
+    }
+
+    /// Plays something else.
+    pub(super) fn feed(&mut self, feed: Feed) {
+        if feed == Feed::Soundings {
+            self.sounder = Some(Box::default());
+        }
+        self.player.set(feed);
     }
 
     /// Presses keys; those the far end cannot take are counted.
@@ -241,7 +252,12 @@ impl Leg {
         self.quiet_since = world.now;
         self.silent_told = false;
         match kind {
-            Kind::Audio(_) => {}
+            Kind::Audio(codec) => {
+                if let Some(sounder) = &mut self.sounder {
+                    let payload = packet.get(header.start..header.end).unwrap_or_default();
+                    sounder.hear(world.now, payload, law(codec));
+                }
+            }
             Kind::Unwanted => world.counters.unwanted += 1,
             Kind::Event => {
                 let payload = packet.get(header.start..header.end).unwrap_or_default();
@@ -346,7 +362,7 @@ impl Leg {
             (Some(Step::Send { event, begins }), Some(payload_type)) => {
                 let stamp = self.out.event(begins, world.now);
                 let header = rtp::header(stamp, payload_type);
-                return self.feed(&header, &event.write(), world);
+                return self.say(&header, &event.write(), world);
             }
             (Some(_), _) => return,
             (None, _) => {}
@@ -361,17 +377,18 @@ impl Leg {
 
     fn play(&mut self, codec: Codec, world: &mut World) {
         let mut payload = [0; PAYLOAD];
-        match self.player.fill(&mut payload, codec, &world.prompts) {
-            Played::Nothing => return,
-            Played::Frame => {}
-            Played::Done => world.tell(Event::PromptDone(self.id)),
+        match (self.player.fill(&mut payload, codec, &world.prompts), &mut self.sounder) {
+            (Played::Nothing, Some(sounder)) => sounder.speak(world.now, &mut payload, law(codec)),
+            (Played::Nothing, None) => return,
+            (Played::Frame, _) => {}
+            (Played::Done, _) => world.tell(Event::PromptDone(self.id)),
         }
         let stamp = self.out.own(world.now);
-        self.feed(&rtp::header(stamp, codec.payload_type()), &payload, world);
+        self.say(&rtp::header(stamp, codec.payload_type()), &payload, world);
     }
 
     /// Sends a packet of our own.
-    fn feed(&mut self, header: &[u8; HEADER], payload: &[u8], world: &mut World) {
+    fn say(&mut self, header: &[u8; HEADER], payload: &[u8], world: &mut World) {
         let mut packet = [0; HEADER + PAYLOAD + TRAILER_MAX];
         let whole = header.iter().chain(payload);
         packet.iter_mut().zip(whole).for_each(|(place, byte)| *place = *byte);
@@ -480,6 +497,7 @@ impl Leg {
             ),
             source: self.latch.source(),
             heard: self.heard,
+            echo: self.sounder.map(|sounder| sounder.echo(world.now)),
         }
     }
 }
@@ -492,6 +510,13 @@ impl Kept {
             self.length = packet.len();
             self.heard = Some((heard, now));
         }
+    }
+}
+
+const fn law(codec: Codec) -> Law {
+    match codec {
+        Codec::Pcmu => Law::Mu,
+        Codec::Pcma => Law::A,
     }
 }
 

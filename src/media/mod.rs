@@ -18,6 +18,7 @@ pub use prompts::{PromptError, Prompts};
 
 use std::net::SocketAddr;
 
+pub use crate::sound::sounder::Echo;
 use crate::units::{LegId, Mono};
 pub use crate::wire::sdp::{Codec, Keys, Local, Remote};
 
@@ -34,6 +35,8 @@ pub enum Feed {
     Prompt(Prompt),
     /// A prompt repeated for ever (music on hold).
     Loop(Prompt),
+    /// Pings, from now on to the leg's end, that measure what the far end sends back of them.
+    Soundings,
 }
 
 /// A prompt by its place in the list given to the reactor when it started or since.
@@ -59,6 +62,8 @@ pub struct Quality {
     pub source: Option<SocketAddr>,
     /// Whether the far end reports that it hears us; `None` if it reports nothing.
     pub heard: Option<bool>,
+    /// What came back of the soundings, if the leg was fed them.
+    pub echo: Option<Echo>,
 }
 
 /// What the reactor reports.

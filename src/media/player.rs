@@ -68,7 +68,7 @@ impl Player {
         prompts: &Prompts,
     ) -> Played {
         let (clip, repeats) = match self.feed {
-            Feed::Nothing => return Played::Nothing,
+            Feed::Nothing | Feed::Soundings => return Played::Nothing,
             Feed::Silence => (None, true),
             Feed::Comfort => (Some(&prompts.comfort), true),
             Feed::Prompt(prompt) => (prompts.clip(prompt), false),

@@ -15,12 +15,12 @@ use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTime
 use rand_pcg::Pcg32;
 use tokio::sync::mpsc;
 
-use super::Event;
 use super::handle::{Change, Command, Counters, Settings, Shared};
 use super::leg::{DATAGRAM_MAX, Heard, Leg, Link, Received};
 use super::player::Prompts;
 use super::ports::Pair;
 use super::world::World;
+use super::{Event, Feed};
 use crate::engine::clock::Clock;
 use crate::units::{LegId, Mono, Span};
 
@@ -264,10 +264,17 @@ impl Reactor {
     }
 
     fn change(&mut self, leg: LegId, change: Change) {
-        let Some(leg) = self.place(leg).and_then(|place| at(&mut self.legs, place)) else { return };
+        let Some(place) = self.place(leg) else { return };
+        let Some(leg) = at(&mut self.legs, place) else { return };
         match change {
             Change::Connect(remote) => leg.connect(remote, &self.world),
-            Change::Feed(feed) => leg.player.set(feed),
+            Change::Feed(feed) => {
+                // What is measured is read when it comes, not at the next tick.
+                if feed == Feed::Soundings && leg.link.is_none() {
+                    listen(&self.poll, &leg.pair.rtp, place, false);
+                }
+                leg.feed(feed);
+            }
             Change::Press(keys) => leg.press(&keys, &mut self.world),
         }
     }

@@ -108,7 +108,7 @@ impl World<'_> {
 
     fn resolve(&mut self, call: CallId) {
         let Some(line) = self.lines.get_mut(&call) else { return };
-        let failed = |failure, cause| CallFact::Failed { failure, cause };
+        let failed = |failure, cause| CallFact::Failed { failure, cause, after: None };
         match line.fate {
             Fate::Live | Fate::Machine => {
                 // A 200 may cross a CANCEL: then the teardown that is under way ends it.
@@ -265,7 +265,7 @@ impl World<'_> {
 /// What the driver tells when a leg it was told to end is gone.
 const fn torn(unanswered: bool) -> CallFact {
     if unanswered {
-        CallFact::Failed { failure: Failure::Cancelled, cause: 487 }
+        CallFact::Failed { failure: Failure::Cancelled, cause: 487, after: None }
     } else {
         CallFact::Gone
     }

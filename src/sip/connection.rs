@@ -13,8 +13,9 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 
+use super::probe::Trouble;
 use super::socket::sleep_until;
-use super::tls::{Client, reason};
+use super::tls::{Client, is_other_name, reason};
 use crate::engine::clock::Clock;
 use crate::units::{Mono, Span};
 use crate::wire::sip::{Broken, Framer, Hop, Piece};
@@ -44,8 +45,19 @@ pub(super) enum Begin {
 pub(super) enum News {
     /// A message came.
     Message(Hop, u64, Vec<u8>),
-    /// It is gone; whether for what a far end that opened it said, or was too slow to say.
-    Gone(Hop, u64, bool),
+    /// It is gone; why we had to give it up, or what was wrong with a far end that opened it.
+    Gone(Hop, u64, Blame),
+}
+
+/// Who is to blame for a connection's end.
+#[derive(Debug)]
+pub(super) enum Blame {
+    /// Nobody, or nobody knows.
+    Nobody,
+    /// A far end that opened it: for what it said, or was too slow to say.
+    Guest,
+    /// A trunk with which no TLS could be agreed on.
+    Trunk(Trouble),
 }
 
 /// Why a connection ended.
@@ -53,8 +65,8 @@ pub(super) enum News {
 enum End {
     #[error("it could not be opened: {0}")]
     Unopened(io::Error),
-    #[error("TLS: {0}")]
-    Handshake(String),
+    #[error("TLS: {}", reason(.0))]
+    Handshake(io::Error),
     #[error("the far end took too long")]
     Slow,
     #[error("the far end was silent for longer than a registration lasts")]
@@ -86,7 +98,14 @@ impl Connection {
             Ok(Ok(Opened::Tls(stream))) => self.converse(*stream, came_in).await,
         };
         let (far, transport, unsent) = (self.hop.address, self.hop.transport, self.outbox.len());
-        let foul = matches!(ended, Err(End::Slow | End::Broken(_) | End::Handshake(_)));
+        let blame = match &ended {
+            Err(End::Handshake(error)) if !came_in => Blame::Trunk(match is_other_name(error) {
+                true => Trouble::TlsName(reason(error)),
+                false => Trouble::Tls(reason(error)),
+            }),
+            Err(End::Slow | End::Broken(_) | End::Handshake(_)) if came_in => Blame::Guest,
+            Ok(()) | Err(_) => Blame::Nobody,
+        };
         match ended {
             Err(error) if !came_in => {
                 tracing::info!(%far, ?transport, %error, unsent, "a connection failed");
@@ -95,7 +114,7 @@ impl Connection {
             Ok(()) => tracing::debug!(%far, unsent, "a connection ended"),
         }
         // A signalling that has ended needs no news.
-        drop(self.news.send(News::Gone(self.hop, self.id, came_in && foul)).await);
+        drop(self.news.send(News::Gone(self.hop, self.id, blame)).await);
     }
 
     async fn converse(
@@ -171,20 +190,19 @@ enum Opened {
 }
 
 async fn open(hop: Hop, begin: Begin) -> Result<Opened, End> {
-    let handshake = |error: io::Error| End::Handshake(reason(&error));
     match begin {
         Begin::Open(from, tls) => {
             let stream = connect(from, hop.address).await.map_err(End::Unopened)?;
             stream.set_nodelay(true)?;
             let Some((config, name)) = tls else { return Ok(Opened::Tcp(stream)) };
             let stream = TlsConnector::from(config).connect(name, stream).await;
-            Ok(Opened::Tls(Box::new(stream.map_err(handshake)?.into())))
+            Ok(Opened::Tls(Box::new(stream.map_err(End::Handshake)?.into())))
         }
         Begin::Accept(stream, tls) => {
             stream.set_nodelay(true)?;
             let Some(config) = tls else { return Ok(Opened::Tcp(stream)) };
             let stream = TlsAcceptor::from(config).accept(stream).await;
-            Ok(Opened::Tls(Box::new(stream.map_err(handshake)?.into())))
+            Ok(Opened::Tls(Box::new(stream.map_err(End::Handshake)?.into())))
         }
     }
 }

@@ -24,11 +24,55 @@ pub enum TrunkState {
     Down,
 }
 
+impl TrunkState {
+    /// Gives its name, which stays.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Up => "up",
+            Self::Degraded => "degraded",
+            Self::Down => "down",
+        }
+    }
+}
+
+/// Why a trunk is not well.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ailment {
+    /// It does not answer OPTIONS.
+    Silent,
+    /// It answers OPTIONS with 503.
+    Refusing,
+    /// It answers slowly, or not every time.
+    Slow,
+    /// Its account is not registered.
+    Unregistered,
+    /// Its host has no address.
+    Nameless,
+}
+
+impl Ailment {
+    /// Gives its name, which stays.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Silent => "silent",
+            Self::Refusing => "refusing",
+            Self::Slow => "slow",
+            Self::Unregistered => "unregistered",
+            Self::Nameless => "no_address",
+        }
+    }
+}
+
+/// A trunk's state, and what ails it unless it is well.
+pub(super) type Condition = (TrunkState, Option<Ailment>);
+
 /// What a sign of life, or the registrar, changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct News {
     /// The new state, if it is another.
-    pub(super) state: Option<TrunkState>,
+    pub(super) state: Option<Condition>,
     /// For how long the trunk asks to be spared.
     pub(super) rest: Option<Span>,
 }
@@ -41,6 +85,8 @@ pub(super) struct Health {
     asked: Mono,
     /// Whether the latest sign of life was answered; `None` before the first.
     answers: Option<bool>,
+    /// Whether it was refused with 503.
+    refused: bool,
     /// How many answers in a row must still be prompt.
     owed: u8,
     /// Whether the account stands; `None` for a trunk that does not register.
@@ -57,6 +103,7 @@ impl Health {
             due: every.map(|_| now),
             asked: now,
             answers: if every.is_none() { Some(true) } else { None },
+            refused: false,
             owed: 0,
             registered,
             told: None,
@@ -64,7 +111,7 @@ impl Health {
     }
 
     /// Gives the state a trunk begins with, where that is known without a word of it.
-    pub(super) fn begin(&mut self) -> Option<TrunkState> {
+    pub(super) fn begin(&mut self) -> Option<Condition> {
         self.change()
     }
 
@@ -79,15 +126,20 @@ impl Health {
         self.due = self.every.map(|every| now + every);
     }
 
-    /// Takes the answer in, 408 for silence. Any answer but 503 is a sign of life: many carriers
+    /// Takes the answer in, 408 for silence; a trunk that is asked only for a test call is not
+    /// judged by it. Any answer but 503 is a sign of life: many carriers
     /// answer OPTIONS with 404 or 405 (RFC 3261 §11.2). A 503 that says for how long (§21.5.4)
     /// is a trunk that asks for rest.
     pub(super) fn answered(&mut self, now: Mono, status: u16, retry_after: Option<Span>) -> News {
+        if self.every.is_none() {
+            return News { state: None, rest: None };
+        }
         let rest = retry_after.filter(|_| status == 503).map(|span| span.min(REST_MAX));
         if let Some(rest) = rest {
             self.due = self.due.map(|due| due.max(now + rest));
         } else if matches!(status, 408 | 503) {
             self.answers = Some(false);
+            self.refused = status == 503;
             self.owed = PROMPT_MIN;
         } else {
             self.answers = Some(true);
@@ -104,14 +156,17 @@ impl Health {
         News { state: self.change(), rest: None }
     }
 
-    fn change(&mut self) -> Option<TrunkState> {
-        let state = match (self.answers, self.registered) {
-            (Some(false), _) | (_, Some(false)) => TrunkState::Down,
+    fn change(&mut self) -> Option<Condition> {
+        let well = self.owed == 0;
+        let silence = if self.refused { Ailment::Refusing } else { Ailment::Silent };
+        let condition = match (self.answers, self.registered) {
+            (Some(false), _) => (TrunkState::Down, Some(silence)),
+            (_, Some(false)) => (TrunkState::Down, Some(Ailment::Unregistered)),
             (None, None) => return None,
-            (Some(true) | None, Some(true) | None) if self.owed > 0 => TrunkState::Degraded,
-            (Some(true) | None, Some(true) | None) => TrunkState::Up,
+            (Some(true) | None, Some(true) | None) if well => (TrunkState::Up, None),
+            (Some(true) | None, Some(true) | None) => (TrunkState::Degraded, Some(Ailment::Slow)),
         };
-        (self.told.replace(state) != Some(state)).then_some(state)
+        (self.told.replace(condition.0) != Some(condition.0)).then_some(condition)
     }
 }
 
@@ -151,7 +206,7 @@ mod tests {
         let answer = |&(late, status): &(u64, u16)| {
             now = now + Span::secs(30);
             health.asked(now);
-            health.answered(now + Span::millis(late), status, None).state
+            health.answered(now + Span::millis(late), status, None).state.map(|(state, _)| state)
         };
         answers.iter().map(answer).collect()
     }
@@ -182,7 +237,7 @@ mod tests {
         let news = health.answered(Mono::START, 503, Some(Span::secs(99_999)));
         assert_eq!(news.rest, Some(REST_MAX));
         let news = health.answered(Mono::START, 404, Some(Span::secs(300)));
-        assert_eq!(news, News { state: Some(Up), rest: None }, "only a 503 means it");
+        assert_eq!(news, News { state: Some((Up, None)), rest: None }, "only a 503 means it");
     }
 
     #[test]
@@ -190,12 +245,32 @@ mod tests {
         let standing = Registered::Standing(Span::secs(60));
         let failed = Registered::Failed { status: 503, again: Span::secs(60) };
         let mut health = Health::new(None, Some(false), Mono::START);
-        assert_eq!(health.begin(), Some(Down));
-        assert_eq!(health.registered("reg.test", standing).state, Some(Up));
-        assert_eq!(health.registered("reg.test", failed).state, Some(Down));
+        let outside = Some((Down, Some(Ailment::Unregistered)));
+        assert_eq!(health.begin(), outside);
+        assert_eq!(health.registered("reg.test", standing).state, Some((Up, None)));
+        assert_eq!(health.registered("reg.test", failed).state, outside);
         assert_eq!(health.answered(Mono::START, 200, None).state, None, "OPTIONS mends no account");
-        assert_eq!(health.registered("reg.test", standing).state, Some(Up));
-        assert_eq!(health.registered("reg.test", Registered::Left).state, Some(Down));
+        assert_eq!(health.registered("reg.test", standing).state, Some((Up, None)));
+        assert_eq!(health.registered("reg.test", Registered::Left).state, outside);
+    }
+
+    #[test]
+    fn a_trunk_that_is_not_well_says_what_ails_it() {
+        let told = |status| {
+            let mut health = Health::new(Some(Span::secs(30)), None, Mono::START);
+            health.asked(Mono::START);
+            health.answered(Mono::START, status, None).state
+        };
+        assert_eq!(told(408), Some((Down, Some(Ailment::Silent))));
+        assert_eq!(told(503), Some((Down, Some(Ailment::Refusing))));
+        assert_eq!(told(404), Some((Up, None)));
+    }
+
+    #[test]
+    fn a_trunk_asked_for_a_test_call_only_is_not_judged_by_its_answer() {
+        let mut health = Health::new(None, None, Mono::START);
+        assert_eq!(health.begin(), Some((Up, None)));
+        assert_eq!(health.answered(Mono::START, 408, None).state, None);
     }
 
     #[test]
@@ -205,6 +280,6 @@ mod tests {
         health.asked(Mono::micros(7));
         assert_eq!(health.due(), Some(Mono::micros(30_000_007)));
         let mut quiet = Health::new(None, None, Mono::START);
-        assert_eq!((quiet.due(), quiet.begin()), (None, Some(Up)));
+        assert_eq!((quiet.due(), quiet.begin()), (None, Some((Up, None))));
     }
 }

@@ -5,6 +5,7 @@ mod health;
 mod outcome;
 mod phones;
 mod places;
+mod probe;
 mod resolver;
 mod shell;
 pub(crate) mod socket;
@@ -17,12 +18,13 @@ use crate::core::fact::Failure;
 use crate::units::{AgentId, LegId, Number, Span, TrunkId};
 
 pub use crate::wire::sip::{
-    Counters, Credentials, EarlyMedia, Ha1, Identity, Privacy, Refresher, Reliability, Sdp,
-    SessionTimers, StoredDialog, TimerMode, Transport, Way,
+    Counters, Credentials, EarlyMedia, Ha1, Identity, Part, Privacy, Refresher, Reliability, Sdp,
+    SessionTimers, StoredDialog, Testimony, TimerMode, Transport, Way,
 };
-pub use health::TrunkState;
+pub use health::{Ailment, TrunkState};
 pub use outcome::failure;
 pub use phones::Phone;
+pub use probe::{Said, Trouble};
 pub use resolver::{By, FindError, Found, Resolver};
 pub use shell::{Figures, Peer, Settings, SipError, SipHandle, start};
 pub use socket::Door;
@@ -47,6 +49,9 @@ pub enum Command {
         /// The call's public id for the switchable `X-Cadran-Call` header.
         call_ref: String,
     },
+    /// Before a test call with this leg: ask the trunk for a sign of life and refresh its
+    /// registration, then note what is said about the call. Answered by [`Event::Probed`].
+    Probe(LegId, TrunkId),
     /// Call an agent's phone at its registered or configured contact.
     DialAgent {
         /// The new leg.
@@ -110,8 +115,13 @@ pub enum Event {
     Incoming(LegId, AgentId, Sdp),
     /// An agent's phone registered (`true`) or left (`false`).
     Phone(AgentId, bool),
-    /// A trunk is in another state than before, by its answers to OPTIONS and its registration.
-    Trunk(TrunkId, TrunkState),
+    /// A trunk is in another state than before, by its answers to OPTIONS and its registration;
+    /// what ails it unless it is well.
+    Trunk(TrunkId, TrunkState, Option<Ailment>),
+    /// A probed trunk has answered, or cannot be asked: the test call may be placed.
+    Probed(LegId),
+    /// What was said about a test call; the leg's last event follows.
+    Witnessed(LegId, Box<Said>),
     /// A trunk asks to be spared for so long (503 with Retry-After to OPTIONS).
     Rest(TrunkId, Span),
 }

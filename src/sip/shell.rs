@@ -9,9 +9,10 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::health::{Health, News, TrunkState};
+use super::health::{Ailment, Health, News, TrunkState};
 use super::phones::Phone;
 use super::places::{self, Believed, Places};
+use super::probe::Probes;
 use super::resolver::{FindError, Resolver};
 use super::socket::{Door, Doors, Port, sleep_until};
 use super::tls::{Client, Identification, Tls, TlsError};
@@ -280,6 +281,7 @@ pub async fn start(
         counting,
         waiting: VecDeque::new(),
         trunks: BTreeMap::new(),
+        probes: Probes::default(),
         resolver: resolver.clone(),
         tasks: tasks.clone(),
         news,
@@ -321,32 +323,33 @@ async fn known_phone(resolver: &Resolver, phone: &Phone) -> Result<sip::Phone, S
 }
 
 /// A trunk, how it is, and where.
-struct Line {
+pub(super) struct Line {
     trunk: Arc<Trunk>,
     /// Nothing before its host is first found.
-    met: Option<Met>,
+    pub(super) met: Option<Met>,
     /// Why the latest look-up failed.
-    fault: Option<FindError>,
+    pub(super) fault: Option<FindError>,
     /// Dropped with the trunk, which ends its look-ups.
     _lives: oneshot::Receiver<Infallible>,
 }
 
 /// A trunk whose host was found.
-struct Met {
+pub(super) struct Met {
     places: Places,
-    health: Health,
+    pub(super) health: Health,
     ping: Option<Ping>,
 }
 
 /// The task's own state.
-struct Shell {
-    port: Port,
+pub(super) struct Shell {
+    pub(super) port: Port,
     inbox: mpsc::Receiver<Order>,
     events: mpsc::Sender<Event>,
     counting: watch::Sender<Figures>,
     /// Events the engine had no room for yet.
-    waiting: VecDeque<Event>,
-    trunks: BTreeMap<TrunkId, Line>,
+    pub(super) waiting: VecDeque<Event>,
+    pub(super) trunks: BTreeMap<TrunkId, Line>,
+    pub(super) probes: Probes,
     resolver: Resolver,
     tasks: Tasks,
     /// What look-ups give, and where they tell it.
@@ -376,7 +379,8 @@ impl Shell {
         // Whoever is late is located while calls go on.
         drop(tokio::time::timeout(FIRST_LOOK, look).await);
         let unmet = self.trunks.iter().filter(|(_, line)| line.met.is_none());
-        self.waiting.extend(unmet.map(|(id, _)| Event::Trunk(*id, TrunkState::Down)));
+        let down = |id| Event::Trunk(id, TrunkState::Down, Some(Ailment::Nameless));
+        self.waiting.extend(unmet.map(|(id, _)| down(*id)));
         Ok(())
     }
 
@@ -384,6 +388,7 @@ impl Shell {
         let mut batch = Vec::with_capacity(BATCH_MAX);
         loop {
             let signs = self.ask_for_signs_of_life();
+            self.tell_probed();
             self.report();
             let figures = self.figures();
             self.counting.send_replace(figures);
@@ -529,7 +534,8 @@ impl Shell {
         let registers = trunk.register.is_some() && trunk.credentials.is_some();
         let registered = registers.then(|| self.port.endpoint.is_registered(id));
         let mut health = Health::new(trunk.options_every, registered, now);
-        self.waiting.extend(health.begin().map(|state| Event::Trunk(id, state)));
+        let begun = health.begin();
+        self.waiting.extend(begun.map(|(state, why)| Event::Trunk(id, state, why)));
         line.met = Some(Met { places, health, ping });
     }
 
@@ -541,6 +547,7 @@ impl Shell {
                 let dialled = self.dial(now, leg, trunk, &to, from.as_ref(), (offer, call_ref));
                 return self.report_undialled(leg, dialled, self.why_unmet(trunk));
             }
+            Command::Probe(leg, trunk) => return self.probe(leg, trunk),
             Command::DialAgent { leg, agent, offer } => {
                 let target = Target::Phone(agent);
                 let call = Invite { target, from: None, offer, call_ref: None };
@@ -574,7 +581,11 @@ impl Shell {
         let from = from.map(|number| settings.caller_form.write(number));
         let call_ref = Some(call_ref).filter(|text| !text.is_empty());
         let call = Invite { target, from, offer, call_ref };
-        self.port.endpoint.invite(now, leg, call)
+        self.port.endpoint.invite(now, leg, call)?;
+        if self.probes.has(leg) {
+            self.port.endpoint.watch(leg, sip::Subject::Call);
+        }
+        Ok(())
     }
 
     /// Tells why a trunk's host is not known; nothing if it is.
@@ -601,6 +612,7 @@ impl Shell {
             | sip::CommandError::PhoneAbsent
             | sip::CommandError::BadText => Failure::TrunkFault,
         };
+        self.tell_witnessed(leg);
         self.waiting.push_back(Event::Failed {
             leg,
             failure,
@@ -645,6 +657,11 @@ impl Shell {
                 }
             }
             let Some(event) = self.port.endpoint.poll_event() else { break };
+            if let sip::Event::Failed { leg, .. } | sip::Event::Ended { leg, .. } = &event {
+                self.tell_witnessed(*leg);
+            } else if let sip::Event::Gone(leg) = &event {
+                self.tell_witnessed(*leg);
+            }
             let event = self.told(event);
             self.waiting.extend(event);
         }
@@ -696,7 +713,7 @@ impl Shell {
 
     fn tell_health(&mut self, trunk: TrunkId, news: News) -> Option<Event> {
         self.waiting.extend(news.rest.map(|span| Event::Rest(trunk, span)));
-        news.state.map(|state| Event::Trunk(trunk, state))
+        news.state.map(|(state, why)| Event::Trunk(trunk, state, why))
     }
 
     fn incoming(&mut self, call: sip::Incoming) -> Option<Event> {

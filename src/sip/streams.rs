@@ -9,7 +9,8 @@ use rustls::ServerConfig;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 
-use super::connection::{Begin, Connection, News};
+use super::connection::{Begin, Blame, Connection, News};
+use super::probe::Trouble;
 use super::tls::Client;
 use crate::engine::clock::Clock;
 use crate::engine::tasks::Tasks;
@@ -70,6 +71,8 @@ pub(crate) struct Streams {
     news: (mpsc::Sender<News>, mpsc::Receiver<News>),
     door: (mpsc::Sender<Guest>, mpsc::Receiver<Guest>),
     trusted: BTreeMap<TrunkId, Client>,
+    /// Why no TLS could be agreed on with trunks.
+    troubles: BTreeMap<TrunkId, Trouble>,
     refused: u64,
     foul: u64,
 }
@@ -93,6 +96,7 @@ impl Streams {
             news: mpsc::channel(NEWS_MAX),
             door: mpsc::channel(DOOR_MAX),
             trusted: BTreeMap::new(),
+            troubles: BTreeMap::new(),
             refused: 0,
             foul: 0,
         }
@@ -129,6 +133,11 @@ impl Streams {
             Some(tls) => drop(self.trusted.insert(trunk, tls)),
             None => drop(self.trusted.remove(&trunk)),
         }
+    }
+
+    /// Tells why no TLS could be agreed on with a trunk the last time it was tried.
+    pub(super) fn trouble(&self, trunk: TrunkId) -> Option<&Trouble> {
+        self.troubles.get(&trunk)
     }
 
     /// Counts the connections there are.
@@ -201,14 +210,25 @@ impl Streams {
     fn told(&mut self, news: News) -> Happening {
         match news {
             News::Message(hop, id, message) if self.is_held(hop, id) => {
+                self.forget_trouble(hop);
                 Happening::Message(hop, message)
             }
-            News::Gone(hop, id, foul) if self.is_held(hop, id) => {
+            News::Gone(hop, id, blame) if self.is_held(hop, id) => {
+                let foul = matches!(blame, Blame::Guest);
+                if let (Some(trunk), Blame::Trunk(trouble)) = (hop.trunk, blame) {
+                    self.troubles.insert(trunk, trouble);
+                }
                 self.close(hop);
                 self.foul += u64::from(foul);
                 Happening::Gone(hop, foul)
             }
             News::Message(..) | News::Gone(..) => Happening::Nothing,
+        }
+    }
+
+    fn forget_trouble(&mut self, hop: Hop) {
+        if let Some(trunk) = hop.trunk {
+            self.troubles.remove(&trunk);
         }
     }
 

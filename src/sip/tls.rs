@@ -9,7 +9,10 @@ use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, Server
 use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
-use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, ServerConfig, SignatureScheme};
+use rustls::{
+    CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, ServerConfig,
+    SignatureScheme,
+};
 use sha2::{Digest as _, Sha256};
 
 /// Where systems keep the certificates they trust, the most usual first.
@@ -201,6 +204,18 @@ impl ServerCertVerifier for Pinned {
 
 /// Tells why a handshake failed, without a word of what was said.
 pub(super) fn reason(error: &io::Error) -> String {
-    let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
-    inner.map_or_else(|| error.kind().to_string(), ToString::to_string)
+    inner(error).map_or_else(|| error.kind().to_string(), ToString::to_string)
+}
+
+/// Tells whether a handshake failed because the certificate bears another name.
+pub(super) fn is_other_name(error: &io::Error) -> bool {
+    let Some(rustls::Error::InvalidCertificate(why)) = inner(error) else { return false };
+    matches!(
+        why,
+        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. }
+    )
+}
+
+fn inner(error: &io::Error) -> Option<&rustls::Error> {
+    error.get_ref().and_then(|inner| inner.downcast_ref())
 }

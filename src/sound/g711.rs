@@ -8,6 +8,26 @@ pub const MU_SILENCE: u8 = 0xFF;
 /// Silence in A-law: the smallest positive value.
 pub const A_SILENCE: u8 = 0xD5;
 
+/// Which of the two laws a sample is written in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Law {
+    /// µ-law.
+    Mu,
+    /// A-law.
+    A,
+}
+
+impl Law {
+    /// Decodes a sample.
+    #[must_use]
+    pub fn linear(self, sample: u8) -> i16 {
+        match self {
+            Self::Mu => mu_linear(sample),
+            Self::A => a_linear(sample),
+        }
+    }
+}
+
 /// Added to a magnitude before µ-law's segments are told by its highest bit.
 const MU_BIAS: i32 = 132;
 

@@ -1,6 +1,7 @@
 //! Samples: G.711, WAV, tones.
 
 pub mod g711;
+pub mod sounder;
 pub mod tone;
 pub mod wav;
 

@@ -9,8 +9,9 @@ use ratatui::widgets::{Block, Paragraph, Row, Table};
 use super::Names;
 use super::speed::{limit_word, percent, prior, speed};
 use super::words::{Lang, agent_state_word, campaign_state_word, clock, rest_word};
-use crate::core::floor::{AgentFloor, CampaignFloor, occupancy};
+use crate::core::floor::{AgentFloor, CampaignFloor, TrunkFloor, occupancy};
 use crate::core::order::AgentState;
+use crate::core::pacing::Limit;
 use crate::engine::handle::Snapshot;
 use crate::units::{Mono, Ratio};
 
@@ -66,20 +67,18 @@ impl View {
             sums.talking += u32::from(talks);
             sums.ready += u32::from(agent.state == AgentState::Ready);
         }
-        let trunk = |trunk: &crate::core::floor::TrunkFloor| {
+        let campaign =
+            |campaign: &CampaignFloor| campaign_row(campaign, names, lang, snapshot.store_fails);
+        let trunk = |trunk: &TrunkFloor| {
             let name = names.trunks.get(&trunk.trunk).cloned();
             let name = name.unwrap_or_else(|| trunk.trunk.to_string());
-            let up = match (trunk.up, trunk.rest) {
-                (_, Some(_)) => lang.say(" RESTS", " AU REPOS"),
-                (true, None) => "",
-                (false, None) => lang.say(" DOWN", " INJOIGNABLE"),
-            };
+            let up = trunk_word(trunk, snapshot, lang);
             format!("{name} {}/{}{up}", trunk.busy, trunk.channels)
         };
         Self {
             lang,
             since: clock(now.since(Mono::START).as_secs_f64()),
-            campaigns: floor.campaigns.iter().map(|c| campaign_row(c, names, lang)).collect(),
+            campaigns: floor.campaigns.iter().map(campaign).collect(),
             agents: floor.agents.iter().take(AGENTS_SHOWN).map(agent).collect(),
             trunks: floor.trunks.iter().map(trunk).collect(),
             sums,
@@ -226,6 +225,23 @@ fn color(state: AgentState) -> Color {
     }
 }
 
+/// Says what is wrong with a trunk, if anything is.
+fn trunk_word(trunk: &TrunkFloor, snapshot: &Snapshot, lang: Lang) -> &'static str {
+    let state = snapshot.trunks.get(&trunk.trunk).map(|health| health.state.name());
+    match (trunk.up, trunk.rest, state) {
+        (_, Some(_), _) => lang.say(" RESTS", " AU REPOS"),
+        (false, None, Some("up" | "degraded")) if snapshot.store_fails => {
+            lang.say(" RESTS", " AU REPOS")
+        }
+        (false, None, _) => lang.say(" DOWN", " INJOIGNABLE"),
+        (true, None, _) if snapshot.falls.contains_key(&trunk.trunk) => {
+            lang.say(" ALARM: FAR BELOW ITS RECORD", " ALARME : LOIN SOUS SON NIVEAU")
+        }
+        (true, None, Some("degraded")) => lang.say(" DEGRADED", " DÉGRADÉ"),
+        (true, None, _) => "",
+    }
+}
+
 fn name(campaign: &CampaignFloor, names: &Names) -> String {
     let id = campaign.campaign;
     names.campaigns.get(&id).cloned().unwrap_or_else(|| id.to_string())
@@ -241,11 +257,20 @@ fn prior_row(campaign: &CampaignFloor, names: &Names, lang: Lang) -> Option<(Str
     Some((name(campaign, names), prior(campaign.recalled.as_ref(), lang)))
 }
 
-fn campaign_row(campaign: &CampaignFloor, names: &Names, lang: Lang) -> [String; 8] {
+fn campaign_row(
+    campaign: &CampaignFloor,
+    names: &Names,
+    lang: Lang,
+    store_fails: bool,
+) -> [String; 8] {
     let CampaignFloor { state, view, totals, .. } = campaign;
     #[expect(clippy::cast_precision_loss, reason = "no campaign counts to 2^53")]
     let share = totals.abandoned as f64 / (totals.bridged + totals.abandoned).max(1) as f64;
-    let why = campaign.decision.map(|decision| limit_word(&decision, lang).to_owned());
+    // While the store fails every trunk is left alone.
+    let why = campaign.decision.map(|decision| match decision.limit == Limit::NoTrunk {
+        true if store_fails => lang.say("the database fails", "la base ne répond pas"),
+        true | false => limit_word(&decision, lang),
+    });
     [
         name(campaign, names),
         campaign_state_word(*state, lang).to_owned(),
@@ -254,7 +279,7 @@ fn campaign_row(campaign: &CampaignFloor, names: &Names, lang: Lang) -> [String;
         totals.answered.to_string(),
         totals.bridged.to_string(),
         format!("{} ({})", totals.abandoned, percent(share, lang)),
-        why.unwrap_or_default(),
+        why.unwrap_or_default().to_owned(),
     ]
 }
 

@@ -15,7 +15,8 @@ use cadran::core::fact::Failure;
 use cadran::engine::clock::Clock;
 use cadran::engine::tasks::Tasks;
 use cadran::sip::{
-    self, Command, Event, Figures, Phone, Sdp, SipError, SipHandle, StoredDialog, Trunk, TrunkState,
+    self, Ailment, Command, Event, Figures, Phone, Sdp, SipError, SipHandle, StoredDialog, Trunk,
+    TrunkState,
 };
 use cadran::units::{AgentId, LegId, Number, NumberForm, Span, TrunkId};
 use cadran::wire::sdp::{self, Direction, Local, Origin};
@@ -262,7 +263,7 @@ async fn a_person_answers_talks_and_hangs_up() -> Checked {
     let world = World::new();
     let (carrier, mut dialer) = world.by_digit().await?;
     let leg = dialer.dial("+33199000000")?;
-    assert_eq!(dialer.next().await?, Event::Trunk(TRUNK, TrunkState::Up));
+    assert_eq!(dialer.next().await?, Event::Trunk(TRUNK, TrunkState::Up, None));
     assert_eq!(dialer.next().await?, Event::Ringing(leg));
     let answer = dialer.answered(leg).await?;
     assert!(sdp::accept_answer(&answer)?.send);
@@ -465,7 +466,7 @@ async fn a_trunk_is_asked_for_a_sign_of_life() -> Checked {
     let carrier = world.carrier(Cast::ByLastDigit, carrier::Settings::default()).await?;
     let trunk = Trunk::new(TRUNK, carrier.addr().to_string());
     let mut dialer = world.dialer(vec![trunk], Vec::new()).await?;
-    assert_eq!(dialer.next().await?, Event::Trunk(TRUNK, TrunkState::Up));
+    assert_eq!(dialer.next().await?, Event::Trunk(TRUNK, TrunkState::Up, None));
     Ok(())
 }
 
@@ -522,7 +523,10 @@ async fn a_trunk_without_an_address_is_down_and_holds_nobody_up() -> Checked {
     let world = World::new();
     let unknown = Trunk::new(TRUNK, "no-such-host.invalid");
     let mut dialer = world.dialer(vec![unknown.clone()], Vec::new()).await?;
-    assert_eq!(dialer.events.recv().await, Some(Event::Trunk(TRUNK, TrunkState::Down)));
+    assert_eq!(
+        dialer.events.recv().await,
+        Some(Event::Trunk(TRUNK, TrunkState::Down, Some(Ailment::Nameless)))
+    );
     assert!(matches!(dialer.sip.set_trunk(unknown).await, Err(SipError::Resolve { .. })));
     let Dialer { sip, events, .. } = dialer;
     drop((sip, events));

@@ -6,7 +6,9 @@ pub(crate) mod server;
 use std::net::{Ipv4Addr, SocketAddr};
 
 use cadran::carrier::{self, CarrierHandle, Cast};
-use cadran::sip::{By, Door, Event, FindError, Found, Resolver, Transport, Trunk, TrunkState};
+use cadran::sip::{
+    Ailment, By, Door, Event, FindError, Found, Resolver, Transport, Trunk, TrunkState,
+};
 use cadran::units::Span;
 use tokio::net::TcpListener;
 
@@ -258,7 +260,7 @@ async fn a_call_and_a_sign_of_life_go_to_the_next_server_when_the_first_is_dead(
         ..Trunk::new(TRUNK, HOST)
     };
     let mut dialer = dialer(&world, &names, trunk).await?;
-    let up = |event| (event == Event::Trunk(TRUNK, TrunkState::Up)).then_some(());
+    let up = |event| (event == Event::Trunk(TRUNK, TrunkState::Up, None)).then_some(());
     dialer.until(up).await?;
     for _ in 0..2 {
         let leg = dialer.dial(ANSWERS)?;
@@ -304,7 +306,10 @@ async fn a_call_to_a_trunk_that_is_not_found_fails_at_once_and_says_why() -> Che
     let world = World::new();
     let names = Names::start()?;
     let mut dialer = dialer(&world, &names, Trunk::new(TRUNK, HOST)).await?;
-    assert_eq!(dialer.next().await?, Event::Trunk(TRUNK, TrunkState::Down));
+    assert_eq!(
+        dialer.next().await?,
+        Event::Trunk(TRUNK, TrunkState::Down, Some(Ailment::Nameless))
+    );
     let leg = dialer.dial(ANSWERS)?;
     let Event::Failed { status: 0, reason, .. } = dialer.end(leg).await? else {
         return Err("it was placed".into());

@@ -131,7 +131,8 @@ impl Adversary<'_> {
             }
             Order::Cancel(call) => {
                 self.ringing.remove(&call);
-                let failed = CallFact::Failed { failure: Failure::Cancelled, cause: 487 };
+                let failed =
+                    CallFact::Failed { failure: Failure::Cancelled, cause: 487, after: None };
                 self.owed.push(Fact::Call(call, failed));
             }
             Order::RaiseLeg(agent) => {
@@ -223,7 +224,7 @@ impl Adversary<'_> {
         }
         let [answers, fails, frees] = self.mood;
         for call in self.ringing.clone() {
-            let failed = CallFact::Failed { failure: Failure::NoAnswer, cause: 480 };
+            let failed = CallFact::Failed { failure: Failure::NoAnswer, cause: 480, after: None };
             let fact = match (self.chance.yes(answers), self.chance.yes(fails)) {
                 (true, _) => CallFact::Answered,
                 (false, true) => failed,

@@ -85,6 +85,8 @@ pub enum RuleId {
     AgentAway,
     /// The person was abandoned lately.
     RecallLock,
+    /// No trunk for the number's prefix is in use, and enough such contacts wait in stock.
+    NoRoute,
 }
 
 /// How long a contact waits when the same person is on the line.
@@ -227,7 +229,8 @@ pub(super) fn refused(
         | RuleId::AttemptCap
         | RuleId::PersonBusy
         | RuleId::AgentAway
-        | RuleId::RecallLock => {
+        | RuleId::RecallLock
+        | RuleId::NoRoute => {
             recycle::postponed(lead, until.unwrap_or(at + UNKNOWN_WAIT), Some(number))
         }
     };

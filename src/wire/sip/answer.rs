@@ -62,6 +62,10 @@ impl Endpoint {
         lines.contact(self.net.local(dialog.home.address)).header("Allow", ALLOW);
         dialog.wish.write_answer(&mut lines, timer);
         let stored = dialog.stored();
+        if self.settings.open {
+            // Whoever takes every call in has no secrets before callers who try their trunk out.
+            lines.header("X-Caller-Seen", stored.remote.split(';').next().unwrap_or_default());
+        }
         let timer = timer.map(|agreed| Timer::start(self.net.now, agreed));
         let mut talking = Talking::new(Some(server), sdp.clone(), timer);
         if let Some(offer) = offer {

@@ -17,6 +17,7 @@ use super::settings::{Phone, Settings, Trunk};
 use super::slab::{Key, Slab};
 use super::sources::{Rate, Sources};
 use super::targets::{Spared, Way};
+use super::witness::Witnesses;
 use super::writer::Writer;
 use crate::units::{AgentId, LegId, Mono, TrunkId};
 
@@ -41,6 +42,8 @@ pub struct Endpoint {
     pub(super) spared: Spared,
     /// How many legs came in so far.
     pub(super) incoming: u64,
+    /// What is said about the requests of test calls.
+    pub(super) witnesses: Witnesses,
     /// Every address whose messages are taken.
     pub(super) peers: BTreeSet<IpAddr>,
     /// What is read of everybody else.
@@ -70,6 +73,7 @@ impl Endpoint {
             counters: Counters::default(),
             spared: Spared::default(),
             incoming: 0,
+            witnesses: Witnesses::default(),
             peers: BTreeSet::new(),
             strangers: Sources::new(Rate::STRANGER, Rate::STRANGERS),
             askers: Sources::new(Rate::PEER, Rate::PEERS),
@@ -186,7 +190,9 @@ impl Endpoint {
 
     /// Hands out the next datagram to send.
     pub fn poll_transmit(&mut self) -> Option<Transmit> {
-        self.net.pop()
+        let transmit = self.net.pop()?;
+        self.witnesses.sent(&transmit.bytes);
+        Some(transmit)
     }
 
     /// Hands out the next event.

@@ -23,6 +23,7 @@ impl Endpoint {
             self.counters.unread += 1;
             return false;
         }
+        self.witnesses.heard(now, message);
         let heard = match frame(message) {
             Frame::KeepAlive => {
                 self.counters.keep_alives += 1;

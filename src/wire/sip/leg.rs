@@ -85,6 +85,8 @@ pub(super) struct Calling {
     pub(super) routes: Vec<u8>,
     /// Identity, call reference and extensions, as header lines.
     pub(super) headers: Vec<u8>,
+    /// The signatures a redirection brought, as Identity lines (RFC 8224).
+    pub(super) identity: Vec<u8>,
     pub(super) wish: Wish,
     pub(super) offer: Sdp,
     pub(super) trunk: Option<TrunkId>,

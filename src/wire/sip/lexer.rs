@@ -61,6 +61,7 @@ pub(super) enum Name {
     EarlyMedia,
     Expires,
     From,
+    Identity,
     MaxForwards,
     MinExpires,
     MinSe,
@@ -105,6 +106,7 @@ impl Name {
                 ("Require", Self::Require),
                 ("Expires", Self::Expires),
             ],
+            8 => &[("Identity", Self::Identity)],
             9 => &[("Supported", Self::Supported)],
             11 => &[("Retry-After", Self::RetryAfter), ("Min-Expires", Self::MinExpires)],
             12 => &[
@@ -143,6 +145,7 @@ impl Name {
             b't' => Self::To,
             b'v' => Self::Via,
             b'x' => Self::SessionExpires,
+            b'y' => Self::Identity,
             _ => Self::Other,
         }
     }

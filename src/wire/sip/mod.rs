@@ -34,6 +34,7 @@ mod targets;
 mod uac;
 mod uas;
 mod values;
+mod witness;
 mod writer;
 
 pub use endpoint::{Endpoint, LEGS_MAX};
@@ -47,6 +48,7 @@ pub use settings::{
 };
 pub use stream::{Broken, Framer, Piece};
 pub use targets::Way;
+pub use witness::{Part, Subject, Testimony};
 
 #[cfg(test)]
 mod tests;

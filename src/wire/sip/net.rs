@@ -185,6 +185,11 @@ impl Net {
         self.send_copy(to, bytes);
     }
 
+    /// Gives the message queued last, if it still waits.
+    pub(super) fn latest(&self) -> Option<&[u8]> {
+        self.queue.back().map(|transmit| transmit.bytes.as_slice())
+    }
+
     /// Hands out the next message.
     pub(super) fn pop(&mut self) -> Option<Transmit> {
         self.queue.pop_front()

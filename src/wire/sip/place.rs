@@ -156,6 +156,7 @@ impl Endpoint {
             cseq: 0,
             routes: way.routes,
             headers: headers.0,
+            identity: Vec::new(),
             wish: Wish::new(session),
             offer: call.offer,
             trunk: way.trunk.as_ref().map(|trunk| trunk.id),

@@ -94,6 +94,14 @@ impl Registrations {
         self.0.get(&trunk).is_some_and(|held| matches!(held.state, State::Inside { .. }))
     }
 
+    /// Tells until when a trunk's account is bound.
+    pub(super) fn until(&self, trunk: TrunkId) -> Option<Mono> {
+        match self.0.get(&trunk)?.state {
+            State::Inside { until } => Some(until),
+            State::Outside | State::Leaving => None,
+        }
+    }
+
     /// Counts the bindings that are being given up.
     pub(super) fn leaving(&self) -> usize {
         self.0.values().filter(|account| account.state == State::Leaving).count()
@@ -194,6 +202,19 @@ impl Endpoint {
             self.events.push_back(Event::Registered(trunk, lapsed));
         }
         self.ask_registrar(trunk);
+    }
+
+    /// Registers or refreshes before it is due, at a person's wish; false without an account.
+    pub(super) fn hasten(&mut self, trunk: TrunkId) -> bool {
+        let Some(account) = self.registrations.0.get_mut(&trunk) else {
+            return false;
+        };
+        if account.state == State::Leaving || self.clients.is_full() {
+            return false;
+        }
+        self.net.set_timer(Due::Register(trunk), &mut account.due, None);
+        self.registration_due(trunk);
+        true
     }
 
     /// Sends a REGISTER.

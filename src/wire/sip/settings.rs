@@ -22,7 +22,8 @@ pub struct Settings {
     /// The realm our registrar challenges with.
     pub realm: String,
     /// Takes requests from any address, as the virtual carrier does; otherwise only a REGISTER
-    /// is taken from an address that is no trunk and no phone.
+    /// is taken from an address that is no trunk and no phone. A call it accepts is told as whom
+    /// it is seen (`X-Caller-Seen`).
     pub open: bool,
 }
 

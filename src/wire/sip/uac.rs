@@ -20,6 +20,10 @@ use crate::units::Span;
 
 /// How often one request is sent with credentials: once, and once more for a stale nonce.
 const LOGINS_MAX: u8 = 2;
+/// Signatures taken from one redirection: one for the caller, one for a diversion, two to spare.
+const IDENTITIES_MAX: usize = 4;
+/// The longest of them: an ES256 PASSporT has some 500 characters.
+const IDENTITY_MAX: usize = 4_096;
 /// The longest request sent as a datagram where TCP may be had: longer ones could be cut into
 /// fragments on their way, which NATs lose (RFC 3261 §18.1.1).
 const DATAGRAM_BYTES: usize = 1_300;
@@ -288,6 +292,7 @@ impl Endpoint {
         calling.login = None;
         calling.uri = request_uri(uri).to_vec();
         calling.routes.clear();
+        calling.identity = identities(message);
         calling.home.address = address;
         true
     }
@@ -303,7 +308,8 @@ impl Calling {
         writer.contact(net.local(self.home.address)).header("Allow", ALLOW);
         writer.header("User-Agent", &net.agent);
         self.wish.write_first(&mut writer);
-        writer.text(&self.headers).text(&self.login_line).body(SDP_TYPE, &self.offer);
+        writer.text(&self.headers).text(&self.identity).text(&self.login_line);
+        writer.body(SDP_TYPE, &self.offer);
         writer.0
     }
 
@@ -369,6 +375,17 @@ fn trunk_address(trunk: &Trunk, uri: &[u8]) -> Option<Hop> {
         return Some(trunk.address);
     }
     uri_hop(uri, trunk.address).filter(|hop| trunk.owns(hop.ip()))
+}
+
+/// Copies the signatures that a redirection brings for the call it sends on (RFC 8224 §4): they are
+/// not ours to read, and broken by any change. Header lines too long for a datagram are left out.
+fn identities(message: &Message<'_>) -> Vec<u8> {
+    let mut lines = Writer(Vec::new());
+    let fits = |value: &&[u8]| value.len() <= IDENTITY_MAX;
+    for value in message.all(Name::Identity).filter(fits).take(IDENTITIES_MAX) {
+        lines.text("Identity: ").unfolded(value).text("\r\n");
+    }
+    lines.0
 }
 
 pub(super) fn remote_tag<'a>(message: &Message<'a>) -> &'a [u8] {

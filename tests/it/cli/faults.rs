@@ -1,12 +1,23 @@
-//! `trunk test` before carriers with one fault each: every fault is named rightly.
+//! `trunk test` before carriers with one fault each: every fault is named rightly, and a carrier
+//! without one is not accused.
 
-use std::net::{SocketAddr, UdpSocket};
-use std::time::Duration;
+use std::error::Error;
+use std::net::UdpSocket;
 
-use cadran::wire::rtp::{self, Stamp};
+use cadran::carrier::{self as virtual_carrier, Cast};
+use cadran::sip::{Door, Transport, Trust};
 
-use super::running::{Engine, field};
-use super::{Claim, code, json};
+use super::running::{Engine, TRIES_MAX, field};
+use super::{Claim, code, json, text};
+use crate::carrier::{Checked, World};
+use crate::transport;
+use carrier::{Carrier, Habits};
+
+mod alg;
+mod carrier;
+
+/// The number of an answering phone.
+const PHONE: &str = "+33199000009";
 
 /// What is wrong with the carrier, by the number called.
 const FAULTS: [(&str, &str, &str); 7] = [
@@ -19,184 +30,242 @@ const FAULTS: [(&str, &str, &str); 7] = [
     ("+33199000007", "699 Nobody Knows", "other"),
 ];
 
-/// A carrier of a few lines that serves until its last call was ended, at most some 40 s.
-struct Carrier {
-    sip: UdpSocket,
-    rtp: UdpSocket,
-    /// The address it announces for its audio.
-    announced: String,
-    /// Whether it sends audio.
-    speaks: bool,
-    /// Where the audio of the call in progress goes.
-    audio: Option<SocketAddr>,
-    sent: u16,
-    /// How many calls it will see, acknowledgements of refusals included.
-    calls: u32,
-}
-
-impl Carrier {
-    fn serve(mut self) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-        let mut buffer = [0; 4_096];
-        for _ in 0..4_000 {
-            if self.speaks
-                && let Some(to) = self.audio
-            {
-                let timestamp = u32::from(self.sent) * 160;
-                let stamp = Stamp { marker: false, sequence: self.sent, timestamp, ssrc: 7 };
-                let mut packet = rtp::header(stamp, 8).to_vec();
-                packet.extend([0xD5; 160]);
-                // The engine may have closed its port already.
-                self.rtp.send_to(&packet, to).ok();
-                self.sent += 1;
-            }
-            let Ok((length, from)) = self.sip.recv_from(&mut buffer) else { continue };
-            let request = String::from_utf8_lossy(buffer.get(..length).unwrap_or_default());
-            self.take(&request, from)?;
-            if self.calls == 0 {
-                return Ok(());
-            }
-        }
-        Err("the calls were never ended".into())
-    }
-
-    fn take(&mut self, request: &str, from: SocketAddr) -> std::io::Result<()> {
-        let method = request.split(' ').next().unwrap_or_default();
-        if method == "BYE" {
-            self.calls -= 1;
-            return self.respond(request, from, "200 OK", "", "");
-        }
-        if method == "ACK" {
-            self.calls -= u32::from(self.audio.is_none());
-            return Ok(());
-        }
-        let refusal = FAULTS.iter().find(|(number, ..)| request.contains(number));
-        let Some((_, status, _)) = refusal else {
-            let port = request.lines().find_map(|line| line.strip_prefix("m=audio "));
-            let port = port.and_then(|media| media.split(' ').next()?.parse().ok());
-            self.audio = port.map(|port| SocketAddr::new(from.ip(), port));
-            let own = self.rtp.local_addr()?.port();
-            let body = format!(
-                "v=0\r\no=- 1 1 IN IP4 {0}\r\ns=-\r\nc=IN IP4 {0}\r\nt=0 0\r\n\
-                 m=audio {own} RTP/AVP 8 101\r\na=rtpmap:101 telephone-event/8000\r\n",
-                self.announced
-            );
-            return self.respond(request, from, "200 OK", "", &body);
-        };
-        let challenge = if status.starts_with("401") {
-            "WWW-Authenticate: Digest realm=\"c\", nonce=\"n\", algorithm=MD5\r\n"
-        } else {
-            ""
-        };
-        self.respond(request, from, status, challenge, "")
-    }
-
-    fn respond(
-        &self,
-        request: &str,
-        from: SocketAddr,
-        status: &str,
-        more: &str,
-        body: &str,
-    ) -> std::io::Result<()> {
-        let copied = ["Via:", "From:", "To:", "Call-ID:", "CSeq:"];
-        let lines = request.lines().filter(|line| copied.iter().any(|name| line.starts_with(name)));
-        let tagged = |line: &str| {
-            let bare = line.starts_with("To:") && !line.contains("tag=");
-            format!("{line}{}\r\n", if bare { ";tag=c" } else { "" })
-        };
-        let lines = lines.map(tagged).collect::<String>();
-        let here = self.sip.local_addr()?;
-        let kind = if body.is_empty() { "" } else { "Content-Type: application/sdp\r\n" };
-        let response = format!(
-            "SIP/2.0 {status}\r\n{lines}Contact: <sip:carrier@{here}>\r\n{more}{kind}\
-             Content-Length: {}\r\n\r\n{body}",
-            body.len()
-        );
-        self.sip.send_to(response.as_bytes(), from).map(|_| ())
-    }
-}
-
-/// An engine whose trunk leads to a host, with an account there.
-fn engine(host: &str) -> Result<Engine, Box<dyn std::error::Error>> {
+/// An engine whose trunk leads to a host, with an account there and further settings.
+fn engine(host: &str, more: &str) -> Result<Engine, Box<dyn Error>> {
     Engine::start_with(|folder| {
         std::fs::write(folder.join("key"), "mauvais")?;
         let file = folder.join("cadran.toml");
         let settings = std::fs::read_to_string(&file)?;
         let lines = settings.lines().map(|line| match line.starts_with("host = ") {
-            true => format!("host = \"{host}\"\nuser = \"moi\"\nsecret_file = \"key\"\n"),
+            true => format!("host = \"{host}\"\nuser = \"moi\"\nsecret_file = \"key\"\n{more}\n"),
             false => format!("{line}\n"),
         });
         std::fs::write(file, lines.collect::<String>())
     })
 }
 
-/// A test's exit code, and the codes of what it found.
-type Told = (i32, Vec<String>);
+/// A test's exit code, its report, and the codes of what it found.
+type Told = (i32, serde_json::Value, Vec<String>);
 
-/// Has a carrier serve this many calls to these numbers; gives what each test told.
-fn tried(
-    numbers: &[&str],
-    announced: &str,
-    speaks: bool,
-    calls: u32,
-) -> Result<Vec<Told>, Box<dyn std::error::Error>> {
-    let (sip, rtp) = (UdpSocket::bind("127.0.0.1:0")?, UdpSocket::bind("127.0.0.1:0")?);
-    sip.set_read_timeout(Some(Duration::from_millis(10)))?;
-    let engine = engine(&sip.local_addr()?.to_string())?;
-    let announced = announced.to_owned();
-    let carrier = Carrier { sip, rtp, announced, speaks, audio: None, sent: 0, calls };
-    std::thread::scope(|scope| {
-        let carrier = scope.spawn(|| carrier.serve());
-        let mut found = Vec::new();
-        for number in numbers {
-            let test = ["trunk", "test", "t1", "--to", number, "--from", "+33162000000", "--json"];
-            let judged = engine.run(&test)?;
-            let report = json(&judged)?;
-            let findings = field(&report, "/findings").as_array().cloned().unwrap_or_default();
-            let codes = findings.iter().filter_map(|one| field(one, "/code").as_str());
-            found.push((code(&judged)?, codes.map(str::to_owned).collect()));
-        }
-        let served = carrier.join().map_err(|_| "the carrier died")?;
-        served.map_err(|error| error.to_string())?;
-        Ok(found)
-    })
+/// Tests the trunk with one call.
+fn tested(engine: &Engine, number: &str, echo: bool) -> Result<Told, Box<dyn Error>> {
+    let mut test = vec!["trunk", "test", "t1", "--to", number, "--from", "+33162000000", "--json"];
+    test.extend(echo.then_some("--echo"));
+    let judged = engine.run(&test)?;
+    let report = json(&judged)?;
+    let findings = field(&report, "/findings").as_array().cloned().unwrap_or_default();
+    let codes = findings.iter().filter_map(|one| field(one, "/code").as_str());
+    let codes = codes.map(str::to_owned).collect();
+    Ok((code(&judged)?, report, codes))
+}
+
+/// Has a carrier serve one call; gives what the test told.
+fn tried(habits: Habits, echo: bool) -> Result<Told, Box<dyn Error>> {
+    let more = if habits.registers { "register = true" } else { "" };
+    let carrier = Carrier::open(habits)?;
+    let engine = engine(&carrier.address()?, more)?;
+    carrier.beside(|| tested(&engine, PHONE, echo))
 }
 
 #[test]
 fn each_refusal_of_a_carrier_is_named() -> Claim {
-    let numbers = FAULTS.map(|(number, ..)| number);
-    // A wrong password is tried with an account once, a refusal for want of room once more.
-    let found = tried(&numbers, "127.0.0.1", false, 10)?;
-    let expected = FAULTS.map(|(.., code)| (7, vec![code.to_owned()]));
+    let carrier = Carrier::open(Habits { refusals: &FAULTS, ..Habits::default() })?;
+    let engine = engine(&carrier.address()?, "")?;
+    let found = carrier.beside(|| {
+        let numbers = FAULTS.iter().map(|(number, ..)| tested(&engine, number, false));
+        numbers.collect::<Result<Vec<_>, _>>()
+    })?;
+    let found: Vec<_> = found.into_iter().map(|(exit, _, codes)| (exit, codes)).collect();
+    let expected: Vec<_> = FAULTS.map(|(.., code)| (7, vec![code.to_owned()])).into();
     assert_eq!(found, expected);
     Ok(())
 }
 
 #[test]
 fn a_carrier_that_speaks_from_where_it_says_serves() -> Claim {
-    assert_eq!(tried(&["+33199000009"], "127.0.0.1", true, 1)?, [(0, Vec::new())]);
+    let (exit, report, codes) = tried(Habits::default(), false)?;
+    assert_eq!((exit, codes), (0, Vec::new()), "{report}");
+    assert_eq!(field(&report, "/options/status"), 200);
+    assert_eq!(field(&report, "/register"), &serde_json::Value::Null);
+    assert_eq!(field(&report, "/echo"), &serde_json::Value::Null);
+    Ok(())
+}
+
+#[test]
+fn a_carrier_with_an_echo_is_told_to_the_last_line() -> Claim {
+    let seen = "X-Caller-Seen: <sip:+33162000000@c>;verstat=TN-Validation-Passed-A\r\n";
+    let habits = Habits { registers: true, echoes: true, told: seen, ..Habits::default() };
+    let (exit, report, codes) = tried(habits, true)?;
+    assert_eq!((exit, codes), (0, Vec::new()), "{report}");
+    let steps = field(&report, "/path").as_array().cloned().unwrap_or_default();
+    let steps: Vec<_> = steps.iter().filter_map(|step| field(step, "/status").as_u64()).collect();
+    assert_eq!(steps, [100, 183, 200]);
+    let expected: [(_, serde_json::Value); 6] = [
+        ("/register/status", 200.into()),
+        ("/options/status", 200.into()),
+        ("/bye", 200.into()),
+        ("/dtmf_back", true.into()),
+        ("/caller_seen", "+33162000000".into()),
+        ("/attestation", "TN-Validation-Passed-A".into()),
+    ];
+    for (place, expected) in expected {
+        assert_eq!(field(&report, place), &expected, "{place}: {report}");
+    }
+    let (sent, back) = (field(&report, "/echo/sent"), field(&report, "/echo/back"));
+    assert!(sent.as_u64() >= Some(8) && sent == back, "{report}");
+    let trip = field(&report, "/echo/round_trip_ms").as_f64().unwrap_or_default();
+    // The carrier looks at its audio every 10 ms; a busy machine may need longer.
+    assert!((0.0..250.0).contains(&trip), "{report}");
+    assert!(field(&report, "/register_s").as_f64() > Some(1_700.0), "{report}");
+    Ok(())
+}
+
+#[test]
+fn a_report_reads_in_both_languages() -> Claim {
+    let carrier = Carrier::open(Habits { echoes: true, ..Habits::default() })?;
+    let engine = engine(&carrier.address()?, "")?;
+    let test = ["trunk", "test", "t1", "--to", PHONE, "--echo", "--lang"];
+    let told = carrier.beside(|| {
+        let say = |lang| engine.run(&[&test[..], &[lang]].concat());
+        Ok([say("fr")?, say("en")?])
+    })?;
+    for (output, words) in told.iter().zip([
+        ["100 → 183 → 200 en", "audio aller-retour", "✔ envoyé et revenu", "quel numéro elle a vu"],
+        [
+            "100 → 183 → 200 in",
+            "audio there and back",
+            "✔ sent and came back",
+            "which number they saw",
+        ],
+    ]) {
+        let shown = text(&output.stdout)?;
+        assert!(words.iter().all(|word| shown.contains(word)), "{shown}");
+    }
+    Ok(())
+}
+
+#[test]
+fn a_refused_registration_is_named_before_the_calls_it_refuses() -> Claim {
+    let habits = Habits {
+        registers: true,
+        account: "403 Forbidden",
+        refusals: &[(PHONE, "403 Forbidden", "")],
+        ..Habits::default()
+    };
+    let (exit, report, codes) = tried(habits, false)?;
+    assert_eq!((exit, codes), (7, vec!["register-refused".into(), "sip-403".into()]), "{report}");
     Ok(())
 }
 
 #[test]
 fn an_unreachable_address_in_a_description_is_named() -> Claim {
-    let found = tried(&["+33199000009"], "192.168.77.1", true, 1)?;
-    assert_eq!(found, [(0, vec!["private-address".to_owned()])]);
+    let habits = Habits { announced: "192.168.77.1", ..Habits::default() };
+    let (exit, report, codes) = tried(habits, false)?;
+    assert_eq!((exit, codes), (0, vec!["private-address".to_owned()]), "{report}");
+    Ok(())
+}
+
+#[test]
+fn an_address_of_ours_that_is_not_the_one_we_tell_is_named() -> Claim {
+    let habits = Habits { received: ";received=127.0.0.99", ..Habits::default() };
+    let (exit, report, codes) = tried(habits, false)?;
+    assert_eq!((exit, codes), (0, vec!["own-address".to_owned()]), "{report}");
+    assert_eq!(field(&report, "/seen_at"), "127.0.0.99");
     Ok(())
 }
 
 #[test]
 fn a_carrier_that_says_nothing_is_named() -> Claim {
-    let found = tried(&["+33199000009"], "127.0.0.1", false, 1)?;
-    assert_eq!(found, [(7, vec!["no-audio-in".to_owned()])]);
+    let (exit, report, codes) = tried(Habits { speaks: false, ..Habits::default() }, false)?;
+    assert_eq!((exit, codes), (7, vec!["no-audio-in".to_owned()]), "{report}");
     Ok(())
 }
 
 #[test]
-fn a_carrier_without_an_address_is_named() -> Claim {
-    let engine = engine("no-such-carrier.invalid")?;
-    let judged = engine.run(&["trunk", "test", "t1", "--to", "+33199000009", "--json"])?;
-    assert_eq!(code(&judged)?, 7, "{judged:?}");
-    assert_eq!(field(&json(&judged)?, "/findings/0/code"), "unreachable");
+fn a_carrier_that_does_not_hear_us_is_named() -> Claim {
+    let (exit, report, codes) = tried(Habits::default(), true)?;
+    assert_eq!((exit, codes), (7, vec!["no-echo".to_owned()]), "{report}");
+    Ok(())
+}
+
+#[test]
+fn another_number_seen_there_is_named() -> Claim {
+    let told = "X-Caller-Seen: +33162999999;verstat=No-TN-Validation\r\n";
+    let (exit, report, codes) = tried(Habits { told, ..Habits::default() }, false)?;
+    let expected = vec!["other-number".to_owned(), "not-attested".to_owned()];
+    assert_eq!((exit, codes), (0, expected), "{report}");
+    Ok(())
+}
+
+#[test]
+fn a_router_that_meddles_is_named() -> Claim {
+    for (damage, changed) in
+        [(alg::Damage::Requests, "Via"), (alg::Damage::Answers, "Content-Length")]
+    {
+        let carrier = Carrier::open(Habits::default())?;
+        let front = UdpSocket::bind("127.0.0.1:0")?;
+        let engine = engine(&front.local_addr()?.to_string(), "")?;
+        let far = carrier.address()?.parse()?;
+        let (exit, report, codes) = carrier
+            .beside(|| alg::between(&front, far, damage, || tested(&engine, PHONE, false)))?;
+        assert_eq!(codes.first().map(String::as_str), Some("alg"), "{exit} {report}");
+        assert_eq!(field(&report, "/changed"), &serde_json::json!([changed]), "{report}");
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_certificate_of_another_name_is_named() -> Checked {
+    let own = transport::own("carrier")?;
+    let bind = (std::net::Ipv4Addr::LOCALHOST, 0).into();
+    let settings = virtual_carrier::Settings {
+        also: vec![Door { transport: Transport::Tls, bind }],
+        identification: Some(own),
+        ..virtual_carrier::Settings::default()
+    };
+    let carrier = World::new().carrier(Cast::ByLastDigit, settings).await?;
+    let (_, at) = carrier.also().first().copied().ok_or("it listens for TLS")?;
+    let Trust::File(authority) = transport::authority()? else { return Err("no file".into()) };
+    let authority = authority.display().to_string();
+    let work = move || {
+        let found = |name: &str| {
+            let trust = format!("ca_file = \"{authority}\"\ntls_name = \"{name}\"");
+            let engine = engine(&at.to_string(), &format!("transport = \"tls\"\n{trust}"))?;
+            let (exit, report, codes) = tested(&engine, "+33199000000", false)?;
+            let seen = field(&report, "/caller_seen");
+            Ok::<_, Box<dyn Error>>(format!("{exit} {codes:?} {seen}"))
+        };
+        let found = found("autre.test").and_then(|other| Ok([other, found("carrier.test")?]));
+        found.map_err(|error| error.to_string())
+    };
+    let found = tokio::task::block_in_place(work)?;
+    assert_eq!(found, ["7 [\"tls-name\"] null", "0 [] \"+33162000000\""]);
+    Ok(())
+}
+
+#[test]
+fn a_name_server_that_does_not_answer_is_named() -> Claim {
+    let deaf = UdpSocket::bind("127.0.0.1:0")?;
+    let at = deaf.local_addr()?;
+    let engine = Engine::start_with(|folder| {
+        let file = folder.join("cadran.toml");
+        let settings = std::fs::read_to_string(&file)?;
+        let asked = format!("[sip]\nnameservers = \"{at}\"\n");
+        let lines = settings.lines().map(|line| match line {
+            "[sip]" => asked.clone(),
+            _ if line.starts_with("host = ") => "host = \"carrier.test\"\n".to_owned(),
+            _ => format!("{line}\n"),
+        });
+        std::fs::write(file, lines.collect::<String>())
+    })?;
+    let mut told = (0, serde_json::Value::Null, Vec::new());
+    // The first question is repeated for some seconds before it is given up.
+    for _ in 0..TRIES_MAX {
+        told = tested(&engine, PHONE, false)?;
+        if told.2 != ["unreachable"] {
+            break;
+        }
+    }
+    assert_eq!((told.0, told.2), (7, vec!["dns-silent".to_owned()]), "{}", told.1);
     Ok(())
 }

@@ -139,7 +139,7 @@ fn told() -> impl Strategy<Value = Told> {
 
 fn call_fact() -> impl Strategy<Value = CallFact> {
     let heard = |what| CallFact::Heard(Heard { what, confidence: Ratio::new(0.5) });
-    let failed = |failure| CallFact::Failed { failure, cause: 1 };
+    let failed = |failure| CallFact::Failed { failure, cause: 1, after: None };
     prop_oneof![
         3 => Just(CallFact::Ringing),
         1 => Just(CallFact::EarlyMedia),
@@ -269,7 +269,10 @@ impl Stage {
                 Order::Dial(dial) => self.opened.push(dial.call),
                 Order::Cancel(call) => {
                     let failure = Failure::Cancelled;
-                    self.owed.push(Fact::Call(call, CallFact::Failed { failure, cause: 487 }));
+                    self.owed.push(Fact::Call(
+                        call,
+                        CallFact::Failed { failure, cause: 487, after: None },
+                    ));
                 }
                 Order::HangUp(call) => self.owed.push(Fact::Call(call, CallFact::Gone)),
                 Order::RaiseLeg(agent) => self.owed.push(Fact::Agent(agent, AgentFact::LegUp)),

@@ -363,7 +363,8 @@ fn call(what: &str, rest: &[&str]) -> Result<CallFact, String> {
         "gone" => CallFact::Gone,
         "not_recorded" => CallFact::NotRecorded,
         "failed" => {
-            let (failure, cause) = match rest {
+            let after = rest.get(1).map(|text| span(text)).transpose()?;
+            let (failure, cause) = match rest.get(..1).unwrap_or_default() {
                 ["busy"] => (Failure::Busy, 486),
                 ["no_answer"] => (Failure::NoAnswer, 480),
                 ["invalid"] => (Failure::Invalid, 404),
@@ -373,7 +374,7 @@ fn call(what: &str, rest: &[&str]) -> Result<CallFact, String> {
                 ["trunk_fault"] => (Failure::TrunkFault, 403),
                 [..] => return Err("failed how?".to_owned()),
             };
-            CallFact::Failed { failure, cause }
+            CallFact::Failed { failure, cause, after }
         }
         _ => return Err(format!("no call is {what}")),
     })

@@ -1,6 +1,8 @@
 //! What RFC 3262, RFC 3311 and RFC 4028 add to a call, judged by SIPp.
 
-use cadran::sip::{Refresher, Register, Reliability, SessionTimers, TimerMode, TrunkState};
+use cadran::sip::{
+    Ailment, Refresher, Register, Reliability, SessionTimers, TimerMode, TrunkState,
+};
 
 use super::*;
 
@@ -101,7 +103,7 @@ async fn registering(world: &World, sipp: &Sipp, password: &str) -> Checked<Dial
         ..Trunk::new(TrunkId(1), sipp.address.to_string())
     };
     let mut dialer = world.dialer(vec![trunk], Vec::new()).await?;
-    let down = Event::Trunk(TrunkId(1), TrunkState::Down);
+    let down = Event::Trunk(TrunkId(1), TrunkState::Down, Some(Ailment::Unregistered));
     assert_eq!(dialer.next().await?, down, "until it has registered");
     Ok(dialer)
 }
@@ -111,7 +113,7 @@ async fn an_account_registers_and_leaves_at_the_end() -> Checked {
     let world = World::new();
     let Some(sipp) = Sipp::start("register", 1)? else { return Ok(()) };
     let mut dialer = registering(&world, &sipp, "bon courage").await?;
-    assert_eq!(dialer.next().await?, Event::Trunk(TrunkId(1), TrunkState::Up));
+    assert_eq!(dialer.next().await?, Event::Trunk(TrunkId(1), TrunkState::Up, None));
     drop(dialer);
     sipp.verdict().await
 }
@@ -121,7 +123,7 @@ async fn a_registration_is_refreshed_before_it_ends() -> Checked {
     let world = World::new();
     let Some(sipp) = Sipp::start("register_refresh", 1)? else { return Ok(()) };
     let mut dialer = registering(&world, &sipp, "bon courage").await?;
-    assert_eq!(dialer.next().await?, Event::Trunk(TrunkId(1), TrunkState::Up));
+    assert_eq!(dialer.next().await?, Event::Trunk(TrunkId(1), TrunkState::Up, None));
     sipp.verdict().await
 }
 

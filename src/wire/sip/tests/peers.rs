@@ -152,6 +152,26 @@ fn a_redirection_is_followed_within_the_trunk_and_as_often_as_allowed() {
 }
 
 #[test]
+fn the_signatures_a_redirection_brings_go_on_with_the_call_unchanged() {
+    let mut stage = Stage::new(9);
+    stage.dialer.set_trunk(Trunk { redirects_max: 2, ..trunk() });
+    let signed = "eyJhbGciOi.eyJhdHRlc3QiOiJBIn0.sig;info=<https://c.test/a>;alg=ES256;ppt=shaken";
+    let mut invite = stage.dial();
+    assert_eq!(header(&invite, "Identity"), None);
+    for (lines, expected) in [
+        (format!("Identity: {signed}\r\nIdentity: second;info=<x>\r\n"), Some(signed)),
+        (format!("y: {}\r\n", "x".repeat(5_000)), None),
+    ] {
+        let away = format!("Contact: <sip:other@127.0.0.10:5071>\r\n{lines}");
+        stage.say(&answer(&invite, "302 Moved", "t", &away, b""));
+        assert!(stage.sent().is_some_and(|(_, ack)| ack.starts_with("ACK ")));
+        (_, invite) = stage.sent().expect("it is followed");
+        assert_eq!(header(&invite, "Identity"), expected);
+        assert_eq!(invite.contains("\r\nIdentity: second;info=<x>\r\n"), expected.is_some());
+    }
+}
+
+#[test]
 fn answers_to_nothing_of_ours_change_nothing() {
     let mut stage = Stage::new(10);
     let invite = stage.dial();

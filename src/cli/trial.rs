@@ -1,0 +1,257 @@
+//! `cadran trunk test`: one call, told in plain words.
+
+use clap::Args;
+
+use super::client::{At, Client};
+use super::failure::{Exit, Failure, Outcome};
+use super::output::{Lang, Output, Sheet};
+use super::wait_for;
+use crate::api::types;
+use crate::config::Words;
+use crate::engine::handle::{Sign, TrunkReport};
+use crate::watch::{decimal, percent};
+
+/// A test call.
+#[derive(Debug, Args)]
+pub(super) struct Test {
+    /// The trunk's name
+    trunk: String,
+    /// Whom to call, E.164: a phone of yours
+    #[arg(long, value_name = "NUMBER")]
+    to: String,
+    /// The number to show, E.164: one of the trunk's; without it ours is hidden
+    #[arg(long, value_name = "NUMBER")]
+    from: Option<String>,
+    /// The number called sends back what it hears
+    #[arg(long)]
+    echo: bool,
+}
+
+impl Test {
+    pub(super) fn run(self, client: &Client, output: &Output) -> Outcome {
+        let path = At::path(["trunks", &self.trunk, "test"]);
+        let call = types::TrunkTest { to: self.to, from: self.from, echo: self.echo };
+        let report: TrunkReport = wait_for(client.post(&path, &call))?;
+        output.show(&report, |lang| told(&report, lang));
+        let lang = output.lang;
+        for finding in report.findings.iter().skip(usize::from(!serves(&report))) {
+            let (means, remedy) = (said(&finding.means, lang), said(&finding.remedy, lang));
+            output.warn(&format!("{means}\n    → {remedy}"));
+        }
+        judged(&report, lang)
+    }
+}
+
+/// A trunk serves when the call was answered and audio went both ways, as far as that was told.
+fn serves(report: &TrunkReport) -> bool {
+    let heard = report.echo.is_none_or(|echo| echo.back > 0);
+    report.status == 200 && report.sent > 0 && report.received > 0 && heard
+}
+
+fn judged(report: &TrunkReport, lang: Lang) -> Outcome {
+    if serves(report) {
+        return Ok(Exit::Done);
+    }
+    let head = lang.say("the trunk does not serve", "le trunk ne convient pas");
+    let failed =
+        |code: &str, means: &str| Failure::new(Exit::Unreachable, code, format!("{head}: {means}"));
+    Err(match report.findings.first() {
+        Some(worst) => {
+            failed(&worst.code, said(&worst.means, lang)).hint(said(&worst.remedy, lang))
+        }
+        None => failed("call_failed", &meaning(report, lang)),
+    })
+}
+
+fn said(words: &Words, lang: Lang) -> &str {
+    lang.say(&words.en, &words.fr)
+}
+
+/// A report's lines: what was looked at, and what was found.
+struct Lines {
+    lang: Lang,
+    sheet: Sheet,
+}
+
+impl Lines {
+    fn add(&mut self, english: &str, french: &str, value: Option<String>) {
+        let none = self.lang.say("none", "aucun").to_owned();
+        self.sheet.add([self.lang.say(english, french).to_owned(), value.unwrap_or(none)]);
+    }
+}
+
+fn told(report: &TrunkReport, lang: Lang) -> Sheet {
+    let mut lines = Lines { lang, sheet: Sheet::new(&["", ""]) };
+    signalling(report, &mut lines);
+    if report.codec.is_some() {
+        audio(report, &mut lines);
+        far_end(report, &mut lines);
+    }
+    if !report.changed.is_empty() {
+        lines.add("changed on the way", "modifié en chemin", Some(report.changed.join(", ")));
+    }
+    if let Some(trouble) = &report.trouble {
+        lines.add("not reached", "pas atteint", Some(trouble.detail.clone()));
+    }
+    lines.sheet
+}
+
+fn signalling(report: &TrunkReport, lines: &mut Lines) {
+    let lang = lines.lang;
+    if let Some(register) = report.register {
+        let bound = report
+            .register_s
+            .filter(|_| register.status == 200)
+            .map(|seconds| format!(", {} {seconds:.0} s", lang.say("expires in", "expire dans")));
+        lines.add("REGISTER", "REGISTER", Some(answer(register, &bound.unwrap_or_default(), lang)));
+    }
+    if let Some(options) = report.options {
+        lines.add("OPTIONS", "OPTIONS", Some(answer(options, "", lang)));
+    }
+    if let Some(refused) = report.refused {
+        lines.add("INVITE, first try", "INVITE, premier essai", Some(refused.to_string()));
+    }
+    lines.add("INVITE", "INVITE", Some(path(report, lang)));
+}
+
+/// Says how a request was answered.
+fn answer(sign: Sign, more: &str, lang: Lang) -> String {
+    match sign.status {
+        0 => lang.say("no answer", "pas de réponse").to_owned(),
+        status => format!("{status} ({:.0} ms{more})", sign.ms),
+    }
+}
+
+/// Says by which answers the call came to its end: `100 → 183 → 200 in 2.9 s`.
+fn path(report: &TrunkReport, lang: Lang) -> String {
+    let steps: Vec<_> = report.path.iter().map(|sign| sign.status.to_string()).collect();
+    let Some(last) = report.path.last().filter(|last| last.status == report.status) else {
+        return meaning(report, lang);
+    };
+    let took = decimal(last.ms / 1e3, 1, lang);
+    let way = format!("{} {} {took} s", steps.join(" → "), lang.say("in", "en"));
+    if report.reason.is_empty() { way } else { format!("{way} : {}", report.reason) }
+}
+
+/// Says the final status in words.
+fn meaning(report: &TrunkReport, lang: Lang) -> String {
+    match (report.status, &*report.reason) {
+        (0 | 408, "") => lang.say("no answer", "pas de réponse").to_owned(),
+        (200, _) => lang.say("200 answered", "200 décroché").to_owned(),
+        (status, "") => status.to_string(),
+        (status, reason) => format!("{status} {reason}"),
+    }
+}
+
+fn audio(report: &TrunkReport, lines: &mut Lines) {
+    let lang = lines.lang;
+    let millis = |millis: Option<f64>| millis.map(|millis| format!("{millis:.0} ms"));
+    let address = |at: Option<std::net::SocketAddr>| at.map(|at| at.to_string());
+    lines.add("codec", "codec", report.codec.clone());
+    if let Some(echo) = report.echo {
+        let lost = f64::from(echo.sent.saturating_sub(echo.back)) / f64::from(echo.sent.max(1));
+        let (jitter, loss) = (lang.say("jitter", "gigue"), lang.say("loss", "perte"));
+        let way = match echo.back {
+            0 => lang.say("✘ nothing comes back", "✘ rien ne revient").to_owned(),
+            _ => format!(
+                "✔ {:.0} ms, {jitter} {:.0} ms, {loss} {}",
+                echo.round_trip_ms,
+                echo.jitter_ms,
+                percent(lost, lang)
+            ),
+        };
+        lines.add("audio there and back", "audio aller-retour", Some(way));
+    }
+    lines.add("audio wanted at", "son attendu à", address(report.audio_to));
+    lines.add("audio came from", "son venu de", address(report.audio_from));
+    lines.add("RTP packets sent", "paquets RTP envoyés", Some(report.sent.to_string()));
+    lines.add("heard there", "entendu là-bas", report.hears_us.map(|yes| yes_or_no(yes, lang)));
+    let counts = format!("{} ({} {})", report.received, report.lost, lang.say("lost", "perdus"));
+    lines.add("RTP packets received", "paquets RTP reçus", Some(counts));
+    let jitter = decimal(report.jitter_ms, 1, lang) + " ms";
+    lines.add("jitter", "gigue", Some(jitter));
+    lines.add("there and back by RTCP", "aller-retour par RTCP", millis(report.round_trip_ms));
+}
+
+/// Says what only the far end can know.
+fn far_end(report: &TrunkReport, lines: &mut Lines) {
+    let lang = lines.lang;
+    let keys = match (report.dtmf, report.dtmf_back) {
+        (false, _) => lang.say("✘ not negotiated (RFC 4733)", "✘ pas négocié (RFC 4733)"),
+        (true, None) => lang.say("negotiated (RFC 4733)", "négocié (RFC 4733)"),
+        (true, Some(false)) => lang.say("sent, did not come back", "envoyé, n'est pas revenu"),
+        (true, Some(true)) => lang.say("✔ sent and came back", "✔ envoyé et revenu"),
+    };
+    lines.add("DTMF", "DTMF", Some(keys.to_owned()));
+    let bye = report.bye.map(|status| match status {
+        200..300 => "✔".to_owned(),
+        status => format!("✘ {status}"),
+    });
+    lines.add("BYE", "BYE", bye);
+    let ask = lang.say(
+        "not told: ask the person who answers which number they saw",
+        "pas indiqué : demandez à la personne qui décroche quel numéro elle a vu",
+    );
+    let seen = report.caller_seen.clone().unwrap_or_else(|| ask.to_owned());
+    lines.add("number seen there", "numéro vu de l'autre côté", Some(seen));
+    if let Some(verstat) = &report.attestation {
+        lines.add("attestation", "attestation", Some(attested(verstat, lang)));
+    }
+}
+
+/// Says a `verstat` in words: the level that ends it, or that there is none.
+fn attested(verstat: &str, lang: Lang) -> String {
+    match verstat.strip_prefix("TN-Validation-Passed") {
+        Some("" | "-A") => "A".to_owned(),
+        Some(level) => level.trim_start_matches('-').to_owned(),
+        None => format!("{} ({verstat})", lang.say("none", "aucune")),
+    }
+}
+
+fn yes_or_no(yes: bool, lang: Lang) -> String {
+    if yes { lang.say("yes", "oui") } else { lang.say("no", "non") }.to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::handle::{Echo, Finding};
+
+    #[test]
+    fn only_an_answered_call_with_audio_both_ways_is_good() {
+        let report = |status, sent, received, code: &str| TrunkReport {
+            status,
+            sent,
+            received,
+            findings: vec![Finding { code: code.to_owned(), ..Finding::default() }],
+            ..TrunkReport::default()
+        };
+        let mute = Some(Echo { sent: 11, ..Echo::default() });
+        assert_eq!(judged(&report(200, 150, 149, "poor-line"), Lang::En), Ok(Exit::Done));
+        for (report, code) in [
+            (report(200, 150, 0, "no-audio-in"), "no-audio-in"),
+            (report(200, 0, 150, "no-audio-out"), "no-audio-out"),
+            (TrunkReport { echo: mute, ..report(200, 150, 150, "no-echo") }, "no-echo"),
+            (report(486, 0, 0, "sip-486"), "sip-486"),
+            (TrunkReport::default(), "call_failed"),
+        ] {
+            let failed = judged(&report, Lang::Fr).map_err(|failure| (failure.exit, failure.code));
+            assert_eq!(failed, Err((Exit::Unreachable, code.to_owned())), "{report:?}");
+        }
+    }
+
+    #[test]
+    fn the_way_of_a_call_is_told_in_one_line() {
+        let sign = |status, ms| Sign { status, ms };
+        let path_of = [sign(100, 12.0), sign(183, 900.0), sign(200, 2_910.0)].to_vec();
+        let report = TrunkReport { status: 200, path: path_of, ..TrunkReport::default() };
+        assert_eq!(path(&report, Lang::Fr), "100 → 183 → 200 en 2,9 s");
+        assert_eq!(
+            answer(sign(200, 37.2), ", expire dans 1800 s", Lang::Fr),
+            "200 (37 ms, expire dans 1800 s)"
+        );
+        assert_eq!(answer(sign(0, 0.0), "", Lang::En), "no answer");
+        assert_eq!(attested("TN-Validation-Passed-B", Lang::Fr), "B");
+        assert_eq!(attested("No-TN-Validation", Lang::Fr), "aucune (No-TN-Validation)");
+    }
+}
