@@ -116,15 +116,19 @@ impl Sip {
         sip.second = bind.next().and_then(|value| second(&value, sip.bind));
         no_third(bind.next());
         sip.public = fields.get("public").and_then(|value| ip(&value));
-        if sip.public.is_none() && sip.bind.ip().is_unspecified() {
-            let hint = "add the address others reach us at, such as `public = \"203.0.113.7\"`";
-            fields.error("public", "is missing although every address is bound", hint);
-        }
         let several = |key| {
             let values = fields.get(key).map(Value::one_or_more).unwrap_or_default();
             values.iter().filter_map(address).collect::<Vec<_>>()
         };
         (sip.tcp, sip.tls) = (several("tcp"), several("tls"));
+        let seen = |at: &SocketAddr| {
+            let public = sip.public.is_some_and(|public| public.is_ipv4() == at.is_ipv4());
+            public || !at.ip().is_unspecified()
+        };
+        if ![sip.bind].iter().chain(&sip.tcp).chain(&sip.tls).all(seen) {
+            let hint = "add the address others reach us at, such as `public = \"203.0.113.7\"`";
+            fields.error("public", "is missing although every address is bound", hint);
+        }
         sip.nameservers = nameservers(&fields);
         sip.identification = Identification::of(&fields);
         if sip.identification.is_none() && !sip.tls.is_empty() {
@@ -270,6 +274,8 @@ mod tests {
             ("certificate_file = \"a.crt\"", "", "key_file: is missing"),
             ("nameservers = \"dns.test\"", "", "is no address"),
             (&format!("nameservers = {:?}", ["192.0.2.53"; 4]), "", "one too many"),
+            ("tcp = \"0.0.0.0:5060\"", "", "public: is missing"),
+            ("bind = \"[::]:5060\"\npublic = \"192.0.2.1\"", "", "public: is missing"),
             ("", "tls_name = \"sip.c.test\"", "of no use without TLS"),
             ("", "transport = \"sctp\"", "transport"),
             ("", "transport = \"tls\"\npin_sha256 = \"ab\"", "no SHA-256"),

@@ -136,7 +136,7 @@ async fn an_address_asks_nothing_and_a_port_asks_for_addresses_only() -> Checked
 }
 
 #[tokio::test]
-async fn answers_are_kept_for_their_time_and_so_is_that_there_are_none() -> Checked {
+async fn addresses_are_kept_for_their_time() -> Checked {
     let names = Names::start()?;
     names.set(HOST, &[a(4)]);
     let resolver = resolver(&names)?;
