@@ -355,7 +355,7 @@ fn word(bytes: &[u8], place: usize) -> Option<u32> {
 /// G.711 with concealment (G.113 (11/2007) Appendix I), taken as random. Delay: Id = 0.024 d +
 /// 0.11 (d - 177.3) above 177.3 ms (Cole and Rosenbluth, "Voice over IP performance monitoring",
 /// ACM CCR 31(2), 2001, eq. 3), where d is half the round trip, one packet of 20 ms and a jitter
-/// buffer of twice the jitter. R to MOS: G.107 Annex B.
+/// buffer of twice the jitter. R to MOS: G.107 Annex B, whose cubic dips below 1 for R under 6.5.
 #[must_use]
 pub fn mean_opinion_score(loss: Ratio, jitter_ms: f64, round_trip_ms: f64) -> f64 {
     let percent = loss.get() * 100.0;
@@ -363,5 +363,5 @@ pub fn mean_opinion_score(loss: Ratio, jitter_ms: f64, round_trip_ms: f64) -> f6
     let delay = round_trip_ms / 2.0 + 20.0 + 2.0 * jitter_ms;
     let delayed = 0.024 * delay + 0.11 * (delay - 177.3).max(0.0);
     let rating = (93.2 - delayed - equipment).clamp(0.0, 100.0);
-    1.0 + 0.035 * rating + rating * (rating - 60.0) * (100.0 - rating) * 7e-6
+    (1.0 + 0.035 * rating + rating * (rating - 60.0) * (100.0 - rating) * 7e-6).max(1.0)
 }
