@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use super::Desk;
 use super::error::Answer;
-use crate::engine::handle::{AudioCounters, SipCounters};
+use crate::engine::gauge::{AudioCounters, SipCounters};
+use crate::engine::handle::Refused;
 
 /// What was dropped since the engine started, by kind.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -83,6 +84,6 @@ impl From<AudioCounters> for Audio {
 }
 
 pub(super) async fn show(State(desk): State<Desk>) -> Answer<Network> {
-    let snapshot = desk.handle.snapshot();
-    Ok(axum::Json(Network { sip: snapshot.sip.into(), audio: snapshot.audio.into() }))
+    let (sip, audio) = desk.gauge.counters().await.map_err(|_| Refused::Busy)?;
+    Ok(axum::Json(Network { sip: sip.into(), audio: audio.into() }))
 }

@@ -1,7 +1,10 @@
-//! What the engine carries at this moment, beside the calls the core knows of.
+//! What signalling and media carry at this moment, and what they have counted.
 
 use crate::media::MediaHandle;
 use crate::sip::{SipError, SipHandle};
+
+pub use crate::media::Counters as AudioCounters;
+pub use crate::sip::Counters as SipCounters;
 
 /// What signalling and media hold; without calls and agents all of it is gone after a minute.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -14,7 +17,7 @@ pub struct Load {
     pub audio: u64,
 }
 
-/// Reads the load. The signalling does not end while there is one.
+/// Reads both. The signalling does not end while there is one.
 #[derive(Clone, Debug)]
 pub struct Gauge {
     sip: SipHandle,
@@ -38,5 +41,13 @@ impl Gauge {
             transactions: count(figures.transactions),
             audio: self.media.counters().legs,
         })
+    }
+
+    /// Asks what the signalling and the media counted since the engine started.
+    ///
+    /// # Errors
+    /// The signalling is too busy, or has ended.
+    pub async fn counters(&self) -> Result<(SipCounters, AudioCounters), SipError> {
+        Ok((self.sip.figures().await?.counters, self.media.counters()))
     }
 }

@@ -17,9 +17,6 @@ use crate::units::{
     TrunkId, Wall,
 };
 
-pub use crate::media::Counters as AudioCounters;
-pub use crate::sip::Counters as SipCounters;
-
 /// A request to the engine.
 #[derive(Clone, Debug)]
 pub enum Ask {
@@ -338,10 +335,6 @@ pub struct Snapshot {
     pub store_fails: bool,
     /// Whether the engine is leaving.
     pub draining: bool,
-    /// What the signalling counted.
-    pub sip: SipCounters,
-    /// What the audio counted.
-    pub audio: AudioCounters,
 }
 
 /// The door to a running engine; cheap to clone.

@@ -312,8 +312,6 @@ impl Engine {
             falls: self.parts.falls.borrow().clone(),
             store_fails: self.store_fails_until > now.mono,
             draining: self.draining,
-            sip: self.parts.sip.counted().counters,
-            audio: self.parts.media.counters(),
         };
         self.tell_rests(&snapshot);
         self.parts.snapshot.send_replace(Arc::new(snapshot));

@@ -145,7 +145,6 @@ pub struct SipHandle {
     also: Vec<(Transport, SocketAddr)>,
     resolver: Resolver,
     reached: watch::Receiver<BTreeMap<Peer, IpAddr>>,
-    counted: watch::Receiver<Figures>,
 }
 
 impl SipHandle {
@@ -213,12 +212,6 @@ impl SipHandle {
         self.order(Order::RemovePhone(agent))
     }
 
-    /// Gives the counters as they were when the task last rested.
-    #[must_use]
-    pub fn counted(&self) -> Figures {
-        *self.counted.borrow()
-    }
-
     /// Asks for the counters.
     ///
     /// # Errors
@@ -273,12 +266,10 @@ pub async fn start(
     let (events, outbox) = mpsc::channel(EVENTS_MAX);
     let (news, found) = mpsc::channel(NEWS_MAX);
     let (reaching, reached) = watch::channel(BTreeMap::new());
-    let (counting, counted) = watch::channel(Figures::default());
     let mut shell = Shell {
         port,
         inbox,
         events,
-        counting,
         waiting: VecDeque::new(),
         trunks: BTreeMap::new(),
         probes: Probes::default(),
@@ -293,7 +284,7 @@ pub async fn start(
         shell.set_phone(known_phone(&resolver, &phone).await?);
     }
     tasks.spawn(shell.run());
-    Ok((SipHandle { orders, local, also: others, resolver, reached, counted }, outbox))
+    Ok((SipHandle { orders, local, also: others, resolver, reached }, outbox))
 }
 
 /// Gives the further addresses as peers reach them: those of the public address's family there.
@@ -345,7 +336,6 @@ pub(super) struct Shell {
     pub(super) port: Port,
     inbox: mpsc::Receiver<Order>,
     events: mpsc::Sender<Event>,
-    counting: watch::Sender<Figures>,
     /// Events the engine had no room for yet.
     pub(super) waiting: VecDeque<Event>,
     pub(super) trunks: BTreeMap<TrunkId, Line>,
@@ -390,8 +380,6 @@ impl Shell {
             let signs = self.ask_for_signs_of_life();
             self.tell_probed();
             self.report();
-            let figures = self.figures();
-            self.counting.send_replace(figures);
             let open = self.waiting.is_empty();
             let clock = self.port.clock();
             let mut found = None;
