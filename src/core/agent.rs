@@ -107,6 +107,12 @@ pub(super) enum State {
     },
 }
 
+impl State {
+    pub(super) fn is_ready(&self) -> bool {
+        matches!(self, Self::Ready)
+    }
+}
+
 /// What can happen to an agent: facts in the machine's words, and our own moves.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Event {
@@ -257,18 +263,18 @@ impl Agent {
 
     /// Whether the agent is signed in.
     pub(super) fn at_work(&self) -> bool {
-        self.state != State::LoggedOut
+        !matches!(self.state, State::LoggedOut)
     }
 
     /// Whether the agent is ready only until the lines in flight can do without him.
     pub(super) fn leaves(&self) -> bool {
-        self.state == State::Ready && self.wish != Want::Calls
+        self.state.is_ready() && self.wish != Want::Calls
     }
 
     /// Whether the agent is ready and no new line is dialled for him: he leaves, or is kept for
     /// leads of his own. He still takes an answer nobody else can.
     pub(super) fn is_aside(&self) -> bool {
-        self.leaves() || (self.state == State::Ready && self.kept_from.is_some())
+        self.leaves() || (self.state.is_ready() && self.kept_from.is_some())
     }
 
     /// When the present state ends by itself.
@@ -382,9 +388,9 @@ impl Agent {
     fn step_rest(&mut self, now: Mono, event: &Event) -> Result<Option<Effect>, Surprise> {
         if let Event::Wants(want @ (Want::Break(_) | Want::Leave)) = *event {
             Ok(self.rest(now, want))
-        } else if *event == Event::TimeUp {
+        } else if matches!(event, Event::TimeUp) {
             Ok(self.rest(now, Want::Calls))
-        } else if *event == Event::Wants(Want::Calls) {
+        } else if matches!(event, Event::Wants(Want::Calls)) {
             Ok(None)
         } else {
             Err(Surprise)
@@ -442,7 +448,7 @@ impl Agent {
 
     fn enter(&mut self, now: Mono, state: State) {
         self.book(now);
-        if state == State::Ready && !self.waits() {
+        if state.is_ready() && !self.waits() {
             self.idle_since = now;
         }
         self.state = state;
@@ -450,6 +456,9 @@ impl Agent {
 
     /// Counts the time spent in the present state.
     fn book(&mut self, now: Mono) {
+        if now == self.since {
+            return;
+        }
         let (talk, wrap, idle) = self.times(now);
         self.shift.pass(false, idle - self.idle);
         self.shift.pass(true, (talk - self.talk) + (wrap - self.wrap));
@@ -482,7 +491,7 @@ impl Agent {
             Want::Leave => State::LoggedOut,
         };
         self.wish = Want::Calls;
-        if state == State::LoggedOut {
+        if matches!(state, State::LoggedOut) {
             self.leg = Leg::Down;
         }
         if state != self.state {

@@ -273,7 +273,7 @@ pub(super) struct Campaign {
     /// Persons waiting for an agent, the longest waiting first.
     pub(super) waiting: BTreeSet<(Mono, CallId)>,
     /// Calls in progress by stage.
-    pub(super) stages: BTreeMap<CallStage, u32>,
+    pub(super) stages: [u32; CallStage::ALL.len()],
     /// Calls that have an agent set aside.
     pub(super) reserved: u32,
     /// Agents looking at a contact of this campaign.
@@ -316,7 +316,7 @@ impl Campaign {
             hours: Hours::default(),
             rotas: BTreeMap::new(),
             waiting: BTreeSet::new(),
-            stages: BTreeMap::new(),
+            stages: [0; CallStage::ALL.len()],
             reserved: 0,
             previewing: 0,
             wanted: BTreeSet::new(),
@@ -387,7 +387,7 @@ impl Campaign {
 
     /// Counts the calls in one stage.
     pub(super) fn count(&self, stage: CallStage) -> u32 {
-        self.stages.get(&stage).copied().unwrap_or(0)
+        self.stages[stage as usize]
     }
 
     /// Counts a call into and out of stages.
@@ -395,11 +395,12 @@ impl Campaign {
         if from == to {
             return;
         }
-        if let Some(count) = from.and_then(|stage| self.stages.get_mut(&stage)) {
+        if let Some(stage) = from {
+            let count = &mut self.stages[stage as usize];
             *count = count.saturating_sub(1);
         }
         if let Some(stage) = to {
-            *self.stages.entry(stage).or_insert(0) += 1;
+            self.stages[stage as usize] += 1;
         }
     }
 
@@ -442,7 +443,7 @@ impl Campaign {
 
     /// Whether nothing of it is in flight: no call, no preview, no write-up.
     pub(super) fn idle(&self) -> bool {
-        self.previewing == 0 && self.wrapping == 0 && self.stages.values().all(|&n| n == 0)
+        self.previewing == 0 && self.wrapping == 0 && self.stages.iter().all(|&calls| calls == 0)
     }
 
     /// Whether it dials by prediction.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::agent::{Agent, Event, State, Want};
+use super::agent::{Agent, Event, Want};
 use super::campaign::Campaign;
 use super::floor::CallStage;
 use super::{Dialer, pacing};
@@ -38,7 +38,7 @@ impl Dialer {
 
     /// Puts off the going of an agent on whom a line in flight counts.
     pub(super) fn postponed(&mut self, now: Now, id: AgentId, event: Event) -> Event {
-        let ready = |agent: &Agent| agent.state == State::Ready;
+        let ready = |agent: &Agent| agent.state.is_ready();
         if let Event::Wants(want @ (Want::Break(_) | Want::Leave)) = event
             && self.agents.get(&id).is_some_and(ready)
             && !self.can_spare(now, id)
@@ -56,7 +56,8 @@ impl Dialer {
     /// cover the lines, or the lines that rang when he wanted to go have resolved.
     pub(super) fn let_go(&mut self, now: Now) {
         let leaving = self.teams.each().flat_map(|team| &team.aside).copied();
-        let leaving: BTreeSet<_> = leaving.collect();
+        let mut leaving = leaving.collect::<Vec<_>>();
+        leaving.sort_unstable();
         for (_, id) in leaving {
             let free = |agent: &Agent| {
                 let awaited = self.is_counted_on(agent, agent.leaves_from);
@@ -84,6 +85,9 @@ impl Dialer {
     /// for him, ready or busy, until it was. Otherwise a predictive campaign, whose lines are
     /// always more than its ready agents, could never spare him.
     pub(super) fn keep_agents(&mut self, now: Now) {
+        if self.kept.is_empty() && !self.campaigns.values().any(|c| c.hopper.awaits()) {
+            return;
+        }
         let dials = |campaign: &Campaign| {
             let mut routes = campaign.settings.all_routes();
             campaign.runs() && routes.any(|route| self.trunks.is_up(route.trunk, now.mono))
@@ -121,14 +125,14 @@ impl Dialer {
 
     /// Keeps an agent, or gives him back to all; while he is kept his pacer foresees no release.
     fn keep(&mut self, now: Now, id: AgentId, kept: bool) {
-        if kept && self.agents.get(&id).is_some_and(|agent| agent.state == State::Ready) {
+        if kept && self.agents.get(&id).is_some_and(|agent| agent.state.is_ready()) {
             self.bind(now, id);
         }
         let Some(agent) = self.agents.get_mut(&id) else { return };
         agent.kept_from = kept.then_some(self.next_call);
-        if agent.state == State::Ready {
+        if agent.state.is_ready() {
             let (place, aside) = ((agent.idle_since, id), agent.is_aside());
-            self.teams.at_mut(agent.team).enqueue(place, aside);
+            self.teams.at_mut(agent.team).requeue(place, aside);
             if !aside {
                 self.bound.remove(&id);
             }

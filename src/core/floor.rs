@@ -165,6 +165,19 @@ pub enum CallStage {
     Ending,
 }
 
+impl CallStage {
+    /// Every stage, in order.
+    pub(super) const ALL: [Self; 7] = [
+        Self::Dialing,
+        Self::Ringing,
+        Self::Listening,
+        Self::Waiting,
+        Self::Talking,
+        Self::Notice,
+        Self::Ending,
+    ];
+}
+
 impl Totals {
     /// Counts a disposition, in place of one given before for the same call.
     pub(super) fn requalify(&mut self, before: Option<DispositionClass>, class: DispositionClass) {

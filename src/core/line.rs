@@ -15,18 +15,17 @@ use crate::units::{AgentId, CallId, CampaignId, Now, Wall};
 
 impl Dialer {
     pub(super) fn take_call(&mut self, now: Now, id: CallId, fact: CallFact) {
-        if let Some(call) = self.calls.get_mut(&id) {
-            if let CallFact::Failed { after: Some(span), .. } = fact {
-                call.spare = span;
+        let Some(call) = self.calls.get_mut(&id) else {
+            if matches!(fact, CallFact::Answered | CallFact::Unusable(_)) {
+                // Nobody here knows the call any more: the person must not hang on a silent line.
+                self.orders.push_back(Order::HangUp(id));
             }
-            self.step_call(now, id, fact.into());
-            return;
+            return self.surprise();
+        };
+        if let CallFact::Failed { after: Some(span), .. } = fact {
+            call.spare = span;
         }
-        self.surprise();
-        if matches!(fact, CallFact::Answered | CallFact::Unusable(_)) {
-            // Nobody here knows the call any more: the person must not hang on a silent line.
-            self.orders.push_back(Order::HangUp(id));
-        }
+        self.step_call(now, id, fact.into());
     }
 
     /// Moves a call by one event and performs what that asks for.
@@ -37,7 +36,7 @@ impl Dialer {
             .get_mut(&call.campaign)
             .expect("a call is opened for a known campaign, and campaigns stay");
         let rate = self.rates.entry(campaign.rate).or_default();
-        let (state, stage, since) = (call.state, call.stage(), call.since);
+        let (state, stage, since, due) = (call.state, call.stage(), call.since, call.due);
         let answered = call.answered.is_some();
         let Ok(effect) = call.step(now, &campaign.manner(), event) else {
             self.surprises += 1;
@@ -61,8 +60,11 @@ impl Dialer {
             campaign.waiting.insert((call.since, id));
         }
         campaign.totals.answered += u64::from(call.answered.is_some() && !answered);
-        self.timers.put(Wake::Call(id), call.due);
+        if call.due != due {
+            self.timers.put(Wake::Call(id), call.due);
+        }
         let closes = matches!(effect, Some(Effect::Close { .. }));
+        let gave_up = call.gave_up() && !closes;
         let talker = if let State::Talking { agent, .. } = state { Some(agent) } else { None };
         let freed = talker.filter(|_| closes || !matches!(call.state, State::Talking { .. }));
         if lost && !closes {
@@ -79,9 +81,7 @@ impl Dialer {
         if let Some(agent) = freed.filter(|_| !closes) {
             self.talk_over(now, id, agent);
         }
-        if self.calls.get(&id).is_some_and(Call::gave_up)
-            && let Some(agent) = self.unreserve(id)
-        {
+        if gave_up && let Some(agent) = self.unreserve(id) {
             self.step_agent(now, agent, agent::Event::Freed);
         }
     }
@@ -169,6 +169,7 @@ impl Dialer {
         let first_time = call.bridged.is_none();
         // What an agent said whose leg broke since does not spare this one the write-up.
         call.qualified = None;
+        let reserved = call.reserved.is_some();
         if let Some(campaign) = self.campaigns.get_mut(&call.campaign) {
             campaign.totals.bridged += u64::from(first_time);
             let owed = campaign.settings.respect;
@@ -176,7 +177,9 @@ impl Dialer {
                 agent.shift.take(owed, owed.is_hard(&call.lead));
             }
         }
-        self.unreserve(id);
+        if reserved {
+            self.unreserve(id);
+        }
         self.step_call(now, id, call::Event::Bridged(agent));
         self.step_agent(now, agent, agent::Event::Joined(id));
     }
@@ -238,9 +241,11 @@ impl Dialer {
     }
 
     fn close(&mut self, now: Now, id: CallId, outcome: Outcome, cause: u16, by: EndedBy) {
-        let reserved = self.unreserve(id);
-        let Some(call) = self.calls.remove(&id) else { return };
-        self.timers.clear(Wake::Call(id));
+        let Some(mut call) = self.calls.remove(&id) else { return };
+        let reserved = call.reserved.take();
+        if call.due.is_some() {
+            self.timers.clear(Wake::Call(id));
+        }
         self.persons.on_line.remove(&call.number().person);
         self.trunks.release(call.trunk);
         if let Some(number) = call.shown {
@@ -251,6 +256,7 @@ impl Dialer {
         self.trunks.hear(call.trunk, id, word_of(outcome, fault), now.mono);
         let Some(campaign) = self.campaigns.get_mut(&call.campaign) else { return };
         campaign.recount(Some(call.stage()), None);
+        campaign.reserved = campaign.reserved.saturating_sub(u32::from(reserved.is_some()));
         let rate = self.rates.entry(campaign.rate).or_default();
         campaign.watched(now.mono, rate, &call, (call.stage(), call.since), None);
         campaign.waiting.remove(&(call.since, id));
@@ -278,7 +284,7 @@ impl Dialer {
         }
         let over = call.gave_up() || matches!(next, Next::Done(_));
         if fault && !over && call.tried.len() < REFUSALS_MAX {
-            self.replace(now, call, reserved, next);
+            self.replace(now, *call, reserved, next);
         }
     }
 }

@@ -65,7 +65,7 @@ pub struct Dialer {
     /// What the abandon rule counts, for each campaign or for several together.
     rates: BTreeMap<Key, Rate>,
     agents: BTreeMap<AgentId, Agent>,
-    calls: BTreeMap<CallId, Call>,
+    calls: BTreeMap<CallId, Box<Call>>,
     trunks: Trunks,
     shown: Shown,
     teams: Teams,

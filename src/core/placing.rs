@@ -11,7 +11,7 @@ use super::hopper::{self, Stocked};
 use super::order::{AgentState, CampaignState, Dial, Next, Opened, RuleRefusal, Stage};
 use super::pacing::predictive::Odds;
 use super::pacing::{self, Decision, Limit, View};
-use super::routing::{Closed, Prospect, Way};
+use super::routing::{Closed, Opening, Prospect, Way, group_of};
 use super::rules::{self, Gate, Refused, RuleId};
 use super::trunks::Blocked;
 use super::{Dialer, Order, Record, Wake};
@@ -169,8 +169,9 @@ impl Dialer {
                     self.unstock(id, place);
                     self.refuse(now, id, &lead, Stage::Dial, refused);
                 }
-                Prospect::Clear(index) => {
-                    let way = self.choose_way(now, id, (&lead, index), &tried)?;
+                Prospect::Clear(index, opening) => {
+                    let way = self.choose_way(now, id, (&lead, index), &tried, opening);
+                    let way = way.ok_or(empty)?;
                     self.unstock(id, place);
                     let alone = Placed::alone(id, lead, index, way, None);
                     self.open(now, Placed { tried, odds, ..alone });
@@ -314,7 +315,7 @@ impl Dialer {
         let dial = Dial { call, campaign: id, contact, number, trunk, caller_id, ring_max };
         self.orders.push_back(Order::Dial(dial));
         let opened = Call::new(id, lead, index, trunk, now.mono, due);
-        self.calls.insert(call, Call { reserved: agent, tried, shown, odds, ..opened });
+        self.calls.insert(call, Box::new(Call { reserved: agent, tried, shown, odds, ..opened }));
         if let Some(agent) = agent {
             self.step_agent(now, agent, agent::Event::SetAside(call));
         }
@@ -352,7 +353,11 @@ impl Dialer {
             return;
         }
         let Some(Ok(index)) = self.may_call(now, id, &lead, Stage::Dial) else { return };
-        let Ok(way) = self.choose_way(now, id, (&lead, index), &tried) else {
+        let way = self
+            .room(now, id, group_of(&lead, index), &tried)
+            .ok()
+            .and_then(|opening| self.choose_way(now, id, (&lead, index), &tried, opening));
+        let Some(way) = way else {
             // A rate, or a line that is full, passes.
             if agent.is_none() {
                 self.put_first(now, id, lead, tried, next);
@@ -391,19 +396,21 @@ impl Dialer {
             while self.spare(now, agent, id) {
                 let Some(stocked) = self.campaigns.get(&id)?.hopper.peek_for(agent) else { break };
                 let lead = Arc::clone(&stocked.lead);
-                let index = match self.prospect(now, id, &lead, &[])? {
+                let clear = match self.prospect(now, id, &lead, &[])? {
                     Prospect::Blocked(blocked, _) => {
                         passes = [passes, blocked.until].into_iter().flatten().min();
                         break;
                     }
                     Prospect::Refused(refused) => Err(refused),
-                    Prospect::Clear(index) => Ok(index),
+                    Prospect::Clear(index, opening) => Ok((index, opening)),
                 };
                 let stocked = self.campaigns.get_mut(&id)?.hopper.take_for(agent)?;
-                match index {
+                match clear {
                     Err(refused) => self.refuse(now, id, &lead, Stage::Dial, refused),
                     Ok(_) if preview => self.show(now, id, agent, stocked),
-                    Ok(index) => self.dial_for(now, id, (lead, index), agent),
+                    Ok((index, opening)) => {
+                        self.dial_for(now, id, (lead, index), opening, agent);
+                    }
                 }
             }
         }
@@ -416,9 +423,10 @@ impl Dialer {
         now: Now,
         id: CampaignId,
         (lead, index): (Arc<Lead>, usize),
+        opening: Opening,
         agent: AgentId,
     ) {
-        if let Ok(way) = self.choose_way(now, id, (&lead, index), &[]) {
+        if let Some(way) = self.choose_way(now, id, (&lead, index), &[], opening) {
             self.open(now, Placed::alone(id, lead, index, way, Some(agent)));
         }
     }
@@ -484,9 +492,9 @@ impl Dialer {
                     self.refuse(now, id, &lead, Stage::Dial, refused);
                     self.step_agent(now, agent, agent::Event::Freed);
                 }
-                Prospect::Clear(index) => {
+                Prospect::Clear(index, opening) => {
                     self.preview_over(agent, id);
-                    self.dial_for(now, id, (lead, index), agent);
+                    self.dial_for(now, id, (lead, index), opening, agent);
                 }
             }
         }
@@ -496,14 +504,10 @@ impl Dialer {
     /// Gives up lines that agents left behind, or that a draining campaign does not want any
     /// more, once they have rung long enough. Gives the moment the next one may be given up.
     pub(super) fn cut_surplus(&mut self, now: Now, id: CampaignId, draining: bool) -> Option<Mono> {
-        let view = self.view(id);
+        if draining || self.campaigns.get(&id)?.surplus > 0 {
+            self.recount_surplus(id, draining);
+        }
         let campaign = self.campaigns.get_mut(&id)?;
-        let wanted = pacing::lines_of(campaign.settings.mode, view.ready);
-        campaign.surplus = if draining {
-            view.ringing
-        } else {
-            campaign.surplus.min(view.lines().saturating_sub(wanted)).min(view.ringing)
-        };
         if campaign.surplus == 0 {
             campaign.surplus_at = Mono::START;
             return None;
@@ -529,5 +533,16 @@ impl Dialer {
             self.step_call(now, call, call::Event::GivenUp);
         }
         next
+    }
+
+    fn recount_surplus(&mut self, id: CampaignId, draining: bool) {
+        let view = self.view(id);
+        let Some(campaign) = self.campaigns.get_mut(&id) else { return };
+        let wanted = pacing::lines_of(campaign.settings.mode, view.ready);
+        campaign.surplus = if draining {
+            view.ringing
+        } else {
+            campaign.surplus.min(view.lines().saturating_sub(wanted)).min(view.ringing)
+        };
     }
 }

@@ -9,7 +9,7 @@ use super::fact::Lead;
 use super::order::Stage;
 use super::pacing::Limit;
 use super::rules::Refused;
-use super::trunks::Blocked;
+use super::trunks::{Blocked, Tariff};
 use crate::units::{CampaignId, Now, RouteGroup, Span, TrunkId};
 
 /// A trunk that rests no longer than this is waited for.
@@ -23,6 +23,13 @@ pub(super) struct Way {
     pub(super) caller_id: u16,
 }
 
+/// The routes among which a call's turn goes now, and the number it would show.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Opening {
+    routes: Tariff,
+    caller_id: u16,
+}
+
 /// What hinders a lead from being called now, if anything.
 #[derive(Debug)]
 pub(super) enum Prospect {
@@ -31,7 +38,7 @@ pub(super) enum Prospect {
     /// No trunk for the numbers of that group, or no number shown, has room.
     Blocked(Blocked, RouteGroup),
     /// Nothing: its number at that place may be called.
-    Clear(usize),
+    Clear(usize, Opening),
 }
 
 /// The groups found without a way while a lead is looked for.
@@ -77,35 +84,35 @@ impl Dialer {
         tried: &[TrunkId],
     ) -> Option<Prospect> {
         let one_way = self.campaigns.get(&id)?.settings.by_group.is_empty();
-        if one_way && let Err(blocked) = self.room(now, id, RouteGroup::DEFAULT, tried) {
-            return Some(Prospect::Blocked(blocked, RouteGroup::DEFAULT));
-        }
+        let same = match one_way.then(|| self.room(now, id, RouteGroup::DEFAULT, tried)) {
+            Some(Err(blocked)) => return Some(Prospect::Blocked(blocked, RouteGroup::DEFAULT)),
+            Some(Ok(opening)) => Some(opening),
+            None => None,
+        };
         let index = match self.may_call(now, id, lead, Stage::Dial)? {
             Ok(index) => index,
             Err(refused) => return Some(Prospect::Refused(refused)),
         };
-        if one_way {
-            return Some(Prospect::Clear(index));
-        }
         let group = group_of(lead, index);
-        match self.room(now, id, group, tried) {
-            Ok(()) => Some(Prospect::Clear(index)),
+        match same.map_or_else(|| self.room(now, id, group, tried), Ok) {
+            Ok(opening) => Some(Prospect::Clear(index, opening)),
             Err(blocked) => Some(Prospect::Blocked(blocked, group)),
         }
     }
 
-    /// Says whether a call to the numbers of a group has a way now, and if it has none, why.
-    fn room(
+    /// Says which ways a call to the numbers of a group has now, and if it has none, why.
+    pub(super) fn room(
         &self,
         now: Now,
         id: CampaignId,
         group: RouteGroup,
         tried: &[TrunkId],
-    ) -> Result<(), Blocked> {
+    ) -> Result<Opening, Blocked> {
         let campaign = self.campaigns.get(&id).ok_or(NOWHERE)?;
-        self.trunks.room(campaign.settings.routes_of(group), now.mono, tried)?;
+        let routes = self.trunks.room(campaign.settings.routes_of(group), now.mono, tried)?;
         let caps = &campaign.settings.caller_caps;
-        self.shown.choose(caps, campaign.caller_id, now.mono).map(drop)
+        let caller_id = self.shown.choose(caps, campaign.caller_id, now.mono)?;
+        Ok(Opening { routes, caller_id })
     }
 
     /// Whether every trunk for a group is out of use for longer than a moment, while others of the
@@ -125,22 +132,22 @@ impl Dialer {
             && settings.all_routes().any(up)
     }
 
-    /// Chooses the way of the call that is placed now to a lead's number at that place.
+    /// Chooses the way of the call that is placed now to a lead's number at that place, for which
+    /// there is room; `None` if there is none any more.
     pub(super) fn choose_way(
         &mut self,
         now: Now,
         id: CampaignId,
         (lead, index): (&Lead, usize),
         tried: &[TrunkId],
-    ) -> Result<Way, Blocked> {
-        let campaign = self.campaigns.get_mut(&id).ok_or(NOWHERE)?;
-        let caps = &campaign.settings.caller_caps;
-        let caller_id = self.shown.choose(caps, campaign.caller_id, now.mono)?;
+        opening: Opening,
+    ) -> Option<Way> {
+        let campaign = self.campaigns.get_mut(&id)?;
         let group = group_of(lead, index);
         let routes = campaign.settings.routes_of(group);
         let rota = campaign.rotas.entry(group).or_default();
-        let trunk = self.trunks.choose(routes, rota, now.mono, tried)?;
-        Ok(Way { trunk, caller_id })
+        let trunk = self.trunks.turn(routes, rota, now.mono, tried, opening.routes)?;
+        Some(Way { trunk, caller_id: opening.caller_id })
     }
 
     /// Whether another trunk than those is in use for a lead's number, full or not.
@@ -161,6 +168,6 @@ impl Dialer {
 /// There is no such campaign.
 const NOWHERE: Blocked = Blocked { limit: Limit::NoTrunk, until: None };
 
-fn group_of(lead: &Lead, index: usize) -> RouteGroup {
+pub(super) fn group_of(lead: &Lead, index: usize) -> RouteGroup {
     lead.numbers.get(index).map_or(RouteGroup::DEFAULT, |number| number.group)
 }

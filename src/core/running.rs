@@ -145,8 +145,8 @@ impl Dialer {
     }
 
     fn end_calls(&mut self, now: Now, id: CampaignId) {
-        let of_it = |(_, call): &(_, &call::Call)| call.campaign == id;
-        let calls = self.calls.iter().filter(of_it).map(|(&call, _)| call).collect::<Vec<_>>();
+        let of_it = self.calls.iter().filter(|(_, call)| call.campaign == id);
+        let calls = of_it.map(|(&call, _)| call).collect::<Vec<_>>();
         for call in calls {
             self.step_call(now, call, call::Event::Stopped);
         }
@@ -273,8 +273,9 @@ impl Dialer {
     /// to the next.
     pub(super) fn settle_campaigns(&mut self, now: Now) {
         let hungry = |dialer: &Self| dialer.campaigns.values().filter(|c| c.hungry()).count();
+        let alone = self.campaigns.len() == 1;
         loop {
-            let before = hungry(self);
+            let before = if alone { 0 } else { hungry(self) };
             let campaigns = &self.campaigns;
             self.teams.find_homes(
                 |id| campaigns.get(&id).is_some_and(Campaign::hungry),
@@ -286,7 +287,7 @@ impl Dialer {
                 let after = (std::ops::Bound::Excluded(id), std::ops::Bound::Unbounded);
                 next = self.campaigns.range(after).next().map(|(&id, _)| id);
             }
-            if hungry(self) >= before || self.campaigns.len() == 1 {
+            if alone || hungry(self) >= before {
                 return;
             }
         }
@@ -347,6 +348,9 @@ impl Dialer {
     fn expire_leases(&mut self, now: Now, id: CampaignId) {
         let Some(campaign) = self.campaigns.get_mut(&id) else { return };
         let over = campaign.hopper.empty_out(Some(now.mono));
+        if over.is_empty() {
+            return;
+        }
         let (away, back): (Vec<_>, Vec<_>) = over
             .into_iter()
             .partition(|stocked| stocked.for_agent().is_some_and(|agent| self.is_away(agent)));

@@ -82,18 +82,21 @@ impl Dialer {
     /// if it left him ready.
     pub(super) fn step_agent(&mut self, now: Now, id: AgentId, event: Event) {
         let Some(agent) = self.agents.get_mut(&id) else { return };
-        let (label, queued) = (agent.label(), agent.idle_since);
-        let lost_leg = event == Event::LegFell;
+        let (label, queued, due) = (agent.label(), agent.idle_since, agent.due());
+        let leg_was_down = agent.leg == Leg::Down;
+        let lost_leg = matches!(event, Event::LegFell);
         let leaves = agent.leaves().then_some(agent.leaves_from);
         let counted_until = leaves.or(agent.kept_from).unwrap_or(self.next_call);
         let Ok(effect) = agent.step(now.mono, event) else {
             self.surprises += 1;
             return;
         };
-        self.timers.put(Wake::Agent(id), agent.due());
+        if agent.due() != due {
+            self.timers.put(Wake::Agent(id), agent.due());
+        }
         if lost_leg && agent.at_work() {
             self.timers.set(Wake::Leg(id), agent.next_raise(now.mono));
-        } else if agent.leg != Leg::Down || !agent.at_work() {
+        } else if leg_was_down && (agent.leg != Leg::Down || !agent.at_work()) {
             self.timers.clear(Wake::Leg(id));
         }
         let new_label = agent.label();
@@ -109,7 +112,7 @@ impl Dialer {
             let place = agent.idle_since;
             self.moved(now.mono, id, (label, queued), (new_label, place));
         } else if label == AgentState::Ready {
-            self.teams.at_mut(agent.team).enqueue((queued, id), agent.is_aside());
+            self.teams.at_mut(agent.team).requeue((queued, id), agent.is_aside());
         }
         if let Some(effect) = effect {
             self.perform_agent(now, id, effect);
@@ -152,12 +155,13 @@ impl Dialer {
 
     /// Lets the pacer of the campaign whose call an agent has, or had, see what he does.
     fn watch(&mut self, now: Mono, id: AgentId, from: AgentState, to: AgentState) {
-        let campaign = match (from, to) {
-            (_, AgentState::Talking(call)) => self.calls.get(&call).map(|call| call.campaign),
-            (_, _) => self.agents.get(&id).and_then(|agent| agent.serving),
-        };
         let Some(agent) = self.agents.get_mut(&id).filter(|agent| agent.kept_from.is_none()) else {
             return;
+        };
+        let campaign = if let AgentState::Talking(call) = to {
+            self.calls.get(&call).map(|call| call.campaign)
+        } else {
+            agent.serving
         };
         let busy = match to {
             AgentState::Talking(_)

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::pacing::Limit;
-use super::trunks::{Blocked, Load};
-use crate::units::{Mono, ShownId};
+use super::trunks::{Blocked, Load, interval};
+use crate::units::{Mono, ShownId, Span};
 
 /// What a number shown may carry, in all campaigns that show it together.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -48,7 +48,7 @@ impl Shown {
     /// Counts a call onto a number.
     pub(super) fn seize(&mut self, cap: &Cap, now: Mono) {
         let load = self.all.entry(cap.number).or_default();
-        load.seize(cap.calls_per_second.unwrap_or(UNBOUND), now);
+        load.seize(cap.calls_per_second.map_or(UNBOUND, interval), now);
     }
 
     /// Counts a call off a number.
@@ -69,18 +69,17 @@ impl Shown {
         if cap.channels.is_some_and(|channels| load.busy >= channels) {
             return Some(Blocked { limit, until: None });
         }
-        let token = load.next_token(cap.calls_per_second?, 1);
+        let token = load.next_token(interval(cap.calls_per_second?), 1);
         (token > now).then_some(Blocked { limit, until: Some(token) })
     }
 }
 
-/// The rate of a number without one: a call each microsecond, the core's own grain.
-const UNBOUND: f64 = 1e6;
+/// Between the calls of a number without a rate: the core's own grain.
+const UNBOUND: Span = Span::micros(1);
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::units::Span;
 
     fn cap(number: u16, channels: Option<u32>, calls_per_second: Option<f64>) -> Option<Cap> {
         Some(Cap { number: ShownId(number), channels, calls_per_second })

@@ -151,14 +151,16 @@ impl Teams {
 }
 
 impl Team {
-    /// Puts an agent into the queue of those who stay or of those who stand aside.
+    /// Puts an agent who is in none into the queue of those who stay or of those who stand aside.
     pub(super) fn enqueue(&mut self, place: (Mono, AgentId), aside: bool) {
+        let queue = if aside { &mut self.aside } else { &mut self.ready };
+        queue.insert(place);
+    }
+
+    /// Moves an agent between the queues, if need be.
+    pub(super) fn requeue(&mut self, place: (Mono, AgentId), aside: bool) {
         self.dequeue(place);
-        if aside {
-            self.aside.insert(place)
-        } else {
-            self.ready.insert(place)
-        };
+        self.enqueue(place, aside);
     }
 
     /// Takes an agent out of his queue; says whether he was in one.

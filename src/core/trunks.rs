@@ -34,10 +34,10 @@ pub(super) struct Load {
 }
 
 impl Load {
-    /// Counts a call on.
-    pub(super) fn seize(&mut self, calls_per_second: f64, now: Mono) {
+    /// Counts a call on, whose token takes so long to come back.
+    pub(super) fn seize(&mut self, interval: Span, now: Mono) {
         self.busy += 1;
-        self.full_at = self.full_at.max(now) + interval(calls_per_second);
+        self.full_at = self.full_at.max(now) + interval;
     }
 
     /// Counts a call off.
@@ -46,14 +46,14 @@ impl Load {
     }
 
     /// When the next call may start, as far as the rate is concerned.
-    pub(super) fn next_token(&self, calls_per_second: f64, burst: u32) -> Mono {
-        let ahead = interval(calls_per_second).times(u64::from(burst.max(1) - 1));
+    pub(super) fn next_token(&self, interval: Span, burst: u32) -> Mono {
+        let ahead = interval.times(u64::from(burst.max(1) - 1));
         Mono::micros(self.full_at.as_micros().saturating_sub(ahead.as_micros()))
     }
 }
 
 /// The time one call's token takes to come back, rounded up: never a call too early.
-fn interval(calls_per_second: f64) -> Span {
+pub(super) fn interval(calls_per_second: f64) -> Span {
     Span::micros(whole(libm::ceil(1e6 / calls_per_second)).max(1))
 }
 
@@ -61,6 +61,8 @@ fn interval(calls_per_second: f64) -> Span {
 #[derive(Debug)]
 struct Trunk {
     settings: Settings,
+    /// The time one call's token takes to come back.
+    interval: Span,
     up: bool,
     spared_until: Mono,
     load: Load,
@@ -91,6 +93,13 @@ impl Blocked {
     }
 }
 
+/// The routes of one tier and one cost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Tariff {
+    tier: u8,
+    cost: u32,
+}
+
 /// Whose turn it is among a campaign's routes: smooth weighted round robin, as in nginx's
 /// `ngx_http_upstream_round_robin`: each usable route gains its weight, the richest pays the sum.
 #[derive(Debug, Default)]
@@ -107,15 +116,17 @@ pub(super) struct Trunks {
 impl Trunks {
     /// Takes settings, of a new trunk or a known one.
     pub(super) fn set(&mut self, id: TrunkId, settings: Settings) {
+        let interval = interval(settings.calls_per_second);
         let fresh = Trunk {
             settings,
+            interval,
             up: true,
             spared_until: Mono::START,
             load: Load::default(),
             breaker: Breaker::default(),
         };
         let trunk = self.all.entry(id).or_insert(fresh);
-        trunk.settings = settings;
+        (trunk.settings, trunk.interval) = (settings, interval);
         if settings.rest.is_none() {
             trunk.breaker = Breaker::default();
         }
@@ -146,78 +157,74 @@ impl Trunks {
         }
     }
 
-    /// Chooses the trunk of the next call: the lowest tier that has a free channel on a trunk in
-    /// use, in it the cheapest that can take a call now, among equals by weight. A rate is waited
-    /// for: a higher tier is for failures and full lines.
-    pub(super) fn choose(
-        &self,
-        routes: &[Route],
-        rota: &mut Rota,
-        now: Mono,
-        except: &[TrunkId],
-    ) -> Result<TrunkId, Blocked> {
-        let routes = self.best(routes, now, except)?;
-        let mut sum = 0;
-        let mut best: Option<(i64, TrunkId)> = None;
-        for route in routes {
-            let weight = i64::from(route.weight.max(1));
-            let credit = rota.credit.entry(route.trunk).or_insert(0);
-            *credit += weight;
-            sum += weight;
-            if best.is_none_or(|(most, _)| *credit > most) {
-                best = Some((*credit, route.trunk));
-            }
-        }
-        let (credit, trunk) = best.expect("where no route takes a call, `best` gives the reason");
-        rota.credit.insert(trunk, credit - sum);
-        Ok(trunk)
-    }
-
-    /// Says whether some route takes a call now, and if none does, why.
+    /// Says among which routes the next call's turn goes: the lowest tier that has a free channel
+    /// on a trunk in use, in it the cheapest that can take a call now. A rate is waited for: a
+    /// higher tier is for failures and full lines. If no route takes a call now, says why.
     pub(super) fn room(
         &self,
         routes: &[Route],
         now: Mono,
         except: &[TrunkId],
-    ) -> Result<(), Blocked> {
-        self.best(routes, now, except).map(drop)
+    ) -> Result<Tariff, Blocked> {
+        let rank = |route: &Route| {
+            let takes = self.takes(route, now, except)?;
+            Some((route.tier, !takes, route.cost))
+        };
+        match routes.iter().filter_map(rank).min() {
+            Some((tier, false, cost)) => Ok(Tariff { tier, cost }),
+            Some((tier, true, _)) => {
+                Err(self.why_blocked(routes.iter().filter(|route| route.tier == tier), now, except))
+            }
+            None => Err(self.why_blocked(routes.iter(), now, except)),
+        }
     }
 
-    /// Gives the routes among which a call's turn goes, at least one.
-    fn best<'r>(
+    /// Chooses the trunk of the next call among the routes of a tariff, by weight; `None` if none
+    /// of them takes a call now.
+    pub(super) fn turn(
         &self,
-        routes: &'r [Route],
+        routes: &[Route],
+        rota: &mut Rota,
         now: Mono,
         except: &[TrunkId],
-    ) -> Result<impl Iterator<Item = &'r Route>, Blocked> {
-        let other = |route: &&Route| !except.contains(&route.trunk);
-        let has_room = |route: &&Route| self.has_room(route.trunk, now);
-        let tier = routes.iter().filter(other).filter(has_room).map(|route| route.tier).min();
-        let tier = |route: &&Route| other(route) && tier.is_none_or(|lowest| route.tier == lowest);
-        let usable = |route: &&Route| self.blocked(route.trunk, now).is_none();
-        let cost = routes.iter().filter(tier).filter(usable).map(|route| route.cost).min();
-        let Some(cost) = cost else {
-            return Err(self.why_blocked(routes.iter().filter(tier), now));
+        tariff: Tariff,
+    ) -> Option<TrunkId> {
+        let among = |route: &&Route| {
+            let own = Tariff { tier: route.tier, cost: route.cost };
+            own == tariff && self.takes(route, now, except) == Some(true)
         };
-        Ok(routes
-            .iter()
-            .filter(tier)
-            .filter(usable)
-            .filter(move |route| route.cost == cost)
-            .collect::<Vec<_>>()
-            .into_iter())
+        let mut sum = 0;
+        let mut richest: Option<(i64, TrunkId)> = None;
+        for route in routes.iter().filter(among) {
+            let weight = i64::from(route.weight.max(1));
+            let credit = rota.credit.entry(route.trunk).or_insert(0);
+            *credit += weight;
+            sum += weight;
+            if richest.is_none_or(|(most, _)| *credit > most) {
+                richest = Some((*credit, route.trunk));
+            }
+        }
+        let (credit, trunk) = richest?;
+        rota.credit.insert(trunk, credit - sum);
+        Some(trunk)
     }
 
-    /// Whether a trunk is in use and has a channel free.
-    fn has_room(&self, id: TrunkId, now: Mono) -> bool {
-        let waits = |blocked: Blocked| matches!(blocked.limit, Limit::CallsPerSecond(_));
-        self.blocked(id, now).is_none_or(waits)
+    /// Whether a route takes a call now, or as soon as its rate lets it; `None` if it does neither.
+    fn takes(&self, route: &Route, now: Mono, except: &[TrunkId]) -> Option<bool> {
+        if except.contains(&route.trunk) {
+            return None;
+        }
+        match self.blocked(route.trunk, now) {
+            None => Some(true),
+            Some(Blocked { limit: Limit::CallsPerSecond(_), .. }) => Some(false),
+            Some(_) => None,
+        }
     }
 
     /// Counts a call onto a trunk.
     pub(super) fn seize(&mut self, id: TrunkId, call: CallId, now: Mono) {
         if let Some(trunk) = self.all.get_mut(&id) {
-            trunk.load.seize(trunk.settings.calls_per_second, now);
+            trunk.load.seize(trunk.interval, now);
             trunk.breaker.begin(call, now);
         }
     }
@@ -260,20 +267,25 @@ impl Trunks {
         if trunk.load.busy >= trunk.settings.channels {
             return Some(Blocked { limit: Limit::Channels(id), until: None });
         }
-        let Settings { calls_per_second, burst, .. } = trunk.settings;
-        let token = trunk.load.next_token(calls_per_second, burst);
+        let token = trunk.load.next_token(trunk.interval, trunk.settings.burst);
         let limit = Limit::CallsPerSecond(id);
         (token > now).then_some(Blocked { limit, until: Some(token) })
     }
 
     /// Names the limit nearest to passing: a token, then a channel, then a trunk that rests.
-    fn why_blocked<'a>(&self, routes: impl Iterator<Item = &'a Route>, now: Mono) -> Blocked {
+    fn why_blocked<'a>(
+        &self,
+        routes: impl Iterator<Item = &'a Route>,
+        now: Mono,
+        except: &[TrunkId],
+    ) -> Blocked {
         let rank = |blocked: &Blocked| match blocked.limit {
             Limit::CallsPerSecond(_) => 0,
             Limit::Channels(_) => 1,
             Limit::NoTrunk | Limit::CallerIds | Limit::Ask | Limit::Abandon | Limit::Stock => 2,
         };
         routes
+            .filter(|route| !except.contains(&route.trunk))
             .filter_map(|route| self.blocked(route.trunk, now))
             .min_by_key(|blocked| (rank(blocked), blocked.until.is_none(), blocked.until))
             .unwrap_or(Blocked { limit: Limit::NoTrunk, until: None })
@@ -292,6 +304,17 @@ mod tests {
         Settings { channels: 1_000, calls_per_second: 1e6, burst: 1_000, rest: None }
     }
 
+    fn choose(
+        trunks: &Trunks,
+        routes: &[Route],
+        rota: &mut Rota,
+        now: Mono,
+        except: &[TrunkId],
+    ) -> Result<TrunkId, Limit> {
+        let tariff = trunks.room(routes, now, except).map_err(|blocked| blocked.limit)?;
+        trunks.turn(routes, rota, now, except, tariff).ok_or(Limit::Stock)
+    }
+
     #[test]
     fn a_bucket_lets_the_burst_through_and_then_the_rate() {
         let mut trunks = Trunks::default();
@@ -303,7 +326,7 @@ mod tests {
         let mut started = Vec::new();
         for ms in 0..=400_u64 {
             let now = Mono::START + Span::millis(ms);
-            while trunks.choose(&routes, &mut Rota::default(), now, &[]).is_ok() {
+            while choose(&trunks, &routes, &mut Rota::default(), now, &[]).is_ok() {
                 trunks.seize(TrunkId(1), CallId(1), now);
                 started.push(ms);
             }
@@ -318,10 +341,8 @@ mod tests {
         trunks.set(TrunkId(1), slow(9));
         trunks.set(TrunkId(2), wide());
         let routes = [route(1, 0, 1), route(2, 1, 1)];
-        let choose = |trunks: &Trunks| {
-            let chosen = trunks.choose(&routes, &mut Rota::default(), Mono::START, &[]);
-            chosen.map_err(|blocked| blocked.limit)
-        };
+        let choose =
+            |trunks: &Trunks| choose(trunks, &routes, &mut Rota::default(), Mono::START, &[]);
         trunks.seize(TrunkId(1), CallId(1), Mono::START);
         assert_eq!(choose(&trunks), Err(Limit::CallsPerSecond(TrunkId(1))));
         trunks.set(TrunkId(1), slow(1));
@@ -338,15 +359,15 @@ mod tests {
         let mut rota = Rota::default();
         let mut chosen = Vec::new();
         for _ in 0..8 {
-            chosen.extend(trunks.choose(&routes, &mut rota, Mono::START, &[]).map(|t| t.0));
+            chosen.extend(choose(&trunks, &routes, &mut rota, Mono::START, &[]).map(|t| t.0));
         }
         assert_eq!(chosen, [1, 1, 2, 1, 1, 1, 2, 1]);
         trunks.mark(TrunkId(1), false);
         trunks.spare(TrunkId(2), Mono::START + Span::secs(5));
-        let overflow = trunks.choose(&routes, &mut rota, Mono::START, &[]);
+        let overflow = choose(&trunks, &routes, &mut rota, Mono::START, &[]);
         assert_eq!(overflow, Ok(TrunkId(3)));
-        let none = trunks.choose(&routes, &mut rota, Mono::START, &[TrunkId(3)]);
-        assert_eq!(none.map_err(|blocked| blocked.limit), Err(Limit::NoTrunk));
+        let none = choose(&trunks, &routes, &mut rota, Mono::START, &[TrunkId(3)]);
+        assert_eq!(none, Err(Limit::NoTrunk));
     }
 
     #[test]
@@ -360,7 +381,7 @@ mod tests {
         let routes = [priced(3, 0, 9), priced(2, 0, 7), priced(1, 0, 4), priced(4, 1, 1)];
         let mut chosen = Vec::new();
         for call in 0..4 {
-            let trunk = trunks.choose(&routes, &mut Rota::default(), Mono::START, &[]);
+            let trunk = choose(&trunks, &routes, &mut Rota::default(), Mono::START, &[]);
             chosen.extend(trunk.map(|trunk| trunk.0));
             trunks.seize(trunk.unwrap_or(TrunkId(9)), CallId(call), Mono::START);
         }

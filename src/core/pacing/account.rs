@@ -177,23 +177,22 @@ impl Account {
 
     /// Those of whom the abandoned are a share, and the abandoned, in the window.
     pub(in crate::core) fn counts(&self, settings: &Settings) -> (u64, u64) {
-        let sum = |of: fn(&Bucket) -> u64| self.sum(settings, of);
-        let (persons, machines) = (sum(|b| b.persons), sum(|b| b.machines));
+        let Bucket { persons, machines, abandoned, .. } = self.sum(settings);
         #[expect(clippy::cast_precision_loss, reason = "2^53 calls are not made")]
         let mistaken = whole(libm::ceil(settings.false_positives.get() * machines as f64));
         let of = match settings.of {
             Denominator::Persons => persons + mistaken,
             Denominator::Answers => persons + machines,
         };
-        (of, sum(|b| b.abandoned) + mistaken)
+        (of, abandoned + mistaken)
     }
 
     /// What one person more brings along: how many of those of whom the abandoned are a share,
     /// and how many that count as abandoned, by the machines so far.
     #[expect(clippy::cast_precision_loss, reason = "2^53 calls are not made")]
     pub(in crate::core) fn brings(&self, settings: &Settings) -> (f64, f64) {
-        let persons = self.sum(settings, |bucket| bucket.persons).max(1) as f64;
-        let machines = self.sum(settings, |bucket| bucket.machines) as f64 / persons;
+        let sum = self.sum(settings);
+        let machines = sum.machines as f64 / sum.persons.max(1) as f64;
         let mistaken = settings.false_positives.get() * machines;
         match settings.of {
             Denominator::Persons => (1.0 + mistaken, mistaken),
@@ -201,8 +200,15 @@ impl Account {
         }
     }
 
-    fn sum(&self, settings: &Settings, of: impl Fn(&Bucket) -> u64) -> u64 {
-        self.buckets.iter().filter(|bucket| self.holds(settings, bucket)).map(of).sum()
+    /// Adds up what counts at present.
+    fn sum(&self, settings: &Settings) -> Bucket {
+        let holds = |bucket: &&Bucket| self.holds(settings, bucket);
+        self.buckets.iter().filter(holds).fold(Bucket::default(), |sum, bucket| Bucket {
+            from: sum.from,
+            persons: sum.persons + bucket.persons,
+            abandoned: sum.abandoned + bucket.abandoned,
+            machines: sum.machines + bucket.machines,
+        })
     }
 }
 

@@ -1,6 +1,6 @@
 //! How often a person may be tried: rolling windows over what the store and this run know.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 
 use super::AttemptCap;
 use crate::units::{ClientId, Mono, PersonId, Wall};
@@ -8,45 +8,30 @@ use crate::units::{ClientId, Mono, PersonId, Wall};
 /// The attempts of this run that a lead claimed earlier cannot know of.
 #[derive(Debug, Default)]
 pub(crate) struct Attempts {
-    by_person: BTreeMap<(ClientId, PersonId), Vec<Wall>>,
-    order: VecDeque<(Mono, ClientId, PersonId)>,
+    by_person: BTreeSet<(PersonId, ClientId, Wall)>,
+    order: VecDeque<(Mono, (PersonId, ClientId, Wall))>,
 }
 
 impl Attempts {
     /// Notes an attempt.
     pub(crate) fn note(&mut self, now: Mono, at: Wall, client: ClientId, person: PersonId) {
-        self.by_person.entry((client, person)).or_default().push(at);
-        self.order.push_back((now, client, person));
+        self.by_person.insert((person, client, at));
+        self.order.push_back((now, (person, client, at)));
     }
 
     /// Takes the latest attempt at a person back: it reached nobody.
     pub(crate) fn take_back(&mut self, client: ClientId, person: PersonId) {
-        let same = |(_, of, who): &(Mono, ClientId, PersonId)| (*of, *who) == (client, person);
+        let same = |(_, (who, of, _)): &(Mono, _)| (*of, *who) == (client, person);
         let Some(place) = self.order.iter().rposition(same) else { return };
-        self.order.remove(place);
-        if let Some(attempts) = self.by_person.get_mut(&(client, person)) {
-            attempts.pop();
-            if attempts.is_empty() {
-                self.by_person.remove(&(client, person));
-            }
+        if let Some((_, attempt)) = self.order.remove(place) {
+            self.by_person.remove(&attempt);
         }
     }
 
     /// Forgets attempts older than any lease: leads claimed since then know of them.
     pub(crate) fn forget_before(&mut self, moment: Mono) {
-        while let Some(&(at, client, person)) = self.order.front() {
-            if at >= moment {
-                return;
-            }
-            self.order.pop_front();
-            let key = (client, person);
-            let left = self.by_person.get_mut(&key).map_or(0, |attempts| {
-                attempts.remove(0);
-                attempts.len()
-            });
-            if left == 0 {
-                self.by_person.remove(&key);
-            }
+        while let Some((_, attempt)) = self.order.pop_front_if(|(at, _)| *at < moment) {
+            self.by_person.remove(&attempt);
         }
     }
 
@@ -64,11 +49,12 @@ impl Attempts {
         if caps.is_empty() {
             return None;
         }
-        let ours = self.by_person.get(&(client, person)).map_or(&[][..], Vec::as_slice);
-        if recent.is_empty() && ours.is_empty() {
+        let [first, last] = [i64::MIN, i64::MAX].map(|at| (person, client, Wall::micros(at)));
+        let ours = self.by_person.range(first..=last).map(|&(.., at)| at);
+        let mut all = recent.iter().copied().chain(ours).collect::<Vec<_>>();
+        if all.is_empty() {
             return None;
         }
-        let mut all = [recent, ours].concat();
         all.sort_unstable();
         all.dedup_by_key(|moment| moment.as_micros().div_euclid(1_000));
         caps.iter().filter_map(|cap| until(*cap, &all, at)).max()
