@@ -8,7 +8,7 @@ use super::call::{self, Call, Effect, State};
 use super::campaign::Settings;
 use super::fact::{Answerer, CallFact, Lead};
 use super::floor::CallStage;
-use super::order::{Abandoned, Closed, EndedBy, Next, Outcome};
+use super::order::{Abandoned, Bridged, Closed, EndedBy, Next, Outcome};
 use super::pacing::account::Entry;
 use super::{Dialer, Order, Record, Wake, recycle};
 use crate::units::{AgentId, CallId, CampaignId, Now, Wall};
@@ -91,7 +91,7 @@ impl Dialer {
             Effect::Close { outcome, cause, by } => return self.close(now, id, outcome, cause, by),
             Effect::Person => return self.serve(now, id),
             Effect::Listen => Order::Listen(id),
-            Effect::Bridge(agent) => Order::Bridge(id, agent),
+            Effect::Bridge(agent) => return self.bridged(id, agent),
             Effect::Cancel => Order::Cancel(id),
             Effect::HangUp => Order::HangUp(id),
             Effect::Hold => Order::Hold(id),
@@ -227,6 +227,22 @@ impl Dialer {
             campaign.wrapping += 1;
         }
         self.step_agent(now, agent, agent::Event::TalkOver(writing));
+    }
+
+    /// Bridges callee and agent, and writes down who talks to whom while the line stands: a crash
+    /// before its end takes neither the agent nor the answer.
+    fn bridged(&mut self, id: CallId, agent: AgentId) {
+        self.orders.push_back(Order::Bridge(id, agent));
+        let Some(call) = self.calls.get(&id) else { return };
+        let Call { heard, ringing, answered, bridged, .. } = **call;
+        self.record(Record::Bridged(Bridged {
+            call: id,
+            agent,
+            heard,
+            ringing,
+            answered,
+            bridged,
+        }));
     }
 
     /// Writes down that a person is abandoned while the line still stands, so that a crash before
