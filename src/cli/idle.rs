@@ -65,6 +65,7 @@ pub(super) fn cause(name: &str, now: &View, trunks: &[String], idle: &Idle, lang
             "aucun poste d'agent n'est connecté : cadran agent list montre lesquels",
         ),
         IdleCause::NobodyReady => return nobody_ready(now, lang),
+        IdleCause::AgentsLent => return lent(idle, lang),
         IdleCause::AgentDials => (
             "in preview the agents dial: a card is shown to them, cadran agent dial NAME",
             "en preview ce sont les agents qui appellent, fiche à l'écran : cadran agent dial NOM",
@@ -129,6 +130,17 @@ fn nobody_ready(now: &View, lang: Lang) -> String {
         ),
     )
     .to_owned()
+}
+
+/// Tells whom the agents serve first.
+fn lent(idle: &Idle, lang: Lang) -> String {
+    let said = lang.say(
+        "its agents are lent to {first}, which they name first: pause that one, give this one a \
+         greater `value` (see docs/campaigns.md), or agents of its own",
+        "ses agents sont prêtés à {first}, qu'ils ont en premier : mettez celle-là en pause, \
+         donnez à celle-ci une `value` plus grande (voir docs/campaigns.md) ou ses propres agents",
+    );
+    said.replace("{first}", idle.lent_to.as_deref().unwrap_or("?"))
 }
 
 /// Tells what the next contact waits for, and until when.
