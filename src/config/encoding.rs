@@ -97,7 +97,7 @@ const UPPER: [char; 32] = [
 
 fn sign(byte: u8) -> char {
     let upper = byte.checked_sub(0x80).and_then(|place| UPPER.get(usize::from(place)));
-    upper.copied().unwrap_or(char::from(byte))
+    upper.copied().unwrap_or_else(|| char::from(byte))
 }
 
 #[cfg(test)]
