@@ -349,7 +349,7 @@ fn described(campaign: &types::Campaign, lang: Lang) -> Sheet {
     line("refused by a rule", "refusés par une règle", totals.refused.to_string());
     if let Some(why) = &campaign.idle {
         if !why.refused.is_empty() {
-            line("  in the last 24 h", "  ces dernières 24 h", idle::refusals(why));
+            line("  in the last 24 h", "  ces dernières 24 h", idle::refusals(why, lang));
         }
         let why = idle::sentence(campaign, why, lang);
         line("nothing is dialled", "rien n'est appelé", why);

@@ -1,5 +1,6 @@
 //! Why a campaign dials nobody, in one plain sentence.
 
+use super::french::told;
 use super::output::{Lang, moment};
 use crate::api::types::{Campaign, Idle, IdleCause};
 use crate::core::pacing::View;
@@ -172,8 +173,9 @@ fn waiting(idle: &Idle, lang: Lang) -> String {
 }
 
 /// Writes how many contacts each rule refused, the strictest first.
-pub(super) fn refusals(idle: &Idle) -> String {
+pub(super) fn refusals(idle: &Idle, lang: Lang) -> String {
     let mut rules: Vec<_> = idle.refused.iter().collect();
     rules.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
-    rules.iter().map(|(rule, count)| format!("{rule} {count}")).collect::<Vec<_>>().join(", ")
+    let said = rules.iter().map(|(rule, count)| format!("{} {count}", told(rule, lang)));
+    said.collect::<Vec<_>>().join(", ")
 }

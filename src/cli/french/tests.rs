@@ -128,8 +128,16 @@ fn every_sentence_that_has_its_french_is_said_somewhere() -> std::io::Result<()>
     Ok(())
 }
 
-/// What the operating system, the TOML parser and the database driver say.
-const FROM_OUTSIDE: [&str; 25] = [
+/// What the operating system, the TOML parser and the database driver say, and sentences that are
+/// put together of several.
+const FROM_OUTSIDE: [&str; 32] = [
+    "{}: error: cannot be read: {}",
+    "{} is not an E.164 number: write + and 4 to 15 digits",
+    "the engine does not answer at {}",
+    "the engine does not answer in time at {}",
+    "no action {}",
+    "integer",
+    "datetime",
     "No such file or directory (os error {})",
     "Permission denied (os error {})",
     "Address already in use (os error {})",

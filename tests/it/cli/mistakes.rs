@@ -282,8 +282,13 @@ fn every_mistake_is_told_in_french() -> Claim {
         };
         let (en, fr) = (told(engine, campaign, "en")?, told(engine, campaign, "fr")?);
         for (en, fr) in en.lines().zip(fr.lines()) {
-            let last = |line: &str| line.rsplit(": ").next().unwrap_or_default().to_owned();
-            assert_ne!(last(en), last(fr), "{en}");
+            // Behind the place and the key, which are the same.
+            let hint = en.starts_with(' ');
+            let said = |line: &str| match hint {
+                true => line.to_owned(),
+                false => line.rsplit(": ").next().unwrap_or_default().to_owned(),
+            };
+            assert_ne!(said(en), said(fr), "{en}");
         }
     }
     Ok(())
