@@ -135,6 +135,7 @@ fn view(campaign: &config::Campaign, row: &CampaignRow, snapshot: &Snapshot) -> 
         title: campaign.title.clone(),
         client: campaign.client.clone(),
         mode: mode_word(campaign.mode).to_owned(),
+        guarantee: campaign.mode.guarantee(),
         state: floor.map_or(row.state, |floor| floor.state),
         hours: hours::say(&campaign.week),
         trunks: campaign.trunks().into_iter().map(str::to_owned).collect(),

@@ -40,13 +40,7 @@ pub(super) async fn why(
     match at_a_glance(floor, snapshot.store_fails) {
         Glance::Dials => return Ok(None),
         Glance::Rests(cause) => {
-            return Ok(Some(Idle {
-                cause,
-                until: None,
-                rule: None,
-                skills: Vec::new(),
-                refused: BTreeMap::new(),
-            }));
+            return Ok(Some(resting(cause)));
         }
         Glance::Unclear => {}
     }
@@ -62,9 +56,20 @@ pub(super) async fn why(
     let team = at_work(&agents, campaign, row.id, snapshot);
     let unskilled = nobody_has(&agents, campaign, row.id);
     let open = stats.contacts.saturating_sub(stats.contacts_done);
-    let scene =
-        Scene { team, unskilled: !unskilled.is_empty(), contacts: stats.contacts, open, trunks };
+    let lent = lent(&agents, &team, row.id, snapshot);
+    let scene = Scene {
+        team,
+        unskilled: !unskilled.is_empty(),
+        lent: lent.is_some(),
+        contacts: stats.contacts,
+        open,
+        trunks,
+    };
     let cause = scene.cause(floor, &outlook, snapshot);
+    let lent_to = match lent.filter(|_| cause == IdleCause::AgentsLent) {
+        Some(first) => desk.campaign_names().await?.remove(&first),
+        None => None,
+    };
     let waits = cause == IdleCause::ContactsWait;
     Ok(Some(Idle {
         cause,
@@ -77,8 +82,21 @@ pub(super) async fn why(
         } else {
             Vec::new()
         },
+        lent_to,
         refused: stats.refused,
     }))
+}
+
+/// Makes the answer of a campaign that does not run, or cannot.
+fn resting(cause: IdleCause) -> Idle {
+    Idle {
+        cause,
+        until: None,
+        rule: None,
+        skills: Vec::new(),
+        lent_to: None,
+        refused: BTreeMap::new(),
+    }
 }
 
 /// What the engine's state alone says of a campaign.
@@ -132,6 +150,28 @@ fn at_work<'s>(
     own.filter_map(on_floor).filter(at_work).collect()
 }
 
+/// Gives the campaign that everybody at work for this one serves first, if it is another; nobody
+/// serves any while all are on a break.
+fn lent(
+    agents: &[AgentRow],
+    team: &[&AgentFloor],
+    id: CampaignId,
+    snapshot: &Snapshot,
+) -> Option<CampaignId> {
+    let campaigns = &snapshot.floor.campaigns;
+    let runs = |id: &CampaignId| {
+        let floor = campaigns.iter().find(|floor| floor.campaign == *id);
+        floor.is_some_and(|floor| floor.state == CampaignState::Running)
+    };
+    let first = |at: &&AgentFloor| {
+        let row = agents.iter().find(|row| row.id == at.agent)?;
+        row.campaigns.iter().copied().find(runs)
+    };
+    let mut serving = team.iter().filter(|at| !matches!(at.state, AgentState::Paused(_)));
+    let one = serving.clone().find_map(first)?;
+    serving.all(|at| first(at) != Some(id)).then_some(one)
+}
+
 /// Gives the required skills that no agent of a campaign has; nothing if nobody is of it.
 fn nobody_has(agents: &[AgentRow], campaign: &config::Campaign, id: CampaignId) -> Vec<String> {
     let own: Vec<_> = agents.iter().filter(|row| row.campaigns.contains(&id)).collect();
@@ -172,6 +212,8 @@ struct Scene<'s> {
     team: Vec<&'s AgentFloor>,
     /// None of its agents has the skills it requires, signed in or not.
     unskilled: bool,
+    /// Those at work all serve another campaign first.
+    lent: bool,
     /// Contacts of the campaign, closed ones included.
     contacts: u64,
     /// Those that are not closed.
@@ -204,6 +246,8 @@ impl Scene<'_> {
             IdleCause::NobodySignedIn
         } else if !self.team.iter().any(|agent| agent.leg_up) {
             IdleCause::NoPhone
+        } else if view.ready == 0 && self.lent {
+            IdleCause::AgentsLent
         } else if view.ready == 0 {
             IdleCause::NobodyReady
         } else if dry {
@@ -322,6 +366,36 @@ mod tests {
     }
 
     #[test]
+    fn agents_who_name_another_campaign_first_are_lent_to_it_while_it_runs() {
+        let at = |id, state| AgentFloor { agent: AgentId(id), state, ..agent(true, None) };
+        let row = |id, campaigns: &[u32]| AgentRow {
+            id: AgentId(id),
+            name: String::new(),
+            ha1: None,
+            contact_uri: None,
+            campaigns: campaigns.iter().copied().map(CampaignId).collect(),
+            skills: Vec::new(),
+            state: AgentState::Ready,
+            since: Wall::micros(0),
+        };
+        let other = |state| CampaignFloor { campaign: CampaignId(2), state, ..running(READY) };
+        let with = |state| Snapshot {
+            floor: Floor { campaigns: vec![running(READY), other(state)], ..Floor::default() },
+            ..Snapshot::default()
+        };
+        let rows = [row(1, &[2, 1]), row(2, &[2, 1]), row(3, &[1, 2])];
+        let (busy, own) = (at(1, AgentState::Ready), at(3, AgentState::Ready));
+        let away = at(2, AgentState::Paused(crate::units::PauseId(0)));
+        let lent =
+            |team: &[&AgentFloor], snapshot: &Snapshot| lent(&rows, team, CampaignId(1), snapshot);
+        let runs = with(CampaignState::Running);
+        assert_eq!(lent(&[&busy, &away], &runs), Some(CampaignId(2)));
+        assert_eq!(lent(&[&busy, &own], &runs), None);
+        assert_eq!(lent(&[&away], &runs), None);
+        assert_eq!(lent(&[&busy], &with(CampaignState::Paused)), None);
+    }
+
+    #[test]
     fn the_first_cause_is_the_one_to_mend_first() {
         use IdleCause::*;
         let (here, absent) = (agent(true, None), agent(false, None));
@@ -359,6 +433,9 @@ mod tests {
         }
         let unskilled = Scene { unskilled: true, contacts: 9, open: 9, ..Scene::default() };
         assert_eq!(unskilled.cause(&running(READY), &empty, &up), NobodySkilled);
+        let lent =
+            Scene { team: vec![&here], lent: true, contacts: 9, open: 9, ..Scene::default() };
+        assert_eq!(lent.cause(&running(none_ready), &due, &up), AgentsLent);
         let blank = Scene::default().cause(&running(dry), &empty, &up);
         assert_eq!(blank, NoContacts);
     }

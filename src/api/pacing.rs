@@ -34,7 +34,11 @@ pub(super) async fn explain(
     let (campaign, row) = desk.campaign(&name).await?;
     let now = desk.clock.now().wall;
     let past = moment.at.as_deref().map(wall).transpose()?;
-    let asked = past.unwrap_or(now).min(now);
+    if let Some(future) = past.filter(|past| *past > now) {
+        return Err(ApiError::invalid(format!("{future} is yet to come"))
+            .hint("name a past moment: what is not decided yet cannot be explained"));
+    }
+    let asked = past.unwrap_or(now);
     let made = desk.store.decision(row.id, asked).await?;
     let snapshot = desk.handle.snapshot();
     let floor = snapshot.floor.campaigns.iter().find(|floor| floor.campaign == row.id);
@@ -57,10 +61,7 @@ pub(super) async fn explain(
     Ok(axum::Json(types::Pacing {
         campaign: campaign.name.clone(),
         mode: mode_word(campaign.mode).to_owned(),
-        guarantee: match campaign.mode {
-            Mode::Predictive { guarantee } => Some(guarantee),
-            Mode::Preview | Mode::Progressive | Mode::Power { .. } | Mode::Directed => None,
-        },
+        guarantee: campaign.mode.guarantee(),
         trunks: campaign.trunks().into_iter().map(str::to_owned).collect(),
         asked: asked.to_string(),
         now: view,

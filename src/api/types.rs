@@ -60,6 +60,9 @@ pub struct Campaign {
     pub client: String,
     /// `preview`, `progressive`, `power` or `predictive`.
     pub mode: String,
+    /// What a predictive campaign guarantees of its cap.
+    #[serde(default)]
+    pub guarantee: Option<Guarantee>,
     /// Its state.
     pub state: CampaignState,
     /// The calling windows, as configured.
@@ -209,6 +212,9 @@ pub struct Idle {
     /// signed in, all it requires.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub skills: Vec<String>,
+    /// The campaign its agents serve before it, where that is the cause.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lent_to: Option<String>,
     /// Contacts refused in the last day, by rule; counted while the campaign runs.
     pub refused: BTreeMap<String, u64>,
 }
@@ -241,6 +247,8 @@ pub enum IdleCause {
     NoPhone,
     /// Every agent is busy or on a break.
     NobodyReady,
+    /// Its agents serve another campaign, which they name first and which has calls for them.
+    AgentsLent,
     /// The agents dial by themselves, in preview.
     AgentDials,
     /// None of its trunks answers.

@@ -9,9 +9,11 @@ use serde::Serialize;
 use super::client::{At, Client};
 use super::failure::{Exit, Failure, Outcome};
 use super::output::{Form, Lang, Output, Sheet};
+use super::speed::mode;
 use super::{Global, idle, unread, wait_for};
 use crate::api::types::{self, IdleCause};
 use crate::config::{self, Config, Problem, Problems, Severity, measure};
+use crate::core::campaign::Guarantee;
 use crate::core::order::CampaignState;
 use crate::core::pacing::{Decision, View};
 use crate::units::Span;
@@ -143,6 +145,7 @@ struct CheckedCampaign {
     name: String,
     file: PathBuf,
     mode: &'static str,
+    guarantee: Option<Guarantee>,
     hours: String,
     dispositions: usize,
 }
@@ -222,6 +225,7 @@ fn checked(campaign: &config::Campaign) -> CheckedCampaign {
         name: campaign.name.clone(),
         file: campaign.path.clone(),
         mode: config::campaign::mode_word(campaign.mode),
+        guarantee: campaign.mode.guarantee(),
         hours: config::hours::say(&campaign.week),
         dispositions: campaign.dispositions.len(),
     }
@@ -254,7 +258,7 @@ fn summary(campaigns: &[config::Campaign], lang: Lang) -> Sheet {
         let checked = checked(campaign);
         sheet.add([
             checked.name,
-            checked.mode.to_owned(),
+            mode(checked.mode, checked.guarantee),
             checked.hours,
             checked.dispositions.to_string(),
             checked.file.display().to_string(),
@@ -281,7 +285,7 @@ fn list(global: &Global, output: &Output) -> Outcome {
             sheet.add([
                 campaign.name.clone(),
                 campaign_state_word(campaign.state, lang).to_owned(),
-                campaign.mode.clone(),
+                mode(&campaign.mode, campaign.guarantee),
                 campaign.totals.attempts.to_string(),
                 campaign.totals.bridged.to_string(),
                 campaign.totals.abandoned.to_string(),
@@ -324,7 +328,7 @@ fn described(campaign: &types::Campaign, lang: Lang) -> Sheet {
     line("title", "titre", campaign.title.clone());
     line("client company", "commanditaire", campaign.client.clone());
     line("state", "état", campaign_state_word(campaign.state, lang).to_owned());
-    line("mode", "mode", campaign.mode.clone());
+    line("mode", "mode", mode(&campaign.mode, campaign.guarantee));
     line("hours", "horaires", campaign.hours.clone());
     line("trunks", "trunks", campaign.trunks.join(", "));
     if !campaign.requires.is_empty() {
@@ -345,7 +349,7 @@ fn described(campaign: &types::Campaign, lang: Lang) -> Sheet {
     line("refused by a rule", "refusés par une règle", totals.refused.to_string());
     if let Some(why) = &campaign.idle {
         if !why.refused.is_empty() {
-            line("  in the last 24 h", "  ces dernières 24 h", idle::refusals(why));
+            line("  in the last 24 h", "  ces dernières 24 h", idle::refusals(why, lang));
         }
         let why = idle::sentence(campaign, why, lang);
         line("nothing is dialled", "rien n'est appelé", why);

@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::client::{At, Client};
 use super::failure::{Exit, Outcome};
+use super::french::told;
 use super::output::{Lang, Output, Sheet};
 use super::{Global, wait_for};
 use crate::api::network::{Network, Signalling};
@@ -393,9 +394,9 @@ fn sheet(checks: &[Check], lang: Lang) -> Sheet {
         };
         sheet.add([
             mark.to_owned(),
-            check.what.to_owned(),
-            check.found.clone(),
-            check.fix.clone().unwrap_or_default(),
+            told(check.what, lang),
+            told(&check.found, lang),
+            told(check.fix.as_deref().unwrap_or_default(), lang),
         ]);
     }
     sheet

@@ -1,5 +1,6 @@
 //! Why a campaign dials nobody, in one plain sentence.
 
+use super::french::told;
 use super::output::{Lang, moment};
 use crate::api::types::{Campaign, Idle, IdleCause};
 use crate::core::pacing::View;
@@ -65,6 +66,7 @@ pub(super) fn cause(name: &str, now: &View, trunks: &[String], idle: &Idle, lang
             "aucun poste d'agent n'est connecté : cadran agent list montre lesquels",
         ),
         IdleCause::NobodyReady => return nobody_ready(now, lang),
+        IdleCause::AgentsLent => return lent(idle, lang),
         IdleCause::AgentDials => (
             "in preview the agents dial: a card is shown to them, cadran agent dial NAME",
             "en preview ce sont les agents qui appellent, fiche à l'écran : cadran agent dial NOM",
@@ -131,6 +133,17 @@ fn nobody_ready(now: &View, lang: Lang) -> String {
     .to_owned()
 }
 
+/// Tells whom the agents serve first.
+fn lent(idle: &Idle, lang: Lang) -> String {
+    let said = lang.say(
+        "its agents are lent to {first}, which they name first: pause that one, give this one a \
+         greater `value` (see docs/campaigns.md), or agents of its own",
+        "ses agents sont prêtés à {first}, qu'ils ont en premier : mettez celle-là en pause, \
+         donnez à celle-ci une `value` plus grande (voir docs/campaigns.md) ou ses propres agents",
+    );
+    said.replace("{first}", idle.lent_to.as_deref().unwrap_or("?"))
+}
+
 /// Tells what the next contact waits for, and until when.
 fn waiting(idle: &Idle, lang: Lang) -> String {
     let what = match idle.rule.as_deref() {
@@ -160,8 +173,9 @@ fn waiting(idle: &Idle, lang: Lang) -> String {
 }
 
 /// Writes how many contacts each rule refused, the strictest first.
-pub(super) fn refusals(idle: &Idle) -> String {
+pub(super) fn refusals(idle: &Idle, lang: Lang) -> String {
     let mut rules: Vec<_> = idle.refused.iter().collect();
     rules.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
-    rules.iter().map(|(rule, count)| format!("{rule} {count}")).collect::<Vec<_>>().join(", ")
+    let said = rules.iter().map(|(rule, count)| format!("{} {count}", told(rule, lang)));
+    said.collect::<Vec<_>>().join(", ")
 }

@@ -9,6 +9,7 @@ use indicatif::ProgressBar;
 
 use super::client::{At, Client};
 use super::failure::{Exit, Failure, Outcome};
+use super::french::told;
 use super::output::{Lang, Output, Sheet};
 use super::{Global, wait_for};
 use crate::api::LIST_BYTES_MAX;
@@ -294,7 +295,7 @@ fn summary(report: &ImportReport, lang: Lang) -> Sheet {
     for (reason, count) in &report.reasons {
         let lines = report.examples.iter().filter(|example| example.reason == *reason).take(3);
         let lines = lines.map(|example| example.line.to_string()).collect::<Vec<_>>().join(", ");
-        line("  ", "  ", format!("{count} {reason} (l. {lines})"));
+        line("  ", "  ", format!("{count} {} (l. {lines})", told(reason, lang)));
     }
     if !report.dry_run {
         line("added", "ajoutées", report.added.to_string());

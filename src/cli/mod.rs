@@ -11,6 +11,7 @@ mod client;
 mod demo;
 mod doctor;
 mod failure;
+mod french;
 mod idle;
 mod list;
 mod output;

@@ -10,6 +10,7 @@ use jiff::tz::TimeZone;
 use serde::Serialize;
 
 use super::failure::Failure;
+use super::french::told;
 pub use crate::watch::Lang;
 
 /// The form of the data.
@@ -100,13 +101,13 @@ impl Output {
     /// Says what was done, or what to do next.
     pub fn note(&self, text: &str) {
         if !self.quiet {
-            aside(text);
+            aside(&told(text, self.lang));
         }
     }
 
     /// Warns.
     pub fn warn(&self, text: &str) {
-        let style = self.style(AnsiColor::Yellow);
+        let (style, text) = (self.style(AnsiColor::Yellow), told(text, self.lang));
         aside(&format!("{style}{}{style:#} {text}", self.lang.say("warning:", "attention :")));
     }
 
@@ -125,9 +126,9 @@ impl Output {
         } else {
             format!("{style}{}{style:#} ", self.lang.say("error:", "erreur :"))
         };
-        aside(&format!("{head}{}", failure.message));
+        aside(&format!("{head}{}", told(&failure.message, self.lang)));
         if let Some(hint) = &failure.hint {
-            aside(&format!("    → {hint}"));
+            aside(&format!("    → {}", told(hint, self.lang)));
         }
     }
 

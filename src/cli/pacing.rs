@@ -117,8 +117,11 @@ fn figures(pacing: &types::Pacing, lang: Lang) -> Sheet {
             line("agents expected free", "agents attendus libres", releases);
             let chance = percent(forecast.chance.get(), lang);
             line("risk of the last call", "risque du dernier appel", chance);
-            let room = decimal(forecast.room, 1, lang);
-            line("abandons still allowed", "abandons encore permis", room);
+            // Of before the engine was started again: the cap may be another one now.
+            if pacing.restarted.is_none() {
+                let room = decimal(forecast.room, 1, lang);
+                line("abandons still allowed", "abandons encore permis", room);
+            }
         }
     }
     let cap = &pacing.cap;

@@ -6,6 +6,7 @@ use clap::{Args, Subcommand, ValueHint};
 use serde::Serialize;
 
 use super::failure::{Exit, Failure, Outcome};
+use super::french;
 use super::output::Output;
 use super::output::Sheet;
 use super::simulate::day::Day;
@@ -77,9 +78,9 @@ impl Verify {
             for replayed in &replayed {
                 sheet.add([
                     replayed.tape.display().to_string(),
-                    replayed.ending.to_owned(),
+                    french::told(replayed.ending, lang),
                     replayed.batches.to_string(),
-                    replayed.detail.clone(),
+                    french::told(&replayed.detail, lang),
                 ]);
             }
             sheet

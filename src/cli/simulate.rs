@@ -63,8 +63,8 @@ pub(super) enum Simulate {
 pub(super) struct Run {
     #[command(flatten)]
     what: What,
-    /// Which dialer paces
-    #[arg(long, value_enum, value_delimiter = ',', default_value = "progressive")]
+    /// Which dialer paces [default: as the tape's day was paced, else progressive]
+    #[arg(long, value_enum, value_delimiter = ',')]
     mode: Vec<Word>,
     /// What a predictive pacer begins each day with: `none`, `learn` (what the days before taught
     /// it), or a file that --prior-out wrote
@@ -95,8 +95,8 @@ pub(super) struct Sweep {
     what: What,
     #[command(flatten)]
     caps: Caps,
-    /// Which dialers pace
-    #[arg(long, value_enum, value_delimiter = ',', default_value = "progressive")]
+    /// Which dialers pace [default: as the tape's day was paced, else progressive]
+    #[arg(long, value_enum, value_delimiter = ',')]
     mode: Vec<Word>,
 }
 
@@ -179,6 +179,9 @@ struct Caps {
     cap: Vec<Ratio>,
 }
 
+/// What paces where neither the command nor a tape says so.
+const USUAL: Word = Word::Progressive;
+
 /// The pool where neither the command nor the scenario names one.
 const POOL: u32 = 20;
 /// Days where the spread of the days is of interest: enough for an interval.
@@ -213,6 +216,9 @@ fn read(path: &Path) -> Result<Scenario, Failure> {
         Failure::new(Exit::Invalid, "scenario_unreadable", message)
     })?;
     scenario::read(&text).map_err(|error| {
+        if let Some(other) = other_file(path, &text) {
+            return other;
+        }
         let place = error.place(&text);
         let place = place.map_or_else(String::new, |(line, column)| format!(":{line}:{column}"));
         let fault = match &error {
@@ -226,10 +232,30 @@ fn read(path: &Path) -> Result<Scenario, Failure> {
     })
 }
 
-fn learn(path: &Path) -> Result<Scenario, Failure> {
+/// Tells a campaign's and the engine's file from a scenario with mistakes.
+fn other_file(path: &Path, text: &str) -> Option<Failure> {
+    let keys = text.parse::<toml::Table>().ok()?;
+    let (what, command) = if keys.contains_key("routes") || keys.contains_key("disposition") {
+        ("a campaign's file", format!("cadran campaign validate {}", path.display()))
+    } else if keys.contains_key("trunk") {
+        ("the engine's file", format!("cadran doctor --config {}", path.display()))
+    } else {
+        return None;
+    };
+    let message = format!("{}: is {what}, not a scenario", path.display());
+    let hint = format!(
+        "`{command}` checks it; a day of it is simulated from its tape: \
+         `cadran simulate run --from-tape TAPE`"
+    );
+    Some(Failure::new(Exit::Invalid, "scenario_invalid", message).hint(hint))
+}
+
+/// Gives the scenario of a recorded day, and how it was paced.
+fn learn(path: &Path) -> Result<(Scenario, Word), Failure> {
     let (learner, _) = day::learn(path)?;
     let name = path.file_stem().unwrap_or_default().to_string_lossy();
-    learner.scenario(&name).map_err(|error| {
+    let word = learner.mode().and_then(Word::of).unwrap_or(USUAL);
+    learner.scenario(&name).map(|scenario| (scenario, word)).map_err(|error| {
         let message = format!("{}: {error}", path.display());
         Failure::new(Exit::Invalid, "nothing_to_learn", message)
             .hint("simulate from a scenario file, or from the tape of a fuller day")
@@ -237,12 +263,14 @@ fn learn(path: &Path) -> Result<Scenario, Failure> {
 }
 
 impl What {
-    /// Gives every scenario with every cap, every pool and every dialer, in this order.
+    /// Gives every scenario with every cap, every pool and every dialer, in this order; without a
+    /// word, that of the day.
     fn cells(&self, caps: &[Ratio], words: &[Word], days: u32) -> Result<Vec<Cell>, Failure> {
         let mut cells = Vec::new();
-        let files = self.scenarios.iter().map(|path| read(path));
+        let files = self.scenarios.iter().map(|path| Ok((read(path)?, USUAL)));
         for own in files.chain(self.from_tape.iter().map(|path| learn(path))) {
-            let own = own?;
+            let (own, usual) = own?;
+            let words = if words.is_empty() { &[usual] } else { words };
             let owed = self.owed.over(own.respect);
             let own = own.owing(owed);
             let caps = if caps.is_empty() { vec![own.cap] } else { caps.to_vec() };
@@ -318,7 +346,12 @@ impl Run {
 impl Run {
     /// Says which dialers make nothing of what was learnt before.
     fn warn_of_the_forgetful(&self, output: &Output) {
-        let forgetful = self.mode.iter().filter(|word| !word.remembers());
+        let usual = [USUAL];
+        let words = match self.mode.as_slice() {
+            [] if self.what.from_tape.is_empty() => &usual,
+            words => words,
+        };
+        let forgetful = words.iter().filter(|word| !word.remembers());
         let names = forgetful.map(|word| word.name()).collect::<Vec<_>>().join(", ");
         if !names.is_empty() {
             let (english, french) = (

@@ -17,6 +17,14 @@ pub(super) fn guarantee_word(guarantee: Guarantee) -> &'static str {
     }
 }
 
+/// Names a mode as the files do, with what is guaranteed if that is more than usual.
+pub(super) fn mode(mode: &str, guarantee: Option<Guarantee>) -> String {
+    match guarantee {
+        Some(Guarantee::Strict) => format!("{mode} ({})", guarantee_word(Guarantee::Strict)),
+        Some(Guarantee::Expected) | None => mode.to_owned(),
+    }
+}
+
 /// Says why, in a few sentences that need no other knowledge.
 pub(super) fn sentences(pacing: &Pacing, lang: Lang) -> Vec<String> {
     let mut told = Vec::new();
@@ -279,8 +287,19 @@ fn price(forecast: &Forecast, lines: &str, lignes: &str, lang: Lang) -> String {
 fn held(pacing: &Pacing, decision: &Decision, lang: Lang) -> String {
     let placed = decision.placed;
     let strict = pacing.guarantee == Some(Guarantee::Strict);
-    let why = bound(strict, &decision.view, decision.forecast.as_ref(), lang);
     let view = &decision.view;
+    if strict && placed > 0 {
+        let lines = many(placed, "line was", "lines were", lang);
+        let lignes = many(placed, "ligne accordée", "lignes accordées", lang);
+        let kept = "no more: with these the cap holds even if every call in flight were abandoned";
+        let tenu = "pas plus : ainsi le plafond tient même si tous les appels en cours étaient \
+                    abandonnés";
+        return match lang {
+            Lang::En => format!("The proved cap binds: {lines} placed and {kept}."),
+            Lang::Fr => format!("Le plafond prouvé limite : {lignes}, {tenu}."),
+        };
+    }
+    let why = bound(strict, view, decision.forecast.as_ref(), lang);
     if placed > 0 && view.lines() >= view.ready {
         // Agents who are about to come free stand for the lines beyond the ready ones.
         return match lang {

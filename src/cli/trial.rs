@@ -53,8 +53,9 @@ fn judged(report: &TrunkReport, lang: Lang) -> Outcome {
         return Ok(Exit::Done);
     }
     let head = lang.say("the trunk does not serve", "le trunk ne convient pas");
-    let failed =
-        |code: &str, means: &str| Failure::new(Exit::Unreachable, code, format!("{head}: {means}"));
+    let failed = |code: &str, means: &str| {
+        Failure::new(Exit::Unreachable, code, format!("{head}{} {means}", lang.colon()))
+    };
     Err(match report.findings.first() {
         Some(worst) => {
             failed(&worst.code, said(&worst.means, lang)).hint(said(&worst.remedy, lang))

@@ -217,6 +217,17 @@ impl Default for Abandon {
     }
 }
 
+impl Mode {
+    /// Gives what a predictive campaign guarantees of its cap.
+    #[must_use]
+    pub fn guarantee(self) -> Option<Guarantee> {
+        match self {
+            Self::Predictive { guarantee } => Some(guarantee),
+            Self::Preview | Self::Progressive | Self::Power { .. } | Self::Directed => None,
+        }
+    }
+}
+
 impl Settings {
     /// Makes a campaign over one trunk that may call at any hour and tries every contact once; an
     /// agent writes up as long as he or she likes. `zone` is where the abandon rule's day ends.

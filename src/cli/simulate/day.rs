@@ -375,7 +375,7 @@ impl Beside {
         }
         if let Some(less) = &self.difference {
             let points = |share: f64| points(share, None, lang);
-            let more = |count: f64| format!("{count:+.0}");
+            let more = |count: f64| format!("{count:+.0}").replace('-', "−");
             sheet.add([
                 lang.say("difference", "différence").to_owned(),
                 less.occupancy.say(points),

@@ -87,6 +87,17 @@ impl Word {
         self.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
     }
 
+    /// Gives the word of one of our own modes.
+    pub(super) fn of(mode: Mode) -> Option<Self> {
+        match mode {
+            Mode::Predictive { guarantee: Guarantee::Expected } => Some(Self::Predictive),
+            Mode::Predictive { guarantee: Guarantee::Strict } => Some(Self::PredictiveStrict),
+            Mode::Progressive => Some(Self::Progressive),
+            Mode::Power { .. } => Some(Self::Power),
+            Mode::Preview | Mode::Directed => None,
+        }
+    }
+
     /// Gives its colour in every chart: its place in the help.
     pub(super) fn color(self) -> usize {
         Self::value_variants().iter().position(|word| *word == self).unwrap_or(0)

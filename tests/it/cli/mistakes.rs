@@ -263,6 +263,36 @@ fn pointed_at(
 }
 
 #[test]
+fn every_mistake_is_told_in_french() -> Claim {
+    let folder = tempfile::tempdir()?;
+    fs::create_dir(folder.path().join("campaigns"))?;
+    let told = |engine: &str, campaign: &str, lang: &str| -> Result<String, Box<dyn Error>> {
+        fs::write(folder.path().join("cadran.toml"), engine)?;
+        fs::write(folder.path().join("campaigns/essai.toml"), campaign)?;
+        let validate = ["--lang", lang, "campaign", "validate"];
+        let output = cadran().args(validate).current_dir(folder.path()).output()?;
+        Ok(text(&output.stderr)?.to_owned())
+    };
+    let campaigns = CAMPAIGN_MISTAKES.iter().map(|mistake| (CAMPAIGN, mistake));
+    for (good, mistake) in campaigns.chain(ENGINE_MISTAKES.iter().map(|it| (ENGINE, it))) {
+        let (wrong, _) = seeded(good, mistake)?;
+        let (engine, campaign) = match good {
+            CAMPAIGN => (ENGINE, wrong.as_str()),
+            _ => (wrong.as_str(), CAMPAIGN),
+        };
+        let (en, fr) = (told(engine, campaign, "en")?, told(engine, campaign, "fr")?);
+        for (en, fr) in en.lines().zip(fr.lines()) {
+            // Behind the place and the key, which are the same.
+            let hint = en.starts_with(' ');
+            let parts = if hint { 1 } else { 4 };
+            let said = |line: &str| line.splitn(parts, ": ").last().unwrap_or_default().to_owned();
+            assert_ne!(said(en), said(fr), "{en}");
+        }
+    }
+    Ok(())
+}
+
+#[test]
 fn several_mistakes_are_told_at_once() -> Claim {
     let campaign = CAMPAIGN
         .replace(r#"within = "2s""#, "within = 2")
