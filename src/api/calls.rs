@@ -85,7 +85,7 @@ async fn trunk_names(desk: &Desk) -> Result<BTreeMap<TrunkId, String>, ApiError>
 
 fn view(row: CallRow, trunks: &BTreeMap<TrunkId, String>) -> types::Call {
     let said = |at: Option<Wall>| at.map(|at| at.to_string());
-    let talk = row.bridged.zip(row.ended).map(|(from, to)| to.since(from).as_secs_f64());
+    let talk = row.talked().map(crate::units::Span::as_secs_f64);
     types::Call {
         call: row.call.0,
         campaign: row.campaign_name,

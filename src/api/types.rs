@@ -439,7 +439,7 @@ pub struct Call {
     pub sip_code: u16,
     /// Who ended it.
     pub ended_by: Option<EndedBy>,
-    /// Seconds from the bridging to the end, hold included.
+    /// Seconds from the bridging to the end, hold included; `None` if a crash cut it.
     pub talk_s: Option<f64>,
     /// Seconds on hold.
     pub hold_s: f64,
@@ -471,7 +471,8 @@ pub struct Stats {
     pub to: String,
     /// Attempts.
     pub attempts: u64,
-    /// Attempts answered by anyone or anything.
+    /// Attempts answered by anyone or anything; of those under way, the ones whose person was given
+    /// an agent or abandoned.
     pub answered: u64,
     /// Answered by a machine.
     pub machines: u64,

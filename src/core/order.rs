@@ -86,6 +86,9 @@ pub struct Dial {
 pub enum Record {
     /// An attempt begins: its row must exist before the INVITE leaves.
     Opened(Opened),
+    /// A person is joined to an agent, the first or another. Its end follows; a restart that finds
+    /// none knows who talked to whom and since when.
+    Bridged(Bridged),
     /// A person is abandoned and the line still stands. Its end follows; a restart that finds
     /// none closes the attempt as abandoned.
     Abandoned(Abandoned),
@@ -167,6 +170,23 @@ pub struct Opened {
     pub chance: Option<Ratio>,
     /// When.
     pub at: Wall,
+}
+
+/// A conversation that begins, or goes on with another agent.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Bridged {
+    /// The attempt.
+    pub call: CallId,
+    /// The agent who has it now.
+    pub agent: AgentId,
+    /// The listener's verdict, if one was given.
+    pub heard: Option<Heard>,
+    /// When it first rang.
+    pub ringing: Option<Wall>,
+    /// When it was answered.
+    pub answered: Option<Wall>,
+    /// When it was first bridged.
+    pub bridged: Option<Wall>,
 }
 
 /// A person whom no agent will be given any more, while the notice plays or the line is hung up.

@@ -338,7 +338,7 @@ impl Dialer {
         if campaign.state != CampaignState::Running {
             return;
         }
-        let wanted = wanted && self.within_proofs(now, id, 1) > 0;
+        let wanted = wanted && (agent.is_some() || self.within_proofs(now, id, 1) > 0);
         let number = failed.number().number;
         let mut tried = failed.tried;
         tried.push(failed.trunk);

@@ -50,13 +50,27 @@ impl Dialer {
         }
     }
 
-    /// Takes an agent's campaigns; one who is ready keeps his place in the new queues.
+    /// Takes an agent's campaigns, at once unless he is ready and a proved cap counts on him.
     fn set_agent(&mut self, now: Now, id: AgentId, settings: super::agent::Settings) {
         let team = self.teams.place(&settings.campaigns);
         let Some(agent) = self.agents.get_mut(&id) else {
             self.agents.insert(id, Agent::new(settings, team));
             return;
         };
+        agent.posted = None;
+        let ready = agent.state.is_ready() && team != agent.team;
+        let counted_on = |agent: &Agent| !self.proofs_spare(now, agent);
+        if ready && self.agents.get(&id).is_some_and(counted_on) {
+            self.put_off(now, id, settings);
+        } else {
+            self.post(now, id, settings);
+        }
+    }
+
+    /// Gives an agent his campaigns; one who is ready keeps his place in the new queues.
+    pub(super) fn post(&mut self, now: Now, id: AgentId, settings: super::agent::Settings) {
+        let team = self.teams.place(&settings.campaigns);
+        let Some(agent) = self.agents.get_mut(&id) else { return };
         let (before, label, aside) = (agent.team, agent.label(), agent.is_aside());
         (agent.team, agent.settings) = (team, settings);
         let place = (agent.idle_since, id);
@@ -70,6 +84,9 @@ impl Dialer {
         let deserted = home.filter(|home| was_ready && !aside && !kept_on(home));
         if was_ready {
             new.enqueue(place, aside);
+            if !aside {
+                self.bound.remove(&id);
+            }
             self.offer(now, id);
         }
         // A line that counted on him has lost its agent.
@@ -119,6 +136,9 @@ impl Dialer {
         }
         if new_label == AgentState::Ready {
             self.offer(now, id);
+        } else if let Some(posted) = self.agents.get_mut(&id).and_then(|agent| agent.posted.take())
+        {
+            self.post(now, id, posted);
         }
     }
 
@@ -204,16 +224,18 @@ impl Dialer {
             }
             Effect::Unreserve(call) => {
                 self.unreserve(call);
+                let end = CallId::of(self.settings.node, self.next_call);
                 let Some(call) = self.calls.get_mut(&call) else { return };
-                call.forsaken = true;
+                call.forsaken = Some(end);
                 if let Some(campaign) = self.campaigns.get_mut(&call.campaign) {
                     campaign.surplus += 1;
                 }
             }
             Effect::EndTalk(call) => self.step_call(now, call, call::Event::AgentHungUp),
             Effect::LoseTalk(id) => {
+                let end = CallId::of(self.settings.node, self.next_call);
                 if let Some(call) = self.calls.get_mut(&id) {
-                    call.forsaken = true;
+                    call.forsaken = Some(end);
                 }
                 self.step_call(now, id, call::Event::AgentLost);
             }

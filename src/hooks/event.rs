@@ -88,7 +88,7 @@ pub struct CallCompleted {
     pub ring_s: Option<f64>,
     /// Answer to bridging: how long the callee waited for an agent.
     pub wait_s: Option<f64>,
-    /// Bridging to the end, hold left out.
+    /// Bridging to the end, hold left out; null if a crash cut it.
     pub talk_s: Option<f64>,
     /// How long the callee was on hold.
     pub hold_s: Option<f64>,
@@ -192,7 +192,7 @@ fn body(kind: &str, happened: Wall, data: impl Serialize) -> String {
 
 fn data(sequence: u32, call: &CallRow) -> CallCompleted {
     let CallRow { ringing, answered, bridged, ended, .. } = *call;
-    let to_end = |from: Option<Wall>| Some(ended?.since(from?));
+    let talked = call.talked();
     let ring_end = answered.or(ended);
     CallCompleted {
         call_id: call.call.to_string(),
@@ -219,8 +219,8 @@ fn data(sequence: u32, call: &CallRow) -> CallCompleted {
         ended_at: ended.map(time),
         ring_s: ringing.zip(ring_end).map(|(from, to)| seconds(to.since(from))),
         wait_s: answered.zip(bridged).map(|(from, to)| seconds(to.since(from))),
-        talk_s: to_end(bridged).map(|talk| seconds(talk - call.held)),
-        hold_s: bridged.map(|_| seconds(call.held)),
+        talk_s: talked.map(|talk| seconds(talk - call.held)),
+        hold_s: talked.map(|_| seconds(call.held)),
         wrap_s: call.wrap.map(seconds),
         disposition: call.disposition.as_ref().map(|said| Disposition {
             code: said.code.clone(),

@@ -121,6 +121,7 @@ impl Learner {
             | Record::DoNotCall { .. }
             | Record::CampaignState { .. }
             | Record::Decided(..)
+            | Record::Bridged(_)
             | Record::Abandoned(_)
             | Record::Learnt(..) => {}
         }

@@ -476,6 +476,7 @@ impl<'w> World<'w> {
             Record::Decided(..) if self.tally.counts(self.now) => self.tally.day.decisions += 1,
             Record::Closed(closed) => self.tally.closed(self.now, closed),
             Record::Decided(..)
+            | Record::Bridged(_)
             | Record::Abandoned(_)
             | Record::Learnt(..)
             | Record::Opened(_)

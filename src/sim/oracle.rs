@@ -394,6 +394,7 @@ impl Oracle {
             | Record::DoNotCall { .. }
             | Record::CampaignState { .. }
             | Record::Decided(..)
+            | Record::Bridged(_)
             | Record::Abandoned(_)
             | Record::Learnt(..) => {}
         }

@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::plan::{List, Plan};
 use super::rng::{Actor, Stream};
 use crate::core::fact::{Answerer, Callback, Lead, LeadNumber, Supply};
-use crate::core::order::{Abandoned, Closed, EndedBy, Next, Opened, Outcome, Qualified, Record};
+use crate::core::order::{
+    Abandoned, Bridged, Closed, EndedBy, Next, Opened, Outcome, Qualified, Record,
+};
 use crate::core::pacing::account::Bucket;
 use crate::core::pacing::prior::Lesson;
 use crate::units::{
@@ -25,6 +27,8 @@ pub(super) struct Store {
     invalid: BTreeSet<NumberId>,
     /// Attempts with a row and no end.
     open: BTreeMap<CallId, Opened>,
+    /// Those of them whose person was joined to an agent.
+    talked: BTreeMap<CallId, Bridged>,
     /// Those of them whose person is abandoned.
     lost: BTreeMap<CallId, Abandoned>,
     /// The highest call count that has a row.
@@ -83,6 +87,7 @@ impl Store {
             people: BTreeMap::new(),
             invalid: BTreeSet::new(),
             open: BTreeMap::new(),
+            talked: BTreeMap::new(),
             lost: BTreeMap::new(),
             last_call: 0,
             zone,
@@ -184,6 +189,13 @@ impl Store {
     pub(super) fn commit(&mut self, record: &Record) -> Result<(), Complaint> {
         match record {
             Record::Opened(opened) => self.opened(opened),
+            Record::Bridged(bridged) => {
+                if !self.open.contains_key(&bridged.call) {
+                    return Err(format!("{} was bridged and is not open", bridged.call));
+                }
+                self.talked.insert(bridged.call, *bridged);
+                Ok(())
+            }
             Record::Abandoned(abandoned) => {
                 let call = abandoned.call;
                 let open = self.open.contains_key(&call);
@@ -250,6 +262,7 @@ impl Store {
             return Err(format!("{} was closed and is not open", closed.call));
         };
         self.lost.remove(&closed.call);
+        self.talked.remove(&closed.call);
         if let Some(shelf) = self.lists.get_mut(&closed.campaign)
             && let Some(contact) = shelf.contacts.get_mut(&closed.contact)
         {
@@ -323,7 +336,11 @@ impl Store {
             let ended = self.open.get(&lost.call).map(|opened| lost_for_good(opened, &lost));
             let _closed = ended.map(|closed| self.closed(&closed));
         }
-        for (_, opened) in core::mem::take(&mut self.open) {
+        for (call, opened) in core::mem::take(&mut self.open) {
+            if let Some(talked) = self.talked.remove(&call) {
+                let from = talked.answered.unwrap_or(opened.at);
+                self.bucket(opened.campaign, from).persons += 1;
+            }
             let shelf = self.lists.get(&opened.campaign);
             let contact = shelf.and_then(|shelf| shelf.contacts.get(&opened.contact));
             let again = contact
@@ -356,13 +373,17 @@ impl Store {
     /// Counts a closed attempt as the abandon rule does.
     fn account(&mut self, closed: &Closed) {
         let from = closed.answered.unwrap_or(closed.ended);
-        let account = self.accounts.entry(closed.campaign);
-        let account = account.or_insert_with(|| Bucket { from, ..Bucket::default() });
+        let account = self.bucket(closed.campaign, from);
         let lost = closed.outcome == Outcome::Abandoned;
         account.persons += u64::from(lost || closed.outcome == Outcome::Connected);
         account.abandoned += u64::from(lost);
         let machine = closed.heard.is_some_and(|heard| heard.what == Answerer::Machine);
         account.machines += u64::from(machine);
+    }
+
+    fn bucket(&mut self, campaign: CampaignId, from: Wall) -> &mut Bucket {
+        let account = self.accounts.entry(campaign);
+        account.or_insert_with(|| Bucket { from, ..Bucket::default() })
     }
 
     /// Gives what a campaign's abandon rule has counted.

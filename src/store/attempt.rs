@@ -7,7 +7,7 @@ use super::backend::{Db, Query, Sql, both, each, guarded, statements, together};
 use super::text::{NextColumns, at, json, some_at, word};
 use super::{Shared, StoreError, report};
 use crate::core::fact::SkipReason;
-use crate::core::order::{Abandoned, Closed, Next, Opened, Qualified, RuleRefusal};
+use crate::core::order::{Abandoned, Bridged, Closed, Next, Opened, Qualified, RuleRefusal};
 use crate::engine::handle::Details;
 use crate::units::{AgentId, CallId, CampaignId, ContactId, Ratio, Wall};
 
@@ -53,6 +53,11 @@ statements! {
          where id = $3"
     );
     KNOWN = both("select 1 from attempt where call_id = $1");
+    BRIDGED = both(
+        "update attempt set agent_id = $2, heard = $3, heard_confidence = $4, ringing_at = $5,
+           answered_at = $6, bridged_at = $7
+         where call_id = $1 and ended_at is null",
+    );
     ABANDONED = guarded!(
         "update attempt set abandoned_at = $10, answered_at = $11, heard = $12,
            heard_confidence = $13, forced = $14
@@ -166,6 +171,18 @@ pub(super) async fn open(db: &mut Db<'_>, record: &Opened) -> Result<(), StoreEr
     // Nothing was written: a replay, or a campaign that does not exist. No call without a row.
     let known = KNOWN.bind(record.call.0.cast_signed()).fetch_optional(db).await?;
     if known.is_some() { Ok(()) } else { Err(StoreError::Unknown("campaign")) }
+}
+
+/// Notes in an open attempt who talks to whom; the end overrules it.
+pub(super) fn bridged(record: &Bridged) -> Query {
+    BRIDGED
+        .bind(record.call.0.cast_signed())
+        .bind(record.agent.0)
+        .bind(record.heard.map(|heard| word(&heard.what)))
+        .bind(record.heard.map(|heard| heard.confidence.get()))
+        .bind(some_at(record.ringing))
+        .bind(some_at(record.answered))
+        .bind(some_at(record.bridged))
 }
 
 /// Notes in an open attempt that its person is abandoned; the end overrules it.

@@ -12,7 +12,8 @@ pub struct Stats {
     pub attempts: u64,
     /// R: attempts that rang.
     pub rang: u64,
-    /// D: attempts answered by anyone or anything.
+    /// D: attempts answered by anyone or anything; of those under way, the ones whose person was
+    /// given an agent or abandoned.
     pub answered: u64,
     /// M: attempts a machine or a fax answered.
     pub machines: u64,
@@ -38,7 +39,7 @@ pub struct Stats {
     pub sales: u64,
     /// The sum of the sales in cents.
     pub sales_cents: i64,
-    /// Σ talk, hold excluded.
+    /// Σ talk of the calls that are over, hold excluded; of those a crash cut nobody knows it.
     pub talk: Span,
     /// Σ hold.
     pub hold: Span,
@@ -84,7 +85,8 @@ pub struct Pilot {
     pub handled_s: f64,
     /// Σ over contacts of the square of that time, in seconds squared.
     pub handled_s_squared: f64,
-    /// Σ from answer to end, machines included: what a carrier bills.
+    /// Σ from answer to end, machines included: what a carrier bills. Of calls that a crash cut
+    /// nobody knows it.
     pub billed: Span,
     /// Σ of the agents' time signed in for calls, breaks left out.
     pub production: Span,

@@ -32,7 +32,8 @@ macro_rules! tried_with {
             $appointment,
             " is not null then 1 else 0 end) as appointed,
                  max(case when k.state = 'done' then 1 else 0 end) as closed,
-                 cast(sum(coalesce(a.wrap_us, 0) + case when a.ended_at > a.bridged_at
+                 cast(sum(coalesce(a.wrap_us, 0) + case
+                   when a.ended_at > a.bridged_at and a.outcome <> 'interrupted'
                    then a.ended_at - a.bridged_at else 0 end) as double precision)
                    / 1000000.0 as handled
                from attempt a
@@ -55,7 +56,7 @@ statements! {
     ATTEMPTS = both(
         "select count(*),
            count(*) filter (where wrong_number or outcome = 'invalid'),
-           cast(coalesce(sum(case when ended_at > answered_at
+           cast(coalesce(sum(case when ended_at > answered_at and outcome <> 'interrupted'
              then ended_at - answered_at else 0 end), 0) as bigint),
            (select count(*) from contact where campaign_id = $1),
            (select count(*) from contact where campaign_id = $1 and state = 'done')

@@ -34,7 +34,8 @@ statements! {
          order by until_at desc, list_id, hour limit $3",
     );
     COUNTED = both(
-        "select min(answered_at), count(*) filter (where outcome in ('connected', 'abandoned')),
+        "select min(answered_at),
+           count(*) filter (where outcome in ('connected', 'abandoned') or bridged_at is not null),
            count(*) filter (where outcome = 'abandoned'),
            count(*) filter (where heard = 'machine')
          from attempt
@@ -74,8 +75,8 @@ impl Store {
     }
 
     /// Counts the closed calls answered from a moment on as the abandon rule does, in parts of that
-    /// length, or in one. Calls that a crash cut are not in it, but for persons who were abandoned
-    /// by then: nobody wrote down who answered the others.
+    /// length, or in one. Of the calls that a crash cut those are in it whose person talked to an
+    /// agent or was abandoned by then: nobody wrote down who answered the others.
     ///
     /// # Errors
     /// The database failed.

@@ -12,8 +12,8 @@ use crate::units::{AgentId, CallId, CampaignId, ContactId, LegId, NumberId, Span
 statements! {
     UNFINISHED = both(
         "select a.call_id, a.campaign_id, a.contact_id, a.number_id, a.agent_id, a.opened_at,
-           a.ended_at, a.abandoned_at, a.forced, a.answered_at, a.heard, a.heard_confidence,
-           k.callback_at, k.callback_agent_id
+           a.ended_at, a.abandoned_at, a.forced, a.ringing_at, a.answered_at, a.bridged_at,
+           a.heard, a.heard_confidence, k.callback_at, k.callback_agent_id
          from attempt a left join contact k on k.id = a.contact_id
          where a.completed_at is null order by a.call_id",
     );
@@ -87,6 +87,8 @@ async fn close_open_attempts(
     Ok(interrupted)
 }
 
+/// Makes the end of a call a crash cut. Of its course only what was written while it lasted is
+/// known: who talked to whom, and since when.
 fn interrupted_record(
     row: &Row,
     call: CallId,
@@ -94,6 +96,7 @@ fn interrupted_record(
     rest: Span,
 ) -> Result<Closed, StoreError> {
     let opened = Wall::micros(row.try_get("opened_at")?);
+    let known = |column| row.try_get(column).map(|at: Option<i64>| at.map(Wall::micros));
     let at = now + rest;
     // A promise stays one: to the same agent, as soon as the person has had some rest.
     let next = match row.try_get::<Option<i64>>("callback_at")? {
@@ -113,10 +116,10 @@ fn interrupted_record(
         cause: 0,
         ended_by: EndedBy::Dialer,
         agent: row.try_get::<Option<u32>>("agent_id")?.map(AgentId),
-        heard: None,
-        ringing: None,
-        answered: None,
-        bridged: None,
+        heard: heard(row)?,
+        ringing: known("ringing_at")?,
+        answered: known("answered_at")?,
+        bridged: known("bridged_at")?,
         ended: now.max(opened),
         held: Span::ZERO,
         next,
@@ -129,8 +132,6 @@ fn abandoned_record(row: &Row, cut: Closed, at: Wall) -> Result<Closed, StoreErr
     Ok(Closed {
         outcome: Outcome::Abandoned,
         forced: row.try_get("forced")?,
-        heard: heard(row)?,
-        answered: row.try_get::<Option<i64>>("answered_at")?.map(Wall::micros),
         ended: at,
         next: Next::Untouched,
         ..cut

@@ -39,7 +39,8 @@ statements! {
            count(bridged_at),
            count(*) filter (where outcome = 'abandoned'),
            count(*) filter (where outcome = 'abandoned' and forced),
-           cast(coalesce(sum(ended_at - bridged_at - held_us), 0) as bigint),
+           cast(coalesce(sum(ended_at - bridged_at - held_us)
+             filter (where outcome <> 'interrupted'), 0) as bigint),
            cast(coalesce(sum(held_us), 0) as bigint),
            cast(coalesce(sum(wrap_us), 0) as bigint),
            cast(coalesce(sum(bridged_at - answered_at), 0) as bigint),

@@ -358,6 +358,16 @@ pub struct CallRow {
     pub details: Details,
 }
 
+impl CallRow {
+    /// Gives how long callee and agent were joined, hold included; `None` if they were not, if
+    /// they still are, or if a crash cut the call: nobody knows when that ended.
+    #[must_use]
+    pub fn talked(&self) -> Option<Span> {
+        let (from, to) = self.bridged.zip(self.ended)?;
+        (self.outcome != Some(Outcome::Interrupted)).then(|| to.since(from))
+    }
+}
+
 /// Which calls to list; every part narrows.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CallFilter {

@@ -70,6 +70,7 @@ async fn record_one(
             return Ok(0);
         }
         Record::Completed(call) => return attempt::complete(db, shared, *call, moment).await,
+        Record::Bridged(record) => attempt::bridged(record),
         Record::Abandoned(record) => attempt::abandoned(record),
         Record::Closed(record) => {
             attempt::close(db, record).await?;

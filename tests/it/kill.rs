@@ -59,6 +59,7 @@ async fn killed(kills: u32, server: Option<Place>) -> Claim {
     centre.leave().await?;
     let told = ledger::check(&centre).await?;
     assert!(told.interrupted > 0, "no kill hit a call: {told:?}");
+    assert!(told.talks > 0, "no kill hit a conversation: {told:?}");
     assert!(told.qualified > 0, "nothing was qualified: {told:?}");
     let (stuck, longest) = (centre.stuck, centre.longest);
     announce(&format!(

@@ -200,19 +200,25 @@ fn a_crash_forgets_no_abandon_and_little_of_what_was_learnt() -> Claim {
     let [(_, before), (_, after), ..] = seen.lives.as_slice() else {
         return Err("the engine never crashed".into());
     };
-    let (mut persons, mut lost, mut left) = (0, 0, BTreeSet::new());
+    let (mut persons, mut lost, mut left, mut talks) = (0, 0, BTreeSet::new(), BTreeSet::new());
     let mut written: Vec<&Lesson> = Vec::new();
     for order in before.iter().flat_map(|(_, _, orders)| orders) {
-        if let Order::Record(Record::Closed(closed)) = order {
+        if let Order::Record(Record::Bridged(bridged)) = order {
+            talks.insert(bridged.call);
+        } else if let Order::Record(Record::Closed(closed)) = order {
+            talks.remove(&closed.call);
             persons += u64::from(closed.outcome == Outcome::Connected);
             lost += u64::from(closed.outcome == Outcome::Abandoned && !left.remove(&closed.call));
         } else if let Order::Record(Record::Abandoned(abandoned)) = order {
+            talks.remove(&abandoned.call);
             lost += u64::from(left.insert(abandoned.call));
         } else if let Order::Record(Record::Learnt(_, lesson)) = order {
             written.push(lesson);
         }
     }
-    assert!(lost > 0, "no abandon could be forgotten");
+    assert!(lost > 0 && !talks.is_empty(), "nothing could be forgotten: {lost}, {talks:?}");
+    // Whoever talked when it crashed had answered, too.
+    let persons = persons + talks.len() as u64;
     let restored = after.iter().flat_map(|(_, facts, _)| facts);
     let (mut counted, mut remembered) = ((0, 0), 0);
     for fact in restored {

@@ -97,6 +97,7 @@ suite! {
         a_lesson_is_forgotten_after_four_weeks,
         a_restart_counts_what_the_abandon_rule_had_counted,
         a_crash_during_the_notice_still_counts_the_abandoned,
+        a_crash_in_a_conversation_keeps_who_talked_to_whom_and_counts_the_answer,
     }
     quality {
         a_trunks_hour_counts_what_its_calls_came_to,

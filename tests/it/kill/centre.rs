@@ -56,6 +56,8 @@ pub(super) struct Centre {
     tap: Tap,
     received: Arc<Mutex<Received>>,
     qualified: BTreeMap<CallId, &'static str>,
+    /// Who was seen in which call before something later was accepted.
+    talked: BTreeMap<CallId, String>,
     contacts: u32,
     /// The first contact of each list that was on its way at a kill, and whether it was accepted.
     lists: Vec<(u32, bool)>,
@@ -90,6 +92,7 @@ impl Centre {
             tap,
             received,
             qualified: BTreeMap::new(),
+            talked: BTreeMap::new(),
             contacts: 0,
             lists: Vec::new(),
             longest: Span::ZERO,
@@ -210,7 +213,11 @@ impl Centre {
     /// Writes up some of the calls that wait for it; the others are left to run out.
     async fn qualify_some(&mut self, dice: &mut Pcg64) -> Claim {
         const CODES: [&str; 4] = ["vente", "refus", "rappel", "opposition"];
-        for agent in self.program.get::<Vec<Agent>>("agents?fresh=true").await? {
+        let agents = self.program.get::<Vec<Agent>>("agents?fresh=true").await?;
+        let talks = agents.iter().filter(|agent| agent.state == "talking");
+        let talks = talks.filter_map(|agent| Some((CallId(agent.call?), agent.name.clone())));
+        let talks: Vec<_> = talks.collect();
+        for agent in agents {
             let (true, Some(call)) = (agent.state == "wrapping", agent.call) else { continue };
             // A second word on a call may be on its way at the kill: then either may be on record.
             if self.qualified.contains_key(&CallId(call)) {
@@ -229,6 +236,8 @@ impl Centre {
             // The write-up may have run out in the meantime: then the word is refused.
             if self.program.post(&format!("agents/{}/qualify", agent.name), &word).await.is_ok() {
                 self.qualified.insert(CallId(call), code);
+                // The word came after the talks had begun, and is given when it is written.
+                self.talked.extend(talks.iter().cloned());
             }
         }
         Ok(())
@@ -320,6 +329,11 @@ impl Centre {
     /// Gives the accepted dispositions.
     pub(super) fn qualified(&self) -> &BTreeMap<CallId, &'static str> {
         &self.qualified
+    }
+
+    /// Gives who was seen in which call.
+    pub(super) fn talked(&self) -> &BTreeMap<CallId, String> {
+        &self.talked
     }
 
     /// Gives the contacts of each list that was on its way at a kill, and whether it was accepted.

@@ -15,6 +15,8 @@ pub(super) struct Told {
     pub(super) attempts: usize,
     /// Of those, the ones a crash cut.
     pub(super) interrupted: i64,
+    /// Of those, the conversations.
+    pub(super) talks: i64,
     /// INVITEs the carrier was sent.
     pub(super) offered: usize,
     /// Qualifications the engine accepted.
@@ -81,6 +83,17 @@ pub(super) async fn check(centre: &Centre) -> Result<Told, Box<dyn Error>> {
         let kept = attempts.get(&call.cast_signed()).cloned().flatten();
         assert_eq!(kept.as_deref(), Some(*code), "the disposition of C{call} was lost");
     }
+    let talked = db
+        .pairs(
+            "select a.call_id, g.name from attempt a join agent g on g.id = a.agent_id
+             where a.answered_at is not null and a.bridged_at >= a.answered_at",
+        )
+        .await?;
+    let talked: BTreeMap<_, _> = talked.into_iter().collect();
+    for (&CallId(call), agent) in centre.talked() {
+        let kept = talked.get(&call.cast_signed()).cloned().flatten();
+        assert_eq!(kept.as_ref(), Some(agent), "nobody knows who talked in C{call}");
+    }
     let contacts = db.pairs("select id, external_id from contact").await?;
     let contacts: BTreeSet<_> = contacts.into_iter().filter_map(|(_, id)| id).collect();
     let mut imported = 0;
@@ -99,6 +112,12 @@ pub(super) async fn check(centre: &Centre) -> Result<Told, Box<dyn Error>> {
     Ok(Told {
         attempts: attempts.len(),
         interrupted: db.count("select count(*) from attempt where outcome = 'interrupted'").await?,
+        talks: db
+            .count(
+                "select count(*) from attempt
+                 where outcome = 'interrupted' and bridged_at is not null",
+            )
+            .await?,
         offered: offers.len(),
         qualified: centre.qualified().len(),
         imported,

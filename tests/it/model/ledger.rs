@@ -155,6 +155,11 @@ impl Ledger {
                 };
                 must!(self.calls.insert(call, fresh).is_none(), "{call} was opened twice");
             }
+            Record::Bridged(bridged) => {
+                let call = self.call(bridged.call)?;
+                let so = call.agent == Some(bridged.agent) && !call.closed;
+                must!(so, "{bridged:?}: {call:?}");
+            }
             Record::Abandoned(abandoned) => {
                 let call = self.call(abandoned.call)?;
                 must!(!call.closed && !call.lost, "{} was abandoned twice", abandoned.call);

@@ -462,6 +462,9 @@ fn record_told(now: Now, record: &Record) -> Told {
             let forced = if closed.forced { " forced" } else { "" };
             told("closed", format!("closed {call} {outcome} by {by}{forced}: {next}"))
         }
+        Record::Bridged(bridged) => {
+            told("bridged", format!("bridged {} {}", bridged.call, bridged.agent))
+        }
         Record::Abandoned(abandoned) => {
             let (call, next) = (abandoned.call, next(now, abandoned.next));
             let forced = if abandoned.forced { " forced" } else { "" };

@@ -7,7 +7,7 @@ use std::path::Path;
 use cadran::core::campaign::DispositionClass;
 use cadran::core::fact::{Answerer, Heard, Lead, NumberClass};
 use cadran::core::order::{
-    Closed, EndedBy, Next, Opened, Outcome, Qualified, Record, RuleRefusal, Stage,
+    Bridged, Closed, EndedBy, Next, Opened, Outcome, Qualified, Record, RuleRefusal, Stage,
 };
 use cadran::core::rules::{Refusal, RuleId};
 use cadran::engine::clock::Clock;
@@ -20,8 +20,8 @@ use cadran::store::{
     PRIORITY_DEFAULT, Place, Settings, Store, StoreError, Write,
 };
 use cadran::units::{
-    CallId, CampaignId, ContactId, DispositionId, Mono, NotE164, Number, NumberId, PersonId, Ratio,
-    Span, TrunkId, Wall, Zone,
+    AgentId, CallId, CampaignId, ContactId, DispositionId, Mono, NotE164, Number, NumberId,
+    PersonId, Ratio, Span, TrunkId, Wall, Zone,
 };
 
 use crate::postgres;
@@ -252,6 +252,17 @@ pub(crate) fn closed(
         next,
     };
     record(Record::Closed(closed), NOON)
+}
+
+/// The beginning of the nth call's conversation: answered 6 s after its dialling, bridged in the
+/// next.
+pub(crate) fn bridged(n: u64, agent: u32) -> Write {
+    let after = |seconds| Some(NOON + Span::secs(n + seconds));
+    let (ringing, answered, bridged) = (after(1), after(6), after(7));
+    let heard = Some(Heard { what: Answerer::Human, confidence: Ratio::new(0.9) });
+    let agent = AgentId(agent);
+    let bridged = Bridged { call: call(n), agent, heard, ringing, answered, bridged };
+    record(Record::Bridged(bridged), NOON)
 }
 
 /// The end of the nth call, answered 5 s after its dialling unless nobody did.

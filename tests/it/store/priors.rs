@@ -6,9 +6,11 @@ use cadran::core::order::{Abandoned, Next, Outcome, Record};
 use cadran::core::pacing::account::Bucket;
 use cadran::core::pacing::prior::{Calls, Ends, Lesson, Ring, Service};
 use cadran::store::{StoreError, Write};
-use cadran::units::{CampaignId, ListId, Span, Wall};
+use cadran::units::{AgentId, CampaignId, ListId, Span, Wall};
 
-use super::fixture::{Done, House, NOON, call, campaign, contact, ended, list, opened, record};
+use super::fixture::{
+    Done, House, NOON, bridged, call, campaign, contact, ended, list, opened, record,
+};
 
 const DAY: Span = Span::secs(86_400);
 
@@ -82,7 +84,7 @@ pub(crate) async fn a_restart_counts_what_the_abandon_rule_had_counted(house: Ho
     for ((nth, lead), outcome) in (1..).zip(&leads).zip(outcomes) {
         house.store.commit(vec![opened(nth, id, lead, 1), ended(nth, id, lead, outcome)]).await?;
     }
-    // The seventh is cut: nobody wrote down whether it was answered.
+    // The seventh is cut before its person got an agent: nobody wrote down that it was answered.
     house.store.commit(vec![opened(7, id, &leads[6], 1)]).await?;
     let house = house.reopened().await?;
     house.store.recover(NOON + Span::secs(60)).await?;
@@ -140,5 +142,54 @@ pub(crate) async fn a_crash_during_the_notice_still_counts_the_abandoned(house: 
     let late = house.store.claim(id, 2, Span::secs(60), lock + DAY).await?.leads;
     let first = late.iter().find(|lead| lead.contact == leads[0].contact).ok_or("never free")?;
     assert_eq!(first.numbers.first().and_then(|number| number.abandoned), Some(lost));
+    Ok(())
+}
+
+pub(crate) async fn a_crash_in_a_conversation_keeps_who_talked_to_whom_and_counts_the_answer(
+    house: House,
+) -> Done {
+    let id = campaign(&house.store, "jardin").await?;
+    list(&house.store, id, (1..=3).map(|n| contact(&format!("c{n}"), n))).await?;
+    let leads = house.store.claim(id, 3, Span::secs(60), NOON).await?.leads;
+    // The first talks on with a second agent; the second loses his agent and is given none; the
+    // third rings.
+    let lost = NOON + Span::secs(20);
+    let abandoned = Abandoned {
+        call: call(2),
+        contact: leads[1].contact,
+        heard: None,
+        answered: Some(NOON + Span::secs(8)),
+        at: lost,
+        forced: true,
+        next: Next::Untouched,
+    };
+    let opens = (1..).zip(&leads).map(|(n, lead)| opened(n, id, lead, 1)).collect();
+    let talks = vec![bridged(1, 4), bridged(1, 5), bridged(2, 4)];
+    let noted = vec![record(Record::Abandoned(abandoned), lost)];
+    house.store.commit([opens, talks, noted].concat()).await?;
+    let (answered, joined) = (NOON + Span::secs(7), NOON + Span::secs(8));
+    let told = async |house: &House| -> Result<_, StoreError> {
+        let stats = house.store.stats(id, NOON, NOON + DAY).await?;
+        Ok((stats.answered, stats.bridged, stats.humans, stats.talk))
+    };
+    // Counted at once, not only when the call is over.
+    assert_eq!(told(&house).await?, (2, 2, 2, Span::ZERO));
+    let house = house.reopened().await?;
+    let recovered = house.store.recover(NOON + DAY).await?;
+    assert_eq!(recovered.interrupted, [call(1), call(3)]);
+    let row = house.store.call(call(1)).await?.ok_or("the call is gone")?;
+    assert_eq!((row.outcome, row.agent), (Some(Outcome::Interrupted), Some(AgentId(5))));
+    let moments = (Some(NOON + Span::secs(2)), Some(answered), Some(joined));
+    assert_eq!((row.ringing, row.answered, row.bridged), moments);
+    assert_eq!(row.talked(), None, "nobody knows how long it was");
+    let row = house.store.call(call(2)).await?.ok_or("the call is gone")?;
+    assert_eq!((row.outcome, row.ended), (Some(Outcome::Abandoned), Some(lost)));
+    assert_eq!((row.agent, row.bridged), (Some(AgentId(4)), Some(NOON + Span::secs(9))));
+    let counted = house.store.counted(id, NOON, None).await?;
+    assert_eq!(counted, [Bucket { from: answered, persons: 2, abandoned: 1, machines: 0 }]);
+    // Of the abandoned it is known when it ended.
+    let talk = lost.since(NOON + Span::secs(9));
+    assert_eq!(told(&house).await?, (2, 2, 2, talk));
+    assert_eq!(house.store.pilot(id, NOON, NOON + DAY + DAY).await?.billed, Span::secs(12));
     Ok(())
 }

@@ -10,8 +10,8 @@ use proptest::strategy::ValueTree as _;
 use proptest::test_runner::TestRunner;
 
 use super::fixture::{
-    Done, House, LEASE, NOON, call, campaign, closed, contact, dialog, list, opened, qualified,
-    record, refused,
+    Done, House, LEASE, NOON, bridged, call, campaign, closed, contact, dialog, list, opened,
+    qualified, record, refused,
 };
 
 /// Contacts the writes speak of.
@@ -70,6 +70,10 @@ impl Story {
                 let mut details = Details { amount_cents: Some(100), ..Details::default() };
                 details.changed_fields.insert("ville".to_owned(), seed.to_string());
                 self.writes.push(Write::Details { call: call(n), details });
+            }
+            (4, Some(n)) => {
+                let agent = u32::try_from(seed).unwrap_or(1);
+                self.writes.push(bridged(n, agent));
             }
             (4, None) => self.writes.push(refused(campaign, lead.contact, next, at)),
             (5, None) => {
