@@ -159,8 +159,8 @@ fn answer(sign: Sign, more: &str, lang: Lang) -> String {
     }
 }
 
-/// Says by which answers the call came to its end: `100 → 183 → 200 in 2.9 s`; and that it was us who
-/// then hung up, if we could not take the answer.
+/// Says by which answers the call came to its end: `100 → 183 → 200 in 2.9 s`; and that it was we
+/// who then hung up, if we could not take the answer.
 fn path(report: &TrunkReport, lang: Lang) -> String {
     let steps: Vec<_> = report.path.iter().map(|sign| sign.status.to_string()).collect();
     let Some(last) = report.path.last().filter(|last| last.status == report.status) else {
