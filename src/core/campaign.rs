@@ -275,6 +275,9 @@ pub(super) struct Campaign {
     pub(super) waiting: BTreeSet<(Mono, CallId)>,
     /// Calls in progress by stage.
     pub(super) stages: [u32; CallStage::ALL.len()],
+    /// When its pacer and its hopper are woken.
+    pub(super) pace_at: Option<Mono>,
+    pub(super) hopper_at: Option<Mono>,
     /// Calls that have an agent set aside.
     pub(super) reserved: u32,
     /// Agents looking at a contact of this campaign.
@@ -318,6 +321,8 @@ impl Campaign {
             rotas: BTreeMap::new(),
             waiting: BTreeSet::new(),
             stages: [0; CallStage::ALL.len()],
+            pace_at: None,
+            hopper_at: None,
             reserved: 0,
             previewing: 0,
             wanted: BTreeSet::new(),

@@ -122,14 +122,15 @@ impl Dialer {
         } else if new_label == AgentState::Ready {
             self.missed.remove(&id);
         }
-        if !agent.is_aside() {
+        let (team, place, aside) = (agent.team, agent.idle_since, agent.is_aside());
+        if !aside {
             self.bound.remove(&id);
         }
         if new_label != label {
-            let place = agent.idle_since;
-            self.moved(now.mono, id, (label, queued), (new_label, place));
+            self.queue(team, id, (label, queued), (new_label, place), aside);
+            self.moved(now.mono, id, label, new_label);
         } else if label == AgentState::Ready {
-            self.teams.at_mut(agent.team).requeue((queued, id), agent.is_aside());
+            self.teams.at_mut(team).requeue((queued, id), aside);
         }
         if let Some(effect) = effect {
             self.perform_agent(now, id, effect);
@@ -142,22 +143,22 @@ impl Dialer {
         }
     }
 
-    /// Keeps the queues and counts in step with an agent's change of state, and records it.
-    fn moved(
+    /// Keeps a team's queues and counts in step with an agent's change of state.
+    fn queue(
         &mut self,
-        now: Mono,
+        team: usize,
         id: AgentId,
         (from, queued): (AgentState, Mono),
         (to, place): (AgentState, Mono),
+        aside: bool,
     ) {
-        let Some(agent) = self.agents.get(&id) else { return };
-        let team = self.teams.at_mut(agent.team);
+        let team = self.teams.at_mut(team);
         team.recount(from, to);
         if from == AgentState::Ready {
             team.dequeue((queued, id));
         }
         if to == AgentState::Ready {
-            team.enqueue((place, id), agent.is_aside());
+            team.enqueue((place, id), aside);
         }
         let left = matches!(to, AgentState::Paused(_) | AgentState::LoggedOut);
         if from == AgentState::Ready
@@ -166,6 +167,10 @@ impl Dialer {
         {
             campaign.surplus += pacing::lines_of(campaign.settings.mode, 1);
         }
+    }
+
+    /// Shows an agent's change of state to his pacer, and records it.
+    fn moved(&mut self, now: Mono, id: AgentId, from: AgentState, to: AgentState) {
         self.watch(now, id, from, to);
         self.record(Record::AgentState { agent: id, state: to });
         if to == AgentState::LoggedOut {
