@@ -135,20 +135,29 @@ fn told(report: &TrunkReport, lang: Lang) -> Sheet {
 
 fn signalling(report: &TrunkReport, lines: &mut Lines) {
     let lang = lines.lang;
+    let told = |sign: Sign, more: &str| match (sign.status, &report.trouble) {
+        (0, Some(_)) => undelivered(lang),
+        _ => answer(sign, more, lang),
+    };
     if let Some(register) = report.register {
         let bound = report
             .register_s
             .filter(|_| register.status == 200)
             .map(|seconds| format!(", {} {seconds:.0} s", lang.say("expires in", "expire dans")));
-        lines.add("REGISTER", "REGISTER", Some(answer(register, &bound.unwrap_or_default(), lang)));
+        lines.add("REGISTER", "REGISTER", Some(told(register, &bound.unwrap_or_default())));
     }
     if let Some(options) = report.options {
-        lines.add("OPTIONS", "OPTIONS", Some(answer(options, "", lang)));
+        lines.add("OPTIONS", "OPTIONS", Some(told(options, "")));
     }
     if let Some(refused) = report.refused {
         lines.add("INVITE, first try", "INVITE, premier essai", Some(refused.to_string()));
     }
     lines.add("INVITE", "INVITE", Some(path(report, lang)));
+}
+
+/// Says that a request could not be sent, or that its connection broke.
+fn undelivered(lang: Lang) -> String {
+    lang.say("not delivered", "pas arrivé").to_owned()
 }
 
 /// Says how a request was answered.
@@ -180,7 +189,7 @@ fn path(report: &TrunkReport, lang: Lang) -> String {
 /// Says the final status in words.
 fn meaning(report: &TrunkReport, lang: Lang) -> String {
     match (report.status, &*report.reason) {
-        (0, "") => lang.say("not sent", "pas parti").to_owned(),
+        (0, "") => undelivered(lang),
         (408, "") => lang.say("no answer", "sans réponse").to_owned(),
         (200, _) => lang.say("200 answered", "200 décroché").to_owned(),
         (status, "") => status.to_string(),
@@ -317,7 +326,7 @@ mod tests {
         assert_eq!(answer(sign(0, 0.0), "", Lang::En), "no answer");
         let rejected = TrunkReport { rejected: Some("no-srtp".into()), ..report };
         assert_eq!(path(&rejected, Lang::En), "100 → 183 → 200 in 2.9 s, then we hung up");
-        assert_eq!(path(&TrunkReport::default(), Lang::Fr), "pas parti");
+        assert_eq!(path(&TrunkReport::default(), Lang::Fr), "pas arrivé");
         assert_eq!(attested("TN-Validation-Passed-B", Lang::Fr), "B");
         assert_eq!(attested("No-TN-Validation", Lang::Fr), "aucune (No-TN-Validation)");
     }
