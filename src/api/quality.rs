@@ -19,11 +19,24 @@ pub struct Trunk {
     pub host: String,
     /// Whether it is used.
     pub up: bool,
-    /// `up`, `degraded` or `down` by its signs of life; `resting` while it is left alone.
+    /// `up`, `degraded` or `down` by its signs of life, `unheard` before the first; `resting` while
+    /// it is left alone.
     pub state: String,
-    /// Why, unless it is up: `silent`, `refusing`, `slow`, `unregistered`, `no_address`; `faults`
-    /// of its own, `spared` at its own wish, `database` while that takes no records.
+    /// Why, unless it is up: `silent`, `refusing`, `unreachable`, `slow`, `unregistered`,
+    /// `no_address`; `faults` of its own, `spared` at its own wish, `database` while that takes no
+    /// records. `unasked` for a trunk that is taken to be up, as OPTIONS is never asked.
     pub why: Option<String>,
+    /// What stands between us and a trunk that is `unreachable`, by the name a test call's finding
+    /// has: `refused`, `tls-name`.
+    #[serde(default)]
+    pub cause: Option<String>,
+    /// The status an `unregistered` account was refused with; 408 for silence, 0 if nothing could
+    /// be sent.
+    #[serde(default)]
+    pub status: Option<u16>,
+    /// Seconds until the registrar is asked again.
+    #[serde(default)]
+    pub again_s: Option<f64>,
     /// Since when it is up, degraded or down, RFC 3339 in UTC.
     pub since: Option<String>,
     /// Calls it carries.

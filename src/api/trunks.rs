@@ -7,11 +7,12 @@ use axum::http::StatusCode;
 use super::error::{Answer, ApiError};
 use super::quality::Hour;
 use super::{Desk, body, types};
+use crate::config::Trunk;
 use crate::core::floor::TrunkFloor;
 use crate::core::quality::RECORD;
-use crate::engine::handle::{Ask, Reply, Snapshot, TestCall, TrunkReport};
+use crate::engine::handle::{Ask, Reply, Snapshot, TestCall, TrunkHealth, TrunkReport};
 use crate::engine::quality::falls;
-use crate::units::{Number, TrunkId};
+use crate::units::Number;
 
 /// `GET /v1/trunks`.
 pub(super) async fn list(State(desk): State<Desk>) -> Answer<Vec<types::Trunk>> {
@@ -20,16 +21,23 @@ pub(super) async fn list(State(desk): State<Desk>) -> Answer<Vec<types::Trunk>> 
     let wall = desk.clock.now().wall;
     let kept = desk.store.trunk_hours(wall - RECORD).await?;
     let falls = falls(&kept, wall);
-    let view = |(id, trunk): (_, &crate::config::Trunk)| {
+    let view = |(id, trunk): (_, &Trunk)| {
         let floor = snapshot.floor.trunks.iter().find(|floor| floor.trunk == id);
-        let (state, why) = condition(id, floor, &snapshot);
-        let since = snapshot.trunks.get(&id).map(|health| health.since.to_string());
+        let health = snapshot.trunks.get(&id);
+        let (state, why) = condition(trunk, health, floor, &snapshot);
+        let since = health.map(|health| health.since.to_string());
+        let ailment = health.and_then(|health| health.ailment).filter(|_| state != RESTING);
+        let refusal = ailment.and_then(|ailment| ailment.refusal());
+        let again = refusal.map(|refusal| refusal.again).filter(|again| *again > now);
         types::Trunk {
             name: trunk.name.clone(),
             host: trunk.host.to_string(),
             up: floor.is_some_and(|floor| floor.up),
             state: state.to_owned(),
             why: why.map(str::to_owned),
+            cause: ailment.and_then(|ailment| ailment.cause()).map(str::to_owned),
+            status: refusal.map(|refusal| refusal.status),
+            again_s: again.map(|again| again.since(now).as_secs_f64()),
             since: since.filter(|_| state != RESTING),
             busy: floor.map_or(0, |floor| floor.busy),
             channels: trunk.channels,
@@ -52,13 +60,15 @@ const RESTING: &str = "resting";
 
 /// Tells how a trunk is, and why it is not up.
 fn condition(
-    id: TrunkId,
+    trunk: &Trunk,
+    health: Option<&TrunkHealth>,
     floor: Option<&TrunkFloor>,
     snapshot: &Snapshot,
 ) -> (&'static str, Option<&'static str>) {
-    let health = snapshot.trunks.get(&id);
-    let told = health.map_or(("up", None), |health| {
-        (health.state.name(), health.ailment.map(|ailment| ailment.name()))
+    let asked = trunk.options_every.is_some() || trunk.extensions.register.is_some();
+    let told = health.map_or(("unheard", None), |health| {
+        let unasked = Some("unasked").filter(|_| !asked);
+        (health.state.name(), health.ailment.map(|ailment| ailment.name()).or(unasked))
     });
     match floor {
         Some(floor) if floor.rest.is_some() => (RESTING, Some("faults")),

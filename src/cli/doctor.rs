@@ -15,12 +15,12 @@ use super::{Global, wait_for};
 use crate::api::network::{Network, Signalling};
 use crate::api::types::Agent;
 use crate::config::campaign::lacks;
-use crate::config::{Campaign, Config, Database, Host, Problem, SecretPlace, Trunk};
+use crate::config::{Campaign, Config, Database, Host, Problem, Response, SecretPlace, Sip, Trunk};
 use crate::engine::boot::store_place;
 use crate::engine::clock::Clock;
 use crate::hooks::sign::SigningKey;
 use crate::media::Prompts;
-use crate::sip::{By, FindError, Resolver};
+use crate::sip::{By, FindError, Obstacle, Resolver};
 use crate::{sip, store};
 
 /// How to make a signing key for a webhook.
@@ -70,7 +70,7 @@ impl Doctor {
         let mut checks = vec![clock(), zones(), open_files()];
         match Config::load(&global.config_path()) {
             Ok(config) => {
-                configured(&config, &mut checks);
+                configured(&config, &mut checks, output.lang);
                 checks.extend(skills(global, &config));
                 checks.extend(network(global));
             }
@@ -85,7 +85,7 @@ impl Doctor {
     }
 }
 
-fn configured(config: &Config, checks: &mut Vec<Check>) {
+fn configured(config: &Config, checks: &mut Vec<Check>, lang: Lang) {
     checks.push(Check::fine("configuration", config.path.display().to_string()));
     checks.extend(config.warnings.iter().map(|found| problem(found, &config.path).look()));
     checks.extend(database(config));
@@ -99,7 +99,7 @@ fn configured(config: &Config, checks: &mut Vec<Check>) {
     let ips = [rtp.ip].into_iter().chain(rtp.second);
     checks.extend(ips.map(|ip| port("first RTP port", SocketAddr::new(ip, rtp.first), "udp")));
     checks.push(rtp_room(config));
-    checks.extend(trunk_hosts(config));
+    checks.extend(trunk_hosts(config, lang));
     for trunk in &config.trunks {
         let auth = trunk.auth.as_ref();
         checks.extend(auth.map(|auth| secret("trunk secret", &trunk.name, &auth.secret, |_| None)));
@@ -201,17 +201,18 @@ fn network(global: &Global) -> Vec<Check> {
 const RECORD: &str = "record it as WAV, 8 kHz mono, or take `notice` out of the campaign";
 
 /// Looks the hosts of every trunk up, as the engine does.
-fn trunk_hosts(config: &Config) -> Vec<Check> {
-    let own: Vec<_> = [config.sip.bind].into_iter().chain(config.sip.second).collect();
+fn trunk_hosts(config: &Config, lang: Lang) -> Vec<Check> {
+    let sip = &config.sip;
+    let own: Vec<_> = [sip.bind].into_iter().chain(sip.second).collect();
     let looked = wait_for(async {
-        let resolver = match Resolver::new(&config.sip.nameservers, &own) {
+        let resolver = match Resolver::new(&sip.nameservers, &own) {
             Ok(resolver) => resolver,
             Err(error) => return Ok(vec![unfound("every trunk", &error)]),
         };
         let mut checks = Vec::new();
         for trunk in &config.trunks {
             for host in hosts(trunk) {
-                checks.push(trunk_host(&resolver, trunk, &host.to_string()).await);
+                checks.push(trunk_host(&resolver, sip, trunk, &host.to_string(), lang).await);
             }
         }
         Ok(checks)
@@ -226,7 +227,13 @@ fn hosts(trunk: &Trunk) -> impl Iterator<Item = &Host> {
     std::iter::once(first).chain(register.and_then(|register| register.registrar.as_ref()))
 }
 
-async fn trunk_host(resolver: &Resolver, trunk: &Trunk, host: &str) -> Check {
+async fn trunk_host(
+    resolver: &Resolver,
+    sip: &Sip,
+    trunk: &Trunk,
+    host: &str,
+    lang: Lang,
+) -> Check {
     let link = &trunk.link;
     let transports = std::iter::once(&link.transport).chain(&link.choices);
     let transports: Vec<sip::Transport> = transports.map(|one| (*one).into()).collect();
@@ -235,6 +242,14 @@ async fn trunk_host(resolver: &Resolver, trunk: &Trunk, host: &str) -> Check {
         Ok(found) => found,
         Err(error) => return unfound(&name, &error),
     };
+    if let Some(obstacle) = out_of_reach(sip, &found.ways) {
+        let Some(words) = Response::of_fault(obstacle.name()) else {
+            return Check::wrong(HOST, format!("{name}: {}", obstacle.name()), "see docs/sip.md");
+        };
+        let (means, remedy) = (words.means, words.remedy);
+        let means = lang.say(&means.en, &means.fr);
+        return Check::wrong(HOST, format!("{name}: {means}"), lang.say(&remedy.en, &remedy.fr));
+    }
     let server = |way: &sip::Way| {
         let (transport, address) = (way.hop.transport, way.hop.address);
         format!("{address} over {transport}, priority {}", way.priority)
@@ -247,6 +262,19 @@ async fn trunk_host(resolver: &Resolver, trunk: &Trunk, host: &str) -> Check {
         By::Naptr => "NAPTR and SRV",
     };
     Check::fine(HOST, format!("{name} by {by}: {}", servers.join("; ")))
+}
+
+/// Tells what keeps our own addresses from every way to a host.
+fn out_of_reach(sip: &Sip, ways: &[sip::Way]) -> Option<Obstacle> {
+    let between = |way: &sip::Way| {
+        let datagrams = [sip.bind].into_iter().chain(sip.second);
+        let streams = sip.tcp.iter().chain(&sip.tls).filter(|_| way.hop.transport.is_reliable());
+        let own: Vec<_> = datagrams.chain(streams.copied()).collect();
+        Obstacle::between(&own, way.hop.ip())
+    };
+    let mut obstacles = ways.iter().map(between);
+    let first = obstacles.next().flatten();
+    first.filter(|_| obstacles.all(|other| other.is_some()))
 }
 
 const HOST: &str = "trunk host";

@@ -4,7 +4,7 @@ use clap::Args;
 
 use super::client::{At, Client};
 use super::failure::{Exit, Failure, Outcome};
-use super::output::{Lang, Output, Sheet};
+use super::output::{Form, Lang, Output, Sheet};
 use super::wait_for;
 use crate::api::types;
 use crate::config::Words;
@@ -38,6 +38,9 @@ impl Test {
             let (means, remedy) = (said(&finding.means, lang), said(&finding.remedy, lang));
             output.warn(&format!("{means}\n    → {remedy}"));
         }
+        if output.form == Form::Table && serves(&report) {
+            output.text(&fit(&report, lang));
+        }
         judged(&report, lang)
     }
 }
@@ -62,6 +65,39 @@ fn judged(report: &TrunkReport, lang: Lang) -> Outcome {
         }
         None => failed("call_failed", &meaning(report, lang)),
     })
+}
+
+/// Says that a trunk is fit, and what the call could not confirm.
+fn fit(report: &TrunkReport, lang: Lang) -> String {
+    let reserves = match report.findings.is_empty() {
+        true => "",
+        false => lang.say(", but for what is told above", ", aux réserves près ci-dessus"),
+    };
+    let went = lang.say(
+        "the call was answered, audio came from the far end, and ours was sent",
+        "l'appel a été décroché, du son est venu d'en face et le nôtre est parti",
+    );
+    let fit = lang.say("the trunk is fit", "le trunk convient");
+    let mut told = format!("✔ {fit}{reserves}{} {went}\n", lang.colon());
+    let unconfirmed = lang.say("not confirmed", "pas confirmé");
+    let mut doubt = |english, french| {
+        told += &format!("  {unconfirmed}{} {}\n", lang.colon(), lang.say(english, french));
+    };
+    if report.hears_us.is_none() && report.echo.is_none() {
+        doubt(
+            "whether the far end hears us, for it sends no RTCP reports; --echo tells, with a \
+             number that sends back what it hears",
+            "si l'autre bout nous entend, car il n'envoie pas de rapports RTCP ; --echo le dit, \
+             avec un numéro qui renvoie ce qu'il entend",
+        );
+    }
+    if report.caller_seen.is_none() {
+        doubt(
+            "which number was seen there: ask the person who answered",
+            "quel numéro y a été vu : demandez à la personne qui a décroché",
+        );
+    }
+    told
 }
 
 fn said(words: &Words, lang: Lang) -> &str {
@@ -99,15 +135,19 @@ fn told(report: &TrunkReport, lang: Lang) -> Sheet {
 
 fn signalling(report: &TrunkReport, lines: &mut Lines) {
     let lang = lines.lang;
+    let told = |sign: Sign, more: &str| match (sign.status, &report.trouble) {
+        (0, Some(_)) => undelivered(lang),
+        _ => answer(sign, more, lang),
+    };
     if let Some(register) = report.register {
         let bound = report
             .register_s
             .filter(|_| register.status == 200)
             .map(|seconds| format!(", {} {seconds:.0} s", lang.say("expires in", "expire dans")));
-        lines.add("REGISTER", "REGISTER", Some(answer(register, &bound.unwrap_or_default(), lang)));
+        lines.add("REGISTER", "REGISTER", Some(told(register, &bound.unwrap_or_default())));
     }
     if let Some(options) = report.options {
-        lines.add("OPTIONS", "OPTIONS", Some(answer(options, "", lang)));
+        lines.add("OPTIONS", "OPTIONS", Some(told(options, "")));
     }
     if let Some(refused) = report.refused {
         lines.add("INVITE, first try", "INVITE, premier essai", Some(refused.to_string()));
@@ -115,15 +155,21 @@ fn signalling(report: &TrunkReport, lines: &mut Lines) {
     lines.add("INVITE", "INVITE", Some(path(report, lang)));
 }
 
+/// Says that a request could not be sent, or that its connection broke.
+fn undelivered(lang: Lang) -> String {
+    lang.say("not delivered", "pas arrivé").to_owned()
+}
+
 /// Says how a request was answered.
 fn answer(sign: Sign, more: &str, lang: Lang) -> String {
     match sign.status {
-        0 => lang.say("no answer", "pas de réponse").to_owned(),
+        0 => lang.say("no answer", "sans réponse").to_owned(),
         status => format!("{status} ({:.0} ms{more})", sign.ms),
     }
 }
 
-/// Says by which answers the call came to its end: `100 → 183 → 200 in 2.9 s`.
+/// Says by which answers the call came to its end: `100 → 183 → 200 in 2.9 s`; and that it was we
+/// who then hung up, if we could not take the answer.
 fn path(report: &TrunkReport, lang: Lang) -> String {
     let steps: Vec<_> = report.path.iter().map(|sign| sign.status.to_string()).collect();
     let Some(last) = report.path.last().filter(|last| last.status == report.status) else {
@@ -131,13 +177,20 @@ fn path(report: &TrunkReport, lang: Lang) -> String {
     };
     let took = decimal(last.ms / 1e3, 1, lang);
     let way = format!("{} {} {took} s", steps.join(" → "), lang.say("in", "en"));
-    if report.reason.is_empty() { way } else { format!("{way} : {}", report.reason) }
+    match (&report.rejected, &*report.reason) {
+        (Some(_), _) => {
+            format!("{way}, {}", lang.say("then we hung up", "puis nous avons raccroché"))
+        }
+        (None, "") => way,
+        (None, reason) => format!("{way} : {reason}"),
+    }
 }
 
 /// Says the final status in words.
 fn meaning(report: &TrunkReport, lang: Lang) -> String {
     match (report.status, &*report.reason) {
-        (0 | 408, "") => lang.say("no answer", "pas de réponse").to_owned(),
+        (0, "") => undelivered(lang),
+        (408, "") => lang.say("no answer", "sans réponse").to_owned(),
         (200, _) => lang.say("200 answered", "200 décroché").to_owned(),
         (status, "") => status.to_string(),
         (status, reason) => format!("{status} {reason}"),
@@ -166,12 +219,15 @@ fn audio(report: &TrunkReport, lines: &mut Lines) {
     lines.add("audio wanted at", "son attendu à", address(report.audio_to));
     lines.add("audio came from", "son venu de", address(report.audio_from));
     lines.add("RTP packets sent", "paquets RTP envoyés", Some(report.sent.to_string()));
-    lines.add("heard there", "entendu là-bas", report.hears_us.map(|yes| yes_or_no(yes, lang)));
+    let untold = lang.say("not told: no RTCP from there", "pas dit : pas de RTCP venu d'en face");
+    let hears = report.hears_us.map(|yes| yes_or_no(yes, lang));
+    lines.add("heard there", "entendu là-bas", hears.or_else(|| Some(untold.to_owned())));
     let counts = format!("{} ({} {})", report.received, report.lost, lang.say("lost", "perdus"));
     lines.add("RTP packets received", "paquets RTP reçus", Some(counts));
     let jitter = decimal(report.jitter_ms, 1, lang) + " ms";
     lines.add("jitter", "gigue", Some(jitter));
-    lines.add("there and back by RTCP", "aller-retour par RTCP", millis(report.round_trip_ms));
+    let trip = millis(report.round_trip_ms).unwrap_or_else(|| untold.to_owned());
+    lines.add("there and back by RTCP", "aller-retour par RTCP", Some(trip));
 }
 
 /// Says what only the far end can know.
@@ -184,11 +240,13 @@ fn far_end(report: &TrunkReport, lines: &mut Lines) {
         (true, Some(true)) => lang.say("✔ sent and came back", "✔ envoyé et revenu"),
     };
     lines.add("DTMF", "DTMF", Some(keys.to_owned()));
-    let bye = report.bye.map(|status| match status {
-        200..300 => "✔".to_owned(),
-        status => format!("✘ {status}"),
-    });
-    lines.add("BYE", "BYE", bye);
+    let bye = match (report.bye, report.ended_there) {
+        (Some(200..300), _) => "✔".to_owned(),
+        (Some(status), _) => format!("✘ {status}"),
+        (None, true) => lang.say("the far end hung up", "l'autre bout a raccroché").to_owned(),
+        (None, false) => lang.say("ours was not answered", "le nôtre est sans réponse").to_owned(),
+    };
+    lines.add("BYE", "BYE", Some(bye));
     let ask = lang.say(
         "not told: ask the person who answers which number they saw",
         "pas indiqué : demandez à la personne qui décroche quel numéro elle a vu",
@@ -242,6 +300,20 @@ mod tests {
     }
 
     #[test]
+    fn a_trunk_that_serves_is_said_to_with_what_was_not_confirmed() {
+        let plain = TrunkReport { status: 200, sent: 9, received: 9, ..TrunkReport::default() };
+        let told = fit(&plain, Lang::Fr);
+        assert!(told.starts_with("✔ le trunk convient : l'appel a été décroché"), "{told}");
+        assert!(told.contains("pas confirmé : si l'autre bout nous entend"), "{told}");
+        let caller_seen = Some("+33162000000".to_owned());
+        let sure = TrunkReport { hears_us: Some(true), caller_seen, ..plain.clone() };
+        assert_eq!(fit(&sure, Lang::En).lines().count(), 1);
+        let findings = vec![Finding::default()];
+        let told = fit(&TrunkReport { findings, ..plain }, Lang::En);
+        assert!(told.starts_with("✔ the trunk is fit, but for what is told above:"), "{told}");
+    }
+
+    #[test]
     fn the_way_of_a_call_is_told_in_one_line() {
         let sign = |status, ms| Sign { status, ms };
         let path_of = [sign(100, 12.0), sign(183, 900.0), sign(200, 2_910.0)].to_vec();
@@ -252,6 +324,9 @@ mod tests {
             "200 (37 ms, expire dans 1800 s)"
         );
         assert_eq!(answer(sign(0, 0.0), "", Lang::En), "no answer");
+        let rejected = TrunkReport { rejected: Some("no-srtp".into()), ..report };
+        assert_eq!(path(&rejected, Lang::En), "100 → 183 → 200 in 2.9 s, then we hung up");
+        assert_eq!(path(&TrunkReport::default(), Lang::Fr), "pas arrivé");
         assert_eq!(attested("TN-Validation-Passed-B", Lang::Fr), "B");
         assert_eq!(attested("No-TN-Validation", Lang::Fr), "aucune (No-TN-Validation)");
     }

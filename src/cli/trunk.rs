@@ -9,7 +9,7 @@ use super::trial::Test;
 use super::{Global, wait_for};
 use crate::api::types;
 use crate::config::likeness::suggestion;
-use crate::config::{Profile, Words};
+use crate::config::{Profile, Response, Words};
 use crate::core::quality::{Fall, Figure};
 use crate::watch::{decimal, percent};
 
@@ -208,6 +208,14 @@ fn told(trunk: &types::Trunk, why: Option<&str>, lang: Lang) -> String {
     let word = match &*trunk.state {
         "down" => lang.say("down", "injoignable"),
         "degraded" => lang.say("degraded", "dégradé"),
+        "unheard" => return lang.say("not heard yet", "pas encore entendu").to_owned(),
+        _ if why == Some("unasked") => {
+            let word = lang.say(
+                "taken to be up: OPTIONS is never asked",
+                "supposé joignable : OPTIONS n'est jamais demandé",
+            );
+            return word.to_owned();
+        }
         _ => return lang.say("up", "joignable").to_owned(),
     };
     let why = match why {
@@ -216,16 +224,53 @@ fn told(trunk: &types::Trunk, why: Option<&str>, lang: Lang) -> String {
         Some("slow") => {
             lang.say("answers slowly or not always", "répond lentement ou pas toujours")
         }
-        Some("unregistered") => {
-            lang.say("the account is not registered", "le compte n'est pas enregistré")
-        }
         Some("no_address") => lang.say("its host has no address", "son hôte n'a pas d'adresse"),
+        Some("unreachable") => &cut_off(trunk.cause.as_deref().unwrap_or("unreachable"), lang),
+        Some("unregistered") => &unregistered(trunk, lang),
         Some(other) => other,
         None => return word.to_owned(),
     };
     let since = trunk.since.as_deref().map(|at| moment(at, "%Y-%m-%d %H:%M"));
     let since = since.map(|at| format!(" {} {at}", lang.say("since", "depuis")));
-    format!("{word}{} : {why}", since.unwrap_or_default())
+    format!("{word}{}{} {why}", since.unwrap_or_default(), lang.colon())
+}
+
+/// Says what stands between us and a trunk, in the words of a test call's finding.
+fn cut_off(cause: &str, lang: Lang) -> String {
+    match Response::of_fault(cause) {
+        Some(found) => lang.say(&found.means.en, &found.means.fr).to_owned(),
+        None => cause.to_owned(),
+    }
+}
+
+/// Says how the registrar did not take an account, and when it is asked again.
+fn unregistered(trunk: &types::Trunk, lang: Lang) -> String {
+    let how = match trunk.status {
+        None => lang.say("the account is not registered yet", "le compte n'est pas enregistré"),
+        Some(0) => {
+            lang.say("the registrar cannot be reached", "l'enregistrement ne peut être envoyé")
+        }
+        Some(408) => {
+            lang.say("the registrar does not answer", "l'enregistrement reste sans réponse")
+        }
+        Some(status) => &match status {
+            401 | 403 | 404 | 407 => format!(
+                "{} ({status})",
+                lang.say("the carrier refuses the account", "l'opérateur refuse le compte")
+            ),
+            status => format!(
+                "{} ({status})",
+                lang.say("the account is not registered", "le compte n'est pas enregistré")
+            ),
+        },
+    };
+    let next = trunk.again_s.map(|seconds| match seconds {
+        120.0.. => format!("{:.0} min", seconds / 60.0),
+        seconds => format!("{seconds:.0} s"),
+    });
+    let next =
+        next.map(|span| format!(", {} {span}", lang.say("next try in", "nouvel essai dans")));
+    format!("{how}{}", next.unwrap_or_default())
 }
 
 /// Says by how much the present hour is below the record.
@@ -274,4 +319,69 @@ fn hours(told: &types::Hours, lang: Lang) -> Sheet {
         ]);
     }
     sheet
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn trunk(state: &str, why: Option<&str>) -> types::Trunk {
+        types::Trunk {
+            name: "t1".to_owned(),
+            host: "sip.test".to_owned(),
+            up: true,
+            state: state.to_owned(),
+            why: why.map(str::to_owned),
+            cause: None,
+            status: None,
+            again_s: None,
+            since: None,
+            busy: 0,
+            channels: 1,
+            calls_per_second: 1.0,
+            rests_s: None,
+            hour: None,
+            fall: None,
+        }
+    }
+
+    fn both(trunk: &types::Trunk) -> [String; 2] {
+        [state(trunk, Lang::En), state(trunk, Lang::Fr)]
+    }
+
+    #[test]
+    fn a_trunk_nobody_heard_is_not_said_to_be_up() {
+        assert_eq!(both(&trunk("unheard", None)), ["not heard yet", "pas encore entendu"]);
+        let [english, french] = both(&trunk("up", Some("unasked")));
+        assert!(english.contains("OPTIONS is never asked"), "{english}");
+        assert!(french.contains("OPTIONS n'est jamais demandé"), "{french}");
+        assert_eq!(both(&trunk("up", None)), ["up", "joignable"]);
+    }
+
+    #[test]
+    fn what_cuts_a_trunk_off_is_told_in_the_words_of_a_test_call() {
+        let cause = Some("refused".to_owned());
+        let [english, french] = both(&types::Trunk { cause, ..trunk("down", Some("unreachable")) });
+        assert!(english.starts_with("down: connection refused on this port"), "{english}");
+        assert!(french.starts_with("injoignable : connexion refusée sur ce port"), "{french}");
+    }
+
+    #[test]
+    fn a_refused_account_is_told_with_its_answer_and_the_next_try() {
+        let down = |status, again_s| types::Trunk {
+            status: Some(status),
+            again_s,
+            ..trunk("down", Some("unregistered"))
+        };
+        let [english, french] = both(&down(403, Some(3_590.0)));
+        assert_eq!(english, "down: the carrier refuses the account (403), next try in 60 min");
+        assert_eq!(
+            french,
+            "injoignable : l'opérateur refuse le compte (403), nouvel essai dans 60 min"
+        );
+        for (status, said) in [(0, "envoyé"), (408, "sans réponse"), (503, "(503)")] {
+            let [_, french] = both(&down(status, Some(42.0)));
+            assert!(french.contains(said) && french.ends_with("dans 42 s"), "{french}");
+        }
+    }
 }

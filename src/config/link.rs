@@ -99,6 +99,25 @@ impl Sip {
         SocketAddr::new(self.public.unwrap_or_else(|| self.bind.ip()), self.bind.port())
     }
 
+    /// Warns of a trunk's host, written as an address, that no address of ours reaches. A name's
+    /// addresses only DNS knows.
+    pub(super) fn warn_out_of_reach(&self, written: &Value<'_, '_>, host: &Host) {
+        let Ok(to) = host.name.parse::<IpAddr>() else { return };
+        let own = [self.bind].into_iter().chain(self.second);
+        let own = own.chain(self.tcp.iter().chain(&self.tls).copied());
+        let mut fit = own.filter(|at| at.is_ipv4() == to.is_ipv4()).peekable();
+        let family = if to.is_ipv4() { "IPv4" } else { "IPv6" };
+        if fit.peek().is_none() {
+            let message = format!("is an {family} address, but `bind` in [sip] has none");
+            written.warn(&message, "give `bind` a list with one address of each family");
+        } else if fit.all(|at| at.ip().is_loopback()) && !to.is_loopback() {
+            let message = "is reached by nothing of ours: `bind` in [sip] is a loopback address, \
+                           which reaches this machine only";
+            let hint = "set `bind` to the address of this machine that the trunk reaches";
+            written.warn(message, hint);
+        }
+    }
+
     /// Reads `[sip]`.
     pub(super) fn of(root: &Fields<'_, '_>) -> Self {
         let mut sip = Self {
@@ -265,8 +284,8 @@ mod tests {
         let two = "bind = [\"192.0.2.1:5060\", \"[2001:db8::1]:5060\"]\ntcp = \"192.0.2.1:5060\"";
         let tls = "transport = \"tls\"\ntls_name = \"sip.c.test\"\nproxy = \"[2001:db8::2]\"";
         assert_eq!(problems(two, tls), [""; 0]);
-        let asked = "nameservers = [\"192.0.2.53\", \"[2001:db8::53]:5353\"]";
-        assert_eq!(problems(asked, &tls.replace("\"tls\"", "[\"udp\", \"tls\"]")), [""; 0]);
+        let asked = format!("{two}\nnameservers = [\"192.0.2.53\", \"[2001:db8::53]:5353\"]");
+        assert_eq!(problems(&asked, &tls.replace("\"tls\"", "[\"udp\", \"tls\"]")), [""; 0]);
         for (sip, trunk, said) in [
             ("bind = [\"192.0.2.1:5060\", \"192.0.2.2:5060\"]", "", "no second address"),
             (&two.replace("]:5060\"]", "]:5060\", \"[::1]:1\"]"), "", "one too many"),
@@ -283,6 +302,33 @@ mod tests {
         ] {
             let told = problems(sip, trunk);
             assert!(told.len() == 1 && told[0].contains(said), "{sip} {trunk}: {told:?}");
+        }
+    }
+
+    #[test]
+    fn a_trunk_that_no_address_of_ours_reaches_is_warned_of() {
+        let loopback =
+            "trunk[1].host: is reached by nothing of ours: `bind` in [sip] is a loopback";
+        let family = "trunk[1].host: is an IPv6 address, but `bind` in [sip] has none";
+        let both = "bind = [\"192.0.2.1:5060\", \"[2001:db8::9]:5060\"]";
+        for (sip, host, said) in [
+            ("", "203.0.113.20", Some(loopback)),
+            ("bind = \"127.0.0.1:5060\"", "203.0.113.20:5070", Some(loopback)),
+            ("bind = \"127.0.0.1:5060\"", "127.0.0.9", None),
+            ("bind = \"127.0.0.1:5060\"", "sip.carrier.test", None),
+            ("bind = \"192.0.2.1:5060\"", "203.0.113.20", None),
+            ("bind = \"192.0.2.1:5060\"", "[2001:db8::1]", Some(family)),
+            (both, "[2001:db8::1]", None),
+            (both, "203.0.113.20", None),
+        ] {
+            let text = format!(
+                "[sip]\n{sip}\n[[trunk]]\nname = \"t\"\nhost = \"{host}\"\nchannels = 1\n\
+                 calls_per_second = \"1/s\"\n"
+            );
+            let (_, found) = parse(Path::new("cadran.toml"), &text);
+            let found: Vec<_> = found.iter().map(ToString::to_string).collect();
+            let one = found.len() == 1 && said.is_some_and(|said| found[0].contains(said));
+            assert!(one || said.is_none() && found.is_empty(), "{sip} {host}: {found:?}");
         }
     }
 

@@ -367,7 +367,7 @@ fn engine(reader: &Reader<'_>, root: &Fields<'_, '_>, path: &Path) -> Option<Con
     let node = root.or("node", 0, |value| value.whole(0..=u32::from(u16::MAX)));
     let sip = Sip::of(root);
     let rtp = rtp(root, &sip);
-    let trunks = trunks(reader, root);
+    let trunks = trunks(reader, root, &sip);
     let (prompts, tapes, campaigns_folder) = folders(reader, root);
     let webhook = root.table("webhook");
     Some(Config {
@@ -456,10 +456,20 @@ fn realm_name(text: &str) -> Result<String, String> {
     }
 }
 
-fn trunks(reader: &Reader<'_>, root: &Fields<'_, '_>) -> Vec<Trunk> {
+fn trunks(reader: &Reader<'_>, root: &Fields<'_, '_>, sip: &Sip) -> Vec<Trunk> {
     let mut trunks = Vec::new();
     for fields in root.tables("trunk") {
-        trunks.extend(Trunk::read(reader, fields, &trunks));
+        let (host, proxy) = (fields.get("host"), fields.get("proxy"));
+        let Some(trunk) = Trunk::read(reader, fields, &trunks) else { continue };
+        // Behind a proxy nothing goes to the host itself.
+        let (to, written) = match &trunk.link.proxy {
+            Some(proxy_host) => (proxy_host, proxy),
+            None => (&trunk.host, host),
+        };
+        if let Some(written) = written {
+            sip.warn_out_of_reach(&written, to);
+        }
+        trunks.push(trunk);
     }
     trunks
 }
@@ -523,9 +533,12 @@ fn ports(text: &str) -> Result<(u16, u16), String> {
 mod tests {
     use super::*;
 
+    /// Where an engine with trunks outside listens.
+    const BOUND: &str = "[sip]\nbind = \"192.0.2.1:5060\"\n";
+
     /// An engine's file with one trunk of these keys, read as it would be from the disk.
     fn with_trunk(keys: &str) -> (Option<Config>, Vec<Problem>) {
-        parse(Path::new("cadran.toml"), &format!("[[trunk]]\nname = \"t\"\n{keys}"))
+        parse(Path::new("cadran.toml"), &format!("{BOUND}[[trunk]]\nname = \"t\"\n{keys}"))
     }
 
     #[test]

@@ -51,6 +51,12 @@ impl Response {
         document.map(|document| Self::all(&Fields::root(&reader, &document))).unwrap_or_default()
     }
 
+    /// Gives the usual meaning of a fault that no response names; `None` for a name nobody knows.
+    #[must_use]
+    pub fn of_fault(code: &str) -> Option<Self> {
+        Self::usual().into_iter().find(|one| one.fault == code)
+    }
+
     /// Finds what a response means: the carrier's own meanings come before the usual ones, and
     /// those that name a reason before those for any.
     #[must_use]

@@ -47,7 +47,7 @@ mod tests {
     use crate::config::{Severity, parse};
 
     fn read(srtp: &str) -> (Option<[Srtp; 2]>, Vec<Severity>) {
-        let trunk = "name = \"t\"\nhost = \"192.0.2.1\"\nchannels = 1\ncalls_per_second = \"1/s\"";
+        let trunk = "name = \"t\"\nhost = \"127.0.0.9\"\nchannels = 1\ncalls_per_second = \"1/s\"";
         let text = format!("[phones]\n{srtp}\n[[trunk]]\n{trunk}\n{srtp}\n");
         let (config, problems) = parse(Path::new("cadran.toml"), &text);
         let read = config.and_then(|it| Some([it.phones.srtp, it.trunks.first()?.srtp]));

@@ -68,6 +68,12 @@ impl Book {
         self.trunks.get(&trunk).map_or(Srtp::Off, |page| page.srtp)
     }
 
+    /// Gives a trunk's name for the log.
+    #[must_use]
+    pub fn trunk_name(&self, trunk: TrunkId) -> String {
+        self.trunks.get(&trunk).map_or_else(|| trunk.to_string(), |page| page.name.clone())
+    }
+
     /// Keeps the numbers of leased contacts.
     pub fn keep_numbers(&mut self, claimed: &Claimed) {
         for lead in &claimed.leads {

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv6Addr};
 
 use super::book::TrunkPage;
-use super::handle::{Finding, TrunkReport};
+use super::handle::{Finding, Sign, TrunkReport};
 use crate::config::Response;
 use crate::units::Number;
 
@@ -31,6 +31,9 @@ pub(super) fn diagnose(
     let words = Words { own: &trunk.responses, usual: Response::usual() };
     let named = |code: &&str| words.of_fault(code);
     let way: Vec<_> = way(report).iter().filter_map(named).collect();
+    if let Some(rejected) = &report.rejected {
+        return way.into_iter().chain(words.of_fault(rejected)).collect();
+    }
     if report.status == 200 {
         let mut faults = audio(report);
         faults.extend(caller(report, shown));
@@ -50,6 +53,8 @@ fn way(report: &TrunkReport) -> Vec<&str> {
     }
     match report.register.map(|sign| sign.status) {
         None | Some(200..300) => {}
+        // What keeps the call from the carrier keeps this from its registrar.
+        Some(0) if report.trouble.is_some() => {}
         Some(0) => faults.push("register-silent"),
         Some(401 | 403 | 404 | 407) => faults.push("register-refused"),
         Some(_) => faults.push("register-failed"),
@@ -66,12 +71,15 @@ fn refusal(
     let pace = ["cps", "calls per second", "rate limit", "too many"];
     let reason = report.reason.to_lowercase();
     let fault = match report.status {
-        0 if report.trouble.is_some() => return None,
-        503 if report.trouble.is_some() && report.reason.is_empty() => return None,
-        // A 503 of our own: the connection broke, or could not be opened (RFC 3261 §8.1.3.1).
+        0 | 408 if report.trouble.is_some() => return None,
+        // Nothing could be sent, or the connection broke.
         0 => Some("unreachable"),
-        503 if report.reason.is_empty() => Some("unreachable"),
-        408 if report.reason.is_empty() => Some("silent"),
+        408 if report.reason.is_empty() => match answered(report) {
+            // Whoever refuses the account need not answer its calls.
+            Some(false) => return None,
+            Some(true) => Some("call-silent"),
+            None => Some("silent"),
+        },
         401 | 407 if !trunk.account => Some("account-missing"),
         403 if !shown => Some("number-hidden"),
         _ if pace.iter().any(|word| reason.contains(word)) => Some("pace"),
@@ -82,6 +90,14 @@ fn refusal(
     let fault = if passed { fault.or(Some("pace")) } else { fault };
     let said = || words.of_status(report.status, &report.reason);
     fault.and_then(|code| words.of_fault(code)).or_else(said)
+}
+
+/// Tells whether the carrier answered before the call, and then whether it takes our account;
+/// `None` if it said nothing.
+fn answered(report: &TrunkReport) -> Option<bool> {
+    let said = |sign: Option<Sign>| sign.map(|sign| sign.status).filter(|status| *status > 0);
+    let (options, register) = (said(report.options), said(report.register));
+    options.or(register).map(|_| register.is_none_or(|status| status < 300))
 }
 
 fn audio(report: &TrunkReport) -> Vec<&'static str> {
@@ -183,7 +199,7 @@ fn finding(code: String, response: &Response) -> Finding {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::handle::{Echo, Sign, Trouble};
+    use crate::engine::handle::{Echo, Trouble};
     use crate::wire::sdp::Srtp;
 
     fn page(account: bool) -> TrunkPage {
@@ -271,11 +287,7 @@ mod tests {
             (TrunkReport { changed, received: 0, ..good() }, &["alg", "no-audio-in"]),
             (TrunkReport { seen_at, received: 0, ..good() }, &["own-address", "no-audio-in"]),
             (TrunkReport { trouble: trouble("dns"), ..TrunkReport::default() }, &["dns"]),
-            (
-                TrunkReport { trouble: trouble("tls-name"), status: 503, ..TrunkReport::default() },
-                &["tls-name"],
-            ),
-            (TrunkReport { status: 503, ..TrunkReport::default() }, &["unreachable"]),
+            (TrunkReport::default(), &["unreachable"]),
             (TrunkReport { echo: away(11, 0), ..good() }, &["no-echo"]),
             (TrunkReport { echo: away(11, 0), received: 0, ..good() }, &["no-audio-in"]),
             (TrunkReport { echo: away(11, 7), ..good() }, &["poor-line"]),
@@ -287,6 +299,66 @@ mod tests {
             ),
         ] {
             assert_eq!(codes(&report, true, true), expected, "{report:?}");
+        }
+    }
+
+    #[test]
+    fn each_obstacle_is_named_and_nothing_besides() {
+        let all = [
+            "dns",
+            "dns-silent",
+            "loopback",
+            "no-family",
+            "refused",
+            "no-route",
+            "connect-timeout",
+            "broken",
+            "no-tls",
+            "tls-name",
+            "tls-dates",
+            "tls-issuer",
+            "tls-authority",
+            "tls-pin",
+            "tls",
+        ];
+        for code in all {
+            let trouble = Some(Trouble { code: code.into(), detail: "so".into() });
+            for (status, asked) in [(0, None), (408, None), (0, Some(Sign::default()))] {
+                let (trouble, register) = (trouble.clone(), asked);
+                let report = TrunkReport { trouble, status, register, ..TrunkReport::default() };
+                assert_eq!(codes(&report, true, true), [code], "{report:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn whoever_answered_anything_is_not_called_silent() {
+        let sign = |status| Some(Sign { status, ms: 0.0 });
+        let silent = |register, options| TrunkReport {
+            register,
+            options,
+            status: 408,
+            ..TrunkReport::default()
+        };
+        for (report, expected) in [
+            (silent(None, None), &["silent"][..]),
+            (silent(None, sign(0)), &["silent"]),
+            (silent(sign(0), sign(0)), &["register-silent", "silent"]),
+            (silent(None, sign(200)), &["call-silent"]),
+            (silent(sign(200), sign(0)), &["call-silent"]),
+            (silent(sign(403), sign(0)), &["register-refused"]),
+            (silent(sign(403), sign(200)), &["register-refused"]),
+        ] {
+            assert_eq!(codes(&report, true, true), expected, "{report:?}");
+        }
+    }
+
+    #[test]
+    fn an_answer_we_could_not_take_is_our_own_verdict() {
+        for code in ["no-srtp", "no-codec", "no-usable-audio"] {
+            let rejected = Some(code.to_owned());
+            let report = TrunkReport { status: 200, rejected, ..TrunkReport::default() };
+            assert_eq!(codes(&report, true, true), [code]);
         }
     }
 

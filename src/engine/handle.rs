@@ -209,7 +209,8 @@ pub struct TrunkReport {
     /// Every answer to the INVITE in its order, repetitions left out.
     #[serde(default)]
     pub path: Vec<Sign>,
-    /// The final status of the INVITE, 0 if none came.
+    /// The final status of the INVITE; 408 for silence, 487 for a call that rang until it was given
+    /// up, 0 for one that could not be sent.
     pub status: u16,
     /// INVITE to ringing, in milliseconds.
     pub ringing_ms: Option<f64>,
@@ -256,6 +257,12 @@ pub struct TrunkReport {
     /// The final status of our BYE, where the call was ours to end.
     #[serde(default)]
     pub bye: Option<u16>,
+    /// The finding's name for an answer that we could not take and hung up on: `no-srtp`.
+    #[serde(default)]
+    pub rejected: Option<String>,
+    /// Whether the far end ended the call before we did.
+    #[serde(default)]
+    pub ended_there: bool,
     /// The number shown, as the far end saw it; `None` if it does not tell.
     #[serde(default)]
     pub caller_seen: Option<String>,
@@ -268,7 +275,7 @@ pub struct TrunkReport {
     /// The address the carrier sees us at, where it is not the one we tell.
     #[serde(default)]
     pub seen_at: Option<IpAddr>,
-    /// Why the trunk could not be reached at all.
+    /// Why the trunk could not be reached, where nothing came back.
     #[serde(default)]
     pub trouble: Option<Trouble>,
     /// What is wrong, the worst first.

@@ -1,8 +1,6 @@
 //! Turns what happened outside into facts, and answers requests.
 
-use super::handle::{
-    AgentVerb, Ask, CampaignVerb, Details, Qualification, Refused, Reply, TrunkHealth, Word,
-};
+use super::handle::{AgentVerb, Ask, CampaignVerb, Details, Qualification, Refused, Reply, Word};
 use super::legs::{Leg, Party};
 use super::perform::{STORE_REST, heard};
 use super::{Claimed, Engine, Written, failed_supply};
@@ -14,7 +12,7 @@ use crate::media::{self, Feed};
 use crate::sip::{self, Command, Sdp};
 use crate::store::{AgentRow, Write};
 use crate::units::{AgentId, CallId, CampaignId, LegId, Now, PauseId, Span};
-use crate::wire::sdp::{self, Direction};
+use crate::wire::sdp::{self, Direction, SdpError};
 
 /// The status kept for an answer without usable audio: 488 Not Acceptable Here
 /// (RFC 3261 §21.4.26).
@@ -46,7 +44,7 @@ impl Engine {
         match event {
             sip::Event::Ringing(leg) => self.of_callee(leg, CallFact::Ringing),
             sip::Event::Progress(leg, sdp) => {
-                self.connect(leg, &sdp);
+                self.connect(leg, &sdp).ok();
                 self.of_callee(leg, CallFact::EarlyMedia)
             }
             sip::Event::Answered(leg, sdp) => self.hear_answer(leg, &sdp),
@@ -63,6 +61,9 @@ impl Engine {
                 self.hear_failure(leg, failure, status, retry_after)
             }
             sip::Event::Ended { leg, bye } => {
+                if let Some(trial) = self.trials.get_mut(&leg) {
+                    trial.ended(bye);
+                }
                 // A lost dialog is gone already: nothing is left to hang up.
                 self.hear_end(leg, if bye { CallFact::HungUp } else { CallFact::Gone })
             }
@@ -72,7 +73,7 @@ impl Engine {
                 None
             }
             sip::Event::Reanswered(leg, sdp) => {
-                self.connect(leg, &sdp);
+                self.connect(leg, &sdp).ok();
                 None
             }
             sip::Event::Incoming(leg, agent, offer) => self.hear_incoming(leg, agent, &offer),
@@ -80,14 +81,7 @@ impl Engine {
                 tracing::info!(%agent, registered, "agent's phone");
                 None
             }
-            sip::Event::Trunk(trunk, state, ailment) => {
-                tracing::warn!(%trunk, ?state, ?ailment, "a trunk's state changed");
-                let since = self.parts.clock.now().wall;
-                self.health.insert(trunk, TrunkHealth { state, ailment, since });
-                // A degraded trunk is in use: its calls tell soon enough whether they go through.
-                let down = state == sip::TrunkState::Down;
-                Some(Fact::Trunk(trunk, if down { TrunkFact::Down } else { TrunkFact::Up }))
-            }
+            sip::Event::Trunk(trunk, state, ailment) => self.hear_trunk(trunk, state, ailment),
             sip::Event::Probed(leg) => {
                 self.hear_probed(leg);
                 None
@@ -361,9 +355,12 @@ impl Engine {
         }
     }
 
-    /// Points a leg's audio to where the far end's answer says; tells whether it could.
-    fn connect(&mut self, id: LegId, answer: &Sdp) -> bool {
-        let Some(leg) = self.legs.leg_mut(id) else { return false };
+    /// Points a leg's audio to where the far end's answer says.
+    ///
+    /// # Errors
+    /// The answer has no audio that can be used.
+    fn connect(&mut self, id: LegId, answer: &Sdp) -> Result<(), SdpError> {
+        let Some(leg) = self.legs.leg_mut(id) else { return Ok(()) };
         match leg.side.agree(answer) {
             Ok(remote) => {
                 let suite = remote.keys.map(|keys| keys.send.suite().name());
@@ -372,11 +369,11 @@ impl Engine {
                     trial.connected(&remote);
                 }
                 heard(self.parts.media.connect(id, remote));
-                true
+                Ok(())
             }
             Err(error) => {
                 tracing::warn!(leg = %id, %error, "no usable audio in the answer");
-                false
+                Err(error)
             }
         }
     }
@@ -389,13 +386,17 @@ impl Engine {
             let Party::Callee(call) = party else { return None };
             return Some(Fact::Call(call, CallFact::Answered));
         }
-        if !self.connect(id, answer) {
+        if let Err(error) = self.connect(id, answer) {
+            if let Some(trial) = self.trials.get_mut(&id) {
+                trial.rejected(&error);
+                self.end_trial_call(now, id);
+                return None;
+            }
             if let Party::Callee(call) = party {
                 self.legs.leg_mut(id)?.answered = Some(now);
                 return Some(Fact::Call(call, CallFact::Unusable(NO_USABLE_AUDIO)));
             }
             self.signal(Command::HangUp(id));
-            self.hear_trial_failure(id, NO_USABLE_AUDIO, None, String::new());
             return self.hear_failure(id, Failure::TrunkFault, NO_USABLE_AUDIO, None);
         }
         self.legs.leg_mut(id)?.answered = Some(now);
@@ -425,7 +426,8 @@ impl Engine {
         match leg.party {
             Party::Callee(call) => {
                 if let (Some(span), Some(trunk), UNAVAILABLE) = (retry_after, leg.trunk, status) {
-                    tracing::warn!(%trunk, %span, "the carrier asks to be spared");
+                    let trunk_name = self.parts.book.trunk_name(trunk);
+                    tracing::warn!(trunk = trunk_name, %span, "the carrier asks to be spared");
                     self.pending.push(Fact::Trunk(trunk, TrunkFact::Spared(span)));
                 }
                 let after = retry_after.filter(|_| AVAILABLE_AGAIN.contains(&status));

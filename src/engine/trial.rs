@@ -9,9 +9,9 @@ use super::legs::Party;
 use super::perform::heard;
 use crate::core::fact::CallFact;
 use crate::media::{Feed, Quality};
-use crate::sip::{self, Command, Peer, Said, Testimony};
+use crate::sip::{Command, Peer, Said, Testimony};
 use crate::units::{LegId, Mono, Span, TrunkId};
-use crate::wire::sdp::{Direction, Remote};
+use crate::wire::sdp::{Direction, Remote, SdpError};
 
 /// How long the trunk may take for a sign of life before the call goes out without: four
 /// repetitions of a lost request (RFC 3261 §17.1.2.2), and a test ends within 15 s.
@@ -39,6 +39,9 @@ const AGAIN_MAX: Span = Span::secs(10);
 
 /// The statuses of a carrier without room: 429 (RFC 6585) and 503 (RFC 3261 §21.5.4).
 const NO_ROOM: [u16; 2] = [429, 503];
+
+/// What a call counts as that could not be sent (RFC 3261 §8.1.3.1).
+const UNSENT: u16 = 503;
 
 /// What silence counts as: 408 (RFC 3261 §17.1.1.2).
 const SILENCE: u16 = 408;
@@ -116,14 +119,9 @@ impl Trial {
         report.options = options.as_ref().map(last_sign);
         report.register = register.as_ref().map(last_sign);
         report.register_s = bound_for.map(Span::as_secs_f64);
-        report.trouble = trouble.as_ref().map(|trouble| {
-            let (code, detail) = match trouble {
-                sip::Trouble::Name(detail) => ("dns", detail),
-                sip::Trouble::NameServer(detail) => ("dns-silent", detail),
-                sip::Trouble::TlsName(detail) => ("tls-name", detail),
-                sip::Trouble::Tls(detail) => ("tls", detail),
-            };
-            Trouble { code: code.to_owned(), detail: detail.clone() }
+        report.trouble = trouble.as_ref().map(|trouble| Trouble {
+            code: trouble.obstacle.name().to_owned(),
+            detail: trouble.detail.clone(),
         });
         let told = [options, register, call].into_iter().flatten();
         let changed: BTreeSet<_> = told.clone().flat_map(|one| &one.changed).collect();
@@ -150,8 +148,20 @@ impl Trial {
             self.report.refused = Some(status);
             self.stage = Stage::Refused(rest);
         }
-        self.report.status = status;
+        // Nobody said the 503 of a call that could not be sent (RFC 3261 §8.1.3.1).
+        self.report.status = if status == UNSENT && !said { 0 } else { status };
         self.report.reason = reason;
+    }
+
+    /// Notes that the far end answered with what we cannot take: we hang up.
+    pub(super) fn rejected(&mut self, why: &SdpError) {
+        self.report.status = 200;
+        self.report.rejected = Some(unfit(why).to_owned());
+    }
+
+    /// Notes that the call was not ended by us, but by the far end's BYE or without.
+    pub(super) const fn ended(&mut self, bye: bool) {
+        self.report.ended_there = bye;
     }
 
     /// Notes what the audio measured.
@@ -170,6 +180,19 @@ impl Trial {
             round_trip_ms: echo.round_trip_ms,
             jitter_ms: echo.jitter_ms,
         });
+    }
+}
+
+/// Gives the finding's name for an answer that cannot be taken.
+const fn unfit(why: &SdpError) -> &'static str {
+    match why {
+        SdpError::Unprotected | SdpError::NotOffered => "no-srtp",
+        SdpError::NoCodec => "no-codec",
+        SdpError::TooLong(_)
+        | SdpError::TooManyStreams
+        | SdpError::NoAudio
+        | SdpError::Refused
+        | SdpError::NoAddress => "no-usable-audio",
     }
 }
 
@@ -278,7 +301,7 @@ impl Engine {
     }
 
     /// Hangs a test call up, or gives it up.
-    fn end_trial_call(&mut self, now: Mono, id: LegId) {
+    pub(super) fn end_trial_call(&mut self, now: Mono, id: LegId) {
         if let Some(leg) = self.legs.leg_mut(id) {
             leg.ending = true;
         }

@@ -1,15 +1,52 @@
-//! A trunk of the settings as the signalling needs it.
+//! A trunk of the settings as the signalling needs it, and how it is as the signalling tells.
 
 use std::net::SocketAddr;
 
+use super::Engine;
+use super::handle::TrunkHealth;
 use crate::config::link::{Identification, Transport, Trust};
 use crate::config::{self, Refresher, Reliable, SecretMissing, SessionTimer};
-use crate::sip::{self, Door, Reliability, SessionTimers, TimerMode};
+use crate::core::Fact;
+use crate::core::fact::TrunkFact;
+use crate::sip::{self, Ailment, Door, Reliability, SessionTimers, TimerMode, TrunkState};
 use crate::units::TrunkId;
 
 /// How often a call follows a redirection inside its trunk's host: carriers move a call once, and a
 /// second time only when they balance load.
 const REDIRECTS_MAX: u8 = 2;
+
+impl Engine {
+    /// Hears how a trunk is; the core hears only whether it may be used.
+    pub(super) fn hear_trunk(
+        &mut self,
+        trunk: TrunkId,
+        state: TrunkState,
+        ailment: Option<Ailment>,
+    ) -> Option<Fact> {
+        let before = self.health.get(&trunk).copied();
+        let known = before.filter(|before| before.state == state);
+        let since = known.map_or_else(|| self.parts.clock.now().wall, |before| before.since);
+        self.health.insert(trunk, TrunkHealth { state, ailment, since });
+        let name = |ailment: Option<Ailment>| {
+            (ailment.map(Ailment::name), ailment.and_then(Ailment::cause))
+        };
+        let (why, cause) = name(ailment);
+        if known.is_none_or(|before| name(before.ailment) != (why, cause)) {
+            let (trunk, state) = (self.parts.book.trunk_name(trunk), state.name());
+            if ailment.is_none() {
+                tracing::info!(trunk, state, "the trunk is well");
+            } else {
+                tracing::warn!(trunk, state, why, cause, "the trunk is not well");
+            }
+        }
+        if known.is_some() {
+            return None;
+        }
+        // A degraded trunk is in use: its calls tell soon enough whether they go through.
+        let down = state == TrunkState::Down;
+        Some(Fact::Trunk(trunk, if down { TrunkFact::Down } else { TrunkFact::Up }))
+    }
+}
 
 /// Gives a trunk as the signalling needs it.
 ///

@@ -13,9 +13,9 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 
-use super::probe::Trouble;
 use super::socket::sleep_until;
-use super::tls::{Client, is_other_name, reason};
+use super::tls::{self, Client};
+use super::trouble::{Obstacle, Trouble};
 use crate::engine::clock::Clock;
 use crate::units::{Mono, Span};
 use crate::wire::sip::{Broken, Framer, Hop, Piece};
@@ -56,17 +56,19 @@ pub(super) enum Blame {
     Nobody,
     /// A far end that opened it: for what it said, or was too slow to say.
     Guest,
-    /// A trunk with which no TLS could be agreed on.
-    Trunk(Trouble),
+    /// A far end that we opened it to, or what stands between: what it is.
+    Far(Trouble),
 }
 
 /// Why a connection ended.
 #[derive(Debug, thiserror::Error)]
 enum End {
     #[error("it could not be opened: {0}")]
-    Unopened(io::Error),
-    #[error("TLS: {}", reason(.0))]
+    Unopened(Trouble),
+    #[error("TLS: {}", tls::trouble(.0))]
     Handshake(io::Error),
+    #[error("it was not open within {} s", OPEN_TIME.as_secs())]
+    Late,
     #[error("the far end took too long")]
     Slow,
     #[error("the far end was silent for longer than a registration lasts")]
@@ -92,19 +94,19 @@ impl Connection {
     pub(super) async fn run(mut self, begin: Begin) {
         let came_in = matches!(begin, Begin::Accept(..));
         let ended = match timeout(OPEN_TIME, open(self.hop, begin)).await {
-            Err(_) => Err(End::Slow),
+            Err(_) if came_in => Err(End::Slow),
+            Err(_) => Err(End::Late),
             Ok(Err(end)) => Err(end),
             Ok(Ok(Opened::Tcp(stream))) => self.converse(stream, came_in).await,
             Ok(Ok(Opened::Tls(stream))) => self.converse(*stream, came_in).await,
         };
         let (far, transport, unsent) = (self.hop.address, self.hop.transport, self.outbox.len());
-        let blame = match &ended {
-            Err(End::Handshake(error)) if !came_in => Blame::Trunk(match is_other_name(error) {
-                true => Trouble::TlsName(reason(error)),
-                false => Trouble::Tls(reason(error)),
-            }),
-            Err(End::Slow | End::Broken(_) | End::Handshake(_)) if came_in => Blame::Guest,
-            Ok(()) | Err(_) => Blame::Nobody,
+        let blame = if !came_in {
+            Blame::Far(trouble(self.hop, &ended))
+        } else if matches!(ended, Err(End::Slow | End::Broken(_) | End::Handshake(_))) {
+            Blame::Guest
+        } else {
+            Blame::Nobody
         };
         match ended {
             Err(error) if !came_in => {
@@ -184,6 +186,25 @@ impl Connection {
     }
 }
 
+/// Tells what became of a connection that we opened.
+fn trouble(hop: Hop, ended: &Result<(), End>) -> Trouble {
+    let Hop { transport, address, .. } = hop;
+    match ended {
+        Err(End::Unopened(trouble)) => trouble.clone(),
+        Err(End::Handshake(error)) => tls::trouble(error),
+        Err(End::Late) => {
+            Trouble::new(Obstacle::Late, format!("{transport} {address}: {}", End::Late))
+        }
+        Err(end @ (End::Slow | End::Silent | End::Broken(_) | End::Failed(_))) => {
+            Trouble::new(Obstacle::Broken, format!("{transport} {address}: {end}"))
+        }
+        Ok(()) => Trouble::new(
+            Obstacle::Broken,
+            format!("{transport} {address}: the far end closed the connection"),
+        ),
+    }
+}
+
 enum Opened {
     Tcp(TcpStream),
     Tls(Box<tokio_rustls::TlsStream<TcpStream>>),
@@ -192,7 +213,15 @@ enum Opened {
 async fn open(hop: Hop, begin: Begin) -> Result<Opened, End> {
     match begin {
         Begin::Open(from, tls) => {
-            let stream = connect(from, hop.address).await.map_err(End::Unopened)?;
+            let own = Obstacle::between(&[from], hop.address.ip());
+            if let Some(obstacle) = own.filter(|obstacle| *obstacle == Obstacle::Loopback) {
+                return Err(End::Unopened(Trouble::own(obstacle, hop.address)));
+            }
+            let unopened = |error: io::Error| {
+                let detail = format!("{} {}: {error}", hop.transport, hop.address);
+                End::Unopened(Trouble::new(Obstacle::of(&error), detail))
+            };
+            let stream = connect(from, hop.address).await.map_err(unopened)?;
             stream.set_nodelay(true)?;
             let Some((config, name)) = tls else { return Ok(Opened::Tcp(stream)) };
             let stream = TlsConnector::from(config).connect(name, stream).await;

@@ -1,6 +1,7 @@
 //! Sockets for `wire::sip`: trunks, agents' phones, and the task that owns the user agent.
 
 mod connection;
+mod handle;
 mod health;
 mod outcome;
 mod phones;
@@ -12,6 +13,7 @@ pub(crate) mod socket;
 mod strangers;
 mod streams;
 mod tls;
+mod trouble;
 mod trunk;
 
 use crate::core::fact::Failure;
@@ -21,14 +23,16 @@ pub use crate::wire::sip::{
     Counters, Credentials, EarlyMedia, Ha1, Identity, Part, Privacy, Refresher, Reliability, Sdp,
     SessionTimers, StoredDialog, Testimony, TimerMode, Transport, Way,
 };
-pub use health::{Ailment, TrunkState};
+pub use handle::{Figures, Peer, SipHandle};
+pub use health::{Ailment, Refusal, TrunkState};
 pub use outcome::failure;
 pub use phones::Phone;
-pub use probe::{Said, Trouble};
+pub use probe::Said;
 pub use resolver::{By, FindError, Found, Resolver};
-pub use shell::{Figures, Peer, Settings, SipError, SipHandle, start};
+pub use shell::{Settings, SipError, start};
 pub use socket::Door;
 pub use tls::{Identification, Tls, TlsError, Trust};
+pub use trouble::{Obstacle, Trouble};
 pub use trunk::{Register, Trunk};
 
 /// What the signalling is asked to do.

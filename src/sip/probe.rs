@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::Event;
-use super::resolver::FindError;
 use super::shell::Shell;
+use super::trouble::Trouble;
 use crate::units::{LegId, Span, TrunkId};
 use crate::wire::sip::{Subject, Testimony};
 
@@ -22,38 +22,8 @@ pub struct Said {
     pub bound_for: Option<Span>,
     /// About the call; `None` if it could not be placed.
     pub call: Option<Testimony>,
-    /// Why the trunk cannot be reached at all.
+    /// Why the trunk cannot be reached, if nothing came back of the call.
     pub trouble: Option<Trouble>,
-}
-
-/// Why nothing reaches a trunk.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Trouble {
-    /// Its host is not to be found, by what DNS says.
-    Name(String),
-    /// No name server tells where its host is.
-    NameServer(String),
-    /// Its certificate bears another name than the one it is reached by.
-    TlsName(String),
-    /// No TLS could be agreed on otherwise.
-    Tls(String),
-}
-
-impl Trouble {
-    fn of(fault: &FindError) -> Self {
-        let detail = fault.to_string();
-        match fault {
-            FindError::Silent(_) | FindError::Unreachable(..) | FindError::Refused(..) => {
-                Self::NameServer(detail)
-            }
-            FindError::NoName(_)
-            | FindError::NoServer(..)
-            | FindError::NoAddress(_)
-            | FindError::NotServed(..)
-            | FindError::Astray(..)
-            | FindError::BadName(_) => Self::Name(detail),
-        }
-    }
 }
 
 /// The test calls under way.
@@ -91,13 +61,16 @@ impl Shell {
         }
     }
 
-    /// Tells of the trunks that have answered.
+    /// Tells of the trunks that have answered, or that nothing reaches.
     pub(super) fn tell_probed(&mut self) {
-        for (leg, (_, told)) in &mut self.probes.under_way {
-            if !*told && self.port.endpoint.is_settled(*leg) {
-                *told = true;
-                self.waiting.push_back(Event::Probed(*leg));
-            }
+        let open = self.probes.under_way.iter().filter(|(_, (_, told))| !told);
+        let settled = open.filter(|(leg, (trunk, _))| {
+            self.port.endpoint.is_settled(**leg) || self.trouble(*trunk).is_some()
+        });
+        let settled: Vec<_> = settled.map(|(leg, _)| *leg).collect();
+        for leg in settled {
+            self.probes.under_way.entry(leg).and_modify(|(_, told)| *told = true);
+            self.waiting.push_back(Event::Probed(leg));
         }
     }
 
@@ -111,15 +84,22 @@ impl Shell {
 
     fn testimony(&mut self, leg: LegId, trunk: TrunkId) -> Said {
         let now = self.port.now();
-        let line = self.trunks.get(&trunk).filter(|line| line.met.is_none());
-        let trouble = line.and_then(|line| line.fault.as_ref()).map(Trouble::of);
         let endpoint = &mut self.port.endpoint;
-        Said {
-            options: endpoint.dismiss(leg, Subject::Options),
-            register: endpoint.dismiss(leg, Subject::Register),
-            bound_for: endpoint.bound_for(now, trunk),
-            call: endpoint.dismiss(leg, Subject::Call),
-            trouble: trouble.or_else(|| self.port.streams().trouble(trunk).cloned()),
+        let options = endpoint.dismiss(leg, Subject::Options);
+        let register = endpoint.dismiss(leg, Subject::Register);
+        let call = endpoint.dismiss(leg, Subject::Call);
+        let bound_for = endpoint.bound_for(now, trunk);
+        let heard = call.as_ref().is_some_and(|call| !call.answers.is_empty());
+        let trouble = self.trouble(trunk).filter(|_| !heard);
+        Said { options, register, bound_for, call, trouble }
+    }
+
+    /// Tells what stands between us and a trunk.
+    fn trouble(&self, trunk: TrunkId) -> Option<Trouble> {
+        let line = self.trunks.get(&trunk)?;
+        match &line.met {
+            Some(met) => met.trouble(&self.port).cloned(),
+            None => line.fault.as_ref().map(Trouble::of),
         }
     }
 }

@@ -9,20 +9,22 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot, watch};
 
+use super::handle::{Figures, Order, Peer, SipHandle, known_phone, trusted};
 use super::health::{Ailment, Health, News, TrunkState};
 use super::phones::Phone;
 use super::places::{self, Believed, Places};
 use super::probe::Probes;
 use super::resolver::{FindError, Resolver};
 use super::socket::{Door, Doors, Port, sleep_until};
-use super::tls::{Client, Identification, Tls, TlsError};
+use super::tls::{Client, Identification, TlsError};
+use super::trouble::{Obstacle, Trouble};
 use super::trunk::{Ping, Trunk};
 use super::{Command, Event, outcome};
 use crate::core::fact::Failure;
 use crate::engine::clock::Clock;
 use crate::engine::tasks::Tasks;
 use crate::units::{AgentId, LegId, Mono, Number, Span, TrunkId};
-use crate::wire::sip::{self, Counters, Invite, Target, Transport};
+use crate::wire::sip::{self, Invite, Target, Transport};
 
 /// Commands that may wait for the task: some seconds' worth at 2,000 attempts a second, each
 /// with an offer of half a kilobyte.
@@ -99,137 +101,6 @@ pub enum SipError {
     Stopped,
 }
 
-/// What the signalling counted since it began.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Figures {
-    /// The endpoint's counters.
-    pub counters: Counters,
-    /// Messages that could not be sent.
-    pub unsent: u64,
-    /// Connections there are.
-    pub connections: usize,
-    /// Connections that were not taken in, for there were too many.
-    pub refused_connections: u64,
-    /// Connections that were closed for garbage, or because their far ends took too long.
-    pub closed_connections: u64,
-    /// Legs that have not ended.
-    pub legs: usize,
-    /// Transactions that are under way or linger to recognise repetitions.
-    pub transactions: usize,
-}
-
-/// Somebody who can be called.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Peer {
-    /// Whoever a trunk leads to.
-    Trunk(TrunkId),
-    /// An agent at a phone.
-    Phone(AgentId),
-}
-
-/// What waits for the task.
-enum Order {
-    Perform(Command),
-    SetTrunk(Box<(Trunk, Option<Client>, Believed)>),
-    RemoveTrunk(TrunkId),
-    SetPhone(sip::Phone),
-    RemovePhone(AgentId),
-    Count(oneshot::Sender<Figures>),
-}
-
-/// The way to the signalling task; the task ends when every handle is gone.
-#[derive(Clone, Debug)]
-pub struct SipHandle {
-    orders: mpsc::Sender<Order>,
-    local: SocketAddr,
-    also: Vec<(Transport, SocketAddr)>,
-    resolver: Resolver,
-    reached: watch::Receiver<BTreeMap<Peer, IpAddr>>,
-}
-
-impl SipHandle {
-    /// Gives the address the signalling is bound to.
-    #[must_use]
-    pub const fn local_addr(&self) -> SocketAddr {
-        self.local
-    }
-
-    /// Gives the addresses peers reach us at besides, in the order of the settings.
-    #[must_use]
-    pub fn also(&self) -> &[(Transport, SocketAddr)] {
-        &self.also
-    }
-
-    /// Tells at which address somebody is reached now, so that audio can be offered in the same
-    /// family; `None` if nobody knows.
-    #[must_use]
-    pub fn reached_at(&self, peer: Peer) -> Option<IpAddr> {
-        self.reached.borrow().get(&peer).copied()
-    }
-
-    /// Asks for something, without waiting.
-    ///
-    /// # Errors
-    /// Too many commands wait, or the task has ended.
-    pub fn send(&self, command: Command) -> Result<(), SipError> {
-        self.order(Order::Perform(command))
-    }
-
-    /// Makes a trunk known or changes it; looks its hosts up first.
-    ///
-    /// # Errors
-    /// A host is not found, a certificate is of no use, too many commands wait, or the task has
-    /// ended.
-    pub async fn set_trunk(&self, trunk: Trunk) -> Result<(), SipError> {
-        let trusted = trusted(&trunk)?;
-        let unfound = |source| SipError::Resolve { host: trunk.host.clone(), source };
-        let found = places::find(&self.resolver, &trunk).await.map_err(unfound)?;
-        self.order(Order::SetTrunk(Box::new((trunk, trusted, found))))
-    }
-
-    /// Forgets a trunk; its calls go on.
-    ///
-    /// # Errors
-    /// Too many commands wait, or the task has ended.
-    pub fn remove_trunk(&self, trunk: TrunkId) -> Result<(), SipError> {
-        self.order(Order::RemoveTrunk(trunk))
-    }
-
-    /// Makes an agent's phone known or changes it; looks its host up first.
-    ///
-    /// # Errors
-    /// The host has no address, too many commands wait, or the task has ended.
-    pub async fn set_phone(&self, phone: &Phone) -> Result<(), SipError> {
-        let known = known_phone(&self.resolver, phone).await?;
-        self.order(Order::SetPhone(known))
-    }
-
-    /// Forgets an agent's phone; its call goes on.
-    ///
-    /// # Errors
-    /// Too many commands wait, or the task has ended.
-    pub fn remove_phone(&self, agent: AgentId) -> Result<(), SipError> {
-        self.order(Order::RemovePhone(agent))
-    }
-
-    /// Asks for the counters.
-    ///
-    /// # Errors
-    /// Too many commands wait, or the task has ended.
-    pub async fn figures(&self) -> Result<Figures, SipError> {
-        let (answer, figures) = oneshot::channel();
-        self.order(Order::Count(answer))?;
-        figures.await.map_err(|_| SipError::Stopped)
-    }
-
-    fn order(&self, order: Order) -> Result<(), SipError> {
-        self.orders.try_send(order).map_err(|error| match error {
-            mpsc::error::TrySendError::Full(_) => SipError::Busy,
-            mpsc::error::TrySendError::Closed(_) => SipError::Stopped,
-        })
-    }
-}
-
 /// Binds the socket, looks every host up, and starts the signalling task. A trunk whose host is not
 /// found is down, and looked up again every 30 s; that of one is waited for for 2 s.
 ///
@@ -299,20 +170,6 @@ fn seen_from_outside(
     others.into_iter().map(|(transport, at)| (transport, seen(at))).collect()
 }
 
-/// Reads whom a trunk believes over TLS.
-fn trusted(trunk: &Trunk) -> Result<Option<Client>, SipError> {
-    let unfit = |source| SipError::Tls { host: trunk.host.clone(), source };
-    let tls = trunk.tls.as_ref().filter(|_| trunk.transports().contains(&Transport::Tls));
-    tls.map(Tls::client).transpose().map_err(unfit)
-}
-
-async fn known_phone(resolver: &Resolver, phone: &Phone) -> Result<sip::Phone, SipError> {
-    let Some(host) = phone.contact_host() else { return Ok(phone.known(None)) };
-    let unfound = |source| SipError::Resolve { host: host.to_owned(), source };
-    let found = resolver.find(host, &[phone.transport()]).await.map_err(unfound)?;
-    Ok(phone.known(found.ways.first().map(|way| way.hop.address)))
-}
-
 /// A trunk, how it is, and where.
 pub(super) struct Line {
     trunk: Arc<Trunk>,
@@ -329,6 +186,14 @@ pub(super) struct Met {
     places: Places,
     pub(super) health: Health,
     ping: Option<Ping>,
+}
+
+impl Met {
+    /// Tells what kept the latest message to one of its servers from it, the best server first.
+    pub(super) fn trouble<'p>(&self, port: &'p Port) -> Option<&'p Trouble> {
+        let mut ways = self.places.ways.iter().chain(&self.places.registrar);
+        ways.find_map(|way| port.trouble(way.hop))
+    }
 }
 
 /// The task's own state.
@@ -623,7 +488,8 @@ impl Shell {
                 }
             }
             for to in ping.as_mut().map(|ping| ping.turn(now)).unwrap_or_default() {
-                self.port.send(b"\r\n\r\n", *to);
+                // What keeps it from the trunk keeps OPTIONS too, which tells.
+                drop(self.port.send(b"\r\n\r\n", *to));
             }
             let again = ping.as_ref().map(Ping::due);
             next = [next, health.due(), again].into_iter().flatten().min();
@@ -644,7 +510,12 @@ impl Shell {
                     Err(mpsc::error::TrySendError::Closed(_)) => {}
                 }
             }
-            let Some(event) = self.port.endpoint.poll_event() else { break };
+            let event = self.port.endpoint.poll_event().or_else(|| {
+                // What cannot be sent at all has failed when this comes back.
+                self.port.flush();
+                self.port.endpoint.poll_event()
+            });
+            let Some(event) = event else { break };
             if let sip::Event::Failed { leg, .. } | sip::Event::Ended { leg, .. } = &event {
                 self.tell_witnessed(*leg);
             } else if let sip::Event::Gone(leg) = &event {
@@ -653,7 +524,6 @@ impl Shell {
             let event = self.told(event);
             self.waiting.extend(event);
         }
-        self.port.flush();
     }
 
     /// Puts an event into the engine's words; refuses calls nobody here takes.
@@ -682,14 +552,15 @@ impl Shell {
                 Some(Event::Phone(agent, here))
             }
             sip::Event::Options(trunk, status, retry_after) => {
-                let now = self.port.now();
-                let met = self.trunks.get_mut(&trunk)?.met.as_mut()?;
-                let news = met.health.answered(now, status, retry_after);
+                let (now, met) = (self.port.now(), self.trunks.get_mut(&trunk)?.met.as_mut()?);
+                let trouble = met.trouble(&self.port).map(|trouble| trouble.obstacle);
+                let cut = (status == 0).then_some(trouble.unwrap_or(Obstacle::Broken));
+                let news = met.health.answered(now, status, retry_after, cut);
                 self.tell_health(trunk, news)
             }
             sip::Event::Registered(trunk, told) => {
-                let line = self.trunks.get_mut(&trunk)?;
-                let news = line.met.as_mut()?.health.registered(&line.trunk.host, told);
+                let (now, line) = (self.port.now(), self.trunks.get_mut(&trunk)?);
+                let news = line.met.as_mut()?.health.registered(now, &line.trunk.host, told);
                 self.tell_health(trunk, news)
             }
             sip::Event::Reoffered(leg, _, answer) => {

@@ -6,9 +6,11 @@ use std::net::SocketAddr;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::UdpSocket;
 
+use super::connection::Blame;
 use super::strangers::Strangers;
 use super::streams::{Happening, Streams};
 use super::tls::Identification;
+use super::trouble::{Obstacle, Trouble, Troubles};
 use crate::engine::clock::Clock;
 use crate::engine::tasks::Tasks;
 use crate::units::{Mono, Span};
@@ -87,6 +89,7 @@ pub(crate) struct Port {
     datagrams: Vec<Udp>,
     streams: Streams,
     strangers: Strangers,
+    troubles: Troubles,
     clock: Clock,
     datagram: Box<[u8]>,
     unsent: u64,
@@ -130,6 +133,7 @@ impl Port {
             datagrams,
             streams,
             strangers: Strangers::default(),
+            troubles: Troubles::default(),
             clock,
             datagram: vec![0; DATAGRAM_MAX].into_boxed_slice(),
             unsent: 0,
@@ -248,9 +252,11 @@ impl Port {
                         self.streams.close(hop);
                     }
                 }
-                Some(Happening::Gone(hop, foul)) => {
-                    if foul {
-                        self.strangers.note(now, hop.ip());
+                Some(Happening::Gone(hop, blame)) => {
+                    match blame {
+                        Blame::Guest => self.strangers.note(now, hop.ip()),
+                        Blame::Far(trouble) => self.troubles.note(hop, trouble),
+                        Blame::Nobody => {}
                     }
                     self.endpoint.disconnected(now, hop);
                 }
@@ -270,24 +276,49 @@ impl Port {
         }
     }
 
-    /// Sends one message.
+    /// Sends one message; notes what keeps it from its far end.
     pub(crate) fn transmit(&mut self, to: Hop, message: &[u8]) {
+        self.troubles.forget(to);
+        let now = self.clock.mono();
         if !to.transport.is_reliable() {
-            self.send(message, to.address);
+            let Err(trouble) = self.send(message, to.address) else { return };
+            let stays = trouble.obstacle.stays();
+            self.troubles.note(to, trouble);
+            if stays {
+                self.endpoint.unreachable(now, to);
+            }
         } else if !self.streams.send(to, message) {
             self.unsent += 1;
-            self.endpoint.disconnected(self.clock.mono(), to);
+            let why = format!("{to:?}: no connection is free, or nothing is read there");
+            self.troubles.note(to, Trouble::new(Obstacle::Broken, why));
+            self.endpoint.disconnected(now, to);
         }
     }
 
+    /// Tells what kept the latest message to a hop from it.
+    pub(super) fn trouble(&self, hop: Hop) -> Option<&Trouble> {
+        self.troubles.of(hop)
+    }
+
     /// Sends one datagram.
-    pub(crate) fn send(&mut self, datagram: &[u8], to: SocketAddr) {
+    ///
+    /// # Errors
+    /// What keeps it from its far end. Who has no room for it now is no such thing: it is counted.
+    pub(crate) fn send(&mut self, datagram: &[u8], to: SocketAddr) -> Result<(), Trouble> {
         let fits = |udp: &&Udp| udp.at.is_ipv4() == to.is_ipv4();
-        let udp = self.datagrams.iter().find(fits).unwrap_or_else(|| self.main());
-        if let Err(error) = udp.sender.send_to(datagram, to) {
+        let udp = self.datagrams.iter().find(fits);
+        let own = udp.map(|udp| udp.at);
+        if let (Some(udp), None) = (udp, Obstacle::between(own.as_slice(), to.ip())) {
+            let Err(error) = udp.sender.send_to(datagram, to) else { return Ok(()) };
             self.unsent += 1;
             tracing::debug!(%error, "a datagram was not sent");
+            let stands = Obstacle::of(&error) == Obstacle::NoRoute;
+            let trouble = || Trouble::new(Obstacle::NoRoute, format!("UDP {to}: {error}"));
+            return if stands { Err(trouble()) } else { Ok(()) };
         }
+        self.unsent += 1;
+        let obstacle = Obstacle::between(own.as_slice(), to.ip()).unwrap_or(Obstacle::Family);
+        Err(Trouble::own(obstacle, to))
     }
 }
 

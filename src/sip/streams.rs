@@ -8,9 +8,9 @@ use std::sync::Arc;
 use rustls::ServerConfig;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
+use tokio::sync::mpsc::error::TrySendError;
 
 use super::connection::{Begin, Blame, Connection, News};
-use super::probe::Trouble;
 use super::tls::Client;
 use crate::engine::clock::Clock;
 use crate::engine::tasks::Tasks;
@@ -51,8 +51,8 @@ struct Guest {
 pub(super) enum Happening {
     /// A message came from a hop.
     Message(Hop, Vec<u8>),
-    /// A connection has ended; whether through its far end's fault.
-    Gone(Hop, bool),
+    /// A connection has ended, and who is to blame.
+    Gone(Hop, Blame),
     /// Nothing the signalling need know.
     Nothing,
 }
@@ -71,8 +71,6 @@ pub(crate) struct Streams {
     news: (mpsc::Sender<News>, mpsc::Receiver<News>),
     door: (mpsc::Sender<Guest>, mpsc::Receiver<Guest>),
     trusted: BTreeMap<TrunkId, Client>,
-    /// Why no TLS could be agreed on with trunks.
-    troubles: BTreeMap<TrunkId, Trouble>,
     refused: u64,
     foul: u64,
 }
@@ -96,7 +94,6 @@ impl Streams {
             news: mpsc::channel(NEWS_MAX),
             door: mpsc::channel(DOOR_MAX),
             trusted: BTreeMap::new(),
-            troubles: BTreeMap::new(),
             refused: 0,
             foul: 0,
         }
@@ -135,11 +132,6 @@ impl Streams {
         }
     }
 
-    /// Tells why no TLS could be agreed on with a trunk the last time it was tried.
-    pub(super) fn trouble(&self, trunk: TrunkId) -> Option<&Trouble> {
-        self.troubles.get(&trunk)
-    }
-
     /// Counts the connections there are.
     pub(super) fn len(&self) -> usize {
         self.held.len()
@@ -164,12 +156,15 @@ impl Streams {
             }
             self.begin(hop, Begin::Open(self.from, tls));
         }
-        let sent =
-            self.held.get(&hop).is_some_and(|held| held.outbox.try_send(message.to_vec()).is_ok());
-        if !sent {
-            self.close(hop);
+        match self.held.get(&hop).map(|held| held.outbox.try_send(message.to_vec())) {
+            // News of a connection that has just ended is on its way, and why it did: this message
+            // fails with it.
+            Some(Ok(()) | Err(TrySendError::Closed(_))) => true,
+            Some(Err(TrySendError::Full(_))) | None => {
+                self.close(hop);
+                false
+            }
         }
-        sent
     }
 
     /// Ends a connection, after what waits for it.
@@ -210,25 +205,14 @@ impl Streams {
     fn told(&mut self, news: News) -> Happening {
         match news {
             News::Message(hop, id, message) if self.is_held(hop, id) => {
-                self.forget_trouble(hop);
                 Happening::Message(hop, message)
             }
             News::Gone(hop, id, blame) if self.is_held(hop, id) => {
-                let foul = matches!(blame, Blame::Guest);
-                if let (Some(trunk), Blame::Trunk(trouble)) = (hop.trunk, blame) {
-                    self.troubles.insert(trunk, trouble);
-                }
                 self.close(hop);
-                self.foul += u64::from(foul);
-                Happening::Gone(hop, foul)
+                self.foul += u64::from(matches!(blame, Blame::Guest));
+                Happening::Gone(hop, blame)
             }
             News::Message(..) | News::Gone(..) => Happening::Nothing,
-        }
-    }
-
-    fn forget_trouble(&mut self, hop: Hop) {
-        if let Some(trunk) = hop.trunk {
-            self.troubles.remove(&trunk);
         }
     }
 

@@ -15,6 +15,8 @@ use rustls::{
 };
 use sha2::{Digest as _, Sha256};
 
+use super::trouble::{Obstacle, Trouble};
+
 /// Where systems keep the certificates they trust, the most usual first.
 const BUNDLES: [&str; 4] = [
     "/etc/ssl/certs/ca-certificates.crt",
@@ -22,6 +24,12 @@ const BUNDLES: [&str; 4] = [
     "/etc/ssl/ca-bundle.pem",
     "/etc/ssl/cert.pem",
 ];
+
+/// What is said of a certificate that is not the pinned one.
+const UNPINNED: &str = "its certificate is not the pinned one";
+
+/// The verifier's name for an authority's certificate shown by a server; rustls has none.
+const OF_AUTHORITY: &str = "CaUsedAsEndEntity";
 
 /// Whose certificate is believed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -173,7 +181,7 @@ impl ServerCertVerifier for Pinned {
         if Sha256::digest(end_entity).as_slice() == self.pin {
             Ok(ServerCertVerified::assertion())
         } else {
-            Err(rustls::Error::General("the certificate is not the pinned one".to_owned()))
+            Err(rustls::Error::General(UNPINNED.to_owned()))
         }
     }
 
@@ -202,20 +210,41 @@ impl ServerCertVerifier for Pinned {
     }
 }
 
-/// Tells why a handshake failed, without a word of what was said.
-pub(super) fn reason(error: &io::Error) -> String {
-    inner(error).map_or_else(|| error.kind().to_string(), ToString::to_string)
+/// Tells why a handshake failed, in words, without a word of what was said.
+pub(super) fn trouble(error: &io::Error) -> Trouble {
+    use rustls::Error::{General, InvalidCertificate, InvalidMessage};
+    let Some(inner) = error.get_ref().and_then(|inner| inner.downcast_ref()) else {
+        return Trouble::new(Obstacle::Tls, format!("the far end gave up: {}", error.kind()));
+    };
+    if let InvalidCertificate(why) = inner {
+        certificate(why)
+    } else if matches!(inner, InvalidMessage(_)) {
+        Trouble::new(Obstacle::NoTls, "what answers there speaks no TLS")
+    } else if matches!(inner, General(what) if what == UNPINNED) {
+        Trouble::new(Obstacle::TlsPin, UNPINNED)
+    } else {
+        Trouble::new(Obstacle::Tls, inner.to_string())
+    }
 }
 
-/// Tells whether a handshake failed because the certificate bears another name.
-pub(super) fn is_other_name(error: &io::Error) -> bool {
-    let Some(rustls::Error::InvalidCertificate(why)) = inner(error) else { return false };
-    matches!(
-        why,
-        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. }
-    )
-}
-
-fn inner(error: &io::Error) -> Option<&rustls::Error> {
-    error.get_ref().and_then(|inner| inner.downcast_ref())
+/// Says what is wrong with a certificate.
+fn certificate(why: &CertificateError) -> Trouble {
+    use CertificateError::{
+        Expired, ExpiredContext, NotValidForName, NotValidForNameContext, NotValidYet,
+        NotValidYetContext, Other, UnknownIssuer,
+    };
+    if matches!(why, NotValidForName | NotValidForNameContext { .. }) {
+        Trouble::new(Obstacle::TlsName, why.to_string())
+    } else if matches!(why, Expired | ExpiredContext { .. }) {
+        Trouble::new(Obstacle::TlsDates, "its certificate has expired")
+    } else if matches!(why, NotValidYet | NotValidYetContext { .. }) {
+        Trouble::new(Obstacle::TlsDates, "its certificate is not valid yet")
+    } else if matches!(why, UnknownIssuer) {
+        Trouble::new(Obstacle::TlsIssuer, "nobody we believe vouches for its certificate")
+    } else if matches!(why, Other(other) if other.to_string() == OF_AUTHORITY) {
+        let what = "its certificate is an authority's own, mostly a self-signed one";
+        Trouble::new(Obstacle::TlsAuthority, what)
+    } else {
+        Trouble::new(Obstacle::Tls, format!("its certificate is refused: {why}"))
+    }
 }

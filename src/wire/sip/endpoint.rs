@@ -139,13 +139,19 @@ impl Endpoint {
         self.learn_peers();
     }
 
-    /// Takes in that the connection to a hop broke, or could not be opened: what was asked for
-    /// there fails with 503 (RFC 3261 §8.1.3.1), and a phone at its end has left.
-    pub fn disconnected(&mut self, now: Mono, hop: Hop) {
+    /// Takes in that nothing can be sent to a hop: what was asked for there fails with 503
+    /// (RFC 3261 §8.1.3.1).
+    pub fn unreachable(&mut self, now: Mono, hop: Hop) {
         self.net.now = now;
         for news in self.clients.lost(&mut self.net, hop) {
             self.client_news(news, 503, None);
         }
+    }
+
+    /// Takes in that the connection to a hop broke, or could not be opened: what was asked for
+    /// there fails with 503 (RFC 3261 §8.1.3.1), and a phone at its end has left.
+    pub fn disconnected(&mut self, now: Mono, hop: Hop) {
+        self.unreachable(now, hop);
         for agent in self.registrar.agents_at(hop) {
             if let Some(mut binding) = self.registrar.unbind(agent) {
                 self.net.set_timer(Due::Binding(agent), &mut binding.due, None);

@@ -210,8 +210,8 @@ pub enum Event {
     Digit(LegId, char),
     /// An agent's phone registered, or moved (`true`); or left or expired (`false`).
     Phone(AgentId, bool),
-    /// A trunk answered our OPTIONS with this status, 408 for silence (Timer F), and perhaps
-    /// Retry-After.
+    /// A trunk answered our OPTIONS with this status, 408 for silence (Timer F), 0 if nothing could
+    /// be sent or the connection broke; and perhaps Retry-After.
     Options(TrunkId, u16, Option<Span>),
     /// A trunk's account was bound at its registrar, or is no longer.
     Registered(TrunkId, Registered),
@@ -222,7 +222,8 @@ pub enum Event {
 pub enum Registered {
     /// Bound, for so long at first; refreshed by itself.
     Standing(Span),
-    /// Not bound: the registrar's status, 408 for silence; asked again after that time.
+    /// Not bound: the registrar's status, 408 for silence, 0 if nothing could be sent or the
+    /// connection broke; asked again after that time.
     Failed {
         /// The status.
         status: u16,

@@ -4,7 +4,7 @@ use super::client::{News, Outcome, Owner};
 use super::endpoint::Endpoint;
 use super::event::{CommandError, Event, Hop};
 use super::lexer::{Message, Name};
-use super::uac::retry_after_span;
+use super::uac::{retry_after_span, said};
 use super::values::Method;
 use super::writer::host_text;
 use crate::units::{Mono, TrunkId};
@@ -69,6 +69,7 @@ impl Endpoint {
                 return;
             }
         }
+        let status = said(status, message);
         self.events.push_back(Event::Options(trunk, status, wait));
     }
 }

@@ -16,7 +16,7 @@ use super::net::{Due, Local, Net};
 use super::settings::{Credentials, Registration, Trunk};
 use super::slab::Key;
 use super::targets::Way;
-use super::uac::{log_in, retry_after_span};
+use super::uac::{log_in, retry_after_span, said};
 use super::values::{Address, Method, uri_hop};
 use super::writer::{Writer, party};
 use crate::units::{Mono, Span, TrunkId};
@@ -69,8 +69,6 @@ struct Account {
     raises: u8,
     state: State,
     failures: u32,
-    /// Whether a refusal of the account was told already.
-    refused: bool,
     /// The Service-Route as Route lines (RFC 3608 §5).
     routes: Vec<u8>,
     due: Option<Mono>,
@@ -147,7 +145,6 @@ impl Registrations {
             raises: 0,
             state: State::Outside,
             failures: 0,
-            refused: false,
             routes: Vec::new(),
             due: self.0.get(&trunk.id).and_then(|held| held.due),
         };
@@ -350,7 +347,6 @@ impl Account {
         let fresh = !matches!(self.state, State::Inside { .. });
         self.state = State::Inside { until: now + span };
         self.failures = 0;
-        self.refused = false;
         let mut routes = Writer(Vec::new());
         for route in message.into_iter().flat_map(|m| m.list(Name::ServiceRoute)).take(ROUTES_MAX) {
             if Address::read(route).is_some() {
@@ -388,11 +384,12 @@ impl Account {
             }
             State::Inside { .. } | State::Outside | State::Leaving => self.state = State::Outside,
         }
-        if !refused {
-            return (now + again, Some(Registered::Failed { status, again }));
-        }
-        let news = !core::mem::replace(&mut self.refused, true);
-        (now + again, news.then_some(Registered::Refused { status, again }))
+        let status = said(status, message);
+        let told = match refused {
+            true => Registered::Refused { status, again },
+            false => Registered::Failed { status, again },
+        };
+        (now + again, Some(told))
     }
 }
 

@@ -399,6 +399,12 @@ pub(super) fn retry_after_span(value: &[u8]) -> Option<Span> {
     Some(Span::secs(digits.min(RETRY_AFTER_MAX)))
 }
 
+/// Gives what is told of a status: the 503 that a request counts as which could not be sent, or
+/// whose connection broke (RFC 3261 §8.1.3.1), was said by nobody.
+pub(super) const fn said(status: u16, message: Option<&Message<'_>>) -> u16 {
+    if message.is_none() && status == 503 { 0 } else { status }
+}
+
 /// Gives the Reason header (RFC 3326), or else the reason phrase, or else our own for the status:
 /// it is empty for silence alone.
 fn failure_reason(status: u16, message: &Message<'_>) -> String {

@@ -4,17 +4,13 @@
 use std::error::Error;
 use std::net::UdpSocket;
 
-use cadran::carrier::{self as virtual_carrier, Cast};
-use cadran::sip::{Door, Transport, Trust};
-
 use super::running::{Engine, TRIES_MAX, field};
 use super::{Claim, code, json, text};
-use crate::carrier::{Checked, World};
-use crate::transport;
 use carrier::{Carrier, Habits};
 
 mod alg;
 mod carrier;
+mod unreached;
 
 /// The number of an answering phone.
 const PHONE: &str = "+33199000009";
@@ -37,6 +33,9 @@ fn engine(host: &str, more: &str) -> Result<Engine, Box<dyn Error>> {
         let file = folder.join("cadran.toml");
         let settings = std::fs::read_to_string(&file)?;
         let lines = settings.lines().map(|line| match line.starts_with("host = ") {
+            _ if line.starts_with("options_every") && more.contains("options_every") => {
+                String::new()
+            }
             true => format!("host = \"{host}\"\nuser = \"moi\"\nsecret_file = \"key\"\n{more}\n"),
             false => format!("{line}\n"),
         });
@@ -129,17 +128,35 @@ fn a_report_reads_in_both_languages() -> Claim {
         let say = |lang| engine.run(&[&test[..], &[lang]].concat());
         Ok([say("fr")?, say("en")?])
     })?;
-    for (output, words) in told.iter().zip([
-        ["100 → 183 → 200 en", "audio aller-retour", "✔ envoyé et revenu", "quel numéro elle a vu"],
-        [
-            "100 → 183 → 200 in",
-            "audio there and back",
-            "✔ sent and came back",
-            "which number they saw",
-        ],
-    ]) {
+    for (output, words, none) in [
+        (
+            &told[0],
+            [
+                "100 → 183 → 200 en",
+                "audio aller-retour",
+                "✔ envoyé et revenu",
+                "quel numéro elle a vu",
+                "pas dit : pas de RTCP",
+                "✔ le trunk convient : l'appel a été décroché",
+            ],
+            "aucun",
+        ),
+        (
+            &told[1],
+            [
+                "100 → 183 → 200 in",
+                "audio there and back",
+                "✔ sent and came back",
+                "which number they saw",
+                "not told: no RTCP",
+                "✔ the trunk is fit: the call was answered",
+            ],
+            "none",
+        ),
+    ] {
         let shown = text(&output.stdout)?;
         assert!(words.iter().all(|word| shown.contains(word)), "{shown}");
+        assert!(!shown.contains(none), "{shown}");
     }
     Ok(())
 }
@@ -155,6 +172,46 @@ fn a_refused_registration_is_named_before_the_calls_it_refuses() -> Claim {
     let (exit, report, codes) = tried(habits, false)?;
     assert_eq!((exit, codes), (7, vec!["register-refused".into(), "sip-403".into()]), "{report}");
     Ok(())
+}
+
+#[test]
+fn a_refused_account_is_shown_with_its_answer_and_the_next_try() -> Claim {
+    let habits = Habits { registers: true, account: "403 Forbidden", ..Habits::default() };
+    let carrier = Carrier::open(habits)?;
+    let address = carrier.address()?;
+    carrier.beside(|| {
+        let engine = engine(&address, "register = true\noptions_every = \"never\"")?;
+        let show = ["trunk", "show", "t1"];
+        let shown = engine.ask_until(&show, "/status", 403)?;
+        assert_eq!(field(&shown, "/why"), "unregistered");
+        assert!(field(&shown, "/again_s").as_f64() > Some(3_500.0), "{shown}");
+        for (lang, said) in [
+            ("fr", "l'opérateur refuse le compte (403), nouvel essai dans 60 min"),
+            ("en", "the carrier refuses the account (403), next try in 60 min"),
+        ] {
+            let told = engine.run(&[&show[..], &["--lang", lang]].concat())?;
+            assert!(text(&told.stdout)?.contains(said), "{told:?}");
+        }
+        Ok(())
+    })
+}
+
+#[test]
+fn an_answer_we_hang_up_on_is_not_the_carriers_refusal() -> Claim {
+    let carrier = Carrier::open(Habits::default())?;
+    let engine = engine(&carrier.address()?, "srtp = \"mandatory\"")?;
+    carrier.beside(|| {
+        let (exit, report, codes) = tested(&engine, PHONE, false)?;
+        assert_eq!((exit, codes), (7, vec!["no-srtp".to_owned()]), "{report}");
+        for (place, expected) in [("/status", 200), ("/path/2/status", 200), ("/bye", 200)] {
+            assert_eq!(field(&report, place), expected, "{place}: {report}");
+        }
+        let told = engine.run(&["trunk", "test", "t1", "--to", PHONE, "--lang", "fr"])?;
+        let (shown, wrong) = (text(&told.stdout)?, text(&told.stderr)?);
+        assert!(shown.contains("puis nous avons raccroché") && !shown.contains("488"), "{shown}");
+        assert!(wrong.contains("le trunk ne convient pas : l'opérateur a décroché sans clé"));
+        Ok(())
+    })
 }
 
 #[test]
@@ -211,35 +268,6 @@ fn a_router_that_meddles_is_named() -> Claim {
         assert_eq!(codes.first().map(String::as_str), Some("alg"), "{exit} {report}");
         assert_eq!(field(&report, "/changed"), &serde_json::json!([changed]), "{report}");
     }
-    Ok(())
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_certificate_of_another_name_is_named() -> Checked {
-    let own = transport::own("carrier")?;
-    let bind = (std::net::Ipv4Addr::LOCALHOST, 0).into();
-    let settings = virtual_carrier::Settings {
-        also: vec![Door { transport: Transport::Tls, bind }],
-        identification: Some(own),
-        ..virtual_carrier::Settings::default()
-    };
-    let carrier = World::new().carrier(Cast::ByLastDigit, settings).await?;
-    let (_, at) = carrier.also().first().copied().ok_or("it listens for TLS")?;
-    let Trust::File(authority) = transport::authority()? else { return Err("no file".into()) };
-    let authority = authority.display().to_string();
-    let work = move || {
-        let found = |name: &str| {
-            let trust = format!("ca_file = \"{authority}\"\ntls_name = \"{name}\"");
-            let engine = engine(&at.to_string(), &format!("transport = \"tls\"\n{trust}"))?;
-            let (exit, report, codes) = tested(&engine, "+33199000000", false)?;
-            let seen = field(&report, "/caller_seen");
-            Ok::<_, Box<dyn Error>>(format!("{exit} {codes:?} {seen}"))
-        };
-        let found = found("autre.test").and_then(|other| Ok([other, found("carrier.test")?]));
-        found.map_err(|error| error.to_string())
-    };
-    let found = tokio::task::block_in_place(work)?;
-    assert_eq!(found, ["7 [\"tls-name\"] null", "0 [] \"+33162000000\""]);
     Ok(())
 }
 

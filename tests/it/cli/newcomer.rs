@@ -65,7 +65,7 @@ fn the_files_of_the_documentation_serve() -> Claim {
     let (sip, rtp) = (free_port()?, free_port()?.clamp(2_000, 60_000) & !1);
     let engine = Engine::start_with(|folder| {
         let settings = fs::read_to_string(root.join("docs/cadran.toml"))?;
-        let settings = settings.replace("127.0.0.1:5060", &format!("127.0.0.1:{sip}"));
+        let settings = settings.replace("192.0.2.10:5060", &format!("127.0.0.1:{sip}"));
         let settings = settings.replace("20000-29999", &format!("{rtp}-{}", rtp + 999));
         fs::write(folder.join("cadran.toml"), settings)?;
         fs::remove_file(folder.join("campaigns/essai.toml"))?;

@@ -185,7 +185,7 @@ fn a_preferred_trunk_is_protected_where_the_carrier_can_and_plain_where_not() ->
 #[test]
 fn a_carrier_that_answers_a_mandatory_trunk_in_clear_is_hung_up_on() -> Claim {
     let (judged, seen) = call("mandatory", Srtp::Off, 0)?;
-    assert_eq!(field(&super::json(&judged)?, "/status"), 488, "{judged:?}");
+    assert_eq!(field(&super::json(&judged)?, "/rejected"), "no-srtp", "{judged:?}");
     assert_eq!((seen.opened, seen.refused), (0, 0), "nothing was sent in any form");
     Ok(())
 }

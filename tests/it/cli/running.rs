@@ -180,7 +180,7 @@ fn a_campaign_is_filled_and_driven_over_the_socket() -> Claim {
     assert_eq!(field(&engine.ask(&["call", "list"])?, "/calls"), &serde_json::json!([]));
     assert_eq!(field(&engine.ask(&["trunk", "list"])?, "/0/channels"), 5);
     let shown = engine.ask(&["trunk", "show", "t1"])?;
-    assert_eq!((field(&shown, "/state"), field(&shown, "/why")), (&"up".into(), &().into()));
+    assert_eq!((field(&shown, "/state"), field(&shown, "/why")), (&"up".into(), &"unasked".into()));
     assert_eq!(code(&engine.run(&["trunk", "show", "t2"])?)?, 5);
     assert_eq!(engine.ask(&["webhook", "deliveries"])?, serde_json::json!([]));
     Ok(())

@@ -103,7 +103,7 @@ async fn registering(world: &World, sipp: &Sipp, password: &str) -> Checked<Dial
         ..Trunk::new(TrunkId(1), sipp.address.to_string())
     };
     let mut dialer = world.dialer(vec![trunk], Vec::new()).await?;
-    let down = Event::Trunk(TrunkId(1), TrunkState::Down, Some(Ailment::Unregistered));
+    let down = Event::Trunk(TrunkId(1), TrunkState::Down, Some(Ailment::Unregistered(None)));
     assert_eq!(dialer.next().await?, down, "until it has registered");
     Ok(dialer)
 }

@@ -32,7 +32,9 @@ fn made() -> Checked<TempDir> {
     let folder = tempfile::tempdir()?;
     let mut params = CertificateParams::new(Vec::new())?;
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    let authority = CertifiedIssuer::self_signed(params, KeyPair::generate()?)?;
+    let key = KeyPair::generate()?;
+    std::fs::write(folder.path().join("authority.key"), key.serialize_pem())?;
+    let authority = CertifiedIssuer::self_signed(params, key)?;
     std::fs::write(folder.path().join("authority.crt"), authority.pem())?;
     for name in ["carrier", "engine"] {
         let names = [&format!("{name}.test"), "127.0.0.1", "::1"].map(str::to_owned);

@@ -117,7 +117,7 @@ fn an_interval_too_brief_is_asked_for_again_as_long_as_the_registrar_wants() {
 }
 
 #[test]
-fn a_wrong_password_is_told_once_and_tried_again_only_after_an_hour() {
+fn a_wrong_password_is_tried_again_only_after_an_hour_and_told_with_its_answer() {
     let (mut stage, first) = asked();
     stage.say(&answer(&first, "401 Unauthorized", "reg", &challenge("n1", ""), b""));
     let second = stage.next();
@@ -130,7 +130,8 @@ fn a_wrong_password_is_told_once_and_tried_again_only_after_an_hour() {
     let third = stage.next();
     assert!(third.starts_with("REGISTER "));
     stage.say(&answer(&third, "403 Forbidden", "reg", "", b""));
-    assert_eq!(stage.events(), [], "once is enough");
+    let refused = Registered::Refused { status: 403, again: Span::secs(3_600) };
+    assert_eq!(stage.events(), [Event::Registered(TrunkId(1), refused)]);
 }
 
 #[test]
