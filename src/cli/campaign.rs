@@ -159,8 +159,8 @@ struct CheckedProblem {
 }
 
 fn validate(global: &Global, output: &Output, files: Vec<PathBuf>) -> Outcome {
-    let (campaigns, problems) =
-        if files.is_empty() { check_all(global) } else { check_files(&files) };
+    let alone = !files.is_empty();
+    let (campaigns, problems) = if alone { check_files(&files) } else { check_all(global) };
     let ok = problems.iter().all(|problem| problem.severity == Severity::Warning);
     let exit = if ok { Exit::Done } else { Exit::Invalid };
     if output.form == Form::Json {
@@ -180,6 +180,14 @@ fn validate(global: &Global, output: &Output, files: Vec<PathBuf>) -> Outcome {
         return Err(Problems(wrong).into());
     }
     output.show(&(), |lang| summary(&campaigns, lang));
+    if alone {
+        output.note(output.lang.say(
+            "    routes and notices were not looked up: without a file's name they are held \
+             against cadran.toml",
+            "    trunks et annonces n'ont pas été cherchés : sans nom de fichier, ils sont \
+             confrontés à cadran.toml",
+        ));
+    }
     output.note(output.lang.say(
         "    → cadran doctor looks at the secrets, trunks and ports they need",
         "    → cadran doctor regarde les secrets, trunks et ports qu'il leur faut",

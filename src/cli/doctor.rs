@@ -73,7 +73,10 @@ impl Doctor {
                 checks.extend(skills(global, &config));
                 checks.extend(network(global));
             }
-            Err(problems) => checks.extend(problems.0.iter().map(problem)),
+            Err(problems) => {
+                let own = global.config_path();
+                checks.extend(problems.0.iter().map(|found| problem(found, &own)));
+            }
         }
         output.show(&checks, |lang| sheet(&checks, lang));
         let well = checks.iter().all(|check| check.verdict != Verdict::Wrong);
@@ -83,7 +86,7 @@ impl Doctor {
 
 fn configured(config: &Config, checks: &mut Vec<Check>) {
     checks.push(Check::fine("configuration", config.path.display().to_string()));
-    checks.extend(config.warnings.iter().map(|warning| problem(warning).look()));
+    checks.extend(config.warnings.iter().map(|found| problem(found, &config.path).look()));
     checks.extend(database(config));
     checks.push(folder("socket", config.api.socket.parent()));
     checks.extend(tapes(config));
@@ -387,9 +390,12 @@ fn tapes(config: &Config) -> Option<Check> {
     Some(folder("tapes", if path.exists() { Some(path) } else { path.parent() }))
 }
 
-fn problem(problem: &Problem) -> Check {
+/// Tells a problem of a file; `own` is the engine's.
+fn problem(problem: &Problem, own: &Path) -> Check {
     let located = Problem { hint: None, ..problem.clone() };
-    let fix = problem.hint.clone().unwrap_or_else(|| "see docs/campaigns.md".to_owned());
+    let campaigns = problem.path != own && !problem.path.starts_with("profile");
+    let page = if campaigns { "see docs/campaigns.md" } else { "see docs/cadran.toml" };
+    let fix = problem.hint.clone().unwrap_or_else(|| page.to_owned());
     Check::wrong("configuration", located.to_string(), fix)
 }
 

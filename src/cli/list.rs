@@ -15,6 +15,7 @@ use crate::api::LIST_BYTES_MAX;
 use crate::api::import::{self, NotAList, Options, RejectsFile, Row};
 use crate::api::types::{Campaign, ImportReport};
 use crate::config::Config;
+use crate::config::encoding::Foreign;
 use crate::config::likeness::suggestion;
 use crate::engine::clock::Clock;
 use crate::units::Zone;
@@ -100,7 +101,7 @@ impl Import {
             let _: Campaign = wait_for(client.get(&path))?;
             Some(client)
         };
-        let bytes = read_list(&self.file)?;
+        let bytes = self.in_utf8(read_list(&self.file)?, output);
         let mut report = self.check(&bytes, output)?;
         if let Some(client) = client.filter(|_| report.importable > 0) {
             let sent = self.send(&client, bytes, output)?;
@@ -116,6 +117,21 @@ impl Import {
             ));
         }
         Ok(if report.rejected > 0 { Exit::Rejects } else { Exit::Done })
+    }
+
+    /// Writes a list in UTF-8 that a spreadsheet saved in another encoding, and says so.
+    fn in_utf8(&self, bytes: Vec<u8>, output: &Output) -> Vec<u8> {
+        let found = Foreign::of(&bytes);
+        let Some(text) = found.and_then(|found| found.read(&bytes)) else { return bytes };
+        let name = if found == Some(Foreign::Utf16) { "UTF-16" } else { "Windows-1252" };
+        let said = output.lang.say(
+            "{file} is not UTF-8 and was read as {name}: look whether accented names are right",
+            "{file} n'est pas en UTF-8 et a été lu comme {name} : vérifiez les noms accentués",
+        );
+        output.warn(
+            &said.replace("{file}", &self.file.display().to_string()).replace("{name}", name),
+        );
+        text.into_bytes()
     }
 
     /// Looks the campaign up without an engine: in the files, if there are any.

@@ -1,6 +1,7 @@
 //! How a campaign file says over which time, and of whom, the abandoned are counted.
 
 use super::campaign::plain_name;
+use super::likeness::suggestion;
 use super::measure;
 use super::reader::{Fields, Value};
 use super::shared::SharedRate;
@@ -77,7 +78,16 @@ fn window(value: &Value<'_, '_>) -> Option<Window> {
     if value.text()?.starts_with(|first: char| first.is_ascii_digit()) {
         return value.span_in(ROLLING.0..=ROLLING.1).map(Window::Rolling);
     }
-    value.choice(&[("day", Window::Day), ("campaign", Window::Campaign)])
+    let text = value.text()?;
+    match text {
+        "day" => Some(Window::Day),
+        "campaign" => Some(Window::Campaign),
+        _ => {
+            let hint = suggestion(text, ["day", "campaign", "30d"].into_iter());
+            value.error(&format!("{text:?} is no choice here"), hint);
+            None
+        }
+    }
 }
 
 /// Names a window as the files do.

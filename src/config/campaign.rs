@@ -16,7 +16,7 @@ use crate::core::campaign::{Abandon, Guarantee, Mode, RING_MAX, RING_MIN, Settin
 use crate::core::pacing::account;
 use crate::core::rules::{AttemptCap, Week};
 use crate::core::{hopper, recycle, respect, rules};
-use crate::units::{ClientId, Number, Span, TrunkId};
+use crate::units::{ClientId, Number, Ratio, Span, TrunkId};
 
 /// One campaign as its file describes it.
 #[derive(Clone, Debug, PartialEq)]
@@ -190,14 +190,12 @@ fn campaign(root: &Fields<'_, '_>, path: &Path, around: Around<'_>) -> Option<Ca
     let mode = mode(root);
     let requires = root.get("requires").map(Value::one_or_more).unwrap_or_default();
     let requires = requires.iter().filter_map(|skill| skill.parse(plain_skill)).collect();
-    let named = root.must("routes", "[\"ovh-1\"]").map(Value::one_or_more).unwrap_or_default();
-    let routes = routes::read(&named, around.trunks);
     let by_prefix = routes::by_prefix(root, around.trunks);
+    let routes = routes::usual(root, by_prefix.is_empty(), around.trunks);
     let caller_ids = caller_ids(root);
     let (dispositions, whole) = dispositions::read(root);
     let (ring_min, ring_max) = ring(root);
-    let strict = mode == Some(Mode::Predictive { guarantee: Guarantee::Strict });
-    let (abandon, (account, shared), notice) = abandon(root, strict, around.prompts);
+    let (abandon, (account, shared), notice) = abandon(root, mode, &caller_ids, around.prompts);
     let value = root.or("value", 1.0, |value| value.real(VALUE.0..=VALUE.1));
     let wrap = wrap(root, whole.then_some(&dispositions));
     let respect = super::respect::read(root);
@@ -336,6 +334,9 @@ const CALLER_IDS_MAX: usize = 1_000;
 
 fn caller_ids(root: &Fields<'_, '_>) -> Vec<Number> {
     let Some(value) = root.must("caller_ids", "[\"+33162000000\"]") else { return Vec::new() };
+    if !value.is_list() {
+        return caller_id(&value).into_iter().collect();
+    }
     let values = value.list();
     if values.is_empty() || values.len() > CALLER_IDS_MAX {
         let hint = format!("list 1 to {CALLER_IDS_MAX} numbers your carrier lets you show");
@@ -346,7 +347,8 @@ fn caller_ids(root: &Fields<'_, '_>) -> Vec<Number> {
 
 pub(super) fn caller_id(value: &Value<'_, '_>) -> Option<Number> {
     let number = value.parse(|text| {
-        Number::new(&text.replace([' ', '.'], "")).map_err(|error| format!("is {error}"))
+        let number = Number::new(&text.replace([' ', '.'], ""));
+        national(number.map_err(|error| format!("is {error}"))?)
     })?;
     let digits = number.reveal();
     if digits.starts_with("+336") || digits.starts_with("+337") {
@@ -356,6 +358,24 @@ pub(super) fn caller_id(value: &Value<'_, '_>) -> Option<Number> {
         );
     }
     Some(number)
+}
+
+/// Digits behind the codes of countries whose numbers all have one length: the North American plan
+/// (ITU-T E.164.2) and the French one (Arcep, décision 2018-0881).
+const NATIONAL_DIGITS: [(&str, usize); 6] =
+    [("+1", 10), ("+33", 9), ("+262", 9), ("+590", 9), ("+594", 9), ("+596", 9)];
+
+/// Refuses a number nobody can have.
+fn national(number: Number) -> Result<Number, String> {
+    let behind =
+        |(code, digits): &(&str, usize)| Some((number.reveal().strip_prefix(code)?.len(), *digits));
+    let plan = NATIONAL_DIGITS.iter().find_map(|plan| Some((plan.0, behind(plan)?)));
+    match plan {
+        Some((code, (found, wanted))) if found != wanted => {
+            Err(format!("is no number anybody has: {code} is followed by {wanted} digits"))
+        }
+        Some(_) | None => Ok(number),
+    }
 }
 
 fn ring(root: &Fields<'_, '_>) -> (Span, Span) {
@@ -372,7 +392,8 @@ fn ring(root: &Fields<'_, '_>) -> (Span, Span) {
 
 fn abandon(
     root: &Fields<'_, '_>,
-    strict: bool,
+    mode: Option<Mode>,
+    shown: &[Number],
     prompts: Option<&Path>,
 ) -> (Abandon, (account::Settings, Option<SharedRate>), Option<PathBuf>) {
     let mut abandon = Abandon::default();
@@ -383,12 +404,50 @@ fn abandon(
     abandon.within = fields.or("within", abandon.within, |value| value.span_in(within));
     abandon.recall_lock =
         fields.or("recall_lock", abandon.recall_lock, |value| value.span_in(Span::ZERO..=YEAR));
-    abandon.cap = fields.or("cap", abandon.cap, |value| value.ratio());
+    abandon.cap = fields.or("cap", abandon.cap, |value| cap(value, mode, shown));
     let notice = fields.get("notice").and_then(|value| notice(&value, prompts));
     abandon.notice = notice.is_some();
+    let strict = mode == Some(Mode::Predictive { guarantee: Guarantee::Strict });
     let account = super::account::read(&fields, strict);
     fields.finish();
     (abandon, account, notice)
+}
+
+/// A share above this is no cap: it is four times what the most lenient known rule lets pass, the
+/// 5 % a month of Canada.
+const CAP_MAX: f64 = 0.2;
+
+/// The share that every known rule with a number allows but that one.
+const CAP_OF_LAWS: f64 = 0.03;
+
+/// The countries, by the codes of the numbers shown, whose rules have a number.
+const LAWS: [(&str, &str); 3] = [
+    ("+1", "the limit of the United States (16 CFR 310.4(b)(4)(i))"),
+    ("+44", "the yardstick of the United Kingdom (Ofcom, 2010)"),
+    ("+39", "the limit of Italy (Garante, 20 February 2014, n. 83)"),
+];
+
+/// Where no rule has a number: France is one of these countries.
+const NO_LAW: &str = "the limit of the countries that set one; a judge of another may ask why";
+
+fn cap(value: &Value<'_, '_>, mode: Option<Mode>, shown: &[Number]) -> Option<Ratio> {
+    let cap = value.ratio()?;
+    if cap > Ratio::new(CAP_MAX) {
+        let hint = "write a share such as \"3%\"";
+        value.error("lets more than one person in five be abandoned", Some(hint.to_owned()));
+    } else if cap == Ratio::new(0.0) && matches!(mode, Some(Mode::Predictive { .. })) {
+        value.warn(
+            "lets nobody be risked: one line is dialled per ready agent, as in progressive",
+            "write a share such as \"3%\", or `mode = \"progressive\"`",
+        );
+    } else if cap > Ratio::new(CAP_OF_LAWS) {
+        let of = |(code, _): &&(&str, &str)| {
+            shown.iter().any(|number| number.reveal().starts_with(code))
+        };
+        let law = LAWS.iter().find(of).map_or(NO_LAW, |(_, law)| law);
+        value.warn(&format!("is above 3%, {law}"), "write \"3%\", or keep your reason at hand");
+    }
+    Some(cap)
 }
 
 /// Reads the name of a prompt that must be there.

@@ -6,6 +6,7 @@
 pub mod account;
 pub mod campaign;
 mod dispositions;
+pub mod encoding;
 mod extensions;
 pub mod hours;
 pub mod likeness;
@@ -320,14 +321,17 @@ fn read_engine_file(path: &Path) -> Result<String, Problems> {
 /// Reads a file of at most [`FILE_BYTES_MAX`] bytes.
 fn read_file(path: &Path) -> Result<String, Problems> {
     use std::io::Read;
-    let mut text = String::new();
+    let mut bytes = Vec::new();
     std::fs::File::open(path)
-        .and_then(|file| file.take(FILE_BYTES_MAX + 1).read_to_string(&mut text))
-        .and_then(|_| match u64::try_from(text.len()) {
-            Ok(length) if length <= FILE_BYTES_MAX => Ok(text),
+        .and_then(|file| file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes))
+        .and_then(|_| match u64::try_from(bytes.len()) {
+            Ok(length) if length <= FILE_BYTES_MAX => Ok(bytes),
             Ok(_) | Err(_) => Err(std::io::Error::other("it is larger than 1 MB")),
         })
         .map_err(|error| Problems::unreadable(path, &error))
+        .and_then(|bytes| {
+            String::from_utf8(bytes).map_err(|error| Problems::foreign(path, error.as_bytes()))
+        })
 }
 
 /// Lists a folder's `*.toml`, sorted by name.

@@ -4,6 +4,8 @@ use std::fmt;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
+use super::encoding::Foreign;
+
 /// How bad a problem is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
@@ -74,6 +76,28 @@ impl fmt::Display for Problems {
 impl std::error::Error for Problems {}
 
 impl Problems {
+    /// Makes the one problem of a file that is no UTF-8, with the line that gives it away.
+    pub(super) fn foreign(path: &Path, bytes: &[u8]) -> Self {
+        let good = std::str::from_utf8(bytes).map_or_else(|error| error.valid_up_to(), str::len);
+        let before = bytes.get(..good).unwrap_or_default();
+        let text = String::from_utf8_lossy(before);
+        // One damaged sign among whole ones keeps a file from being read as well.
+        let foreign = Foreign::of(bytes).unwrap_or(Foreign::OneByte);
+        let (line, column) = match foreign {
+            Foreign::OneByte => place(&text, &(text.len()..text.len())),
+            Foreign::Utf16 | Foreign::Workbook | Foreign::Binary => (0, 0),
+        };
+        Self(vec![Problem {
+            severity: Severity::Error,
+            path: path.to_owned(),
+            line,
+            column,
+            key: String::new(),
+            message: foreign.to_string(),
+            hint: Some(foreign.mend("save it as UTF-8")),
+        }])
+    }
+
     /// Makes the one problem of a file that cannot be read at all.
     #[must_use]
     pub fn unreadable(path: &Path, error: &std::io::Error) -> Self {

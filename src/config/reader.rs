@@ -1,6 +1,7 @@
 //! Walks a TOML document, gathers every problem in it, and refuses keys nobody asked for.
 
 use std::cell::RefCell;
+use std::fmt::Display;
 use std::ops::{Range, RangeInclusive};
 use std::path::{Path, PathBuf};
 
@@ -114,7 +115,9 @@ impl<'r, 't> Fields<'r, 't> {
 
     /// Asks for a key that may be missing.
     pub(super) fn get(&self, key: &'static str) -> Option<Value<'r, 't>> {
-        self.known.borrow_mut().push(key);
+        if !self.known.borrow().contains(&key) {
+            self.known.borrow_mut().push(key);
+        }
         // Asked in any case: a key that is overruled is not an unknown one.
         let beneath = self.beneath.and_then(|beneath| beneath.get(key));
         let own = self.table.get_key_value(key);
@@ -198,6 +201,11 @@ impl<'r, 't> Fields<'r, 't> {
                 self.error(key, "is missing", hint);
             }
         }
+    }
+
+    /// Forgets which keys are missing: what would have had them cannot be read, and says so.
+    pub(super) fn forgive(&self) {
+        self.missing.borrow_mut().clear();
     }
 
     /// Reports a problem of the whole table.
@@ -298,7 +306,8 @@ impl<'r, 't> Value<'r, 't> {
             return Some(span);
         }
         let (low, high) = (measure::say(*limits.start()), measure::say(*limits.end()));
-        self.error(&format!("is outside {low} to {high}"), None);
+        let hint = format!("write a length of time from \"{low}\" to \"{high}\"");
+        self.error(&format!("is outside {low} to {high}"), Some(hint));
         None
     }
 
@@ -330,8 +339,7 @@ impl<'r, 't> Value<'r, 't> {
         let value = value.ok().and_then(|value| u32::try_from(value).ok());
         let value = value.filter(|value| limits.contains(value));
         if value.is_none() {
-            let message = format!("is outside {} to {}", limits.start(), limits.end());
-            self.error(&message, None);
+            self.outside(limits.start(), limits.end());
         }
         value
     }
@@ -348,9 +356,14 @@ impl<'r, 't> Value<'r, 't> {
         };
         let value = digits.parse().ok().filter(|value| limits.contains(value));
         if value.is_none() {
-            self.error(&format!("is outside {} to {}", limits.start(), limits.end()), None);
+            self.outside(limits.start(), limits.end());
         }
         value
+    }
+
+    fn outside(&self, low: impl Display, high: impl Display) {
+        let hint = format!("write a number from {low} to {high}");
+        self.error(&format!("is outside {low} to {high}"), Some(hint));
     }
 
     /// Reads `true` or `false`.
@@ -414,6 +427,11 @@ impl<'r, 't> Value<'r, 't> {
     /// Tells whether the value is a text.
     pub(super) fn is_text(&self) -> bool {
         self.value.is_str()
+    }
+
+    /// Tells whether the value is a list.
+    pub(super) fn is_list(&self) -> bool {
+        self.value.is_array()
     }
 
     /// Gives the line it stands on, from 1.

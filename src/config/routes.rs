@@ -121,8 +121,22 @@ impl Campaign {
     }
 }
 
+/// Reads `routes`; `alone` says that no `[[route]]` leads anywhere either.
+pub(super) fn usual(
+    root: &Fields<'_, '_>,
+    alone: bool,
+    trunks: Option<&[Trunk]>,
+) -> Vec<NamedRoute> {
+    let Some(value) = root.must("routes", "[\"ovh-1\"]") else { return Vec::new() };
+    if alone && value.is_list() && value.list().is_empty() {
+        let hint = "name a [[trunk]] of cadran.toml: `routes = [\"ovh-1\"]`";
+        value.error("names no trunk: nothing could be dialled", Some(hint.to_owned()));
+    }
+    read(&value.one_or_more(), trunks)
+}
+
 /// Reads a list of trunks, which `trunks` are to hold.
-pub(super) fn read(values: &[Value<'_, '_>], trunks: Option<&[Trunk]>) -> Vec<NamedRoute> {
+fn read(values: &[Value<'_, '_>], trunks: Option<&[Trunk]>) -> Vec<NamedRoute> {
     let mut routes: Vec<NamedRoute> = Vec::new();
     for value in values {
         let Some(route) = route(value) else { continue };

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::SecretPlace;
+use super::likeness::suggestion;
 use super::reader::{Fields, Reader, Value};
 
 /// Where the store lies, and how sure its commits are.
@@ -62,19 +63,52 @@ impl StorePlace {
     }
 }
 
+/// The options of an address that are taken, those of libpq (PostgreSQL 15, §34.1.2) but the
+/// password and what every session of ours sets itself.
+const OPTIONS: [&str; 9] =
+    ["sslmode", "sslrootcert", "sslcert", "sslkey", "host", "hostaddr", "port", "dbname", "user"];
+
+/// How sure a connection is, as libpq names it (PostgreSQL 15, §34.19).
+const SSL_MODES: [&str; 6] = ["disable", "allow", "prefer", "require", "verify-ca", "verify-full"];
+
+/// Refuses options nobody would heed.
+fn check_options(value: &Value<'_, '_>, options: &str) {
+    for option in options.split('&').filter(|option| !option.is_empty()) {
+        let (key, set) = option.split_once('=').unwrap_or((option, ""));
+        if !OPTIONS.contains(&key) {
+            let hint = suggestion(key, OPTIONS.into_iter());
+            value.error(&format!("has the unknown option {key:?}"), hint);
+        } else if key == "sslmode" && !SSL_MODES.contains(&set) {
+            value.error(
+                &format!("has no such sslmode: {set:?}"),
+                suggestion(set, SSL_MODES.into_iter()),
+            );
+        }
+    }
+}
+
 /// Reads a server's address, if it is one, and checks what can be told of it without asking.
 fn server(value: &Value<'_, '_>) -> Option<String> {
     let url = value.text()?;
-    let rest = ["postgres://", "postgresql://"].iter().find_map(|it| url.strip_prefix(it))?;
+    let Some(rest) = ["postgres://", "postgresql://"].iter().find_map(|it| url.strip_prefix(it))
+    else {
+        let (scheme, _) = url.split_once("://")?;
+        let hint = "write a file's path, or `postgres://user@host/database`";
+        let message = format!("names a database of {scheme:?}: SQLite and PostgreSQL are known");
+        value.error(&message, Some(hint.to_owned()));
+        return Some(url.to_owned());
+    };
     let (place, options) = rest.split_once('?').unwrap_or((rest, ""));
     let (authority, database) = place.split_once('/').unwrap_or((place, ""));
     let user = authority.rsplit_once('@').map_or("", |(user, _)| user);
     if user.contains(':') || options.split('&').any(|option| option.starts_with("password=")) {
         let hint = "keep it in a file or variable: `secret_file = \"…\"` or `secret_env`";
         value.error("a password may not be written here", Some(hint.to_owned()));
-    } else if database.is_empty() {
+    } else if database.is_empty() && !options.contains("dbname=") {
         let hint = "write `postgres://user@host/database`";
         value.error("names no database", Some(hint.to_owned()));
+    } else {
+        check_options(value, options);
     }
     Some(url.to_owned())
 }

@@ -172,7 +172,9 @@ impl Trunk {
         fields: Fields<'_, '_>,
         others: &[Self],
     ) -> Option<Self> {
-        let profile = fields.get("profile").and_then(|value| Profile::of(&value));
+        let named = fields.get("profile");
+        let profile = named.as_ref().and_then(Profile::of);
+        let lost = named.is_some() && profile.is_none();
         let profile = profile.unwrap_or_default();
         let path = profile.path();
         let beneath = Reader::new(&path, &profile.text);
@@ -183,6 +185,9 @@ impl Trunk {
             let trunk = Self::of(&fields, card.responses);
             if others.iter().any(|other| trunk.as_ref().is_some_and(|new| new.name == other.name)) {
                 fields.error("name", "is the name of another trunk too", "rename one of them");
+            }
+            if lost {
+                fields.forgive();
             }
             fields.finish();
             base.finish();
@@ -205,16 +210,15 @@ impl Trunk {
         let channels =
             fields.must("channels", "30").and_then(|value| value.whole(1..=CHANNELS_MAX));
         let rate = fields.must("calls_per_second", "\"2/s\"").and_then(|value| value.per_second());
-        let rate = rate?;
-        let trunk = Self {
-            name: name?,
-            host: host?,
+        // What may be left out stands first: every key is asked for before the first `?` gives up.
+        Some(Self {
             domain: fields.get("domain").and_then(|value| value.name()),
             extensions: Extensions::of(fields, user.is_some()),
             auth: user.zip(secret).map(|(user, secret)| Auth { user, secret }),
-            channels: channels?,
-            calls_per_second: rate,
-            burst: fields.or("burst", least_burst(rate), |value| value.whole(1..=BURST_MAX)),
+            burst: fields
+                .get("burst")
+                .and_then(|value| value.whole(1..=BURST_MAX))
+                .unwrap_or_else(|| least_burst(rate.unwrap_or_default())),
             number_format: NumberFormat {
                 to: fields.or("to_format", NumberForm::Plus, |value| value.choice(&FORMS)),
                 from: fields.or("from_format", NumberForm::Plus, |value| value.choice(&FORMS)),
@@ -227,8 +231,11 @@ impl Trunk {
             srtp: Srtp::of(fields, link.is_secret()),
             link,
             responses,
-        };
-        Some(trunk)
+            name: name?,
+            host: host?,
+            channels: channels?,
+            calls_per_second: rate?,
+        })
     }
 }
 

@@ -220,6 +220,9 @@ pub(super) struct Agent {
     /// The count of the first call dialled after the agent was kept for leads of his own, if he
     /// is: none from then on can count on him.
     pub(super) kept_from: Option<u64>,
+    /// The campaigns the agent will serve as soon as no proved cap counts on him for the present
+    /// ones.
+    pub(super) posted: Option<Settings>,
     leg_tries: u32,
 }
 
@@ -242,6 +245,7 @@ impl Agent {
             wish: Want::Calls,
             leaves_from: 0,
             kept_from: None,
+            posted: None,
             leg_tries: 0,
         }
     }
@@ -271,10 +275,11 @@ impl Agent {
         self.state.is_ready() && self.wish != Want::Calls
     }
 
-    /// Whether the agent is ready and no new line is dialled for him: he leaves, or is kept for
-    /// leads of his own. He still takes an answer nobody else can.
+    /// Whether the agent is ready and no new line is dialled for him: he leaves, goes over to
+    /// other campaigns, or is kept for leads of his own. He still takes an answer nobody else can.
     pub(super) fn is_aside(&self) -> bool {
-        self.leaves() || (self.state.is_ready() && self.kept_from.is_some())
+        let kept = self.kept_from.is_some() || self.posted.is_some();
+        self.leaves() || (kept && self.state.is_ready())
     }
 
     /// When the present state ends by itself.

@@ -25,7 +25,9 @@ use super::fact::{Answerer, CallFact, Failure, Heard, Lead, LeadNumber};
 use super::floor::CallStage;
 use super::order::{EndedBy, Next, Outcome};
 use super::pacing::predictive::Odds;
-use crate::units::{AgentId, CampaignId, DispositionId, Mono, Now, ShownId, Span, TrunkId, Wall};
+use crate::units::{
+    AgentId, CallId, CampaignId, DispositionId, Mono, Now, ShownId, Span, TrunkId, Wall,
+};
 
 /// How long the driver may take to end a leg before the call is freed without its word: more
 /// than SIP's Timer B and Timer H, 64 × T1 = 32 s (RFC 3261 §17.1.1.2 and §17.2.1).
@@ -34,6 +36,12 @@ pub(super) const ENDING_MAX: Span = Span::secs(40);
 /// How long the listener may judge before the answer is taken for a person's: a person must not
 /// stand in silence because a verdict was lost.
 pub(super) const LISTENING_MAX: Span = Span::secs(10);
+
+/// Gives the longest time from dialling to an abandon: rung out, listened to, waited.
+pub(super) fn longest_wait(manner: &Manner) -> Span {
+    // The ring time is counted anew once it rings.
+    manner.ring_max.times(2) + LISTENING_MAX + manner.abandon_within
+}
 
 /// How long a notice may play before the call is ended without its end being told.
 pub(super) const NOTICE_MAX: Span = Span::secs(30);
@@ -175,8 +183,9 @@ pub(super) struct Call {
     pub(super) person: bool,
     /// That person was abandoned, and was counted.
     pub(super) lost: bool,
-    /// Its person has no agent only because one lost his leg.
-    pub(super) forsaken: bool,
+    /// Its person has no agent only because one lost his leg: the first call that was dialled
+    /// without counting on him.
+    pub(super) forsaken: Option<CallId>,
     /// An agent writes it up.
     pub(super) writing: bool,
     /// The trunks that refused it before this attempt.
@@ -217,7 +226,7 @@ impl Call {
             qualified: None,
             person: false,
             lost: false,
-            forsaken: false,
+            forsaken: None,
             writing: false,
             tried: Vec::new(),
             shown: None,

@@ -106,7 +106,8 @@ pub enum Mode {
 pub enum Guarantee {
     /// By forecast: the share at the end of the window stays below the cap, but for rare chance.
     Expected,
-    /// By proof: no moment ends above the cap, whatever the calls in flight become.
+    /// By proof: no moment ends above the cap for want of an agent, whatever the calls in flight
+    /// become. docs/pacing.md says which persons are counted beside.
     Strict,
 }
 
@@ -274,6 +275,9 @@ pub(super) struct Campaign {
     pub(super) waiting: BTreeSet<(Mono, CallId)>,
     /// Calls in progress by stage.
     pub(super) stages: [u32; CallStage::ALL.len()],
+    /// When its pacer and its hopper are woken.
+    pub(super) pace_at: Option<Mono>,
+    pub(super) hopper_at: Option<Mono>,
     /// Calls that have an agent set aside.
     pub(super) reserved: u32,
     /// Agents looking at a contact of this campaign.
@@ -317,6 +321,8 @@ impl Campaign {
             rotas: BTreeMap::new(),
             waiting: BTreeSet::new(),
             stages: [0; CallStage::ALL.len()],
+            pace_at: None,
+            hopper_at: None,
             reserved: 0,
             previewing: 0,
             wanted: BTreeSet::new(),
@@ -435,7 +441,7 @@ impl Campaign {
     ) {
         let (Some(pacer), Some(odds)) = (&mut self.pacer, call.odds) else { return };
         // The pacer does not answer for what the loss of an agent forced.
-        let odds = if call.forsaken { odds.off_the_record() } else { odds };
+        let odds = if call.forsaken.is_some() { odds.off_the_record() } else { odds };
         let line = Line { dialed: call.dialed, since, odds, given_up: call.was_given_up() };
         pacer.call_moved(now, rate, &line, (from, to));
         self.memory.call_moved(now, &line, call.lead.list, from, to);

@@ -5,9 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::agent::{Leg, State as Seat};
 use super::call::State;
-use super::campaign::{Campaign, PACE_EVERY_RANGE, Settings, VALUE};
+use super::campaign::{Campaign, Guarantee, Mode, PACE_EVERY_RANGE, Settings, VALUE};
 use super::floor::CallStage;
 use super::order::{AgentState, CampaignState};
+use super::pacing::account::Window;
 use super::{Dialer, Wake};
 use crate::units::{AgentId, CallId, CampaignId, Span};
 
@@ -30,6 +31,12 @@ pub enum Unusable {
         max = PACE_EVERY_RANGE.1
     )]
     PaceEvery(Span),
+    /// A cap is to be proved of a count that events outside the proof move.
+    #[error(
+        "the campaign's guarantee is `strict`, and its rate is counted over a rolling window or \
+         with the detector's mistakes: count by the day or the campaign, and without them"
+    )]
+    Unprovable,
 }
 
 impl Settings {
@@ -43,6 +50,11 @@ impl Settings {
         }
         if !(PACE_EVERY_RANGE.0..=PACE_EVERY_RANGE.1).contains(&self.pace_every) {
             return Err(Unusable::PaceEvery(self.pace_every));
+        }
+        let rolls = matches!(self.account.window, Window::Rolling(_));
+        let strict = self.mode == Mode::Predictive { guarantee: Guarantee::Strict };
+        if strict && (rolls || self.account.false_positives.get() > 0.0) {
+            return Err(Unusable::Unprovable);
         }
         Ok(())
     }
@@ -270,6 +282,7 @@ mod tests {
     use super::super::campaign::Mode;
     use super::super::fact::CampaignFact;
     use super::*;
+    use crate::core::pacing::account;
     use crate::units::{Now, TrunkId, UnknownZone, Zone};
 
     #[test]
@@ -277,7 +290,12 @@ mod tests {
         let usual = Settings::new(Mode::Progressive, TrunkId(1), Zone::new("Europe/Paris")?);
         let value = |value| Settings { value, ..usual.clone() };
         let every = |pace_every| Settings { pace_every, ..usual.clone() };
+        let mode = Mode::Predictive { guarantee: Guarantee::Strict };
+        let window = Window::Rolling(Span::secs(86_400));
+        let account = account::Settings { window, ..usual.account.clone() };
+        let unproved = Settings { mode, account, ..usual.clone() };
         let refused = [
+            (unproved, "guarantee is `strict`"),
             (value(0.0), "`value` is 0"),
             (value(-1.0), "`value` is -1"),
             (value(f64::NAN), "`value` is NaN"),

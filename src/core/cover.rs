@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::agent::{Agent, Event, Want};
+use super::agent::{Agent, Event, Settings, Want};
 use super::campaign::Campaign;
 use super::floor::CallStage;
 use super::{Dialer, pacing};
@@ -43,29 +43,45 @@ impl Dialer {
             && self.agents.get(&id).is_some_and(ready)
             && !self.can_spare(now, id)
         {
-            self.bind(now, id);
-            if let Some(agent) = self.agents.get_mut(&id).filter(|agent| !agent.leaves()) {
-                agent.leaves_from = agent.kept_from.unwrap_or(self.next_call);
-            }
+            self.stay_a_while(now, id);
             return Event::Postpones(want);
         }
         event
     }
 
-    /// Lets those go who wanted to and on whom no line in flight counts any more: when the others
-    /// cover the lines, or the lines that rang when he wanted to go have resolved.
+    /// Puts off an agent's going over to other campaigns.
+    pub(super) fn put_off(&mut self, now: Now, id: AgentId, settings: Settings) {
+        self.stay_a_while(now, id);
+        let Some(agent) = self.agents.get_mut(&id) else { return };
+        agent.posted = Some(settings);
+        self.teams.at_mut(agent.team).requeue((agent.idle_since, id), true);
+    }
+
+    fn stay_a_while(&mut self, now: Now, id: AgentId) {
+        self.bind(now, id);
+        if let Some(agent) = self.agents.get_mut(&id).filter(|agent| !agent.leaves()) {
+            agent.leaves_from = agent.kept_from.unwrap_or(self.next_call);
+        }
+    }
+
+    /// Lets those go who wanted to, or are wanted elsewhere, and on whom no line in flight counts
+    /// any more: when the others cover the lines, or the lines that rang when he wanted to go have
+    /// resolved.
     pub(super) fn let_go(&mut self, now: Now) {
         let leaving = self.teams.each().flat_map(|team| &team.aside).copied();
         let mut leaving = leaving.collect::<Vec<_>>();
         leaving.sort_unstable();
         for (_, id) in leaving {
-            let free = |agent: &Agent| {
-                let awaited = self.is_counted_on(agent, agent.leaves_from);
-                self.can_spare(now, id) || !(awaited || self.bound.contains(&id))
-            };
-            let agent = self.agents.get(&id).filter(|agent| agent.leaves());
-            if agent.is_some_and(free) {
+            let goes = |agent: &&Agent| agent.leaves() || agent.posted.is_some();
+            let Some(agent) = self.agents.get(&id).filter(goes) else { continue };
+            let awaited = self.is_counted_on(agent, agent.leaves_from) || self.bound.contains(&id);
+            if awaited && !self.can_spare(now, id) {
+                continue;
+            }
+            if agent.leaves() {
                 self.step_agent(now, id, Event::Freed);
+            } else if let Some(posted) = self.agents.get_mut(&id).and_then(|a| a.posted.take()) {
+                self.post(now, id, posted);
             }
         }
     }

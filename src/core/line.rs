@@ -126,7 +126,9 @@ impl Dialer {
     /// Notes of a person who finds no agent that one would have been there, had his leg not
     /// fallen since the call was dialled. Each such agent would have served one person.
     fn forsake(&mut self, id: CallId) {
-        let Some(call) = self.calls.get_mut(&id).filter(|call| !call.forsaken) else { return };
+        let Some(call) = self.calls.get_mut(&id).filter(|call| call.forsaken.is_none()) else {
+            return;
+        };
         let agents = &self.agents;
         let serves = |agent: &AgentId| {
             let agent = agents.get(agent);
@@ -134,7 +136,7 @@ impl Dialer {
         };
         let missed = self.missed.iter().find(|&(agent, &end)| id < end && serves(agent));
         let missed = missed.map(|(&agent, _)| agent);
-        call.forsaken = missed.is_some_and(|agent| self.missed.remove(&agent).is_some());
+        call.forsaken = missed.and_then(|agent| self.missed.remove(&agent));
     }
 
     /// Chooses the agent for a person: the longest waiting, but that a hard contact goes to the one
@@ -170,6 +172,10 @@ impl Dialer {
         // What an agent said whose leg broke since does not spare this one the write-up.
         call.qualified = None;
         let reserved = call.reserved.is_some();
+        // Another agent stands in for the lost one, and is missed in his place.
+        if let Some(end) = call.forsaken.take() {
+            self.missed.insert(agent, end);
+        }
         if let Some(campaign) = self.campaigns.get_mut(&call.campaign) {
             campaign.totals.bridged += u64::from(first_time);
             let owed = campaign.settings.respect;
@@ -251,7 +257,7 @@ impl Dialer {
             heard: call.heard,
             answered: call.answered,
             at: now.wall,
-            forced: call.forsaken,
+            forced: call.forsaken.is_some(),
             next,
         }));
     }
@@ -276,7 +282,7 @@ impl Dialer {
         let rate = self.rates.entry(campaign.rate).or_default();
         campaign.watched(now.mono, rate, &call, (call.stage(), call.since), None);
         campaign.waiting.remove(&(call.since, id));
-        campaign.tally(outcome, call.forsaken);
+        campaign.tally(outcome, call.forsaken.is_some());
         if outcome == Outcome::Abandoned {
             let lock = now.wall + campaign.settings.abandon.recall_lock;
             let client = campaign.settings.client;
@@ -353,7 +359,7 @@ fn closed(
         contact: call.lead.contact,
         number: call.number().number,
         outcome,
-        forced: call.forsaken && outcome == Outcome::Abandoned,
+        forced: call.forsaken.is_some() && outcome == Outcome::Abandoned,
         cause,
         ended_by: by,
         agent: call.served,

@@ -73,8 +73,9 @@ pub struct Dialer {
     kept: BTreeSet<AgentId>,
     /// Those standing aside on whom a proved cap still counts.
     bound: BTreeSet<AgentId>,
-    /// Agents whose leg fell while they waited for a call, each with the first call that was
-    /// dialled without counting on him: one person who answers an earlier one misses him.
+    /// Agents whose leg fell while they waited for a call, and those who stand in for one whose
+    /// leg fell in a talk, each with the first call that was dialled without counting on the lost
+    /// one: one person who answers an earlier one misses him.
     missed: BTreeMap<AgentId, CallId>,
     persons: Persons,
     timers: Timers,

@@ -54,8 +54,10 @@ impl Dialer {
         let Some(campaign) = self.campaigns.get(&id) else { return View::default() };
         let ready = self.teams.ready_at_home(id);
         let ready = u32::try_from(ready).unwrap_or(u32::MAX).saturating_sub(self.borrowed(id));
-        let paused = self.teams.of(id).map(|team| team.paused).sum();
-        let resting = self.teams.of(id).map(|team| team.resting).sum();
+        let (paused, resting) = self
+            .teams
+            .of(id)
+            .fold((0, 0), |(paused, resting), team| (paused + team.paused, resting + team.resting));
         let (answered, abandoned) = self.counts(campaign);
         View { ready, paused, resting, answered, abandoned, ..campaign.view() }
     }
@@ -338,7 +340,7 @@ impl Dialer {
         if campaign.state != CampaignState::Running {
             return;
         }
-        let wanted = wanted && self.within_proofs(now, id, 1) > 0;
+        let wanted = wanted && (agent.is_some() || self.within_proofs(now, id, 1) > 0);
         let number = failed.number().number;
         let mut tried = failed.tried;
         tried.push(failed.trunk);
@@ -390,7 +392,11 @@ impl Dialer {
     /// Gives ready agents the leads that only they may be given, once no line in flight counts on
     /// them. Gives the moment at which a limit passes by itself.
     fn serve_personal(&mut self, now: Now, id: CampaignId, preview: bool) -> Option<Mono> {
-        let awaited = self.campaigns.get(&id)?.hopper.awaited().collect::<Vec<_>>();
+        let hopper = &self.campaigns.get(&id)?.hopper;
+        if !hopper.awaits() {
+            return None;
+        }
+        let awaited = hopper.awaited().collect::<Vec<_>>();
         let mut passes: Option<Mono> = None;
         for agent in awaited {
             while self.spare(now, agent, id) {

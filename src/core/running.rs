@@ -307,9 +307,13 @@ impl Dialer {
                 self.cut_surplus(now, id, false)
             }
         };
-        self.timers.put(Wake::Pace(id), pace.map(|at| later(at, now)));
+        let pace = pace.map(|at| later(at, now));
         if let Some(campaign) = self.campaigns.get_mut(&id) {
             campaign.directed = 0;
+            if campaign.pace_at != pace {
+                campaign.pace_at = pace;
+                self.timers.put(Wake::Pace(id), pace);
+            }
         }
         self.claim_or_end(now, id);
         self.keep_learnt(now, id);
@@ -338,7 +342,11 @@ impl Dialer {
             | CampaignState::Completed
             | CampaignState::Stopped => None,
         };
-        self.timers.put(Wake::Hopper(id), at.map(|at| later(at, now)));
+        let at = at.map(|at| later(at, now));
+        if campaign.hopper_at != at {
+            campaign.hopper_at = at;
+            self.timers.put(Wake::Hopper(id), at);
+        }
         if let Some(state) = ended {
             self.set_state(id, state);
         }

@@ -50,13 +50,27 @@ impl Dialer {
         }
     }
 
-    /// Takes an agent's campaigns; one who is ready keeps his place in the new queues.
+    /// Takes an agent's campaigns, at once unless he is ready and a proved cap counts on him.
     fn set_agent(&mut self, now: Now, id: AgentId, settings: super::agent::Settings) {
         let team = self.teams.place(&settings.campaigns);
         let Some(agent) = self.agents.get_mut(&id) else {
             self.agents.insert(id, Agent::new(settings, team));
             return;
         };
+        agent.posted = None;
+        let ready = agent.state.is_ready() && team != agent.team;
+        let counted_on = |agent: &Agent| !self.proofs_spare(now, agent);
+        if ready && self.agents.get(&id).is_some_and(counted_on) {
+            self.put_off(now, id, settings);
+        } else {
+            self.post(now, id, settings);
+        }
+    }
+
+    /// Gives an agent his campaigns; one who is ready keeps his place in the new queues.
+    pub(super) fn post(&mut self, now: Now, id: AgentId, settings: super::agent::Settings) {
+        let team = self.teams.place(&settings.campaigns);
+        let Some(agent) = self.agents.get_mut(&id) else { return };
         let (before, label, aside) = (agent.team, agent.label(), agent.is_aside());
         (agent.team, agent.settings) = (team, settings);
         let place = (agent.idle_since, id);
@@ -70,6 +84,9 @@ impl Dialer {
         let deserted = home.filter(|home| was_ready && !aside && !kept_on(home));
         if was_ready {
             new.enqueue(place, aside);
+            if !aside {
+                self.bound.remove(&id);
+            }
             self.offer(now, id);
         }
         // A line that counted on him has lost its agent.
@@ -105,39 +122,43 @@ impl Dialer {
         } else if new_label == AgentState::Ready {
             self.missed.remove(&id);
         }
-        if !agent.is_aside() {
+        let (team, place, aside) = (agent.team, agent.idle_since, agent.is_aside());
+        if !aside {
             self.bound.remove(&id);
         }
         if new_label != label {
-            let place = agent.idle_since;
-            self.moved(now.mono, id, (label, queued), (new_label, place));
+            self.queue(team, id, (label, queued), (new_label, place), aside);
+            self.moved(now.mono, id, label, new_label);
         } else if label == AgentState::Ready {
-            self.teams.at_mut(agent.team).requeue((queued, id), agent.is_aside());
+            self.teams.at_mut(team).requeue((queued, id), aside);
         }
         if let Some(effect) = effect {
             self.perform_agent(now, id, effect);
         }
         if new_label == AgentState::Ready {
             self.offer(now, id);
+        } else if let Some(posted) = self.agents.get_mut(&id).and_then(|agent| agent.posted.take())
+        {
+            self.post(now, id, posted);
         }
     }
 
-    /// Keeps the queues and counts in step with an agent's change of state, and records it.
-    fn moved(
+    /// Keeps a team's queues and counts in step with an agent's change of state.
+    fn queue(
         &mut self,
-        now: Mono,
+        team: usize,
         id: AgentId,
         (from, queued): (AgentState, Mono),
         (to, place): (AgentState, Mono),
+        aside: bool,
     ) {
-        let Some(agent) = self.agents.get(&id) else { return };
-        let team = self.teams.at_mut(agent.team);
+        let team = self.teams.at_mut(team);
         team.recount(from, to);
         if from == AgentState::Ready {
             team.dequeue((queued, id));
         }
         if to == AgentState::Ready {
-            team.enqueue((place, id), agent.is_aside());
+            team.enqueue((place, id), aside);
         }
         let left = matches!(to, AgentState::Paused(_) | AgentState::LoggedOut);
         if from == AgentState::Ready
@@ -146,6 +167,10 @@ impl Dialer {
         {
             campaign.surplus += pacing::lines_of(campaign.settings.mode, 1);
         }
+    }
+
+    /// Shows an agent's change of state to his pacer, and records it.
+    fn moved(&mut self, now: Mono, id: AgentId, from: AgentState, to: AgentState) {
         self.watch(now, id, from, to);
         self.record(Record::AgentState { agent: id, state: to });
         if to == AgentState::LoggedOut {
@@ -204,16 +229,18 @@ impl Dialer {
             }
             Effect::Unreserve(call) => {
                 self.unreserve(call);
+                let end = CallId::of(self.settings.node, self.next_call);
                 let Some(call) = self.calls.get_mut(&call) else { return };
-                call.forsaken = true;
+                call.forsaken = Some(end);
                 if let Some(campaign) = self.campaigns.get_mut(&call.campaign) {
                     campaign.surplus += 1;
                 }
             }
             Effect::EndTalk(call) => self.step_call(now, call, call::Event::AgentHungUp),
             Effect::LoseTalk(id) => {
+                let end = CallId::of(self.settings.node, self.next_call);
                 if let Some(call) = self.calls.get_mut(&id) {
-                    call.forsaken = true;
+                    call.forsaken = Some(end);
                 }
                 self.step_call(now, id, call::Event::AgentLost);
             }

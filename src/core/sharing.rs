@@ -9,7 +9,7 @@ use super::pacing::crowd::{Crowd, Spot};
 use super::pacing::pool::{self, Asked, Ledger, Member};
 use super::pacing::rate::{Key, Rate};
 use super::pacing::{Decision, Limit, Quiet, View};
-use super::{Dialer, team::Team};
+use super::{Dialer, call, team::Team};
 use crate::units::{AgentId, CampaignId, Mono, Now, Ratio};
 
 impl Dialer {
@@ -35,6 +35,8 @@ impl Dialer {
                 }
             }
         }
+        // Agents may serve a campaign nobody has set.
+        pool.retain(|id| self.campaigns.contains_key(id));
         pool.sort_unstable();
         pool
     }
@@ -111,10 +113,13 @@ impl Dialer {
             Some(campaign.pacer.as_ref()?.lost().min(lines))
         });
         let caps = all().map(|(_, campaign)| campaign.settings.abandon.cap);
+        let longest = all().map(|(_, campaign)| call::longest_wait(&campaign.manner()));
+        let longest = longest.max().unwrap_or_default();
         Ledger {
             rate,
             cap: caps.fold(Ratio::new(1.0), |least, cap| if cap < least { cap } else { least }),
             strict: all().any(|(_, campaign)| campaign.is_strict()),
+            closing: rule.is_some_and(|rule| rate.account.closes_within(rule, now.wall, longest)),
             answered,
             abandoned,
             brings: rule.map_or((1.0, 0.0), |rule| rate.account.brings(rule)),

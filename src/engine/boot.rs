@@ -97,6 +97,7 @@ impl BootError {
             Self::Store(error) => matches!(
                 error,
                 StoreError::Open { .. }
+                    | StoreError::Missing { .. }
                     | StoreError::InUse(_)
                     | StoreError::Key { .. }
                     | StoreError::WrongKey

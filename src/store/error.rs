@@ -9,14 +9,20 @@ use sqlx::postgres::PgDatabaseError;
 pub enum StoreError {
     /// The database could not be opened or created.
     #[error(
-        "cannot open the database {database}: {source}; check that a file's folder can be written, \
-         or a server's address, user and password"
+        "cannot open the database {database}: {}; check that a file's folder can be written, or a \
+         server's address, user and password", said(.source)
     )]
     Open {
         /// Where it was looked for.
         database: String,
         /// What the driver said.
         source: sqlx::Error,
+    },
+    /// The server has no such database.
+    #[error("the server has no such database: {database}; create it with `createdb`")]
+    Missing {
+        /// Its address.
+        database: String,
     },
     /// The schema could not be brought up to date.
     #[error("cannot bring the database {database} up to date: {source}")]
@@ -99,6 +105,7 @@ impl StoreError {
                 Fault::Caller
             }
             Self::Open { .. }
+            | Self::Missing { .. }
             | Self::Migrate { .. }
             | Self::InUse(_)
             | Self::Statement { .. }
@@ -114,6 +121,23 @@ impl StoreError {
     #[must_use]
     pub fn again(&self) -> bool {
         matches!(self, Self::Busy(_) | Self::InUse(_))
+    }
+}
+
+/// Gives what a driver said without the line of the server's own source.
+fn said(error: &sqlx::Error) -> String {
+    error.as_database_error().map_or_else(|| error.to_string(), |it| it.message().to_owned())
+}
+
+impl StoreError {
+    /// Tells why a database could not be opened. PostgreSQL's code for one that is not there is
+    /// 3D000 (<https://www.postgresql.org/docs/15/errcodes-appendix.html>).
+    pub(super) fn opening(database: String, source: sqlx::Error) -> Self {
+        let code = source.as_database_error().and_then(sqlx::error::DatabaseError::code);
+        if code.is_some_and(|code| code == "3D000") {
+            return Self::Missing { database };
+        }
+        Self::Open { database, source }
     }
 }
 

@@ -14,6 +14,7 @@ use rlibphonenumber::PHONE_NUMBER_UTIL;
 pub use rlibphonenumber::Region;
 
 use super::types::{ImportReport, Rejected};
+use crate::config::encoding::Foreign;
 use crate::store::{NUMBERS_MAX, NewContact, NewNumber, PRIORITY_DEFAULT};
 use crate::units::{AgentId, Zone};
 use columns::{Columns, Meaning};
@@ -24,6 +25,9 @@ pub const COLUMNS_MAX: usize = 256;
 
 /// A record has at most this many bytes: an unclosed quote swallows the rest of a file.
 pub const RECORD_BYTES_MAX: usize = 64 << 10;
+
+/// How a spreadsheet gives what is read here.
+const SAVE: &str = "save it as \"CSV UTF-8\"";
 
 /// Rejects kept to be shown; all of them go into the file of rejects.
 const EXAMPLES_MAX: usize = 10;
@@ -65,9 +69,15 @@ pub enum NotAList {
     /// It cannot be read.
     #[error("the list cannot be read: {0}")]
     Io(#[from] io::Error),
-    /// It has no header, or one that cannot be read.
-    #[error("the list has no readable header: save it as CSV UTF-8 with titles in the first line")]
+    /// It has no header.
+    #[error("the list has no titles: write them into the first line, such as \"telephone;nom\"")]
     Header,
+    /// There is nothing in it.
+    #[error("the list is empty")]
+    Empty,
+    /// It is no UTF-8.
+    #[error("the list {0}: {mend}", mend = .0.mend(SAVE))]
+    Foreign(Foreign),
     /// It has too many columns.
     #[error("the list has more than {COLUMNS_MAX} columns: keep those you need")]
     TooWide,
@@ -209,6 +219,12 @@ impl<R: BufRead> List<R> {
     /// It is no list; see [`NotAList`].
     pub fn open(mut input: R, options: Options) -> Result<Self, NotAList> {
         let mut first = first_line(&mut input)?;
+        if first.is_empty() {
+            return Err(NotAList::Empty);
+        }
+        if let Some(foreign) = Foreign::of(&first) {
+            return Err(NotAList::Foreign(foreign));
+        }
         let mut lines_before = 0;
         let declared = match first.as_slice() {
             [b's', b'e', b'p', b'=', sign, b'\r' | b'\n', ..] => Some(*sign),

@@ -93,7 +93,17 @@ fn bytes_that_are_no_utf8_reject_their_record_only() -> Result<(), NotAList> {
 
 #[test]
 fn a_file_without_titles_or_telephones_is_no_list() {
-    assert!(matches!(read(""), Err(NotAList::Header)));
+    assert!(matches!(read(""), Err(NotAList::Empty)));
+    assert!(matches!(read("\n\n"), Err(NotAList::Header)));
+    for (bytes, said) in [
+        (b"pr\xE9nom;t\xE9l\xE9phone\n".as_slice(), "WINDOWS-1252"),
+        (b"\xFF\xFEt\0e\0l\0", "UTF-16"),
+        (b"PK\x03\x04\x14\0\x06\0", "workbook"),
+        (b"\x93\x17\xC4\xFE\x01\x88ab", "no text"),
+    ] {
+        let told = read_bytes(bytes).err().map_or_else(String::new, |error| error.to_string());
+        assert!(told.contains(said) && told.contains("CSV UTF-8"), "{told}");
+    }
     assert!(matches!(read("nom;ville\na;b\n"), Err(NotAList::NoPhone(_))));
     let wide = vec!["tel"; COLUMNS_MAX + 1].join(";");
     assert!(matches!(read(&wide), Err(NotAList::TooWide)));

@@ -148,6 +148,12 @@ impl Account {
         }
     }
 
+    /// Whether what happens so long after now is counted in another window.
+    pub(in crate::core) fn closes_within(&self, settings: &Settings, at: Wall, span: Span) -> bool {
+        let midnight = self.day.filter(|_| settings.window == Window::Day);
+        midnight.is_some_and(|(_, until)| at + span >= until)
+    }
+
     /// Forgets what has left the window.
     pub(in crate::core) fn turn(&mut self, settings: &Settings, at: Wall) {
         if self.day.is_none_or(|(from, until)| at < from || at >= until) {

@@ -43,6 +43,8 @@ pub(super) struct Purse<'q> {
     pub(super) worst_elsewhere: f64,
     /// Whether its cap is proved.
     pub(super) strict: bool,
+    /// Whether a call placed now may be abandoned in its next window, where nothing is earned yet.
+    pub(super) closing: bool,
 }
 
 /// What the rule weighs: campaigns that share agents, each at its place in the crowd.
@@ -221,7 +223,8 @@ pub(super) fn keeps_proofs(
         let Purse { books, exposed_elsewhere, .. } = purse;
         let exposed = after(rate);
         let worst = f64::from(exposed + exposed_elsewhere);
-        exposed <= before(rate) || strict::admits(books.cap, books.answered, books.abandoned, worst)
+        let admits = || strict::admits(books.cap, books.answered, books.abandoned, worst);
+        exposed <= before(rate) || (!purse.closing && admits())
     })
 }
 

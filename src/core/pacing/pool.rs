@@ -38,6 +38,8 @@ pub(in crate::core) struct Ledger<'p> {
     pub(in crate::core) cap: Ratio,
     /// Whether the cap is to be proved.
     pub(in crate::core) strict: bool,
+    /// Whether a call placed now may be abandoned in the rate's next window.
+    pub(in crate::core) closing: bool,
     /// Persons who answered, those abandoned, and those who wait.
     pub(in crate::core) answered: u64,
     pub(in crate::core) abandoned: u64,
@@ -260,6 +262,7 @@ impl Ledger<'_> {
             price: &self.rate.price,
             exposed_elsewhere: self.exposed_elsewhere,
             strict: self.strict,
+            closing: self.closing,
         }
     }
 }

@@ -53,7 +53,7 @@ mod tests {
     use crate::core::fact::{Lead, LeadNumber};
     use crate::core::floor::CallStage::Waiting;
     use crate::core::pacing::predictive::{Odds, Pacer};
-    use crate::units::{ContactId, Now, NumberId, PersonId, TrunkId, UnknownZone, Zone};
+    use crate::units::{CallId, ContactId, Now, NumberId, PersonId, TrunkId, UnknownZone, Zone};
 
     #[test]
     fn a_forced_abandon_is_not_held_against_the_forecasts() -> Result<(), UnknownZone> {
@@ -76,10 +76,10 @@ mod tests {
             rate.price.record()
         };
         assert!(
-            record(false) > record(true),
+            record(None) > record(Some(CallId(1))),
             "an abandon of the forecasts' own goes into the record"
         );
-        assert!((record(true) - 1.0).abs() < 1e-9, "a forced one does not");
+        assert!((record(Some(CallId(1))) - 1.0).abs() < 1e-9, "a forced one does not");
         Ok(())
     }
 }

@@ -64,7 +64,7 @@ fn options(access: &Access) -> Result<PgConnectOptions, StoreError> {
 }
 
 fn opening(access: &Access) -> impl Fn(sqlx::Error) -> StoreError {
-    |source| StoreError::Open { database: access.url.clone(), source }
+    |source| StoreError::opening(access.url.clone(), source)
 }
 
 pub(super) async fn open(
@@ -135,7 +135,7 @@ impl std::fmt::Debug for Session {
 impl Session {
     /// Connects for the first time; an engine that has just died may hold the lock for a moment.
     async fn take_over(&mut self) -> Result<(), StoreError> {
-        let opening = |source| StoreError::Open { database: self.database.clone(), source };
+        let opening = |source| StoreError::opening(self.database.clone(), source);
         let mut db = connect(&self.options).await.map_err(opening)?;
         if !lock(&mut db, LOCK_WITHIN).await.map_err(opening)? {
             return Err(StoreError::InUse(self.database.clone()));
