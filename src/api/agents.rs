@@ -34,7 +34,7 @@ pub(super) async fn list(
     Search(query): Search<ListQuery>,
 ) -> Answer<Vec<types::Agent>> {
     let snapshot = if query.fresh { desk.fresh().await? } else { desk.handle.snapshot() };
-    let names = desk.campaign_names().await?;
+    let names = desk.campaign_names();
     let rows = desk.store.agents().await?;
     Ok(axum::Json(rows.iter().map(|row| view(&desk, row, &snapshot, &names)).collect()))
 }
@@ -66,7 +66,7 @@ pub(super) async fn add(State(desk): State<Desk>, bytes: Bytes) -> Answer<types:
         ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "store", "the agent was not kept")
     })?;
     desk.handle.ask(Ask::AgentChanged(Box::new(row.clone()))).await?;
-    let names = desk.campaign_names().await?;
+    let names = desk.campaign_names();
     Ok(axum::Json(view(&desk, &row, &desk.handle.snapshot(), &names)))
 }
 
@@ -107,11 +107,11 @@ async fn campaign_ids(desk: &Desk, names: &[String]) -> Result<Vec<CampaignId>, 
     let mut ids = Vec::new();
     for campaign in &desk.config.campaigns {
         if names.is_empty() {
-            ids.push(desk.campaign(&campaign.name).await?.1.id);
+            ids.push(desk.campaign(&campaign.name)?.1.id);
         }
     }
     for name in names {
-        ids.push(desk.campaign(name).await?.1.id);
+        ids.push(desk.campaign(name)?.1.id);
     }
     Ok(ids)
 }
@@ -184,9 +184,9 @@ async fn qualification(
     request: QualifyRequest,
 ) -> Result<Qualification, ApiError> {
     let (call, campaign) = qualified_call(desk, agent, request.call).await?;
-    let names = desk.campaign_names().await?;
+    let names = desk.campaign_names();
     let name = names.get(&campaign).map(String::as_str).unwrap_or_default();
-    let (campaign, _) = desk.campaign(name).await?;
+    let (campaign, _) = desk.campaign(name)?;
     let disposition = campaign.disposition(&request.disposition).ok_or_else(|| {
         let codes = campaign.dispositions.iter().map(|disposition| disposition.code.as_str());
         ApiError::unknown("disposition", "disposition_unknown", &request.disposition, codes)

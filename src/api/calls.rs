@@ -37,7 +37,7 @@ pub(super) async fn list(
 ) -> Answer<types::Calls> {
     let mut filter = CallFilter { outcome: query.outcome, ..CallFilter::default() };
     if let Some(name) = &query.campaign {
-        filter.campaign = Some(desk.campaign(name).await?.1.id);
+        filter.campaign = Some(desk.campaign(name)?.1.id);
     }
     if let Some(name) = &query.agent {
         filter.agent = Some(desk.agent_id(name).await?);

@@ -10,16 +10,15 @@ use crate::config::campaign::mode_word;
 use crate::config::{self, Need, hours};
 use crate::core::floor::occupancy;
 use crate::core::order::CampaignState;
-use crate::engine::handle::{Ask, CampaignVerb, Refused, Snapshot};
+use crate::engine::handle::{Ask, CampaignVerb, Refused, Reply, Snapshot};
 use crate::store::CampaignRow;
-use crate::units::{Ratio, Wall};
+use crate::units::{CampaignId, Ratio, Wall};
 
 /// `GET /v1/campaigns`.
 pub(super) async fn list(State(desk): State<Desk>) -> Answer<Vec<types::Campaign>> {
     let snapshot = desk.handle.snapshot();
-    let rows = desk.store.campaigns().await?;
     let known = |row: &CampaignRow| Some(view(desk.config.campaign(&row.name)?, row, &snapshot));
-    Ok(axum::Json(rows.iter().filter_map(known).collect()))
+    Ok(axum::Json(desk.campaigns.iter().filter_map(known).collect()))
 }
 
 /// The query of `GET /v1/campaigns/{name}`.
@@ -37,13 +36,13 @@ pub(super) async fn show(
     Path(name): Path<String>,
     Search(query): Search<ShowQuery>,
 ) -> Answer<types::Campaign> {
-    let (campaign, row) = desk.campaign(&name).await?;
+    let (campaign, row) = desk.campaign(&name)?;
     let snapshot = desk.handle.snapshot();
-    let view = view(campaign, &row, &snapshot);
+    let view = view(campaign, row, &snapshot);
     if query.brief {
         return Ok(axum::Json(view));
     }
-    let idle = idle::why(&desk, campaign, &row, &snapshot).await?;
+    let idle = idle::why(&desk, campaign, row, &snapshot).await?;
     let team = idle::team(&desk, campaign, row.id, &snapshot).await?;
     let occupancy = occupancy(team).map(Ratio::get);
     let unmet = idle::unmet(&desk, campaign, row.id, &snapshot).await?;
@@ -66,24 +65,44 @@ pub(super) async fn drive(
             return Err(ApiError::unknown("action", "action_unknown", other, verbs));
         }
     };
-    let (campaign, row) = desk.campaign(&name).await?;
-    let there = view(campaign, &row, &desk.handle.snapshot());
-    let open = match verb {
-        CampaignVerb::Drain => Some(desk.open_contacts(row.id).await?),
-        CampaignVerb::Start | CampaignVerb::Pause | CampaignVerb::Stop => None,
+    let (campaign, row) = desk.campaign(&name)?;
+    let there = view(campaign, row, &desk.handle.snapshot());
+    let (asked, campaign) = if is_done(verb, there.state) {
+        (None, there)
+    } else {
+        let asked = pull(&desk, row.id, verb).await;
+        (Some(asked), view(campaign, row, &*desk.fresh().await?))
     };
-    if is_done(verb, there.state) {
-        return Ok(axum::Json(types::Driven { campaign: there, changed: false, open }));
-    }
-    let asked = desk.handle.ask(Ask::Campaign(row.id, verb)).await;
-    let campaign = view(campaign, &row, &*desk.fresh().await?);
-    match asked {
-        Ok(_) => Ok(axum::Json(types::Driven { campaign, changed: true, open })),
+    let done = is_done(verb, campaign.state);
+    let (changed, stored) = match asked {
+        None => (false, true),
+        Some(Ok(_)) => (true, true),
         // Somebody else was a moment faster.
-        Err(Refused::WrongState(_)) if is_done(verb, campaign.state) => {
-            Ok(axum::Json(types::Driven { campaign, changed: false, open }))
+        Some(Err(Refused::WrongState(_))) if done => (false, true),
+        // The engine did it at once, and holds the record until the database is back.
+        Some(Err(Refused::Busy)) if done => (true, false),
+        Some(Err(refused)) => return Err(refused.into()),
+    };
+    let open = match verb {
+        CampaignVerb::Drain if stored => Some(desk.open_contacts(row.id).await?),
+        CampaignVerb::Drain | CampaignVerb::Start | CampaignVerb::Pause | CampaignVerb::Stop => {
+            None
         }
-        Err(refused) => Err(refused.into()),
+    };
+    Ok(axum::Json(types::Driven { campaign, changed, stored, open }))
+}
+
+/// Pulls a lever and waits until that is written down, or done and the database known to be away.
+async fn pull(desk: &Desk, id: CampaignId, verb: CampaignVerb) -> Result<Reply, Refused> {
+    let mut watch = desk.handle.watch();
+    let unwritten = watch.wait_for(|snapshot| {
+        let floor = snapshot.floor.campaigns.iter().find(|floor| floor.campaign == id);
+        snapshot.store_away.is_some() && floor.is_some_and(|floor| is_done(verb, floor.state))
+    });
+    tokio::select! {
+        biased;
+        asked = desk.handle.ask(Ask::Campaign(id, verb)) => asked,
+        Ok(_) = unwritten => Err(Refused::Busy),
     }
 }
 
@@ -116,14 +135,14 @@ pub(super) async fn stats(
     Search(query): Search<StatsQuery>,
 ) -> Answer<Vec<types::Stats>> {
     let rows = match &query.campaign {
-        Some(name) => vec![desk.campaign(name).await?.1],
-        None => desk.store.campaigns().await?,
+        Some(name) => std::slice::from_ref(desk.campaign(name)?.1),
+        None => &desk.campaigns,
     };
     let (from, to) = (desk.ago(query.last_s), desk.clock.now().wall);
     let mut all = Vec::with_capacity(rows.len());
     for row in rows {
         let counted = desk.store.stats(row.id, from, to).await?;
-        all.push(stats_view(row.name, from, to, counted));
+        all.push(stats_view(row.name.clone(), from, to, counted));
     }
     Ok(axum::Json(all))
 }

@@ -1,5 +1,7 @@
 //! Whether the engine lives, and what it carries.
 
+use std::time::Duration;
+
 use axum::Json;
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
@@ -19,6 +21,10 @@ pub struct Health {
     pub uptime_s: f64,
     /// Whether it is leaving.
     pub draining: bool,
+    /// Whether the database answers and takes records.
+    pub database_ok: bool,
+    /// Since when it takes none, once the engine has noticed.
+    pub database_fails_since: Option<String>,
     /// Calls in progress.
     pub calls: u64,
     /// Facts that made no sense in the state they met.
@@ -31,15 +37,27 @@ pub struct Health {
     pub audio: u64,
 }
 
+/// A database that is well answers within milliseconds.
+const ANSWER_WITHIN: Duration = Duration::from_secs(2);
+
+/// Asks the database for anything: an engine that has nothing to write does not notice that it is
+/// away.
+async fn answers(desk: &Desk) -> bool {
+    matches!(tokio::time::timeout(ANSWER_WITHIN, desk.store.campaigns()).await, Ok(Ok(_)))
+}
+
 pub(super) async fn health(State(desk): State<Desk>) -> Answer<Health> {
     let snapshot = desk.handle.snapshot();
     // Signalling that has ended carries nothing.
     let load = desk.gauge.read().await.unwrap_or_default();
+    let since = snapshot.store_away;
     Ok(Json(Health {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         node: desk.config.node,
         uptime_s: desk.clock.mono().since(Mono::START).as_secs_f64(),
         draining: snapshot.draining,
+        database_ok: since.is_none() && answers(&desk).await,
+        database_fails_since: since.map(|since| since.to_string()),
         calls: u64::try_from(snapshot.floor.calls.len()).unwrap_or(u64::MAX),
         surprises: snapshot.floor.surprises,
         legs: load.legs,

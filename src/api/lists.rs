@@ -44,7 +44,7 @@ pub(super) async fn import(
     Search(query): Search<ImportQuery>,
     body: Body,
 ) -> Answer<ImportReport> {
-    let (_, campaign) = desk.campaign(&name).await?;
+    let (_, campaign) = desk.campaign(&name)?;
     let folder = &desk.config.store.lists;
     let (list, sha256) = spool(folder, body).await?;
     let order = Order {
@@ -79,7 +79,7 @@ pub(super) async fn read_in(
     order: &Order,
 ) -> Result<ImportReport, ApiError> {
     let started = desk.clock.mono();
-    let (_, campaign) = desk.campaign(&order.campaign).await?;
+    let (_, campaign) = desk.campaign(&order.campaign)?;
     let mut contacts = open(desk, list, order).await?;
     let Order { file, sha256, at, .. } = order.clone();
     let source = ImportSource { file: file.clone(), sha256, at };

@@ -65,6 +65,9 @@ pub struct Desk {
     pub store: Store,
     /// What the engine was started with.
     pub config: Arc<Config>,
+    /// Every campaign the store knows, as it was at the start; asking for one must not wait for a
+    /// database that is away.
+    pub campaigns: Arc<[CampaignRow]>,
     /// What the engine carries.
     pub gauge: Gauge,
     /// The engine's clock.
@@ -145,9 +148,8 @@ impl Desk {
     }
 
     /// Finds a campaign in the files and in the store.
-    async fn campaign(&self, name: &str) -> Result<(&config::Campaign, CampaignRow), ApiError> {
-        let rows = self.store.campaigns().await?;
-        let row = rows.into_iter().find(|row| row.name == name);
+    fn campaign(&self, name: &str) -> Result<(&config::Campaign, &CampaignRow), ApiError> {
+        let row = self.campaigns.iter().find(|row| row.name == name);
         row.and_then(|row| Some((self.config.campaign(name)?, row))).ok_or_else(|| {
             let known = self.config.campaigns.iter().map(|campaign| campaign.name.as_str());
             let unknown = ApiError::unknown("campaign", "campaign_unknown", name, known);
@@ -164,8 +166,8 @@ impl Desk {
     }
 
     /// Gives every campaign's name by its id.
-    async fn campaign_names(&self) -> Result<BTreeMap<CampaignId, String>, ApiError> {
-        Ok(self.store.campaigns().await?.into_iter().map(|row| (row.id, row.name)).collect())
+    fn campaign_names(&self) -> BTreeMap<CampaignId, String> {
+        self.campaigns.iter().map(|row| (row.id, row.name.clone())).collect()
     }
 
     /// Finds an agent's id.

@@ -31,7 +31,7 @@ pub(super) async fn explain(
     Path(name): Path<String>,
     Search(moment): Search<Moment>,
 ) -> Answer<types::Pacing> {
-    let (campaign, row) = desk.campaign(&name).await?;
+    let (campaign, row) = desk.campaign(&name)?;
     let now = desk.clock.now().wall;
     let past = moment.at.as_deref().map(wall).transpose()?;
     if let Some(future) = past.filter(|past| *past > now) {
@@ -52,7 +52,7 @@ pub(super) async fn explain(
         Some(_) => made_on.unwrap_or_default(),
     };
     let idle = match past {
-        None => idle::why(&desk, campaign, &row, &snapshot).await?,
+        None => idle::why(&desk, campaign, row, &snapshot).await?,
         Some(_) => None,
     };
     let trunk = decision.as_ref().and_then(bound);

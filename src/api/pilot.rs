@@ -69,10 +69,10 @@ pub(super) async fn pilot(
         })?,
         None => Wall::micros(0),
     };
-    let (_, row) = desk.campaign(&query.campaign).await?;
+    let (_, row) = desk.campaign(&query.campaign)?;
     let to = desk.clock.now().wall;
     let counted = desk.store.pilot(row.id, from, to).await?;
-    Ok(axum::Json(report(row.name, from, to, &counted, &terms)))
+    Ok(axum::Json(report(row.name.clone(), from, to, &counted, &terms)))
 }
 
 impl PilotQuery {

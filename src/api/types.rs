@@ -275,7 +275,10 @@ pub struct Driven {
     pub campaign: Campaign,
     /// Whether anything changed: it may have been in that state already.
     pub changed: bool,
-    /// Contacts of it that stay open; told of a drain.
+    /// Whether it is written down: if not, the database takes no records now, and a restart before
+    /// it is back forgets the change.
+    pub stored: bool,
+    /// Contacts of it that stay open; told of a drain that is written down.
     #[serde(default)]
     pub open: Option<u64>,
 }

@@ -35,8 +35,8 @@ pub(super) async fn deliveries(
 /// `POST /v1/webhooks/test`: puts a `webhook.test` event into the campaign's outbox.
 pub(super) async fn test(State(desk): State<Desk>, bytes: Bytes) -> Answer<types::Delivery> {
     let request: types::WebhookTest = body(&bytes)?;
-    let (_, row) = desk.campaign(&request.campaign).await?;
-    let endpoint = row.endpoint.ok_or_else(|| {
+    let (_, row) = desk.campaign(&request.campaign)?;
+    let endpoint = row.endpoint.clone().ok_or_else(|| {
         let detail = format!("campaign {:?} has no webhook", request.campaign);
         let hint = "add [webhook] with url and secret_file to its file or to cadran.toml";
         campaigns::not_configured("webhook_missing", detail, hint)

@@ -7,7 +7,7 @@ use clap_complete::Shell;
 
 use super::client::{At, Client};
 use super::failure::{EXITS, Exit, Failure, Outcome};
-use super::output::{Output, Sheet};
+use super::output::{Lang, Output, Sheet, moment};
 use super::{Global, dressed, wait_for};
 use crate::api::types;
 
@@ -27,6 +27,7 @@ impl Health {
                 lang.say("up", "depuis"),
                 lang.say("calls", "appels"),
                 lang.say("draining", "arrêt en cours"),
+                lang.say("database", "base"),
             ]);
             sheet.add([
                 health.version.clone(),
@@ -37,11 +38,24 @@ impl Health {
                     if health.draining { "oui" } else { "non" },
                 )
                 .to_owned(),
+                database(&health, lang),
             ]);
             sheet
         });
         Ok(Exit::Done)
     }
+}
+
+/// Says whether the database answers, and if not, since when as far as that is known.
+fn database(health: &types::Health, lang: Lang) -> String {
+    if health.database_ok {
+        return lang.say("answers", "répond").to_owned();
+    }
+    let fails = lang.say("does not answer: no call is placed", "ne répond pas : aucun appel");
+    let since = health.database_fails_since.as_deref().map_or_else(String::new, |since| {
+        format!(", {} {}", lang.say("since", "depuis"), moment(since, "%Y-%m-%d %H:%M:%S"))
+    });
+    format!("{fails}{since}")
 }
 
 /// `cadran version`.

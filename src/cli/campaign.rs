@@ -399,7 +399,7 @@ fn drive(global: &Global, output: &Output, verb: &str, waited: Waited) -> Outcom
     let driven: types::Driven = wait_for(async {
         let driven: types::Driven = client.post(&path, &()).await?;
         still_there(&driven, output);
-        if !waited.wait && verb != "start" {
+        if !waited.wait && (verb != "start" || !driven.stored) {
             return Ok(driven);
         }
         if !waited.wait {
@@ -423,6 +423,9 @@ fn drive(global: &Global, output: &Output, verb: &str, waited: Waited) -> Outcom
         let state = campaign_state_word(driven.campaign.state, output.lang);
         let already = if driven.changed { "" } else { output.lang.say("already ", "déjà ") };
         output.note(&format!("{name}{} {already}{state}", output.lang.colon()));
+        if !driven.stored {
+            output.note(output.lang.say(NOT_STORED[0], NOT_STORED[1]));
+        }
         match without_contacts(&driven.campaign, output.lang) {
             Some(why) if verb == "start" => output.note(&format!("    → {why}")),
             Some(_) | None => {
@@ -436,6 +439,14 @@ fn drive(global: &Global, output: &Output, verb: &str, waited: Waited) -> Outcom
     }
     Ok(Exit::Done)
 }
+
+/// What is said of a lever whose pull the database could not take, in both languages.
+const NOT_STORED: [&str; 2] = [
+    "done, but the database does not answer: it is written down when that is back; an engine that \
+     starts before knows nothing of it",
+    "fait, mais la base ne répond pas : ce sera écrit à son retour ; un moteur relancé d'ici là \
+     n'en saura rien",
+];
 
 /// Says of a drain what is still on the line, and how much of the list is left.
 fn still_there(driven: &types::Driven, output: &Output) {

@@ -135,14 +135,35 @@ fn database(config: &Config) -> Vec<Check> {
         }
     };
     let Ok(place) = store_place(&config.store.database) else { return checks };
-    let version = wait_for(async { Ok(store::version(&place).await) });
-    checks.push(match version {
-        Ok(Ok(version)) => Check::fine("database", format!("{version}: {at}")),
-        Ok(Err(error)) => Check::wrong("database", error.to_string(), MEND_DATABASE),
-        Err(failure) => Check::wrong("database", failure.message, "run it again"),
+    let key = &config.store.key_file;
+    let found = wait_for(async {
+        let version = store::version(&place).await;
+        let checked =
+            if version.is_ok() { Some(store::check_key(&place, key).await) } else { None };
+        Ok((version, checked))
     });
+    let (version, checked) = match found {
+        Ok(found) => found,
+        Err(failure) => {
+            checks.push(Check::wrong("database", failure.message, "run it again"));
+            return checks;
+        }
+    };
+    checks.push(match version {
+        Ok(version) => Check::fine("database", format!("{version}: {at}")),
+        Err(error) => Check::wrong("database", error.to_string(), MEND_DATABASE),
+    });
+    checks.extend(checked.map(|checked| match checked {
+        Ok(()) if key.exists() => Check::fine("key file", key.display().to_string()),
+        // A new database makes one.
+        Ok(()) => folder("key file", key.parent()),
+        Err(error) => Check::wrong("key file", error.to_string(), MEND_KEY),
+    }));
     checks
 }
+
+/// What to do when the key file is lost or another.
+const MEND_KEY: &str = "put the file kept with this database there, or name it: `[store] key_file`";
 
 /// What to look at when a database cannot be used.
 const MEND_DATABASE: &str = "look at `[store]`, and whether the server runs and lets cadran in";

@@ -99,6 +99,7 @@ pub(super) async fn open(running: &Running, door: Door) -> Result<Doors, Failure
         handle: running.handle.clone(),
         store: running.store.clone(),
         config: running.config.clone(),
+        campaigns: running.campaigns.clone(),
         gauge: running.gauge.clone(),
         clock: running.clock,
         tasks: tasks.clone(),

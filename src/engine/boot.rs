@@ -28,7 +28,7 @@ use crate::hooks::sign::{NotAKey, SigningKey};
 use crate::hooks::{self, Courier, Endpoint, NotAnEndpoint};
 use crate::media::{self, MediaHandle, PromptError, Prompts};
 use crate::sip;
-use crate::store::{self, DispositionRow, NewCampaign, Store};
+use crate::store::{self, CampaignRow, DispositionRow, NewCampaign, Store};
 use crate::units::{CampaignId, ClientId, Span, TrunkId};
 use crate::wire::sdp::Srtp;
 
@@ -131,6 +131,8 @@ pub struct Running {
     pub tasks: Tasks,
     /// What it was started with.
     pub config: Arc<Config>,
+    /// Every campaign the store knows; none is added while it runs.
+    pub campaigns: Arc<[CampaignRow]>,
     /// The tape it writes.
     pub tape: Option<PathBuf>,
     ended: Option<oneshot::Receiver<Infallible>>,
@@ -228,7 +230,8 @@ pub async fn start(config: Config) -> Result<Running, BootError> {
     let deliveries = hooks::Settings { loopback: true, ..hooks::Settings::default() };
     let receivers = endpoints(&config)?;
     let courier = Courier::new(store.clone(), clock, tasks.clone(), receivers, deliveries)?;
-    let paced = predictive(&config, &store).await?;
+    let campaigns: Arc<[CampaignRow]> = store.campaigns().await?.into();
+    let paced = predictive(&config, &campaigns);
     tasks.spawn(foresight::compare(store.clone(), clock, paced, stopped.clone()));
     let names = book.trunks.iter().map(|(id, page)| (*id, page.name.clone())).collect();
     let (fallen, falls) = watch::channel(BTreeMap::new());
@@ -273,21 +276,17 @@ pub async fn start(config: Config) -> Result<Running, BootError> {
     });
     let (handle, config) = (Handle::new(asks, watched), Arc::new(config));
     let (ended, tape) = (Some(ended), path);
-    Ok(Running { handle, store, gauge, clock, tasks, config, tape, ended, delivered })
+    Ok(Running { handle, store, gauge, clock, tasks, config, campaigns, tape, ended, delivered })
 }
 
 /// Gives the campaigns whose pacers foretell.
-async fn predictive(
-    config: &Config,
-    store: &Store,
-) -> Result<Vec<(CampaignId, String)>, BootError> {
-    let rows = store.campaigns().await?;
+fn predictive(config: &Config, rows: &[CampaignRow]) -> Vec<(CampaignId, String)> {
     let foretells = |name: &str| {
         let campaign = config.campaign(name);
         campaign.is_some_and(|campaign| matches!(campaign.mode, Mode::Predictive { .. }))
     };
-    let known = rows.into_iter().filter(|row| foretells(&row.name));
-    Ok(known.map(|row| (row.id, row.name)).collect())
+    let known = rows.iter().filter(|row| foretells(&row.name));
+    known.map(|row| (row.id, row.name.clone())).collect()
 }
 
 /// Refuses RTP ports that are too few for the channels. Agents who find none are only warned of:

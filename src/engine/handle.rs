@@ -338,8 +338,10 @@ pub struct Snapshot {
     pub trunks: BTreeMap<TrunkId, TrunkHealth>,
     /// The trunks whose present hour is far below their record.
     pub falls: BTreeMap<TrunkId, Fall>,
-    /// Whether the database takes no records now, so that no call is placed.
+    /// Whether no call is placed because the database takes no records, or did not a moment ago.
     pub store_fails: bool,
+    /// Since when the database takes no records, while it does not.
+    pub store_away: Option<Wall>,
     /// Whether the engine is leaving.
     pub draining: bool,
 }

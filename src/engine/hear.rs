@@ -142,8 +142,15 @@ impl Engine {
                 held.map(|dial| Fact::Call(dial.call, CallFact::NotRecorded)).collect()
             }
             Written::Failing => {
-                self.store_fails_until = self.parts.clock.mono() + STORE_REST;
+                let now = self.parts.clock.now();
+                self.store_fails_until = now.mono + STORE_REST;
+                self.store_away.get_or_insert(now.wall);
                 self.spare_trunks()
+            }
+            Written::Back => {
+                self.store_away = None;
+                self.changed = true;
+                Vec::new()
             }
             Written::Due(claims) => {
                 for claim in claims {

@@ -42,7 +42,7 @@ use crate::core::{Dialer, Fact, Order};
 use crate::media::{self, MediaHandle};
 use crate::sip::{self, SipHandle};
 use crate::store::{Claimed, Store};
-use crate::units::{AgentId, CallId, CampaignId, ContactId, LegId, Mono, Now, Span, TrunkId};
+use crate::units::{AgentId, CallId, CampaignId, ContactId, LegId, Mono, Now, Span, TrunkId, Wall};
 
 /// Happenings taken into one batch at most, so that orders never wait long for a busy network.
 const BATCH_MAX: usize = 256;
@@ -127,6 +127,8 @@ pub(crate) struct Engine {
     health: BTreeMap<TrunkId, TrunkHealth>,
     /// Until when the store is taken to fail, unless it fails again.
     store_fails_until: Mono,
+    /// Since when the store takes no records, while it does not.
+    store_away: Option<Wall>,
     published: Mono,
     changed: bool,
     draining: bool,
@@ -148,6 +150,7 @@ impl Engine {
             rests: BTreeMap::new(),
             health: BTreeMap::new(),
             store_fails_until: Mono::START,
+            store_away: None,
             published: Mono::START,
             changed: true,
             draining: false,
@@ -311,6 +314,7 @@ impl Engine {
             trunks: self.health.clone(),
             falls: self.parts.falls.borrow().clone(),
             store_fails: self.store_fails_until > now.mono,
+            store_away: self.store_away,
             draining: self.draining,
         };
         self.tell_rests(&snapshot);

@@ -112,6 +112,8 @@ pub enum Written {
     Held(Vec<Dial>),
     /// The store fails, and others would be held too. Said again with each try.
     Failing,
+    /// The store takes records again, and has those that waited.
+    Back,
     /// Every row handed over before these claims is committed: make them.
     Due(Vec<Claim>),
 }
@@ -176,7 +178,8 @@ async fn write_all(
             tracing::error!(%error, rows = all.writes.len(), "the store fails; calls are held");
             // Without an answer whoever asked is told to come back.
             all.words.clear();
-            if insist(&store, &mut all, error, &mut incoming, &outgoing).await.is_err() {
+            let insisted = insist(&store, &mut all, error, &mut incoming, &outgoing).await;
+            if insisted.is_err() || outgoing.send(Written::Back).await.is_err() {
                 return;
             }
         }

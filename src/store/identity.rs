@@ -2,12 +2,17 @@
 
 use std::path::{Path, PathBuf};
 
-use super::backend::{Db, both, statements};
+use super::backend::{Db, Look, both, each, statements};
 use super::fingerprint::{Fingerprints, random_hex};
 use super::{Place, Settings, StoreError};
 
 statements! {
     META = both("select value from meta where name = $1");
+    HAS_META = each(
+        "select count(*) from sqlite_master where name = 'meta'",
+        "select count(*) from information_schema.tables
+         where table_schema = current_schema() and table_name = 'meta'",
+    );
     SET_META = both("insert into meta (name, value) values ($1, $2) on conflict do nothing");
 }
 
@@ -35,6 +40,20 @@ pub(super) async fn establish(
     }
     let instance = meta(db, "instance").await?.unwrap_or(instance);
     Ok((fingerprints, instance))
+}
+
+/// Checks without opening the store that a key file is the one its database was filled with. A
+/// database that is still empty takes any, and makes one that is missing.
+pub(super) async fn check_key(place: &Place, key: &Path) -> Result<(), StoreError> {
+    let mut look = Look::at(place).await?;
+    let mut db = look.db();
+    let filled: i64 = HAS_META.query().fetch_one(&mut db).await?.try_get(0)?;
+    let stored = if filled > 0 { meta(&mut db, "key_check").await? } else { None };
+    if stored.is_none() && !key.exists() {
+        return Ok(());
+    }
+    let check = Fingerprints::open(key, None)?.check();
+    if stored.is_none_or(|stored| stored == check) { Ok(()) } else { Err(StoreError::WrongKey) }
 }
 
 fn beside(database: &Path) -> PathBuf {

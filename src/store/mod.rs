@@ -34,7 +34,7 @@ mod rows;
 mod text;
 mod write;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tokio::sync::{Mutex, MutexGuard, Notify, mpsc, oneshot};
@@ -192,6 +192,15 @@ const ALL_STATEMENTS: [&[(&str, Sql)]; 14] = [
 /// The file is no database, or the server cannot be reached or lets nobody in.
 pub async fn version(place: &Place) -> Result<String, StoreError> {
     backend::version(place).await
+}
+
+/// Checks without opening the store that a key file is the one its database was filled with. A
+/// database that is still empty takes any, and makes one that is missing.
+///
+/// # Errors
+/// The key cannot be read or is another, or the database cannot be read.
+pub async fn check_key(place: &Place, key: &Path) -> Result<(), StoreError> {
+    identity::check_key(place, key).await
 }
 
 impl Store {

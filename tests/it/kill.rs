@@ -10,7 +10,7 @@ use std::io::Write as _;
 use std::str::FromStr;
 use std::time::Duration;
 
-use cadran::core::order::Dial;
+use cadran::core::order::{CampaignState, Dial};
 use cadran::engine::scribe::{self, Batch, Scribe, Written};
 use cadran::engine::tasks::Tasks;
 use cadran::store::Place;
@@ -97,6 +97,33 @@ async fn a_server_that_goes_away_costs_no_attempt_and_no_conversation() -> Claim
     let told = ledger::check(&centre).await?;
     assert!(kept > 0, "no agent's leg stood when the server went: {told:?}");
     announce(&format!("{restarts} restarts: {told:?}, {kept} legs stood"));
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_campaign_paused_without_a_database_stays_paused_when_it_is_back() -> Claim {
+    let Some(server) = postgres::Server::start()? else { return Ok(()) };
+    let mut dice = Pcg64::seed_from_u64(SEED);
+    let place = postgres::schema_at(&server.url).await?;
+    let mut centre = Centre::open(SEED, Some(place)).await?;
+    centre.serve(true).await?;
+    centre.work(4, &mut dice).await?;
+    server.must("kill").await?;
+    let told = centre.pull("pause").await?;
+    assert_eq!((told.campaign.state, told.stored), (CampaignState::Paused, false));
+    let since = centre.until_health(|health| health.database_fails_since.is_some()).await?;
+    assert!(!since.database_ok, "{since:?}");
+    // The engine knows by now that nothing can be written.
+    let told = centre.pull("start").await?;
+    assert_eq!((told.campaign.state, told.stored), (CampaignState::Running, false));
+    let told = centre.pull("pause").await?;
+    assert_eq!((told.campaign.state, told.stored), (CampaignState::Paused, false));
+    server.must("start").await?;
+    let health = centre.until_health(|health| health.database_ok).await?;
+    assert_eq!(health.database_fails_since, None);
+    assert_eq!(centre.state().await?, CampaignState::Paused);
+    centre.kill_and_start().await?;
+    assert_eq!(centre.state().await?, CampaignState::Paused, "it was not written down");
     Ok(())
 }
 
@@ -196,11 +223,13 @@ async fn rows_wait(
             Written::Held(dials) => held.extend(dials.iter().map(|dial| dial.call)),
             Written::Committed(dials) => return Err(format!("{dials:?} went out").into()),
             Written::Failing => failing = true,
+            Written::Back => return Err("it is not back".into()),
             Written::Due(_) => {}
         }
     }
     assert_eq!(held, [call(1), call(2)]);
     back().await?;
+    while !matches!(scribe.written().await.ok_or("the scribe has left")?, Written::Back) {}
     scribe.finish().await;
     assert!(house.store.call(call(1)).await?.is_some());
     assert!(house.store.call(call(2)).await?.is_some());

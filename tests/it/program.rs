@@ -87,10 +87,19 @@ impl Program {
     }
 
     pub(crate) async fn post(&self, path: &str, body: &impl Serialize) -> Fallible {
+        self.ask::<serde::de::IgnoredAny>(path, body).await.map(drop)
+    }
+
+    /// Has something done and gives the answer.
+    pub(crate) async fn ask<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &impl Serialize,
+    ) -> Fallible<T> {
         let answer = self.http.post(url(path)).json(body).send().await?;
         let status = answer.status();
         if status.is_success() {
-            return Ok(());
+            return Ok(answer.json().await?);
         }
         Err(format!("{path}: {status} {}", answer.text().await?).into())
     }

@@ -314,6 +314,32 @@ pub(super) async fn open(settings: &Settings) -> Result<(Writer, Readers), Store
     }
 }
 
+/// A connection of somebody who looks at a database without opening the store.
+pub(super) enum Look {
+    /// At a file.
+    Sqlite(SqliteConnection),
+    /// At a server.
+    Postgres(PgConnection),
+}
+
+impl Look {
+    /// Connects.
+    pub(super) async fn at(place: &Place) -> Result<Self, StoreError> {
+        Ok(match place {
+            Place::File(path) => Self::Sqlite(sqlite::look(path).await?),
+            Place::Server(access) => Self::Postgres(postgres::look(access).await?),
+        })
+    }
+
+    /// Lends the connection.
+    pub(super) fn db(&mut self) -> Db<'_> {
+        match self {
+            Self::Sqlite(connection) => Db::Sqlite(connection),
+            Self::Postgres(connection) => Db::Postgres(connection),
+        }
+    }
+}
+
 /// Says which engine and which version stands there, without opening the store.
 pub(super) async fn version(place: &Place) -> Result<String, StoreError> {
     match place {

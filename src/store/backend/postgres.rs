@@ -93,9 +93,14 @@ pub(super) async fn open(
     Ok((Writer::Postgres(Box::new(session)), Readers::Postgres(readers)))
 }
 
+/// Connects to look at the database only.
+pub(super) async fn look(access: &Access) -> Result<PgConnection, StoreError> {
+    connect(&options(access)?).await.map_err(opening(access))
+}
+
 /// Says which PostgreSQL answers.
 pub(super) async fn version(access: &Access) -> Result<String, StoreError> {
-    let mut db = connect(&options(access)?).await.map_err(opening(access))?;
+    let mut db = look(access).await?;
     let version: String = sqlx::query_scalar("select current_setting('server_version')")
         .fetch_one(&mut db)
         .await

@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use sqlx::ConnectOptions as _;
 use sqlx::migrate::Migrator;
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous,
+};
 
 use super::{READERS_MAX, Readers, Writer};
 use crate::store::StoreError;
@@ -72,15 +74,21 @@ fn options(path: &Path, full_sync: bool) -> SqliteConnectOptions {
         .disable_statement_logging()
 }
 
-/// Says which SQLite reads the file, and whether it does; a file that is missing is made later.
-pub(super) async fn version(path: &Path) -> Result<String, StoreError> {
+/// Connects to look at the file only; one that is missing is made later, and looks empty.
+pub(super) async fn look(path: &Path) -> Result<SqliteConnection, StoreError> {
     let opening = |source| StoreError::Open { database: path.display().to_string(), source };
     let options = match path.try_exists() {
         Ok(true) => SqliteConnectOptions::new().filename(path).read_only(true),
         Ok(false) => SqliteConnectOptions::new().in_memory(true),
         Err(error) => return Err(opening(sqlx::Error::Io(error))),
     };
-    let mut db = options.disable_statement_logging().connect().await.map_err(opening)?;
+    options.disable_statement_logging().connect().await.map_err(opening)
+}
+
+/// Says which SQLite reads the file, and whether it does.
+pub(super) async fn version(path: &Path) -> Result<String, StoreError> {
+    let opening = |source| StoreError::Open { database: path.display().to_string(), source };
+    let mut db = look(path).await?;
     // Counting the tables reads the file: one that is no database is found out.
     let version = sqlx::query_scalar(
         "select 'SQLite ' || sqlite_version() from (select count(*) from sqlite_master)",

@@ -5,10 +5,12 @@ use std::fs;
 use std::net::UdpSocket;
 use std::path::Path;
 
+use cadran::store::Place;
 use nix::sys::signal::Signal;
 
 use super::running::{Engine, field, free_port};
 use super::{Claim, cadran, code, json, run, text};
+use crate::store::fixture::House;
 
 /// Answers asked for until one is as it should be: each takes some 5 ms.
 const TRIES_MAX: u32 = 2_000;
@@ -201,5 +203,26 @@ fn the_doctor_finds_what_would_keep_calls_from_being_made() -> Claim {
     found("webhook secret", "rendez-vous-fr", "export CADRAN_WEBHOOK_METALLERIE=")?;
     found("trunk secret", "ovh-1", "secrets/ovh-1")?;
     found("trunk host", "siptrunk.example", "correct `host`")?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_doctor_misses_a_lost_key_file_as_the_engine_does() -> Claim {
+    let project = crate::campaigns::project()?;
+    let database = project.path().join("cadran.db");
+    let doctor = || -> Result<String, Box<dyn Error>> {
+        let output = cadran().args(["doctor", "--json"]).current_dir(project.path()).output()?;
+        let checks = json(&output)?;
+        let checks = checks.as_array().ok_or("no list")?;
+        let key = checks.iter().find(|check| field(check, "/what") == "key file");
+        let key = key.ok_or_else(|| format!("no key file: {checks:#?}"))?;
+        Ok(format!("{} {}", field(key, "/verdict"), field(key, "/found")))
+    };
+    assert!(doctor()?.starts_with("\"fine\""), "a new database makes one: {}", doctor()?);
+    let (_folder, settings) = House::at(Place::File(database)).await?.closed().await;
+    let told = doctor()?;
+    assert!(told.starts_with("\"wrong\"") && told.contains("cadran.key"), "{told}");
+    fs::copy(settings.key.ok_or("a house has a key")?, project.path().join("cadran.key"))?;
+    assert!(doctor()?.starts_with("\"fine\""), "{}", doctor()?);
     Ok(())
 }

@@ -12,8 +12,9 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::State;
 use axum::http::HeaderMap;
-use cadran::api::types::{Agent, Health, NewAgent, QualifyRequest};
+use cadran::api::types::{Agent, Campaign, Driven, Health, NewAgent, QualifyRequest};
 use cadran::carrier::{self, CarrierHandle, Cast, PhoneSettings, PhonesHandle, Town};
+use cadran::core::order::CampaignState;
 use cadran::engine::clock::Clock;
 use cadran::engine::handle::Details;
 use cadran::engine::tasks::Tasks;
@@ -278,6 +279,37 @@ impl Centre {
             }
         });
         answers.await.map_err(|_| self.trouble("the database is not read").into())
+    }
+
+    /// Pulls a lever of the campaign.
+    pub(super) async fn pull(&self, verb: &str) -> Fallible<Driven> {
+        self.program.ask(&format!("campaigns/essai/{verb}"), &()).await
+    }
+
+    /// Gives the campaign's state.
+    pub(super) async fn state(&self) -> Fallible<CampaignState> {
+        Ok(self.program.get::<Campaign>("campaigns/essai?brief=true").await?.state)
+    }
+
+    /// Waits until the engine's health is so.
+    pub(super) async fn until_health(&self, so: impl Fn(&Health) -> bool) -> Fallible<Health> {
+        let waited = timeout(WITHIN, async {
+            let mut look = ticks();
+            loop {
+                let health = self.program.get::<Health>("health").await?;
+                if so(&health) {
+                    return Fallible::Ok(health);
+                }
+                look.tick().await;
+            }
+        });
+        waited.await.map_err(|_| self.trouble("the health is otherwise"))?
+    }
+
+    /// Kills the engine and starts another.
+    pub(super) async fn kill_and_start(&mut self) -> Claim {
+        self.program.kill().await?;
+        self.program.start().await
     }
 
     fn trouble(&self, what: &str) -> String {

@@ -229,10 +229,16 @@ pub(super) async fn another_key_file_is_refused(house: House) -> Done {
         Ok::<_, StoreError>(())
     };
     reopen().await?;
+    let checked = async || cadran::store::check_key(&settings.place, &key).await;
+    checked().await?;
     std::fs::write(&key, "0".repeat(64))?;
+    let error = checked().await.expect_err("the key is another");
+    assert!(matches!(error, StoreError::WrongKey), "{error}");
     let error = reopen().await.expect_err("the key is another");
     assert!(matches!(error, StoreError::WrongKey), "{error}");
     std::fs::remove_file(&key)?;
+    let error = checked().await.expect_err("the key is lost");
+    assert!(matches!(error, StoreError::Key { .. }), "{error}");
     let error = reopen().await.expect_err("a lost key is not made anew");
     assert_eq!(error.fault(), Fault::Operator, "{error}");
     Ok(())
