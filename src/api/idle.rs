@@ -66,10 +66,8 @@ pub(super) async fn why(
         trunks,
     };
     let cause = scene.cause(floor, &outlook, snapshot);
-    let lent_to = match lent.filter(|_| cause == IdleCause::AgentsLent) {
-        Some(first) => desk.campaign_names().await?.remove(&first),
-        None => None,
-    };
+    let lent_to = lent.filter(|_| cause == IdleCause::AgentsLent);
+    let lent_to = lent_to.and_then(|first| desk.campaign_names().remove(&first));
     let waits = cause == IdleCause::ContactsWait;
     Ok(Some(Idle {
         cause,
