@@ -65,8 +65,18 @@ impl StorePlace {
 
 /// The options of an address that are taken, those of libpq (PostgreSQL 15, §34.1.2) but the
 /// password and what every session of ours sets itself.
-const OPTIONS: [&str; 9] =
-    ["sslmode", "sslrootcert", "sslcert", "sslkey", "host", "hostaddr", "port", "dbname", "user"];
+const OPTIONS: [&str; 10] = [
+    "sslmode",
+    "sslrootcert",
+    "sslcert",
+    "sslkey",
+    "host",
+    "hostaddr",
+    "port",
+    "dbname",
+    "user",
+    "options",
+];
 
 /// How sure a connection is, as libpq names it (PostgreSQL 15, §34.19).
 const SSL_MODES: [&str; 6] = ["disable", "allow", "prefer", "require", "verify-ca", "verify-full"];
