@@ -74,11 +74,12 @@ pub(super) async fn drive(
         (Some(asked), view(campaign, row, &*desk.fresh().await?))
     };
     let done = is_done(verb, campaign.state);
+    let known_stored = desk.handle.snapshot().store_away.is_none();
     let (changed, stored) = match asked {
-        None => (false, true),
+        None => (false, known_stored),
         Some(Ok(_)) => (true, true),
         // Somebody else was a moment faster.
-        Some(Err(Refused::WrongState(_))) if done => (false, true),
+        Some(Err(Refused::WrongState(_))) if done => (false, known_stored),
         // The engine did it at once, and holds the record until the database is back.
         Some(Err(Refused::Busy)) if done => (true, false),
         Some(Err(refused)) => return Err(refused.into()),

@@ -148,8 +148,9 @@ fn at_work<'s>(
     own.filter_map(on_floor).filter(at_work).collect()
 }
 
-/// Gives the campaign that everybody at work for this one serves first, if it is another; nobody
-/// serves any while all are on a break.
+/// Gives the campaign that everybody at work for this one serves first, the first with contacts to
+/// call or at least running, if it is another and nobody has a call of this one; nobody serves any
+/// while all are on a break.
 fn lent(
     agents: &[AgentRow],
     team: &[&AgentFloor],
@@ -158,13 +159,19 @@ fn lent(
 ) -> Option<CampaignId> {
     let campaigns = &snapshot.floor.campaigns;
     let runs = |id: &CampaignId| {
-        let floor = campaigns.iter().find(|floor| floor.campaign == *id);
-        floor.is_some_and(|floor| floor.state == CampaignState::Running)
+        let mut running = campaigns.iter().filter(|floor| floor.state == CampaignState::Running);
+        running.find(|floor| floor.campaign == *id)
     };
+    let hungers = |id: &CampaignId| runs(id).is_some_and(|floor| floor.view.stock > 0);
     let first = |at: &&AgentFloor| {
         let row = agents.iter().find(|row| row.id == at.agent)?;
-        row.campaigns.iter().copied().find(runs)
+        let mut served = row.campaigns.iter().copied();
+        let hungry = served.clone().find(hungers);
+        hungry.or_else(|| served.find(|id| runs(id).is_some()))
     };
+    if team.iter().any(|at| at.card.is_some_and(|(campaign, _)| campaign == id)) {
+        return None;
+    }
     let mut serving = team.iter().filter(|at| !matches!(at.state, AgentState::Paused(_)));
     let one = serving.clone().find_map(first)?;
     serving.all(|at| first(at) != Some(id)).then_some(one)

@@ -51,9 +51,10 @@ fn database(health: &types::Health, lang: Lang) -> String {
     if health.database_ok {
         return lang.say("answers", "répond").to_owned();
     }
-    let fails = lang.say("does not answer: no call is placed", "ne répond pas : aucun appel");
+    let fails = lang.say("does not answer", "ne répond pas");
     let since = health.database_fails_since.as_deref().map_or_else(String::new, |since| {
-        format!(", {} {}", lang.say("since", "depuis"), moment(since, "%Y-%m-%d %H:%M:%S"))
+        let stops = lang.say(": no call is placed since", " : aucun appel depuis");
+        format!("{stops} {}", moment(since, "%Y-%m-%d %H:%M:%S"))
     });
     format!("{fails}{since}")
 }

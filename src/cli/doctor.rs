@@ -157,7 +157,10 @@ fn database(config: &Config) -> Vec<Check> {
         Ok(()) if key.exists() => Check::fine("key file", key.display().to_string()),
         // A new database makes one.
         Ok(()) => folder("key file", key.parent()),
-        Err(error) => Check::wrong("key file", error.to_string(), MEND_KEY),
+        Err(error @ (store::StoreError::Key { .. } | store::StoreError::WrongKey)) => {
+            Check::wrong("key file", error.to_string(), MEND_KEY)
+        }
+        Err(error) => Check::wrong("database", error.to_string(), MEND_DATABASE),
     }));
     checks
 }
@@ -287,12 +290,8 @@ async fn trunk_host(
 
 /// Tells what keeps our own addresses from every way to a host.
 fn out_of_reach(sip: &Sip, ways: &[sip::Way]) -> Option<Obstacle> {
-    let between = |way: &sip::Way| {
-        let datagrams = [sip.bind].into_iter().chain(sip.second);
-        let streams = sip.tcp.iter().chain(&sip.tls).filter(|_| way.hop.transport.is_reliable());
-        let own: Vec<_> = datagrams.chain(streams.copied()).collect();
-        Obstacle::between(&own, way.hop.ip())
-    };
+    let own: Vec<_> = [sip.bind].into_iter().chain(sip.second).collect();
+    let between = |way: &sip::Way| Obstacle::between(&own, way.hop.ip());
     let mut obstacles = ways.iter().map(between);
     let first = obstacles.next().flatten();
     first.filter(|_| obstacles.all(|other| other.is_some()))

@@ -291,9 +291,9 @@ fn held(pacing: &Pacing, decision: &Decision, lang: Lang) -> String {
     if strict && placed > 0 {
         let lines = many(placed, "line was", "lines were", lang);
         let lignes = many(placed, "ligne accordée", "lignes accordées", lang);
-        let kept = "no more: with these the cap holds even if every call in flight were abandoned";
-        let tenu = "pas plus : ainsi le plafond tient même si tous les appels en cours étaient \
-                    abandonnés";
+        let kept = "no more: the cap holds even if every call beyond the free agents is abandoned";
+        let tenu = "pas plus : le plafond tient même si tous les appels au-delà des agents libres \
+                    sont abandonnés";
         return match lang {
             Lang::En => format!("The proved cap binds: {lines} placed and {kept}."),
             Lang::Fr => format!("Le plafond prouvé limite : {lignes}, {tenu}."),
@@ -329,9 +329,10 @@ const NO_ROOM: f64 = 0.05;
 /// Says why the abandon rule lets nothing be risked, with what was counted at that moment.
 fn bound(strict: bool, view: &View, forecast: Option<&Forecast>, lang: Lang) -> String {
     if strict {
-        let english = "one line more could break the cap if every call in flight were abandoned";
-        let french = "une ligne de plus pourrait dépasser le plafond si tous les appels en cours \
-                      étaient abandonnés";
+        let english = "one line more could break the cap, of this window or of the next, if every \
+                       call beyond the free agents were abandoned";
+        let french = "une ligne de plus pourrait dépasser le plafond, de cette période ou de la \
+                      suivante, si tous les appels au-delà des agents libres étaient abandonnés";
         return lang.say(english, french).to_owned();
     }
     let View { answered, abandoned, .. } = *view;

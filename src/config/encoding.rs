@@ -44,7 +44,8 @@ impl Foreign {
         for chunk in bytes.utf8_chunks() {
             // A sign of another encoding seldom looks like one of UTF-8: where most are whole, a
             // few were damaged.
-            balance -= i64::from(!chunk.valid().is_ascii());
+            let whole = chunk.valid().chars().filter(|sign| !sign.is_ascii()).count();
+            balance -= i64::try_from(whole).unwrap_or(i64::MAX);
             balance += i64::from(!chunk.invalid().is_empty());
         }
         (balance > 0 && !cut(bytes)).then_some(Self::OneByte)
@@ -78,7 +79,10 @@ fn cut(bytes: &[u8]) -> bool {
 }
 
 fn utf16(bytes: &[u8]) -> String {
-    let big = bytes.starts_with(MARKS[1]);
+    // Without a mark, the zeros of Western letters tell which byte comes first.
+    let first = bytes.iter().step_by(2).filter(|byte| **byte == 0).count();
+    let second = bytes.iter().skip(1).step_by(2).filter(|byte| **byte == 0).count();
+    let big = bytes.starts_with(MARKS[1]) || (!bytes.starts_with(MARKS[0]) && first > second);
     let unit = |pair: &[u8]| match *pair {
         [a, b] if big => u16::from_be_bytes([a, b]),
         [a, b] => u16::from_le_bytes([a, b]),
@@ -133,5 +137,10 @@ mod tests {
         assert_eq!(read("prénom, prénom, pr\u{E9}nom".as_bytes()), None);
         let damaged = ["prénom;é;".as_bytes(), b"\xE9", "prénom".as_bytes()].concat();
         assert_eq!(Foreign::of(&damaged), None, "one damaged sign among whole ones");
+        let whole = "Hélène;".repeat(40);
+        let damaged = [whole.as_bytes(), b"\xE9;a;\xE9;b;\xE9;", whole.as_bytes()].concat();
+        assert_eq!(Foreign::of(&damaged), None, "three in a row among whole ones");
+        let bare = "téléphone".encode_utf16().flat_map(u16::to_be_bytes);
+        assert_eq!(read(&bare.collect::<Vec<_>>()).as_deref(), Some("téléphone"), "no mark");
     }
 }

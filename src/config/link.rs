@@ -104,7 +104,6 @@ impl Sip {
     pub(super) fn warn_out_of_reach(&self, written: &Value<'_, '_>, host: &Host) {
         let Ok(to) = host.name.parse::<IpAddr>() else { return };
         let own = [self.bind].into_iter().chain(self.second);
-        let own = own.chain(self.tcp.iter().chain(&self.tls).copied());
         let mut fit = own.filter(|at| at.is_ipv4() == to.is_ipv4()).peekable();
         let family = if to.is_ipv4() { "IPv4" } else { "IPv6" };
         if fit.peek().is_none() {

@@ -114,7 +114,8 @@ fn server(value: &Value<'_, '_>) -> Option<String> {
     if user.contains(':') || options.split('&').any(|option| option.starts_with("password=")) {
         let hint = "keep it in a file or variable: `secret_file = \"…\"` or `secret_env`";
         value.error("a password may not be written here", Some(hint.to_owned()));
-    } else if database.is_empty() && !options.contains("dbname=") {
+    } else if database.is_empty() && !options.split('&').any(|option| option.starts_with("dbname="))
+    {
         let hint = "write `postgres://user@host/database`";
         value.error("names no database", Some(hint.to_owned()));
     } else {

@@ -275,11 +275,16 @@ impl Agent {
         self.state.is_ready() && self.wish != Want::Calls
     }
 
-    /// Whether the agent is ready and no new line is dialled for him: he leaves, goes over to
-    /// other campaigns, or is kept for leads of his own. He still takes an answer nobody else can.
+    /// Whether the agent leaves, or goes over to other campaigns as soon as they can do without
+    /// him.
+    pub(super) fn goes(&self) -> bool {
+        self.leaves() || (self.state.is_ready() && self.posted.is_some())
+    }
+
+    /// Whether the agent is ready and no new line is dialled for him: he goes, or is kept for leads
+    /// of his own. He still takes an answer nobody else can.
     pub(super) fn is_aside(&self) -> bool {
-        let kept = self.kept_from.is_some() || self.posted.is_some();
-        self.leaves() || (kept && self.state.is_ready())
+        self.goes() || (self.state.is_ready() && self.kept_from.is_some())
     }
 
     /// When the present state ends by itself.

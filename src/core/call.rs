@@ -183,9 +183,9 @@ pub(super) struct Call {
     pub(super) person: bool,
     /// That person was abandoned, and was counted.
     pub(super) lost: bool,
-    /// Its person has no agent only because one lost his leg: the first call that was dialled
-    /// without counting on him.
-    pub(super) forsaken: Option<CallId>,
+    /// Its person has no agent only because this one lost his leg, and the first call that was
+    /// dialled without counting on him.
+    pub(super) forsaken: Option<(AgentId, CallId)>,
     /// An agent writes it up.
     pub(super) writing: bool,
     /// The trunks that refused it before this attempt.

@@ -59,7 +59,7 @@ impl Dialer {
 
     fn stay_a_while(&mut self, now: Now, id: AgentId) {
         self.bind(now, id);
-        if let Some(agent) = self.agents.get_mut(&id).filter(|agent| !agent.leaves()) {
+        if let Some(agent) = self.agents.get_mut(&id).filter(|agent| !agent.goes()) {
             agent.leaves_from = agent.kept_from.unwrap_or(self.next_call);
         }
     }
@@ -72,8 +72,7 @@ impl Dialer {
         let mut leaving = leaving.collect::<Vec<_>>();
         leaving.sort_unstable();
         for (_, id) in leaving {
-            let goes = |agent: &&Agent| agent.leaves() || agent.posted.is_some();
-            let Some(agent) = self.agents.get(&id).filter(goes) else { continue };
+            let Some(agent) = self.agents.get(&id).filter(|agent| agent.goes()) else { continue };
             let awaited = self.is_counted_on(agent, agent.leaves_from) || self.bound.contains(&id);
             if awaited && !self.can_spare(now, id) {
                 continue;

@@ -136,7 +136,7 @@ impl Dialer {
         };
         let missed = self.missed.iter().find(|&(agent, &end)| id < end && serves(agent));
         let missed = missed.map(|(&agent, _)| agent);
-        call.forsaken = missed.and_then(|agent| self.missed.remove(&agent));
+        call.forsaken = missed.and_then(|agent| self.missed.remove_entry(&agent));
     }
 
     /// Chooses the agent for a person: the longest waiting, but that a hard contact goes to the one
@@ -173,7 +173,7 @@ impl Dialer {
         call.qualified = None;
         let reserved = call.reserved.is_some();
         // Another agent stands in for the lost one, and is missed in his place.
-        if let Some(end) = call.forsaken.take() {
+        if let Some((_, end)) = call.forsaken.take().filter(|(lost, _)| *lost != agent) {
             self.missed.insert(agent, end);
         }
         if let Some(campaign) = self.campaigns.get_mut(&call.campaign) {

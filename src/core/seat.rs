@@ -82,11 +82,11 @@ impl Dialer {
         new.recount(AgentState::LoggedOut, label);
         let kept_on = |home: &CampaignId| new.campaigns.contains(home);
         let deserted = home.filter(|home| was_ready && !aside && !kept_on(home));
+        if team != before || !aside {
+            self.bound.remove(&id);
+        }
         if was_ready {
             new.enqueue(place, aside);
-            if !aside {
-                self.bound.remove(&id);
-            }
             self.offer(now, id);
         }
         // A line that counted on him has lost its agent.
@@ -102,7 +102,7 @@ impl Dialer {
         let (label, queued, due) = (agent.label(), agent.idle_since, agent.due());
         let leg_was_down = agent.leg == Leg::Down;
         let lost_leg = matches!(event, Event::LegFell);
-        let leaves = agent.leaves().then_some(agent.leaves_from);
+        let leaves = agent.goes().then_some(agent.leaves_from);
         let counted_until = leaves.or(agent.kept_from).unwrap_or(self.next_call);
         let Ok(effect) = agent.step(now.mono, event) else {
             self.surprises += 1;
@@ -231,18 +231,18 @@ impl Dialer {
                 self.unreserve(call);
                 let end = CallId::of(self.settings.node, self.next_call);
                 let Some(call) = self.calls.get_mut(&call) else { return };
-                call.forsaken = Some(end);
+                call.forsaken = Some((id, end));
                 if let Some(campaign) = self.campaigns.get_mut(&call.campaign) {
                     campaign.surplus += 1;
                 }
             }
             Effect::EndTalk(call) => self.step_call(now, call, call::Event::AgentHungUp),
-            Effect::LoseTalk(id) => {
+            Effect::LoseTalk(talk) => {
                 let end = CallId::of(self.settings.node, self.next_call);
-                if let Some(call) = self.calls.get_mut(&id) {
-                    call.forsaken = Some(end);
+                if let Some(call) = self.calls.get_mut(&talk) {
+                    call.forsaken = Some((id, end));
                 }
-                self.step_call(now, id, call::Event::AgentLost);
+                self.step_call(now, talk, call::Event::AgentLost);
             }
             Effect::Hold(call) => self.step_call(now, call, call::Event::Held),
             Effect::Retrieve(call) => self.step_call(now, call, call::Event::Retrieved),

@@ -249,6 +249,7 @@ async fn insist(
                 tracing::error!(%error, what = write.name(), "a row is refused and left out");
                 break;
             }
+            outgoing.send(Written::Failing).await.map_err(|_| Deserted)?;
             tokio::time::sleep(RETRY_EVERY).await;
         }
     }

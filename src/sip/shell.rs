@@ -554,7 +554,13 @@ impl Shell {
             sip::Event::Options(trunk, status, retry_after) => {
                 let (now, met) = (self.port.now(), self.trunks.get_mut(&trunk)?.met.as_mut()?);
                 let trouble = met.trouble(&self.port).map(|trouble| trouble.obstacle);
-                let cut = (status == 0).then_some(trouble.unwrap_or(Obstacle::Broken));
+                // A datagram that could not leave runs into our own timer, a 408 (RFC 3261
+                // §17.1.4).
+                let cut = match status {
+                    0 => Some(trouble.unwrap_or(Obstacle::Broken)),
+                    408 => trouble,
+                    _ => None,
+                };
                 let news = met.health.answered(now, status, retry_after, cut);
                 self.tell_health(trunk, news)
             }

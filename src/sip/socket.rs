@@ -289,7 +289,10 @@ impl Port {
             }
         } else if !self.streams.send(to, message) {
             self.unsent += 1;
-            let why = format!("{to:?}: no connection is free, or nothing is read there");
+            let why = format!(
+                "{} {}: no connection is free, or nothing is read there",
+                to.transport, to.address
+            );
             self.troubles.note(to, Trouble::new(Obstacle::Broken, why));
             self.endpoint.disconnected(now, to);
         }

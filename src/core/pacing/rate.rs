@@ -53,7 +53,9 @@ mod tests {
     use crate::core::fact::{Lead, LeadNumber};
     use crate::core::floor::CallStage::Waiting;
     use crate::core::pacing::predictive::{Odds, Pacer};
-    use crate::units::{CallId, ContactId, Now, NumberId, PersonId, TrunkId, UnknownZone, Zone};
+    use crate::units::{
+        AgentId, CallId, ContactId, Now, NumberId, PersonId, TrunkId, UnknownZone, Zone,
+    };
 
     #[test]
     fn a_forced_abandon_is_not_held_against_the_forecasts() -> Result<(), UnknownZone> {
@@ -76,10 +78,13 @@ mod tests {
             rate.price.record()
         };
         assert!(
-            record(None) > record(Some(CallId(1))),
+            record(None) > record(Some((AgentId(1), CallId(1)))),
             "an abandon of the forecasts' own goes into the record"
         );
-        assert!((record(Some(CallId(1))) - 1.0).abs() < 1e-9, "a forced one does not");
+        assert!(
+            (record(Some((AgentId(1), CallId(1)))) - 1.0).abs() < 1e-9,
+            "a forced one does not"
+        );
         Ok(())
     }
 }

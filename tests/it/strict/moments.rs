@@ -182,3 +182,23 @@ fn who_stands_in_for_a_lost_agent_is_missed_in_his_place() -> Claim {
     assert_eq!(world.tally(CampaignId(1)), (2, 1, 1));
     Ok(())
 }
+
+#[test]
+fn who_comes_back_to_his_own_talk_is_missed_by_nobody() -> Claim {
+    let power = Mode::Power { lines_per_agent: 2.0 };
+    let town = Town { campaigns: vec![(power, None)], agents: serving(1, &[1]) };
+    let mut world = calm(&town)?;
+    world.wait(2);
+    let lines = world.ringing.iter().copied().collect::<Vec<_>>();
+    let [one, other] = lines.as_slice() else { return Err("two lines ring".into()) };
+    world.answer([*one]);
+    world.legs = false;
+    world.tell([Fact::Agent(FIRST, AgentFact::LegDown)]);
+    world.wait(1);
+    world.tell([AgentFact::LegUp, AgentFact::Ready].map(|fact| Fact::Agent(FIRST, fact)));
+    assert_eq!(world.state(FIRST), Some(AgentState::Talking(*one)));
+    world.answer([*other]);
+    world.wait(5);
+    assert_eq!(world.tally(CampaignId(1)), (2, 1, 0));
+    Ok(())
+}
