@@ -470,7 +470,7 @@ impl Campaign {
 
     /// Whether its cap is to be proved.
     pub(super) fn is_strict(&self) -> bool {
-        self.settings.mode == Mode::Predictive { guarantee: Guarantee::Strict }
+        self.settings.mode.guarantee() == Some(Guarantee::Strict)
     }
 
     /// Whether somebody outside the core names its calls.

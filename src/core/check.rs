@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::agent::{Leg, State as Seat};
 use super::call::State;
-use super::campaign::{Campaign, Guarantee, Mode, PACE_EVERY_RANGE, Settings, VALUE};
+use super::campaign::{Campaign, Guarantee, PACE_EVERY_RANGE, Settings, VALUE};
 use super::floor::CallStage;
 use super::order::{AgentState, CampaignState};
 use super::pacing::account::Window;
@@ -52,7 +52,7 @@ impl Settings {
             return Err(Unusable::PaceEvery(self.pace_every));
         }
         let rolls = matches!(self.account.window, Window::Rolling(_));
-        let strict = self.mode == Mode::Predictive { guarantee: Guarantee::Strict };
+        let strict = self.mode.guarantee() == Some(Guarantee::Strict);
         if strict && (rolls || self.account.false_positives.get() > 0.0) {
             return Err(Unusable::Unprovable);
         }

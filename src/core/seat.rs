@@ -123,6 +123,7 @@ impl Dialer {
             self.missed.remove(&id);
         }
         let (team, place, aside) = (agent.team, agent.idle_since, agent.is_aside());
+        let goes_over = agent.posted.is_some();
         if !aside {
             self.bound.remove(&id);
         }
@@ -137,7 +138,8 @@ impl Dialer {
         }
         if new_label == AgentState::Ready {
             self.offer(now, id);
-        } else if let Some(posted) = self.agents.get_mut(&id).and_then(|agent| agent.posted.take())
+        } else if goes_over
+            && let Some(posted) = self.agents.get_mut(&id).and_then(|agent| agent.posted.take())
         {
             self.post(now, id, posted);
         }
