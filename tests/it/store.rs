@@ -73,7 +73,7 @@ suite! {
     lists {
         the_same_list_twice_adds_nothing,
         doubles_are_counted_where_they_stand,
-        fifty_thousand_contacts_are_imported_within_ten_seconds,
+        fifty_thousand_contacts_are_imported_and_claimed,
         agents_and_campaigns_keep_their_ids_by_name,
         calls_are_listed_newest_first_page_by_page,
         stats_count_what_the_calls_tell,
