@@ -49,8 +49,9 @@ impl Plant {
         }
         let settings = carrier::Settings { town, ..carrier::Settings::default() };
         let carrier = carrier::start(settings, clock, &outside).await?;
-        // Every second call is answered and keeps an agent for two seconds or so.
-        let agents = rate + rate / 4;
+        // Every second call is answered and keeps an agent for two seconds or so; with some more
+        // it is the trunk's rate that binds, and not the agents.
+        let agents = rate + rate * 3 / 5;
         let settings = PhoneSettings { count: agents, ..PhoneSettings::default() };
         let phones = carrier::start_phones(settings, clock, &outside).await?;
         let crm = start_crm(&outside).await?;
