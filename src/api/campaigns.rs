@@ -80,12 +80,13 @@ pub(super) async fn drive(
         Some(Ok(_)) => (true, true),
         // Somebody else was a moment faster.
         Some(Err(Refused::WrongState(_))) if done => (false, known_stored),
-        // The engine did it at once, and holds the record until the database is back.
-        Some(Err(Refused::Busy)) if done => (true, false),
+        // The engine did it at once; while the database is away it holds the record.
+        Some(Err(Refused::Busy)) if done => (true, known_stored),
         Some(Err(refused)) => return Err(refused.into()),
     };
     let open = match verb {
-        CampaignVerb::Drain if stored => Some(desk.open_contacts(row.id).await?),
+        // What was done is no failure because nobody can be counted now.
+        CampaignVerb::Drain if stored => desk.open_contacts(row.id).await.ok(),
         CampaignVerb::Drain | CampaignVerb::Start | CampaignVerb::Pause | CampaignVerb::Stop => {
             None
         }

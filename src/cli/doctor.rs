@@ -49,19 +49,32 @@ struct Check {
     verdict: Verdict,
     found: String,
     fix: Option<String>,
+    /// Found and fix in French, where they are no sentences of the list of `french.rs`.
+    #[serde(skip)]
+    french: Option<(String, String)>,
 }
 
 impl Check {
     fn fine(what: &'static str, found: impl Into<String>) -> Self {
-        Self { what, verdict: Verdict::Fine, found: found.into(), fix: None }
+        Self { what, verdict: Verdict::Fine, found: found.into(), fix: None, french: None }
     }
 
     fn wrong(what: &'static str, found: impl Into<String>, fix: impl Into<String>) -> Self {
-        Self { what, verdict: Verdict::Wrong, found: found.into(), fix: Some(fix.into()) }
+        let fix = Some(fix.into());
+        Self { what, verdict: Verdict::Wrong, found: found.into(), fix, french: None }
     }
 
     fn look(self) -> Self {
         Self { verdict: Verdict::Look, ..self }
+    }
+
+    /// Gives what was found and the fix in a language.
+    fn told(&self, lang: Lang) -> [String; 2] {
+        let fix = self.fix.as_deref().unwrap_or_default();
+        match (&self.french, lang) {
+            (Some((found, fix)), Lang::Fr) => [found.clone(), fix.clone()],
+            (Some(_), Lang::En) | (None, _) => [told(&self.found, lang), told(fix, lang)],
+        }
     }
 }
 
@@ -70,7 +83,7 @@ impl Doctor {
         let mut checks = vec![clock(), zones(), open_files()];
         match Config::load(&global.config_path()) {
             Ok(config) => {
-                configured(&config, &mut checks, output.lang);
+                configured(&config, &mut checks);
                 checks.extend(skills(global, &config));
                 checks.extend(network(global));
             }
@@ -85,7 +98,7 @@ impl Doctor {
     }
 }
 
-fn configured(config: &Config, checks: &mut Vec<Check>, lang: Lang) {
+fn configured(config: &Config, checks: &mut Vec<Check>) {
     checks.push(Check::fine("configuration", config.path.display().to_string()));
     checks.extend(config.warnings.iter().map(|found| problem(found, &config.path).look()));
     checks.extend(database(config));
@@ -99,7 +112,7 @@ fn configured(config: &Config, checks: &mut Vec<Check>, lang: Lang) {
     let ips = [rtp.ip].into_iter().chain(rtp.second);
     checks.extend(ips.map(|ip| port("first RTP port", SocketAddr::new(ip, rtp.first), "udp")));
     checks.push(rtp_room(config));
-    checks.extend(trunk_hosts(config, lang));
+    checks.extend(trunk_hosts(config));
     for trunk in &config.trunks {
         let auth = trunk.auth.as_ref();
         checks.extend(auth.map(|auth| secret("trunk secret", &trunk.name, &auth.secret, |_| None)));
@@ -225,7 +238,7 @@ fn network(global: &Global) -> Vec<Check> {
 const RECORD: &str = "record it as WAV, 8 kHz mono, or take `notice` out of the campaign";
 
 /// Looks the hosts of every trunk up, as the engine does.
-fn trunk_hosts(config: &Config, lang: Lang) -> Vec<Check> {
+fn trunk_hosts(config: &Config) -> Vec<Check> {
     let sip = &config.sip;
     let own: Vec<_> = [sip.bind].into_iter().chain(sip.second).collect();
     let looked = wait_for(async {
@@ -236,7 +249,7 @@ fn trunk_hosts(config: &Config, lang: Lang) -> Vec<Check> {
         let mut checks = Vec::new();
         for trunk in &config.trunks {
             for host in hosts(trunk) {
-                checks.push(trunk_host(&resolver, sip, trunk, &host.to_string(), lang).await);
+                checks.push(trunk_host(&resolver, sip, trunk, &host.to_string()).await);
             }
         }
         Ok(checks)
@@ -251,13 +264,7 @@ fn hosts(trunk: &Trunk) -> impl Iterator<Item = &Host> {
     std::iter::once(first).chain(register.and_then(|register| register.registrar.as_ref()))
 }
 
-async fn trunk_host(
-    resolver: &Resolver,
-    sip: &Sip,
-    trunk: &Trunk,
-    host: &str,
-    lang: Lang,
-) -> Check {
+async fn trunk_host(resolver: &Resolver, sip: &Sip, trunk: &Trunk, host: &str) -> Check {
     let link = &trunk.link;
     let transports = std::iter::once(&link.transport).chain(&link.choices);
     let transports: Vec<sip::Transport> = transports.map(|one| (*one).into()).collect();
@@ -271,8 +278,9 @@ async fn trunk_host(
             return Check::wrong(HOST, format!("{name}: {}", obstacle.name()), "see docs/sip.md");
         };
         let (means, remedy) = (words.means, words.remedy);
-        let means = lang.say(&means.en, &means.fr);
-        return Check::wrong(HOST, format!("{name}: {means}"), lang.say(&remedy.en, &remedy.fr));
+        let french = Some((format!("{name} : {}", means.fr), remedy.fr));
+        let wrong = Check::wrong(HOST, format!("{name}: {}", means.en), remedy.en);
+        return Check { french, ..wrong };
     }
     let server = |way: &sip::Way| {
         let (transport, address) = (way.hop.transport, way.hop.address);
@@ -440,12 +448,8 @@ fn sheet(checks: &[Check], lang: Lang) -> Sheet {
             Verdict::Look => "!",
             Verdict::Wrong => "✘",
         };
-        sheet.add([
-            mark.to_owned(),
-            told(check.what, lang),
-            told(&check.found, lang),
-            told(check.fix.as_deref().unwrap_or_default(), lang),
-        ]);
+        let [found, fix] = check.told(lang);
+        sheet.add([mark.to_owned(), told(check.what, lang), found, fix]);
     }
     sheet
 }

@@ -7,7 +7,7 @@
 use super::output::Lang;
 
 /// English sentences, each with its French under it and an empty line after it. `{}` is a gap,
-/// `{1}` what stood in the first one.
+/// `{1}` what stood in the first one, `{=1}` the same word for word.
 const SENTENCES: &str = include_str!("french/sentences.txt");
 
 /// What stands for a gap.
@@ -27,7 +27,7 @@ fn pairs() -> impl Iterator<Item = (&'static str, &'static str)> {
 }
 
 /// Puts a line into French: by the sentence that leaves the least to its gaps, whose content is
-/// put into French too.
+/// put into French too, except in quotes: there it is what somebody wrote, or has to write.
 fn line(text: &str) -> String {
     let fitting = pairs().filter_map(|(en, fr)| Some((en, fr, gaps(en, text)?)));
     let closest = fitting.max_by_key(|(en, ..)| en.len() - GAP.len() * en.matches(GAP).count());
@@ -37,8 +37,10 @@ fn line(text: &str) -> String {
     while let Some((before, after)) = rest.split_once('{') {
         said.push_str(before);
         let gap = after.split_once('}').and_then(|(nth, after)| {
-            let place = nth.parse::<usize>().ok()?.checked_sub(1)?;
-            Some((line(found.get(place)?), after))
+            let bare = nth.trim_start_matches('=');
+            let content = *found.get(bare.parse::<usize>().ok()?.checked_sub(1)?)?;
+            let quoted = bare != nth || said.ends_with(['`', '"']);
+            Some((if quoted { content.to_owned() } else { line(content) }, after))
         });
         match gap {
             Some((content, after)) => {

@@ -422,7 +422,7 @@ const CAP_OF_LAWS: f64 = 0.03;
 
 /// The countries, by the codes of the numbers shown, whose rules have a number.
 const LAWS: [(&str, &str); 3] = [
-    ("+1", "the limit of the United States (16 CFR 310.4(b)(4)(i))"),
+    ("+1", "the limit of the United States (16 CFR 310.4(b)(4)(i)); Canada's is 5 % a month"),
     ("+44", "the yardstick of the United Kingdom (Ofcom, 2010)"),
     ("+39", "the limit of Italy (Garante, 20 February 2014, n. 83)"),
 ];

@@ -24,7 +24,8 @@ const WORKBOOKS: [&[u8]; 2] = [b"PK\x03\x04", b"\xD0\xCF\x11\xE0"];
 const MARKS: [&[u8]; 2] = [b"\xFF\xFE", b"\xFE\xFF"];
 
 impl Foreign {
-    /// Looks at bytes, which may be the first of a file only; `None` if they are UTF-8.
+    /// Looks at bytes, which may be the first of a file only; `None` if they are UTF-8, even if it
+    /// is damaged in few places or its last sign is cut in two.
     #[must_use]
     pub fn of(bytes: &[u8]) -> Option<Self> {
         let begins = |with: &[&[u8]]| with.iter().any(|start| bytes.starts_with(start));

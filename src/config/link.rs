@@ -110,8 +110,8 @@ impl Sip {
             let message = format!("is an {family} address, but `bind` in [sip] has none");
             written.warn(&message, "give `bind` a list with one address of each family");
         } else if fit.all(|at| at.ip().is_loopback()) && !to.is_loopback() {
-            let message = "is reached by nothing of ours: `bind` in [sip] is a loopback address, \
-                           which reaches this machine only";
+            let message =
+                "is out of reach unless it is this machine: `bind` in [sip] is a loopback address";
             let hint = "set `bind` to the address of this machine that the trunk reaches";
             written.warn(message, hint);
         }
@@ -306,8 +306,7 @@ mod tests {
 
     #[test]
     fn a_trunk_that_no_address_of_ours_reaches_is_warned_of() {
-        let loopback =
-            "trunk[1].host: is reached by nothing of ours: `bind` in [sip] is a loopback";
+        let loopback = "trunk[1].host: is out of reach unless it is this machine: `bind` in [sip]";
         let family = "trunk[1].host: is an IPv6 address, but `bind` in [sip] has none";
         let both = "bind = [\"192.0.2.1:5060\", \"[2001:db8::9]:5060\"]";
         for (sip, host, said) in [

@@ -83,7 +83,7 @@ impl Dialer {
         self.longest_lease = self.longest_lease.max(settings.hopper.lease);
         let Some(campaign) = self.campaigns.get_mut(&id) else {
             self.campaigns.insert(id, Campaign::new(id, settings));
-            return self.give_pacer(now, id);
+            return self.equip(now, id);
         };
         let size = usize::try_from(settings.hopper.size).unwrap_or(usize::MAX);
         campaign.set(id, settings);
@@ -91,12 +91,14 @@ impl Dialer {
             let leads = campaign.hopper.empty_out(None);
             self.release(now, id, &leads);
         }
-        self.give_pacer(now, id);
+        self.equip(now, id);
     }
 
-    /// Gives a predictive campaign its pacer.
-    fn give_pacer(&mut self, now: Now, id: CampaignId) {
-        if self.campaigns.get(&id).is_some_and(Campaign::is_predictive) {
+    /// Gives a campaign the rate it is counted in and, if it is predictive, its pacer.
+    fn equip(&mut self, now: Now, id: CampaignId) {
+        let Some(campaign) = self.campaigns.get(&id) else { return };
+        self.rates.entry(campaign.rate).or_default();
+        if campaign.is_predictive() {
             self.watch_campaign(now, id);
         }
     }

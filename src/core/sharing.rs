@@ -182,9 +182,13 @@ impl Dialer {
         pool.iter().any(strict)
     }
 
+    /// Draws the ledgers of the rates of a pool, in the order in which its crowd counts them.
     fn ledgers(&self, now: Now, keys: &[Key], pool: &[CampaignId]) -> Vec<Ledger<'_>> {
-        let rates = keys.iter().filter_map(|key| Some((*key, self.rates.get(key)?)));
-        rates.map(|(key, rate)| self.ledger(now, key, rate, pool)).collect()
+        let ledger = |key: &Key| {
+            let rate = self.rates.get(key).expect("a campaign that is set has its rate");
+            self.ledger(now, *key, rate, pool)
+        };
+        keys.iter().map(ledger).collect()
     }
 
     /// Lets the pacers of a predictive campaign and of those that share its agents decide, if a

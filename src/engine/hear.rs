@@ -62,7 +62,7 @@ impl Engine {
             }
             sip::Event::Ended { leg, bye } => {
                 if let Some(trial) = self.trials.get_mut(&leg) {
-                    trial.ended(bye);
+                    trial.ended();
                 }
                 // A lost dialog is gone already: nothing is left to hang up.
                 self.hear_end(leg, if bye { CallFact::HungUp } else { CallFact::Gone })

@@ -160,8 +160,8 @@ impl Trial {
     }
 
     /// Notes that the call was not ended by us, but by the far end's BYE or without.
-    pub(super) const fn ended(&mut self, bye: bool) {
-        self.report.ended_there = bye;
+    pub(super) const fn ended(&mut self) {
+        self.report.ended_there = true;
     }
 
     /// Notes what the audio measured.

@@ -85,6 +85,9 @@ pub(super) struct Connection {
     /// Tells it from an earlier one with the same far end.
     pub(super) id: u64,
     pub(super) outbox: mpsc::Receiver<Vec<u8>>,
+    /// Whether the far end has yet to say something to what we opened it for, or asked last: one
+    /// that closes a connection on which all is said does no harm.
+    pub(super) owed: bool,
     pub(super) news: mpsc::Sender<News>,
     pub(super) clock: Clock,
 }
@@ -102,7 +105,7 @@ impl Connection {
         };
         let (far, transport, unsent) = (self.hop.address, self.hop.transport, self.outbox.len());
         let blame = if !came_in {
-            Blame::Far(trouble(self.hop, &ended))
+            if self.owed { Blame::Far(trouble(self.hop, &ended)) } else { Blame::Nobody }
         } else if matches!(ended, Err(End::Slow | End::Broken(_) | End::Handshake(_))) {
             Blame::Guest
         } else {
@@ -142,6 +145,7 @@ impl Connection {
                     let (messages, pings) = self.deliver(&mut framer).await?;
                     if messages > 0 {
                         (heard, patience) = (now, SILENCE_MAX);
+                        self.owed = false;
                     }
                     for _ in 0..pings {
                         say(&mut stream, b"\r\n").await?;
@@ -153,6 +157,7 @@ impl Connection {
                         stream.shutdown().await?;
                         return Ok(());
                     };
+                    self.owed |= asks(&message);
                     say(&mut stream, &message).await?;
                     ping = ping.map(|_| self.clock.mono() + PING_EVERY);
                 }
@@ -184,6 +189,11 @@ impl Connection {
         }
         Ok((messages, pings))
     }
+}
+
+/// Tells whether a message is one that must be answered: no response and no ACK is (RFC 3261 §17).
+fn asks(message: &[u8]) -> bool {
+    !message.starts_with(b"SIP/2.0 ") && !message.starts_with(b"ACK ")
 }
 
 /// Tells what became of a connection that we opened.
@@ -255,4 +265,56 @@ async fn say(stream: &mut (impl AsyncWrite + Unpin), bytes: &[u8]) -> Result<(),
 
 fn earlier(one: Option<Mono>, other: Option<Mono>) -> Option<Mono> {
     [one, other].into_iter().flatten().min()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use tokio::net::TcpListener;
+
+    use super::*;
+    use crate::wire::sip::Transport;
+
+    type Checked<T = ()> = Result<T, Box<dyn std::error::Error>>;
+
+    /// What a far end is blamed for that takes a message, says something and closes.
+    async fn blamed(asked: &[u8], said: &[u8]) -> Checked<Option<Obstacle>> {
+        let own = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        let listener = TcpListener::bind(own).await?;
+        let hop = Hop { transport: Transport::Tcp, address: listener.local_addr()?, trunk: None };
+        let (out, outbox) = mpsc::channel(1);
+        let (news, mut told) = mpsc::channel(4);
+        let connection = Connection { hop, id: 1, outbox, owed: true, news, clock: Clock::start() };
+        out.send(asked.to_vec()).await?;
+        let far = async {
+            let (mut stream, _) = listener.accept().await?;
+            stream.read_exact(&mut vec![0; asked.len()]).await?;
+            stream.write_all(said).await
+        };
+        let (spoken, ()) = tokio::join!(far, connection.run(Begin::Open(own, None)));
+        spoken?;
+        while let Some(news) = told.recv().await {
+            if let News::Gone(_, _, blame) = news {
+                return Ok(match blame {
+                    Blame::Far(trouble) => Some(trouble.obstacle),
+                    Blame::Nobody | Blame::Guest => None,
+                });
+            }
+        }
+        Err("it did not end".into())
+    }
+
+    #[tokio::test]
+    async fn a_far_end_that_has_answered_may_close_the_connection() -> Checked {
+        let said = |first: &str| format!("{first}\r\nContent-Length: 0\r\n\r\n").into_bytes();
+        let (register, bye) = (said("REGISTER sip:a SIP/2.0"), said("BYE sip:a SIP/2.0"));
+        let (ok, ack) = (said("SIP/2.0 200 OK"), said("ACK sip:a SIP/2.0"));
+        assert_eq!(blamed(&register, b"").await?, Some(Obstacle::Broken));
+        assert_eq!(blamed(&register, &ok).await?, None);
+        // Who hangs up on our ACK, or once we have answered, owes nothing either.
+        assert_eq!(blamed(&[&register[..], &ack].concat(), &ok).await?, None);
+        assert_eq!(blamed(&ok, &bye).await?, None);
+        Ok(())
+    }
 }

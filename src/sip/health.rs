@@ -163,11 +163,11 @@ impl Health {
         self.due = self.every.map(|every| now + every);
     }
 
-    /// Takes the answer in, 408 for silence, and what cut the trunk off if nothing could be sent; a
-    /// trunk that is asked only for a test call is not
-    /// judged by it. Any answer but 503 is a sign of life: many carriers
-    /// answer OPTIONS with 404 or 405 (RFC 3261 §11.2). A 503 that says for how long (§21.5.4)
-    /// is a trunk that asks for rest.
+    /// Takes the answer in, 408 for silence, and what cut the trunk off if nothing could be sent.
+    ///
+    /// A trunk that is asked only for a test call is not judged by it. Any answer but 503 is a sign
+    /// of life: many carriers answer OPTIONS with 404 or 405 (RFC 3261 §11.2). A 503 that says for
+    /// how long (§21.5.4) is a trunk that asks for rest.
     pub(super) fn answered(
         &mut self,
         now: Mono,

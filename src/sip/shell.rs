@@ -189,10 +189,12 @@ pub(super) struct Met {
 }
 
 impl Met {
-    /// Tells what kept the latest message to one of its servers from it, the best server first.
+    /// Tells what kept the latest message to its best server from it, if none was reached: a server
+    /// that takes messages and is silent is no trouble of the others'.
     pub(super) fn trouble<'p>(&self, port: &'p Port) -> Option<&'p Trouble> {
-        let mut ways = self.places.ways.iter().chain(&self.places.registrar);
-        ways.find_map(|way| port.trouble(way.hop))
+        let met: Option<Vec<_>> =
+            self.places.ways.iter().map(|way| port.trouble(way.hop)).collect();
+        met?.first().copied()
     }
 }
 

@@ -248,7 +248,8 @@ impl Streams {
         }
         self.held.insert(hop, Held { id: self.count, outbox, theirs });
         let (news, clock) = (self.news.0.clone(), self.clock);
-        let connection = Connection { hop, id: self.count, outbox: waiting, news, clock };
+        let connection =
+            Connection { hop, id: self.count, outbox: waiting, owed: true, news, clock };
         self.tasks.spawn(connection.run(begin));
     }
 }

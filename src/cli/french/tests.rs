@@ -173,6 +173,10 @@ fn a_problem_of_a_file_keeps_its_place_and_is_told_in_french() {
                   possible ici\n    → vouliez-vous dire `progressive` ?";
     assert_eq!(told(english, Lang::Fr), french);
     assert_eq!(told(english, Lang::En), english);
+    let key = "a.toml:4:7: error: window: \"campain\" is no choice here\n    \
+               → did you mean `campaign`?";
+    let said = told(key, Lang::Fr);
+    assert!(said.contains(" window : \"campain\"") && said.contains("`campaign`"), "{said}");
     let unheard = "a sentence nobody put into French";
     assert_eq!(told(unheard, Lang::Fr), unheard);
     let nested = "a.toml: error: cannot be read: No such file or directory (os error 2)";

@@ -1,5 +1,6 @@
 //! Seeded mistakes: the first line of the answer names file, line, column and key.
 
+use std::collections::BTreeSet;
 use std::error::Error;
 use std::fs;
 
@@ -72,7 +73,7 @@ calls_per_second = "2/s"
 /// and the key that must be named.
 type Mistake = (&'static str, &'static str, &'static str);
 
-const CAMPAIGN_MISTAKES: [Mistake; 51] = [
+const CAMPAIGN_MISTAKES: [Mistake; 53] = [
     (r#"mode = "progressive""#, r#"mode = §"progresive""#, "mode"),
     (r#"mode = "progressive""#, "mode = \"progressive\"\nguarantee = §\"strict\"", "guarantee"),
     (r#"mode = "progressive""#, r#"§mod = "progressive""#, "mod"),
@@ -94,6 +95,8 @@ const CAMPAIGN_MISTAKES: [Mistake; 51] = [
     (r#"["+33162000000"]"#, "§33162000000", "caller_ids"),
     (r#"routes = ["t1"]"#, "routes = §[]", "routes"),
     (r#"cap = "3%""#, r#"cap = §"100%""#, "abandon.cap"),
+    (r#"cap = "3%""#, "cap = \"3%\"\nwindow = §\"campain\"", "abandon.window"),
+    (r#"cap = "3%""#, "cap = \"3%\"\n§notic = \"n.wav\"", "abandon.notic"),
     (r#"mode = "progressive""#, "mode = \"power\"\nlines_per_agent = §11", "lines_per_agent"),
     ("lun-ven 10:00-13:00", "lun-ven 13:00-10:00", "hours"),
     (
@@ -262,6 +265,12 @@ fn pointed_at(
     }
 }
 
+/// What a line has in backquotes and in quotes, addresses left out: they are examples.
+fn quoted(line: &str) -> BTreeSet<&str> {
+    let within = |sign| line.split(sign).skip(1).step_by(2);
+    within('`').chain(within('"')).filter(|text| !text.contains("://")).collect()
+}
+
 #[test]
 fn every_mistake_is_told_in_french() -> Claim {
     let folder = tempfile::tempdir()?;
@@ -287,6 +296,7 @@ fn every_mistake_is_told_in_french() -> Claim {
             let parts = if hint { 1 } else { 4 };
             let said = |line: &str| line.splitn(parts, ": ").last().unwrap_or_default().to_owned();
             assert_ne!(said(en), said(fr), "{en}");
+            assert_eq!(quoted(en), quoted(fr), "what is written in a file has no French");
         }
     }
     Ok(())

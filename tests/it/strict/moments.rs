@@ -147,6 +147,25 @@ fn who_is_counted_on_goes_over_to_other_campaigns_later() -> Claim {
 }
 
 #[test]
+fn a_campaign_nobody_has_started_hides_no_line_of_another() -> Claim {
+    let campaigns = vec![(EXPECTED, None), (STRICT, None)];
+    let town = Town { campaigns, agents: serving(1, &[1, 2]) };
+    let mut world = adversary(&town, 1)?;
+    world.owned = 0.0;
+    let started = Fact::Campaign(CampaignId(1), CampaignFact::Started);
+    world.owed.retain(|fact| *fact != started);
+    world.tell([]);
+    world.wait(7);
+    assert_eq!(world.ringing.len(), 1, "a line for the agent");
+    world.set(FIRST, &[1]);
+    world.answer(world.ringing.clone());
+    assert!(matches!(world.state(FIRST), Some(AgentState::Talking(_))));
+    world.wait(5);
+    world.judge("a campaign that does not run hid a line");
+    Ok(())
+}
+
+#[test]
 fn who_misses_an_agent_that_lost_his_leg_is_told_apart() -> Claim {
     for talks in [false, true] {
         let town = lone(1);

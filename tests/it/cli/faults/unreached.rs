@@ -104,6 +104,8 @@ fn a_trunk_that_no_address_of_ours_reaches_is_told_at_once() -> Claim {
         let doctor = engine.run(&["doctor", "--lang", "fr"])?;
         assert_eq!(super::code(&doctor)?, 3, "{doctor:?}");
         assert!(text(&doctor.stdout)?.contains(words), "{doctor:?}");
+        let json = engine.run(&["doctor", "--lang", "fr", "--json"])?;
+        assert!(!text(&json.stdout)?.contains(words), "programs read English: {json:?}");
     }
     Ok(())
 }
