@@ -2,16 +2,17 @@
 //!
 //! Shares of outcomes are taken by the hour of dialling, times as they were measured. What a
 //! recording cannot tell is assumed and said so: people wait as long as in the scenario files,
-//! detection makes no errors, and talks that were under way at the end do not count.
+//! detection makes no errors, and talks that were under way at the end do not count. The day ends
+//! when its last campaign does: while a drain waits for conversations nobody is called.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::report::Day;
 use super::rng::{Law, NoLaw, Stream};
 use super::scenario::{Amd, Block, Fate, Habits, NoScenario, Outcomes, Ring, Scenario, Shares};
 use crate::core::campaign::Mode;
 use crate::core::fact::{CallFact, CampaignFact, TrunkFact};
-use crate::core::order::{AgentState, Closed, Opened, Outcome};
+use crate::core::order::{AgentState, CampaignState, Closed, Opened, Outcome};
 use crate::core::{Fact, Order, Record, campaign, trunks};
 use crate::units::{AgentId, CallId, CampaignId, Mono, Now, Ratio, Span, TrunkId, Wall};
 
@@ -52,6 +53,9 @@ pub struct Learner {
     staffed: Vec<(Span, u32)>,
     begun: Option<Mono>,
     last: Mono,
+    running: BTreeSet<CampaignId>,
+    /// When the last campaign that ran stopped doing so, with what the day had come to.
+    ended: Option<(Mono, Day)>,
     wraps: Vec<f64>,
     breaks: Vec<f64>,
     delays: Vec<f64>,
@@ -114,16 +118,25 @@ impl Learner {
             Record::Opened(opened) => self.opened(now, opened),
             Record::Closed(closed) => self.closed(now, closed),
             Record::AgentState { agent, state } => self.agent(now, *agent, *state),
+            Record::CampaignState { campaign, state } => self.ran(now.mono, *campaign, *state),
             Record::Completed(_)
             | Record::Qualified(_)
             | Record::Refused(_)
             | Record::Skipped { .. }
             | Record::DoNotCall { .. }
-            | Record::CampaignState { .. }
             | Record::Decided(..)
             | Record::Bridged(_)
             | Record::Abandoned(_)
             | Record::Learnt(..) => {}
+        }
+    }
+
+    fn ran(&mut self, now: Mono, campaign: CampaignId, state: CampaignState) {
+        if state == CampaignState::Running {
+            self.running.insert(campaign);
+            self.ended = None;
+        } else if self.running.remove(&campaign) && self.running.is_empty() {
+            self.ended = Some((now, self.day_until(now)));
         }
     }
 
@@ -197,12 +210,22 @@ impl Learner {
     /// attempts, talks and abandoned persons.
     #[must_use]
     pub fn recorded(&self) -> Day {
+        let ended = self.ended.as_ref().map(|(_, day)| day.clone());
+        ended.unwrap_or_else(|| self.day_until(self.last))
+    }
+
+    fn day_until(&self, now: Mono) -> Day {
         let mut day = self.day.clone();
         let Some(begun) = self.begun else { return day };
         for (state, since) in self.agents.values() {
-            book(&mut day, *state, self.last.since((*since).max(begun)));
+            book(&mut day, *state, now.since((*since).max(begun)));
         }
         day
+    }
+
+    /// How long the day was, from its first call on.
+    fn length(&self, begun: Mono) -> Span {
+        self.ended.as_ref().map_or(self.last, |(at, _)| *at).since(begun)
     }
 
     /// Gives how the campaign with most calls was dialled.
@@ -257,7 +280,7 @@ impl Learner {
         let pace: f64 = self.trunks.values().map(|trunk| trunk.calls_per_second).sum();
         Ok(Scenario {
             name: name.to_owned(),
-            day: self.last.since(begun),
+            day: self.length(begun),
             cap: settings.abandon.cap,
             connect_within: settings.abandon.within,
             respect: settings.respect,
@@ -275,7 +298,7 @@ impl Learner {
             },
             talk: measured(&learnt.talks)?,
             wrap: measured(&self.wraps)?,
-            agents: self.habits(pool)?,
+            agents: self.habits(pool, self.length(begun))?,
             trunks_per_agent: f64::from(channels) / f64::from(pool),
             calls_per_second_per_agent: pace / f64::from(pool),
             calls_per_second_min: pace,
@@ -290,7 +313,7 @@ impl Learner {
         })
     }
 
-    fn habits(&self, pool: u32) -> Result<Habits, NoDay> {
+    fn habits(&self, pool: u32, day: Span) -> Result<Habits, NoDay> {
         let often = share(self.breaks.len(), self.wraps.len());
         let pause = if self.breaks.is_empty() || self.wraps.is_empty() {
             None
@@ -299,7 +322,8 @@ impl Learner {
         };
         let step =
             |(at, at_work): &(Span, u32)| (*at, Ratio::new(f64::from(*at_work) / f64::from(pool)));
-        Ok(Habits { pause, staffing: self.staffed.iter().map(step).collect(), churn: None })
+        let staffing = self.staffed.iter().filter(|(at, _)| *at < day || at.as_micros() == 0);
+        Ok(Habits { pause, staffing: staffing.map(step).collect(), churn: None })
     }
 }
 

@@ -4,14 +4,14 @@ use std::path::PathBuf;
 
 use cadran::config::scenario;
 use cadran::core::campaign::{Guarantee, Mode};
-use cadran::core::order::Outcome;
-use cadran::core::{Fact, Order, Settings};
+use cadran::core::order::{CampaignState, Outcome};
+use cadran::core::{Fact, Order, Record, Settings};
 use cadran::sim::learn::{Learner, NoDay};
 use cadran::sim::plan::Plan;
 use cadran::sim::report::{Day, Summary};
 use cadran::sim::scenario::Scenario;
 use cadran::sim::{RunSettings, Witness, World, run};
-use cadran::units::Now;
+use cadran::units::{CampaignId, Mono, Now, Span, Wall};
 
 type Claim = Result<(), Box<dyn std::error::Error>>;
 
@@ -153,6 +153,38 @@ fn a_recorded_day_teaches_the_scenario_it_came_from() -> Claim {
     let answers = |day: &Day| day.connected as f64 / day.attempts as f64;
     let (was, is) = (answers(&day), answers(&again));
     assert!((was - is).abs() < 0.02, "answers {was} and {is}");
+    Ok(())
+}
+
+#[test]
+fn a_drain_is_no_part_of_a_recorded_day() -> Claim {
+    let settings = RunSettings {
+        agents: 12,
+        mode: Mode::Progressive,
+        days: 1,
+        seed: 5,
+        check: false,
+        full_info: false,
+        meter: None,
+    };
+    let mut recording = Recording(Learner::default());
+    let plan = Plan::of(&read("lunch_gap")?, &settings, 5);
+    let (day, _) = World::new(plan).witnessed(&mut recording).run();
+    let mut learner = recording.0;
+    let was = learner.recorded();
+    assert_eq!(was.attempts, day.attempts);
+    let end = Mono::START + learner.scenario("day")?.day.times(2);
+    let at = |mono: Mono| Now { mono, wall: Wall::micros(0) + mono.since(Mono::START) };
+    let state = |state| Order::Record(Record::CampaignState { campaign: CampaignId(1), state });
+    learner.batch(at(end), &[], &[state(CampaignState::Draining)]);
+    let (drained, length) = (learner.recorded(), learner.scenario("day")?.day);
+    let after = |minutes| at(end + Span::secs(60).times(minutes));
+    learner.batch(after(10), &[], &[]);
+    assert_eq!(learner.recorded().idle, drained.idle);
+    assert_eq!(learner.scenario("day")?.day, length);
+    // A pause is: the agents of a campaign that goes on have waited.
+    learner.batch(after(20), &[], &[state(CampaignState::Running)]);
+    assert!(learner.recorded().idle > drained.idle && learner.scenario("day")?.day > length);
     Ok(())
 }
 

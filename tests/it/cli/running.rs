@@ -423,6 +423,25 @@ fn a_decision_is_explained_in_figures_and_in_both_languages() -> Claim {
 }
 
 #[test]
+fn moments_are_told_and_read_on_this_machines_clock() -> Claim {
+    let engine = predictive()?;
+    let there = |arguments: &[&str]| -> Result<String, Box<dyn Error>> {
+        let output = engine.command(arguments).env("TZ", "Pacific/Kiritimati").output()?;
+        Ok(text(&output.stdout)?.to_owned())
+    };
+    // Fourteen hours before UTC, and in the next day: that of the decision, at noon, is at two.
+    let local = NOON.timestamp().to_zoned(jiff::tz::TimeZone::get("Pacific/Kiritimati")?);
+    let [clock, day] = ["%H:%M", "%F"].map(|form| local.strftime(form).to_string());
+    let told = there(&["pacing", "explain", "essai", "--lang", "en"])?;
+    assert!(told.contains(&clock), "{clock}: {told}");
+    let [before, after] = ["01:59", "02:01"].map(|at| format!("{day}T{at}"));
+    let at = |moment: &str| there(&["pacing", "explain", "essai", "--json", "--at", moment]);
+    assert!(at(&before)?.contains("\"decision\": null"), "{}", at(&before)?);
+    assert!(at(&after)?.contains(&NOON.to_string()), "{}", at(&after)?);
+    Ok(())
+}
+
+#[test]
 fn a_past_moment_is_explained_by_the_decision_in_force_then() -> Claim {
     let engine = predictive()?;
     let at = |moment: String| engine.ask(&["pacing", "explain", "essai", "--at", &moment]);
