@@ -62,6 +62,14 @@ struct Paced {
     rival: Option<Rival>,
 }
 
+/// The figures of a day in both languages.
+const FIGURES: [(&str, &str); 4] = [
+    ("occupancy", "occupation"),
+    ("abandon", "abandon"),
+    ("talks", "conversations"),
+    ("calls", "appels"),
+];
+
 /// What a day came to.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 struct Figures {
@@ -176,16 +184,13 @@ impl Bands {
 
     fn outside(&self, day: &Figures) -> Vec<&'static str> {
         let pairs = [
-            ("occupancy", self.occupancy, day.occupancy),
-            ("abandon", self.abandon, day.abandon),
-            ("talks", self.talks, day.talks),
-            ("calls", self.calls, day.calls),
+            (self.occupancy, day.occupancy),
+            (self.abandon, day.abandon),
+            (self.talks, day.talks),
+            (self.calls, day.calls),
         ];
-        pairs
-            .into_iter()
-            .filter(|(_, band, was)| !band.holds(*was))
-            .map(|(name, ..)| name)
-            .collect()
+        let named = FIGURES.iter().zip(pairs);
+        named.filter(|(_, (band, was))| !band.holds(*was)).map(|((name, _), _)| *name).collect()
     }
 }
 
@@ -342,13 +347,8 @@ pub(super) fn learn(path: &Path) -> Result<(Learner, Ending), Failure> {
 
 impl Beside {
     fn sheet(&self, lang: Lang) -> Sheet {
-        let mut sheet = Sheet::new(&[
-            "",
-            lang.say("occupancy", "occupation"),
-            lang.say("abandon", "abandon"),
-            lang.say("talks", "conversations"),
-            lang.say("calls", "appels"),
-        ]);
+        let [occupancy, abandon, talks, calls] = FIGURES.map(|(en, fr)| lang.say(en, fr));
+        let mut sheet = Sheet::new(&["", occupancy, abandon, talks, calls]);
         let share = |share: f64| percent(share, None, lang);
         let whole = |count: f64| format!("{count:.0}");
         let day = &self.recorded;
@@ -412,7 +412,9 @@ impl Beside {
                 "the model does not reproduce the day, the rest is doubtful: outside is",
                 "le modèle ne reproduit pas la journée, le reste est douteux : hors bande",
             );
-            output.warn(&format!("{doubt} {}", self.outside.join(", ")));
+            let outside = FIGURES.iter().filter(|(en, _)| self.outside.contains(en));
+            let outside: Vec<_> = outside.map(|(en, fr)| lang.say(en, fr)).collect();
+            output.warn(&format!("{doubt} {}", outside.join(", ")));
         }
         output.note(&self.unknown);
         if let Some(few) = self.few(lang) {
