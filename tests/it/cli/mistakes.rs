@@ -303,6 +303,23 @@ fn every_mistake_is_told_in_french() -> Claim {
 }
 
 #[test]
+fn a_number_that_an_unreadable_campaign_may_show_is_not_called_unused() -> Claim {
+    let engine = format!("{ENGINE}\n[[caller_id]]\nnumber = \"+33162000000\"\nchannels = 2\n");
+    for (from, to) in [
+        ("mode = \"progressive\"\n", "mode = \"progresive\"\n"),
+        ("title = \"Essai\"", "title = \"Essai"),
+        ("client = \"Acme\"\n", ""),
+        ("[\"+33162000000\"]", "[\"0162000000\"]"),
+    ] {
+        let (_, told) = whole_answer(&engine, &CAMPAIGN.replacen(from, to, 1))?;
+        assert!(told.contains(": error: ") && !told.contains("warning"), "{to}: {told}");
+    }
+    let (_, told) = whole_answer(&engine, &CAMPAIGN.replace("+33162000000", "+33162000001"))?;
+    assert!(told.contains("no campaign shows this number"), "{told}");
+    Ok(())
+}
+
+#[test]
 fn several_mistakes_are_told_at_once() -> Claim {
     let campaign = CAMPAIGN
         .replace(r#"within = "2s""#, "within = 2")
