@@ -320,6 +320,54 @@ fn a_number_that_an_unreadable_campaign_may_show_is_not_called_unused() -> Claim
 }
 
 #[test]
+fn a_key_of_the_whole_file_below_a_table_is_sent_up() -> Claim {
+    for (key, table) in [
+        ("attempt_caps = [\"4/30d\"]\n", "[retry]\n"),
+        ("hours = \"lun-ven 10:00-13:00, 14:00-20:00\"\n", "[abandon]\n"),
+        ("mode = \"progressive\"\n", "[webhook]\n"),
+        ("client = \"Acme\"\n", "class = \"ca-\"\n"),
+    ] {
+        let wrong = CAMPAIGN.replacen(key, "", 1).replacen(table, &format!("{table}  {key}"), 1);
+        let (code, told) = whole_answer(ENGINE, &wrong)?;
+        assert_eq!((code, told.matches("error: ").count()), (3, 1), "{told}");
+        assert!(told.contains("move the line up, above the first [table]"), "{told}");
+    }
+    let engine = ENGINE.replace("[sip]\n", "[sip]\nnode = 3\n");
+    let (_, told) = whole_answer(&engine, CAMPAIGN)?;
+    assert!(told.contains("cadran.toml:2:1: error: sip.node: is a key of the whole"), "{told}");
+    let (_, told) = whole_answer(ENGINE, &CAMPAIGN.replace("[\"t1\"]", "[{ mode = 1 }]"))?;
+    assert!(!told.contains("above the first"), "nothing above an inline table: {told}");
+    Ok(())
+}
+
+#[test]
+fn a_folder_without_campaigns_says_so_and_names_what_looks_like_one() -> Claim {
+    let folder = tempfile::tempdir()?;
+    let campaigns = folder.path().join("campaigns");
+    fs::create_dir(&campaigns)?;
+    fs::write(folder.path().join("cadran.toml"), ENGINE)?;
+    let told = |lang: &str| -> Result<(i32, String), Box<dyn Error>> {
+        let validate = ["--lang", lang, "campaign", "validate"];
+        let output = cadran().args(validate).current_dir(folder.path()).output()?;
+        Ok((code(&output)?, text(&output.stderr)?.to_owned()))
+    };
+    let (code, empty) = told("en")?;
+    assert_eq!(code, 0, "{empty}");
+    assert!(empty.contains("campaigns: warning: holds no campaign (*.toml)"), "{empty}");
+    assert!(told("fr")?.1.contains("attention : ne contient aucune campagne"));
+    fs::write(campaigns.join("piscines.toml.txt"), CAMPAIGN)?;
+    fs::write(campaigns.join("notes.txt"), "")?;
+    let (_, meant) = told("en")?;
+    let renamed = "rename it to piscines.toml if it is a campaign";
+    assert!(meant.contains("piscines.toml.txt: warning: is not read"), "{meant}");
+    assert!(meant.contains(renamed) && !meant.contains("notes"), "{meant}");
+    fs::write(campaigns.join("essai.toml"), CAMPAIGN)?;
+    let (_, beside) = told("en")?;
+    assert!(beside.contains(renamed) && !beside.contains("holds no campaign"), "{beside}");
+    Ok(())
+}
+
+#[test]
 fn several_mistakes_are_told_at_once() -> Claim {
     let campaign = CAMPAIGN
         .replace(r#"within = "2s""#, "within = 2")
