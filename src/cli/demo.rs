@@ -109,8 +109,8 @@ fn farewell(snapshot: &Snapshot, patience: Duration, lang: Lang) -> String {
              have {seconds} s to end, then they are cut; Ctrl-C cuts them now"
         ),
         Lang::Fr => format!(
-            "plus de nouveaux appels ; conversations : {talking}, appels pas encore avec un \
-             agent : {ringing}. Ils ont {seconds} s pour finir, puis sont coupés ; Ctrl-C coupe tout de \
+            "plus de nouveaux appels ; conversations : {talking}, appels encore sans agent : \
+             {ringing}. Ils ont {seconds} s pour finir, puis sont coupés ; Ctrl-C coupe tout de \
              suite"
         ),
     }

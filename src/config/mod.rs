@@ -8,6 +8,7 @@ pub mod campaign;
 mod dispositions;
 pub mod encoding;
 mod extensions;
+mod grammar;
 pub mod hours;
 pub mod likeness;
 pub mod link;

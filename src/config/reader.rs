@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use toml::Spanned as Located;
 use toml::de::{DeTable as Table, DeValue};
 
+use super::grammar;
 use super::likeness::{likeliest, suggestion};
 use super::measure;
 use super::problem::{Problem, Severity, place};
@@ -34,8 +35,8 @@ impl<'t> Reader<'t> {
     /// it would look as if keys were missing, and hide the mistake.
     pub(super) fn parse(&self) -> Option<Located<Table<'t>>> {
         let (document, errors) = Table::parse_recoverable(self.text);
-        for error in &errors {
-            self.error(&error.span().unwrap_or(0..0), "", error.message(), None);
+        for mistake in grammar::mistakes(self.text, &errors) {
+            self.error(&mistake.span, "", &mistake.message, mistake.hint);
         }
         errors.is_empty().then_some(document)
     }

@@ -367,6 +367,65 @@ fn a_folder_without_campaigns_says_so_and_names_what_looks_like_one() -> Claim {
     Ok(())
 }
 
+/// What is wrong by the grammar of TOML, where, and what is advised.
+const GRAMMAR: [(&str, &str, &str, &str); 14] = [
+    ("[ring]", "cost = §0,9\n[ring]", "a number has no comma", "write 0.9"),
+    ("[\"t1\"]", "[{ trunk = \"t1\", cost = §0,9 }]", "a number has no comma", "write 0.9"),
+    ("[ring]", "x = §non\n[ring]", "neither true nor false", "write `false`"),
+    ("[ring]", "x = §True # so\n[ring]", "neither true nor false", "write `true`"),
+    ("\"Essai\"", "§“Essai”", "quotes are not straight", "write straight quotes: \"…\""),
+    ("[\"t1\"]", "§[«t1»]", "quotes are not straight", "write straight quotes: \"…\""),
+    ("\"Essai\"", "§Essai # so", "a text stands in quotes", "write \"Essai\""),
+    ("\"Essai\"", "§normal", "a text stands in quotes", "write \"normal\""),
+    ("\"20m\"", "§20m", "a text stands in quotes", "write \"20m\""),
+    ("[hopper]", "§[ring]", "the table \"ring\" is there twice", "below one `[ring]`"),
+    (
+        "[hopper]",
+        "[disposition]\nkey = \"5\"\ncode = \"x\"\n[hopper]",
+        "there twice",
+        "`[[disposition]]`",
+    ),
+    ("client = ", "§title = \"a\"\nclient = ", "duplicate key", "remove one of the two lines"),
+    ("[\"t1\"]", "[\"t1\"§", "unclosed array", "write ] behind the last value"),
+    ("[\"+33162000000\"]", "0162000000", "does not begin with 0", "a telephone number in quotes"),
+];
+
+#[test]
+fn each_mistake_of_grammar_is_told_once_with_what_to_write() -> Claim {
+    for (from, to, message, hint) in GRAMMAR {
+        let mistake = (from, to, "");
+        let (campaign, place) = seeded(CAMPAIGN, &mistake)?;
+        let (code, told) = whole_answer(ENGINE, &campaign)?;
+        assert_eq!((code, told.matches("error: ").count()), (3, 1), "{to}: {told}");
+        assert!(told.contains(message) && told.contains(hint), "{to}: {told}");
+        if let Some((line, _)) = place {
+            assert!(told.contains(&format!("essai.toml:{line}:")), "{to}: {told}");
+        }
+    }
+    let another = "\n[trunk]\nname = \"b\"\nhost = \"b\"\n";
+    let trunks = ENGINE.replace("[[trunk]]", "[trunk]") + another + another;
+    let (_, told) = whole_answer(&trunks, CAMPAIGN)?;
+    assert_eq!(told.matches("error: ").count(), 1, "{told}");
+    assert!(told.contains("write `[[trunk]]` above each of them"), "{told}");
+    Ok(())
+}
+
+#[test]
+fn hours_and_french_numbers_get_their_own_advice() -> Claim {
+    for (from, to, said) in [
+        ("14:00-20:00", "20:00-10:00", "does not end after its beginning: \"20:00-10:00\""),
+        ("14:00-20:00", "14:00-25:00", "\"14:00-25:00\" goes beyond 24:00"),
+        ("14:00-20:00", "14:00", "is not like 10:00-13:00"),
+        ("+33162000000", "01 62 00 00 00", "country code: write +33162000000"),
+        ("+33162000000", "01.62.00.00.00", "country code: write +33162000000"),
+        ("+33162000000", "0162", "write + and 4 to 15 digits"),
+    ] {
+        let (_, told) = whole_answer(ENGINE, &CAMPAIGN.replace(from, to))?;
+        assert!(told.contains(said), "{to}: {told}");
+    }
+    Ok(())
+}
+
 #[test]
 fn several_mistakes_are_told_at_once() -> Claim {
     let campaign = CAMPAIGN
