@@ -437,9 +437,25 @@ fn act(
 }
 
 fn list(client: &Client, output: &Output) -> Outcome {
-    let agents: Vec<types::Agent> = wait_for(client.get(&At::path(["agents"])))?;
+    let mut agents: Vec<types::Agent> = wait_for(client.get(&At::path(["agents"])))?;
+    agents.sort_by(|a, b| (counted(&a.name), &a.name).cmp(&(counted(&b.name), &b.name)));
     output.show(&agents, |lang| sheet(&agents, lang));
     Ok(Exit::Done)
+}
+
+/// Cuts a name into its words, each with the number behind it: `a2` comes before `a10`.
+fn counted(name: &str) -> Vec<(&str, u128)> {
+    let mut parts = Vec::new();
+    let mut rest = name;
+    while !rest.is_empty() {
+        let digit = |sign: char| sign.is_ascii_digit();
+        let (word, behind) = rest.split_at(rest.find(digit).unwrap_or(rest.len()));
+        let end = behind.find(|sign| !digit(sign)).unwrap_or(behind.len());
+        let (number, behind) = behind.split_at(end);
+        parts.push((word, number.parse().unwrap_or(0)));
+        rest = behind;
+    }
+    parts
 }
 
 fn sheet(agents: &[types::Agent], lang: Lang) -> Sheet {
@@ -512,5 +528,12 @@ mod tests {
             assert_eq!(shown.contains("ready, leaving"), leaving, "{shown}");
         }
         Ok(())
+    }
+
+    #[test]
+    fn numbers_in_names_are_sorted_as_numbers() {
+        let mut names = ["a10", "b", "a2", "a1", "é-7-1", "a11", "a", "é-7", "a01"];
+        names.sort_by(|a, b| (counted(a), a).cmp(&(counted(b), b)));
+        assert_eq!(names, ["a", "a01", "a1", "a2", "a10", "a11", "b", "é-7", "é-7-1"]);
     }
 }

@@ -295,6 +295,14 @@ fn list(global: &Global, output: &Output) -> Outcome {
         }
         sheet
     });
+    if campaigns.is_empty() && output.form != Form::Json {
+        output.warn(output.lang.say(
+            "the engine found no campaign when it started: `cadran campaign validate` says where \
+             it looks",
+            "le moteur n'a trouvé aucune campagne à son démarrage : `cadran campaign validate` \
+             dit où il les cherche",
+        ));
+    }
     since_this_start(output);
     unread::warn(&client, None, output)
 }

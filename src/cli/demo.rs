@@ -54,6 +54,10 @@ pub(super) struct Demo {
 /// How long conversations may go on once a demo's time is up.
 const TALK_OUT: Duration = Duration::from_secs(5);
 
+/// How long they may when somebody ends it, who can cut them: the carrier's people ring and talk
+/// for some 20 s, few for three times that.
+const TALK_OUT_ASKED: Duration = Duration::from_secs(60);
+
 impl Demo {
     pub(super) fn run(self, output: &Output) -> Outcome {
         crate::cli::install_crypto();
@@ -68,15 +72,9 @@ impl Demo {
         centre.running.tasks.spawn(staff::work(handle, clock, self.seed));
         output.note("a call centre is at work on this machine; Ctrl-C lets conversations end");
         let asked = watch_until_over(&self, &centre, &mut signals, output).await?;
-        output.note(&match self.length {
-            None => "no new calls: conversations may end".to_owned(),
-            Some(_) => {
-                let seconds = TALK_OUT.as_secs();
-                format!("no new calls: conversations have {seconds} s to end, then they are cut")
-            }
-        });
         let handle = centre.running.handle.clone();
-        let patience = self.length.map_or(Duration::MAX, |_| TALK_OUT);
+        let patience = self.length.map_or(TALK_OUT_ASKED, |_| TALK_OUT);
+        output.note(&farewell(&handle.snapshot(), patience, output.lang));
         let forced = tokio::select! {
             () = centre.running.drain() => false,
             () = tokio::time::sleep(patience) => false,
@@ -95,6 +93,26 @@ impl Demo {
             go_on(output, &folder, tape.as_deref());
         }
         Ok(if forced && !asked { Exit::Interrupted } else { Exit::Done })
+    }
+}
+
+/// Says what is still on the line, how long that may last, and how to cut it.
+fn farewell(snapshot: &Snapshot, patience: Duration, lang: Lang) -> String {
+    let views = snapshot.floor.campaigns.iter().map(|campaign| campaign.view);
+    let (talking, ringing) = views.fold((0, 0), |(talking, ringing), view| {
+        (talking + view.talking, ringing + view.ringing + view.listening + view.waiting)
+    });
+    let seconds = patience.as_secs();
+    match lang {
+        Lang::En => format!(
+            "no new calls; conversations: {talking}, calls not yet with an agent: {ringing}. They \
+             have {seconds} s to end, then they are cut; Ctrl-C cuts them now"
+        ),
+        Lang::Fr => format!(
+            "plus de nouveaux appels ; conversations : {talking}, appels encore sans agent : \
+             {ringing}. Ils ont {seconds} s pour finir, puis sont coupés ; Ctrl-C coupe tout de \
+             suite"
+        ),
     }
 }
 
@@ -161,7 +179,7 @@ pub struct DayReport {
     /// The share of the agents' time spent talking or writing up (words.md, taux d'occupation
     /// AFRC): (talk + wrap) / (talk + wrap + idle), 0 to 1.
     pub occupancy: f64,
-    /// From the 200 OK to audio both ways.
+    /// From the 200 OK to audio both ways with an agent, the wait for a free one included.
     pub answer_to_audio_ms: AudioDelay,
     /// The share of those who were bridged or abandoned that were abandoned, 0 to 1.
     pub abandon: f64,
@@ -236,8 +254,8 @@ impl DayReport {
         }
         line("occupancy", "taux d'occupation", format!("{:.0} %", self.occupancy * 100.0));
         line(
-            "answer to audio, p50 / p99",
-            "délai de mise en relation, p50 / p99",
+            "answer to audio with an agent, the wait for one included, p50 / p99",
+            "du décroché à la voix de l'agent, attente comprise, p50 / p99",
             format!("{p50:.0} / {p99:.0} ms"),
         );
         sheet

@@ -13,6 +13,13 @@ const SENTENCES: &str = include_str!("french/sentences.txt");
 /// What stands for a gap.
 const GAP: &str = "{}";
 
+/// How the problem of a file begins: what stands in its gaps is put into French by itself, however
+/// much of it another sentence would fit.
+const FRAMES: [&str; 2] = ["{}: error: {}", "{}: warning: {}"];
+
+/// How such a beginning goes on where a key is named.
+const KEYED: &str = ": {}: {}";
+
 /// Gives a text in a language, line by line; what nobody put into French stays English.
 pub(super) fn told(text: &str, lang: Lang) -> String {
     match lang {
@@ -30,7 +37,11 @@ fn pairs() -> impl Iterator<Item = (&'static str, &'static str)> {
 /// put into French too, except in quotes: there it is what somebody wrote, or has to write.
 fn line(text: &str) -> String {
     let fitting = pairs().filter_map(|(en, fr)| Some((en, fr, gaps(en, text)?)));
-    let closest = fitting.max_by_key(|(en, ..)| en.len() - GAP.len() * en.matches(GAP).count());
+    let fitting = fitting.filter(|(en, _, found)| !en.ends_with(KEYED) || named(found));
+    let closest = fitting.max_by_key(|(en, ..)| {
+        let own = en.len() - GAP.len() * en.matches(GAP).count();
+        (FRAMES.iter().any(|frame| en.starts_with(frame)), own)
+    });
     let Some((_, french, found)) = closest else { return text.to_owned() };
     let mut said = String::new();
     let mut rest = french;
@@ -54,6 +65,11 @@ fn line(text: &str) -> String {
         }
     }
     said + rest
+}
+
+/// Tells whether a key stands in the gap behind the place: a sentence has blanks.
+fn named(found: &[&str]) -> bool {
+    !found.get(1).is_some_and(|key| key.contains(' '))
 }
 
 /// Gives what stands in the gaps of a sentence; `None` if the text is another one.

@@ -117,20 +117,39 @@ fn able_are_out(idle: &Idle, lang: Lang) -> String {
     said.replace("{skill}", &wanted)
 }
 
-/// Tells who keeps the agents busy.
+/// Tells who keeps the agents busy; only who is on a break can be called back.
 fn nobody_ready(now: &View, lang: Lang) -> String {
     let (talking, wrapping, resting, paused) = (now.talking, now.wrapping, now.resting, now.paused);
-    lang.say(
-        &format!(
-            "no agent is ready ({talking} talking, {wrapping} writing up, {resting} resting, \
-             {paused} on a break): cadran agent ready --all"
+    if paused > 0 {
+        return match lang {
+            Lang::En => format!(
+                "no agent is ready ({talking} talking, {wrapping} writing up, {resting} resting, \
+                 {paused} on a break): cadran agent ready --all"
+            ),
+            Lang::Fr => format!(
+                "aucun agent n'est prêt ({talking} en ligne, {wrapping} en post-appel, {resting} \
+                 au repos, {paused} en pause) : cadran agent ready --all"
+            ),
+        };
+    }
+    if talking + wrapping + resting == 0 {
+        let (en, fr) = (
+            "no agent is free: calls follow once one is",
+            "aucun agent n'est libre : \
+             les appels suivent dès qu'il y en a un",
+        );
+        return lang.say(en, fr).to_owned();
+    }
+    match lang {
+        Lang::En => format!(
+            "all agents are talking or writing up ({talking} talking, {wrapping} writing up, \
+             {resting} resting): calls follow once one is free"
         ),
-        &format!(
-            "aucun agent n'est prêt ({talking} en ligne, {wrapping} en post-appel, {resting} au \
-             repos, {paused} en pause) : cadran agent ready --all"
+        Lang::Fr => format!(
+            "tous les agents sont en ligne ou en post-appel ({talking} en ligne, {wrapping} en \
+             post-appel, {resting} au repos) : les appels suivent dès qu'un agent est libre"
         ),
-    )
-    .to_owned()
+    }
 }
 
 /// Tells whom the agents serve first.
@@ -178,4 +197,22 @@ pub(super) fn refusals(idle: &Idle, lang: Lang) -> String {
     rules.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
     let said = rules.iter().map(|(rule, count)| format!("{} {count}", told(rule, lang)));
     said.collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_agents_on_a_break_are_called_back() {
+        let all_busy = View { talking: 5, wrapping: 1, ..View::default() };
+        let told = nobody_ready(&all_busy, Lang::En);
+        assert!(told.starts_with("all agents are talking or writing up (5 talking"), "{told}");
+        let one_away = View { paused: 1, ..all_busy };
+        for lang in [Lang::En, Lang::Fr] {
+            assert!(!nobody_ready(&all_busy, lang).contains("cadran"));
+            assert!(!nobody_ready(&View::default(), lang).contains("cadran"));
+            assert!(nobody_ready(&one_away, lang).ends_with(": cadran agent ready --all"));
+        }
+    }
 }

@@ -348,7 +348,12 @@ fn caller_ids(root: &Fields<'_, '_>) -> Vec<Number> {
 pub(super) fn caller_id(value: &Value<'_, '_>) -> Option<Number> {
     let number = value.parse(|text| {
         let number = Number::new(&text.replace([' ', '.'], ""));
-        national(number.map_err(|error| format!("is {error}"))?)
+        national(number.map_err(|error| match abroad(text) {
+            Some(whole) => {
+                format!("is a French number without its country code: write {whole}")
+            }
+            None => format!("is {error}"),
+        })?)
     })?;
     let digits = number.reveal();
     if digits.starts_with("+336") || digits.starts_with("+337") {
@@ -358,6 +363,15 @@ pub(super) fn caller_id(value: &Value<'_, '_>) -> Option<Number> {
         );
     }
     Some(number)
+}
+
+/// Gives a French number as it is dialled from abroad, if it is written as in France: ten digits
+/// from 01 on (Arcep, décision 2018-0881).
+fn abroad(text: &str) -> Option<String> {
+    let digits: String = text.chars().filter(|sign| !" .-/".contains(*sign)).collect();
+    let behind = digits.strip_prefix('0').filter(|behind| !behind.starts_with('0'))?;
+    let whole = behind.len() == 9 && behind.bytes().all(|digit| digit.is_ascii_digit());
+    whole.then(|| format!("+33{behind}"))
 }
 
 /// Digits behind the codes of countries whose numbers all have one length: the North American plan

@@ -79,10 +79,21 @@ fn day_span(text: &str) -> Result<DaySpan, String> {
     let wrong = || format!("has no window: {:?} is not like 10:00-13:00", text.trim());
     let (from, to) = text.split_once('-').ok_or_else(wrong)?;
     let (from, to) = (minute(from).ok_or_else(wrong)?, minute(to).ok_or_else(wrong)?);
-    if from < to { Ok(DaySpan { from, to }) } else { Err(wrong()) }
+    let window = text.trim();
+    if from.max(to) > DAY_MINUTES {
+        Err(format!("has a window past the day: {window:?} goes beyond 24:00"))
+    } else if from >= to {
+        Err(format!("has a window that does not end after its beginning: {window:?}"))
+    } else {
+        Ok(DaySpan { from, to })
+    }
 }
 
-/// Reads `10:00`, `10h30` or `10h` as minutes after midnight; `24:00` is the end of the day.
+/// The minutes of a day.
+const DAY_MINUTES: u16 = 1_440;
+
+/// Reads `10:00`, `10h30` or `10h` as minutes after midnight; `24:00` is the end of the day, and
+/// what is beyond is left to the caller.
 fn minute(text: &str) -> Option<u16> {
     let (hours, minutes) = text.trim().split_once([':', 'h'])?;
     let two_digits = |text: &str| text.len() <= 2 && text.bytes().all(|b| b.is_ascii_digit());
@@ -91,8 +102,7 @@ fn minute(text: &str) -> Option<u16> {
         return None;
     }
     let (hours, minutes) = (hours.parse::<u16>().ok()?, minutes.parse::<u16>().ok()?);
-    let total = hours * 60 + minutes;
-    (minutes < 60 && total <= 1_440).then_some(total)
+    (minutes < 60).then_some(hours * 60 + minutes)
 }
 
 /// Writes a week as it would be configured, days of equal windows together.

@@ -8,6 +8,7 @@ pub mod campaign;
 mod dispositions;
 pub mod encoding;
 mod extensions;
+mod grammar;
 pub mod hours;
 pub mod likeness;
 pub mod link;
@@ -260,13 +261,23 @@ impl Config {
     }
 
     fn load_campaigns(&mut self, problems: &mut Vec<Problem>) {
-        let files = match toml_files(&self.campaigns_folder) {
-            Ok(files) => files,
+        let folder = &self.campaigns_folder;
+        let (files, passed_over) = match toml_files(folder).and_then(|files| {
+            let passed_over = meant_as_toml(folder)?;
+            Ok((files, passed_over))
+        }) {
+            Ok(listed) => listed,
             Err(error) => {
-                problems.extend(Problems::unreadable(&self.campaigns_folder, &error).0);
+                problems.extend(Problems::unreadable(folder, &error).0);
                 return;
             }
         };
+        if files.is_empty() {
+            let hint = "put a file such as prospection.toml there, or name another folder under \
+                        `[folders] campaigns`";
+            problems.push(look(folder, "holds no campaign (*.toml)", hint.to_owned()));
+        }
+        problems.extend(passed_over);
         let mut names: BTreeMap<String, PathBuf> = BTreeMap::new();
         // Trunks that could not be read would make every route of theirs look wrong too.
         let trunks = (!has_error(problems)).then_some(self.trunks.as_slice());
@@ -292,7 +303,10 @@ impl Config {
             self.campaigns.push(campaign);
         }
         shared::number(&mut self.campaigns, problems);
-        problems.extend(routes::unshown(self));
+        // A campaign that could not be read whole may show any number.
+        if !self.campaigns.is_empty() && !has_error(problems) {
+            problems.extend(routes::unshown(self));
+        }
     }
 }
 
@@ -349,6 +363,37 @@ fn toml_files(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
     }
     files.sort();
     Ok(files)
+}
+
+/// Warns of a folder's files that are not read for their names alone: `piscines.toml.txt`, which
+/// an editor hides the end of, or `PISCINES.TOML`.
+fn meant_as_toml(folder: &Path) -> std::io::Result<Vec<Problem>> {
+    let mut warnings = Vec::new();
+    for entry in std::fs::read_dir(folder)?.take(10 * CAMPAIGNS_MAX) {
+        let name = entry?.file_name().to_string_lossy().into_owned();
+        let small = name.to_lowercase();
+        let bare = small.strip_suffix(".txt").unwrap_or(&small);
+        if let Some(stem) = bare.strip_suffix(".toml").filter(|_| !name.ends_with(".toml")) {
+            let hint = format!("rename it to {stem}.toml if it is a campaign");
+            let why = "is not read: the name of a campaign's file ends in .toml";
+            warnings.push(look(&folder.join(&name), why, hint));
+        }
+    }
+    warnings.sort_by(|a, b| a.path.cmp(&b.path));
+    Ok(warnings)
+}
+
+/// Makes a warning of a whole file or folder.
+fn look(path: &Path, message: &str, hint: String) -> Problem {
+    Problem {
+        severity: Severity::Warning,
+        path: path.to_owned(),
+        line: 0,
+        column: 0,
+        key: String::new(),
+        message: message.to_owned(),
+        hint: Some(hint),
+    }
 }
 
 /// Reads the engine's file; the campaigns stay empty.

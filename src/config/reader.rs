@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use toml::Spanned as Located;
 use toml::de::{DeTable as Table, DeValue};
 
+use super::grammar;
 use super::likeness::{likeliest, suggestion};
 use super::measure;
 use super::problem::{Problem, Severity, place};
@@ -19,20 +20,23 @@ pub(super) struct Reader<'t> {
     path: &'t Path,
     text: &'t str,
     problems: RefCell<Vec<Problem>>,
+    /// Keys of no table, each with the place of its problem: below a table's head stands what was
+    /// meant for the whole file.
+    strays: RefCell<Vec<(String, usize)>>,
 }
 
 impl<'t> Reader<'t> {
     /// Begins to read a file.
     pub(super) fn new(path: &'t Path, text: &'t str) -> Self {
-        Self { path, text, problems: RefCell::default() }
+        Self { path, text, problems: RefCell::default(), strays: RefCell::default() }
     }
 
     /// Parses the document. With a mistake of grammar there is none: what could still be read of
     /// it would look as if keys were missing, and hide the mistake.
     pub(super) fn parse(&self) -> Option<Located<Table<'t>>> {
         let (document, errors) = Table::parse_recoverable(self.text);
-        for error in &errors {
-            self.error(&error.span().unwrap_or(0..0), "", error.message(), None);
+        for mistake in grammar::mistakes(self.text, &errors) {
+            self.error(&mistake.span, "", &mistake.message, mistake.hint);
         }
         errors.is_empty().then_some(document)
     }
@@ -52,6 +56,32 @@ impl<'t> Reader<'t> {
     /// Gives a path as the file means it: relative to the file's own folder.
     pub(super) fn beside(&self, path: &str) -> PathBuf {
         self.path.parent().unwrap_or_else(|| Path::new("")).join(path)
+    }
+
+    /// Keeps in mind that the latest problem is of a key that its table does not have, if a line
+    /// begins with it: only such a line can stand below a table it was not meant for.
+    fn stray(&self, span: &Range<usize>, key: &str) {
+        let before = self.text.get(..span.start).unwrap_or_default();
+        let begins = before.rsplit('\n').next().is_some_and(|before| before.trim().is_empty());
+        if let Some(place) = self.problems.borrow().len().checked_sub(1).filter(|_| begins) {
+            self.strays.borrow_mut().push((key.to_owned(), place));
+        }
+    }
+
+    /// Says of the stray keys that the whole file has where they belong, and gives them.
+    fn bring_home(&self, known: &[&str]) -> Vec<String> {
+        let mut problems = self.problems.borrow_mut();
+        let mut home = Vec::new();
+        for (key, place) in self.strays.take() {
+            let Some(problem) = problems.get_mut(place).filter(|_| known.contains(&&*key)) else {
+                continue;
+            };
+            "is a key of the whole file, not of the table above it"
+                .clone_into(&mut problem.message);
+            problem.hint = Some("move the line up, above the first [table]".to_owned());
+            home.push(key);
+        }
+        home
     }
 
     fn error(&self, span: &Range<usize>, key: &str, message: &str, hint: Option<String>) {
@@ -194,10 +224,14 @@ impl<'r, 't> Fields<'r, 't> {
             let hint = suggestion(name, known.iter().copied());
             let hint = hint.or_else(|| Some("remove it".to_owned()));
             self.reader.error(span, &self.path(name), "unknown key", hint);
+            self.reader.stray(span, name);
         }
+        let whole = self.name.is_empty();
+        let home = if whole { self.reader.bring_home(&known) } else { Vec::new() };
         for (key, hint) in missing.iter() {
             let misspelt = |name: &str| likeliest(name, std::iter::once(*key)).is_some();
-            if !unknown.iter().any(|(_, name)| misspelt(name)) {
+            let stray = home.iter().any(|name| name == key);
+            if !stray && !unknown.iter().any(|(_, name)| misspelt(name)) {
                 self.error(key, "is missing", hint);
             }
         }

@@ -25,6 +25,8 @@ pub struct View {
     since: String,
     campaigns: Vec<[String; 8]>,
     agents: Vec<(AgentState, [String; 7])>,
+    /// How many agents there are, those included that no terminal shows.
+    agents_total: usize,
     trunks: Vec<String>,
     sums: Sums,
     occupancy: Option<Ratio>,
@@ -80,6 +82,7 @@ impl View {
             since: clock(now.since(Mono::START).as_secs_f64()),
             campaigns: floor.campaigns.iter().map(campaign).collect(),
             agents: floor.agents.iter().take(AGENTS_SHOWN).map(agent).collect(),
+            agents_total: floor.agents.len(),
             trunks: floor.trunks.iter().map(trunk).collect(),
             sums,
             occupancy: occupancy(&floor.agents),
@@ -92,27 +95,35 @@ impl View {
     /// Puts the floor into one line.
     #[must_use]
     pub fn line(&self) -> String {
-        let (sums, lang) = (&self.sums, self.lang);
-        format!(
-            "{}  {} {}  {} {}  {} {}  {} {}  {} {}  {} {}  {} {}{}{}",
-            self.since,
-            lang.say("ready", "prêts"),
-            sums.ready,
-            lang.say("ringing", "sonnent"),
-            sums.ringing,
-            lang.say("talking", "en ligne"),
-            sums.talking,
-            lang.say("attempts", "appels"),
-            sums.attempts,
-            lang.say("answered", "décrochés"),
-            sums.answered,
-            lang.say("bridged", "en relation"),
-            sums.bridged,
-            lang.say("abandoned", "abandonnés"),
-            sums.abandoned,
-            self.busy(),
-            if self.draining { lang.say("  draining", "  arrêt en douceur") } else { "" },
-        )
+        let draining = self.lang.say("  draining", "  arrêt en douceur");
+        let draining = if self.draining { draining } else { "" };
+        format!("{}  {}  {}{draining}", self.since, self.present(), self.outcome())
+    }
+
+    /// Says what goes on, and how many calls that took.
+    fn present(&self) -> String {
+        let (Sums { ready, ringing, talking, attempts, .. }, lang) = (self.sums, self.lang);
+        match lang {
+            Lang::En => {
+                format!("ready {ready}  ringing {ringing}  talking {talking}  attempts {attempts}")
+            }
+            Lang::Fr => {
+                format!("prêts {ready}  sonnent {ringing}  en ligne {talking}  appels {attempts}")
+            }
+        }
+    }
+
+    /// Says what the calls came to.
+    fn outcome(&self) -> String {
+        let (Sums { answered, bridged, abandoned, .. }, lang) = (self.sums, self.lang);
+        let lost = lost(bridged, abandoned, lang);
+        let busy = self.busy();
+        match lang {
+            Lang::En => format!("answered {answered}  bridged {bridged}  abandoned {lost}{busy}"),
+            Lang::Fr => {
+                format!("décrochés {answered}  en relation {bridged}  abandonnés {lost}{busy}")
+            }
+        }
     }
 
     /// Puts the floor into one line, with the reason of each predictive campaign's speed.
@@ -140,28 +151,35 @@ impl View {
     /// Draws the floor.
     pub(super) fn draw(&self, frame: &mut Frame<'_>) {
         let rows = u16::try_from(self.campaigns.len()).unwrap_or(u16::MAX).saturating_add(3);
-        let told = self.speeds.len() + self.priors.len();
-        let head = u16::try_from(told).unwrap_or(u16::MAX).saturating_add(2);
+        let told = self.head(frame.area().width);
         let [head, campaigns, agents, foot] = Layout::vertical([
-            Constraint::Length(head),
+            Constraint::Length(u16::try_from(told.lines.len()).unwrap_or(u16::MAX)),
             Constraint::Length(rows),
             Constraint::Min(3),
             Constraint::Length(2),
         ])
         .areas(frame.area());
-        frame.render_widget(Paragraph::new(self.head()), head);
-        frame.render_widget(self.campaign_table(), campaigns);
-        frame.render_widget(self.agent_table(), agents);
+        frame.render_widget(Paragraph::new(told), head);
+        frame.render_widget(self.campaign_table(campaigns.width), campaigns);
+        frame.render_widget(self.agent_table(agents.width, agents.height), agents);
         frame.render_widget(Paragraph::new(self.foot()), foot);
     }
 
-    fn head(&self) -> Text<'_> {
-        let speed = |(name, speed): &(String, String)| Line::from(format!(" {name}: {speed}"));
+    fn head(&self, width: u16) -> Text<'static> {
         let mut lines = vec![
-            Line::from(format!(" cadran  {}", self.since)).bold(),
-            Line::from(format!(" {}", self.line())),
+            Line::from(format!(" cadran  {}  {}", self.since, self.present())).bold(),
+            Line::from(format!(" {}", self.outcome())),
         ];
-        lines.extend(self.speeds.iter().chain(&self.priors).map(speed));
+        for (name, why) in self.speeds.iter().chain(&self.priors) {
+            let whole = Line::from(format!(" {name}: {why}"));
+            match why.split_once("; ").filter(|_| whole.width() > usize::from(width)) {
+                Some((first, then)) => {
+                    lines.push(Line::from(format!(" {name}: {first};")));
+                    lines.push(Line::from(format!("   {then}")));
+                }
+                None => lines.push(whole),
+            }
+        }
         Text::from(lines)
     }
 
@@ -174,7 +192,7 @@ impl View {
         Text::from(vec![Line::from(format!(" trunks  {}", self.trunks.join("   "))), keys.into()])
     }
 
-    fn campaign_table(&self) -> Table<'_> {
+    fn campaign_table(&self, width: u16) -> Table<'_> {
         let lang = self.lang;
         let titles = [
             lang.say("campaign", "campagne"),
@@ -186,14 +204,15 @@ impl View {
             lang.say("abandoned", "abandonnés"),
             lang.say("speed set by", "vitesse fixée par"),
         ];
-        let widths = [20, 10, 7, 8, 10, 12, 14, 20].map(Constraint::Length);
-        let rows = self.campaigns.iter().map(|cells| Row::new(cells.clone()));
-        Table::new(rows, widths)
-            .header(Row::new(titles).bold())
+        let widths = fitting(width, [CAMPAIGN_WIDE, CAMPAIGN_NARROW]);
+        let rows = self.campaigns.iter().map(|cells| row(cells, widths));
+        Table::new(rows, shown(widths))
+            .header(row(&titles, widths).bold())
             .block(Block::bordered().title(lang.say(" Campaigns ", " Campagnes ")))
     }
 
-    fn agent_table(&self) -> Table<'_> {
+    /// Draws the agents there is room for; the last row counts the others.
+    fn agent_table(&self, width: u16, height: u16) -> Table<'_> {
         let lang = self.lang;
         let titles = [
             "agent",
@@ -204,14 +223,58 @@ impl View {
             lang.say("wrap-up", "post-appel"),
             lang.say("idle", "attente"),
         ];
-        let widths = [14, 24, 8, 8, 13, 11, 9].map(Constraint::Length);
-        let row = |(state, cells): &(AgentState, [String; 7])| {
-            Row::new(cells.clone()).style(Style::new().fg(color(*state)))
-        };
-        Table::new(self.agents.iter().map(row), widths)
-            .header(Row::new(titles).bold())
+        let widths = fitting(width, [AGENT_WIDE, AGENT_NARROW]);
+        // The frame and the titles take three.
+        let room = usize::from(height.saturating_sub(3));
+        let all = self.agents_total <= room.min(self.agents.len());
+        let drawn = if all { room } else { room.saturating_sub(1) }.min(self.agents.len());
+        let rows = self
+            .agents
+            .iter()
+            .take(drawn)
+            .map(|(state, cells)| row(cells, widths).style(Style::new().fg(color(*state))));
+        let more = self.agents_total.saturating_sub(drawn);
+        let more = (more > 0).then(|| {
+            let word = lang.say("… and others", "… et d'autres").to_owned();
+            Row::new([word, format!("+ {more}")])
+        });
+        Table::new(rows.chain(more), shown(widths))
+            .header(row(&titles, widths).bold())
             .block(Block::bordered().title(" Agents "))
     }
+}
+
+/// The columns of campaigns; one of no width is left out. The narrow ones fit a terminal of 80
+/// columns with its frame, and leave out what the head sums up.
+const CAMPAIGN_WIDE: [u16; 8] = [20, 16, 7, 8, 10, 12, 14, 21];
+const CAMPAIGN_NARROW: [u16; 8] = [14, 16, 0, 0, 0, 11, 12, 21];
+
+/// The columns of agents, in the same way.
+const AGENT_WIDE: [u16; 7] = [14, 24, 8, 8, 13, 11, 9];
+const AGENT_NARROW: [u16; 7] = [16, 22, 7, 6, 12, 10, 0];
+
+/// Gives the wide columns where they fit with a blank between them and a frame around.
+fn fitting<const N: usize>(width: u16, [wide, narrow]: [[u16; N]; 2]) -> [u16; N] {
+    let taken = wide.iter().fold(1_u16, |taken, column| taken.saturating_add(column + 1));
+    if taken < width { wide } else { narrow }
+}
+
+/// Gives the widths of the columns that are shown.
+fn shown<const N: usize>(widths: [u16; N]) -> impl Iterator<Item = Constraint> {
+    widths.into_iter().filter(|width| *width > 0).map(Constraint::Length)
+}
+
+/// Makes a row of the cells that are shown.
+fn row<const N: usize>(cells: &[impl AsRef<str>; N], widths: [u16; N]) -> Row<'static> {
+    let cells = cells.iter().zip(widths).filter(|(_, width)| *width > 0);
+    Row::new(cells.map(|(cell, _)| cell.as_ref().to_owned()))
+}
+
+/// Writes how many persons were abandoned, and their share of those who were bridged or abandoned.
+fn lost(bridged: u64, abandoned: u64, lang: Lang) -> String {
+    #[expect(clippy::cast_precision_loss, reason = "no campaign counts to 2^53")]
+    let share = abandoned as f64 / (bridged + abandoned).max(1) as f64;
+    format!("{abandoned} ({})", percent(share, lang))
 }
 
 /// Gives a state's colour; the word says the same, so that nothing hangs on colour alone.
@@ -264,8 +327,6 @@ fn campaign_row(
     store_fails: bool,
 ) -> [String; 8] {
     let CampaignFloor { state, view, totals, .. } = campaign;
-    #[expect(clippy::cast_precision_loss, reason = "no campaign counts to 2^53")]
-    let share = totals.abandoned as f64 / (totals.bridged + totals.abandoned).max(1) as f64;
     // While the store fails every trunk is left alone.
     let why = campaign.decision.map(|decision| match decision.limit == Limit::NoTrunk {
         true if store_fails => lang.say("the database fails", "la base ne répond pas"),
@@ -278,7 +339,7 @@ fn campaign_row(
         totals.attempts.to_string(),
         totals.answered.to_string(),
         totals.bridged.to_string(),
-        format!("{} ({})", totals.abandoned, percent(share, lang)),
+        lost(totals.bridged, totals.abandoned, lang),
         why.unwrap_or_default().to_owned(),
     ]
 }

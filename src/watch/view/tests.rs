@@ -99,3 +99,88 @@ fn the_screen_names_every_agent_with_state_and_time() -> Result<(), std::convert
     }
     Ok(())
 }
+
+#[test]
+fn eighty_columns_hold_the_figures_that_matter_in_both_languages()
+-> Result<(), std::convert::Infallible> {
+    let forecast = Forecast {
+        threshold: Ratio::new(0.031),
+        answers: 16.0,
+        releases: 13.2,
+        next: Some(Ratio::new(0.034)),
+        ahead: Span::secs(13),
+        ..Forecast::default()
+    };
+    let ask = Ask { calls: 1, why: Why::Predicted };
+    let view = pacing::View::default();
+    let decision = Decision { view, ask, placed: 1, limit: Limit::Ask, forecast: Some(forecast) };
+    let mut snapshot = snapshot();
+    snapshot.floor.campaigns.push(CampaignFloor {
+        campaign: CampaignId(1),
+        state: CampaignState::Draining,
+        view: pacing::View { ringing: 120, ..view },
+        personal: 0,
+        decision: Some(decision),
+        quiet: None,
+        recalled: None,
+        totals: Totals {
+            attempts: 123_456,
+            answered: 40_000,
+            bridged: 39_700,
+            abandoned: 300,
+            ..Totals::default()
+        },
+    });
+    let english = [
+        "ready 2",
+        "talking 1",
+        "bridged 39700",
+        "abandoned 300 (0.8 %)",
+        "occupancy 95 %",
+        "speed set by",
+        "the forecast",
+        "13.2 agents freed",
+        "one more risks 3.4 % > θ 3.1 %",
+        "draining",
+    ];
+    let french = [
+        "prêts 2",
+        "en ligne 1",
+        "en relation 39700",
+        "abandonnés 300 (0,8 %)",
+        "occupation 95 %",
+        "vitesse fixée par",
+        "la prévision",
+        "13,2 agents libérés",
+        "un de plus risque 3,4 % > θ 3,1 %",
+        "en cours d'arrêt",
+    ];
+    let names =
+        Names { campaigns: [(CampaignId(1), "prospection-fr".to_owned())].into(), ..names() };
+    for (lang, words) in [(Lang::En, english), (Lang::Fr, french)] {
+        let view = View::of(&snapshot, &names, lang);
+        let mut terminal = Terminal::new(TestBackend::new(80, 24))?;
+        terminal.draw(|frame| view.draw(frame))?;
+        let screen = terminal.backend().to_string();
+        for word in words {
+            assert!(screen.contains(word), "{word} is missing:\n{screen}");
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn agents_that_do_not_fit_are_counted() -> Result<(), std::convert::Infallible> {
+    let mut snapshot = snapshot();
+    let first = snapshot.floor.agents.first().cloned();
+    snapshot.floor.agents = first.into_iter().cycle().take(250).collect();
+    for (height, shown) in [(24, 13), (250, 200)] {
+        let mut terminal = Terminal::new(TestBackend::new(80, height))?;
+        let view = View::of(&snapshot, &names(), Lang::En);
+        terminal.draw(|frame| view.draw(frame))?;
+        let screen = terminal.backend().to_string();
+        assert_eq!(screen.matches("amina").count(), shown, "{screen}");
+        assert!(screen.contains(&format!("+ {}", 250 - shown)), "{screen}");
+    }
+    Ok(())
+}

@@ -303,6 +303,130 @@ fn every_mistake_is_told_in_french() -> Claim {
 }
 
 #[test]
+fn a_number_that_an_unreadable_campaign_may_show_is_not_called_unused() -> Claim {
+    let engine = format!("{ENGINE}\n[[caller_id]]\nnumber = \"+33162000000\"\nchannels = 2\n");
+    for (from, to) in [
+        ("mode = \"progressive\"\n", "mode = \"progresive\"\n"),
+        ("title = \"Essai\"", "title = \"Essai"),
+        ("client = \"Acme\"\n", ""),
+        ("[\"+33162000000\"]", "[\"0162000000\"]"),
+    ] {
+        let (_, told) = whole_answer(&engine, &CAMPAIGN.replacen(from, to, 1))?;
+        assert!(told.contains(": error: ") && !told.contains("warning"), "{to}: {told}");
+    }
+    let (_, told) = whole_answer(&engine, &CAMPAIGN.replace("+33162000000", "+33162000001"))?;
+    assert!(told.contains("no campaign shows this number"), "{told}");
+    Ok(())
+}
+
+#[test]
+fn a_key_of_the_whole_file_below_a_table_is_sent_up() -> Claim {
+    for (key, table) in [
+        ("attempt_caps = [\"4/30d\"]\n", "[retry]\n"),
+        ("hours = \"lun-ven 10:00-13:00, 14:00-20:00\"\n", "[abandon]\n"),
+        ("mode = \"progressive\"\n", "[webhook]\n"),
+        ("client = \"Acme\"\n", "class = \"ca-\"\n"),
+    ] {
+        let wrong = CAMPAIGN.replacen(key, "", 1).replacen(table, &format!("{table}  {key}"), 1);
+        let (code, told) = whole_answer(ENGINE, &wrong)?;
+        assert_eq!((code, told.matches("error: ").count()), (3, 1), "{told}");
+        assert!(told.contains("move the line up, above the first [table]"), "{told}");
+    }
+    let engine = ENGINE.replace("[sip]\n", "[sip]\nnode = 3\n");
+    let (_, told) = whole_answer(&engine, CAMPAIGN)?;
+    assert!(told.contains("cadran.toml:2:1: error: sip.node: is a key of the whole"), "{told}");
+    let (_, told) = whole_answer(ENGINE, &CAMPAIGN.replace("[\"t1\"]", "[{ mode = 1 }]"))?;
+    assert!(!told.contains("above the first"), "nothing above an inline table: {told}");
+    Ok(())
+}
+
+#[test]
+fn a_folder_without_campaigns_says_so_and_names_what_looks_like_one() -> Claim {
+    let folder = tempfile::tempdir()?;
+    let campaigns = folder.path().join("campaigns");
+    fs::create_dir(&campaigns)?;
+    fs::write(folder.path().join("cadran.toml"), ENGINE)?;
+    let told = |lang: &str| -> Result<(i32, String), Box<dyn Error>> {
+        let validate = ["--lang", lang, "campaign", "validate"];
+        let output = cadran().args(validate).current_dir(folder.path()).output()?;
+        Ok((code(&output)?, text(&output.stderr)?.to_owned()))
+    };
+    let (code, empty) = told("en")?;
+    assert_eq!(code, 0, "{empty}");
+    assert!(empty.contains("campaigns: warning: holds no campaign (*.toml)"), "{empty}");
+    assert!(told("fr")?.1.contains("attention : ne contient aucune campagne"));
+    fs::write(campaigns.join("piscines.toml.txt"), CAMPAIGN)?;
+    fs::write(campaigns.join("notes.txt"), "")?;
+    let (_, meant) = told("en")?;
+    let renamed = "rename it to piscines.toml if it is a campaign";
+    assert!(meant.contains("piscines.toml.txt: warning: is not read"), "{meant}");
+    assert!(meant.contains(renamed) && !meant.contains("notes"), "{meant}");
+    fs::write(campaigns.join("essai.toml"), CAMPAIGN)?;
+    let (_, beside) = told("en")?;
+    assert!(beside.contains(renamed) && !beside.contains("holds no campaign"), "{beside}");
+    Ok(())
+}
+
+/// What is wrong by the grammar of TOML, where, and what is advised.
+const GRAMMAR: [(&str, &str, &str, &str); 14] = [
+    ("[ring]", "cost = §0,9\n[ring]", "a number has no comma", "write 0.9"),
+    ("[\"t1\"]", "[{ trunk = \"t1\", cost = §0,9 }]", "a number has no comma", "write 0.9"),
+    ("[ring]", "x = §non\n[ring]", "neither true nor false", "write `false`"),
+    ("[ring]", "x = §True # so\n[ring]", "neither true nor false", "write `true`"),
+    ("\"Essai\"", "§“Essai”", "quotes are not straight", "write straight quotes: \"…\""),
+    ("[\"t1\"]", "§[«t1»]", "quotes are not straight", "write straight quotes: \"…\""),
+    ("\"Essai\"", "§Essai # so", "a text stands in quotes", "write \"Essai\""),
+    ("\"Essai\"", "§normal", "a text stands in quotes", "write \"normal\""),
+    ("\"20m\"", "§20m", "a text stands in quotes", "write \"20m\""),
+    ("[hopper]", "§[ring]", "the table \"ring\" is there twice", "below one `[ring]`"),
+    (
+        "[hopper]",
+        "[disposition]\nkey = \"5\"\ncode = \"x\"\n[hopper]",
+        "there twice",
+        "`[[disposition]]`",
+    ),
+    ("client = ", "§title = \"a\"\nclient = ", "duplicate key", "remove one of the two lines"),
+    ("[\"t1\"]", "[\"t1\"§", "unclosed array", "write ] behind the last value"),
+    ("[\"+33162000000\"]", "0162000000", "does not begin with 0", "a telephone number in quotes"),
+];
+
+#[test]
+fn each_mistake_of_grammar_is_told_once_with_what_to_write() -> Claim {
+    for (from, to, message, hint) in GRAMMAR {
+        let mistake = (from, to, "");
+        let (campaign, place) = seeded(CAMPAIGN, &mistake)?;
+        let (code, told) = whole_answer(ENGINE, &campaign)?;
+        assert_eq!((code, told.matches("error: ").count()), (3, 1), "{to}: {told}");
+        assert!(told.contains(message) && told.contains(hint), "{to}: {told}");
+        if let Some((line, _)) = place {
+            assert!(told.contains(&format!("essai.toml:{line}:")), "{to}: {told}");
+        }
+    }
+    let another = "\n[trunk]\nname = \"b\"\nhost = \"b\"\n";
+    let trunks = ENGINE.replace("[[trunk]]", "[trunk]") + another + another;
+    let (_, told) = whole_answer(&trunks, CAMPAIGN)?;
+    assert_eq!(told.matches("error: ").count(), 1, "{told}");
+    assert!(told.contains("write `[[trunk]]` above each of them"), "{told}");
+    Ok(())
+}
+
+#[test]
+fn hours_and_french_numbers_get_their_own_advice() -> Claim {
+    for (from, to, said) in [
+        ("14:00-20:00", "20:00-10:00", "does not end after its beginning: \"20:00-10:00\""),
+        ("14:00-20:00", "14:00-25:00", "\"14:00-25:00\" goes beyond 24:00"),
+        ("14:00-20:00", "14:00", "is not like 10:00-13:00"),
+        ("+33162000000", "01 62 00 00 00", "country code: write +33162000000"),
+        ("+33162000000", "01.62.00.00.00", "country code: write +33162000000"),
+        ("+33162000000", "0162", "write + and 4 to 15 digits"),
+    ] {
+        let (_, told) = whole_answer(ENGINE, &CAMPAIGN.replace(from, to))?;
+        assert!(told.contains(said), "{to}: {told}");
+    }
+    Ok(())
+}
+
+#[test]
 fn several_mistakes_are_told_at_once() -> Claim {
     let campaign = CAMPAIGN
         .replace(r#"within = "2s""#, "within = 2")

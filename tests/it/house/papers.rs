@@ -155,7 +155,10 @@ fn the_configuration_on_a_page_is_valid() -> Result<(), Box<dyn std::error::Erro
         for (file, text) in blocks.filter_map(|block| block.split_once('\n')) {
             fs::write(folder.path().join(file), text)?;
         }
-        let config = cadran::config::Config::load(&folder.path().join("cadran.toml"))?;
+        let mut config = cadran::config::Config::load(&folder.path().join("cadran.toml"))?;
+        // A page may leave the campaigns to others.
+        let empty = folder.path().join("campaigns");
+        config.warnings.retain(|warning| campaigns > 0 || warning.path != empty);
         assert_eq!((config.campaigns.len(), config.warnings), (campaigns, Vec::new()), "{name}");
     }
     Ok(())
