@@ -13,6 +13,7 @@ use super::scenario::{Amd, Block, Fate, Habits, NoScenario, Outcomes, Ring, Scen
 use crate::core::campaign::Mode;
 use crate::core::fact::{CallFact, CampaignFact, TrunkFact};
 use crate::core::order::{AgentState, CampaignState, Closed, Opened, Outcome};
+use crate::core::rules::Week;
 use crate::core::{Fact, Order, Record, campaign, trunks};
 use crate::units::{AgentId, CallId, CampaignId, Mono, Now, Ratio, Span, TrunkId, Wall};
 
@@ -307,7 +308,7 @@ impl Learner {
             companions: Vec::new(),
             shared_rate: false,
             leads: None,
-            around_the_clock: false,
+            around_the_clock: settings.rules.week == Week::always(),
             value: 1.0,
             pool: Some(pool),
         })

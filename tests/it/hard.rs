@@ -142,11 +142,17 @@ fn a_recorded_day_teaches_the_scenario_it_came_from() -> Claim {
         let (agents, mode) = (12, Mode::Progressive);
         RunSettings { agents, mode, days, seed, check: false, full_info: false, meter: None }
     };
-    let mut recording = Recording(Learner::default());
-    let plan = Plan::of(&original, &run_of(1, 5), 5);
-    let (day, _) = World::new(plan).witnessed(&mut recording).run();
-    let learnt = recording.0.scenario("yesterday")?;
+    let recorded = |original: &Scenario| {
+        let mut recording = Recording(Learner::default());
+        let plan = Plan::of(original, &run_of(1, 5), 5);
+        let (day, _) = World::new(plan).witnessed(&mut recording).run();
+        recording.0.scenario("yesterday").map(|learnt| (day, learnt))
+    };
+    let (day, learnt) = recorded(&original)?;
     assert_eq!((learnt.name.as_str(), learnt.pool), ("yesterday", Some(12)));
+    assert!(!learnt.around_the_clock);
+    let open = Scenario { around_the_clock: true, ..original.clone() };
+    assert!(recorded(&open)?.1.around_the_clock, "its pacer never saw the end of its hours");
     let again = run(&learnt, &run_of(2, 8)).total;
     let (was, is) = (day.occupancy().get(), again.occupancy().get());
     assert!((was - is).abs() < 0.05, "occupancy {was} and {is}");

@@ -319,15 +319,15 @@ const UNKNOWN: (&str, &str) = (
      people wait as in the scenario files. Not carried over: what earlier days had taught the \
      pacer, so each drawn day begins cold; the abandoned counted before the recording, the window \
      they are counted in and a rate shared with other campaigns, so each drawn day counts its own \
-     alone; the calling hours, which end for the pacer when the recording did.",
+     alone; calling hours, unless they never end: they end for the pacer when the recording did.",
     "Inconnu, donc tiré au sort : ce qu'auraient donné les appels jamais passés, et dans quel \
      ordre le fichier aurait été appelé. Supposé : plus ou moins d'appels, plus tôt ou plus tard \
      dans l'heure, décrochent comme ceux enregistrés à cette heure ; conversations et post-appels \
      durent autant ; les appelés patientent comme dans les scénarios. Non repris : ce que les \
      jours précédents avaient appris, chaque journée tirée commence donc à froid ; les abandons \
      comptés avant l'enregistrement, leur fenêtre de compte et un taux partagé avec d'autres \
-     campagnes, chaque journée compte donc les siens, seule ; les horaires d'appel, qui finissent \
-     pour l'algorithme quand finit l'enregistrement.",
+     campagnes, chaque journée compte donc les siens, seule ; les horaires d'appel, sauf s'ils ne \
+     finissent jamais : ils finissent pour l'algorithme avec l'enregistrement.",
 );
 
 fn job(scenario: &Scenario, seed: u64, paced: Paced) -> Job {
