@@ -313,6 +313,7 @@ mod tests {
             "no-route",
             "connect-timeout",
             "broken",
+            "no-sip",
             "no-tls",
             "tls-name",
             "tls-dates",

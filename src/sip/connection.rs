@@ -205,6 +205,9 @@ fn trouble(hop: Hop, ended: &Result<(), End>) -> Trouble {
         Err(End::Late) => {
             Trouble::new(Obstacle::Late, format!("{transport} {address}: {}", End::Late))
         }
+        Err(end @ End::Broken(Broken::NoSip)) => {
+            Trouble::new(Obstacle::NoSip, format!("{transport} {address}: {end}"))
+        }
         Err(end @ (End::Slow | End::Silent | End::Broken(_) | End::Failed(_))) => {
             Trouble::new(Obstacle::Broken, format!("{transport} {address}: {end}"))
         }

@@ -30,6 +30,8 @@ pub enum Obstacle {
     Late,
     /// The connection broke.
     Broken,
+    /// What answers there speaks no SIP.
+    NoSip,
     /// What listens there speaks no TLS.
     NoTls,
     /// Its certificate bears another name than the one it is reached by.
@@ -59,6 +61,7 @@ impl Obstacle {
             Self::NoRoute => "no-route",
             Self::Late => "connect-timeout",
             Self::Broken => "broken",
+            Self::NoSip => "no-sip",
             Self::NoTls => "no-tls",
             Self::TlsName => "tls-name",
             Self::TlsDates => "tls-dates",

@@ -30,6 +30,9 @@ pub enum Broken {
     /// Content-Length is missing, unreadable or said twice differently (RFC 3261 §20.14).
     #[error("a message on the stream does not say how long it is")]
     NoLength,
+    /// A message begins as no request and no response does (RFC 3261 §7.1, §7.2).
+    #[error("what came on the stream is no SIP")]
+    NoSip,
 }
 
 /// Takes a stream's bytes as they come and gives whole messages. It holds no more than one
@@ -88,6 +91,9 @@ impl Framer {
             if head > HEAD_MAX {
                 return Err(Broken::TooLong);
             }
+            if !is_begun(rest) {
+                return Err(Broken::NoSip);
+            }
             let body = content_length(rest).ok_or(Broken::NoLength)?;
             let length = body.checked_add(head).filter(|length| *length <= MESSAGE_MAX);
             self.length = Some(length.ok_or(Broken::TooLong)?);
@@ -114,6 +120,15 @@ impl Framer {
         self.seen = self.begin;
         self.since = (self.begin < self.bytes.len()).then_some(self.pushed);
     }
+}
+
+/// Tells whether a message begins with a request's or a response's line, of whatever version.
+fn is_begun(message: &[u8]) -> bool {
+    let line = message.split(|byte| *byte == b'\n').next().unwrap_or_default().trim_ascii();
+    let mut words = line.split(u8::is_ascii_whitespace);
+    let is_version =
+        |word: &[u8]| word.get(..4).is_some_and(|way| way.eq_ignore_ascii_case(b"SIP/"));
+    words.next().is_some_and(is_version) || words.next_back().is_some_and(is_version)
 }
 
 /// Finds the end of the headers behind `begin`, from `seen` on; gives their length with the empty
@@ -177,6 +192,8 @@ mod tests {
             ("INVITE sip:a@b SIP/2.0\r\nl: 1\r\nl: 2\r\n\r\n", Broken::NoLength),
             ("INVITE sip:a@b SIP/2.0\r\nl: -1\r\n\r\n", Broken::NoLength),
             ("INVITE sip:a@b SIP/2.0\r\nl: 70000\r\n\r\n", Broken::TooLong),
+            ("HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n", Broken::NoSip),
+            ("\r\nhello\r\n\r\n", Broken::NoSip),
             ("INVITE sip:a@b SIP/2.0\r\nl: 18446744073709551615\r\n\r\n", Broken::TooLong),
             (&long, Broken::TooLong),
             (&format!("{long}\r\nl: 0\r\n\r\n"), Broken::TooLong),

@@ -94,6 +94,15 @@ fn a_carrier_that_hangs_up_on_a_connection_is_told_as_such() -> Claim {
 }
 
 #[test]
+fn a_port_that_answers_in_no_sip_is_told_as_such() -> Claim {
+    beside(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n", |at| {
+        let engine = asking(&at, "transport = \"tcp\"")?;
+        assert_eq!(found(&engine)?, "7 [\"no-sip\"] \"unreachable\"");
+        Ok(())
+    })
+}
+
+#[test]
 fn a_trunk_that_no_address_of_ours_reaches_is_told_at_once() -> Claim {
     for (host, code, words) in [
         ("203.0.113.20:5060", "loopback", "adresse de bouclage"),
