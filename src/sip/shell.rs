@@ -192,9 +192,9 @@ impl Met {
     /// Tells what kept the latest message to its best server from it, if none was reached: a server
     /// that takes messages and is silent is no trouble of the others'.
     pub(super) fn trouble<'p>(&self, port: &'p Port) -> Option<&'p Trouble> {
-        let met: Option<Vec<_>> =
-            self.places.ways.iter().map(|way| port.trouble(way.hop)).collect();
-        met?.first().copied()
+        let mut met = self.places.ways.iter().map(|way| port.trouble(way.hop));
+        let best = met.next()?;
+        best.filter(|_| met.all(|other| other.is_some()))
     }
 }
 

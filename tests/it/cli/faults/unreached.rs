@@ -76,30 +76,20 @@ fn beside<T>(
 }
 
 #[test]
-fn a_port_that_speaks_no_tls_is_told_as_such() -> Claim {
-    beside(b"220 this is a server of something else\r\n", |at| {
-        let engine = asking(&at, "transport = \"tls\"")?;
-        assert_eq!(found(&engine)?, "7 [\"no-tls\"] \"unreachable\"");
-        Ok(())
-    })
-}
-
-#[test]
-fn a_carrier_that_hangs_up_on_a_connection_is_told_as_such() -> Claim {
-    beside(b"", |at| {
-        let engine = asking(&at, "transport = \"tcp\"")?;
-        assert_eq!(found(&engine)?, "7 [\"broken\"] \"unreachable\"");
-        Ok(())
-    })
-}
-
-#[test]
-fn a_port_that_answers_in_no_sip_is_told_as_such() -> Claim {
-    beside(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n", |at| {
-        let engine = asking(&at, "transport = \"tcp\"")?;
-        assert_eq!(found(&engine)?, "7 [\"no-sip\"] \"unreachable\"");
-        Ok(())
-    })
+fn what_answers_in_another_way_is_told_as_such() -> Claim {
+    let web = "HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n";
+    for (greeting, transport, code) in [
+        ("220 this is a server of something else\r\n", "tls", "no-tls"),
+        ("", "tcp", "broken"),
+        (web, "tcp", "no-sip"),
+    ] {
+        beside(greeting.as_bytes(), |at| {
+            let engine = asking(&at, &format!("transport = \"{transport}\""))?;
+            assert_eq!(found(&engine)?, format!("7 [{code:?}] \"unreachable\""));
+            Ok(())
+        })?;
+    }
+    Ok(())
 }
 
 #[test]
