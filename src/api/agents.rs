@@ -152,7 +152,7 @@ pub(super) async fn act(
         desk.store.remove_agent(agent).await?;
     }
     let out = state_of(&desk.handle.snapshot(), agent) == AgentState::LoggedOut;
-    if out && verb == AgentVerb::Logout {
+    if verb == if out { AgentVerb::Logout } else { AgentVerb::Login } {
         return accepted;
     }
     let wants_calls = verb == AgentVerb::Ready;
@@ -171,7 +171,7 @@ fn state_of(snapshot: &Snapshot, agent: AgentId) -> AgentState {
 }
 
 fn pause(desk: &Desk, request: PauseRequest) -> Result<PauseId, ApiError> {
-    let Some(code) = request.code else { return Ok(PauseId(0)) };
+    let Some(code) = request.code else { return Ok(desk.config.usual_pause()) };
     desk.config.pause(&code).ok_or_else(|| {
         let codes = desk.config.pauses.iter().map(|pause| pause.code.as_str());
         ApiError::unknown("pause", "pause_unknown", &code, codes)

@@ -366,7 +366,7 @@ pub struct NewAgent {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PauseRequest {
-    /// The pause's code; the first configured one otherwise.
+    /// The pause's code; otherwise the second configured one, as the first is that of signing in.
     #[serde(default)]
     pub code: Option<String>,
 }

@@ -146,7 +146,7 @@ pub(super) struct Login {
 pub(super) struct Pause {
     #[command(flatten)]
     who: Who,
-    /// The pause's code in cadran.toml
+    /// The pause's code in cadran.toml; otherwise the second one there
     #[arg(long)]
     code: Option<String>,
 }

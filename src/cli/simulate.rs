@@ -34,26 +34,26 @@ use report::Report;
 pub(super) enum Simulate {
     /// Simulate days of scenarios and report occupancy, abandon and waits
     #[command(before_help = "Examples:
-  cadran simulate run scenarios/b2c_evening.toml
-  cadran simulate run scenarios/*.toml --agents 5,20 --days 8 --mode progressive,vici-best --json
-  cadran simulate run scenarios/churn.toml --mode power --lines 1.5 --check
-  cadran simulate run scenarios/b2b.toml --mode predictive --days 20 --prior learn
+  cadran simulate run tests/it/scenarios/b2c_evening.toml
+  cadran simulate run tests/it/scenarios/*.toml --agents 5,20 --mode progressive,vici-best --json
+  cadran simulate run tests/it/scenarios/churn.toml --mode power --lines 1.5 --check
+  cadran simulate run tests/it/scenarios/b2b.toml --mode predictive --days 20 --prior learn
   cadran simulate run --from-tape tapes/2026-11-20.tape --agents 10,12,15 --days 20")]
     Run(Run),
     /// Set every dialer beside one of them, on the very same days
     #[command(before_help = "Examples:
-  cadran simulate compare scenarios/b2b.toml
-  cadran simulate compare scenarios/b2b.toml --agents 12 --days 30 --mode progressive,vici-best")]
+  cadran simulate compare tests/it/scenarios/b2b.toml
+  cadran simulate compare tests/it/scenarios/b2b.toml --agents 12 --mode progressive,vici-best")]
     Compare(Compare),
     /// Go through pools, caps and dialers
     #[command(before_help = "Examples:
-  cadran simulate sweep scenarios/b2b.toml --agents 5,10,20 --cap 1%,2%,3% --mode progressive,ratio
-  cadran simulate sweep scenarios/*.toml --agents 1,3,5,10,20 --days 20 --json")]
+  cadran simulate sweep tests/it/scenarios/b2b.toml --cap 1%,3% --mode progressive,ratio
+  cadran simulate sweep tests/it/scenarios/*.toml --agents 1,3,5,10,20 --days 20 --json")]
     Sweep(Sweep),
     /// Draw the same as bars here, or as charts in an SVG, PNG or HTML file
     #[command(before_help = "Examples:
-  cadran simulate plot scenarios/b2b.toml --mode progressive,vici-average,vici-best
-  cadran simulate plot scenarios/b2b.toml --agents 5,10,20,50 --days 10 --html tomorrow.html
+  cadran simulate plot tests/it/scenarios/b2b.toml --mode progressive,vici-average,vici-best
+  cadran simulate plot tests/it/scenarios/b2b.toml --agents 5,20,50 --html tomorrow.html
   cadran simulate plot --from-tape tapes/2026-11-20.tape --png tomorrow.png")]
     Plot(Plot),
 }

@@ -4,6 +4,7 @@ use clap::Args;
 
 use super::client::{At, Client};
 use super::failure::{Exit, Failure, Outcome};
+use super::french;
 use super::output::{Form, Lang, Output, Sheet};
 use super::wait_for;
 use crate::api::types;
@@ -128,7 +129,7 @@ fn told(report: &TrunkReport, lang: Lang) -> Sheet {
         lines.add("changed on the way", "modifié en chemin", Some(report.changed.join(", ")));
     }
     if let Some(trouble) = &report.trouble {
-        lines.add("not reached", "pas atteint", Some(trouble.detail.clone()));
+        lines.add("not reached", "pas atteint", Some(french::told(&trouble.detail, lines.lang)));
     }
     lines.sheet
 }
@@ -190,6 +191,7 @@ fn path(report: &TrunkReport, lang: Lang) -> String {
 fn meaning(report: &TrunkReport, lang: Lang) -> String {
     match (report.status, &*report.reason) {
         (0, "") => undelivered(lang),
+        (0, reason) => french::told(reason, lang),
         (408, "") => lang.say("no answer", "sans réponse").to_owned(),
         (200, _) => lang.say("200 answered", "200 décroché").to_owned(),
         (status, "") => status.to_string(),

@@ -253,6 +253,12 @@ impl Config {
         self.campaigns.iter().find(|campaign| campaign.name == name)
     }
 
+    /// Gives the pause of a break without a code: the second, as the first is that of signing in.
+    #[must_use]
+    pub fn usual_pause(&self) -> PauseId {
+        PauseId(u16::from(self.pauses.len() > 1))
+    }
+
     /// Finds a pause by its code.
     #[must_use]
     pub fn pause(&self, code: &str) -> Option<PauseId> {

@@ -60,7 +60,8 @@ pub fn speed(decision: &Decision, lang: Lang) -> String {
         (Limit::Ask, _) => format!("{}; {}", expected(&forecast, lang), risk(&forecast, lang)),
         (Limit::Abandon, _) => {
             let view = decision.view;
-            format!("{bound} ({}/{})", view.abandoned, view.answered)
+            let then = lang.say("then", "alors");
+            format!("{bound} ({}/{} {then})", view.abandoned, view.answered)
         }
         (
             Limit::Channels(_)
@@ -144,7 +145,7 @@ mod tests {
         );
         assert!(speed(&predicted, Lang::Fr).ends_with("un de plus risque 3,4 % > θ 3,1 %"));
         let held = speed(&decision(Limit::Abandon, Why::Predicted), Lang::Fr);
-        assert_eq!(held, "la règle d'abandon (31/1000)");
+        assert_eq!(held, "la règle d'abandon (31/1000 alors)");
         let learning = speed(&decision(Limit::Ask, Why::Learning), Lang::En);
         assert_eq!(learning, "learning: one line per idle agent");
         let dry = speed(&decision(Limit::Stock, Why::Predicted), Lang::En);

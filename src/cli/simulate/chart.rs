@@ -90,7 +90,7 @@ impl Axis {
         let mut nth = first;
         while nth <= last.max(first + 1.0) {
             let value = nth * step;
-            let digits = usize::from(step < 1.0);
+            let digits = digits(step);
             ticks.push((value, format!("{value:.digits$}{unit}")));
             nth += 1.0;
         }
@@ -103,6 +103,12 @@ impl Axis {
         let high = self.ticks.last().map_or(1.0, |tick| tick.0);
         if high > low { ((value - low) / (high - low)).clamp(0.0, 1.0) } else { 0.5 }
     }
+}
+
+/// Gives how many decimals tell the multiples of a step apart.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "no step is so small")]
+fn digits(step: f64) -> usize {
+    libm::ceil(-libm::log10(step) - 1e-9).max(0.0) as usize
 }
 
 /// Gives 1, 2 or 5 times a power of ten, at least as large.
@@ -389,6 +395,17 @@ mod tests {
             assert!(ends.0.is_some_and(|first| first <= low), "{low}: {ends:?}");
             assert!(ends.1.is_some_and(|last| last >= high), "{high}: {ends:?}");
             assert!(axis.ticks.len() >= 2 && axis.ticks.len() <= count + 3, "{:?}", axis.ticks);
+        }
+    }
+
+    #[test]
+    fn no_two_ticks_read_the_same() {
+        for (high, last) in [(0.25, "0.25 h"), (0.067, "0.08 h"), (1.0, "1.0 h"), (6.0, "6 h")] {
+            let ticks = Axis::linear("", 0.0, high, " h").ticks;
+            let mut labels: Vec<&str> = ticks.iter().map(|tick| tick.1.as_str()).collect();
+            assert_eq!(labels.last(), Some(&last));
+            labels.dedup();
+            assert_eq!(labels.len(), ticks.len(), "{labels:?}");
         }
     }
 

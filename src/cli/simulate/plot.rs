@@ -223,21 +223,21 @@ fn sum(slots: &[Slot]) -> Slot {
     all
 }
 
-fn quarters(cells: &[&Solved]) -> usize {
-    let slots = cells.iter().flat_map(|cell| &cell.summary.slots).map(Vec::len).max().unwrap_or(0);
-    slots.div_ceil(QUARTER)
+/// Gives how many slots the longest day has.
+fn slots(cells: &[&Solved]) -> usize {
+    cells.iter().flat_map(|cell| &cell.summary.slots).map(Vec::len).max().unwrap_or(0)
 }
 
-#[expect(clippy::cast_precision_loss, reason = "a day has few quarters of an hour")]
-fn hour(quarter: usize) -> f64 {
-    quarter as f64 * QUARTER as f64 * SLOT.as_secs_f64() / 3_600.0
+#[expect(clippy::cast_precision_loss, reason = "a day has some hundred slots")]
+fn hour(slot: usize) -> f64 {
+    slot as f64 * SLOT.as_secs_f64() / 3_600.0
 }
 
 fn hours(cells: &[&Solved], lang: Lang) -> Axis {
     Axis::linear(
         lang.say("hours since the start", "heures depuis le début"),
         0.0,
-        hour(quarters(cells)),
+        hour(slots(cells)),
         " h",
     )
 }
@@ -251,7 +251,7 @@ fn through_the_day(
     let mut all = Vec::new();
     for (cell, Look { name, color, stroke }) in cells.iter().zip(looks(cells, lang)) {
         let mut points = Vec::new();
-        for nth in 0..quarters(cells) {
+        for nth in 0..slots(cells).div_ceil(QUARTER) {
             let mut days: Vec<f64> =
                 cell.summary.slots.iter().filter_map(|slots| of(slots, nth)).collect();
             days.sort_by(f64::total_cmp);
@@ -259,8 +259,8 @@ fn through_the_day(
             let (Some(low), Some(high)) = (at(1), at(9)) else { continue };
             #[expect(clippy::cast_precision_loss, reason = "no simulation has 2^53 days")]
             let y = days.iter().sum::<f64>() / days.len() as f64;
-            let x = hour(nth) + hour(1) / 2.0;
-            let says = format!("{name}, {x:.1} h: {y:.1} % ({low:.1}–{high:.1})");
+            let x = (hour(nth * QUARTER) + hour(((nth + 1) * QUARTER).min(slots(cells)))) / 2.0;
+            let says = format!("{name}, {x:.2} h: {y:.1} % ({low:.1}–{high:.1})");
             points.push(Point {
                 x,
                 y,

@@ -195,6 +195,9 @@ fn agents_are_added_and_sent_on_breaks() -> Claim {
     let login = engine.ask(&["agent", "login", "--all"])?;
     assert_eq!(field(&login, "/0/state"), "paused");
     assert_eq!(field(&login, "/0/pause"), "arrivee");
+    engine.ask(&["agent", "login", "--all"])?;
+    let away = engine.ask(&["agent", "pause", "a1"])?;
+    assert_eq!(field(&away, "/0/pause"), "pause", "the first is that of signing in");
     let lunch = engine.ask(&["agent", "pause", "a1", "--code", "repas"])?;
     assert_eq!(field(&lunch, "/0/pause"), "repas");
     let left = engine.ask(&["agent", "logout", "a1"])?;
