@@ -73,6 +73,8 @@ impl Demo {
         output.note("a call centre is at work on this machine; Ctrl-C lets conversations end");
         let asked = watch_until_over(&self, &centre, &mut signals, output).await?;
         let handle = centre.running.handle.clone();
+        // The drain is no part of the day.
+        let DayReport { occupancy, .. } = DayReport::of(&handle.snapshot());
         let patience = self.length.map_or(TALK_OUT_ASKED, |_| TALK_OUT);
         output.note(&farewell(&handle.snapshot(), patience, output.lang));
         let forced = tokio::select! {
@@ -82,7 +84,7 @@ impl Demo {
         };
         centre.end_conversations().await;
         let foretold = centre.foretold().await;
-        let report = DayReport { foretold, ..DayReport::of(&handle.snapshot()) };
+        let report = DayReport { foretold, occupancy, ..DayReport::of(&handle.snapshot()) };
         drop(handle);
         report.print(output);
         centre.running.delivered().await;
@@ -177,7 +179,8 @@ pub struct DayReport {
     /// Persons who answered and found no agent.
     pub abandoned: u64,
     /// The share of the agents' time spent talking or writing up (words.md, taux d'occupation
-    /// AFRC): (talk + wrap) / (talk + wrap + idle), 0 to 1.
+    /// AFRC): (talk + wrap) / (talk + wrap + idle), 0 to 1. A demo's is that of the time in which
+    /// it called.
     pub occupancy: f64,
     /// From the 200 OK to audio both ways with an agent, the wait for a free one included.
     pub answer_to_audio_ms: AudioDelay,

@@ -71,8 +71,17 @@ struct Learnt {
     /// When each call was dialled, since the first, and what became of it.
     fates: Vec<(Span, Fate)>,
     setup: Vec<f64>,
-    rang: BTreeMap<Fate, Vec<f64>>,
+    rang: BTreeMap<Fate, Vec<Rang>>,
     talks: Vec<f64>,
+}
+
+/// How long a call rang before it was resolved.
+#[derive(Clone, Copy, Debug)]
+enum Rang {
+    /// From its first ring on.
+    For(f64),
+    /// From dialling on: the far end told of no ring, so the set-up is part of it.
+    Unheard(f64),
 }
 
 impl Learner {
@@ -159,12 +168,14 @@ impl Learner {
         let age = closed.ended.since(dialled);
         let at = now.mono.since(begun) - age;
         learnt.fates.push((at, fate));
-        let rings = closed.ringing.unwrap_or(dialled);
-        if closed.ringing.is_some() {
-            learnt.setup.push(rings.since(dialled).as_secs_f64());
-        }
         let resolved = closed.answered.unwrap_or(closed.ended);
-        learnt.rang.entry(fate).or_default().push(resolved.since(rings).as_secs_f64());
+        let rang = if let Some(rings) = closed.ringing {
+            learnt.setup.push(rings.since(dialled).as_secs_f64());
+            Rang::For(resolved.since(rings).as_secs_f64())
+        } else {
+            Rang::Unheard(resolved.since(dialled).as_secs_f64())
+        };
+        learnt.rang.entry(fate).or_default().push(rang);
         if let Some(bridged) = closed.bridged {
             learnt.talks.push(closed.ended.since(bridged).as_secs_f64());
         }
@@ -330,7 +341,15 @@ impl Learner {
 
 impl Learnt {
     fn ring(&self) -> Result<Ring, NoLaw> {
-        let of = |fate| measured(self.rang.get(&fate).map_or(&[][..], Vec::as_slice));
+        let setup = median(&self.setup);
+        let seconds = |rang: &Rang| match rang {
+            Rang::For(seconds) => *seconds,
+            Rang::Unheard(seconds) => (seconds - setup).max(0.0),
+        };
+        let of = |fate| {
+            let rang = self.rang.get(&fate).into_iter().flatten();
+            measured(&rang.map(seconds).collect::<Vec<_>>())
+        };
         Ok(Ring {
             live: of(Fate::Live)?,
             machine: of(Fate::Machine)?,
@@ -413,6 +432,13 @@ fn share(part: usize, all: usize) -> f64 {
 /// Makes a law of what was measured; of what never happened, a law that is never drawn from.
 fn measured(seconds: &[f64]) -> Result<Law, NoLaw> {
     if seconds.is_empty() { Law::fixed(0.0) } else { Law::empirical(seconds.to_vec()) }
+}
+
+/// Gives the middle of what was measured, the upper of two; 0 of nothing.
+fn median(seconds: &[f64]) -> f64 {
+    let mut sorted = seconds.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    sorted.get(sorted.len() / 2).copied().unwrap_or(0.0)
 }
 
 /// What became of a call, if it was left to itself.

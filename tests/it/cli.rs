@@ -240,6 +240,10 @@ fn a_simulation_prints_a_cell_for_every_scenario_pool_and_dialer() -> Claim {
         ] {
             assert!(cell.get(key).is_some_and(serde_json::Value::is_number), "{key}: {cell}");
         }
+        let days = cell.get("days_occupancy").and_then(serde_json::Value::as_array);
+        let shares = days.map(|days| days.iter().filter_map(serde_json::Value::as_f64));
+        let count = shares.map(|all| all.filter(|share| (0.0..=1.0).contains(share)).count());
+        assert_eq!(count, Some(2), "{cell}");
     }
     Ok(())
 }

@@ -97,10 +97,11 @@ fn five_agents_are_within_a_point_of_the_exact_optimum_and_within_the_cap() -> C
     assert_eq!(laws, (&Law::exp(14.0)?, &Law::exp(14.0)?, &Law::exp(180.0)?));
     let pool = Markov { agents: 5, ring, answers: Ratio::new(live), talk, cap: town.cap };
     let optimum = pool.optimum().get();
-    let paced = days(&town, 5, EXPECTED, false, 4);
+    let paced = days(&town, 5, EXPECTED, false, 6);
     let (is, chance) = (occupancy(&paced), paced.occupancy_ci95().ok_or("days were run")?);
-    assert!(chance < 0.04, "± {chance} says nothing: {:?}", paced.days);
-    assert!((is - optimum).abs() <= 0.01 + chance, "{is} ± {chance}, the optimum is {optimum}");
+    assert!(chance < 0.01, "± {chance} says little: {:?}", paced.days);
+    // A point, and the half of one that a change without a loss may move so few days by.
+    assert!((is - optimum).abs() <= 0.015, "{is} ± {chance}, the optimum is {optimum}");
     assert!(abandon(&paced.total) <= town.cap.get(), "{:?}", paced.days);
     Ok(())
 }

@@ -151,6 +151,11 @@ fn a_recorded_day_teaches_the_scenario_it_came_from() -> Claim {
     let (day, learnt) = recorded(&original)?;
     assert_eq!((learnt.name.as_str(), learnt.pool), ("yesterday", Some(12)));
     assert!(!learnt.around_the_clock);
+    // Neither rings, so that half of them take a second beyond the usual set-up, as they should.
+    for (what, law) in [("busy", &learnt.ring.busy), ("fail", &learnt.ring.fail)] {
+        let within_a_second = law.by(1.0);
+        assert!((0.3..=0.7).contains(&within_a_second), "{what}: {within_a_second}");
+    }
     let open = Scenario { around_the_clock: true, ..original.clone() };
     assert!(recorded(&open)?.1.around_the_clock, "its pacer never saw the end of its hours");
     let again = run(&learnt, &run_of(2, 8)).total;

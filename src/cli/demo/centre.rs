@@ -94,8 +94,9 @@ impl Centre {
         let running = boot::start(config).await.map_err(serve::start_failed)?;
         let doors = serve::open(&running, door).await?;
         let client = Client::at(running.config.api.socket.clone())?;
-        hire(&client, &phones, count).await?;
+        // Nobody waits at work while the list is read.
         load(&client, demo.contacts, folder.path()).await?;
+        hire(&client, &phones, count).await?;
         let _: Campaign = client.post(&At::path(["campaigns", CAMPAIGN, "start"]), &()).await?;
         let names = names(&running).await.map_err(serve::start_failed)?;
         Ok(Self { running, names, crm, doors, outside, carrier, phones, folder })

@@ -46,6 +46,8 @@ pub(super) struct Report {
     pub(super) prior: Option<Began>,
     pub(super) abandon_cap: f64,
     pub(super) occupancy_ci95: Option<f64>,
+    /// Each day's, in the order of the days, so that cells can be compared day by day.
+    pub(super) days_occupancy: Vec<f64>,
     pub(super) abandon_ci95: Option<f64>,
     /// The one setting that proved best, for dialers tuned in hindsight.
     pub(super) best_setting: Option<f64>,
@@ -154,6 +156,7 @@ impl Report {
             prior: cell.word.remembers().then(|| Began::with(&cell.prior)),
             abandon_cap: summary.cap.get(),
             occupancy_ci95: summary.occupancy_ci95(),
+            days_occupancy: summary.days.iter().map(|(occupancy, _)| occupancy.get()).collect(),
             abandon_ci95: summary.abandon_ci95(),
             best_setting: *setting,
             occupancy_unowed: unowed,
