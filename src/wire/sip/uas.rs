@@ -114,7 +114,7 @@ impl Endpoint {
         let mut headers = Writer(Vec::new());
         match verdict {
             Verdict::Challenge { stale } => {
-                self.registrar.write_challenges(&mut headers, &mut self.net, stale);
+                self.registrar.write_challenges(&mut headers, now, stale);
                 self.refuse(request, Fault::new(401, "Unauthorized"), &headers.0);
             }
             Verdict::Wrong => {
