@@ -6,6 +6,7 @@ use super::digest::Login;
 use super::event::{Hop, StoredDialog};
 use super::lexer::{Message, Name};
 use super::net::Net;
+use super::scope::Scope;
 use super::session::Wish;
 use super::settings::Credentials;
 use super::slab::Key;
@@ -171,14 +172,15 @@ impl Dialog {
         }
     }
 
-    /// Tells where requests go: to the first hop, or else to the target.
+    /// Tells where requests go: to the first hop, or else to the target. An address within the
+    /// peer's own network, behind a NAT, gives way to the one the peer was reached at.
     pub(super) fn next_hop(&self) -> Hop {
         let first = self.routes.first().and_then(|route| Address::read(route));
         let uri = first.map_or(self.target.as_slice(), |route| route.uri);
-        match uri_hop(uri, self.home.address) {
-            Some(hop) if self.home.alias != Some(hop.address) => hop,
-            Some(_) | None => self.home.address,
-        }
+        let home = self.home.address;
+        let reached = |hop: &Hop| Scope::of(hop.ip()) >= Scope::of(home.ip());
+        let named = uri_hop(uri, home).filter(reached);
+        named.filter(|hop| self.home.alias != Some(hop.address)).unwrap_or(home)
     }
 
     /// Begins a request with its own CSeq: all but its body.

@@ -24,6 +24,7 @@ mod place;
 mod register;
 mod registrar;
 mod reliable;
+mod scope;
 mod server;
 mod session;
 mod settings;
@@ -42,6 +43,7 @@ pub use event::{
     CommandError, Counters, Event, Hop, Incoming, Invite, Registered, Sdp, StoredDialog, Target,
     Transmit, Transport,
 };
+pub use scope::Scope;
 pub use settings::{
     Credentials, EarlyMedia, Ha1, Identity, Phone, Privacy, Refresher, Registration, Reliability,
     SessionTimers, Settings, TimerMode, Trunk,
