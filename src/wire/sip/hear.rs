@@ -73,7 +73,6 @@ impl Endpoint {
             self.counters.forged += 1;
             return known;
         }
-        self.spared.heard(from);
         let news = self.clients.response(&mut self.net, key, status, message);
         if let Some(news) = news {
             self.client_news(news, status, Some(message));

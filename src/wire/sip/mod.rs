@@ -38,6 +38,7 @@ mod values;
 mod witness;
 mod writer;
 
+pub use cause::{q850_cause, tells_of_callee};
 pub use endpoint::{Endpoint, LEGS_MAX};
 pub use event::{
     CommandError, Counters, Event, Hop, Incoming, Invite, Registered, Sdp, StoredDialog, Target,

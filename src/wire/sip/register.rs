@@ -277,6 +277,7 @@ impl Endpoint {
             .and_then(|message| account.granted(message, news.to, self.net.local(news.to)));
         let chance = self.net.draw();
         let now = self.net.now;
+        self.spared.heard(now, news.to, message.map_or(0, |_| status));
         if granted.is_none() && matches!(status, 408 | 503) {
             self.spared.note(now, news.to, None);
         }

@@ -1,6 +1,6 @@
 //! The calls we placed, from the INVITE on, and every answer to a request of ours.
 
-use super::cause::Why;
+use super::cause::{Why, q850_cause, tells_of_callee};
 use super::change::send_bye;
 use super::client::{Ack, News, Outcome, Owner};
 use super::dialog::{Dialog, Home};
@@ -60,19 +60,22 @@ impl Endpoint {
     }
 
     /// Takes the next way of a call whose request was refused for want of room or never came
-    /// through; false if there is none. The hop is spared for a while (RFC 3263 §4.3).
+    /// through; false if there is none. The hop is spared for a while (RFC 3263 §4.3). What came
+    /// from beyond the hop tells nothing of its room, and nobody is rung up twice by one attempt.
     fn next_way(
         &mut self,
         key: Key,
         (news, status): (News, u16),
         message: Option<&Message<'_>>,
     ) -> bool {
-        let asked = message.and_then(|message| message.first(Name::RetryAfter));
-        let (net, spared) = (&self.net, &mut self.spared);
-        spared.note(net.now, news.to, asked.and_then(retry_after_span));
         let Some(calling) = self.legs.get_mut(key).and_then(Leg::calling) else {
             return false;
         };
+        if calling.may_have_rung() || message.is_some_and(is_of_callee) {
+            return false;
+        }
+        let asked = message.and_then(|message| message.first(Name::RetryAfter));
+        self.spared.note(self.net.now, news.to, asked.and_then(retry_after_span));
         if calling.cancel != Cancel::No {
             return false;
         }
@@ -145,6 +148,7 @@ impl Endpoint {
     }
 
     fn invite_news(&mut self, key: Key, news: News, status: u16, message: Option<&Message<'_>>) {
+        self.spared.heard(self.net.now, news.to, message.map_or(0, |_| status));
         match (news.outcome, message) {
             (Outcome::Provisional, Some(message)) => self.provisional(key, status, message),
             (Outcome::Success, Some(message)) => self.answered(key, news, message),
@@ -318,6 +322,11 @@ impl Calling {
         self.cancel == Cancel::No && self.wish.raise(status, Some(message))
     }
 
+    /// Tells whether a telephone may have rung, or was heard.
+    fn may_have_rung(&self) -> bool {
+        self.rang || self.early.iter().any(|early| early.sdp.is_some())
+    }
+
     /// Writes From, To, Call-ID and CSeq.
     fn write_parties(&self, writer: &mut Writer, method: Method) {
         writer.header("From", &self.from).header("To", &self.to).header("Call-ID", &self.call_id);
@@ -397,6 +406,12 @@ pub(super) fn remote_tag<'a>(message: &Message<'a>) -> &'a [u8] {
 pub(super) fn retry_after_span(value: &[u8]) -> Option<Span> {
     let digits = value.split(|byte| !byte.is_ascii_digit()).next().and_then(number)?;
     Some(Span::secs(digits.min(RETRY_AFTER_MAX)))
+}
+
+/// Tells whether a refusal names a cause that lies with the number called.
+fn is_of_callee(message: &Message<'_>) -> bool {
+    let reason = message.first(Name::Reason).map(shown).unwrap_or_default();
+    q850_cause(&reason).is_some_and(tells_of_callee)
 }
 
 /// Gives what is told of a status: the 503 that a request counts as which could not be sent, or

@@ -11,6 +11,7 @@ mod reliable;
 mod stage;
 mod streams;
 mod timers;
+mod ways;
 mod witness;
 
 use std::collections::BTreeMap;
