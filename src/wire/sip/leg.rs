@@ -7,6 +7,8 @@
 //!              └──────────┴───────────────► gone
 //! ```
 
+use std::net::IpAddr;
+
 use super::dialog::{Dialog, Home};
 use super::digest::Login;
 use super::early::Early;
@@ -27,6 +29,8 @@ pub(super) struct Leg {
     pub(super) state: State,
     /// When a cancelled INVITE is given up for good, or what was agreed on is due.
     pub(super) due: Option<Mono>,
+    /// Where its far end is, once there is a dialog: counted in `Net::awaited`.
+    pub(super) far: Option<IpAddr>,
 }
 
 #[derive(Debug)]

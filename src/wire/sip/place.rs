@@ -37,7 +37,8 @@ impl Endpoint {
         self.spared.tries(self.net.now, way.home.address);
         let key = self.legs.next_key(self.net.draw());
         let calling = self.compose(key, way, call);
-        self.legs.insert(key, Leg { id: leg, state: State::Calling(Box::new(calling)), due: None });
+        let state = State::Calling(Box::new(calling));
+        self.legs.insert(key, Leg { id: leg, state, due: None, far: None });
         self.by_id.insert(leg, key);
         self.send_invite(key);
         Ok(())

@@ -102,7 +102,7 @@ impl Endpoint {
         let reliable = Reliable::new(wanted, request, self.net.draw());
         let phase = Phase::Ringing(Ringing { server, timer, reliable, offer: None });
         let state = State::Session(Box::new(Session { dialog, phase }));
-        self.legs.insert(key, Leg { id, state, due: None });
+        self.legs.insert(key, Leg { id, state, due: None, far: None });
         self.by_id.insert(id, key);
         let (to, offer) = (uri_user(request.uri), request.sdp());
         self.events.push_back(Event::Incoming(Incoming { leg: id, agent, to, from, offer }));

@@ -9,6 +9,7 @@ mod phones;
 mod register;
 mod reliable;
 mod stage;
+mod strangers;
 mod streams;
 mod timers;
 mod ways;
