@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use super::digest::Login;
+use super::digest::Logins;
 use super::event::{Hop, StoredDialog};
 use super::lexer::{Message, Name};
 use super::net::Net;
@@ -15,9 +15,9 @@ use super::writer::{ALLOW, Writer, party};
 
 /// The longest route set taken; real ones have one to three hops.
 const ROUTES_MAX: usize = 16;
-/// How far a stored dialog's CSeq is advanced for its BYE, past every request sent since it was
-/// stored.
-const STALE_CSEQ_STEP: u32 = 1_000;
+/// How far the CSeq of a dialog is advanced for its BYE where its later requests were not counted:
+/// past them all.
+const CSEQ_STEP: u32 = 1_000;
 
 /// A confirmed dialog.
 #[derive(Debug)]
@@ -31,7 +31,9 @@ pub(super) struct Dialog {
     pub(super) cseq: u32,
     /// What answers a challenge inside the dialog.
     pub(super) credentials: Option<Credentials>,
-    pub(super) login: Option<Login>,
+    pub(super) logins: Logins,
+    /// The credentials of the latest INVITE, as header lines: its ACK repeats them.
+    pub(super) login_lines: Vec<u8>,
     /// Where requests go when the target names no address by digits, or one behind a NAT.
     pub(super) home: Home,
     /// What we want of the session's timer.
@@ -74,7 +76,8 @@ impl Dialog {
             remote_tag: tag.to_vec(),
             cseq: number,
             credentials: None,
-            login: None,
+            logins: Logins::default(),
+            login_lines: Vec::new(),
             home,
             wish,
             updates: has_tag(response, Name::Allow, "UPDATE"),
@@ -101,7 +104,8 @@ impl Dialog {
             remote_tag: request.from.tag().unwrap_or_default().to_vec(),
             cseq: 0,
             credentials: None,
-            login: None,
+            logins: Logins::default(),
+            login_lines: Vec::new(),
             home: Home { address: source, alias: named.map(|hop| hop.address) },
             wish,
             updates: has_tag(request.message, Name::Allow, "UPDATE"),
@@ -120,9 +124,10 @@ impl Dialog {
             local: stored.local.clone().into(),
             remote: stored.remote.clone().into(),
             remote_tag: Vec::new(),
-            cseq: stored.cseq.saturating_add(STALE_CSEQ_STEP),
+            cseq: stored.cseq.saturating_add(CSEQ_STEP),
             credentials: None,
-            login: None,
+            logins: Logins::default(),
+            login_lines: Vec::new(),
             home: Home { address: hop, alias: None },
             wish: Wish::default(),
             updates: false,
@@ -164,6 +169,11 @@ impl Dialog {
         self.remote_cseq = early.remote_cseq;
     }
 
+    /// Passes every request sent that was not counted here.
+    pub(super) fn skip_ahead(&mut self) {
+        self.cseq = self.cseq.saturating_add(CSEQ_STEP);
+    }
+
     /// Takes a new remote target from a re-INVITE, an UPDATE or their 2xx (§12.2).
     pub(super) fn refresh(&mut self, message: &Message<'_>) {
         self.updates |= has_tag(message, Name::Allow, "UPDATE");
@@ -190,11 +200,10 @@ impl Dialog {
     }
 
     /// Makes the ACK to a 2xx; its CSeq is the INVITE's, its branch its own (§13.2.2.4).
-    /// `login` is the INVITE's Authorization line.
-    pub(super) fn ack(&mut self, net: &mut Net, cseq: u32, login: &[u8]) -> Vec<u8> {
+    pub(super) fn ack(&mut self, net: &mut Net, cseq: u32) -> Vec<u8> {
         let key = Key { place: 0, secret: net.draw() };
         let mut writer = self.write(net, Method::Ack, cseq, key);
-        writer.text(login).body("", &[]);
+        writer.text(&self.login_lines).body("", &[]);
         writer.0
     }
 
@@ -217,13 +226,16 @@ impl Dialog {
         if matches!(method, Method::Invite | Method::Update) {
             writer.contact(net.local(hop)).header("Allow", ALLOW);
         }
-        if let Some(login) = self.login.as_mut().filter(|_| method != Method::Ack) {
-            let uri = uri.to_vec();
-            login.write(&mut writer, method.name(), &uri, net.draw());
+        if method == Method::Ack {
+            return writer;
         }
-        if method != Method::Ack {
-            writer.header("User-Agent", &net.agent);
+        let mut lines = Writer(Vec::new());
+        self.logins.write(&mut lines, method.name(), uri, || net.draw());
+        writer.text(&lines.0);
+        if method == Method::Invite {
+            self.login_lines = lines.0;
         }
+        writer.header("User-Agent", &net.agent);
         writer
     }
 }

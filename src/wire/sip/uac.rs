@@ -4,7 +4,7 @@ use super::cause::{Why, q850_cause, tells_of_callee};
 use super::change::send_bye;
 use super::client::{Ack, News, Outcome, Owner};
 use super::dialog::{Dialog, Home};
-use super::digest::{Challenge, Login};
+use super::digest::{Logins, Tries};
 use super::early::Early;
 use super::endpoint::Endpoint;
 use super::event::{CommandError, Event, Hop, Transport};
@@ -12,14 +12,12 @@ use super::leg::{Calling, Cancel, Leg, Pending, Phase, Session, State, Talking};
 use super::lexer::{Message, Name, Start, number};
 use super::net::{Due, Net, T1_64};
 use super::session::{Timer, Wish};
-use super::settings::{Credentials, Trunk};
+use super::settings::Trunk;
 use super::slab::Key;
 use super::values::{Address, Method, request_uri, sdp, shown, uri_hop, uri_host};
 use super::writer::{ALLOW, SDP_TYPE, Writer, reason};
 use crate::units::Span;
 
-/// How often one request is sent with credentials: once, and once more for a stale nonce.
-const LOGINS_MAX: u8 = 2;
 /// Signatures taken from one redirection: one for the caller, one for a diversion, two to spare.
 const IDENTITIES_MAX: usize = 4;
 /// The longest of them: an ES256 PASSporT has some 500 characters.
@@ -41,12 +39,10 @@ impl Endpoint {
         calling.client = client;
         calling.provisional = false;
         calling.cseq += 1;
-        let mut line = Writer(core::mem::take(&mut calling.login_line));
-        line.0.clear();
-        if let Some(login) = &mut calling.login {
-            login.write(&mut line, "INVITE", &calling.uri, net.draw());
-        }
-        calling.login_line = line.0;
+        let mut lines = Writer(core::mem::take(&mut calling.login_lines));
+        lines.0.clear();
+        calling.logins.write(&mut lines, "INVITE", &calling.uri, || net.draw());
+        calling.login_lines = lines.0;
         calling.sent_to = calling.home.address;
         let mut invite = calling.write_invite(net);
         let datagram = calling.sent_to.transport == Transport::Udp;
@@ -88,8 +84,8 @@ impl Endpoint {
             return false;
         };
         calling.home.address = next;
-        calling.tries = 0;
-        calling.login = None;
+        calling.tries = Tries::default();
+        calling.logins = Logins::default();
         true
     }
 
@@ -139,6 +135,7 @@ impl Endpoint {
                 let leg = self.legs.get_mut(key);
                 match leg.map_or(Asked::Nothing, |leg| leg.asked(news.key)) {
                     Asked::Call => self.invite_news(key, news, status, message),
+                    Asked::Prack => self.prack_news(key, news.key, status, message),
                     Asked::Change => self.reoffer_news(key, news, status, message),
                     Asked::Refresh => self.refresh_news(key, news, status, message),
                     Asked::Nothing => self.end_fork(news, message),
@@ -154,8 +151,7 @@ impl Endpoint {
             (Outcome::Success, Some(message)) => self.answered(key, news, message),
             (Outcome::Failure, Some(message)) => {
                 let calling = self.legs.get_mut(key).and_then(Leg::calling);
-                let again = calling.is_some_and(|calling| calling.lengthen(status, message))
-                    || self.log_in_again(key, status, message)
+                let again = calling.is_some_and(|calling| calling.may_ask_again(status, message))
                     || (300..400).contains(&status) && self.redirected(key, message)
                     || status == 503 && self.next_way(key, (news, status), Some(message));
                 if again {
@@ -185,11 +181,12 @@ impl Endpoint {
             return;
         };
         let mut dialog = Dialog::of_response(message, &calling.uri, calling.home, calling.wish);
-        let bytes = dialog.ack(&mut self.net, calling.cseq, &calling.login_line);
+        dialog.login_lines = core::mem::take(&mut calling.login_lines);
+        let bytes = dialog.ack(&mut self.net, calling.cseq);
         let ack = Ack { tag: dialog.remote_tag.clone(), to: dialog.next_hop(), bytes };
         self.clients.acknowledge(&mut self.net, news.key, ack);
         dialog.cseq = calling.cseq;
-        dialog.login = calling.login.take();
+        dialog.logins = core::mem::take(&mut calling.logins);
         dialog.credentials = calling.credentials.take();
         let mut early = core::mem::take(&mut calling.early);
         let own = early.iter().position(|early| early.tag == dialog.remote_tag);
@@ -207,7 +204,8 @@ impl Endpoint {
         if calling.cancel != Cancel::No {
             let means = (&mut self.clients, &mut self.net, &mut dialog);
             send_bye(means, Owner::Leg(key), Why::Cleared);
-            leg.state = State::Session(Box::new(Session { dialog, phase: Phase::Leaving(0) }));
+            let phase = Phase::Leaving(Tries::default());
+            leg.state = State::Session(Box::new(Session { dialog, phase }));
             return;
         }
         let timer = dialog.wish.of_answer(message);
@@ -221,7 +219,8 @@ impl Endpoint {
         self.rewind(key);
     }
 
-    /// Ends a fork that nobody waits for: ACK, then BYE (RFC 3261 §13.2.2.4).
+    /// Ends a fork that nobody waits for: ACK, then BYE (RFC 3261 §13.2.2.4), with the credentials
+    /// of the fork that talks, and past the requests of its early dialog.
     fn end_fork(&mut self, news: News, message: Option<&Message<'_>>) {
         let Some(message) =
             message.filter(|_| news.outcome == Outcome::Success && news.method == Method::Invite)
@@ -231,11 +230,21 @@ impl Endpoint {
         let home = Home { address: news.to, alias: None };
         let target = self.clients.request_uri(news.key).unwrap_or_default();
         let mut dialog = Dialog::of_response(message, &target, home, Wish::default());
-        let bytes = dialog.ack(&mut self.net, dialog.cseq, &[]);
+        let talks = self.clients.leg(news.key).and_then(|leg| self.legs.get_mut(leg)?.session());
+        let mut talks = talks.map(|session| &mut session.dialog);
+        if let Some(talks) = &mut talks {
+            dialog.login_lines.clone_from(&talks.login_lines);
+            dialog.logins = core::mem::take(&mut talks.logins);
+        }
+        let bytes = dialog.ack(&mut self.net, dialog.cseq);
         let ack = Ack { tag: dialog.remote_tag.clone(), to: dialog.next_hop(), bytes };
         self.clients.acknowledge(&mut self.net, news.key, ack);
+        dialog.skip_ahead();
         let means = (&mut self.clients, &mut self.net, &mut dialog);
         send_bye(means, Owner::Nobody, Why::Elsewhere);
+        if let Some(talks) = talks {
+            talks.logins = dialog.logins;
+        }
     }
 
     fn failed(&mut self, key: Key, status: u16, message: Option<&Message<'_>>) {
@@ -257,24 +266,6 @@ impl Endpoint {
         self.finish(key, event);
     }
 
-    /// Answers a challenge to the INVITE, if that may help.
-    fn log_in_again(&mut self, key: Key, status: u16, message: &Message<'_>) -> bool {
-        let Some(calling) = self.legs.get_mut(key).and_then(Leg::calling) else {
-            return false;
-        };
-        let Some(credentials) =
-            calling.credentials.clone().filter(|_| calling.cancel == Cancel::No)
-        else {
-            return false;
-        };
-        let Some(login) = log_in(status, message, calling.tries, credentials) else {
-            return false;
-        };
-        calling.tries += 1;
-        calling.login = Some(login);
-        true
-    }
-
     /// Follows a redirection to a host of the same trunk, if its settings allow it.
     fn redirected(&mut self, key: Key, message: &Message<'_>) -> bool {
         let Some(calling) = self.legs.get_mut(key).and_then(Leg::calling) else {
@@ -292,8 +283,8 @@ impl Endpoint {
             return false;
         };
         calling.redirects -= 1;
-        calling.tries = 0;
-        calling.login = None;
+        calling.tries = Tries::default();
+        calling.logins = Logins::default();
         calling.uri = request_uri(uri).to_vec();
         calling.routes.clear();
         calling.identity = identities(message);
@@ -312,14 +303,18 @@ impl Calling {
         writer.contact(net.local(self.home.address)).header("Allow", ALLOW);
         writer.header("User-Agent", &net.agent);
         self.wish.write_first(&mut writer);
-        writer.text(&self.headers).text(&self.identity).text(&self.login_line);
+        writer.text(&self.headers).text(&self.identity).text(&self.login_lines);
         writer.body(SDP_TYPE, &self.offer);
         writer.0
     }
 
-    /// Asks for a longer session timer after 422 (RFC 4028 §7.3).
-    fn lengthen(&mut self, status: u16, message: &Message<'_>) -> bool {
-        self.cancel == Cancel::No && self.wish.raise(status, Some(message))
+    /// Asks for a longer session timer after 422 (RFC 4028 §7.3), answers a challenge; tells
+    /// whether either may help.
+    fn may_ask_again(&mut self, status: u16, message: &Message<'_>) -> bool {
+        let Self { wish, logins, tries, credentials, .. } = self;
+        self.cancel == Cancel::No
+            && (wish.raise(status, Some(message))
+                || logins.answer((status, message), tries, credentials.as_ref()))
     }
 
     /// Tells whether a telephone may have rung, or was heard.
@@ -338,6 +333,7 @@ impl Calling {
 #[derive(Clone, Copy, Debug)]
 enum Asked {
     Call,
+    Prack,
     Change,
     Refresh,
     Nothing,
@@ -345,8 +341,14 @@ enum Asked {
 
 impl Leg {
     fn asked(&mut self, client: Key) -> Asked {
-        if self.calling().is_some_and(|calling| calling.client == client) {
-            return Asked::Call;
+        if let Some(calling) = self.calling() {
+            return if calling.client == client {
+                Asked::Call
+            } else if calling.early.iter().any(|early| early.prack == Some(client)) {
+                Asked::Prack
+            } else {
+                Asked::Nothing
+            };
         }
         let Some((_, talking)) = self.talking() else {
             return Asked::Nothing;
@@ -361,21 +363,6 @@ impl Leg {
             }
         }
     }
-}
-
-/// Makes the answer to a challenge: to the first one, and to a second only if it says that our
-/// nonce was stale; whoever refuses the credentials twice will refuse them again.
-pub(super) fn log_in(
-    status: u16,
-    message: &Message<'_>,
-    tries: u8,
-    credentials: Credentials,
-) -> Option<Login> {
-    if !matches!(status, 401 | 407) || tries >= LOGINS_MAX {
-        return None;
-    }
-    let challenge = Challenge::of(message, status)?;
-    (tries == 0 || challenge.stale).then(|| Login::new(challenge, credentials))
 }
 
 /// Gives the address of a redirection's contact if it is the trunk's own.

@@ -4,6 +4,7 @@ mod calls;
 mod changes;
 mod faults;
 mod forks;
+mod logins;
 mod peers;
 mod phones;
 mod register;
