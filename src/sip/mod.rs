@@ -20,8 +20,8 @@ use crate::core::fact::Failure;
 use crate::units::{AgentId, LegId, Number, Span, TrunkId};
 
 pub use crate::wire::sip::{
-    Counters, Credentials, EarlyMedia, Ha1, Identity, Part, Privacy, Refresher, Reliability, Sdp,
-    SessionTimers, StoredDialog, Testimony, TimerMode, Transport, Way,
+    Counters, Credentials, EarlyMedia, Ha1, Identity, Part, Privacy, Refresher, Reliability, Scope,
+    Sdp, SessionTimers, StoredDialog, Testimony, TimerMode, Transport, Way,
 };
 pub use handle::{Figures, Peer, SipHandle};
 pub use health::{Ailment, Refusal, TrunkState};

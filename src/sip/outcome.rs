@@ -1,6 +1,7 @@
 //! The one table from a SIP final response to the core's words for why a call failed.
 
 use crate::core::fact::Failure;
+use crate::wire::sip::q850_cause;
 
 /// Tells what a final response to our INVITE means.
 ///
@@ -23,7 +24,7 @@ pub fn failure(status: u16, reason: &str) -> Failure {
         return Failure::TrunkFault;
     }
     let vague = matches!(status, 408 | 480 | 487 | 500 | 502..=504 | 580);
-    if let Some(meant) = cause(reason).filter(|_| vague).and_then(by_cause) {
+    if let Some(meant) = q850_cause(reason).filter(|_| vague).and_then(by_cause) {
         return meant;
     }
     match status {
@@ -49,21 +50,10 @@ fn by_cause(cause: u8) -> Option<Failure> {
     }
 }
 
-/// Reads the Q.850 cause out of a Reason header's values.
-fn cause(reason: &str) -> Option<u8> {
-    let mut params = reason.split(',').find_map(|value| {
-        let mut parts = value.split(';').map(str::trim);
-        parts.next()?.eq_ignore_ascii_case("Q.850").then_some(parts)
-    })?;
-    params.find_map(|part| {
-        let (name, value) = part.split_once('=')?;
-        name.trim().eq_ignore_ascii_case("cause").then(|| value.trim().parse().ok())?
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::sip::tells_of_callee;
 
     #[test]
     fn every_final_response_has_one_meaning() {
@@ -78,6 +68,14 @@ mod tests {
             for status in statuses {
                 assert_eq!(failure(*status, "Phrase"), expected, "{status}");
             }
+        }
+    }
+
+    #[test]
+    fn a_cause_means_something_of_the_callee_just_where_the_stack_says_so() {
+        for cause in 0..=u8::MAX {
+            let of_callee = by_cause(cause).is_some_and(|meant| meant != Failure::Congestion);
+            assert_eq!(tells_of_callee(cause), of_callee, "{cause}");
         }
     }
 

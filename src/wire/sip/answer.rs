@@ -3,6 +3,7 @@
 use super::cause::Why;
 use super::change::send_bye;
 use super::client::Owner;
+use super::digest::Tries;
 use super::endpoint::Endpoint;
 use super::event::{CommandError, Event, Sdp};
 use super::leg::{Leg, Pending, Phase, Ringing, State, Talking};
@@ -170,7 +171,7 @@ impl Endpoint {
         if let Some(client) = talking.pending.client() {
             self.clients.abandon(&mut self.net, client);
         }
-        session.phase = Phase::Leaving(0);
+        session.phase = Phase::Leaving(Tries::default());
         let means = (&mut self.clients, &mut self.net, &mut session.dialog);
         send_bye(means, Owner::Leg(key), Why::Cleared);
         self.rewind(key);

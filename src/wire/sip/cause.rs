@@ -1,4 +1,4 @@
-//! Why a call is given up or ended, as the Reason header says it (RFC 3326).
+//! Why a call is given up or ended, as the Reason header says it (RFC 3326), ours and theirs.
 
 use super::writer::Writer;
 
@@ -28,4 +28,24 @@ impl Writer {
             },
         )
     }
+}
+
+/// Reads the Q.850 cause out of a Reason header's values (RFC 3326 §2); `None` without one.
+#[must_use]
+pub fn q850_cause(reason: &str) -> Option<u8> {
+    let mut params = reason.split(',').find_map(|value| {
+        let mut parts = value.split(';').map(str::trim);
+        parts.next()?.eq_ignore_ascii_case("Q.850").then_some(parts)
+    })?;
+    params.find_map(|part| {
+        let (name, value) = part.split_once('=')?;
+        name.trim().eq_ignore_ascii_case("cause").then(|| value.trim().parse().ok())?
+    })
+}
+
+/// Tells whether a Q.850 cause lies with the number called (ITU-T Q.850 §2.2.7), so that no other
+/// way there would end otherwise.
+#[must_use]
+pub const fn tells_of_callee(cause: u8) -> bool {
+    matches!(cause, 1..=3 | 17..=22 | 28)
 }

@@ -3,6 +3,7 @@
 use super::cause::Why;
 use super::client::{Ack, Clients, News, Outcome, Owner};
 use super::dialog::Dialog;
+use super::digest::Tries;
 use super::endpoint::Endpoint;
 use super::event::{CommandError, Event, Sdp};
 use super::leg::{Change, Leg, Pending, Phase, Session, Talking};
@@ -10,7 +11,6 @@ use super::lexer::{Message, Name};
 use super::net::{Due, Net};
 use super::session::Timer;
 use super::slab::Key;
-use super::uac::log_in;
 use super::values::{Method, cseq, sdp};
 use super::writer::SDP_TYPE;
 use crate::units::{Mono, Span};
@@ -29,7 +29,7 @@ impl Endpoint {
         if !talking.is_settled() || talking.again.is_some() {
             return Err(CommandError::WrongState);
         }
-        let change = Change { client: key, offer, logins: 0, glares: 0, asked: true };
+        let change = Change::new(key, offer, true);
         talking.offer((&mut self.clients, &mut self.net, dialog), key, change);
         Ok(())
     }
@@ -58,14 +58,14 @@ impl Endpoint {
         if let Some(message) = message.filter(|_| news.outcome == Outcome::Success) {
             dialog.refresh(message);
             let number = message.first(Name::CSeq).and_then(cseq).map_or(0, |(number, _)| number);
-            let bytes = dialog.ack(&mut self.net, number, &[]);
+            let bytes = dialog.ack(&mut self.net, number);
             let (tag, to) = (dialog.remote_tag.clone(), dialog.next_hop());
             self.clients.acknowledge(&mut self.net, news.key, Ack { tag, to, bytes });
             talking.local = change.offer;
             talking.timer = dialog.wish.of_answer(message).map(|agreed| Timer::start(now, agreed));
             self.events.push_back(Event::Reoffered(id, status, sdp(message).unwrap_or_default()));
         } else if dialog.wish.raise(status, message)
-            || dialog.log_in_again(status, message, &mut change.logins)
+            || dialog.log_in_again(status, message, &mut change.tries)
         {
             talking.offer((&mut self.clients, &mut self.net, dialog), key, change);
         } else if matches!(status, 408 | 481) {
@@ -96,7 +96,7 @@ impl Endpoint {
         else {
             return;
         };
-        let Some((_, mut logins)) = talking.refreshing.take() else {
+        let Some((_, mut tries)) = talking.refreshing.take() else {
             return;
         };
         let now = self.net.now;
@@ -104,9 +104,9 @@ impl Endpoint {
             dialog.refresh(message);
             talking.timer = dialog.wish.of_answer(message).map(|agreed| Timer::start(now, agreed));
         } else if dialog.wish.raise(status, message)
-            || dialog.log_in_again(status, message, &mut logins)
+            || dialog.log_in_again(status, message, &mut tries)
         {
-            talking.update((&mut self.clients, &mut self.net, dialog), key, logins);
+            talking.update((&mut self.clients, &mut self.net, dialog), key, tries);
         } else if matches!(status, 408 | 481) {
             self.lose(key, Why::Expired);
             return;
@@ -153,10 +153,9 @@ impl Endpoint {
         let now = self.net.now;
         let means = (&mut self.clients, &mut self.net, dialog);
         if means.2.updates {
-            talking.update(means, key, 0);
+            talking.update(means, key, Tries::default());
         } else if settled {
-            let offer = talking.local.clone();
-            let change = Change { client: key, offer, logins: 0, glares: 0, asked: false };
+            let change = Change::new(key, talking.local.clone(), false);
             talking.offer(means, key, change);
         } else if let Some(timer) = &mut talking.timer {
             timer.put_off(now);
@@ -223,27 +222,27 @@ impl Talking {
     }
 
     /// Sends a refresh by UPDATE, without a description (RFC 4028 §7.4).
-    fn update(&mut self, (clients, net, dialog): Means<'_>, leg: Key, logins: u8) {
+    fn update(&mut self, (clients, net, dialog): Means<'_>, leg: Key, tries: Tries) {
         let client = clients.next_key(net);
         let mut writer = dialog.request(net, Method::Update, client);
         dialog.wish.write_next(&mut writer, self.timer.as_ref());
         writer.body("", &[]);
         let names = (client, Owner::Leg(leg), Method::Update);
         clients.begin(net, names, dialog.next_hop(), writer.0);
-        self.refreshing = Some((client, logins));
+        self.refreshing = Some((client, tries));
     }
 }
 
 impl Dialog {
     /// Answers a challenge to a request inside the dialog, if that may help.
-    fn log_in_again(&mut self, status: u16, message: Option<&Message<'_>>, tries: &mut u8) -> bool {
-        let credentials = self.credentials.clone().zip(message);
-        let login = credentials
-            .and_then(|(credentials, message)| log_in(status, message, *tries, credentials));
-        *tries += 1;
-        let again = login.is_some();
-        self.login = login.or_else(|| self.login.take());
-        again
+    fn log_in_again(
+        &mut self,
+        status: u16,
+        message: Option<&Message<'_>>,
+        tries: &mut Tries,
+    ) -> bool {
+        let Self { logins, credentials, .. } = self;
+        message.is_some_and(|said| logins.answer((status, said), tries, credentials.as_ref()))
     }
 }
 

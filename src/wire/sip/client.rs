@@ -142,6 +142,7 @@ impl Clients {
         let mut due = None;
         let first = if to.transport.is_reliable() { end } else { net.now + T1 };
         net.set_timer(Due::Client(key), &mut due, Some(first));
+        net.awaited.set(&mut None, Some(to.ip()));
         let acks = Vec::new();
         self.0.insert(key, Client { to, owner, method, state, due, request, acks, cancel: None });
     }
@@ -224,8 +225,7 @@ impl Clients {
         let news = client.news(key, outcome);
         // Nothing is repeated on a stream: timers D and K are zero (§17.1.1.2, §17.1.2.2).
         if reliable && matches!(client.state, State::Completed | State::Finished) {
-            net.set_timer(Due::Client(key), &mut client.due, None);
-            self.0.remove(key);
+            self.forget(net, key);
         }
         Some(news)
     }
@@ -242,12 +242,18 @@ impl Clients {
         };
         let mut news = Vec::new();
         for key in self.0.keys_of(unheard) {
-            if let Some(mut client) = self.0.remove(key) {
-                net.set_timer(Due::Client(key), &mut client.due, None);
+            if let Some(client) = self.forget(net, key) {
                 news.push(client.news(key, Outcome::Timeout));
             }
         }
         news
+    }
+
+    fn forget(&mut self, net: &mut Net, key: Key) -> Option<Client> {
+        let mut client = self.0.remove(key)?;
+        net.set_timer(Due::Client(key), &mut client.due, None);
+        net.awaited.set(&mut Some(client.to.ip()), None);
+        Some(client)
     }
 
     /// Sends the ACK of a fork's 2xx and remembers it for the 2xx's repetitions.
@@ -285,13 +291,13 @@ impl Clients {
             }
             State::Pending { end } => (client.state, net.now + T2, end),
             State::Proceeding | State::Completed | State::Accepted | State::Finished => {
-                self.0.remove(key);
+                self.forget(net, key);
                 return None;
             }
         };
         if net.now >= end {
             let news = client.news(key, Outcome::Timeout);
-            self.0.remove(key);
+            self.forget(net, key);
             return Some(news);
         }
         client.state = state;

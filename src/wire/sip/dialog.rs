@@ -2,10 +2,11 @@
 
 use std::net::SocketAddr;
 
-use super::digest::Login;
+use super::digest::Logins;
 use super::event::{Hop, StoredDialog};
 use super::lexer::{Message, Name};
 use super::net::Net;
+use super::scope::Scope;
 use super::session::Wish;
 use super::settings::Credentials;
 use super::slab::Key;
@@ -14,9 +15,9 @@ use super::writer::{ALLOW, Writer, party};
 
 /// The longest route set taken; real ones have one to three hops.
 const ROUTES_MAX: usize = 16;
-/// How far a stored dialog's CSeq is advanced for its BYE, past every request sent since it was
-/// stored.
-const STALE_CSEQ_STEP: u32 = 1_000;
+/// How far the CSeq of a dialog is advanced for its BYE where its later requests were not counted:
+/// past them all.
+const CSEQ_STEP: u32 = 1_000;
 
 /// A confirmed dialog.
 #[derive(Debug)]
@@ -30,7 +31,9 @@ pub(super) struct Dialog {
     pub(super) cseq: u32,
     /// What answers a challenge inside the dialog.
     pub(super) credentials: Option<Credentials>,
-    pub(super) login: Option<Login>,
+    pub(super) logins: Logins,
+    /// The credentials of the latest INVITE, as header lines: its ACK repeats them.
+    pub(super) login_lines: Vec<u8>,
     /// Where requests go when the target names no address by digits, or one behind a NAT.
     pub(super) home: Home,
     /// What we want of the session's timer.
@@ -73,7 +76,8 @@ impl Dialog {
             remote_tag: tag.to_vec(),
             cseq: number,
             credentials: None,
-            login: None,
+            logins: Logins::default(),
+            login_lines: Vec::new(),
             home,
             wish,
             updates: has_tag(response, Name::Allow, "UPDATE"),
@@ -100,7 +104,8 @@ impl Dialog {
             remote_tag: request.from.tag().unwrap_or_default().to_vec(),
             cseq: 0,
             credentials: None,
-            login: None,
+            logins: Logins::default(),
+            login_lines: Vec::new(),
             home: Home { address: source, alias: named.map(|hop| hop.address) },
             wish,
             updates: has_tag(request.message, Name::Allow, "UPDATE"),
@@ -119,9 +124,10 @@ impl Dialog {
             local: stored.local.clone().into(),
             remote: stored.remote.clone().into(),
             remote_tag: Vec::new(),
-            cseq: stored.cseq.saturating_add(STALE_CSEQ_STEP),
+            cseq: stored.cseq.saturating_add(CSEQ_STEP),
             credentials: None,
-            login: None,
+            logins: Logins::default(),
+            login_lines: Vec::new(),
             home: Home { address: hop, alias: None },
             wish: Wish::default(),
             updates: false,
@@ -163,6 +169,11 @@ impl Dialog {
         self.remote_cseq = early.remote_cseq;
     }
 
+    /// Passes every request sent that was not counted here.
+    pub(super) fn skip_ahead(&mut self) {
+        self.cseq = self.cseq.saturating_add(CSEQ_STEP);
+    }
+
     /// Takes a new remote target from a re-INVITE, an UPDATE or their 2xx (§12.2).
     pub(super) fn refresh(&mut self, message: &Message<'_>) {
         self.updates |= has_tag(message, Name::Allow, "UPDATE");
@@ -171,14 +182,15 @@ impl Dialog {
         }
     }
 
-    /// Tells where requests go: to the first hop, or else to the target.
+    /// Tells where requests go: to the first hop, or else to the target. An address within the
+    /// peer's own network, behind a NAT, gives way to the one the peer was reached at.
     pub(super) fn next_hop(&self) -> Hop {
         let first = self.routes.first().and_then(|route| Address::read(route));
         let uri = first.map_or(self.target.as_slice(), |route| route.uri);
-        match uri_hop(uri, self.home.address) {
-            Some(hop) if self.home.alias != Some(hop.address) => hop,
-            Some(_) | None => self.home.address,
-        }
+        let home = self.home.address;
+        let reached = |hop: &Hop| Scope::of(hop.ip()) >= Scope::of(home.ip());
+        let named = uri_hop(uri, home).filter(reached);
+        named.filter(|hop| self.home.alias != Some(hop.address)).unwrap_or(home)
     }
 
     /// Begins a request with its own CSeq: all but its body.
@@ -188,11 +200,10 @@ impl Dialog {
     }
 
     /// Makes the ACK to a 2xx; its CSeq is the INVITE's, its branch its own (§13.2.2.4).
-    /// `login` is the INVITE's Authorization line.
-    pub(super) fn ack(&mut self, net: &mut Net, cseq: u32, login: &[u8]) -> Vec<u8> {
+    pub(super) fn ack(&mut self, net: &mut Net, cseq: u32) -> Vec<u8> {
         let key = Key { place: 0, secret: net.draw() };
         let mut writer = self.write(net, Method::Ack, cseq, key);
-        writer.text(login).body("", &[]);
+        writer.text(&self.login_lines).body("", &[]);
         writer.0
     }
 
@@ -215,13 +226,16 @@ impl Dialog {
         if matches!(method, Method::Invite | Method::Update) {
             writer.contact(net.local(hop)).header("Allow", ALLOW);
         }
-        if let Some(login) = self.login.as_mut().filter(|_| method != Method::Ack) {
-            let uri = uri.to_vec();
-            login.write(&mut writer, method.name(), &uri, net.draw());
+        if method == Method::Ack {
+            return writer;
         }
-        if method != Method::Ack {
-            writer.header("User-Agent", &net.agent);
+        let mut lines = Writer(Vec::new());
+        self.logins.write(&mut lines, method.name(), uri, || net.draw());
+        writer.text(&lines.0);
+        if method == Method::Invite {
+            self.login_lines = lines.0;
         }
+        writer.header("User-Agent", &net.agent);
         writer
     }
 }

@@ -7,6 +7,10 @@ use super::lexer::{Message, Name, Split, strip_ignore_case, trim};
 use super::settings::{Credentials, Ha1};
 use super::writer::Writer;
 
+/// How often one request is sent with credentials for one of those who challenge: once, and once
+/// more for a stale nonce.
+const TRIES_MAX: u8 = 2;
+
 /// A hash and whether its first part is bound to the session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Algorithm {
@@ -99,8 +103,63 @@ impl Challenge {
     }
 }
 
-/// An answered challenge, good for the requests of one dialog.
-#[derive(Clone, Debug)]
+/// How often one request was sent with credentials for its server, and for a proxy.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Tries {
+    server: u8,
+    proxy: u8,
+}
+
+/// The answered challenges of a dialog: the server's and a proxy's, who know nothing of each other
+/// (RFC 3261 §22.3).
+#[derive(Debug, Default)]
+pub(super) struct Logins {
+    server: Option<Login>,
+    proxy: Option<Login>,
+}
+
+impl Logins {
+    /// Takes the challenge to a request in, if answering it may help: the first one, and a second
+    /// only if it says that our nonce was stale; whoever refuses the credentials twice will refuse
+    /// them again.
+    pub(super) fn answer(
+        &mut self,
+        (status, message): (u16, &Message<'_>),
+        tries: &mut Tries,
+        credentials: Option<&Credentials>,
+    ) -> bool {
+        let (held, tries) = match status {
+            401 => (&mut self.server, &mut tries.server),
+            407 => (&mut self.proxy, &mut tries.proxy),
+            _ => return false,
+        };
+        let fits = |new: &Challenge| *tries == 0 || new.stale && *tries < TRIES_MAX;
+        let challenge = Challenge::of(message, status).filter(fits);
+        let Some((challenge, credentials)) = challenge.zip(credentials) else {
+            return false;
+        };
+        *tries += 1;
+        *held = Some(Login::new(challenge, credentials.clone()));
+        true
+    }
+
+    /// Writes Authorization and Proxy-Authorization, as far as they were asked for; `draw` gives
+    /// chance numbers.
+    pub(super) fn write(
+        &mut self,
+        writer: &mut Writer,
+        method: &str,
+        uri: &[u8],
+        mut draw: impl FnMut() -> u64,
+    ) {
+        for login in [&mut self.server, &mut self.proxy].into_iter().flatten() {
+            login.write(writer, method, uri, draw());
+        }
+    }
+}
+
+/// An answered challenge.
+#[derive(Debug)]
 pub(super) struct Login {
     challenge: Challenge,
     credentials: Credentials,

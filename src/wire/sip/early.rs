@@ -3,6 +3,7 @@
 
 use super::client::Owner;
 use super::dialog::Dialog;
+use super::digest::Tries;
 use super::endpoint::Endpoint;
 use super::event::{Event, Sdp};
 use super::leg::{Calling, Cancel, Leg, State};
@@ -30,6 +31,9 @@ pub(super) struct Early {
     pub(super) dialog: Option<Box<Dialog>>,
     /// The number of its latest reliable answer.
     rseq: u32,
+    /// The latest PRACK, and how often it was sent with credentials.
+    pub(super) prack: Option<Key>,
+    tries: Tries,
     /// Its UPDATE that waits for our answer.
     pub(super) offer: Option<Key>,
 }
@@ -96,23 +100,64 @@ impl Endpoint {
         let Some(calling) = self.legs.get_mut(key).and_then(Leg::calling) else {
             return;
         };
-        let Calling { early, login, credentials, uri, home, cseq, wish, .. } = calling;
+        let Calling { early, uri, home, wish, .. } = calling;
         let tag = remote_tag(message);
-        let Some(early) = early.iter_mut().find(|early| early.tag == tag) else {
+        let Some(place) = early.iter().position(|early| early.tag == tag) else {
             return;
         };
-        early.rseq = rseq;
-        let fresh = || Box::new(Dialog::of_response(message, uri, *home, *wish));
-        let dialog = early.dialog.get_or_insert_with(fresh);
-        dialog.login = login.take();
-        dialog.credentials.clone_from(credentials);
+        if let Some(early) = early.get_mut(place) {
+            early.rseq = rseq;
+            early.tries = Tries::default();
+            let fresh = || Box::new(Dialog::of_response(message, uri, *home, *wish));
+            early.dialog.get_or_insert_with(fresh);
+        }
+        self.send_prack(key, place);
+    }
+
+    /// Sends the PRACK of an early dialog's latest reliable answer.
+    fn send_prack(&mut self, key: Key, place: usize) {
+        let Some(calling) = self.legs.get_mut(key).and_then(Leg::calling) else {
+            return;
+        };
+        let Calling { early, logins, cseq, .. } = calling;
+        let Some(Early { dialog: Some(dialog), rseq, prack, .. }) = early.get_mut(place) else {
+            return;
+        };
+        // One count of the nonce for all the call's requests.
+        dialog.logins = core::mem::take(logins);
         let client = self.clients.next_key(&mut self.net);
         let mut writer = dialog.request(&mut self.net, Method::Prack, client);
-        writer.text("RAck: ").number(rseq).text(" ").number(*cseq).text(" INVITE\r\n");
+        writer.text("RAck: ").number(*rseq).text(" ").number(*cseq).text(" INVITE\r\n");
         writer.body("", &[]);
-        *login = dialog.login.take();
-        let names = (client, Owner::Nobody, Method::Prack);
+        *logins = core::mem::take(&mut dialog.logins);
+        *prack = Some(client);
+        let names = (client, Owner::Leg(key), Method::Prack);
         self.clients.begin(&mut self.net, names, dialog.next_hop(), writer.0);
+    }
+
+    /// Takes the answer to a PRACK in: a challenge is answered, and the rest is its sender's
+    /// business, who repeats what was not acknowledged.
+    pub(super) fn prack_news(
+        &mut self,
+        key: Key,
+        client: Key,
+        status: u16,
+        message: Option<&Message<'_>>,
+    ) {
+        let calling = self.legs.get_mut(key).and_then(Leg::calling);
+        let Some((Calling { early, logins, credentials, .. }, message)) = calling.zip(message)
+        else {
+            return;
+        };
+        let Some(place) = early.iter().position(|early| early.prack == Some(client)) else {
+            return;
+        };
+        let again = early.get_mut(place).is_some_and(|early| {
+            logins.answer((status, message), &mut early.tries, credentials.as_ref())
+        });
+        if again {
+            self.send_prack(key, place);
+        }
     }
 
     /// Deals with a request of a far end that has not answered yet (RFC 3311 §5.2).

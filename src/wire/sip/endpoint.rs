@@ -421,6 +421,7 @@ impl Endpoint {
                 self.servers.respond(&mut self.net, server, 487, Writer::no_body);
             }
             self.net.set_timer(Due::Leg(key), &mut leg.due, None);
+            self.net.awaited.set(&mut leg.far, None);
             self.by_id.remove(&leg.id);
             self.events.push_back(event);
         }

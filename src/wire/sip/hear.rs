@@ -17,7 +17,7 @@ impl Endpoint {
         self.net.now = now;
         self.counters.received += 1;
         let ip = from.ip();
-        let known = self.is_peer(ip);
+        let known = self.is_met(ip);
         if !known && !self.strangers.have_room(now, ip) {
             self.counters.strangers += 1;
             self.counters.unread += 1;
@@ -73,11 +73,12 @@ impl Endpoint {
             self.counters.forged += 1;
             return known;
         }
-        self.spared.heard(from);
+        let leg = self.clients.leg(key);
         let news = self.clients.response(&mut self.net, key, status, message);
         if let Some(news) = news {
             self.client_news(news, status, Some(message));
         }
+        self.follow(leg);
         true
     }
 
@@ -96,18 +97,18 @@ impl Endpoint {
     /// Takes a request in; tells whether it came from somebody we listen to.
     fn request(&mut self, from: Hop, method: Method, message: &Message<'_>) -> bool {
         let request = Request::read(message, from);
-        let in_dialog = request.as_ref().ok().and_then(|request| self.dialog_peer(request));
+        let dialog = request.as_ref().ok().and_then(|request| self.dialog_peer(request));
         let ip = from.ip();
-        let known = self.is_peer(ip) || in_dialog == Some(ip);
-        if !known && in_dialog.is_some() {
+        let known = self.is_peer(ip) || dialog.is_some_and(|(_, peer)| peer == ip);
+        if !known && dialog.is_some() {
             self.counters.forged += 1;
         }
         if !known && method != Method::Register {
             self.counters.strangers += 1;
             return false;
         }
-        let free = in_dialog.is_some() || matches!(method, Method::Ack | Method::Cancel);
-        if !known {
+        let free = dialog.is_some() || matches!(method, Method::Ack | Method::Cancel);
+        if !known && !self.is_met(ip) {
             self.strangers.charge(self.net.now, ip);
         } else if !free && !self.may_ask(ip) {
             self.counters.overflow += 1;
@@ -117,6 +118,7 @@ impl Endpoint {
             Ok(request) => self.take_request(&request),
             Err(fault) => self.refuse_unread(from, method, message, fault),
         }
+        self.follow(dialog.map(|(leg, _)| leg));
         true
     }
 
@@ -150,12 +152,25 @@ impl Endpoint {
         self.settings.open || self.peers.contains(&ip)
     }
 
-    /// Gives where the other end of a request's dialog is.
-    fn dialog_peer(&mut self, request: &Request<'_>) -> Option<IpAddr> {
+    /// Tells whether an address is a peer's, or something is waited for from there.
+    fn is_met(&self, ip: IpAddr) -> bool {
+        self.is_peer(ip) || self.net.awaited.holds(ip)
+    }
+
+    /// Waits for a leg's far end where that is from now on.
+    fn follow(&mut self, leg: Option<Key>) {
+        if let Some(leg) = leg.and_then(|leg| self.legs.get_mut(leg)) {
+            let far = leg.session().map(|session| session.dialog.next_hop().ip());
+            self.net.awaited.set(&mut leg.far, far);
+        }
+    }
+
+    /// Gives the leg of a request's dialog, and where its other end is.
+    fn dialog_peer(&mut self, request: &Request<'_>) -> Option<(Key, IpAddr)> {
         let key = self.leg_of(request)?;
         let theirs = request.from.tag().unwrap_or_default();
         let dialog = self.legs.get_mut(key)?.dialog_with(theirs)?;
-        Some(dialog.next_hop().ip())
+        Some((key, dialog.next_hop().ip()))
     }
 
     /// Gathers the addresses of every trunk and phone.

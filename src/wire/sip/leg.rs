@@ -7,8 +7,10 @@
 //!              └──────────┴───────────────► gone
 //! ```
 
+use std::net::IpAddr;
+
 use super::dialog::{Dialog, Home};
-use super::digest::Login;
+use super::digest::{Logins, Tries};
 use super::early::Early;
 use super::event::{Hop, Sdp};
 use super::reliable::Reliable;
@@ -27,6 +29,8 @@ pub(super) struct Leg {
     pub(super) state: State,
     /// When a cancelled INVITE is given up for good, or what was agreed on is due.
     pub(super) due: Option<Mono>,
+    /// Where its far end is, once there is a dialog: counted in `Net::awaited`.
+    pub(super) far: Option<IpAddr>,
 }
 
 #[derive(Debug)]
@@ -50,8 +54,8 @@ pub(super) enum Phase {
     Ringing(Ringing),
     /// Answered.
     Talking(Talking),
-    /// Our BYE is under way; how many of its challenges were answered.
-    Leaving(u8),
+    /// Our BYE is under way; how often it was sent with credentials.
+    Leaving(Tries),
 }
 
 /// Their INVITE, until it is answered.
@@ -92,10 +96,10 @@ pub(super) struct Calling {
     pub(super) trunk: Option<TrunkId>,
     pub(super) credentials: Option<Credentials>,
     pub(super) redirects: u8,
-    pub(super) login: Option<Login>,
-    /// The Authorization line of the latest INVITE, which its ACK repeats.
-    pub(super) login_line: Vec<u8>,
-    pub(super) tries: u8,
+    pub(super) logins: Logins,
+    /// The credentials of the latest INVITE, as header lines: its ACK repeats them.
+    pub(super) login_lines: Vec<u8>,
+    pub(super) tries: Tries,
     pub(super) provisional: bool,
     pub(super) cancel: Cancel,
     pub(super) rang: bool,
@@ -123,8 +127,8 @@ pub(super) struct Talking {
     /// Our latest description: a refresh by re-INVITE offers it again.
     pub(super) local: Sdp,
     pub(super) timer: Option<Timer>,
-    /// A refresh by UPDATE under way, and how many of its challenges were answered.
-    pub(super) refreshing: Option<(Key, u8)>,
+    /// A refresh by UPDATE under way, and how often it was sent with credentials.
+    pub(super) refreshing: Option<(Key, Tries)>,
     /// An offer of ours that met one of theirs, and when it is made again.
     pub(super) again: Option<(Mono, Change)>,
 }
@@ -145,12 +149,19 @@ pub(super) enum Pending {
 pub(super) struct Change {
     pub(super) client: Key,
     pub(super) offer: Sdp,
-    /// How many of its challenges were answered.
-    pub(super) logins: u8,
+    /// How often it was sent with credentials.
+    pub(super) tries: Tries,
     /// How often it met an offer of the peer.
     pub(super) glares: u8,
     /// Whether it was asked for, or only refreshes the session.
     pub(super) asked: bool,
+}
+
+impl Change {
+    /// Begins an offer, whose transaction is still to come.
+    pub(super) fn new(client: Key, offer: Sdp, asked: bool) -> Self {
+        Self { client, offer, tries: Tries::default(), glares: 0, asked }
+    }
 }
 
 impl Talking {

@@ -24,6 +24,7 @@ mod place;
 mod register;
 mod registrar;
 mod reliable;
+mod scope;
 mod server;
 mod session;
 mod settings;
@@ -37,11 +38,13 @@ mod values;
 mod witness;
 mod writer;
 
+pub use cause::{q850_cause, tells_of_callee};
 pub use endpoint::{Endpoint, LEGS_MAX};
 pub use event::{
     CommandError, Counters, Event, Hop, Incoming, Invite, Registered, Sdp, StoredDialog, Target,
     Transmit, Transport,
 };
+pub use scope::Scope;
 pub use settings::{
     Credentials, EarlyMedia, Ha1, Identity, Phone, Privacy, Refresher, Registration, Reliability,
     SessionTimers, Settings, TimerMode, Trunk,

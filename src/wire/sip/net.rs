@@ -10,6 +10,7 @@ use rand_pcg::Pcg64;
 use super::event::{Hop, Transmit, Transport};
 use super::settings::Settings;
 use super::slab::Key;
+use super::sources::Awaited;
 use super::writer::Writer;
 use crate::units::{AgentId, Mono, Span, TrunkId};
 
@@ -84,6 +85,8 @@ pub(super) struct Net {
     locals: [Local; 6],
     /// The product's name, as User-Agent and Server write it.
     pub(super) agent: String,
+    /// Whom something is waited for from.
+    pub(super) awaited: Awaited,
     pub(super) sent: u64,
     pub(super) repeated: u64,
     queue: VecDeque<Transmit>,
@@ -103,6 +106,7 @@ impl Net {
             now: Mono::START,
             locals: LOCALS.map(|(transport, v6)| Local::of(settings, transport, v6)),
             agent: settings.user_agent.clone(),
+            awaited: Awaited::default(),
             sent: 0,
             repeated: 0,
             queue: VecDeque::new(),

@@ -59,6 +59,7 @@ impl Endpoint {
         if news.outcome == Outcome::Provisional {
             return;
         }
+        self.spared.heard(self.net.now, news.to, message.map_or(0, |_| status));
         let wait = message.and_then(|message| message.first(Name::RetryAfter));
         let wait = wait.and_then(retry_after_span);
         if news.outcome == Outcome::Timeout || status == 503 {

@@ -1,6 +1,7 @@
 //! Placing a call: where it goes, and what its INVITE says of the caller.
 
 use super::dialog::Home;
+use super::digest::{Logins, Tries};
 use super::endpoint::Endpoint;
 use super::event::{CommandError, Hop, Invite, Target};
 use super::leg::{Calling, Cancel, Leg, State};
@@ -37,7 +38,8 @@ impl Endpoint {
         self.spared.tries(self.net.now, way.home.address);
         let key = self.legs.next_key(self.net.draw());
         let calling = self.compose(key, way, call);
-        self.legs.insert(key, Leg { id: leg, state: State::Calling(Box::new(calling)), due: None });
+        let state = State::Calling(Box::new(calling));
+        self.legs.insert(key, Leg { id: leg, state, due: None, far: None });
         self.by_id.insert(leg, key);
         self.send_invite(key);
         Ok(())
@@ -163,9 +165,9 @@ impl Endpoint {
             redirects: way.trunk.as_ref().map_or(0, |trunk| trunk.redirects_max),
             credentials: way.trunk.and_then(|trunk| trunk.credentials),
             uri: way.uri,
-            login: None,
-            login_line: Vec::new(),
-            tries: 0,
+            logins: Logins::default(),
+            login_lines: Vec::new(),
+            tries: Tries::default(),
             provisional: false,
             cancel: Cancel::No,
             rang: false,

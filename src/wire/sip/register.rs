@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 
 use super::client::{News, Outcome, Owner};
-use super::digest::Login;
+use super::digest::{Logins, Tries};
 use super::endpoint::Endpoint;
 use super::event::{Event, Hop, Registered};
 use super::lexer::{Message, Name, number};
@@ -16,7 +16,7 @@ use super::net::{Due, Local, Net};
 use super::settings::{Credentials, Registration, Trunk};
 use super::slab::Key;
 use super::targets::Way;
-use super::uac::{log_in, retry_after_span, said};
+use super::uac::{retry_after_span, said};
 use super::values::{Address, Method, uri_hop};
 use super::writer::{Writer, party};
 use crate::units::{Mono, Span, TrunkId};
@@ -64,8 +64,8 @@ struct Account {
     expires: Span,
     /// The Route line of the trunk's proxy, if there is one.
     path: Vec<u8>,
-    login: Option<Login>,
-    logins: u8,
+    logins: Logins,
+    tries: Tries,
     raises: u8,
     state: State,
     failures: u32,
@@ -140,8 +140,8 @@ impl Registrations {
             cseq: 0,
             hop: None,
             client: None,
-            login: None,
-            logins: 0,
+            logins: Logins::default(),
+            tries: Tries::default(),
             raises: 0,
             state: State::Outside,
             failures: 0,
@@ -190,7 +190,7 @@ impl Endpoint {
             return;
         };
         account.due = None;
-        account.logins = 0;
+        account.tries = Tries::default();
         account.raises = 0;
         account.hop = account.hop.or(way);
         if matches!(account.state, State::Inside { until } if until <= now) {
@@ -239,9 +239,7 @@ impl Endpoint {
         writer.text("Expires: ").number(expires).text("\r\n");
         // Proxies on the way may put themselves on the path (RFC 3327 §5.1).
         writer.header("Supported", "path").header("User-Agent", &net.agent);
-        if let Some(login) = &mut account.login {
-            login.write(&mut writer, "REGISTER", uri.as_bytes(), net.draw());
-        }
+        account.logins.write(&mut writer, "REGISTER", uri.as_bytes(), || net.draw());
         writer.body("", &[]);
         account.client = Some(key);
         let names = (key, Owner::Register(trunk), Method::Register);
@@ -277,6 +275,7 @@ impl Endpoint {
             .and_then(|message| account.granted(message, news.to, self.net.local(news.to)));
         let chance = self.net.draw();
         let now = self.net.now;
+        self.spared.heard(now, news.to, message.map_or(0, |_| status));
         if granted.is_none() && matches!(status, 408 | 503) {
             self.spared.note(now, news.to, None);
         }
@@ -302,12 +301,7 @@ impl Account {
             self.raises += 1;
             return self.raises <= RAISES_MAX;
         }
-        let Some(login) = log_in(status, message, self.logins, self.credentials.clone()) else {
-            return false;
-        };
-        self.logins += 1;
-        self.login = Some(login);
-        true
+        self.logins.answer((status, message), &mut self.tries, Some(&self.credentials))
     }
 
     /// Tells how long our contact is bound, among however many the registrar lists (§10.2.4).
@@ -372,7 +366,7 @@ impl Account {
         chance: u64,
     ) -> (Mono, Option<Registered>) {
         self.failures = self.failures.saturating_add(1);
-        self.login = None;
+        self.logins = Logins::default();
         self.hop = None;
         let refused = matches!(status, 401 | 403 | 404 | 407);
         let wished = message.and_then(|m| m.first(Name::RetryAfter)).and_then(retry_after_span);

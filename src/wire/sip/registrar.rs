@@ -3,11 +3,10 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use super::digest::{Params, keyed_print};
+use super::digest::{Params, Proof, keyed_print};
 use super::event::Hop;
 use super::guesses::Guesses;
 use super::lexer::{Fault, Name, number};
-use super::net::Net;
 use super::settings::Phone;
 use super::values::{Address, Request, is_sip, uri_user};
 use super::writer::Writer;
@@ -30,7 +29,10 @@ pub(super) struct Registrar {
     phones: BTreeMap<AgentId, Phone>,
     users: BTreeMap<String, AgentId>,
     bindings: BTreeMap<AgentId, Binding>,
-    /// The nonce each phone used last, and its count: neither may be used again.
+    /// How many challenges were made.
+    challenges: u64,
+    /// The nonce each phone used last, and its count: neither they nor earlier ones may be used
+    /// again.
     used: BTreeMap<AgentId, (Vec<u8>, u64)>,
     guesses: Guesses,
 }
@@ -71,6 +73,7 @@ impl Registrar {
             phones: BTreeMap::new(),
             users: BTreeMap::new(),
             bindings: BTreeMap::new(),
+            challenges: 0,
             used: BTreeMap::new(),
             guesses: Guesses::default(),
         }
@@ -156,9 +159,11 @@ impl Registrar {
         request: &Request<'_>,
         params: &Params<'_>,
     ) -> Result<AgentId, Verdict> {
-        let bad = Verdict::Refused(Fault::new(400, "Bad Authorization"));
-        let Some(proof) = params.proof() else {
-            return Err(bad);
+        // Who is offered qop must send it (RFC 3261 §22.4), and with it the nonce count.
+        let counted = |proof: Proof<'_>| proof.qop.and_then(|(count, _)| hexadecimal(count));
+        let proof = params.proof();
+        let Some((proof, count)) = proof.and_then(|proof| Some((proof, counted(proof)?))) else {
+            return Err(Verdict::Refused(Fault::new(400, "Bad Authorization")));
         };
         if !self.is_fresh(now, proof.nonce) {
             return Err(Verdict::Challenge { stale: true });
@@ -175,16 +180,12 @@ impl Registrar {
             self.guesses.wrong(now, named, request.source.address);
             return Err(Verdict::Wrong);
         };
-        self.guesses.right(agent, request.source.address);
-        if let Some((count, _)) = proof.qop {
-            let count = core::str::from_utf8(count).ok();
-            let count = count.and_then(|count| u64::from_str_radix(count, 16).ok()).ok_or(bad)?;
-            let used = self.used.get(&agent);
-            if used.is_some_and(|(nonce, last)| nonce == proof.nonce && count <= *last) {
-                return Err(Verdict::Challenge { stale: true });
-            }
-            self.used.insert(agent, (proof.nonce.to_vec(), count));
+        let uses = (proof.nonce.to_vec(), count);
+        if self.used.get(&agent).is_some_and(|used| uses <= *used) {
+            return Err(Verdict::Challenge { stale: true });
         }
+        self.used.insert(agent, uses);
+        self.guesses.right(agent, request.source.address);
         Ok(agent)
     }
 
@@ -255,9 +256,10 @@ impl Registrar {
     }
 
     /// Writes one challenge for each algorithm, the stronger first (RFC 8760 §2.4).
-    pub(super) fn write_challenges(&self, writer: &mut Writer, net: &mut Net, stale: bool) {
+    pub(super) fn write_challenges(&mut self, writer: &mut Writer, now: Mono, stale: bool) {
+        self.challenges += 1;
         let mut seal = Writer(Vec::with_capacity(32));
-        seal.hex(net.now.as_micros(), 16).hex(net.draw(), 16);
+        seal.hex(now.as_micros(), 16).hex(self.challenges, 16);
         let nonce = self.sealed(&seal.0);
         for algorithm in ["SHA-256", "MD5"] {
             writer.text("WWW-Authenticate: Digest realm=\"").text(&self.realm);
@@ -267,7 +269,8 @@ impl Registrar {
         }
     }
 
-    /// Makes a nonce that proves itself: a time, a chance number, and a keyed print of both.
+    /// Makes a nonce that proves itself: its time and its number, so that nonces sort by age, and a
+    /// keyed print of both.
     fn sealed(&self, seal: &[u8]) -> Vec<u8> {
         [seal, &keyed_print(self.key, seal)].concat()
     }
@@ -276,8 +279,11 @@ impl Registrar {
         let Some(seal) = nonce.get(..32).filter(|seal| self.sealed(seal) == nonce) else {
             return false;
         };
-        let time = seal.get(..16).and_then(|digits| core::str::from_utf8(digits).ok());
-        let made = time.and_then(|digits| u64::from_str_radix(digits, 16).ok());
+        let made = seal.get(..16).and_then(hexadecimal);
         made.is_some_and(|made| now.since(Mono::micros(made)) <= NONCE_AGE_MAX)
     }
+}
+
+fn hexadecimal(digits: &[u8]) -> Option<u64> {
+    u64::from_str_radix(core::str::from_utf8(digits).ok()?, 16).ok()
 }

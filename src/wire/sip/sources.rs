@@ -86,6 +86,35 @@ impl Sources {
     }
 }
 
+/// The addresses something is waited for from: of each, how many calls and requests of ours wait.
+#[derive(Debug, Default)]
+pub(super) struct Awaited(BTreeMap<IpAddr, u32>);
+
+impl Awaited {
+    pub(super) fn holds(&self, ip: IpAddr) -> bool {
+        self.0.contains_key(&ip)
+    }
+
+    /// Moves whatever waits from the address it waited for to the one it waits for now.
+    pub(super) fn set(&mut self, held: &mut Option<IpAddr>, ip: Option<IpAddr>) {
+        if *held == ip {
+            return;
+        }
+        if let Some(new) = ip {
+            *self.0.entry(new).or_default() += 1;
+        }
+        if let Some(old) = *held
+            && let Some(waiting) = self.0.get_mut(&old)
+        {
+            *waiting -= 1;
+            if *waiting == 0 {
+                self.0.remove(&old);
+            }
+        }
+        *held = ip;
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::net::Ipv4Addr;

@@ -91,9 +91,13 @@ impl Spared {
         }
     }
 
-    /// Notes that a hop answered.
-    pub(super) fn heard(&mut self, hop: Hop) {
-        if !self.0.is_empty() {
+    /// Notes the status of an answer to a request that a hop could have failed: whoever was tried
+    /// again is back. Provisional answers, challenges and 503 show no room; answers to requests of
+    /// before its rest show that it had some then.
+    pub(super) fn heard(&mut self, now: Mono, hop: Hop, status: u16) {
+        let shows_room = status >= 200 && !matches!(status, 401 | 407 | 503);
+        let awaited = |rest: &Rest| rest.tried || rest.until <= now;
+        if shows_room && self.0.get(&hop).is_some_and(awaited) {
             self.0.remove(&hop);
         }
     }
@@ -153,9 +157,10 @@ mod tests {
         spared.note(now, one, Some(Span::secs(86_400)));
         spared.put_last(now + SPARED_MAX, &mut hops);
         assert_eq!(hops, [one, two], "nobody is spared for ever");
-        spared.heard(one);
-        spared.put_last(now, &mut hops);
-        assert_eq!(hops, [one, two], "it answered");
+        let mut hops = vec![one, two];
+        spared.heard(now + Span::secs(1), one, 200);
+        spared.put_last(now + Span::secs(1), &mut hops);
+        assert_eq!(hops, [two, one], "an answer to what it was asked before");
     }
 
     #[test]
@@ -173,7 +178,11 @@ mod tests {
             assert!(spared.holds(now, hop), "spared by all others");
             now = now + Span::secs(32);
         }
-        spared.heard(hop);
+        spared.tries(now, hop);
+        for (status, back) in [(100, false), (401, false), (503, false), (486, true)] {
+            spared.heard(now, hop, status);
+            assert_eq!(spared.holds(now, hop), !back, "{status}");
+        }
         spared.note(now, hop, None);
         assert!(!spared.holds(now + Span::secs(60), hop), "it begins anew");
     }

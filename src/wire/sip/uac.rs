@@ -1,10 +1,10 @@
 //! The calls we placed, from the INVITE on, and every answer to a request of ours.
 
-use super::cause::Why;
+use super::cause::{Why, q850_cause, tells_of_callee};
 use super::change::send_bye;
 use super::client::{Ack, News, Outcome, Owner};
 use super::dialog::{Dialog, Home};
-use super::digest::{Challenge, Login};
+use super::digest::{Logins, Tries};
 use super::early::Early;
 use super::endpoint::Endpoint;
 use super::event::{CommandError, Event, Hop, Transport};
@@ -12,14 +12,12 @@ use super::leg::{Calling, Cancel, Leg, Pending, Phase, Session, State, Talking};
 use super::lexer::{Message, Name, Start, number};
 use super::net::{Due, Net, T1_64};
 use super::session::{Timer, Wish};
-use super::settings::{Credentials, Trunk};
+use super::settings::Trunk;
 use super::slab::Key;
 use super::values::{Address, Method, request_uri, sdp, shown, uri_hop, uri_host};
 use super::writer::{ALLOW, SDP_TYPE, Writer, reason};
 use crate::units::Span;
 
-/// How often one request is sent with credentials: once, and once more for a stale nonce.
-const LOGINS_MAX: u8 = 2;
 /// Signatures taken from one redirection: one for the caller, one for a diversion, two to spare.
 const IDENTITIES_MAX: usize = 4;
 /// The longest of them: an ES256 PASSporT has some 500 characters.
@@ -41,12 +39,10 @@ impl Endpoint {
         calling.client = client;
         calling.provisional = false;
         calling.cseq += 1;
-        let mut line = Writer(core::mem::take(&mut calling.login_line));
-        line.0.clear();
-        if let Some(login) = &mut calling.login {
-            login.write(&mut line, "INVITE", &calling.uri, net.draw());
-        }
-        calling.login_line = line.0;
+        let mut lines = Writer(core::mem::take(&mut calling.login_lines));
+        lines.0.clear();
+        calling.logins.write(&mut lines, "INVITE", &calling.uri, || net.draw());
+        calling.login_lines = lines.0;
         calling.sent_to = calling.home.address;
         let mut invite = calling.write_invite(net);
         let datagram = calling.sent_to.transport == Transport::Udp;
@@ -60,19 +56,22 @@ impl Endpoint {
     }
 
     /// Takes the next way of a call whose request was refused for want of room or never came
-    /// through; false if there is none. The hop is spared for a while (RFC 3263 §4.3).
+    /// through; false if there is none. The hop is spared for a while (RFC 3263 §4.3). What came
+    /// from beyond the hop tells nothing of its room, and nobody is rung up twice by one attempt.
     fn next_way(
         &mut self,
         key: Key,
         (news, status): (News, u16),
         message: Option<&Message<'_>>,
     ) -> bool {
-        let asked = message.and_then(|message| message.first(Name::RetryAfter));
-        let (net, spared) = (&self.net, &mut self.spared);
-        spared.note(net.now, news.to, asked.and_then(retry_after_span));
         let Some(calling) = self.legs.get_mut(key).and_then(Leg::calling) else {
             return false;
         };
+        if calling.may_have_rung() || message.is_some_and(is_of_callee) {
+            return false;
+        }
+        let asked = message.and_then(|message| message.first(Name::RetryAfter));
+        self.spared.note(self.net.now, news.to, asked.and_then(retry_after_span));
         if calling.cancel != Cancel::No {
             return false;
         }
@@ -85,8 +84,8 @@ impl Endpoint {
             return false;
         };
         calling.home.address = next;
-        calling.tries = 0;
-        calling.login = None;
+        calling.tries = Tries::default();
+        calling.logins = Logins::default();
         true
     }
 
@@ -136,6 +135,7 @@ impl Endpoint {
                 let leg = self.legs.get_mut(key);
                 match leg.map_or(Asked::Nothing, |leg| leg.asked(news.key)) {
                     Asked::Call => self.invite_news(key, news, status, message),
+                    Asked::Prack => self.prack_news(key, news.key, status, message),
                     Asked::Change => self.reoffer_news(key, news, status, message),
                     Asked::Refresh => self.refresh_news(key, news, status, message),
                     Asked::Nothing => self.end_fork(news, message),
@@ -145,13 +145,13 @@ impl Endpoint {
     }
 
     fn invite_news(&mut self, key: Key, news: News, status: u16, message: Option<&Message<'_>>) {
+        self.spared.heard(self.net.now, news.to, message.map_or(0, |_| status));
         match (news.outcome, message) {
             (Outcome::Provisional, Some(message)) => self.provisional(key, status, message),
             (Outcome::Success, Some(message)) => self.answered(key, news, message),
             (Outcome::Failure, Some(message)) => {
                 let calling = self.legs.get_mut(key).and_then(Leg::calling);
-                let again = calling.is_some_and(|calling| calling.lengthen(status, message))
-                    || self.log_in_again(key, status, message)
+                let again = calling.is_some_and(|calling| calling.may_ask_again(status, message))
                     || (300..400).contains(&status) && self.redirected(key, message)
                     || status == 503 && self.next_way(key, (news, status), Some(message));
                 if again {
@@ -181,11 +181,12 @@ impl Endpoint {
             return;
         };
         let mut dialog = Dialog::of_response(message, &calling.uri, calling.home, calling.wish);
-        let bytes = dialog.ack(&mut self.net, calling.cseq, &calling.login_line);
+        dialog.login_lines = core::mem::take(&mut calling.login_lines);
+        let bytes = dialog.ack(&mut self.net, calling.cseq);
         let ack = Ack { tag: dialog.remote_tag.clone(), to: dialog.next_hop(), bytes };
         self.clients.acknowledge(&mut self.net, news.key, ack);
         dialog.cseq = calling.cseq;
-        dialog.login = calling.login.take();
+        dialog.logins = core::mem::take(&mut calling.logins);
         dialog.credentials = calling.credentials.take();
         let mut early = core::mem::take(&mut calling.early);
         let own = early.iter().position(|early| early.tag == dialog.remote_tag);
@@ -203,7 +204,8 @@ impl Endpoint {
         if calling.cancel != Cancel::No {
             let means = (&mut self.clients, &mut self.net, &mut dialog);
             send_bye(means, Owner::Leg(key), Why::Cleared);
-            leg.state = State::Session(Box::new(Session { dialog, phase: Phase::Leaving(0) }));
+            let phase = Phase::Leaving(Tries::default());
+            leg.state = State::Session(Box::new(Session { dialog, phase }));
             return;
         }
         let timer = dialog.wish.of_answer(message);
@@ -217,7 +219,8 @@ impl Endpoint {
         self.rewind(key);
     }
 
-    /// Ends a fork that nobody waits for: ACK, then BYE (RFC 3261 §13.2.2.4).
+    /// Ends a fork that nobody waits for: ACK, then BYE (RFC 3261 §13.2.2.4), with the credentials
+    /// of the fork that talks, and past the requests of its early dialog.
     fn end_fork(&mut self, news: News, message: Option<&Message<'_>>) {
         let Some(message) =
             message.filter(|_| news.outcome == Outcome::Success && news.method == Method::Invite)
@@ -227,11 +230,21 @@ impl Endpoint {
         let home = Home { address: news.to, alias: None };
         let target = self.clients.request_uri(news.key).unwrap_or_default();
         let mut dialog = Dialog::of_response(message, &target, home, Wish::default());
-        let bytes = dialog.ack(&mut self.net, dialog.cseq, &[]);
+        let talks = self.clients.leg(news.key).and_then(|leg| self.legs.get_mut(leg)?.session());
+        let mut talks = talks.map(|session| &mut session.dialog);
+        if let Some(talks) = &mut talks {
+            dialog.login_lines.clone_from(&talks.login_lines);
+            dialog.logins = core::mem::take(&mut talks.logins);
+        }
+        let bytes = dialog.ack(&mut self.net, dialog.cseq);
         let ack = Ack { tag: dialog.remote_tag.clone(), to: dialog.next_hop(), bytes };
         self.clients.acknowledge(&mut self.net, news.key, ack);
+        dialog.skip_ahead();
         let means = (&mut self.clients, &mut self.net, &mut dialog);
         send_bye(means, Owner::Nobody, Why::Elsewhere);
+        if let Some(talks) = talks {
+            talks.logins = dialog.logins;
+        }
     }
 
     fn failed(&mut self, key: Key, status: u16, message: Option<&Message<'_>>) {
@@ -253,24 +266,6 @@ impl Endpoint {
         self.finish(key, event);
     }
 
-    /// Answers a challenge to the INVITE, if that may help.
-    fn log_in_again(&mut self, key: Key, status: u16, message: &Message<'_>) -> bool {
-        let Some(calling) = self.legs.get_mut(key).and_then(Leg::calling) else {
-            return false;
-        };
-        let Some(credentials) =
-            calling.credentials.clone().filter(|_| calling.cancel == Cancel::No)
-        else {
-            return false;
-        };
-        let Some(login) = log_in(status, message, calling.tries, credentials) else {
-            return false;
-        };
-        calling.tries += 1;
-        calling.login = Some(login);
-        true
-    }
-
     /// Follows a redirection to a host of the same trunk, if its settings allow it.
     fn redirected(&mut self, key: Key, message: &Message<'_>) -> bool {
         let Some(calling) = self.legs.get_mut(key).and_then(Leg::calling) else {
@@ -288,8 +283,8 @@ impl Endpoint {
             return false;
         };
         calling.redirects -= 1;
-        calling.tries = 0;
-        calling.login = None;
+        calling.tries = Tries::default();
+        calling.logins = Logins::default();
         calling.uri = request_uri(uri).to_vec();
         calling.routes.clear();
         calling.identity = identities(message);
@@ -308,14 +303,23 @@ impl Calling {
         writer.contact(net.local(self.home.address)).header("Allow", ALLOW);
         writer.header("User-Agent", &net.agent);
         self.wish.write_first(&mut writer);
-        writer.text(&self.headers).text(&self.identity).text(&self.login_line);
+        writer.text(&self.headers).text(&self.identity).text(&self.login_lines);
         writer.body(SDP_TYPE, &self.offer);
         writer.0
     }
 
-    /// Asks for a longer session timer after 422 (RFC 4028 §7.3).
-    fn lengthen(&mut self, status: u16, message: &Message<'_>) -> bool {
-        self.cancel == Cancel::No && self.wish.raise(status, Some(message))
+    /// Asks for a longer session timer after 422 (RFC 4028 §7.3), answers a challenge; tells
+    /// whether either may help.
+    fn may_ask_again(&mut self, status: u16, message: &Message<'_>) -> bool {
+        let Self { wish, logins, tries, credentials, .. } = self;
+        self.cancel == Cancel::No
+            && (wish.raise(status, Some(message))
+                || logins.answer((status, message), tries, credentials.as_ref()))
+    }
+
+    /// Tells whether a telephone may have rung, or was heard.
+    fn may_have_rung(&self) -> bool {
+        self.rang || self.early.iter().any(|early| early.sdp.is_some())
     }
 
     /// Writes From, To, Call-ID and CSeq.
@@ -329,6 +333,7 @@ impl Calling {
 #[derive(Clone, Copy, Debug)]
 enum Asked {
     Call,
+    Prack,
     Change,
     Refresh,
     Nothing,
@@ -336,8 +341,14 @@ enum Asked {
 
 impl Leg {
     fn asked(&mut self, client: Key) -> Asked {
-        if self.calling().is_some_and(|calling| calling.client == client) {
-            return Asked::Call;
+        if let Some(calling) = self.calling() {
+            return if calling.client == client {
+                Asked::Call
+            } else if calling.early.iter().any(|early| early.prack == Some(client)) {
+                Asked::Prack
+            } else {
+                Asked::Nothing
+            };
         }
         let Some((_, talking)) = self.talking() else {
             return Asked::Nothing;
@@ -352,21 +363,6 @@ impl Leg {
             }
         }
     }
-}
-
-/// Makes the answer to a challenge: to the first one, and to a second only if it says that our
-/// nonce was stale; whoever refuses the credentials twice will refuse them again.
-pub(super) fn log_in(
-    status: u16,
-    message: &Message<'_>,
-    tries: u8,
-    credentials: Credentials,
-) -> Option<Login> {
-    if !matches!(status, 401 | 407) || tries >= LOGINS_MAX {
-        return None;
-    }
-    let challenge = Challenge::of(message, status)?;
-    (tries == 0 || challenge.stale).then(|| Login::new(challenge, credentials))
 }
 
 /// Gives the address of a redirection's contact if it is the trunk's own.
@@ -397,6 +393,12 @@ pub(super) fn remote_tag<'a>(message: &Message<'a>) -> &'a [u8] {
 pub(super) fn retry_after_span(value: &[u8]) -> Option<Span> {
     let digits = value.split(|byte| !byte.is_ascii_digit()).next().and_then(number)?;
     Some(Span::secs(digits.min(RETRY_AFTER_MAX)))
+}
+
+/// Tells whether a refusal names a cause that lies with the number called.
+fn is_of_callee(message: &Message<'_>) -> bool {
+    let reason = message.first(Name::Reason).map(shown).unwrap_or_default();
+    q850_cause(&reason).is_some_and(tells_of_callee)
 }
 
 /// Gives what is told of a status: the 503 that a request counts as which could not be sent, or

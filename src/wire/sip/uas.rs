@@ -102,7 +102,7 @@ impl Endpoint {
         let reliable = Reliable::new(wanted, request, self.net.draw());
         let phase = Phase::Ringing(Ringing { server, timer, reliable, offer: None });
         let state = State::Session(Box::new(Session { dialog, phase }));
-        self.legs.insert(key, Leg { id, state, due: None });
+        self.legs.insert(key, Leg { id, state, due: None, far: None });
         self.by_id.insert(id, key);
         let (to, offer) = (uri_user(request.uri), request.sdp());
         self.events.push_back(Event::Incoming(Incoming { leg: id, agent, to, from, offer }));
@@ -114,7 +114,7 @@ impl Endpoint {
         let mut headers = Writer(Vec::new());
         match verdict {
             Verdict::Challenge { stale } => {
-                self.registrar.write_challenges(&mut headers, &mut self.net, stale);
+                self.registrar.write_challenges(&mut headers, now, stale);
                 self.refuse(request, Fault::new(401, "Unauthorized"), &headers.0);
             }
             Verdict::Wrong => {

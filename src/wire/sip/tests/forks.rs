@@ -1,5 +1,6 @@
 //! Calls that ring or are answered at several places at once.
 
+use super::reliable::numbered;
 use super::stage::{CONTACT, Stage, answer};
 use super::*;
 
@@ -19,7 +20,6 @@ fn the_second_fork_to_answer_is_acknowledged_and_ended() {
     for text in [&ack, &bye] {
         assert!(header(text, "To").is_some_and(|to| to.ends_with(";tag=two")), "{text}");
     }
-    assert_eq!(header(&bye, "CSeq"), Some("2 BYE"));
     stage.say(&second);
     assert_eq!(stage.next(), ack, "its repetition gets the same ACK");
     stage.say(&answer(&bye, "200 OK", "", "", b""));
@@ -61,6 +61,39 @@ fn every_further_fork_is_ended_as_completed_elsewhere_and_the_first_talks_on() {
     assert_eq!(stage.dialer.legs(), 1);
     stage.wait(Span::secs(60));
     assert_eq!(stage.sent(), None, "nothing of the forks lingers");
+}
+
+/// Gives the number of a request's CSeq.
+fn cseq(text: &str) -> u32 {
+    let number = header(text, "CSeq").and_then(|value| value.split(' ').next()?.parse().ok());
+    number.expect("our requests are whole")
+}
+
+#[test]
+fn the_bye_to_a_further_fork_follows_every_request_it_got_and_logs_in() {
+    let credentials = Credentials { user: "cadran".to_owned(), password: "s3cret".to_owned() };
+    let mut stage = Stage::over(Trunk { credentials: Some(credentials), ..trunk() });
+    let first = stage.dial();
+    let challenge = "Proxy-Authenticate: Digest realm=\"r\", nonce=\"n\", qop=\"auth\"\r\n";
+    stage.say(&answer(&first, "407 Proxy", "", challenge, b""));
+    stage.sent();
+    let invite = stage.next();
+    let mut last = 0;
+    for (rseq, tag) in [(1, "one"), (1, "two"), (2, "two")] {
+        stage.say(&numbered(&invite, "180 Ringing", tag, rseq, b""));
+        last = cseq(&stage.next());
+    }
+    stage.say(&answer(&invite, "200 OK", "one", CONTACT, ANSWER));
+    let winner = stage.next();
+    stage.say(&answer(&invite, "200 OK", "two", CONTACT, ANSWER));
+    let (_, ack) = stage.sent().expect("the fork is acknowledged");
+    let bye = stage.next();
+    let login = |text| header(text, "Proxy-Authorization").map(str::to_owned);
+    assert_eq!((cseq(&ack), login(&ack)), (cseq(&invite), login(&winner)));
+    assert!(cseq(&bye) > last, "{bye}");
+    assert!(login(&bye).is_some_and(|login| login.contains("nc=00000005")), "{bye}");
+    stage.dialer.hang_up(stage.now, LEG).expect("it talks");
+    assert!(login(&stage.next()).is_some_and(|login| login.contains("nc=00000006")), "one count");
 }
 
 #[test]

@@ -4,13 +4,16 @@ mod calls;
 mod changes;
 mod faults;
 mod forks;
+mod logins;
 mod peers;
 mod phones;
 mod register;
 mod reliable;
 mod stage;
+mod strangers;
 mod streams;
 mod timers;
+mod ways;
 mod witness;
 
 use std::collections::BTreeMap;

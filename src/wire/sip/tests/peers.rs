@@ -54,6 +54,33 @@ fn a_strict_router_is_the_request_uri_and_the_target_goes_last() {
     assert_eq!(header(&ack, "Route"), Some("<sip:callee@127.0.0.10:5070>"));
 }
 
+#[test]
+fn a_contact_that_cannot_be_reached_is_not_believed() {
+    let cases = [
+        ("203.0.113.5:5060", "192.168.1.10:5060", false),
+        ("203.0.113.5:5060", "100.64.0.1", false),
+        ("203.0.113.5:5060", "127.0.0.1:5060", false),
+        ("203.0.113.5:5060", "198.51.100.7:5062", true),
+        ("192.168.1.2:5060", "192.168.1.10:5062", true),
+        ("192.168.1.2:5060", "127.0.0.1:5062", false),
+        ("[2001:db8::1]:5060", "[fd00::1]:5060", false),
+    ];
+    for (home, contact, believed) in cases {
+        let mut stage = Stage::new(4);
+        stage.carrier = address(home);
+        stage.dialer.set_trunk(Trunk::new(TrunkId(1), stage.carrier));
+        let invite = stage.dial();
+        let more = format!("Contact: <sip:x@{contact}>\r\n");
+        stage.say(&answer(&invite, "200 OK", "callee", &more, ANSWER));
+        let (ack_to, ack) = stage.sent().expect("the answer is acknowledged");
+        stage.dialer.hang_up(stage.now, LEG).expect("it talks");
+        let (bye_to, _) = stage.sent().expect("BYE is sent");
+        assert!(ack.starts_with(&format!("ACK sip:x@{contact} SIP/2.0\r\n")), "{ack}");
+        let expected = if believed { address(contact) } else { address(home) };
+        assert_eq!([ack_to, bye_to], [expected; 2], "{home} {contact}");
+    }
+}
+
 fn challenge(stale: &str, nonce: &str) -> String {
     format!(
         "Proxy-Authenticate: Digest realm=\"cadran.test\", nonce=\"{nonce}\", algorithm=MD5, \

@@ -189,6 +189,41 @@ fn a_nonce_is_good_once_and_for_five_minutes() {
 }
 
 #[test]
+fn what_a_phone_proved_itself_with_before_proves_nothing_any_more() {
+    let mut desk = Desk::new();
+    let mut logins = Vec::new();
+    for _ in 0..2 {
+        let asks = desk.text(USUAL, "");
+        let login = log_in(&desk.ask(&asks), "a1", "s3cret");
+        desk.wait(Span::secs(1));
+        let text = desk.text(USUAL, &login);
+        assert!(desk.ask(&text).starts_with("SIP/2.0 200 "));
+        logins.push(login);
+    }
+    desk.events();
+    let thief = Wish { contact: "<sip:a1@192.0.2.66>", ..USUAL };
+    for login in logins {
+        let replayed = desk.text(thief, &login);
+        let reply = desk.ask(&replayed);
+        assert!(reply.starts_with("SIP/2.0 401 ") && reply.contains("stale=true"), "{reply}");
+    }
+    assert_eq!(desk.events(), [], "nobody moved");
+}
+
+#[test]
+fn a_proof_without_a_nonce_count_is_none() {
+    let mut desk = Desk::new();
+    let asks = desk.text(USUAL, "");
+    // Whoever is not told of qop answers by RFC 2069's rule, which binds to no count.
+    let old = desk.ask(&asks).replace(", qop=\"auth\"", "");
+    let login = log_in(&old, "a1", "s3cret");
+    assert!(!login.contains("nc="), "{login}");
+    let text = desk.text(USUAL, &login);
+    let reply = desk.ask(&text);
+    assert!(reply.starts_with("SIP/2.0 400 "), "{reply}");
+}
+
+#[test]
 fn both_algorithms_are_offered_with_one_nonce() {
     let mut desk = Desk::new();
     let text = desk.text(USUAL, "");

@@ -153,6 +153,22 @@ fn a_stale_nonce_is_no_wrong_password() {
 }
 
 #[test]
+fn a_proxy_before_the_registrar_may_challenge_too() {
+    let (mut stage, first) = asked();
+    let proxy = challenge("p1", "").replace("WWW-Authenticate", "Proxy-Authenticate");
+    stage.say(&answer(&first, "407 Proxy", "reg", &proxy, b""));
+    let second = stage.next();
+    stage.say(&answer(&second, "401 Unauthorized", "reg", &challenge("n1", ""), b""));
+    let third = stage.next();
+    for (name, nonce) in [("Authorization", "n1"), ("Proxy-Authorization", "p1")] {
+        let login = header(&third, name).expect("both are answered");
+        assert!(login.contains(&format!("nonce=\"{nonce}\"")), "{login}");
+    }
+    stage.say(&granted(&third, 60));
+    assert!(stage.dialer.is_registered(TrunkId(1)));
+}
+
+#[test]
 fn a_silent_registrar_is_asked_less_and_less_often() {
     let (mut stage, _) = asked();
     let mut waits = Vec::new();

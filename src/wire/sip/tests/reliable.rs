@@ -6,7 +6,7 @@ use super::*;
 const KIND: &str = "Content-Type: application/sdp\r\n";
 
 /// A provisional answer that wants a PRACK.
-fn numbered(invite: &str, status: &str, tag: &str, rseq: u32, body: &[u8]) -> String {
+pub(super) fn numbered(invite: &str, status: &str, tag: &str, rseq: u32, body: &[u8]) -> String {
     let more = format!("{CONTACT}Require: 100rel\r\nRSeq: {rseq}\r\n");
     answer(invite, status, tag, &more, body)
 }
