@@ -254,11 +254,9 @@ impl Ledger<'_> {
             unrisked: unrisked(sum.agents, sum.progressive),
             brings: self.brings,
         };
-        // Three deviations of a count whose variance is twice its mean: abandons come in clusters.
-        let worst = self.lost_elsewhere + 3.0 * libm::sqrt(2.0 * self.lost_elsewhere);
         Purse {
             books,
-            worst_elsewhere: worst.min(f64::from(self.exposed_elsewhere)),
+            lost_elsewhere: self.lost_elsewhere,
             price: &self.rate.price,
             exposed_elsewhere: self.exposed_elsewhere,
             strict: self.strict,
