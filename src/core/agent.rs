@@ -205,7 +205,7 @@ pub(super) struct Agent {
     /// Since when without a call: the longest-waiting agent is served first.
     pub(super) idle_since: Mono,
     pub(super) leg: Leg,
-    /// The campaign of the call in hand.
+    /// The campaign of the call in hand, if he comes back to it.
     pub(super) serving: Option<CampaignId>,
     pub(super) handled: u64,
     pub(super) talk: Span,
@@ -268,6 +268,12 @@ impl Agent {
     /// Whether the agent is signed in.
     pub(super) fn at_work(&self) -> bool {
         !matches!(self.state, State::LoggedOut)
+    }
+
+    /// Whether the agent will take anybody's calls again after the one in hand: he neither goes
+    /// then nor is kept for leads of his own.
+    pub(super) fn comes_back(&self) -> bool {
+        self.wish == Want::Calls && self.kept_from.is_none()
     }
 
     /// Whether the agent is ready only until the lines in flight can do without him.

@@ -73,6 +73,7 @@ impl Dialer {
         let Some(agent) = self.agents.get_mut(&id) else { return };
         let (before, label, aside) = (agent.team, agent.label(), agent.is_aside());
         (agent.team, agent.settings) = (team, settings);
+        let strays = agent.serving.is_some_and(|id| !agent.settings.campaigns.contains(&id));
         let place = (agent.idle_since, id);
         let old = self.teams.at_mut(before);
         old.recount(label, AgentState::LoggedOut);
@@ -88,6 +89,8 @@ impl Dialer {
         if was_ready {
             new.enqueue(place, aside);
             self.offer(now, id);
+        } else if strays {
+            self.lose_sight(now.mono, id);
         }
         // A line that counted on him has lost its agent.
         if let Some(campaign) = deserted.and_then(|home| self.campaigns.get_mut(&home)) {
@@ -123,7 +126,10 @@ impl Dialer {
             self.missed.remove(&id);
         }
         let (team, place, aside) = (agent.team, agent.idle_since, agent.is_aside());
-        let goes_over = agent.posted.is_some();
+        let (goes_over, comes_back) = (agent.posted.is_some(), agent.comes_back());
+        if !comes_back {
+            self.lose_sight(now.mono, id);
+        }
         if !aside {
             self.bound.remove(&id);
         }
@@ -182,13 +188,17 @@ impl Dialer {
 
     /// Lets the pacer of the campaign whose call an agent has, or had, see what he does.
     fn watch(&mut self, now: Mono, id: AgentId, from: AgentState, to: AgentState) {
-        let Some(agent) = self.agents.get_mut(&id).filter(|agent| agent.kept_from.is_none()) else {
+        let Some(agent) = self.agents.get_mut(&id).filter(|agent| agent.comes_back()) else {
             return;
         };
-        let campaign = if let AgentState::Talking(call) = to {
-            self.calls.get(&call).map(|call| call.campaign)
-        } else {
-            agent.serving
+        let campaign = match (from, to) {
+            // Whoever was out of sight when he held the call stays so when he retrieves it.
+            (AgentState::Holding(_), _) => agent.serving,
+            (_, AgentState::Talking(call)) => {
+                let served = self.calls.get(&call).map(|call| call.campaign);
+                served.filter(|served| agent.settings.campaigns.contains(served))
+            }
+            (_, _) => agent.serving,
         };
         let busy = match to {
             AgentState::Talking(_)
@@ -205,6 +215,15 @@ impl Dialer {
         let campaign = campaign.and_then(|campaign| self.campaigns.get_mut(&campaign));
         if let Some(pacer) = campaign.and_then(|campaign| campaign.pacer.as_mut()) {
             pacer.agent_moved(now, id, from, to);
+        }
+    }
+
+    /// Lets the pacer of the campaign whose call an agent has foresee his release no more.
+    pub(super) fn lose_sight(&mut self, now: Mono, id: AgentId) {
+        let serving = self.agents.get_mut(&id).and_then(|agent| agent.serving.take());
+        let campaign = serving.and_then(|campaign| self.campaigns.get_mut(&campaign));
+        if let Some(pacer) = campaign.and_then(|campaign| campaign.pacer.as_mut()) {
+            pacer.loses_sight(now, id);
         }
     }
 
