@@ -220,8 +220,8 @@ pub(super) struct Agent {
     /// The count of the first call dialled after the agent was kept for leads of his own, if he
     /// is: none from then on can count on him.
     pub(super) kept_from: Option<u64>,
-    /// The campaigns the agent will serve as soon as no proved cap counts on him for the present
-    /// ones.
+    /// The campaigns the agent will serve as soon as no line in flight and no proved cap counts on
+    /// him for the present ones.
     pub(super) posted: Option<Settings>,
     leg_tries: u32,
 }

@@ -50,7 +50,8 @@ impl Dialer {
         }
     }
 
-    /// Takes an agent's campaigns, at once unless he is ready and a proved cap counts on him.
+    /// Takes an agent's campaigns, at once unless he is ready and a line in flight or a proved cap
+    /// counts on him.
     fn set_agent(&mut self, now: Now, id: AgentId, settings: super::agent::Settings) {
         let team = self.teams.place(&settings.campaigns);
         let Some(agent) = self.agents.get_mut(&id) else {
@@ -59,8 +60,7 @@ impl Dialer {
         };
         agent.posted = None;
         let ready = agent.state.is_ready() && team != agent.team;
-        let counted_on = |agent: &Agent| !self.proofs_spare(now, agent);
-        if ready && self.agents.get(&id).is_some_and(counted_on) {
+        if ready && !self.can_spare(now, id) {
             self.put_off(now, id, settings);
         } else {
             self.post(now, id, settings);
@@ -78,11 +78,8 @@ impl Dialer {
         let old = self.teams.at_mut(before);
         old.recount(label, AgentState::LoggedOut);
         let was_ready = old.dequeue(place);
-        let home = old.home;
         let new = self.teams.at_mut(team);
         new.recount(AgentState::LoggedOut, label);
-        let kept_on = |home: &CampaignId| new.campaigns.contains(home);
-        let deserted = home.filter(|home| was_ready && !aside && !kept_on(home));
         if team != before || !aside {
             self.bound.remove(&id);
         }
@@ -91,10 +88,6 @@ impl Dialer {
             self.offer(now, id);
         } else if strays {
             self.lose_sight(now.mono, id);
-        }
-        // A line that counted on him has lost its agent.
-        if let Some(campaign) = deserted.and_then(|home| self.campaigns.get_mut(&home)) {
-            campaign.surplus += pacing::lines_of(campaign.settings.mode, 1);
         }
     }
 
@@ -120,13 +113,14 @@ impl Dialer {
             self.timers.clear(Wake::Leg(id));
         }
         let new_label = agent.label();
+        let (team, place, aside) = (agent.team, agent.idle_since, agent.is_aside());
+        let (goes_over, comes_back) = (agent.posted.is_some(), agent.comes_back());
         if lost_leg && label == AgentState::Ready {
             self.missed.insert(id, CallId::of(self.settings.node, counted_until));
+            self.leave_line(team);
         } else if new_label == AgentState::Ready {
             self.missed.remove(&id);
         }
-        let (team, place, aside) = (agent.team, agent.idle_since, agent.is_aside());
-        let (goes_over, comes_back) = (agent.posted.is_some(), agent.comes_back());
         if !comes_back {
             self.lose_sight(now.mono, id);
         }
@@ -168,11 +162,12 @@ impl Dialer {
         if to == AgentState::Ready {
             team.enqueue((place, id), aside);
         }
-        let left = matches!(to, AgentState::Paused(_) | AgentState::LoggedOut);
-        if from == AgentState::Ready
-            && left
-            && let Some(campaign) = team.home.and_then(|home| self.campaigns.get_mut(&home))
-        {
+    }
+
+    /// Notes that the lines which count on a ready agent of a team have lost him.
+    fn leave_line(&mut self, team: usize) {
+        let home = self.teams.at(team).home;
+        if let Some(campaign) = home.and_then(|home| self.campaigns.get_mut(&home)) {
             campaign.surplus += pacing::lines_of(campaign.settings.mode, 1);
         }
     }

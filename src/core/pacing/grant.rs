@@ -43,8 +43,9 @@ pub(super) struct Purse<'q> {
     pub(super) lost_elsewhere: f64,
     /// Whether its cap is proved.
     pub(super) strict: bool,
-    /// Whether a call placed now may be abandoned in its next window, where nothing is earned yet.
-    pub(super) closing: bool,
+    /// Whether no more may be exposed now: what is placed may be abandoned in its next window,
+    /// where nothing is earned yet, or a team waits to be counted on.
+    pub(super) closed: bool,
 }
 
 /// What the rule weighs: campaigns that share agents, each at its place in the crowd.
@@ -238,7 +239,7 @@ pub(super) fn keeps_proofs(
         let exposed = after(rate);
         let worst = f64::from(exposed + exposed_elsewhere);
         let admits = || strict::admits(books.cap, books.answered, books.abandoned, worst);
-        exposed <= before(rate) || (!purse.closing && admits())
+        exposed <= before(rate) || (!purse.closed && admits())
     })
 }
 
@@ -264,7 +265,7 @@ mod tests {
             exposed_elsewhere: 0,
             lost_elsewhere: 0.0,
             strict,
-            closing: false,
+            closed: false,
         };
         let seat = || Seat {
             balance: Balance::new(&Load::default()),
