@@ -205,7 +205,7 @@ pub(super) struct Agent {
     /// Since when without a call: the longest-waiting agent is served first.
     pub(super) idle_since: Mono,
     pub(super) leg: Leg,
-    /// The campaign of the call in hand.
+    /// The campaign of the call in hand, if he comes back to it.
     pub(super) serving: Option<CampaignId>,
     pub(super) handled: u64,
     pub(super) talk: Span,
@@ -220,8 +220,8 @@ pub(super) struct Agent {
     /// The count of the first call dialled after the agent was kept for leads of his own, if he
     /// is: none from then on can count on him.
     pub(super) kept_from: Option<u64>,
-    /// The campaigns the agent will serve as soon as no proved cap counts on him for the present
-    /// ones.
+    /// The campaigns the agent will serve as soon as no line in flight and no proved cap counts on
+    /// him for the present ones.
     pub(super) posted: Option<Settings>,
     leg_tries: u32,
 }
@@ -268,6 +268,12 @@ impl Agent {
     /// Whether the agent is signed in.
     pub(super) fn at_work(&self) -> bool {
         !matches!(self.state, State::LoggedOut)
+    }
+
+    /// Whether the agent will take anybody's calls again after the one in hand: he neither goes
+    /// then nor is kept for leads of his own.
+    pub(super) fn comes_back(&self) -> bool {
+        self.wish == Want::Calls && self.kept_from.is_none()
     }
 
     /// Whether the agent is ready only until the lines in flight can do without him.

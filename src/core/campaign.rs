@@ -353,6 +353,11 @@ impl Campaign {
     /// Takes other settings.
     pub(super) fn set(&mut self, id: CampaignId, settings: Settings) {
         self.rate = Key::of(id, &settings);
+        let within = settings.abandon.within;
+        if let Some(pacer) = self.pacer.as_mut().filter(|_| within != self.settings.abandon.within)
+        {
+            pacer.waits(within);
+        }
         self.settings = settings;
         self.hours = Hours::default();
         self.days.clear();

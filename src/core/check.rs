@@ -147,8 +147,8 @@ impl Dialer {
                 self.kept.contains(&id) == agent.kept_from.is_some(),
                 "{id} is kept for nothing"
             );
-            let foreseen = agent.serving.is_some() && agent.kept_from.is_some();
-            holds!(!foreseen, "{id} is kept and counted on");
+            let returns = |id| agent.comes_back() && agent.settings.campaigns.contains(&id);
+            holds!(agent.serving.is_none_or(returns), "{id} does not come back, and is foreseen");
             holds!(agent.at_work() || agent.leg == Leg::Down, "{id} left, the leg did not");
             holds!(agent.is_aside() || !self.bound.contains(&id), "{id} is bound, and not aside");
             if agent.state == Seat::Ready {

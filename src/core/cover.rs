@@ -152,10 +152,8 @@ impl Dialer {
                 self.bound.remove(&id);
             }
         }
-        let serving = if kept { agent.serving.take() } else { None };
-        let campaign = serving.and_then(|campaign| self.campaigns.get_mut(&campaign));
-        if let Some(pacer) = campaign.and_then(|campaign| campaign.pacer.as_mut()) {
-            pacer.loses_sight(now.mono, id);
+        if kept {
+            self.lose_sight(now.mono, id);
         }
     }
 

@@ -152,8 +152,11 @@ impl Dialer {
         let horizon = (self.longest_lease + MEMORY_MARGIN).as_micros();
         let horizon = Mono::micros(now.mono.as_micros().saturating_sub(horizon));
         self.persons.forget_before(horizon);
+        self.count_teams(now);
         self.unbind(now);
         self.let_go(now);
+        // Whoever went over may be the first of his team.
+        self.count_teams(now);
         self.keep_agents(now);
         self.settle_campaigns(now);
         // Whoever was just given the last lead of his own is counted on again after it.

@@ -97,7 +97,8 @@ impl Dialer {
     /// Gives a campaign the rate it is counted in and, if it is predictive, its pacer.
     fn equip(&mut self, now: Now, id: CampaignId) {
         let Some(campaign) = self.campaigns.get(&id) else { return };
-        self.rates.entry(campaign.rate).or_default();
+        let rate = self.rates.entry(campaign.rate).or_default();
+        rate.account.find_day(&campaign.settings.account, now.wall);
         if campaign.is_predictive() {
             self.watch_campaign(now, id);
         }

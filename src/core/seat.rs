@@ -50,7 +50,8 @@ impl Dialer {
         }
     }
 
-    /// Takes an agent's campaigns, at once unless he is ready and a proved cap counts on him.
+    /// Takes an agent's campaigns, at once unless he is ready and a line in flight or a proved cap
+    /// counts on him.
     fn set_agent(&mut self, now: Now, id: AgentId, settings: super::agent::Settings) {
         let team = self.teams.place(&settings.campaigns);
         let Some(agent) = self.agents.get_mut(&id) else {
@@ -59,8 +60,7 @@ impl Dialer {
         };
         agent.posted = None;
         let ready = agent.state.is_ready() && team != agent.team;
-        let counted_on = |agent: &Agent| !self.proofs_spare(now, agent);
-        if ready && self.agents.get(&id).is_some_and(counted_on) {
+        if ready && !self.can_spare(now, id) {
             self.put_off(now, id, settings);
         } else {
             self.post(now, id, settings);
@@ -73,25 +73,21 @@ impl Dialer {
         let Some(agent) = self.agents.get_mut(&id) else { return };
         let (before, label, aside) = (agent.team, agent.label(), agent.is_aside());
         (agent.team, agent.settings) = (team, settings);
+        let strays = agent.serving.is_some_and(|id| !agent.settings.campaigns.contains(&id));
         let place = (agent.idle_since, id);
         let old = self.teams.at_mut(before);
         old.recount(label, AgentState::LoggedOut);
         let was_ready = old.dequeue(place);
-        let home = old.home;
         let new = self.teams.at_mut(team);
         new.recount(AgentState::LoggedOut, label);
-        let kept_on = |home: &CampaignId| new.campaigns.contains(home);
-        let deserted = home.filter(|home| was_ready && !aside && !kept_on(home));
         if team != before || !aside {
             self.bound.remove(&id);
         }
         if was_ready {
             new.enqueue(place, aside);
             self.offer(now, id);
-        }
-        // A line that counted on him has lost its agent.
-        if let Some(campaign) = deserted.and_then(|home| self.campaigns.get_mut(&home)) {
-            campaign.surplus += pacing::lines_of(campaign.settings.mode, 1);
+        } else if strays {
+            self.lose_sight(now.mono, id);
         }
     }
 
@@ -117,13 +113,17 @@ impl Dialer {
             self.timers.clear(Wake::Leg(id));
         }
         let new_label = agent.label();
+        let (team, place, aside) = (agent.team, agent.idle_since, agent.is_aside());
+        let (goes_over, comes_back) = (agent.posted.is_some(), agent.comes_back());
         if lost_leg && label == AgentState::Ready {
             self.missed.insert(id, CallId::of(self.settings.node, counted_until));
+            self.leave_line(team);
         } else if new_label == AgentState::Ready {
             self.missed.remove(&id);
         }
-        let (team, place, aside) = (agent.team, agent.idle_since, agent.is_aside());
-        let goes_over = agent.posted.is_some();
+        if !comes_back {
+            self.lose_sight(now.mono, id);
+        }
         if !aside {
             self.bound.remove(&id);
         }
@@ -162,11 +162,12 @@ impl Dialer {
         if to == AgentState::Ready {
             team.enqueue((place, id), aside);
         }
-        let left = matches!(to, AgentState::Paused(_) | AgentState::LoggedOut);
-        if from == AgentState::Ready
-            && left
-            && let Some(campaign) = team.home.and_then(|home| self.campaigns.get_mut(&home))
-        {
+    }
+
+    /// Notes that the lines which count on a ready agent of a team have lost him.
+    fn leave_line(&mut self, team: usize) {
+        let home = self.teams.at(team).home;
+        if let Some(campaign) = home.and_then(|home| self.campaigns.get_mut(&home)) {
             campaign.surplus += pacing::lines_of(campaign.settings.mode, 1);
         }
     }
@@ -182,13 +183,17 @@ impl Dialer {
 
     /// Lets the pacer of the campaign whose call an agent has, or had, see what he does.
     fn watch(&mut self, now: Mono, id: AgentId, from: AgentState, to: AgentState) {
-        let Some(agent) = self.agents.get_mut(&id).filter(|agent| agent.kept_from.is_none()) else {
+        let Some(agent) = self.agents.get_mut(&id).filter(|agent| agent.comes_back()) else {
             return;
         };
-        let campaign = if let AgentState::Talking(call) = to {
-            self.calls.get(&call).map(|call| call.campaign)
-        } else {
-            agent.serving
+        let campaign = match (from, to) {
+            // Whoever was out of sight when he held the call stays so when he retrieves it.
+            (AgentState::Holding(_), _) => agent.serving,
+            (_, AgentState::Talking(call)) => {
+                let served = self.calls.get(&call).map(|call| call.campaign);
+                served.filter(|served| agent.settings.campaigns.contains(served))
+            }
+            (_, _) => agent.serving,
         };
         let busy = match to {
             AgentState::Talking(_)
@@ -205,6 +210,15 @@ impl Dialer {
         let campaign = campaign.and_then(|campaign| self.campaigns.get_mut(&campaign));
         if let Some(pacer) = campaign.and_then(|campaign| campaign.pacer.as_mut()) {
             pacer.agent_moved(now, id, from, to);
+        }
+    }
+
+    /// Lets the pacer of the campaign whose call an agent has foresee his release no more.
+    pub(super) fn lose_sight(&mut self, now: Mono, id: AgentId) {
+        let serving = self.agents.get_mut(&id).and_then(|agent| agent.serving.take());
+        let campaign = serving.and_then(|campaign| self.campaigns.get_mut(&campaign));
+        if let Some(pacer) = campaign.and_then(|campaign| campaign.pacer.as_mut()) {
+            pacer.loses_sight(now, id);
         }
     }
 

@@ -66,7 +66,7 @@ impl Dialer {
                 group: group.unwrap_or(crowd.spots.len()),
             });
         }
-        for (place, team) in self.teams.each().enumerate() {
+        for (place, team) in self.teams.each().enumerate().filter(|(_, team)| team.counted) {
             let serves = serving(team, pool);
             let bound = self.bound.iter().filter_map(|id| self.agents.get(id));
             let bound = bound.filter(|agent| agent.team == place).count();
@@ -115,11 +115,13 @@ impl Dialer {
         let caps = all().map(|(_, campaign)| campaign.settings.abandon.cap);
         let longest = all().map(|(_, campaign)| call::longest_wait(&campaign.manner()));
         let longest = longest.max().unwrap_or_default();
+        let closes = |rule| rate.account.closes_within(rule, now.wall, longest);
+        let strict = all().any(|(_, campaign)| campaign.is_strict());
         Ledger {
             rate,
             cap: caps.fold(Ratio::new(1.0), |least, cap| if cap < least { cap } else { least }),
-            strict: all().any(|(_, campaign)| campaign.is_strict()),
-            closing: rule.is_some_and(|rule| rate.account.closes_within(rule, now.wall, longest)),
+            strict,
+            closed: strict && (rule.is_some_and(closes) || self.leaves_out(pool)),
             answered,
             abandoned,
             brings: rule.map_or((1.0, 0.0), |rule| rate.account.brings(rule)),
@@ -162,14 +164,38 @@ impl Dialer {
 
     /// Whether no proved cap counts on a ready agent.
     pub(super) fn proofs_spare(&self, now: Now, agent: &Agent) -> bool {
-        let Some(&first) = agent.settings.campaigns.first() else { return true };
+        let team = self.teams.at(agent.team);
+        let Some(&first) = team.campaigns.first().filter(|_| team.counted) else { return true };
         let pool = self.pool(first);
         if !self.proves(&pool) {
             return true;
         }
         let (crowd, keys) = self.crowd(&pool);
-        let team = serving(self.teams.at(agent.team), &pool);
-        pool::spares(&self.ledgers(now, &keys, &pool), &crowd, &team)
+        let without = crowd.without(&serving(team, &pool));
+        pool::keeps_proofs(&self.ledgers(now, &keys, &pool), &crowd, &without)
+    }
+
+    /// Counts on the teams whose agents came to work, each as soon as no proved cap is put at risk:
+    /// it may part campaigns whose lines counted on the same agents.
+    pub(super) fn count_teams(&mut self, now: Now) {
+        for place in self.teams.uncounted() {
+            let first = self.teams.at(place).campaigns.first().copied();
+            let pool = first.map(|first| self.pool(first)).unwrap_or_default();
+            let before = self.proves(&pool).then(|| self.crowd(&pool));
+            self.teams.at_mut(place).counted = true;
+            if let Some((before, keys)) = before {
+                let (after, _) = self.crowd(&pool);
+                let ledgers = self.ledgers(now, &keys, &pool);
+                let counted = pool::keeps_proofs(&ledgers, &before, &after);
+                self.teams.at_mut(place).counted = counted;
+            }
+        }
+    }
+
+    /// Whether a team at work for some campaigns is not counted on.
+    fn leaves_out(&self, pool: &[CampaignId]) -> bool {
+        let mut teams = pool.iter().flat_map(|id| self.teams.at_work_for(*id));
+        teams.any(|team| !team.counted)
     }
 
     /// Whether a cap is to be proved of some campaigns.

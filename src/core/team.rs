@@ -15,6 +15,8 @@ pub(super) struct Team {
     /// Those who are about to leave or kept for leads of their own: no line is dialled for them,
     /// but they take an answer nobody else can.
     pub(super) aside: BTreeSet<(Mono, AgentId)>,
+    /// Whether proofs count on its agents, and part its campaigns from those it does not serve.
+    pub(super) counted: bool,
     /// Its agents on a break.
     pub(super) paused: u32,
     /// Its agents who rest.
@@ -41,6 +43,7 @@ impl Teams {
                 campaigns: campaigns.to_vec(),
                 ready: BTreeSet::new(),
                 aside: BTreeSet::new(),
+                counted: false,
                 paused: 0,
                 resting: 0,
                 at_work: 0,
@@ -102,10 +105,26 @@ impl Teams {
         self.all.iter().filter(serves).map(|team| team.ready.len()).sum()
     }
 
-    /// Whether the very same teams serve two campaigns.
+    /// Whether the very same teams serve two campaigns, of those that are counted on.
     pub(super) fn alike(&self, one: CampaignId, other: CampaignId) -> bool {
         let serves = |team: &Team, id| team.campaigns.contains(&id);
-        self.all.iter().all(|team| serves(team, one) == serves(team, other))
+        self.all
+            .iter()
+            .filter(|team| team.counted)
+            .all(|team| serves(team, one) == serves(team, other))
+    }
+
+    /// Counts no more on teams with nobody at work, and gives the places of those at work that are
+    /// not counted on yet.
+    pub(super) fn uncounted(&mut self) -> Vec<usize> {
+        let mut places = Vec::new();
+        for (place, team) in self.all.iter_mut().enumerate() {
+            team.counted &= team.at_work > 0;
+            if team.at_work > 0 && !team.counted {
+                places.push(place);
+            }
+        }
+        places
     }
 
     /// Gives the teams at work that serve a campaign.

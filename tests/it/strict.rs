@@ -4,23 +4,23 @@
 //! them some that keep no proof. It lets nobody come free while lines ring, answers every line at
 //! once when no agent is ready, or answers none for long and then all; it judges answers persons
 //! or machines, and has leads of an agent's own. It asks for breaks, signs agents out, breaks their
-//! legs and gives them other campaigns whatever they do, takes previews and skips them, and pauses
-//! campaigns. The count of abandoned persons of a strict campaign, but for those whom only a broken
-//! leg left without an agent, must stay within the cap at every step; where agents are shared, one
-//! who is lost may be missed in another campaign, so each broken leg is allowed one person there.
-//! Half of the steps break no leg: there nobody is left out of the count. `CADRAN_STEPS=10000000`
-//! plays longer.
+//! legs and gives them other campaigns whatever they do, so that teams are founded and left empty;
+//! it takes previews and skips them, and pauses campaigns. The count of abandoned persons of a
+//! strict campaign, but for those whom only a broken leg left without an agent, must stay within
+//! the cap at every step; where agents are shared, one who is lost may be missed in another
+//! campaign, so each broken leg is allowed one person there. Half of the steps break no leg: there
+//! nobody is left out of the count, and no line is given up. `CADRAN_STEPS=10000000` plays longer.
 
 mod moments;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use cadran::core::campaign::{Abandon, Guarantee, Mode, Settings as Campaign};
+use cadran::core::campaign::{self, Guarantee, Mode, Settings as Campaign};
 use cadran::core::fact::{
     AgentFact, Answerer, CallFact, CampaignFact, Failure, Heard, Lead, LeadNumber, SkipReason,
     Supply, TrunkFact,
 };
-use cadran::core::order::AgentState;
+use cadran::core::order::{Abandoned, AgentState, Outcome};
 use cadran::core::pacing::account;
 use cadran::core::{Dialer, Fact, Order, Record, Settings, agent, trunks};
 use cadran::sim::rng::{Actor, Stream};
@@ -56,6 +56,15 @@ const FALLS: f64 = 0.001;
 const PAUSES: f64 = 0.002;
 const COMES: f64 = 0.05;
 const DECIDES: f64 = 0.3;
+/// The chance that who is given other campaigns prefers them the other way round, and that he also
+/// serves one of so many that nobody has set: each makes another team.
+const TURNED: f64 = 0.5;
+const BESIDE: f64 = 0.5;
+const UNSET: u64 = 8;
+/// How long a call may ring, and how many persons the cap must allow before its nearness counts:
+/// of a cap that allows one, a single person abandoned is nearly all.
+const RING_MAX: Span = Span::secs(120);
+const ALLOWED: f64 = 3.0;
 
 /// What is played: each campaign's mode and rate, and each agent's campaigns.
 #[derive(Clone, Debug)]
@@ -72,6 +81,7 @@ struct Adversary<'t> {
     zone: Zone,
     owed: Vec<Fact>,
     contacts: u64,
+    dialed: BTreeMap<CallId, Mono>,
     ringing: BTreeSet<CallId>,
     listening: BTreeSet<CallId>,
     talking: BTreeMap<CallId, AgentId>,
@@ -79,6 +89,8 @@ struct Adversary<'t> {
     away: BTreeSet<AgentId>,
     out: BTreeSet<AgentId>,
     shown: BTreeSet<AgentId>,
+    /// Calls whose persons only a broken leg left without an agent.
+    forced: BTreeSet<CallId>,
     /// Whether legs that are raised come up.
     legs: bool,
     /// How likely a lead is an agent's own, and that a leg breaks at a step.
@@ -117,11 +129,11 @@ impl Seen {
     }
 
     /// Fails unless everything happened at least so often.
-    fn enough(self, beyond: u64, others: u64) {
+    fn enough(self, beyond: u64, others: u64, near: f64) {
         assert!(self.beyond > beyond, "{self:?}: nothing was tested");
         let least = self.machines.min(self.breaks).min(self.owned).min(self.outs);
         assert!(least > others && self.falls > 0, "{self:?}: something was not tested");
-        assert!(self.nearest > 0.9, "{self:?}: the cap was never near");
+        assert!(self.nearest > near, "{self:?}: the cap was never near");
     }
 }
 
@@ -150,6 +162,7 @@ impl Adversary<'_> {
     fn perform(&mut self, order: Order) {
         match order {
             Order::Dial(dial) => {
+                self.dialed.insert(dial.call, self.now);
                 self.ringing.insert(dial.call);
             }
             Order::Listen(call) => {
@@ -165,6 +178,7 @@ impl Adversary<'_> {
             }
             Order::Cancel(call) => {
                 self.ringing.remove(&call);
+                self.judge_cancel(call);
                 let failed =
                     CallFact::Failed { failure: Failure::Cancelled, cause: 487, after: None };
                 self.owed.push(Fact::Call(call, failed));
@@ -183,6 +197,15 @@ impl Adversary<'_> {
                 let beyond = decision.view.lines() + decision.placed > decision.view.ready;
                 let dared = decision.placed > 0 && beyond && self.town.strict().any(|of| of == id);
                 self.seen.beyond += u64::from(dared);
+            }
+            Order::Record(Record::Abandoned(Abandoned { call, forced: true, .. })) => {
+                self.forced.insert(call);
+            }
+            Order::Record(Record::Closed(closed)) => {
+                self.dialed.remove(&closed.call);
+                if closed.outcome == Outcome::Abandoned && closed.forced {
+                    self.forced.insert(closed.call);
+                }
             }
             Order::Record(Record::AgentState { agent, state: AgentState::Paused(BREAK) }) => {
                 self.seen.breaks += u64::from(self.away.insert(agent));
@@ -205,6 +228,13 @@ impl Adversary<'_> {
             | Order::DropLeg(_)
             | Order::Release(..) => {}
         }
+    }
+
+    /// Fails if a line is given up before its time, though no leg broke.
+    fn judge_cancel(&self, call: CallId) {
+        let rang = self.dialed.get(&call).map(|dialed| self.now.since(*dialed));
+        let over = rang.is_some_and(|rang| rang >= RING_MAX);
+        assert!(over || self.falls > 0.0, "{call} is given up after {rang:?}, and no leg broke");
     }
 
     /// Makes a contact nobody has called, now and then one that only one agent may be offered.
@@ -267,7 +297,14 @@ impl Adversary<'_> {
         {
             let served = (1..=all).filter(|_| self.chance.yes(0.6)).map(CampaignId);
             let served = served.collect::<Vec<_>>();
-            let campaigns = if served.is_empty() { vec![CampaignId(1)] } else { served };
+            let mut campaigns = if served.is_empty() { vec![CampaignId(1)] } else { served };
+            if self.chance.yes(TURNED) {
+                campaigns.reverse();
+            }
+            if self.chance.yes(BESIDE) {
+                let unset = u32::try_from(self.chance.below(UNSET)).unwrap_or_default();
+                campaigns.push(CampaignId(100 + unset));
+            }
             let settings = agent::Settings { campaigns, pause_at_login: PauseId(0) };
             self.owed.push(Fact::Agent(agent, AgentFact::Set(settings)));
         }
@@ -306,11 +343,8 @@ impl Adversary<'_> {
     /// the ones whom broken legs may have left without an agent.
     fn tally(&self, id: CampaignId) -> (u64, u64, u64) {
         let (answered, abandoned) = self.dialer.tally(id);
-        let floor = self.dialer.floor(self.clock());
-        let forced = match floor.campaigns.as_slice() {
-            [alone] => alone.totals.forced,
-            _ => self.seen.falls,
-        };
+        let alone = self.town.campaigns.len() == 1;
+        let forced = if alone { self.forced.len() as u64 } else { self.seen.falls };
         (answered, abandoned, forced)
     }
 
@@ -326,7 +360,7 @@ impl Adversary<'_> {
                  leg: {:?}",
                 self.town
             );
-            if answered > 0 {
+            if allowed >= ALLOWED {
                 self.seen.nearest = self.seen.nearest.max(counted / allowed);
             }
         }
@@ -377,9 +411,9 @@ impl Adversary<'_> {
 fn campaign(zone: Zone, mode: Mode, shared: Option<RateId>, listen: bool) -> Campaign {
     let base = Campaign::new(mode, TrunkId(1), zone);
     Campaign {
-        ring_max: Span::secs(120),
+        ring_max: RING_MAX,
         listen,
-        abandon: Abandon { cap: Ratio::new(CAP), ..base.abandon },
+        abandon: campaign::Abandon { cap: Ratio::new(CAP), ..base.abandon },
         // The whole campaign is one window: nothing is ever forgiven.
         account: account::Settings { window: account::Window::Campaign, shared, ..base.account },
         ..base
@@ -411,6 +445,7 @@ fn adversary(town: &Town, seed: u64) -> Result<Adversary<'_>, Box<dyn std::error
         zone,
         owed,
         contacts: 1,
+        dialed: BTreeMap::new(),
         ringing: BTreeSet::new(),
         listening: BTreeSet::new(),
         talking: BTreeMap::new(),
@@ -418,6 +453,7 @@ fn adversary(town: &Town, seed: u64) -> Result<Adversary<'_>, Box<dyn std::error
         away: BTreeSet::new(),
         out: BTreeSet::new(),
         shown: BTreeSet::new(),
+        forced: BTreeSet::new(),
         legs: true,
         owned: OWNED,
         falls: FALLS,
@@ -463,7 +499,7 @@ fn no_adversary_takes_a_strict_campaign_over_its_cap() -> Claim {
         let town = Town { campaigns: vec![(STRICT, None)], agents: serving(agents, &[1]) };
         seen.add(play(&town, steps / pools.len() as u64, seed)?);
     }
-    seen.enough(steps / 1_000, steps / 1_000);
+    seen.enough(steps / 1_000, steps / 1_000, 0.9);
     Ok(())
 }
 
@@ -478,7 +514,7 @@ fn no_adversary_takes_two_campaigns_of_one_rate_over_its_cap() -> Claim {
         let town = Town { campaigns: vec![(STRICT, SHARED), (STRICT, SHARED)], agents };
         seen.add(play(&town, steps / 4, seed)?);
     }
-    seen.enough(steps / 1_000, steps / 1_000);
+    seen.enough(steps / 1_000, steps / 1_000, 0.9);
     Ok(())
 }
 
@@ -509,14 +545,15 @@ fn random_town(seed: u64) -> Town {
 
 #[test]
 fn no_adversary_takes_a_strict_rate_over_its_cap_in_random_shared_pools() -> Claim {
-    let towns = 40;
+    let towns = 16;
     let all = steps()? / 5;
     let steps = all / towns;
     let mut seen = Seen::default();
     for seed in 1..=towns {
         seen.add(play(&random_town(seed), steps, seed)?);
     }
-    seen.enough(all / 1_000, all / 1_000);
+    // Each town is small and played for a short time.
+    seen.enough(all / 1_000, all / 1_000, 0.5);
     Ok(())
 }
 

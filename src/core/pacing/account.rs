@@ -154,10 +154,15 @@ impl Account {
         midnight.is_some_and(|(_, until)| at + span >= until)
     }
 
+    /// Finds the midnights around now, which other settings may have moved.
+    pub(in crate::core) fn find_day(&mut self, settings: &Settings, at: Wall) {
+        self.day = midnights(&settings.zone, at);
+    }
+
     /// Forgets what has left the window.
     pub(in crate::core) fn turn(&mut self, settings: &Settings, at: Wall) {
         if self.day.is_none_or(|(from, until)| at < from || at >= until) {
-            self.day = midnights(&settings.zone, at);
+            self.find_day(settings, at);
         }
         while self.buckets.front().is_some_and(|old| self.done_with(settings, at, old)) {
             self.buckets.pop_front();

@@ -2,7 +2,7 @@
 //! the campaign to which it is worth most.
 
 use super::balance::Balance;
-use super::crowd::Crowd;
+use super::crowd::{Crowd, Spot};
 use super::price::{Books, Price};
 use super::{View, strict};
 use crate::units::Ratio;
@@ -37,14 +37,15 @@ pub(super) struct Purse<'q> {
     /// Without what is on its way.
     pub(super) books: Books,
     pub(super) price: &'q Price,
-    /// Calls of its campaigns in other pools that could be abandoned, and how many hardly more
-    /// than will be.
+    /// Calls of its campaigns in other pools that could be abandoned, and how many are expected to
+    /// be.
     pub(super) exposed_elsewhere: u32,
-    pub(super) worst_elsewhere: f64,
+    pub(super) lost_elsewhere: f64,
     /// Whether its cap is proved.
     pub(super) strict: bool,
-    /// Whether a call placed now may be abandoned in its next window, where nothing is earned yet.
-    pub(super) closing: bool,
+    /// Whether no more may be exposed now: what is placed may be abandoned in its next window,
+    /// where nothing is earned yet, or a team waits to be counted on.
+    pub(super) closed: bool,
 }
 
 /// What the rule weighs: campaigns that share agents, each at its place in the crowd.
@@ -160,7 +161,7 @@ impl Question<'_> {
         let own = self.crowd.spots[place].rate;
         let (chance, _) = risks[place];
         let books = self.books(own, place, risks, chance * seat.reach);
-        let dares = seat.warm && self.affordable(place, own, &books);
+        let dares = seat.warm && self.affordable(place, own, &books, risks);
         let aim = if dares { books.aim() } else { 0.0 };
         let mut least = (aim, self.purses[own].price.threshold(aim));
         for (rate, purse) in self.purses.iter().enumerate().filter(|(rate, _)| *rate != own) {
@@ -170,7 +171,7 @@ impl Question<'_> {
             });
             if at_risk {
                 let books = self.books(rate, place, risks, 0.0);
-                let affordable = self.affordable(place, rate, &books);
+                let affordable = self.affordable(place, rate, &books, risks);
                 let aim = if affordable { books.aim() } else { 0.0 };
                 least = (least.0.min(aim), least.1.min(purse.price.threshold(aim)));
             }
@@ -191,14 +192,28 @@ impl Question<'_> {
     }
 
     /// Whether a rate keeps its cap even if the calls in flight fare badly. Whoever finds nobody
-    /// among the calls of a pool is taken for one of the rate's.
-    fn affordable(&self, place: usize, rate: usize, books: &Books) -> bool {
+    /// among the calls beside a campaign is taken for one of the rate's.
+    fn affordable(&self, place: usize, rate: usize, books: &Books, risks: &[(f64, f64)]) -> bool {
         let room = books.room();
-        let elsewhere = self.purses[rate].worst_elsewhere;
-        let here = room - elsewhere;
+        let here = room - self.worst_apart(place, rate, risks);
         room >= 0.0
             && (books.exposed <= room
                 || (here >= 0.0 && self.seats[place].balance.ruin(here) < RUIN))
+    }
+
+    /// Gives hardly less than will be lost of a rate's calls that no balance of a campaign sees:
+    /// those in other pools, and of campaigns in its own that share no agents with it.
+    fn worst_apart(&self, place: usize, rate: usize, risks: &[(f64, f64)]) -> f64 {
+        let Purse { lost_elsewhere, exposed_elsewhere, .. } = self.purses[rate];
+        let beside = &self.crowd.spots[place].beside;
+        let others = risks.iter().zip(&self.crowd.spots).enumerate();
+        let apart = others.filter(|(other, (_, s))| s.rate == rate && !beside.contains(other));
+        let sum = |(lost, lines), (_, (risk, spot)): (_, (&(f64, f64), &Spot))| {
+            (lost + risk.1, lines + spot.lines)
+        };
+        let (lost, lines) = apart.fold((lost_elsewhere, exposed_elsewhere), sum);
+        // Three deviations of a count whose variance is twice its mean: abandons come in clusters.
+        (lost + 3.0 * libm::sqrt(2.0 * lost)).min(f64::from(lines))
     }
 
     fn exposed(&self, rate: usize, more: Option<usize>) -> f64 {
@@ -224,7 +239,7 @@ pub(super) fn keeps_proofs(
         let exposed = after(rate);
         let worst = f64::from(exposed + exposed_elsewhere);
         let admits = || strict::admits(books.cap, books.answered, books.abandoned, worst);
-        exposed <= before(rate) || (!purse.closing && admits())
+        exposed <= before(rate) || (!purse.closed && admits())
     })
 }
 
@@ -232,5 +247,52 @@ impl Grant {
     /// Gives the chance of the call that was refused, if one was.
     pub(super) fn refused(&self) -> Option<Ratio> {
         (self.next > self.last).then(|| Ratio::new(self.next))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::balance::Load;
+    use super::*;
+
+    #[test]
+    fn room_is_not_spent_twice_by_campaigns_of_one_rate_that_share_no_agents() {
+        let price = Price::new();
+        let books = Books { cap: 0.03, answered: 100.0, rate: 1.0, ..Books::default() };
+        let purse = |strict| Purse {
+            books,
+            price: &price,
+            exposed_elsewhere: 0,
+            lost_elsewhere: 0.0,
+            strict,
+            closed: false,
+        };
+        let seat = || Seat {
+            balance: Balance::new(&Load::default()),
+            reach: 0.3,
+            warm: true,
+            floor: 0,
+            most: 1,
+            value: 1.0,
+            busy: 0.0,
+            home: 0.0,
+        };
+        // The first and the last have a rate in common, the one between them agents with both.
+        let spot = |lines, beside: &[usize], rate, group| Spot {
+            lines,
+            beside: beside.to_vec(),
+            rate,
+            group,
+        };
+        let spots = vec![spot(0, &[0, 1], 0, 0), spot(0, &[0, 1, 2], 1, 1), spot(9, &[1, 2], 0, 2)];
+        let question = Question {
+            seats: vec![seat(), seat(), seat()],
+            purses: vec![purse(false), purse(false)],
+            crowd: Crowd { spots, teams: Vec::new() },
+        };
+        let aim = |lost| question.allowed(0, &[(0.0, 0.0), (0.0, 0.0), (0.0, lost)]).0;
+        assert!(aim(0.0) > 0.0, "three may be lost, and hardly anybody is");
+        // Half a person on average is up to 3.5 with bad luck.
+        assert!(aim(0.5) <= 0.0, "the last one's lines may use up what is left");
     }
 }

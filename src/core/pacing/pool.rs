@@ -38,8 +38,9 @@ pub(in crate::core) struct Ledger<'p> {
     pub(in crate::core) cap: Ratio,
     /// Whether the cap is to be proved.
     pub(in crate::core) strict: bool,
-    /// Whether a call placed now may be abandoned in the rate's next window.
-    pub(in crate::core) closing: bool,
+    /// Whether no more may be exposed now, whatever the cap admits: a call placed now may be
+    /// abandoned in the rate's next window, or a team waits to be counted on.
+    pub(in crate::core) closed: bool,
     /// Persons who answered, those abandoned, and those who wait.
     pub(in crate::core) answered: u64,
     pub(in crate::core) abandoned: u64,
@@ -144,14 +145,13 @@ pub(in crate::core) fn proved(
     calls
 }
 
-/// Whether no proved cap of the pool is put at risk by one ready agent less of a team.
-pub(in crate::core) fn spares(ledgers: &[Ledger<'_>], crowd: &Crowd, team: &[usize]) -> bool {
+/// Whether no proved cap of the pool is put at risk by what makes one crowd of another.
+pub(in crate::core) fn keeps_proofs(ledgers: &[Ledger<'_>], before: &Crowd, after: &Crowd) -> bool {
     let purses = ledgers.iter().map(Ledger::purse).collect::<Vec<_>>();
-    let without = crowd.without(team);
     grant::keeps_proofs(
         &purses,
-        |rate| crowd.exposed(rate, None),
-        |rate| without.exposed(rate, None),
+        |rate| before.exposed(rate, None),
+        |rate| after.exposed(rate, None),
     )
 }
 
@@ -254,15 +254,13 @@ impl Ledger<'_> {
             unrisked: unrisked(sum.agents, sum.progressive),
             brings: self.brings,
         };
-        // Three deviations of a count whose variance is twice its mean: abandons come in clusters.
-        let worst = self.lost_elsewhere + 3.0 * libm::sqrt(2.0 * self.lost_elsewhere);
         Purse {
             books,
-            worst_elsewhere: worst.min(f64::from(self.exposed_elsewhere)),
+            lost_elsewhere: self.lost_elsewhere,
             price: &self.rate.price,
             exposed_elsewhere: self.exposed_elsewhere,
             strict: self.strict,
-            closing: self.closing,
+            closed: self.closed,
         }
     }
 }

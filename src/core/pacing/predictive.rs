@@ -124,7 +124,7 @@ impl Pacer {
     pub(in crate::core) fn new(now: Mono, within: Span) -> Self {
         Self {
             hazard: Hazard::new(slot_of(now)),
-            release: Release::new(GRACE_PART * within.as_secs_f64()),
+            release: Release::new(grace_s(within)),
             known: None,
             recalled: false,
             hearing: [0; RING_BINS],
@@ -170,6 +170,12 @@ impl Pacer {
     /// A new day's counts begin.
     pub(in crate::core) fn forget_served(&mut self) {
         self.release.forget_served();
+    }
+
+    /// A person may wait for an agent so long from now on.
+    pub(in crate::core) fn waits(&mut self, within: Span) {
+        self.release.grant(grace_s(within));
+        self.stale = true;
     }
 
     /// A call is dialled.
@@ -310,7 +316,8 @@ impl Pacer {
         }
     }
 
-    /// A busy agent is kept for leads of his own: he will not come free for others.
+    /// A busy agent will not come free for the campaign: he goes, serves others, or is kept for
+    /// leads of his own.
     pub(in crate::core) fn loses_sight(&mut self, now: Mono, agent: AgentId) {
         self.advance(now);
         self.stale = true;
@@ -516,6 +523,11 @@ impl Pacer {
         let known = self.known.as_ref().and_then(|known| known.at(slot));
         known.unwrap_or_else(|| self.hazard.reach())
     }
+}
+
+/// How long a person waits on average before it is too late, in seconds.
+fn grace_s(within: Span) -> f64 {
+    GRACE_PART * within.as_secs_f64()
 }
 
 /// Chances times a factor. A loop, because mapping an array calls its function out of line.

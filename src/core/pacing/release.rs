@@ -105,6 +105,12 @@ impl Release {
         made
     }
 
+    /// Takes another grace.
+    pub(super) fn grant(&mut self, grace_s: f64) {
+        self.grace_s = grace_s;
+        self.foretell();
+    }
+
     pub(super) fn freed(&self) -> &Freed {
         &self.table
     }

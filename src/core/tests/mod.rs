@@ -1,4 +1,6 @@
-//! The machines of calls and agents, held against every pair of state and event.
+//! The machines of calls and agents, held against every pair of state and event, and what of them
+//! the pacers see.
 
 mod agent;
 mod call;
+mod seen;

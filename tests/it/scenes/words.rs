@@ -60,10 +60,7 @@ impl World {
             "agent" => {
                 let (campaigns, then) = rest.split_first().ok_or("agents serve campaigns")?;
                 let id = AgentId(number(name, 'A')?);
-                let campaigns = campaigns.split(',').map(|k| number(k, 'K').map(CampaignId));
-                let campaigns = campaigns.collect::<Result<_, _>>()?;
-                let settings = agent::Settings { campaigns, pause_at_login: PauseId(0) };
-                let mut facts = vec![Fact::Agent(id, AgentFact::Set(settings))];
+                let mut facts = vec![Fact::Agent(id, serves(campaigns)?)];
                 if then.first() == Some(&"ready") {
                     facts.extend(arrives(id));
                 }
@@ -389,6 +386,7 @@ fn agent_fact(now: Now, what: &str, rest: &[&str]) -> Result<AgentFact, String> 
         "ready" => AgentFact::Ready,
         "pause" => AgentFact::Paused(PauseId(number(first, 'Z')?)),
         "logout" => AgentFact::LoggedOut,
+        "serves" => serves(first)?,
         "dial" => AgentFact::PreviewDialed,
         "skip" => AgentFact::PreviewSkipped(match first {
             "later" => SkipReason::Later,
@@ -414,6 +412,12 @@ fn agent_fact(now: Now, what: &str, rest: &[&str]) -> Result<AgentFact, String> 
         }
         _ => return Err(format!("no agent does {what}")),
     })
+}
+
+/// `K1,K2`
+fn serves(campaigns: &str) -> Result<AgentFact, String> {
+    let campaigns = list(campaigns, |name| number(name, 'K').map(CampaignId))?;
+    Ok(AgentFact::Set(agent::Settings { campaigns, pause_at_login: PauseId(0) }))
 }
 
 /// Tells an order in the scene's words.

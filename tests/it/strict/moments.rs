@@ -1,5 +1,7 @@
 //! Single moments of strict campaigns, each of which broke the proof or a promise once.
 
+use cadran::core::pacing::account::Bucket;
+
 use super::*;
 
 impl Adversary<'_> {
@@ -143,6 +145,32 @@ fn who_is_counted_on_goes_over_to_other_campaigns_later() -> Claim {
     world.tell([Fact::Agent(FIRST, AgentFact::Ready)]);
     world.wait(5);
     assert!(world.ringing.is_empty(), "no line is dialled for who has gone");
+    Ok(())
+}
+
+#[test]
+fn agents_of_a_new_team_part_no_campaigns_whose_lines_count_on_others() -> Claim {
+    for signs_in in [false, true] {
+        let campaigns = vec![(Mode::Directed, SHARED), (STRICT, SHARED), (Mode::Directed, SHARED)];
+        let town = Town { campaigns, agents: serving(3, &[1, 3]) };
+        let mut world = calm(&town)?;
+        let one = |fact| Fact::Campaign(CampaignId(1), fact);
+        let other = |fact| Fact::Campaign(CampaignId(3), fact);
+        let counted = Bucket { persons: 400, abandoned: 3, ..Bucket::default() };
+        world.tell([one(CampaignFact::Counted(vec![counted]))]);
+        world.tell([one(CampaignFact::Directed(6)), other(CampaignFact::Directed(6))]);
+        assert_eq!(world.ringing.len(), 12, "nine beyond the agents: as many as the cap allows");
+        world.set(AgentId(99), &[1]);
+        if signs_in {
+            world.join(AgentId(99), &[1]);
+        }
+        for agent in (1..=3).map(AgentId) {
+            world.set(agent, &[9]);
+        }
+        world.answer(world.ringing.clone());
+        world.wait(5);
+        world.judge("agents went over, and a new team had parted the campaigns");
+    }
     Ok(())
 }
 

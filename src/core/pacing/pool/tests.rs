@@ -102,7 +102,7 @@ fn calls(now: Mono, pool: &[Grown], ready: u32, answered: u64, abandoned: u64) -
         rate: &pool[0].rate,
         cap: Ratio::new(0.03),
         strict: false,
-        closing: false,
+        closed: false,
         answered,
         abandoned,
         waiting: 0,
