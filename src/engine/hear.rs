@@ -150,6 +150,7 @@ impl Engine {
             Written::Back => {
                 self.store_away = None;
                 self.changed = true;
+                self.parts.scribe.flush();
                 Vec::new()
             }
             Written::Due(claims) => {

@@ -118,7 +118,6 @@ pub(crate) struct Engine {
     claims: (mpsc::Sender<Answer>, mpsc::Receiver<Answer>),
     /// Facts of our own making, which go before the next one heard.
     pending: Vec<Fact>,
-    backlog: VecDeque<scribe::Batch>,
     uncommitted: BTreeMap<CallId, Wanted>,
     answer_to_audio_ms: VecDeque<f64>,
     /// Trunks at rest, each with the how-manieth rest in a row it is.
@@ -144,7 +143,6 @@ impl Engine {
             previews: BTreeMap::new(),
             claims: mpsc::channel(CLAIMS_MAX),
             pending: Vec::new(),
-            backlog: VecDeque::new(),
             uncommitted: BTreeMap::new(),
             answer_to_audio_ms: VecDeque::new(),
             rests: BTreeMap::new(),
@@ -352,7 +350,7 @@ impl Engine {
 
     /// Tells whether a drain is over: nothing rings, nobody talks, every leg is down.
     fn left(&self) -> bool {
-        self.draining && self.legs.is_empty() && self.backlog.is_empty()
+        self.draining && self.legs.is_empty() && !self.parts.scribe.is_behind()
     }
 }
 

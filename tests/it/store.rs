@@ -102,6 +102,7 @@ suite! {
     quality {
         a_trunks_hour_counts_what_its_calls_came_to,
         a_trunks_hour_counted_again_stands_in_the_place_of_the_first_count,
+        an_attempt_never_placed_counts_for_nothing,
         an_attempt_a_trunk_refused_reached_nobody,
     }
 }
