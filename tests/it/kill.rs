@@ -63,10 +63,25 @@ async fn killed(kills: u32, server: Option<Place>) -> Claim {
     assert!(told.talks > 0, "no kill hit a conversation: {told:?}");
     assert!(told.qualified > 0, "nothing was qualified: {told:?}");
     let (stuck, longest) = (centre.stuck, centre.longest);
+    check_restarts(&centre, kills);
     announce(&format!(
         "{kills} kills: {told:?}, {stuck} stuck phones, agents at work after {longest:?} at most"
     ));
     Ok(())
+}
+
+/// How soon after a restart every agent is at work again: the acceptance's own figure.
+const AT_WORK_WITHIN: Span = Span::secs(5);
+
+/// Kills that may leave one phone in a call which nobody ends: one that answered in the 20 ms in
+/// which rows gather before a commit.
+const KILLS_PER_STUCK: u32 = 20;
+
+/// Checks what each restart found: the phones, and the agents soon at work.
+fn check_restarts(centre: &Centre, kills: u32) {
+    let (stuck, longest) = (centre.stuck, centre.longest);
+    assert!(stuck <= kills.div_ceil(KILLS_PER_STUCK), "{stuck} phones were left in their calls");
+    assert!(longest <= AT_WORK_WITHIN, "agents were at work only after {longest:?}");
 }
 
 /// Restarts of the server when `CADRAN_RESTARTS` does not say: one in order, one as in a crash.

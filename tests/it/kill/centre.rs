@@ -116,6 +116,7 @@ impl Centre {
                 self.program.post(&format!("agents/a{nth}/{verb}"), &()).await?;
             }
         }
+        self.until_seated().await?;
         if first {
             self.program.post("campaigns/essai/start", &()).await?;
         } else {
@@ -131,6 +132,19 @@ impl Centre {
             self.program.post("agents", &agent).await?;
         }
         Ok(())
+    }
+
+    /// Waits until every agent's phone carries its leg.
+    async fn until_seated(&self) -> Claim {
+        let seated = timeout(WITHIN, async {
+            let mut look = ticks();
+            let agents = async || self.program.get::<Vec<Agent>>("agents?fresh=true").await;
+            while !agents().await?.iter().all(|agent| agent.leg_up) {
+                look.tick().await;
+            }
+            Claim::Ok(())
+        });
+        seated.await.map_err(|_| self.trouble("an agent has no leg"))?
     }
 
     /// Makes a list of contacts nobody gave before, each named several times.
