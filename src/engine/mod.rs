@@ -22,7 +22,7 @@ pub mod tasks;
 mod trial;
 mod trunks;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io;
 use std::sync::Arc;
 
@@ -113,6 +113,8 @@ pub(crate) struct Parts {
 pub(crate) struct Engine {
     parts: Parts,
     legs: Legs,
+    /// Legs an earlier run left up, which are being ended.
+    stale: BTreeSet<LegId>,
     trials: BTreeMap<LegId, Trial>,
     previews: BTreeMap<AgentId, (CampaignId, ContactId)>,
     claims: (mpsc::Sender<Answer>, mpsc::Receiver<Answer>),
@@ -139,6 +141,7 @@ impl Engine {
         Self {
             parts,
             legs: Legs::starting_at(first_leg),
+            stale: BTreeSet::new(),
             trials: BTreeMap::new(),
             previews: BTreeMap::new(),
             claims: mpsc::channel(CLAIMS_MAX),

@@ -84,6 +84,25 @@ fn check_restarts(centre: &Centre, kills: u32) {
     assert!(longest <= AT_WORK_WITHIN, "agents were at work only after {longest:?}");
 }
 
+/// Kills of an engine whose agents' phones register.
+const REGISTERED_KILLS: u32 = 3;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_killed_engine_finds_the_phones_that_had_registered() -> Claim {
+    let mut dice = Pcg64::seed_from_u64(SEED);
+    let mut centre = Centre::open(SEED, None).await?;
+    centre.registers = true;
+    for round in 1..=REGISTERED_KILLS {
+        centre.serve(round == 1).await?;
+        centre.work_then_kill(3, Span::millis(200), &mut dice).await?;
+    }
+    centre.serve(false).await?;
+    centre.leave().await?;
+    ledger::check(&centre).await?;
+    check_restarts(&centre, REGISTERED_KILLS);
+    Ok(())
+}
+
 /// Restarts of the server when `CADRAN_RESTARTS` does not say: one in order, one as in a crash.
 const RESTARTS: u32 = 2;
 

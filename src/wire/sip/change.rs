@@ -187,7 +187,7 @@ impl Endpoint {
         };
         let id = leg.id;
         let Some(Session { dialog, phase: Phase::Leaving(tries) }) = leg.session() else {
-            return;
+            return self.stale_news(key, news, status, message);
         };
         if dialog.log_in_again(status, message, tries) {
             let means = (&mut self.clients, &mut self.net, dialog);
@@ -236,7 +236,12 @@ impl Talking {
 
 impl Dialog {
     /// Answers a challenge to a request inside the dialog, if that may help.
-    fn log_in_again(&mut self, status: u16, message: Option<&Message<'_>>, tries: &mut u8) -> bool {
+    pub(super) fn log_in_again(
+        &mut self,
+        status: u16,
+        message: Option<&Message<'_>>,
+        tries: &mut u8,
+    ) -> bool {
         let credentials = self.credentials.clone().zip(message);
         let login = credentials
             .and_then(|(credentials, message)| log_in(status, message, *tries, credentials));

@@ -15,6 +15,7 @@ use super::reliable::Reliable;
 use super::session::{Agreed, Timer, Wish};
 use super::settings::{Credentials, EarlyMedia};
 use super::slab::Key;
+use super::stale::Stale;
 use crate::units::{LegId, Mono, TrunkId};
 
 /// The bit that tells legs named by us from legs named from outside.
@@ -52,6 +53,8 @@ pub(super) enum Phase {
     Talking(Talking),
     /// Our BYE is under way; how many of its challenges were answered.
     Leaving(u8),
+    /// An earlier run left it up.
+    Stale(Stale),
 }
 
 /// Their INVITE, until it is answered.
@@ -243,7 +246,7 @@ impl Leg {
             State::Session(session) => match &session.phase {
                 Phase::Ringing(ringing) => [Some(ringing.server), ringing.offer],
                 Phase::Talking(talking) => [talking.pending.server(), None],
-                Phase::Leaving(_) => [None; 2],
+                Phase::Leaving(_) | Phase::Stale(_) => [None; 2],
             }
             .into_iter()
             .flatten()
@@ -275,7 +278,7 @@ impl Leg {
         let session = self.session()?;
         match &mut session.phase {
             Phase::Talking(talking) => Some((&mut session.dialog, talking)),
-            Phase::Ringing(_) | Phase::Leaving(_) => None,
+            Phase::Ringing(_) | Phase::Leaving(_) | Phase::Stale(_) => None,
         }
     }
 
@@ -284,7 +287,7 @@ impl Leg {
         let session = self.session()?;
         match &mut session.phase {
             Phase::Ringing(ringing) => Some((&mut session.dialog, ringing)),
-            Phase::Talking(_) | Phase::Leaving(_) => None,
+            Phase::Talking(_) | Phase::Leaving(_) | Phase::Stale(_) => None,
         }
     }
 

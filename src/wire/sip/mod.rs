@@ -29,6 +29,7 @@ mod session;
 mod settings;
 mod slab;
 mod sources;
+mod stale;
 mod stream;
 mod targets;
 mod uac;
@@ -39,8 +40,8 @@ mod writer;
 
 pub use endpoint::{Endpoint, LEGS_MAX};
 pub use event::{
-    CommandError, Counters, Event, Hop, Incoming, Invite, Registered, Sdp, StoredDialog, Target,
-    Transmit, Transport,
+    CommandError, Counters, Event, Hop, Incoming, Invite, Registered, Sdp, StoredBinding,
+    StoredDialog, Target, Transmit, Transport,
 };
 pub use settings::{
     Credentials, EarlyMedia, Ha1, Identity, Phone, Privacy, Refresher, Registration, Reliability,

@@ -9,6 +9,7 @@ mod phones;
 mod register;
 mod reliable;
 mod stage;
+mod stale;
 mod streams;
 mod timers;
 mod witness;
