@@ -195,6 +195,7 @@ async fn attempts(trunk: Trunk, rate: u64, total: u64) -> Result<Run, Box<dyn Er
         seed: 1,
         trunks: vec![trunk],
         phones: Vec::new(),
+        left: sip::Left::default(),
     };
     let (sip, mut events) = sip::start(settings, clock, &tasks).await?;
     let (began, cpu_began) = (clock.mono(), cpu()?);

@@ -124,7 +124,7 @@ pub fn about(event: &Event) -> Option<(LegId, bool)> {
             Some((*leg, true))
         }
         Event::Incoming(incoming) => Some((incoming.leg, false)),
-        Event::Phone(..) | Event::Options(..) | Event::Registered(..) => None,
+        Event::Phone(..) | Event::Bound(..) | Event::Options(..) | Event::Registered(..) => None,
     }
 }
 

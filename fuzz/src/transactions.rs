@@ -139,7 +139,15 @@ impl Side {
             8 => end.reoffer(now, leg, OFFER.to_vec()),
             9 => end.send_options(now, TRUNK),
             10 => match self.dialogs.first() {
-                Some(dialog) => end.end_stale(now, dialog),
+                Some(dialog) => {
+                    let stale = LegId(self.next_leg);
+                    let begun = end.end_stale(now, stale, dialog);
+                    if begun.is_ok() {
+                        self.next_leg += 1;
+                        self.legs.push(stale);
+                    }
+                    begun
+                }
                 None => Ok(()),
             },
             _ => {

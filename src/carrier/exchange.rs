@@ -155,6 +155,7 @@ impl Exchange {
             | Event::Reoffered(..)
             | Event::Digit(..)
             | Event::Phone(..)
+            | Event::Bound(..)
             | Event::Options(..)
             | Event::Registered(..) => {}
         }

@@ -361,6 +361,7 @@ impl Room {
             | Event::Reoffered(..)
             | Event::Digit(..)
             | Event::Phone(..)
+            | Event::Bound(..)
             | Event::Options(..)
             | Event::Registered(..) => {}
         }

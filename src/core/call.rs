@@ -307,7 +307,7 @@ impl Call {
             (Dialing | Ringing, Failed(failure, cause)) => failed(meaning(failure), cause),
             (Dialing | Ringing, HungUp) => gone(Abandoned, Callee),
             (Dialing | Ringing, Gone) => gone(TrunkFault, Carrier),
-            (Dialing | Ending { .. }, NotRecorded) => gone(Interrupted, Dialer),
+            (Dialing | Ending { .. }, NotRecorded) => gone(Interrupted, Nobody),
             (Dialing, TimeUp) => self.end(now, TrunkFault, Dialer),
             (Ringing, TimeUp) => self.end(now, NoAnswer, Dialer),
             (Dialing | Ringing, GivenUp | Stopped) => self.end(now, Cancelled, Dialer),

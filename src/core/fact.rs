@@ -100,7 +100,8 @@ pub struct Lead {
     pub numbers: Vec<LeadNumber>,
     /// Attempts already made for this contact in this campaign, on any number.
     pub attempts: u32,
-    /// Of those, the ones that ended as congestion or trunk fault: no chance of the contact's.
+    /// Of those, the ones that ended as congestion or trunk fault, or were never placed: no chance
+    /// of the contact's.
     pub faults: u32,
     /// The number to be tried first: the one the latest [`Next::Retry`](super::order::Next) named,
     /// or the one a callback was promised on; `None` for the first of the list.

@@ -250,7 +250,8 @@ impl Dialer {
     fn abandoned(&mut self, now: Now, id: CallId) {
         let Some(call) = self.calls.get(&id) else { return };
         let Some(campaign) = self.campaigns.get(&call.campaign) else { return };
-        let next = next_of(&campaign.settings, call, Outcome::Abandoned, now.wall);
+        let ended = (Outcome::Abandoned, EndedBy::Dialer);
+        let next = next_of(&campaign.settings, call, ended, now.wall);
         self.record(Record::Abandoned(Abandoned {
             call: id,
             contact: call.lead.contact,
@@ -288,7 +289,7 @@ impl Dialer {
             let client = campaign.settings.client;
             self.persons.lock(now.wall, client, call.number().person, lock);
         }
-        let next = next_of(&campaign.settings, &call, outcome, now.wall);
+        let next = next_of(&campaign.settings, &call, (outcome, by), now.wall);
         self.resolve(now, call.campaign, call.lead.contact, next);
         let closed = closed(&call, id, now, outcome, cause, by, next);
         if closed.reached_nobody()
@@ -314,9 +315,12 @@ impl Dialer {
 /// Gives what an attempt of that outcome makes of its contact: what the agent said, or what the
 /// campaign does after such an outcome, but no sooner than the number asked for; the abandoned are
 /// left alone for its lock.
-fn next_of(settings: &Settings, call: &Call, outcome: Outcome, at: Wall) -> Next {
+fn next_of(settings: &Settings, call: &Call, (outcome, by): (Outcome, EndedBy), at: Wall) -> Next {
     if let Some((_, next)) = call.qualified {
         return next;
+    }
+    if by == EndedBy::Nobody {
+        return recycle::unplaced(&settings.retry, outcome, &call.lead, call.index, at);
     }
     let next = recycle::after(&settings.retry, outcome, &call.lead, call.index, at);
     let lock =

@@ -249,13 +249,15 @@ pub struct Closed {
 }
 
 impl Closed {
-    /// Whether its trunk refused it before the far end can have rung: nobody was called.
+    /// Whether nobody was called: it was never placed, or its trunk refused it before the far end
+    /// can have rung.
     #[must_use]
     pub fn reached_nobody(&self) -> bool {
-        matches!(self.outcome, Outcome::Congestion | Outcome::TrunkFault)
+        let refused = matches!(self.outcome, Outcome::Congestion | Outcome::TrunkFault)
             && self.ended_by == EndedBy::Carrier
             && self.ringing.is_none()
-            && self.answered.is_none()
+            && self.answered.is_none();
+        refused || self.ended_by == EndedBy::Nobody
     }
 }
 
@@ -283,7 +285,7 @@ pub enum Outcome {
     Congestion,
     /// The trunk failed, or what it answered had no usable audio.
     TrunkFault,
-    /// The engine stopped in the middle of it.
+    /// The engine stopped in the middle of it, or never placed it.
     Interrupted,
 }
 
@@ -299,6 +301,9 @@ pub enum EndedBy {
     Dialer,
     /// The carrier or its network.
     Carrier,
+    /// Nobody: it was never placed, for the store did not take its row in time, we had no room for
+    /// it, or it was taken back before that.
+    Nobody,
 }
 
 /// What becomes of a contact.

@@ -32,8 +32,8 @@ impl Delay {
     pub const NEVER: Self = Self { wait: Span::MAX, next_number: false };
 }
 
-/// Congestions and trunk faults that cost a contact none of its attempts; further ones do, so
-/// that a number which always fails is not tried for ever.
+/// Congestions, trunk faults and calls never placed that cost a contact none of its attempts;
+/// further ones do, so that a number which always fails is not tried for ever.
 pub const FAULTS_FREE: u32 = 5;
 
 /// The delay after an outcome of ours or the carrier's for which none is configured: cancelled,
@@ -76,6 +76,20 @@ pub(super) fn after(
     }
     let next = if delay.next_number { following(lead, index) } else { None };
     retry(at + delay.wait, lead, next.unwrap_or(index))
+}
+
+/// Tells what becomes of a contact whose call on its number at `index` was never placed: that costs
+/// it none of its attempts.
+pub(super) fn unplaced(
+    settings: &Settings,
+    outcome: Outcome,
+    lead: &Lead,
+    index: usize,
+    at: Wall,
+) -> Next {
+    let delay = settings.after.get(&outcome).filter(|delay| **delay != Delay::NEVER);
+    let wait = delay.map_or(OURS_WAIT, |delay| delay.wait);
+    postponed(lead, at + wait, lead.numbers.get(index).map(|number| number.number))
 }
 
 /// Tells what becomes of a contact whose number at `index` turned out to be another's.

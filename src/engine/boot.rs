@@ -12,6 +12,7 @@ use super::book::{Book, CampaignPage, TrunkPage};
 use super::clock::Clock;
 use super::gauge::Gauge;
 use super::handle::{ASKS_MAX, Ask, Handle, Snapshot};
+use super::quality::Judged;
 use super::scribe::Scribe;
 use super::tape::{self, Recorder};
 use super::tasks::Tasks;
@@ -28,7 +29,7 @@ use crate::hooks::sign::{NotAKey, SigningKey};
 use crate::hooks::{self, Courier, Endpoint, NotAnEndpoint};
 use crate::media::{self, MediaHandle, PromptError, Prompts};
 use crate::sip;
-use crate::store::{self, CampaignRow, DispositionRow, NewCampaign, Store};
+use crate::store::{self, CampaignRow, DispositionRow, NewCampaign, Recovered, Store};
 use crate::units::{CampaignId, ClientId, Span, TrunkId};
 use crate::wire::sdp::Srtp;
 
@@ -224,7 +225,8 @@ pub async fn start(config: Config) -> Result<Running, BootError> {
     let trunks = set_trunks(&config, &store, &mut book, &mut first).await?;
     first.extend(set_campaigns(&config, &store, &prompts, &trunks, &mut book).await?);
     first.extend(resume::remembered(&config, &store, clock.now().wall).await?);
-    let (sip, sip_events) = sip::start(signalling(&config, &trunks, seed)?, clock, &tasks).await?;
+    let (sip, sip_events) =
+        sip::start(signalling(&config, &trunks, &recovered, seed)?, clock, &tasks).await?;
     let (stop_courier, stopped) = watch::channel(false);
     // Endpoints stand in the operator's own files: one on this machine is meant.
     let deliveries = hooks::Settings { loopback: true, ..hooks::Settings::default() };
@@ -235,8 +237,7 @@ pub async fn start(config: Config) -> Result<Running, BootError> {
     tasks.spawn(foresight::compare(store.clone(), clock, paced, stopped.clone()));
     let names = book.trunks.iter().map(|(id, page)| (*id, page.name.clone())).collect();
     let (fallen, falls) = watch::channel(BTreeMap::new());
-    let judged = quality::Judged { names, fallen };
-    tasks.spawn(quality::watch(store.clone(), clock, judged, stopped.clone()));
+    tasks.spawn(quality::watch(store.clone(), clock, Judged { names, fallen }, stopped.clone()));
     tasks.spawn(forget::decisions(store.clone(), clock, stopped.clone()));
     let (delivering, delivered) = oneshot::channel::<Infallible>();
     tasks.spawn(async move {
@@ -425,6 +426,7 @@ fn endpoint<'a>(campaign: &'a Campaign, config: &'a Config) -> Option<(&'a str, 
 fn signalling(
     config: &Config,
     trunks: &BTreeMap<String, TrunkId>,
+    recovered: &Recovered,
     seed: u64,
 ) -> Result<sip::Settings, BootError> {
     let mut known = Vec::new();
@@ -444,6 +446,10 @@ fn signalling(
         seed,
         trunks: known,
         phones: Vec::new(),
+        left: sip::Left {
+            dialogs: recovered.dialogs.clone(),
+            bindings: recovered.bindings.clone(),
+        },
     })
 }
 

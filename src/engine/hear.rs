@@ -67,6 +67,10 @@ impl Engine {
                 // A lost dialog is gone already: nothing is left to hang up.
                 self.hear_end(leg, if bye { CallFact::HungUp } else { CallFact::Gone })
             }
+            sip::Event::Gone(leg) if self.stale.remove(&leg) => {
+                self.write_later(Write::DialogGone(leg));
+                None
+            }
             sip::Event::Gone(leg) => self.hear_end(leg, CallFact::Gone),
             sip::Event::Offer(leg, offer) => {
                 self.answer_offer(leg, offer.as_deref());
@@ -78,7 +82,12 @@ impl Engine {
             }
             sip::Event::Incoming(leg, agent, offer) => self.hear_incoming(leg, agent, &offer),
             sip::Event::Phone(agent, registered) => {
-                tracing::info!(%agent, registered, "agent's phone");
+                self.hear_phone(agent, registered);
+                None
+            }
+            sip::Event::Bound(agent, binding, span) => {
+                let until = self.parts.clock.now().wall + span;
+                self.write_later(Write::Binding { agent, binding, until });
                 None
             }
             sip::Event::Trunk(trunk, state, ailment) => self.hear_trunk(trunk, state, ailment),
@@ -93,6 +102,13 @@ impl Engine {
                 None
             }
             sip::Event::Rest(trunk, span) => Some(Fact::Trunk(trunk, TrunkFact::Spared(span))),
+        }
+    }
+
+    fn hear_phone(&mut self, agent: AgentId, registered: bool) {
+        tracing::info!(%agent, registered, "agent's phone");
+        if !registered {
+            self.write_later(Write::BindingGone(agent));
         }
     }
 
@@ -150,6 +166,7 @@ impl Engine {
             Written::Back => {
                 self.store_away = None;
                 self.changed = true;
+                self.parts.scribe.flush();
                 Vec::new()
             }
             Written::Due(claims) => {

@@ -22,7 +22,7 @@ pub mod tasks;
 mod trial;
 mod trunks;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io;
 use std::sync::Arc;
 
@@ -113,12 +113,13 @@ pub(crate) struct Parts {
 pub(crate) struct Engine {
     parts: Parts,
     legs: Legs,
+    /// Legs an earlier run left up, which are being ended.
+    stale: BTreeSet<LegId>,
     trials: BTreeMap<LegId, Trial>,
     previews: BTreeMap<AgentId, (CampaignId, ContactId)>,
     claims: (mpsc::Sender<Answer>, mpsc::Receiver<Answer>),
     /// Facts of our own making, which go before the next one heard.
     pending: Vec<Fact>,
-    backlog: VecDeque<scribe::Batch>,
     uncommitted: BTreeMap<CallId, Wanted>,
     answer_to_audio_ms: VecDeque<f64>,
     /// Trunks at rest, each with the how-manieth rest in a row it is.
@@ -140,11 +141,11 @@ impl Engine {
         Self {
             parts,
             legs: Legs::starting_at(first_leg),
+            stale: BTreeSet::new(),
             trials: BTreeMap::new(),
             previews: BTreeMap::new(),
             claims: mpsc::channel(CLAIMS_MAX),
             pending: Vec::new(),
-            backlog: VecDeque::new(),
             uncommitted: BTreeMap::new(),
             answer_to_audio_ms: VecDeque::new(),
             rests: BTreeMap::new(),
@@ -352,7 +353,7 @@ impl Engine {
 
     /// Tells whether a drain is over: nothing rings, nobody talks, every leg is down.
     fn left(&self) -> bool {
-        self.draining && self.legs.is_empty() && self.backlog.is_empty()
+        self.draining && self.legs.is_empty() && !self.parts.scribe.is_behind()
     }
 }
 

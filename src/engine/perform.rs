@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use super::legs::{Leg, Party};
 use super::scribe::{Batch, Claim, Words};
-use super::{Engine, Wanted};
+use super::{Engine, Wanted, Written};
 use crate::core::fact::{AgentFact, CallFact, TrunkFact};
 use crate::core::order::Dial;
 use crate::core::{Fact, Order, Record};
@@ -14,8 +14,8 @@ use crate::store::Write;
 use crate::units::{AgentId, CallId, CampaignId, ContactId, LegId, Now, Span};
 use crate::wire::sdp::{Direction, Entropy, Srtp};
 
-/// How long no call is placed after each time the store fails: as long as the scribe may take until
-/// it tries again and fails, so that dialling resumes seconds after the store is back.
+/// How long no call is placed after each time it is said that the store fails: a few times as long
+/// as the scribe takes to say it again, so that dialling resumes seconds after the store is back.
 pub(super) const STORE_REST: Span = Span::secs(8);
 
 impl Engine {
@@ -66,7 +66,7 @@ impl Engine {
     pub(super) fn place(&mut self, dial: Dial) -> Option<Fact> {
         let call = dial.call;
         if self.uncommitted.remove(&call) == Some(Wanted::No) {
-            return Some(Fact::Call(call, CallFact::Gone));
+            return Some(Fact::Call(call, CallFact::NotRecorded));
         }
         match self.try_place(dial) {
             Ok(()) => None,
@@ -259,18 +259,18 @@ impl Engine {
         self.hand_over(Batch { writes: vec![write], ..Batch::default() });
     }
 
-    /// Hands a batch to the scribe, behind those it had no room for. Calls that wait too long
-    /// for their rows are given up by the core's own ring limit.
+    /// Hands a batch to the scribe. Calls that wait too long for their rows are given up by the
+    /// core's own ring limit.
     fn hand_over(&mut self, batch: Batch) {
-        if batch.is_idle() {
-            return batch.tell();
-        }
-        self.backlog.push_back(batch);
-        while let Some(batch) = self.backlog.pop_front() {
-            if let Err(batch) = self.parts.scribe.write(batch) {
-                self.backlog.push_front(batch);
-                return;
-            }
+        let Err(lost) = self.parts.scribe.write(batch) else { return };
+        let rows = lost.writes.len();
+        tracing::error!(rows, "far too much waits for the store: rows are lost");
+        // What waited for them goes on without; who asked is told to come back.
+        let held = self.hear_written(Written::Held(lost.dials));
+        self.pending.extend(held);
+        for claim in lost.claims {
+            let fact = self.hear_claimed(claim.campaign, None);
+            self.pending.push(fact);
         }
     }
 }

@@ -1,4 +1,5 @@
-//! Picks up what an earlier run left: agents, running campaigns, dialogs that still stand.
+//! Picks up what an earlier run left: agents and where their phones are, running campaigns, dialogs
+//! that still stand.
 
 use super::Engine;
 use super::hear::phone;
@@ -7,17 +8,14 @@ use crate::core::Fact;
 use crate::core::campaign::Mode;
 use crate::core::fact::CampaignFact;
 use crate::core::order::CampaignState;
-use crate::sip::{Command, Phone};
-use crate::store::{Recovered, Store, StoreError, Write};
+use crate::sip::Phone;
+use crate::store::{Recovered, Store, StoreError};
 use crate::units::Wall;
 
 impl Engine {
-    /// Ends the dialogs an earlier run left up and gives the facts that restore the rest.
+    /// Gives the facts that restore what an earlier run left; the signalling has what is its own.
     pub(super) fn resume(&mut self, recovered: Recovered) -> Vec<Fact> {
-        for (leg, dialog) in recovered.dialogs {
-            self.signal(Command::EndStale(dialog));
-            self.write_later(Write::DialogGone(leg));
-        }
+        self.stale = recovered.dialogs.iter().map(|(leg, _)| *leg).collect();
         if !recovered.interrupted.is_empty() {
             let calls = recovered.interrupted.len();
             tracing::warn!(calls, "calls were interrupted by the last stop");

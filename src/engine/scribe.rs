@@ -1,14 +1,16 @@
 //! Writes each batch's records to the store and lets its calls go out only after the commit.
 //!
 //! *No call without a row; no human waits for a disk.* The engine hands a batch over and goes on;
-//! the scribe reports the calls of the batch as committed, or as held when the store fails, and
-//! then keeps trying to write the records; what comes meanwhile waits behind them, its calls held
-//! at once. A record the store will never take is left out aloud, so that it cannot block those
-//! behind it.
+//! the scribe reports the calls of the batch as committed, or as held when the store fails or is
+//! slow, and then keeps trying to write the records; what comes meanwhile waits behind them, its
+//! calls held too. A record the store will never take is left out aloud, so that it cannot block
+//! those behind it.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
+use tokio::time::{sleep, timeout};
 
 use super::handle::{Refused, Reply, Word};
 use crate::core::order::{Dial, Outcome, Record};
@@ -16,8 +18,12 @@ use crate::store::{Store, StoreError, Write};
 use crate::units::{CampaignId, Span};
 
 /// Batches that may wait for the store. At 500 batches a second this is over a minute of a store
-/// that stands still; beyond it the engine places no calls.
+/// that stands still.
 const BATCHES_MAX: usize = 32_768;
+
+/// Batches that may wait for a place among those: as many again. No call is placed by then; what
+/// comes are the records of talks that go on.
+const BACKLOG_MAX: usize = BATCHES_MAX;
 
 /// Batches committed together at most, so that one commit stays short.
 const GROUP_MAX: usize = 256;
@@ -29,6 +35,14 @@ const GATHER: Duration = Duration::from_millis(20);
 
 /// How long the scribe waits before it tries a failed commit again.
 const RETRY_EVERY: Duration = Duration::from_millis(500);
+
+/// How long a commit may take before its calls are held: one placed later would be late, and its
+/// rules asked long ago. A healthy store takes some milliseconds.
+const LATE: Duration = Duration::from_secs(5);
+
+/// How often it is said that the store fails while one try lasts: a try may take longer than the
+/// trunks rest after each word.
+const SAY_EVERY: Duration = Duration::from_secs(2);
 
 /// Rows written together at most once the store is back: those of a few thousand talks that went on
 /// without it; more wait in the channel.
@@ -110,7 +124,8 @@ pub enum Written {
     Committed(Vec<Dial>),
     /// Their rows could not be written: do not place them.
     Held(Vec<Dial>),
-    /// The store fails, and others would be held too. Said again with each try.
+    /// The store fails, and others would be held too. Said again every few seconds until
+    /// [`Written::Back`].
     Failing,
     /// The store takes records again, and has those that waited.
     Back,
@@ -123,6 +138,8 @@ pub enum Written {
 pub struct Scribe {
     batches: mpsc::Sender<Batch>,
     written: mpsc::Receiver<Written>,
+    /// Batches there was no room for yet.
+    backlog: VecDeque<Batch>,
 }
 
 impl Scribe {
@@ -130,19 +147,42 @@ impl Scribe {
     pub fn new(store: Store) -> (Self, impl Future<Output = ()> + Send) {
         let (batches, incoming) = mpsc::channel(BATCHES_MAX);
         let (outgoing, written) = mpsc::channel(BATCHES_MAX);
-        (Self { batches, written }, write_all(store, incoming, outgoing))
+        let backlog = VecDeque::new();
+        (Self { batches, written, backlog }, write_all(store, incoming, outgoing))
     }
 
-    /// Hands a batch over.
+    /// Hands a batch over, behind those there was no room for; of an idle one everybody is told at
+    /// once.
     ///
     /// # Errors
-    /// Too many batches wait already; the batch comes back.
-    pub fn write(&self, batch: Batch) -> Result<(), Batch> {
-        self.batches.try_send(batch).map_err(|refused| match refused {
-            mpsc::error::TrySendError::Full(batch) | mpsc::error::TrySendError::Closed(batch) => {
-                batch
-            }
-        })
+    /// Far too many batches wait already: this one comes back and will not be written.
+    pub fn write(&mut self, batch: Batch) -> Result<(), Batch> {
+        self.flush();
+        if batch.is_idle() {
+            batch.tell();
+        } else if self.backlog.len() == BACKLOG_MAX {
+            return Err(batch);
+        } else {
+            self.backlog.push_back(batch);
+            self.flush();
+        }
+        Ok(())
+    }
+
+    /// Hands over what there is room for now.
+    pub fn flush(&mut self) {
+        while !self.backlog.is_empty()
+            && let Ok(room) = self.batches.try_reserve()
+            && let Some(batch) = self.backlog.pop_front()
+        {
+            room.send(batch);
+        }
+    }
+
+    /// Tells whether batches wait for room.
+    #[must_use]
+    pub fn is_behind(&self) -> bool {
+        !self.backlog.is_empty()
     }
 
     /// Waits for the next word on calls and claims handed over.
@@ -168,34 +208,60 @@ async fn write_all(
     outgoing: mpsc::Sender<Written>,
 ) {
     let mut group = Vec::with_capacity(GROUP_MAX);
+    // Batches that have waited while the store failed: their calls are late, too.
+    let mut waited = 0_usize;
     while incoming.recv_many(&mut group, GROUP_MAX).await > 0 {
         gather(&mut incoming, &mut group).await;
+        let tardy = waited > 0;
+        waited = waited.saturating_sub(group.len());
         let mut all = Batch::default();
         for batch in group.drain(..) {
             all.append(batch);
         }
-        if let Err(error) = store.commit(all.writes.clone()).await {
-            tracing::error!(%error, rows = all.writes.len(), "the store fails; calls are held");
-            // Without an answer whoever asked is told to come back.
-            all.words.clear();
-            let insisted = insist(&store, &mut all, error, &mut incoming, &outgoing).await;
-            if insisted.is_err() || outgoing.send(Written::Back).await.is_err() {
-                return;
-            }
-        }
-        tell(all.words);
-        if !all.dials.is_empty() && outgoing.send(Written::Committed(all.dials)).await.is_err() {
-            return;
-        }
-        if !all.claims.is_empty() && outgoing.send(Written::Due(all.claims)).await.is_err() {
-            return;
+        match write_group(&store, (all, tardy), &mut incoming, &outgoing).await {
+            Ok(true) => {}
+            Ok(false) => waited = incoming.len(),
+            Err(Deserted) => return,
         }
     }
 }
 
+/// Writes a group, whose calls may be late already, and reports what became of that which waited
+/// for it; tells whether the store did its part in time.
+async fn write_group(
+    store: &Store,
+    (mut all, tardy): (Batch, bool),
+    incoming: &mut mpsc::Receiver<Batch>,
+    outgoing: &mpsc::Sender<Written>,
+) -> Result<bool, Deserted> {
+    let commit = store.commit(all.writes.clone());
+    let (done, late) = outlast(commit, LATE, SAY_EVERY, outgoing).await?;
+    let well = done.is_ok() && !late;
+    if let Err(error) = done {
+        tracing::error!(%error, rows = all.writes.len(), "the store fails; calls are held");
+        // Without an answer whoever asked is told to come back.
+        all.words.clear();
+        insist(store, &mut all, error, incoming, outgoing).await?;
+    }
+    if tardy || !well {
+        hold(&mut all, outgoing).await?;
+    }
+    if !well {
+        say(outgoing, Written::Back).await?;
+    }
+    tell(all.words);
+    if !all.dials.is_empty() {
+        say(outgoing, Written::Committed(all.dials)).await?;
+    }
+    if !all.claims.is_empty() {
+        say(outgoing, Written::Due(all.claims)).await?;
+    }
+    Ok(well)
+}
+
 /// Lets a group that nobody waits for grow for a moment, until somebody does.
 async fn gather(incoming: &mut mpsc::Receiver<Batch>, group: &mut Vec<Batch>) {
-    let enough = tokio::time::sleep(GATHER);
+    let enough = sleep(GATHER);
     tokio::pin!(enough);
     while group.len() < GROUP_MAX && !group.iter().any(Batch::is_awaited) {
         let room = GROUP_MAX - group.len();
@@ -211,8 +277,50 @@ async fn gather(incoming: &mut mpsc::Receiver<Batch>, group: &mut Vec<Batch>) {
 #[derive(Debug)]
 struct Deserted;
 
+async fn say(outgoing: &mpsc::Sender<Written>, word: Written) -> Result<(), Deserted> {
+    outgoing.send(word).await.map_err(|_| Deserted)
+}
+
+/// Says of the calls that they are not to be placed.
+async fn hold(all: &mut Batch, outgoing: &mpsc::Sender<Written>) -> Result<(), Deserted> {
+    let held = std::mem::take(&mut all.dials);
+    if held.is_empty() { Ok(()) } else { say(outgoing, Written::Held(held)).await }
+}
+
+/// Does some work of the store, and says again and again that it fails once that takes longer than
+/// it may; tells whether it did.
+async fn outlast<T>(
+    work: impl Future<Output = T>,
+    within: Duration,
+    every: Duration,
+    outgoing: &mpsc::Sender<Written>,
+) -> Result<(T, bool), Deserted> {
+    tokio::pin!(work);
+    let mut patience = within;
+    let mut late = false;
+    loop {
+        if let Ok(done) = timeout(patience, &mut work).await {
+            return Ok((done, late));
+        }
+        if !late {
+            tracing::warn!("the store is slow; calls are held");
+        }
+        say(outgoing, Written::Failing).await?;
+        (patience, late) = (every, true);
+    }
+}
+
+/// Tries a commit while it is known that the store fails.
+async fn again(
+    store: &Store,
+    writes: Vec<Write>,
+    outgoing: &mpsc::Sender<Written>,
+) -> Result<Result<(), StoreError>, Deserted> {
+    Ok(outlast(store.commit(writes), SAY_EVERY, SAY_EVERY, outgoing).await?.0)
+}
+
 /// Tries again while that may help, with what comes meanwhile, then row by row without those the
-/// store will never take. No call of all that is placed: once the store is back it would be late.
+/// store will never take. No call of all that may be placed: once the store is back it is late.
 async fn insist(
     store: &Store,
     all: &mut Batch,
@@ -221,21 +329,18 @@ async fn insist(
     outgoing: &mpsc::Sender<Written>,
 ) -> Result<(), Deserted> {
     loop {
-        let held = std::mem::take(&mut all.dials);
-        if !held.is_empty() {
-            outgoing.send(Written::Held(held)).await.map_err(|_| Deserted)?;
-        }
+        hold(all, outgoing).await?;
         if !error.again() {
             break;
         }
-        outgoing.send(Written::Failing).await.map_err(|_| Deserted)?;
-        tokio::time::sleep(RETRY_EVERY).await;
+        say(outgoing, Written::Failing).await?;
+        sleep(RETRY_EVERY).await;
         while all.writes.len() < ROWS_MAX
             && let Ok(batch) = incoming.try_recv()
         {
             all.append(batch);
         }
-        match store.commit(all.writes.clone()).await {
+        match again(store, all.writes.clone(), outgoing).await? {
             Ok(()) => {
                 tracing::info!(rows = all.writes.len(), "the store is back; nothing was lost");
                 return Ok(());
@@ -244,14 +349,40 @@ async fn insist(
         }
     }
     for write in std::mem::take(&mut all.writes) {
-        while let Err(error) = store.commit(vec![write.clone()]).await {
+        while let Err(error) = again(store, vec![write.clone()], outgoing).await? {
             if !error.again() {
                 tracing::error!(%error, what = write.name(), "a row is refused and left out");
                 break;
             }
-            outgoing.send(Written::Failing).await.map_err(|_| Deserted)?;
-            tokio::time::sleep(RETRY_EVERY).await;
+            say(outgoing, Written::Failing).await?;
+            sleep(RETRY_EVERY).await;
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_commit_that_lasts_is_said_to_fail_until_it_is_done() {
+        let (outgoing, mut written) = mpsc::channel(8);
+        let (end, ended) = tokio::sync::oneshot::channel();
+        let commit = outlast(ended, Duration::ZERO, Duration::ZERO, &outgoing);
+        let listen = async {
+            for _ in 0..3 {
+                let word = written.recv().await;
+                assert!(matches!(word, Some(Written::Failing)), "{word:?}");
+            }
+            end.send(7).expect("the commit still lasts");
+            while !matches!(written.recv().await, None | Some(Written::Back)) {}
+        };
+        let commit = async {
+            let (done, late) = commit.await.expect("somebody listens");
+            assert_eq!((done, late), (Ok(7), true));
+            say(&outgoing, Written::Back).await.expect("somebody listens");
+        };
+        tokio::join!(commit, listen);
+    }
 }

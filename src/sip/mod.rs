@@ -21,7 +21,7 @@ use crate::units::{AgentId, LegId, Number, Span, TrunkId};
 
 pub use crate::wire::sip::{
     Counters, Credentials, EarlyMedia, Ha1, Identity, Part, Privacy, Refresher, Reliability, Scope,
-    Sdp, SessionTimers, StoredDialog, Testimony, TimerMode, Transport, Way,
+    Sdp, SessionTimers, StoredBinding, StoredDialog, Testimony, TimerMode, Transport, Way,
 };
 pub use handle::{Figures, Peer, SipHandle};
 pub use health::{Ailment, Refusal, TrunkState};
@@ -29,7 +29,7 @@ pub use outcome::failure;
 pub use phones::Phone;
 pub use probe::Said;
 pub use resolver::{By, FindError, Found, Resolver};
-pub use shell::{Settings, SipError, start};
+pub use shell::{Left, Settings, SipError, start};
 pub use socket::Door;
 pub use tls::{Identification, Tls, TlsError, Trust};
 pub use trouble::{Obstacle, Trouble};
@@ -73,8 +73,6 @@ pub enum Command {
     Accept(LegId, Sdp),
     /// Refuse an incoming leg or an offer inside a dialog with this status.
     Reject(LegId, u16),
-    /// BYE a dialog of an earlier run from its stored form.
-    EndStale(StoredDialog),
 }
 
 /// What the signalling reports.
@@ -108,7 +106,7 @@ pub enum Event {
         /// Whether the far end said BYE; otherwise the dialog was lost.
         bye: bool,
     },
-    /// A leg we hung up or cancelled is gone.
+    /// A leg we hung up or cancelled is gone, or one that an earlier run left up.
     Gone(LegId),
     /// The far end offers a change inside the dialog (re-INVITE or UPDATE); `None` asks us to
     /// offer. Answer with `Accept` or `Reject`.
@@ -119,6 +117,8 @@ pub enum Event {
     Incoming(LegId, AgentId, Sdp),
     /// An agent's phone registered (`true`) or left (`false`).
     Phone(AgentId, bool),
+    /// An agent's phone is registered there: keep that for so long, so that a restart finds it.
+    Bound(AgentId, StoredBinding, Span),
     /// A trunk is in another state than before, by its answers to OPTIONS and its registration;
     /// what ails it unless it is well.
     Trunk(TrunkId, TrunkState, Option<Ailment>),

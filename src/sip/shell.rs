@@ -23,8 +23,8 @@ use super::{Command, Event, outcome};
 use crate::core::fact::Failure;
 use crate::engine::clock::Clock;
 use crate::engine::tasks::Tasks;
-use crate::units::{AgentId, LegId, Mono, Number, Span, TrunkId};
-use crate::wire::sip::{self, Invite, Target, Transport};
+use crate::units::{AgentId, LegId, Mono, Number, Span, TrunkId, Wall};
+use crate::wire::sip::{self, Invite, StoredBinding, StoredDialog, Target, Transport};
 
 /// Commands that may wait for the task: some seconds' worth at 2,000 attempts a second, each
 /// with an offer of half a kilobyte.
@@ -61,6 +61,18 @@ pub struct Settings {
     pub trunks: Vec<Trunk>,
     /// The agents' phones.
     pub phones: Vec<Phone>,
+    /// What an earlier run left.
+    pub left: Left,
+}
+
+/// What an earlier run of the engine left behind.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Left {
+    /// The dialogs that were up, by their legs: each is ended with BYE and then told as
+    /// [`Event::Gone`].
+    pub dialogs: Vec<(LegId, StoredDialog)>,
+    /// Where registered phones were, and until when that counts.
+    pub bindings: Vec<(AgentId, StoredBinding, Wall)>,
 }
 
 /// Why the signalling could not begin or take a command.
@@ -113,7 +125,7 @@ pub async fn start(
     tasks: &Tasks,
 ) -> Result<(SipHandle, mpsc::Receiver<Event>), SipError> {
     let Settings { bind, also, identification, public, nameservers, realm, seed, .. } = settings;
-    let Settings { trunks, phones, .. } = settings;
+    let Settings { trunks, phones, left, .. } = settings;
     if bind.ip().is_unspecified() && public.is_none() {
         return Err(SipError::Unspecified(bind));
     }
@@ -154,6 +166,7 @@ pub async fn start(
     for phone in phones {
         shell.set_phone(known_phone(&resolver, &phone).await?);
     }
+    shell.resume(left);
     tasks.spawn(shell.run());
     Ok((SipHandle { orders, local, also: others, resolver, reached }, outbox))
 }
@@ -239,6 +252,22 @@ impl Shell {
         let down = |id| Event::Trunk(id, TrunkState::Down, Some(Ailment::Nameless));
         self.waiting.extend(unmet.map(|(id, _)| down(*id)));
         Ok(())
+    }
+
+    /// Takes over what an earlier run left. A dialog that cannot be ended now stays in the store.
+    fn resume(&mut self, left: Left) {
+        let now = self.port.now();
+        for (leg, dialog) in left.dialogs {
+            if let Err(error) = self.port.endpoint.end_stale(now, leg, &dialog) {
+                tracing::warn!(%leg, %error, "a call of an earlier run cannot be ended");
+            }
+        }
+        let wall = self.port.clock().now().wall;
+        let agents: Vec<_> = left.bindings.iter().map(|(agent, ..)| *agent).collect();
+        let bindings = left.bindings.into_iter();
+        let bindings = bindings.map(|(agent, stored, until)| (agent, stored, until.since(wall)));
+        self.port.endpoint.restore(now, bindings);
+        agents.into_iter().for_each(|agent| self.note_phone(agent));
     }
 
     async fn run(mut self) {
@@ -413,7 +442,6 @@ impl Shell {
             Command::HangUp(leg) => endpoint.hang_up(now, leg),
             Command::Accept(leg, sdp) => endpoint.accept(now, leg, sdp),
             Command::Reject(leg, status) => endpoint.reject(now, leg, status, &[]),
-            Command::EndStale(dialog) => endpoint.end_stale(now, &dialog),
         };
         if let Err(error) = done {
             // The far end was faster: the leg's last event is on its way to the engine.
@@ -553,6 +581,7 @@ impl Shell {
                 self.note_phone(agent);
                 Some(Event::Phone(agent, here))
             }
+            sip::Event::Bound(agent, binding, span) => Some(Event::Bound(agent, binding, span)),
             sip::Event::Options(trunk, status, retry_after) => {
                 let (now, met) = (self.port.now(), self.trunks.get_mut(&trunk)?.met.as_mut()?);
                 let trouble = met.trouble(&self.port).map(|trouble| trouble.obstacle);

@@ -51,6 +51,7 @@ macro_rules! recent_of {
                where n.contact_id in (",
             $contacts,
             ")
+                 and coalesce(a.ended_by, '') <> 'nobody'
                  and not (a.ringing_at is null and a.answered_at is null
                    and coalesce(a.ended_by, '') = 'carrier'
                    and a.outcome in ('congestion', 'trunk_fault'))
@@ -234,7 +235,7 @@ impl Store {
     }
 
     /// Reads when the persons behind some contacts were tried lately for the campaign's client;
-    /// attempts that a trunk refused before they rang reached nobody.
+    /// attempts that were never placed, or that a trunk refused before they rang, reached nobody.
     async fn recent(
         &self,
         contacts: &str,

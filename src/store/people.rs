@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use super::backend::{Row, both, statements};
 use super::text::{at, read_agent_state, read_scope, scope, some_at};
-use super::{AgentRow, DoNotCallRow, Ha1, NewAgent, NewDoNotCall, Store, StoreError, next_id};
+use super::{
+    AgentRow, DoNotCallRow, Ha1, NewAgent, NewDoNotCall, Store, StoreError, Write, next_id, write,
+};
 use crate::units::{AgentId, CampaignId, Number, Wall};
 
 statements! {
@@ -97,6 +99,7 @@ impl Store {
         for forget in [LEAVE_CAMPAIGNS, FORGET_SKILLS, REMOVE_AGENT] {
             forget.bind(agent.0).execute(&mut db).await?;
         }
+        write::apply(&mut db, &self.shared, &Write::BindingGone(agent)).await?;
         transaction.commit().await?;
         Ok(())
     }

@@ -2,11 +2,12 @@
 
 use super::backend::{Db, Row, both, statements};
 use super::report::heard;
-use super::text::from_json;
+use super::text::{at, from_json};
 use super::{Recovered, StoreError, Write};
 use super::{Shared, Store, write};
 use crate::core::fact::Callback;
 use crate::core::order::{AgentState, Closed, EndedBy, Next, Outcome, Record};
+use crate::sip::{StoredBinding, StoredDialog};
 use crate::units::{AgentId, CallId, CampaignId, ContactId, LegId, NumberId, Span, Wall};
 
 statements! {
@@ -29,6 +30,10 @@ statements! {
     );
     HIGHEST_CALL = both("select max(call_id) from attempt where call_id between $1 and $2");
     DIALOGS = both("select leg_id, dialog from dialog_personal order by leg_id");
+    BINDINGS = both(
+        "select agent_id, binding, until_at from phone_binding where until_at > $1
+         order by agent_id",
+    );
 }
 
 impl Store {
@@ -49,6 +54,7 @@ impl Store {
             end_leases(&mut db).await?;
             recovered.first_call = first_call(&mut db, self.shared.node).await?;
             recovered.dialogs = dialogs(&mut db).await?;
+            recovered.bindings = bindings(&mut db, now).await?;
             transaction.commit().await?;
         }
         self.shared.event_added.notify_one();
@@ -167,12 +173,25 @@ async fn first_call(db: &mut Db<'_>, node: u16) -> Result<u64, StoreError> {
     Ok(last.map_or(1, |last| CallId(last.cast_unsigned()).count() + 1))
 }
 
-async fn dialogs(db: &mut Db<'_>) -> Result<Vec<(LegId, crate::sip::StoredDialog)>, StoreError> {
+async fn dialogs(db: &mut Db<'_>) -> Result<Vec<(LegId, StoredDialog)>, StoreError> {
     let rows = DIALOGS.query().fetch_all(db).await?;
     rows.iter()
         .map(|row| {
             let leg = LegId(row.try_get::<i64>(0)?.cast_unsigned());
             Ok((leg, from_json("dialog", &row.try_get::<String>(1)?)?))
+        })
+        .collect()
+}
+
+async fn bindings(
+    db: &mut Db<'_>,
+    now: Wall,
+) -> Result<Vec<(AgentId, StoredBinding, Wall)>, StoreError> {
+    let rows = BINDINGS.bind(at(now)).fetch_all(db).await?;
+    rows.iter()
+        .map(|row| {
+            let binding = from_json("binding", &row.try_get::<String>(1)?)?;
+            Ok((AgentId(row.try_get(0)?), binding, Wall::micros(row.try_get(2)?)))
         })
         .collect()
 }

@@ -8,7 +8,7 @@ use crate::core::order::{AgentState, CampaignState, EndedBy, Outcome, Record};
 use crate::core::pacing::Decision;
 use crate::core::quality::Quality;
 use crate::engine::handle::Details;
-use crate::sip::{Ha1, StoredDialog};
+use crate::sip::{Ha1, StoredBinding, StoredDialog};
 use crate::units::{
     AgentId, CallId, CampaignId, ClientId, ContactId, LegId, Number, NumberId, Span, TrunkId, Wall,
     Zone,
@@ -44,6 +44,17 @@ pub enum Write {
     },
     /// A stored SIP dialog ended.
     DialogGone(LegId),
+    /// An agent's phone is registered: a restart finds it.
+    Binding {
+        /// The agent.
+        agent: AgentId,
+        /// Where the phone is.
+        binding: StoredBinding,
+        /// Until when that counts.
+        until: Wall,
+    },
+    /// A stored registration ended.
+    BindingGone(AgentId),
     /// How a delivery of an event went.
     Delivery(Delivery),
 }
@@ -57,6 +68,8 @@ impl Write {
             Self::Details { .. } => "details",
             Self::Dialog { .. } => "dialog",
             Self::DialogGone(_) => "dialog gone",
+            Self::Binding { .. } => "binding",
+            Self::BindingGone(_) => "binding gone",
             Self::Delivery(_) => "delivery",
         }
     }
@@ -257,6 +270,8 @@ pub struct Recovered {
     pub interrupted: Vec<CallId>,
     /// Dialogs an earlier run left up; each is to be ended, then [`Write::DialogGone`].
     pub dialogs: Vec<(LegId, StoredDialog)>,
+    /// Where phones registered that an earlier run knew of, and until when that counts.
+    pub bindings: Vec<(AgentId, StoredBinding, Wall)>,
     /// Every campaign, with the state it had.
     pub campaigns: Vec<CampaignRow>,
     /// Every agent, signed out.

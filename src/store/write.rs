@@ -26,6 +26,12 @@ statements! {
          on conflict (leg_id) do update set call_id = excluded.call_id, dialog = excluded.dialog",
     );
     DIALOG_GONE = both("delete from dialog_personal where leg_id = $1");
+    BOUND = both(
+        "insert into phone_binding (agent_id, binding, until_at) values ($1, $2, $3)
+         on conflict (agent_id) do update set binding = excluded.binding,
+           until_at = excluded.until_at",
+    );
+    BINDING_GONE = both("delete from phone_binding where agent_id = $1");
     DELIVERED = guarded!(
         "update outbox set tries = $2, delivered_at = $3, next_try_at = $4, status = $5,
            error = $6
@@ -50,6 +56,12 @@ pub(super) async fn apply(
         }
         Write::DialogGone(leg) => {
             DIALOG_GONE.bind(leg.0.cast_signed()).execute(db).await?;
+        }
+        Write::Binding { agent, binding, until } => {
+            BOUND.bind(agent.0).bind(json(binding)).bind(at(*until)).execute(db).await?;
+        }
+        Write::BindingGone(agent) => {
+            BINDING_GONE.bind(agent.0).execute(db).await?;
         }
         Write::Delivery(delivery) => {
             delivered(delivery).execute(db).await?;

@@ -92,6 +92,7 @@ pub(crate) fn settings(bind: SocketAddr, trunks: Vec<Trunk>, phones: Vec<Phone>)
         seed: 99,
         trunks,
         phones,
+        left: sip::Left::default(),
     }
 }
 
@@ -453,9 +454,12 @@ async fn a_restarted_dialer_ends_what_was_left_up() -> Checked {
     let (carrier, mut dialer) = world.by_digit().await?;
     let leg = dialer.dial("+33199000004")?;
     let stored = dialer.dialog(leg).await?;
-    let restarted = world.dialer_towards(carrier.addr()).await?;
-    restarted.sip.send(Command::EndStale(stored))?;
+    let trunks = vec![quiet_trunk(carrier.addr())];
+    let settings = settings((Ipv4Addr::LOCALHOST, 0).into(), trunks, Vec::new());
+    let left = sip::Left { dialogs: vec![(leg, stored)], bindings: Vec::new() };
+    let mut restarted = world.dialer_of(sip::Settings { left, ..settings }).await?;
     let call = reports(&carrier, 1).await?.remove(0);
+    assert_eq!(restarted.end(leg).await?, Event::Gone(leg));
     assert_eq!((call.outcome, call.ended_by), (Outcome::Answered, Party::Caller));
     Ok(())
 }

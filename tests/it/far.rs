@@ -289,6 +289,7 @@ impl Exchange {
             | Event::Reoffered(..)
             | Event::Digit(..)
             | Event::Phone(..)
+            | Event::Bound(..)
             | Event::Options(..)
             | Event::Registered(..) => return,
         };

@@ -58,6 +58,7 @@ suite! {
         a_crash_keeps_the_promise_of_the_callback_it_cut,
         a_lead_tells_that_its_person_was_abandoned_under_another_contact,
         a_crash_gives_dialogs_leases_and_call_numbers_back,
+        a_crash_gives_back_where_phones_were_registered,
         an_attempt_of_an_unknown_campaign_is_refused_alone,
         a_refused_or_skipped_contact_goes_where_the_core_says,
         many_callers_share_few_transactions,
@@ -102,6 +103,7 @@ suite! {
     quality {
         a_trunks_hour_counts_what_its_calls_came_to,
         a_trunks_hour_counted_again_stands_in_the_place_of_the_first_count,
+        an_attempt_never_placed_counts_for_nothing,
         an_attempt_a_trunk_refused_reached_nobody,
     }
 }

@@ -162,7 +162,7 @@ impl Session {
     async fn connect_again(&mut self) -> Result<(), StoreError> {
         self.db = None;
         let mut db = connect(&self.options).await.map_err(StoreError::Busy)?;
-        end_others(&mut db, &self.name).await.map_err(StoreError::Busy)?;
+        answered(end_others(&mut db, &self.name)).await.map_err(StoreError::Busy)?;
         if !lock(&mut db, RELOCK_WITHIN).await.map_err(StoreError::Busy)? {
             return Err(StoreError::InUse(self.database.clone()));
         }

@@ -30,7 +30,7 @@ impl Endpoint {
                     None => return self.accept_call(key, sdp),
                 },
                 Phase::Talking(talking) => talking.settle(sdp).ok_or(CommandError::WrongState)?,
-                Phase::Leaving(_) => return Err(CommandError::WrongState),
+                Phase::Leaving(_) | Phase::Stale(_) => return Err(CommandError::WrongState),
             },
         };
         let home = held.home();
@@ -62,7 +62,7 @@ impl Endpoint {
         let mut lines = Writer(Vec::with_capacity(128));
         lines.contact(self.net.local(dialog.home.address)).header("Allow", ALLOW);
         dialog.wish.write_answer(&mut lines, timer);
-        let stored = dialog.stored();
+        let stored = dialog.stored(None);
         if self.settings.open {
             // Whoever takes every call in has no secrets before callers who try their trunk out.
             lines.header("X-Caller-Seen", stored.remote.split(';').next().unwrap_or_default());
@@ -111,7 +111,7 @@ impl Endpoint {
                     let server = talking.pending.server();
                     server.inspect(|_| talking.pending = Pending::None)
                 }
-                Phase::Leaving(_) => None,
+                Phase::Leaving(_) | Phase::Stale(_) => None,
             },
         };
         let server = server.ok_or(CommandError::WrongState)?;

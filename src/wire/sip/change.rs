@@ -186,7 +186,7 @@ impl Endpoint {
         };
         let id = leg.id;
         let Some(Session { dialog, phase: Phase::Leaving(tries) }) = leg.session() else {
-            return;
+            return self.stale_news(key, news, status, message);
         };
         if dialog.log_in_again(status, message, tries) {
             let means = (&mut self.clients, &mut self.net, dialog);
@@ -235,7 +235,7 @@ impl Talking {
 
 impl Dialog {
     /// Answers a challenge to a request inside the dialog, if that may help.
-    fn log_in_again(
+    pub(super) fn log_in_again(
         &mut self,
         status: u16,
         message: Option<&Message<'_>>,

@@ -12,6 +12,7 @@ use super::settings::Credentials;
 use super::slab::Key;
 use super::values::{Address, Method, Request, cseq, has_tag, is_sip, request_uri, uri_hop};
 use super::writer::{ALLOW, Writer, party};
+use crate::units::TrunkId;
 
 /// The longest route set taken; real ones have one to three hops.
 const ROUTES_MAX: usize = 16;
@@ -137,8 +138,8 @@ impl Dialog {
         }
     }
 
-    /// Gives the dialog as the store keeps it.
-    pub(super) fn stored(&self) -> StoredDialog {
+    /// Gives the dialog as the store keeps it, with the trunk it went over.
+    pub(super) fn stored(&self, account: Option<TrunkId>) -> StoredDialog {
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         let hop = self.next_hop();
         StoredDialog {
@@ -151,6 +152,7 @@ impl Dialog {
             next_hop: hop.address,
             transport: hop.transport,
             trunk: hop.trunk,
+            account,
         }
     }
 

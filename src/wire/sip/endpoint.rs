@@ -3,11 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::IpAddr;
 
-use super::cause::Why;
-use super::change::send_bye;
-use super::client::{Clients, Owner};
-use super::dialog::Dialog;
-use super::event::{CommandError, Counters, Event, Hop, Invite, Sdp, StoredDialog, Transmit};
+use super::client::Clients;
+use super::event::{CommandError, Counters, Event, Hop, Invite, Sdp, StoredBinding, Transmit};
 use super::leg::{Leg, Phase, State};
 use super::net::{Due, Net};
 use super::register::Registrations;
@@ -19,7 +16,7 @@ use super::sources::{Rate, Sources};
 use super::targets::{Spared, Way};
 use super::witness::Witnesses;
 use super::writer::Writer;
-use crate::units::{AgentId, LegId, Mono, TrunkId};
+use crate::units::{AgentId, LegId, Mono, Span, TrunkId};
 
 /// How many legs may be up at once: 60,000 nailed-up or talking legs are beyond what one UDP
 /// port can carry.
@@ -135,6 +132,21 @@ impl Endpoint {
     pub fn remove_phone(&mut self, agent: AgentId) {
         if let Some(mut binding) = self.registrar.remove_phone(agent) {
             self.net.set_timer(Due::Binding(agent), &mut binding.due, None);
+        }
+        self.learn_peers();
+    }
+
+    /// Takes in where registered phones were in an earlier run, each for how long that counts. One
+    /// that came over a connection is left out: that ended with the run.
+    pub fn restore(
+        &mut self,
+        now: Mono,
+        bindings: impl IntoIterator<Item = (AgentId, StoredBinding, Span)>,
+    ) {
+        self.net.now = now;
+        for (agent, stored, span) in bindings {
+            self.registrar.restore(now + span, agent, stored);
+            self.settle_binding(agent);
         }
         self.learn_peers();
     }
@@ -353,25 +365,6 @@ impl Endpoint {
         self.send_reoffer(key, sdp)
     }
 
-    /// Sends BYE into a dialog of an earlier run, repeated until answered; no event follows.
-    ///
-    /// # Errors
-    /// The tables are full, or a stored text holds a control character.
-    pub fn end_stale(&mut self, now: Mono, dialog: &StoredDialog) -> Result<(), CommandError> {
-        self.net.now = now;
-        let texts = [&dialog.call_id, &dialog.local, &dialog.remote, &dialog.target];
-        if texts.into_iter().chain(&dialog.routes).any(|text| text.contains(char::is_control)) {
-            return Err(CommandError::BadText);
-        }
-        if self.clients.is_full() {
-            return Err(CommandError::Full);
-        }
-        let mut dialog = Dialog::of_stored(dialog);
-        let means = (&mut self.clients, &mut self.net, &mut dialog);
-        send_bye(means, Owner::Nobody, Why::Cleared);
-        Ok(())
-    }
-
     /// Sets the timer of an agent's binding to its end.
     pub(super) fn settle_binding(&mut self, agent: AgentId) {
         let expires = self.registrar.expires(agent);
@@ -380,8 +373,8 @@ impl Endpoint {
         }
     }
 
-    /// A cancelled INVITE got no final answer in 64 times T1 (RFC 3261 §9.1), or what was agreed
-    /// on in an answered leg is due.
+    /// A cancelled INVITE got no final answer in 64 times T1 (RFC 3261 §9.1), a dialog of an
+    /// earlier run is to be ended once more, or what was agreed on in an answered leg is due.
     fn leg_due(&mut self, key: Key) {
         let Some(leg) = self.legs.get_mut(key) else {
             return;
@@ -392,7 +385,7 @@ impl Endpoint {
             let client = calling.client;
             self.clients.abandon(&mut self.net, client);
             self.finish(key, event);
-        } else {
+        } else if !self.end_again(key) {
             self.talk_due(key);
         }
     }

@@ -157,6 +157,20 @@ pub struct StoredDialog {
     /// The trunk whose certificate is wanted there.
     #[serde(default)]
     pub trunk: Option<TrunkId>,
+    /// The trunk it went over, whose account answers a challenge.
+    #[serde(default)]
+    pub account: Option<TrunkId>,
+}
+
+/// Where a registered phone is, as the store keeps it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoredBinding {
+    /// Its contact, the URI of requests to it.
+    pub contact: String,
+    /// Where they go: where its REGISTER came from.
+    pub address: SocketAddr,
+    /// What carries them.
+    pub transport: Transport,
 }
 
 /// What the endpoint reports. Every leg, ours or incoming, ends with exactly one of
@@ -210,6 +224,9 @@ pub enum Event {
     Digit(LegId, char),
     /// An agent's phone registered, or moved (`true`); or left or expired (`false`).
     Phone(AgentId, bool),
+    /// A phone is registered there: keep that for so long, so that a restart finds it. Given anew
+    /// once the registration lasts longer than that, and with each move.
+    Bound(AgentId, StoredBinding, Span),
     /// A trunk answered our OPTIONS with this status, 408 for silence (Timer F), 0 if nothing could
     /// be sent or the connection broke; and perhaps Retry-After.
     Options(TrunkId, u16, Option<Span>),

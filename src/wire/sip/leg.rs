@@ -17,6 +17,7 @@ use super::reliable::Reliable;
 use super::session::{Agreed, Timer, Wish};
 use super::settings::{Credentials, EarlyMedia};
 use super::slab::Key;
+use super::stale::Stale;
 use crate::units::{LegId, Mono, TrunkId};
 
 /// The bit that tells legs named by us from legs named from outside.
@@ -56,6 +57,8 @@ pub(super) enum Phase {
     Talking(Talking),
     /// Our BYE is under way; how often it was sent with credentials.
     Leaving(Tries),
+    /// An earlier run left it up.
+    Stale(Stale),
 }
 
 /// Their INVITE, until it is answered.
@@ -254,7 +257,7 @@ impl Leg {
             State::Session(session) => match &session.phase {
                 Phase::Ringing(ringing) => [Some(ringing.server), ringing.offer],
                 Phase::Talking(talking) => [talking.pending.server(), None],
-                Phase::Leaving(_) => [None; 2],
+                Phase::Leaving(_) | Phase::Stale(_) => [None; 2],
             }
             .into_iter()
             .flatten()
@@ -286,7 +289,7 @@ impl Leg {
         let session = self.session()?;
         match &mut session.phase {
             Phase::Talking(talking) => Some((&mut session.dialog, talking)),
-            Phase::Ringing(_) | Phase::Leaving(_) => None,
+            Phase::Ringing(_) | Phase::Leaving(_) | Phase::Stale(_) => None,
         }
     }
 
@@ -295,7 +298,7 @@ impl Leg {
         let session = self.session()?;
         match &mut session.phase {
             Phase::Ringing(ringing) => Some((&mut session.dialog, ringing)),
-            Phase::Talking(_) | Phase::Leaving(_) => None,
+            Phase::Talking(_) | Phase::Leaving(_) | Phase::Stale(_) => None,
         }
     }
 

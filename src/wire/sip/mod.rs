@@ -30,6 +30,7 @@ mod session;
 mod settings;
 mod slab;
 mod sources;
+mod stale;
 mod stream;
 mod targets;
 mod uac;
@@ -41,8 +42,8 @@ mod writer;
 pub use cause::{q850_cause, tells_of_callee};
 pub use endpoint::{Endpoint, LEGS_MAX};
 pub use event::{
-    CommandError, Counters, Event, Hop, Incoming, Invite, Registered, Sdp, StoredDialog, Target,
-    Transmit, Transport,
+    CommandError, Counters, Event, Hop, Incoming, Invite, Registered, Sdp, StoredBinding,
+    StoredDialog, Target, Transmit, Transport,
 };
 pub use scope::Scope;
 pub use settings::{

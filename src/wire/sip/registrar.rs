@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use super::digest::{Params, Proof, keyed_print};
-use super::event::Hop;
+use super::event::{Hop, StoredBinding};
 use super::guesses::Guesses;
 use super::lexer::{Fault, Name, number};
 use super::settings::Phone;
@@ -18,6 +18,9 @@ const EXPIRES_DEFAULT: u64 = 3_600;
 pub(super) const EXPIRES_MIN: u64 = 60;
 /// The longest binding given, so that a phone that moved is found within the hour.
 const EXPIRES_MAX: u64 = 3_600;
+/// How much longer than granted a binding is kept for a restart: a phone that refreshes early and
+/// often is then written down once in a while.
+const KEPT_LONGER: Span = Span::secs(60);
 /// How long a nonce may be answered: longer than any phone thinks, shorter than any theft pays.
 const NONCE_AGE_MAX: Span = Span::secs(300);
 
@@ -45,6 +48,8 @@ pub(super) struct Binding {
     call_id: Vec<u8>,
     cseq: u32,
     expires: Mono,
+    /// Until when the store has it.
+    kept: Mono,
     /// The timer's memory.
     pub(super) due: Option<Mono>,
 }
@@ -120,6 +125,27 @@ impl Registrar {
     pub(super) fn agents_at(&self, hop: Hop) -> Vec<AgentId> {
         let there = self.bindings.iter().filter(|(_, held)| held.address == hop);
         there.map(|(agent, _)| *agent).collect()
+    }
+
+    /// Takes in where a phone was in an earlier run, until then; a connection ended with that.
+    pub(super) fn restore(&mut self, expires: Mono, agent: AgentId, stored: StoredBinding) {
+        let StoredBinding { contact, address, transport } = stored;
+        if transport.is_reliable() {
+            return;
+        }
+        let address = Hop { transport, address, trunk: None };
+        let (call_id, cseq, kept) = (Vec::new(), 0, expires);
+        let binding = Binding { contact, address, call_id, cseq, expires, kept, due: None };
+        self.bindings.insert(agent, binding);
+    }
+
+    /// Gives a binding that lasts longer than the store has it, and for how long to keep it.
+    pub(super) fn unkept(&mut self, now: Mono, agent: AgentId) -> Option<(StoredBinding, Span)> {
+        let held = self.bindings.get_mut(&agent).filter(|held| held.expires > held.kept)?;
+        held.kept = held.expires + KEPT_LONGER;
+        let Hop { transport, address, .. } = held.address;
+        let stored = StoredBinding { contact: held.contact.clone(), address, transport };
+        Some((stored, held.kept.since(now)))
     }
 
     /// Forgets where a phone is; its timer must go too.
@@ -228,13 +254,15 @@ impl Registrar {
             return Ok(Verdict::Taken { agent, changed });
         };
         let moved = held.is_none_or(|held| held.contact != uri || held.address != request.source);
-        let due = self.bindings.get(&agent).and_then(|held| held.due);
+        let kept = held.filter(|_| !moved).map_or(Mono::START, |held| held.kept);
+        let due = held.and_then(|held| held.due);
         let binding = Binding {
             contact: uri.to_owned(),
             address: request.source,
             call_id: request.call_id.to_vec(),
             cseq: request.cseq,
             expires: now + span,
+            kept,
             due,
         };
         self.bindings.insert(agent, binding);

@@ -214,7 +214,7 @@ impl Endpoint {
         if let Some(server) = own.offer {
             talking.pending = Pending::TheirUpdate(server, None);
         }
-        self.events.push_back(Event::Dialog(id, dialog.stored()));
+        self.events.push_back(Event::Dialog(id, dialog.stored(calling.trunk)));
         leg.state = State::Session(Box::new(Session { dialog, phase: Phase::Talking(talking) }));
         self.rewind(key);
     }

@@ -140,6 +140,9 @@ impl Endpoint {
                     self.learn_peers();
                     self.events.push_back(Event::Phone(agent, present));
                 }
+                if let Some((stored, span)) = self.registrar.unkept(now, agent) {
+                    self.events.push_back(Event::Bound(agent, stored, span));
+                }
                 self.reply(print, request, 200, &headers.0);
             }
         }

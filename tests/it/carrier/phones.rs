@@ -143,7 +143,7 @@ async fn register_are_called_and_leave(transport: Transport) -> Checked {
     let world = World::new();
     let (mut dialer, phones) = registering(&world, 5, PASSWORD, transport).await?;
     for _ in 0..5 {
-        assert!(matches!(dialer.next().await?, Event::Phone(_, true)));
+        dialer.until(|event| matches!(event, Event::Phone(_, true)).then_some(())).await?;
     }
     phone_is(&phones, 5, |phone| phone.registered).await?;
     let leg = dialer.dial_agent(AgentId(3))?;

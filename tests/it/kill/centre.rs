@@ -13,11 +13,12 @@ use axum::Router;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use cadran::api::types::{Agent, Campaign, Driven, Health, NewAgent, QualifyRequest};
-use cadran::carrier::{self, CarrierHandle, Cast, PhoneSettings, PhonesHandle, Town};
+use cadran::carrier::{self, CarrierHandle, Cast, PhoneSettings, PhonesHandle, Registrar, Town};
 use cadran::core::order::CampaignState;
 use cadran::engine::clock::Clock;
 use cadran::engine::handle::Details;
 use cadran::engine::tasks::Tasks;
+use cadran::sip::Transport;
 use cadran::store::Place;
 use cadran::units::{CallId, Mono, Span};
 use rand_core::Rng;
@@ -36,6 +37,8 @@ const CONTACTS: u32 = 200;
 /// the store takes in three pieces.
 const LIST: u32 = 60;
 const TIMES: u32 = 20;
+/// The password of every phone's account.
+const SECRET: &str = "entrez-sans-frapper";
 /// How fast the called people live: a talk of half a minute takes half a second.
 const PACE: f64 = 0.02;
 /// Blocks of ten thousand numbers each, kept for fiction (Arcep, décision 2018-0881).
@@ -62,6 +65,10 @@ pub(super) struct Centre {
     contacts: u32,
     /// The first contact of each list that was on its way at a kill, and whether it was accepted.
     lists: Vec<(u32, bool)>,
+    /// Whether the agents' phones register; told before the first start.
+    pub(super) registers: bool,
+    seed: u64,
+    sip: SocketAddrV4,
     /// The longest it took from a restart until every agent was at work.
     pub(super) longest: Span,
     /// Phones that a crash left in a call which nobody ended.
@@ -83,7 +90,8 @@ impl Centre {
         let crm = start_crm(Arc::clone(&received), &outside).await?;
         let folder = tempfile::tempdir()?;
         let place = server.unwrap_or_else(|| Place::File(folder.path().join("cadran.db")));
-        write_project(&folder, &tap, &crm, &place)?;
+        let sip = engine_address();
+        write_project(&folder, sip, &tap, &crm, &place)?;
         let program = Program::new(folder, WITHIN)?;
         Ok(Self {
             program,
@@ -96,6 +104,9 @@ impl Centre {
             talked: BTreeMap::new(),
             contacts: 0,
             lists: Vec::new(),
+            registers: false,
+            seed,
+            sip,
             longest: Span::ZERO,
             stuck: 0,
             outside,
@@ -116,6 +127,7 @@ impl Centre {
                 self.program.post(&format!("agents/a{nth}/{verb}"), &()).await?;
             }
         }
+        self.until_seated().await?;
         if first {
             self.program.post("campaigns/essai/start", &()).await?;
         } else {
@@ -124,13 +136,52 @@ impl Centre {
         Ok(())
     }
 
-    async fn hire(&self) -> Claim {
+    async fn hire(&mut self) -> Claim {
         for nth in 1..=AGENTS {
-            let contact = Some(self.phones.contact(nth));
-            let agent = NewAgent { name: format!("a{nth}"), contact, ..NewAgent::default() };
+            let contact = (!self.registers).then(|| self.phones.contact(nth));
+            let secret = self.registers.then(|| SECRET.to_owned());
+            let name = format!("a{nth}");
+            let agent = NewAgent { name, contact, secret, ..NewAgent::default() };
             self.program.post("agents", &agent).await?;
         }
+        if self.registers {
+            self.register().await?;
+        }
         Ok(())
+    }
+
+    /// Takes phones that register in the place of those that do not.
+    async fn register(&mut self) -> Claim {
+        let registrar = Registrar {
+            address: self.sip.into(),
+            transport: Transport::Udp,
+            tls: None,
+            password: SECRET.to_owned(),
+            // So long that nothing but the store tells a restart where they are.
+            expires: Span::secs(3_600),
+        };
+        let registrar = Some(registrar);
+        let seed = self.seed;
+        let settings = PhoneSettings { count: AGENTS, seed, registrar, ..Default::default() };
+        self.phones = carrier::start_phones(settings, Clock::start(), &self.outside).await?;
+        let mut look = ticks();
+        while !self.phones.reports().await?.iter().all(|phone| phone.registered) {
+            look.tick().await;
+        }
+        Ok(())
+    }
+
+    /// Waits until every agent's phone carries its leg.
+    async fn until_seated(&self) -> Claim {
+        let seated = timeout(WITHIN, async {
+            let mut look = ticks();
+            let agents = async || self.program.get::<Vec<Agent>>("agents?fresh=true").await;
+            while !agents().await?.iter().all(|agent| agent.leg_up) {
+                look.tick().await;
+            }
+            Claim::Ok(())
+        });
+        seated.await.map_err(|_| self.trouble("an agent has no leg"))?
     }
 
     /// Makes a list of contacts nobody gave before, each named several times.
@@ -412,8 +463,13 @@ fn engine_address() -> SocketAddrV4 {
     SocketAddrV4::new(ip, PORT.fetch_add(1, Ordering::Relaxed))
 }
 
-fn write_project(folder: &tempfile::TempDir, tap: &Tap, crm: &str, place: &Place) -> Claim {
-    let sip = engine_address();
+fn write_project(
+    folder: &tempfile::TempDir,
+    sip: SocketAddrV4,
+    tap: &Tap,
+    crm: &str,
+    place: &Place,
+) -> Claim {
     let folder = folder.path();
     std::fs::create_dir(folder.join("campaigns"))?;
     std::fs::write(folder.join("crm.key"), "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n")?;

@@ -10,9 +10,9 @@ use cadran::store::{CallFilter, Fault, ImportSource, NewAgent, NewDoNotCall, Sto
 use cadran::units::{AgentId, CampaignId, ContactId, LegId, Span};
 
 use super::fixture::{
-    Done, House, LEASE, NOON, REST, announce, call, campaign, closed, contact, dialog, list,
-    mobile, new_campaign, number_of, opened, qualified, record, refused, source, spent, tell,
-    with_priority,
+    Done, House, LEASE, NOON, REST, announce, binding, bound, call, campaign, closed, contact,
+    dialog, list, mobile, new_campaign, number_of, opened, qualified, record, refused, source,
+    spent, tell, with_priority,
 };
 
 pub(super) async fn a_claim_leases_callbacks_first_then_by_priority_and_age(house: House) -> Done {
@@ -403,6 +403,39 @@ pub(super) async fn a_crash_gives_dialogs_leases_and_call_numbers_back(house: Ho
     assert_eq!(found.campaigns.first().map(|row| row.state), Some(CampaignState::Running));
     assert_eq!(found.agents.first().map(|row| row.state), Some(AgentState::LoggedOut));
     assert_eq!(house.store.claim(campaign, 9, LEASE, NOON).await?.leads.len(), 2);
+    Ok(())
+}
+
+pub(super) async fn a_crash_gives_back_where_phones_were_registered(house: House) -> Done {
+    let store = &house.store;
+    let campaign = campaign(store, "vente").await?;
+    let [amina, basile, chloe, driss] = ["amina", "basile", "chloe", "driss"];
+    let mut ids = Vec::new();
+    for name in [amina, basile, chloe, driss] {
+        let agent = NewAgent {
+            name: name.to_owned(),
+            ha1: None,
+            contact_uri: None,
+            campaigns: vec![campaign],
+            skills: None,
+        };
+        ids.push(store.set_agent(&agent).await?);
+    }
+    let [amina, basile, chloe, driss] = ids[..] else { return Err("four agents".into()) };
+    store
+        .commit(vec![
+            bound(amina, 5_061, NOON + REST),
+            bound(amina, 5_062, NOON + REST.times(2)),
+            bound(basile, 5_063, NOON),
+            bound(chloe, 5_064, NOON + REST),
+            Write::BindingGone(chloe),
+            bound(driss, 5_065, NOON + REST),
+        ])
+        .await?;
+    store.remove_agent(driss).await?;
+    let house = house.reopened().await?;
+    let found = house.store.recover(NOON).await?;
+    assert_eq!(found.bindings, [(amina, binding(5_062), NOON + REST.times(2))]);
     Ok(())
 }
 

@@ -14,7 +14,7 @@ use cadran::engine::clock::Clock;
 use cadran::engine::tasks::Tasks;
 /// The bodies the house's store writes.
 pub(crate) use cadran::hooks::event::call_completed as tell;
-use cadran::sip::{StoredDialog, Transport};
+use cadran::sip::{StoredBinding, StoredDialog, Transport};
 use cadran::store::{
     DispositionRow, ImportSource, ImportSummary, NewCampaign, NewContact, NewNumber,
     PRIORITY_DEFAULT, Place, Settings, Store, StoreError, Write,
@@ -338,7 +338,22 @@ pub(crate) fn dialog(call_id: &str) -> StoredDialog {
         next_hop: std::net::SocketAddr::from(([127, 0, 0, 1], 5060)),
         transport: Transport::Tls,
         trunk: Some(TrunkId(1)),
+        account: Some(TrunkId(1)),
     }
+}
+
+/// Where a phone with this port is.
+pub(crate) fn binding(port: u16) -> StoredBinding {
+    StoredBinding {
+        contact: format!("sip:a1@127.0.0.1:{port}"),
+        address: std::net::SocketAddr::from(([127, 0, 0, 1], port)),
+        transport: Transport::Udp,
+    }
+}
+
+/// The registration of a phone there.
+pub(crate) fn bound(agent: AgentId, port: u16, until: Wall) -> Write {
+    Write::Binding { agent, binding: binding(port), until }
 }
 
 impl House {

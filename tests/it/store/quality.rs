@@ -94,6 +94,30 @@ pub(crate) async fn a_trunks_hour_counted_again_stands_in_the_place_of_the_first
     Ok(())
 }
 
+pub(crate) async fn an_attempt_never_placed_counts_for_nothing(house: House) -> Done {
+    let (id, lead) = begun(&house).await?;
+    let Write::Record { record: Record::Closed(cut), at } =
+        closed(1, id, &lead, Outcome::Interrupted, Next::Untouched)
+    else {
+        return Err("an end is a record".into());
+    };
+    // The second was placed and cut by a crash.
+    let ends = [EndedBy::Nobody, EndedBy::Dialer];
+    for (nth, ended_by) in (1..).zip(ends) {
+        let end = Closed { call: call(nth), ended_by, ..cut.clone() };
+        let end = record(Record::Closed(end), at);
+        let attempt = u32::try_from(nth)?;
+        call_of(&house, [opened(nth, id, &lead, attempt), end]).await?;
+        house.store.commit(vec![record(Record::Completed(call(nth)), NOON)]).await?;
+    }
+    let claimed = house.store.claim(id, 1, LEASE, NOON + REST).await?;
+    let lead = claimed.leads.first().ok_or("it is free again")?;
+    assert_eq!((lead.attempts, lead.faults), (2, 1));
+    let recent: Vec<_> = lead.numbers.iter().map(|number| number.recent.clone()).collect();
+    assert_eq!(recent, [[NOON + Span::secs(2)]]);
+    Ok(())
+}
+
 pub(crate) async fn an_attempt_a_trunk_refused_reached_nobody(house: House) -> Done {
     let (id, lead) = begun(&house).await?;
     let ends = [

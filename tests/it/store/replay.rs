@@ -10,8 +10,8 @@ use proptest::strategy::ValueTree as _;
 use proptest::test_runner::TestRunner;
 
 use super::fixture::{
-    Done, House, LEASE, NOON, bridged, call, campaign, closed, contact, dialog, list, opened,
-    qualified, record, refused,
+    Done, House, LEASE, NOON, bound, bridged, call, campaign, closed, contact, dialog, list,
+    opened, qualified, record, refused,
 };
 
 /// Contacts the writes speak of.
@@ -94,16 +94,18 @@ impl Story {
         let state =
             if seed.is_multiple_of(2) { AgentState::Ready } else { AgentState::Paused(PauseId(2)) };
         let campaign = self.campaign;
-        let write = match seed % 6 {
+        let write = match seed % 12 {
             0 => Write::Dialog { leg, call: None, dialog: dialog(&seed.to_string()) },
             1 => Write::DialogGone(leg),
-            2 => record(Record::AgentState { agent, state }, at),
-            3 => record(Record::CampaignState { campaign, state: CampaignState::Running }, at),
-            4 => {
+            2 | 8 => record(Record::AgentState { agent, state }, at),
+            3 | 9 => record(Record::CampaignState { campaign, state: CampaignState::Running }, at),
+            4 | 10 => {
                 let Some(number) = self.leads[contact].numbers.first() else { return };
                 let (person, scope) = (number.person, DncScope::Campaign(campaign));
                 record(Record::DoNotCall { person, scope, call: None }, at)
             }
+            6 => bound(agent, u16::try_from(seed).unwrap_or(0), at),
+            7 => Write::BindingGone(agent),
             _ => Write::Delivery(Delivery {
                 event: "evt_known".to_owned(),
                 tries: 1 + u32::try_from(seed % 3).unwrap_or(0),

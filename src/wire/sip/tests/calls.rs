@@ -264,10 +264,11 @@ fn a_stored_dialog_is_ended_after_a_restart() {
     world.ends[DIALER].1 = Endpoint::new(settings("127.0.0.1:5060", 99, false));
     world.dialer().set_trunk(trunk());
     let now = world.now;
-    world.dialer().end_stale(now, &stored).expect("it is well formed");
+    world.dialer().end_stale(now, LEG, &stored).expect("it is well formed");
     world.run(Span::secs(1));
     let ended = Event::Ended { leg: theirs, bye: true, reason: CLEARED.to_owned() };
     assert_eq!(world.reported(CARRIER).last(), Some(&ended));
+    assert_eq!(world.reported(DIALER).last(), Some(&Event::Gone(LEG)));
 }
 
 #[test]

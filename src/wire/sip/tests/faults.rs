@@ -141,7 +141,7 @@ fn leg_of(event: &Event) -> LegId {
         | Event::Reoffered(leg, _, _)
         | Event::Digit(leg, _) => *leg,
         Event::Incoming(incoming) => incoming.leg,
-        Event::Phone(..) | Event::Options(..) | Event::Registered(..) => {
+        Event::Phone(..) | Event::Bound(..) | Event::Options(..) | Event::Registered(..) => {
             panic!("no phone and no ping is at play")
         }
     }

@@ -10,6 +10,7 @@ mod phones;
 mod register;
 mod reliable;
 mod stage;
+mod stale;
 mod strangers;
 mod streams;
 mod timers;

@@ -82,6 +82,13 @@ impl Desk {
     }
 }
 
+/// What is kept of the usual phone's registration, for so many seconds.
+fn bound(from: &str, seconds: u64) -> Event {
+    let contact = "sip:a1@127.0.0.20:5080".to_owned();
+    let stored = StoredBinding { contact, address: address(from), transport: Transport::Udp };
+    Event::Bound(AGENT, stored, Span::secs(seconds))
+}
+
 /// Answers the challenge of a reply.
 fn log_in(reply: &str, user: &str, password: &str) -> String {
     let Frame::Message(message) = frame(reply.as_bytes()) else {
@@ -103,7 +110,7 @@ fn a_phone_registers_behind_a_challenge_and_is_called_where_it_really_is() {
     assert_eq!(header(&reply, "Contact"), Some("<sip:a1@127.0.0.20:5080>;expires=300"));
     let via = header(&reply, "Via").expect("it is copied");
     assert!(via.contains("rport=5080") && via.contains("received=127.0.0.20"), "{via}");
-    assert_eq!(desk.events(), [Event::Phone(AGENT, true)]);
+    assert_eq!(desk.events(), [Event::Phone(AGENT, true), bound(PHONE, 360)]);
     desk.from = address("127.0.0.20:6000");
     let behind_nat = Wish { contact: "<sip:a1@10.0.0.9:5099>", ..USUAL };
     desk.register(behind_nat);
@@ -315,4 +322,45 @@ fn a_phone_with_a_fixed_contact_needs_no_registration() {
     assert_eq!(desk.endpoint.poll_transmit().map(|sent| sent.to.address), Some(address(PHONE)));
     let refused = desk.register(USUAL);
     assert!(refused.starts_with("SIP/2.0 403 "), "{refused}");
+}
+
+#[test]
+fn a_registration_is_kept_when_it_is_new_moves_or_lasts_longer_than_it_is_kept() {
+    let mut desk = Desk::new();
+    desk.register(USUAL);
+    assert_eq!(desk.events(), [Event::Phone(AGENT, true), bound(PHONE, 360)]);
+    desk.wait(Span::secs(60));
+    desk.register(USUAL);
+    assert_eq!(desk.events(), [], "it is kept until the 360th second, and granted until then");
+    desk.wait(Span::secs(1));
+    desk.register(USUAL);
+    assert_eq!(desk.events(), [bound(PHONE, 360)]);
+    desk.from = address("127.0.0.20:6000");
+    desk.register(USUAL);
+    assert_eq!(desk.events(), [Event::Phone(AGENT, true), bound("127.0.0.20:6000", 360)]);
+    desk.register(Wish { contact: "", ..USUAL });
+    assert_eq!(desk.events(), [], "it only asks");
+}
+
+#[test]
+fn a_restart_finds_the_phones_that_were_registered() {
+    let mut desk = Desk::new();
+    desk.register(USUAL);
+    let Some(Event::Bound(_, stored, _)) = desk.events().pop() else {
+        panic!("a registration is kept");
+    };
+    let mut again = Desk::new();
+    again.endpoint.restore(again.now, [(AGENT, stored.clone(), Span::secs(100))]);
+    let call = Invite { target: Target::Phone(AGENT), ..call() };
+    again.endpoint.invite(again.now, LEG, call).expect("it is registered");
+    let invite = again.endpoint.poll_transmit().expect("it is called");
+    assert_eq!(invite.to.address, address(PHONE));
+    assert!(again.endpoint.is_peer(address(PHONE).ip()), "and may call in");
+    again.register(USUAL);
+    assert_eq!(again.events(), [bound(PHONE, 360)], "the phone did not move");
+    again.wait(Span::secs(300));
+    assert_eq!(again.events().last(), Some(&Event::Phone(AGENT, false)));
+    let by_stream = StoredBinding { transport: Transport::Tls, ..stored };
+    again.endpoint.restore(again.now, [(AGENT, by_stream, Span::secs(100))]);
+    assert_eq!(again.endpoint.phone_address(AGENT), None, "its connection ended with the run");
 }

@@ -1,0 +1,116 @@
+//! Dialogs an earlier run left up: each is ended with BYE until its far end has heard it.
+
+use super::cause::Why;
+use super::change::send_bye;
+use super::client::{News, Outcome, Owner};
+use super::dialog::Dialog;
+use super::digest::Tries;
+use super::endpoint::Endpoint;
+use super::event::{CommandError, Event, StoredDialog};
+use super::leg::{INCOMING_BIT, Leg, Phase, Session, State};
+use super::lexer::Message;
+use super::net::Due;
+use super::slab::Key;
+use crate::units::{LegId, Mono, Span, TrunkId};
+
+/// How often a BYE that failed is sent anew: with the 32 s each may take (RFC 3261 §17.1.2.2,
+/// Timer F), a network or a carrier has some five minutes to come up.
+const AGAIN_MAX: u8 = 5;
+/// The pause before that.
+const AGAIN_AFTER: Span = Span::secs(30);
+
+/// How far the end of a dialog of an earlier run is.
+#[derive(Debug)]
+pub(super) struct Stale {
+    /// The trunk whose account answers a challenge; it may be known only later.
+    account: Option<TrunkId>,
+    /// How many challenges to the present BYE were answered.
+    logins: Tries,
+    /// How often the BYE may be sent anew.
+    left: u8,
+}
+
+impl Endpoint {
+    /// Ends a dialog of an earlier run, which keeps the leg's id it had. BYE is sent until the far
+    /// end has heard it, or for some five minutes; ends in [`Event::Gone`].
+    ///
+    /// To be told before any call comes in: those are named after the ones left here.
+    ///
+    /// # Errors
+    /// The leg's id is in use, the tables are full, or a stored text holds a control character.
+    pub fn end_stale(
+        &mut self,
+        now: Mono,
+        leg: LegId,
+        stored: &StoredDialog,
+    ) -> Result<(), CommandError> {
+        self.net.now = now;
+        let texts = [&stored.call_id, &stored.local, &stored.remote, &stored.target];
+        if texts.into_iter().chain(&stored.routes).any(|text| text.contains(char::is_control)) {
+            return Err(CommandError::BadText);
+        }
+        if self.by_id.contains_key(&leg) {
+            return Err(CommandError::LegInUse);
+        }
+        if self.legs.is_full() || self.clients.is_full() {
+            return Err(CommandError::Full);
+        }
+        if leg.0 & INCOMING_BIT != 0 {
+            self.incoming = self.incoming.max(leg.0 & !INCOMING_BIT);
+        }
+        let stale = Stale { account: stored.account, logins: Tries::default(), left: AGAIN_MAX };
+        let session = Session { dialog: Dialog::of_stored(stored), phase: Phase::Stale(stale) };
+        let key = self.legs.next_key(self.net.draw());
+        let state = State::Session(Box::new(session));
+        self.legs.insert(key, Leg { id: leg, state, due: None, far: None });
+        self.by_id.insert(leg, key);
+        self.end_again(key);
+        Ok(())
+    }
+
+    /// Sends the BYE of a dialog of an earlier run; false if the leg is none.
+    pub(super) fn end_again(&mut self, key: Key) -> bool {
+        let session = self.legs.get_mut(key).and_then(Leg::session);
+        let Some(Session { dialog, phase: Phase::Stale(stale) }) = session else {
+            return false;
+        };
+        stale.logins = Tries::default();
+        let trunk = stale.account.and_then(|trunk| self.trunks.get(&trunk));
+        dialog.credentials = trunk.and_then(|trunk| trunk.credentials.clone());
+        let means = (&mut self.clients, &mut self.net, dialog);
+        send_bye(means, Owner::Leg(key), Why::Cleared);
+        true
+    }
+
+    /// Takes the news of such a BYE: only who takes it, or says that there is no such dialog, has
+    /// ended the call (RFC 3261 §15.1.1).
+    pub(super) fn stale_news(
+        &mut self,
+        key: Key,
+        news: News,
+        status: u16,
+        message: Option<&Message<'_>>,
+    ) {
+        let Some(leg) = self.legs.get_mut(key) else {
+            return;
+        };
+        let id = leg.id;
+        let State::Session(session) = &mut leg.state else {
+            return;
+        };
+        let Session { dialog, phase: Phase::Stale(stale) } = &mut **session else {
+            return;
+        };
+        let over = news.outcome == Outcome::Success || status == 481;
+        if dialog.log_in_again(status, message, &mut stale.logins) {
+            let means = (&mut self.clients, &mut self.net, dialog);
+            send_bye(means, Owner::Leg(key), Why::Cleared);
+        } else if over || stale.left == 0 {
+            self.finish(key, Event::Gone(id));
+        } else {
+            stale.left -= 1;
+            let next = self.net.now + AGAIN_AFTER;
+            self.net.set_timer(Due::Leg(key), &mut leg.due, Some(next));
+        }
+    }
+}
