@@ -152,17 +152,28 @@ pub(super) async fn act(
         desk.store.remove_agent(agent).await?;
     }
     let out = state_of(&desk.handle.snapshot(), agent) == AgentState::LoggedOut;
-    if verb == if out { AgentVerb::Logout } else { AgentVerb::Login } {
+    if out && verb == AgentVerb::Logout {
         return accepted;
     }
+    let signs_in = verb == AgentVerb::Login;
     let wants_calls = verb == AgentVerb::Ready;
     match desk.handle.ask(Ask::Agent(agent, verb)).await {
         Ok(_) => accepted,
+        Err(refused @ Refused::WrongState(_)) if signs_in => {
+            let shown = desk.fresh().await?;
+            if is_in(&shown, agent) { accepted } else { Err(refused.into()) }
+        }
         Err(refused @ Refused::WrongState(_)) if out && wants_calls => {
             Err(ApiError::from(refused).hint(format!("sign in first: cadran agent login {name}")))
         }
         Err(refused) => Err(refused.into()),
     }
+}
+
+/// Whether an agent is signed in, and not about to leave.
+fn is_in(snapshot: &Snapshot, agent: AgentId) -> bool {
+    let floor = snapshot.floor.agents.iter().find(|floor| floor.agent == agent);
+    floor.is_some_and(|floor| floor.state != AgentState::LoggedOut && !floor.leaving)
 }
 
 fn state_of(snapshot: &Snapshot, agent: AgentId) -> AgentState {

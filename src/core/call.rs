@@ -186,6 +186,8 @@ pub(super) struct Call {
     /// Its person has no agent only because this one lost his leg, and the first call that was
     /// dialled without counting on him.
     pub(super) forsaken: Option<(AgentId, CallId)>,
+    /// It was closed without ever having been sent: it tells nothing of those who are called.
+    pub(super) never_placed: bool,
     /// An agent writes it up.
     pub(super) writing: bool,
     /// The trunks that refused it before this attempt.
@@ -227,6 +229,7 @@ impl Call {
             person: false,
             lost: false,
             forsaken: None,
+            never_placed: false,
             writing: false,
             tried: Vec::new(),
             shown: None,
@@ -248,9 +251,9 @@ impl Call {
         matches!(self.state, State::Notice | State::Ending { outcome: Outcome::Abandoned, .. })
     }
 
-    /// Whether it was given up on our own wish before its ring time was over.
+    /// Whether it was given up on our own wish before its ring time was over, or never placed.
     pub(super) fn was_given_up(&self) -> bool {
-        matches!(self.state, State::Ending { outcome: Outcome::Cancelled, .. })
+        self.never_placed || matches!(self.state, State::Ending { outcome: Outcome::Cancelled, .. })
     }
 
     /// Whether it still waits for an answer and was not given up.

@@ -266,6 +266,7 @@ impl Dialer {
     fn close(&mut self, now: Now, id: CallId, outcome: Outcome, cause: u16, by: EndedBy) {
         let Some(mut call) = self.calls.remove(&id) else { return };
         let reserved = call.reserved.take();
+        call.never_placed = by == EndedBy::Nobody;
         if call.due.is_some() {
             self.timers.clear(Wake::Call(id));
         }

@@ -236,17 +236,18 @@ async fn write_group(
 ) -> Result<bool, Deserted> {
     let commit = store.commit(all.writes.clone());
     let (done, late) = outlast(commit, LATE, SAY_EVERY, outgoing).await?;
-    let well = done.is_ok() && !late;
+    let failed = done.is_err();
+    let mut well = !late;
     if let Err(error) = done {
         tracing::error!(%error, rows = all.writes.len(), "the store fails; calls are held");
         // Without an answer whoever asked is told to come back.
         all.words.clear();
-        insist(store, &mut all, error, incoming, outgoing).await?;
+        well &= !insist(store, &mut all, error, incoming, outgoing).await?;
     }
-    if tardy || !well {
+    if tardy || late {
         hold(&mut all, outgoing).await?;
     }
-    if !well {
+    if failed || late {
         say(outgoing, Written::Back).await?;
     }
     tell(all.words);
@@ -321,18 +322,21 @@ async fn again(
 
 /// Tries again while that may help, with what comes meanwhile, then row by row without those the
 /// store will never take. No call of all that may be placed: once the store is back it is late.
+/// Tells whether the store was away, and not just refused a row.
 async fn insist(
     store: &Store,
     all: &mut Batch,
     mut error: StoreError,
     incoming: &mut mpsc::Receiver<Batch>,
     outgoing: &mpsc::Sender<Written>,
-) -> Result<(), Deserted> {
+) -> Result<bool, Deserted> {
+    let mut away = false;
     loop {
         hold(all, outgoing).await?;
         if !error.again() {
             break;
         }
+        away = true;
         say(outgoing, Written::Failing).await?;
         sleep(RETRY_EVERY).await;
         while all.writes.len() < ROWS_MAX
@@ -343,7 +347,7 @@ async fn insist(
         match again(store, all.writes.clone(), outgoing).await? {
             Ok(()) => {
                 tracing::info!(rows = all.writes.len(), "the store is back; nothing was lost");
-                return Ok(());
+                return Ok(away);
             }
             Err(next) => error = next,
         }
@@ -354,11 +358,12 @@ async fn insist(
                 tracing::error!(%error, what = write.name(), "a row is refused and left out");
                 break;
             }
+            away = true;
             say(outgoing, Written::Failing).await?;
             sleep(RETRY_EVERY).await;
         }
     }
-    Ok(())
+    Ok(away)
 }
 
 #[cfg(test)]

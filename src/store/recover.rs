@@ -31,7 +31,8 @@ statements! {
     HIGHEST_CALL = both("select max(call_id) from attempt where call_id between $1 and $2");
     DIALOGS = both("select leg_id, dialog from dialog_personal order by leg_id");
     BINDINGS = both(
-        "select agent_id, binding, until_at from phone_binding where until_at > $1
+        "select agent_id, binding, until_at from phone_binding
+         where until_at > $1 and agent_id in (select id from agent where not removed)
          order by agent_id",
     );
 }

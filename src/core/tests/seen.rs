@@ -1,7 +1,9 @@
 //! Whose release a pacer foresees, and by which settings.
 
 use crate::core::campaign::{Abandon, Guarantee, Mode, Settings};
-use crate::core::fact::{AgentFact, CallFact, CampaignFact, Lead, LeadNumber, Supply, TrunkFact};
+use crate::core::fact::{
+    AgentFact, CallFact, CampaignFact, Failure, Lead, LeadNumber, Supply, TrunkFact,
+};
 use crate::core::order::AgentState;
 use crate::core::pacing::account;
 use crate::core::pacing::rate::Key;
@@ -95,7 +97,9 @@ fn who_will_not_come_back_is_in_no_forecast() -> Result<(), UnknownZone> {
         told.does([goes.clone()]);
         assert_eq!(told.foreseen(), Some(0), "told in the talk: {goes:?}");
         told.does([AgentFact::Held]);
-        told.does([AgentFact::Ready, AgentFact::Retrieved]);
+        told.does([AgentFact::Retrieved]);
+        told.tell(told.dialed.map(|call| Fact::Call(call, CallFact::HungUp)));
+        assert_eq!(told.foreseen(), Some(0), "nor after a hold, in the write-up: {goes:?}");
         let mut put_off = World::new()?;
         put_off.does([goes.clone()]);
         put_off.answers();
@@ -139,5 +143,20 @@ fn a_day_ends_where_the_settings_in_force_say() -> Result<(), UnknownZone> {
     let account = account::Settings::calendar_day(Zone::new("America/New_York")?);
     world.tell([set(Settings { account: account.clone(), ..paris })]);
     assert_eq!(closes(&world, &account), Some(false));
+    Ok(())
+}
+
+#[test]
+fn a_call_never_placed_teaches_nothing_of_those_who_are_called() -> Result<(), UnknownZone> {
+    let taught = |fact: CallFact| -> Result<_, UnknownZone> {
+        let mut world = World::new()?;
+        world.tell(world.dialed.map(|call| Fact::Call(call, fact)));
+        let lessons = world.dialer.learnt(CAMPAIGN, world.now.wall);
+        let rings = lessons.iter().flat_map(|lesson| lesson.calls.rings.values());
+        Ok(rings.fold((0, 0), |sum, ring| (sum.0 + ring.failed, sum.1 + ring.given_up)))
+    };
+    let busy = CallFact::Failed { failure: Failure::Busy, cause: 486, after: None };
+    assert_eq!(taught(busy)?, (1, 0));
+    assert_eq!(taught(CallFact::NotRecorded)?, (0, 1));
     Ok(())
 }

@@ -140,7 +140,8 @@ impl Dialog {
 
     /// Gives the dialog as the store keeps it, with the trunk it went over.
     pub(super) fn stored(&self, account: Option<TrunkId>) -> StoredDialog {
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        // A folded field may hold line ends and tabs.
+        let text = |part: &[u8]| String::from_utf8_lossy(part).replace(char::is_control, " ");
         let hop = self.next_hop();
         StoredDialog {
             call_id: text(&self.call_id),

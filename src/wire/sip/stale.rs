@@ -13,9 +13,8 @@ use super::net::Due;
 use super::slab::Key;
 use crate::units::{LegId, Mono, Span, TrunkId};
 
-/// How often a BYE that failed is sent anew: with the 32 s each may take (RFC 3261 §17.1.2.2,
-/// Timer F), a network or a carrier has some five minutes to come up.
-const AGAIN_MAX: u8 = 5;
+/// How long a BYE that failed is sent anew: the time a network or a carrier has to come up.
+const AGAIN_FOR: Span = Span::secs(300);
 /// The pause before that.
 const AGAIN_AFTER: Span = Span::secs(30);
 
@@ -26,8 +25,8 @@ pub(super) struct Stale {
     account: Option<TrunkId>,
     /// How many challenges to the present BYE were answered.
     logins: Tries,
-    /// How often the BYE may be sent anew.
-    left: u8,
+    /// When the BYE is not sent anew any more.
+    until: Mono,
 }
 
 impl Endpoint {
@@ -45,6 +44,9 @@ impl Endpoint {
         stored: &StoredDialog,
     ) -> Result<(), CommandError> {
         self.net.now = now;
+        if leg.0 & INCOMING_BIT != 0 {
+            self.incoming = self.incoming.max(leg.0 & !INCOMING_BIT);
+        }
         let texts = [&stored.call_id, &stored.local, &stored.remote, &stored.target];
         if texts.into_iter().chain(&stored.routes).any(|text| text.contains(char::is_control)) {
             return Err(CommandError::BadText);
@@ -55,10 +57,8 @@ impl Endpoint {
         if self.legs.is_full() || self.clients.is_full() {
             return Err(CommandError::Full);
         }
-        if leg.0 & INCOMING_BIT != 0 {
-            self.incoming = self.incoming.max(leg.0 & !INCOMING_BIT);
-        }
-        let stale = Stale { account: stored.account, logins: Tries::default(), left: AGAIN_MAX };
+        let stale =
+            Stale { account: stored.account, logins: Tries::default(), until: now + AGAIN_FOR };
         let session = Session { dialog: Dialog::of_stored(stored), phase: Phase::Stale(stale) };
         let key = self.legs.next_key(self.net.draw());
         let state = State::Session(Box::new(session));
@@ -105,10 +105,9 @@ impl Endpoint {
         if dialog.log_in_again(status, message, &mut stale.logins) {
             let means = (&mut self.clients, &mut self.net, dialog);
             send_bye(means, Owner::Leg(key), Why::Cleared);
-        } else if over || stale.left == 0 {
+        } else if over || self.net.now >= stale.until {
             self.finish(key, Event::Gone(id));
         } else {
-            stale.left -= 1;
             let next = self.net.now + AGAIN_AFTER;
             self.net.set_timer(Due::Leg(key), &mut leg.due, Some(next));
         }

@@ -395,10 +395,14 @@ pub(super) fn retry_after_span(value: &[u8]) -> Option<Span> {
     Some(Span::secs(digits.min(RETRY_AFTER_MAX)))
 }
 
+/// Gives every value of Reason, one for each protocol (RFC 3326 §2), as one field.
+fn reasons(message: &Message<'_>) -> Vec<u8> {
+    message.all(Name::Reason).collect::<Vec<_>>().join(&b", "[..])
+}
+
 /// Tells whether a refusal names a cause that lies with the number called.
 fn is_of_callee(message: &Message<'_>) -> bool {
-    let reason = message.first(Name::Reason).map(shown).unwrap_or_default();
-    q850_cause(&reason).is_some_and(tells_of_callee)
+    q850_cause(&shown(&reasons(message))).is_some_and(tells_of_callee)
 }
 
 /// Gives what is told of a status: the 503 that a request counts as which could not be sent, or
@@ -414,6 +418,7 @@ fn failure_reason(status: u16, message: &Message<'_>) -> String {
         Start::Response { reason, .. } => reason,
         Start::Request { .. } => &[],
     };
-    let told = shown(message.first(Name::Reason).unwrap_or(phrase));
+    let reasons = reasons(message);
+    let told = shown(if reasons.is_empty() { phrase } else { &reasons });
     if told.is_empty() { reason(status).to_owned() } else { told }
 }

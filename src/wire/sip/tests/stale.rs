@@ -64,7 +64,7 @@ fn only_who_ended_the_call_or_knows_of_none_is_believed_and_nobody_for_ever() {
     stage.say(&answer(&bye, "481 No Such Call", "", "", b""));
     assert_eq!(stage.events(), [Event::Gone(LEG)]);
     let (mut stage, mut bye) = restarted(trunk());
-    for _ in 0..5 {
+    for _ in 0..10 {
         stage.say(&answer(&bye, "500 Not Now", "", "", b""));
         assert_eq!(stage.events(), []);
         stage.wait(Span::secs(30));
