@@ -11,6 +11,12 @@ const NUMBERS_FULL: (&str, &str) = (
     "chaque numéro présenté porte tout ce qu'il peut : voir [[caller_id]] de cadran.toml",
 );
 
+/// Said while nothing else hinders a campaign.
+const STARTING: (&str, &str) = (
+    "contacts are being fetched: calls come in a moment",
+    "les fiches arrivent : les appels partent dans un instant",
+);
+
 /// Said of every campaign while nothing can be recorded.
 const DATABASE_FAILS: (&str, &str) = (
     "the database takes no records: no call is placed until it does, conversations go on; see \
@@ -90,10 +96,7 @@ pub(super) fn cause(name: &str, now: &View, trunks: &[String], idle: &Idle, lang
             "too many answered persons were abandoned: it waits for idle agents",
             "trop de personnes décrochées ont été abandonnées : elle attend des agents libres",
         ),
-        IdleCause::Starting => (
-            "contacts are being fetched: calls come in a moment",
-            "les fiches arrivent : les appels partent dans un instant",
-        ),
+        IdleCause::Starting => STARTING,
     };
     lang.say(en, fr).replace("{name}", name).replace("{trunks}", &trunks.join(", "))
 }
