@@ -43,7 +43,7 @@ pub(super) async fn show(
         return Ok(axum::Json(view));
     }
     let idle = idle::why(&desk, campaign, row, &snapshot).await?;
-    let team = idle::team(&desk, campaign, row.id, &snapshot).await?;
+    let team = idle::team(&desk, row.id, &snapshot).await?;
     let occupancy = occupancy(team).map(Ratio::get);
     let unmet = idle::unmet(&desk, campaign, row.id, &snapshot).await?;
     Ok(axum::Json(types::Campaign { idle, occupancy, unmet, ..view }))

@@ -53,21 +53,22 @@ pub(super) async fn why(
         .map(|(id, _)| id)
         .collect();
     let agents = desk.store.agents().await?;
-    let team = at_work(&agents, campaign, row.id, snapshot);
     let unskilled = nobody_has(&agents, campaign, row.id);
+    let agents = able(agents, |id| desk.requires(id));
+    let team = at_work(&agents, row.id, snapshot);
     let open = stats.contacts.saturating_sub(stats.contacts_done);
-    let lent = lent(&agents, &team, row.id, snapshot);
+    let elsewhere = elsewhere(&agents, &team, row.id, snapshot);
     let scene = Scene {
         team,
         unskilled: !unskilled.is_empty(),
-        lent: lent.is_some(),
+        elsewhere: elsewhere.map(|(cause, _)| cause),
         contacts: stats.contacts,
         open,
         trunks,
     };
     let cause = scene.cause(floor, &outlook, snapshot);
-    let lent_to = lent.filter(|_| cause == IdleCause::AgentsLent);
-    let lent_to = lent_to.and_then(|first| desk.campaign_names().remove(&first));
+    let lent_to = elsewhere.filter(|(of, _)| *of == cause);
+    let lent_to = lent_to.and_then(|(_, other)| desk.campaign_names().remove(&other));
     let waits = cause == IdleCause::ContactsWait;
     Ok(Some(Idle {
         cause,
@@ -128,24 +129,41 @@ fn at_a_glance(floor: &CampaignFloor, store_fails: bool) -> Glance {
 /// Gives the signed-in agents of a campaign who may take its calls.
 pub(super) async fn team<'s>(
     desk: &Desk,
-    campaign: &config::Campaign,
     id: CampaignId,
     snapshot: &'s Snapshot,
 ) -> Result<Vec<&'s AgentFloor>, ApiError> {
-    Ok(at_work(&desk.store.agents().await?, campaign, id, snapshot))
+    let agents = able(desk.store.agents().await?, |id| desk.requires(id));
+    Ok(at_work(&agents, id, snapshot))
 }
 
-fn at_work<'s>(
-    agents: &[AgentRow],
-    campaign: &config::Campaign,
-    id: CampaignId,
-    snapshot: &'s Snapshot,
-) -> Vec<&'s AgentFloor> {
-    let able = |row: &&AgentRow| lacks(&campaign.requires, &row.skills).is_empty();
-    let own = agents.iter().filter(|row| row.campaigns.contains(&id)).filter(able);
+/// Leaves each agent the campaigns whose skills he has, as the engine does.
+fn able<'r>(
+    mut agents: Vec<AgentRow>,
+    requires: impl Fn(CampaignId) -> &'r [String],
+) -> Vec<AgentRow> {
+    for AgentRow { campaigns, skills, .. } in &mut agents {
+        campaigns.retain(|id| lacks(requires(*id), skills).is_empty());
+    }
+    agents
+}
+
+fn at_work<'s>(agents: &[AgentRow], id: CampaignId, snapshot: &'s Snapshot) -> Vec<&'s AgentFloor> {
+    let own = agents.iter().filter(|row| row.campaigns.contains(&id));
     let on_floor = |row: &AgentRow| snapshot.floor.agents.iter().find(|at| at.agent == row.id);
     let at_work = |floor: &&AgentFloor| floor.state != AgentState::LoggedOut;
     own.filter_map(on_floor).filter(at_work).collect()
+}
+
+/// Gives the other campaign that has the agents of this one, and how.
+fn elsewhere(
+    agents: &[AgentRow],
+    team: &[&AgentFloor],
+    id: CampaignId,
+    snapshot: &Snapshot,
+) -> Option<(IdleCause, CampaignId)> {
+    let lent = lent(agents, team, id, snapshot).map(|first| (IdleCause::AgentsLent, first));
+    let awaited = || Some((IdleCause::AgentsAwaited, awaited(agents, team, id, snapshot)?));
+    lent.or_else(awaited)
 }
 
 /// Gives the campaign that everybody at work for this one serves first, the first with contacts to
@@ -175,6 +193,24 @@ fn lent(
     let mut serving = team.iter().filter(|at| !matches!(at.state, AgentState::Paused(_)));
     let one = serving.clone().find_map(first)?;
     serving.all(|at| first(at) != Some(id)).then_some(one)
+}
+
+/// Gives a campaign whose lines may bring a person to an agent of this one who is ready.
+fn awaited(
+    agents: &[AgentRow],
+    team: &[&AgentFloor],
+    id: CampaignId,
+    snapshot: &Snapshot,
+) -> Option<CampaignId> {
+    let lines = |other: &CampaignId| {
+        let mut floors = snapshot.floor.campaigns.iter();
+        floors.any(|floor| floor.campaign == *other && floor.view.lines() > 0)
+    };
+    let mut ready = team.iter().filter(|at| at.state == AgentState::Ready && !at.leaving);
+    ready.find_map(|at| {
+        let row = agents.iter().find(|row| row.id == at.agent)?;
+        row.campaigns.iter().copied().find(|other| *other != id && lines(other))
+    })
 }
 
 /// Gives the required skills that no agent of a campaign has; nothing if nobody is of it.
@@ -217,8 +253,8 @@ struct Scene<'s> {
     team: Vec<&'s AgentFloor>,
     /// None of its agents has the skills it requires, signed in or not.
     unskilled: bool,
-    /// Those at work all serve another campaign first.
-    lent: bool,
+    /// How another campaign has those at work, if one has.
+    elsewhere: Option<IdleCause>,
     /// Contacts of the campaign, closed ones included.
     contacts: u64,
     /// Those that are not closed.
@@ -251,10 +287,8 @@ impl Scene<'_> {
             IdleCause::NobodySignedIn
         } else if !self.team.iter().any(|agent| agent.leg_up) {
             IdleCause::NoPhone
-        } else if view.ready == 0 && self.lent {
-            IdleCause::AgentsLent
         } else if view.ready == 0 {
-            IdleCause::NobodyReady
+            self.elsewhere.unwrap_or(IdleCause::NobodyReady)
         } else if dry {
             IdleCause::ContactsPersonal
         } else {
@@ -348,6 +382,19 @@ mod tests {
         }
     }
 
+    fn row(id: u32, campaigns: &[u32]) -> AgentRow {
+        AgentRow {
+            id: AgentId(id),
+            name: String::new(),
+            ha1: None,
+            contact_uri: None,
+            campaigns: campaigns.iter().copied().map(CampaignId).collect(),
+            skills: Vec::new(),
+            state: AgentState::Ready,
+            since: Wall::micros(0),
+        }
+    }
+
     fn snapshot(up: bool, busy: u32) -> Snapshot {
         let trunks = vec![TrunkFloor { trunk: TrunkId(1), up, busy, channels: 2, rest: None }];
         Snapshot { floor: Floor { trunks, ..Floor::default() }, ..Snapshot::default() }
@@ -373,16 +420,6 @@ mod tests {
     #[test]
     fn agents_who_name_another_campaign_first_are_lent_to_it_while_it_runs() {
         let at = |id, state| AgentFloor { agent: AgentId(id), state, ..agent(true, None) };
-        let row = |id, campaigns: &[u32]| AgentRow {
-            id: AgentId(id),
-            name: String::new(),
-            ha1: None,
-            contact_uri: None,
-            campaigns: campaigns.iter().copied().map(CampaignId).collect(),
-            skills: Vec::new(),
-            state: AgentState::Ready,
-            since: Wall::micros(0),
-        };
         let other = |state| CampaignFloor { campaign: CampaignId(2), state, ..running(READY) };
         let with = |state| Snapshot {
             floor: Floor { campaigns: vec![running(READY), other(state)], ..Floor::default() },
@@ -398,6 +435,44 @@ mod tests {
         assert_eq!(lent(&[&busy, &own], &runs), None);
         assert_eq!(lent(&[&away], &runs), None);
         assert_eq!(lent(&[&busy], &with(CampaignState::Paused)), None);
+    }
+
+    #[test]
+    fn nobody_is_lent_to_a_campaign_whose_skills_he_lacks() {
+        let wanted = ["anglais".to_owned()];
+        let requires = |id| if id == CampaignId(2) { wanted.as_slice() } else { &[] };
+        let both = [CampaignId(2), CampaignId(1)];
+        let skilled = AgentRow { skills: wanted.to_vec(), ..row(2, &[2, 1]) };
+        let rows = able(vec![row(1, &[2, 1]), skilled], requires);
+        assert_eq!(rows[0].campaigns, both[1..]);
+        assert_eq!(rows[1].campaigns, both);
+    }
+
+    #[test]
+    fn who_is_ready_is_awaited_by_lines_of_another_of_his_campaigns() {
+        let rings = |ringing| Snapshot {
+            floor: Floor {
+                campaigns: vec![
+                    running(READY),
+                    CampaignFloor { campaign: CampaignId(2), ..running(View { ringing, ..READY }) },
+                ],
+                ..Floor::default()
+            },
+            ..Snapshot::default()
+        };
+        let ready = agent(true, None);
+        let leaving = AgentFloor { leaving: true, ..ready.clone() };
+        let away =
+            AgentFloor { state: AgentState::Paused(crate::units::PauseId(0)), ..ready.clone() };
+        let both = [row(1, &[1, 2])];
+        let awaited = |rows: &[AgentRow], at: &AgentFloor, lines| {
+            awaited(rows, &[at], CampaignId(1), &rings(lines))
+        };
+        assert_eq!(awaited(&both, &ready, 3), Some(CampaignId(2)));
+        assert_eq!(awaited(&both, &ready, 0), None);
+        assert_eq!(awaited(&[row(1, &[1])], &ready, 3), None);
+        assert_eq!(awaited(&both, &leaving, 3), None);
+        assert_eq!(awaited(&both, &away, 3), None);
     }
 
     #[test]
@@ -438,9 +513,12 @@ mod tests {
         }
         let unskilled = Scene { unskilled: true, contacts: 9, open: 9, ..Scene::default() };
         assert_eq!(unskilled.cause(&running(READY), &empty, &up), NobodySkilled);
-        let lent =
-            Scene { team: vec![&here], lent: true, contacts: 9, open: 9, ..Scene::default() };
-        assert_eq!(lent.cause(&running(none_ready), &due, &up), AgentsLent);
+        for elsewhere in [AgentsLent, AgentsAwaited] {
+            let team = vec![&here];
+            let elsewhere = Some(elsewhere);
+            let scene = Scene { team, elsewhere, contacts: 9, open: 9, ..Scene::default() };
+            assert_eq!(Some(scene.cause(&running(none_ready), &due, &up)), elsewhere);
+        }
         let blank = Scene::default().cause(&running(dry), &empty, &up);
         assert_eq!(blank, NoContacts);
     }

@@ -170,6 +170,13 @@ impl Desk {
         self.campaigns.iter().map(|row| (row.id, row.name.clone())).collect()
     }
 
+    /// Gives the skills a campaign requires; none of one that is not in the files.
+    fn requires(&self, id: CampaignId) -> &[String] {
+        let row = self.campaigns.iter().find(|row| row.id == id);
+        let found = row.and_then(|row| self.config.campaign(&row.name));
+        found.map_or(&[], |campaign| &campaign.requires)
+    }
+
     /// Finds an agent's id.
     async fn agent_id(&self, name: &str) -> Result<AgentId, ApiError> {
         let agents = self.store.agents().await?;

@@ -212,7 +212,8 @@ pub struct Idle {
     /// signed in, all it requires.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub skills: Vec<String>,
-    /// The campaign its agents serve before it, where that is the cause.
+    /// The campaign its agents serve before it, or whose lines may take those who are ready, where
+    /// that is the cause.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lent_to: Option<String>,
     /// Contacts refused in the last day, by rule; counted while the campaign runs.
@@ -249,6 +250,8 @@ pub enum IdleCause {
     NobodyReady,
     /// Its agents serve another campaign, which they name first and which has calls for them.
     AgentsLent,
+    /// Nobody is ready for it alone: lines of another campaign may bring a person to who is ready.
+    AgentsAwaited,
     /// The agents dial by themselves, in preview.
     AgentDials,
     /// None of its trunks answers.

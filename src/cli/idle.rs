@@ -11,6 +11,12 @@ const NUMBERS_FULL: (&str, &str) = (
     "chaque numéro présenté porte tout ce qu'il peut : voir [[caller_id]] de cadran.toml",
 );
 
+/// Said while nothing else hinders a campaign.
+const STARTING: (&str, &str) = (
+    "contacts are being fetched: calls come in a moment",
+    "les fiches arrivent : les appels partent dans un instant",
+);
+
 /// Said of every campaign while nothing can be recorded.
 const DATABASE_FAILS: (&str, &str) = (
     "the database takes no records: no call is placed until it does, conversations go on; see \
@@ -66,7 +72,8 @@ pub(super) fn cause(name: &str, now: &View, trunks: &[String], idle: &Idle, lang
             "aucun poste d'agent n'est connecté : cadran agent list montre lesquels",
         ),
         IdleCause::NobodyReady => return nobody_ready(now, lang),
-        IdleCause::AgentsLent => return lent(idle, lang),
+        IdleCause::AgentsLent => return lent(name, idle, lang),
+        IdleCause::AgentsAwaited => return awaited(idle, lang),
         IdleCause::AgentDials => (
             "in preview the agents dial: a card is shown to them, cadran agent dial NAME",
             "en preview ce sont les agents qui appellent, fiche à l'écran : cadran agent dial NOM",
@@ -89,10 +96,7 @@ pub(super) fn cause(name: &str, now: &View, trunks: &[String], idle: &Idle, lang
             "too many answered persons were abandoned: it waits for idle agents",
             "trop de personnes décrochées ont été abandonnées : elle attend des agents libres",
         ),
-        IdleCause::Starting => (
-            "contacts are being fetched: calls come in a moment",
-            "les fiches arrivent : les appels partent dans un instant",
-        ),
+        IdleCause::Starting => STARTING,
     };
     lang.say(en, fr).replace("{name}", name).replace("{trunks}", &trunks.join(", "))
 }
@@ -124,11 +128,11 @@ fn nobody_ready(now: &View, lang: Lang) -> String {
         return match lang {
             Lang::En => format!(
                 "no agent is ready ({talking} talking, {wrapping} writing up, {resting} resting, \
-                 {paused} on a break): cadran agent ready --all"
+                 {paused} on a break): cadran agent ready NAME ends a break"
             ),
             Lang::Fr => format!(
                 "aucun agent n'est prêt ({talking} en ligne, {wrapping} en post-appel, {resting} \
-                 au repos, {paused} en pause) : cadran agent ready --all"
+                 au repos, {paused} en pause) : cadran agent ready NOM met fin à une pause"
             ),
         };
     }
@@ -152,15 +156,31 @@ fn nobody_ready(now: &View, lang: Lang) -> String {
     }
 }
 
-/// Tells whom the agents serve first.
-fn lent(idle: &Idle, lang: Lang) -> String {
+/// Tells whom the agents serve first, and what changes that: `value` does not, for the first line
+/// of a free agent goes by his preference.
+fn lent(name: &str, idle: &Idle, lang: Lang) -> String {
     let said = lang.say(
-        "its agents are lent to {first}, which they name first: pause that one, give this one a \
-         greater `value` (see docs/campaigns.md), or agents of its own",
-        "ses agents sont prêtés à {first}, qu'ils ont en premier : mettez celle-là en pause, \
-         donnez à celle-ci une `value` plus grande (voir docs/campaigns.md) ou ses propres agents",
+        "its agents are lent to {first}, which they name first: pause that one, or give this one \
+         an agent who names it first: cadran agent add NAME --campaign {name} --campaign {first}",
+        "ses agents sont prêtés à {first}, qu'ils ont en premier : mettez celle-là en pause, ou \
+         donnez à celle-ci un agent qui l'a en premier : \
+         cadran agent add NOM --campaign {name} --campaign {first}",
     );
-    said.replace("{first}", idle.lent_to.as_deref().unwrap_or("?"))
+    said.replace("{name}", name).replace("{first}", other(idle))
+}
+
+/// Tells whose lines may take the agents who are ready.
+fn awaited(idle: &Idle, lang: Lang) -> String {
+    let said = lang.say(
+        "lines of {first} ring for the agents who are ready: calls follow once one is left free",
+        "des lignes de {first} sonnent pour les agents prêts : les appels suivent dès que l'un \
+         d'eux reste libre",
+    );
+    said.replace("{first}", other(idle))
+}
+
+fn other(idle: &Idle) -> &str {
+    idle.lent_to.as_deref().unwrap_or("?")
 }
 
 /// Tells what the next contact waits for, and until when.
@@ -212,7 +232,28 @@ mod tests {
         for lang in [Lang::En, Lang::Fr] {
             assert!(!nobody_ready(&all_busy, lang).contains("cadran"));
             assert!(!nobody_ready(&View::default(), lang).contains("cadran"));
-            assert!(nobody_ready(&one_away, lang).ends_with(": cadran agent ready --all"));
+            let called_back = nobody_ready(&one_away, lang);
+            assert!(called_back.contains(": cadran agent ready N"), "{called_back}");
+            assert!(!called_back.contains("--all"), "a break may have been given on purpose");
+        }
+    }
+
+    #[test]
+    fn the_campaign_that_has_the_agents_is_named() {
+        let idle = |cause| Idle {
+            cause,
+            until: None,
+            rule: None,
+            skills: Vec::new(),
+            lent_to: Some("sud".to_owned()),
+            refused: std::collections::BTreeMap::new(),
+        };
+        let told = |why, lang| cause("nord", &View::default(), &[], &idle(why), lang);
+        for lang in [Lang::En, Lang::Fr] {
+            let lent = told(IdleCause::AgentsLent, lang);
+            assert!(lent.ends_with(" --campaign nord --campaign sud"), "{lent}");
+            let awaited = told(IdleCause::AgentsAwaited, lang);
+            assert!(awaited.contains(" sud ") && !awaited.contains("cadran"), "{awaited}");
         }
     }
 }

@@ -227,14 +227,14 @@ pub(super) struct Agent {
 }
 
 impl Agent {
-    /// Makes an agent who is not at work.
-    pub(super) fn new(settings: Settings, team: usize) -> Self {
+    /// Makes an agent who is not at work, from then on.
+    pub(super) fn new(settings: Settings, team: usize, since: Mono) -> Self {
         Self {
             settings,
             team,
             state: State::LoggedOut,
-            since: Mono::START,
-            idle_since: Mono::START,
+            since,
+            idle_since: since,
             leg: Leg::Down,
             serving: None,
             handled: 0,

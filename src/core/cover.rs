@@ -15,10 +15,20 @@ impl Dialer {
     pub(super) fn can_spare(&self, now: Now, id: AgentId) -> bool {
         let Some(agent) = self.agents.get(&id) else { return false };
         let proved_without = agent.is_aside() && !self.bound.contains(&id);
-        (proved_without || self.proofs_spare(now, agent)) && self.lines_spare(agent)
+        (proved_without || self.proofs_spare(now, agent))
+            && self.lines_spare(agent, |id| self.agents_wanted(id))
     }
 
-    fn lines_spare(&self, agent: &Agent) -> bool {
+    /// Whether a ready agent may be set aside for a line of the campaign he counts for: the lines
+    /// of strict campaigns are their proof's business, and count on whoever comes free.
+    pub(super) fn may_set_aside(&self, now: Now, id: AgentId) -> bool {
+        let strict = |id| self.campaigns.get(&id).is_some_and(Campaign::is_strict);
+        let wanted = |id| if strict(id) { 0 } else { self.agents_wanted(id) };
+        let spared = |agent| self.proofs_spare(now, agent) && self.lines_spare(agent, wanted);
+        self.agents.get(&id).is_some_and(spared)
+    }
+
+    fn lines_spare(&self, agent: &Agent, wanted: impl Fn(CampaignId) -> u32) -> bool {
         let joined = self.teams.joined(&self.teams.at(agent.team).campaigns);
         let mut own = 0;
         let mut squads = Vec::new();
@@ -32,7 +42,7 @@ impl Dialer {
             squads
                 .push(Squad { ready, serves: team.campaigns.iter().filter_map(serves).collect() });
         }
-        let wanted = joined.iter().map(|&id| self.agents_wanted(id)).collect();
+        let wanted = joined.iter().map(|&id| wanted(id)).collect();
         Cover::of(wanted, squads).can_do_without(own)
     }
 
@@ -103,15 +113,11 @@ impl Dialer {
         if self.kept.is_empty() && !self.campaigns.values().any(|c| c.hopper.awaits()) {
             return;
         }
-        let dials = |campaign: &Campaign| {
-            let mut routes = campaign.settings.all_routes();
-            campaign.runs() && routes.any(|route| self.trunks.is_up(route.trunk, now.mono))
-        };
         let mut awaited = BTreeSet::new();
         for (id, campaign) in &self.campaigns {
             let serves = |agent: &Agent| agent.at_work() && agent.settings.campaigns.contains(id);
             let serves = |id: &AgentId| self.agents.get(id).is_some_and(serves);
-            if campaign.hopper.awaits() && dials(campaign) {
+            if campaign.hopper.awaits() && self.dials(now, campaign) {
                 awaited.extend(campaign.hopper.awaited().filter(serves));
             }
         }
@@ -119,6 +125,12 @@ impl Dialer {
         for &id in before.symmetric_difference(&awaited) {
             self.keep(now, id, awaited.contains(&id));
         }
+    }
+
+    /// Whether a campaign runs and has a trunk.
+    pub(super) fn dials(&self, now: Now, campaign: &Campaign) -> bool {
+        let mut routes = campaign.settings.all_routes();
+        campaign.runs() && routes.any(|route| self.trunks.is_up(route.trunk, now.mono))
     }
 
     /// Keeps counting on a ready agent who is about to stand aside, if a proof needs him.

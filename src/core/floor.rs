@@ -293,13 +293,23 @@ fn talker(call: &call::Call) -> Option<AgentId> {
 #[cfg(test)]
 mod tests {
     use super::super::agent::{Event, Settings, Want};
+    use super::super::fact::{AgentFact, Fact};
     use super::*;
     use crate::units::PauseId;
 
     #[test]
+    fn one_who_is_added_later_is_signed_out_since_then() {
+        let settings = Settings { campaigns: Vec::new(), pause_at_login: PauseId(0) };
+        let mut dialer = Dialer::new(crate::core::Settings { node: 0, first_call: 1, seed: 1 });
+        let now = Now { mono: Mono::START + Span::secs(506), ..Now::default() };
+        dialer.take(now, Fact::Agent(AgentId(1), AgentFact::Set(settings)));
+        assert_eq!(dialer.floor(now).agents[0].since, now.mono);
+    }
+
+    #[test]
     fn one_who_stays_for_a_line_only_is_seen_to_be_leaving() {
         let settings = Settings { campaigns: Vec::new(), pause_at_login: PauseId(0) };
-        let mut agent = Agent::new(settings, 0);
+        let mut agent = Agent::new(settings, 0, Mono::START);
         let dialer = Dialer::new(crate::core::Settings { node: 0, first_call: 1, seed: 1 });
         let (now, id) = (Now::default(), AgentId(1));
         let calls = Event::Wants(Want::Calls);

@@ -162,7 +162,8 @@ pub struct Opened {
     pub caller_id: u16,
     /// The how-manieth attempt for this contact, from 1.
     pub attempt: u32,
-    /// The agent it is dialled for, in preview mode and for personal callbacks.
+    /// The agent it is dialled for: in preview, for personal callbacks, and where lines of other
+    /// campaigns may take him from the one he prefers.
     pub agent: Option<AgentId>,
     /// The chance of abandon its decision foretold for each call it granted, should a person
     /// answer; `None` if no forecast placed it.

@@ -120,7 +120,7 @@ impl Dialer {
         odds: Option<Odds>,
     ) -> (u32, Option<Blocked>) {
         for placed in 0..calls {
-            if let Err(blocked) = self.place(now, id, odds) {
+            if let Err(blocked) = self.place(now, id, odds, None) {
                 return (placed, Some(blocked));
             }
         }
@@ -138,8 +138,15 @@ impl Dialer {
         }
     }
 
-    /// Places one call of a campaign for whoever will be ready: to the first lead that has a way.
-    fn place(&mut self, now: Now, id: CampaignId, odds: Option<Odds>) -> Result<(), Blocked> {
+    /// Places one call of a campaign, for an agent or whoever will be ready: to the first lead that
+    /// has a way.
+    pub(super) fn place(
+        &mut self,
+        now: Now,
+        id: CampaignId,
+        odds: Option<Odds>,
+        agent: Option<AgentId>,
+    ) -> Result<(), Blocked> {
         let empty = Blocked { limit: Limit::Stock, until: None };
         let mut nearest: Option<Blocked> = None;
         let mut closed = Closed::default();
@@ -175,7 +182,7 @@ impl Dialer {
                     let way = self.choose_way(now, id, (&lead, index), &tried, opening);
                     let way = way.ok_or(empty)?;
                     self.unstock(id, place);
-                    let alone = Placed::alone(id, lead, index, way, None);
+                    let alone = Placed::alone(id, lead, index, way, agent);
                     self.open(now, Placed { tried, odds, ..alone });
                     return Ok(());
                 }

@@ -55,7 +55,7 @@ impl Dialer {
     fn set_agent(&mut self, now: Now, id: AgentId, settings: super::agent::Settings) {
         let team = self.teams.place(&settings.campaigns);
         let Some(agent) = self.agents.get_mut(&id) else {
-            self.agents.insert(id, Agent::new(settings, team));
+            self.agents.insert(id, Agent::new(settings, team, now.mono));
             return;
         };
         agent.posted = None;

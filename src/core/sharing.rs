@@ -8,7 +8,7 @@ use super::campaign::Campaign;
 use super::pacing::crowd::{Crowd, Spot};
 use super::pacing::pool::{self, Asked, Ledger, Member};
 use super::pacing::rate::{Key, Rate};
-use super::pacing::{Decision, Limit, Quiet, View};
+use super::pacing::{Decision, Limit, Quiet, View, agents_of, lines_of};
 use super::{Dialer, call, team::Team};
 use crate::units::{AgentId, CampaignId, Mono, Now, Ratio};
 
@@ -227,6 +227,9 @@ impl Dialer {
                 self.recall(now, mate);
             }
         }
+        for &mate in &pool {
+            self.dial_owed(now, mate);
+        }
         let views = pool.iter().map(|&mate| self.view(mate)).collect::<Vec<_>>();
         let due = pool.iter().zip(&views).any(|(mate, view)| {
             let pacer = self.campaigns.get(mate).and_then(|campaign| campaign.pacer.as_ref());
@@ -267,12 +270,44 @@ impl Dialer {
         let ledgers = self.ledgers(now, &keys, pool);
         let members = pool.iter().zip(views).zip(&crowd.spots).filter_map(|((&id, view), spot)| {
             let beside = spot.beside.iter().filter_map(|place| pool.get(*place).copied());
-            self.member(id, view, &beside.collect::<Vec<_>>())
+            self.member(now, id, view, &beside.collect::<Vec<_>>())
         });
         pool::decide(now.mono, &members.collect::<Vec<_>>(), &ledgers, &crowd)
     }
 
-    fn member(&self, id: CampaignId, view: &View, beside: &[CampaignId]) -> Option<Member<'_>> {
+    /// Counts the ready agents who count for a campaign that dials and have no line of it, because
+    /// lines of others may take them.
+    fn owed(&self, now: Now, id: CampaignId) -> u32 {
+        let dials = |c: &&Campaign| c.hungry() && self.dials(now, c);
+        let Some(campaign) = self.campaigns.get(&id).filter(dials) else { return 0 };
+        let mode = campaign.settings.mode;
+        if lines_of(mode, 1) == 0 {
+            return 0;
+        }
+        let view = self.view(id);
+        let served = view.ready.max(agents_of(mode, view.lines()));
+        count(self.teams.ready_at_home(id)).saturating_sub(served)
+    }
+
+    /// Dials for ready agents who count for a campaign and whom lines of others may take: each is
+    /// set aside for his line, as far as those lines can do without him.
+    fn dial_owed(&mut self, now: Now, id: CampaignId) {
+        for _ in 0..self.owed(now, id) {
+            let Some(agent) = self.teams.first_at_home(id) else { return };
+            let spared = self.may_set_aside(now, agent);
+            if !spared || self.place(now, id, None, Some(agent)).is_err() {
+                return;
+            }
+        }
+    }
+
+    fn member(
+        &self,
+        now: Now,
+        id: CampaignId,
+        view: &View,
+        beside: &[CampaignId],
+    ) -> Option<Member<'_>> {
         let campaign = self.campaigns.get(&id)?;
         let waiting = beside.iter().filter_map(|other| self.campaigns.get(other));
         let waiting = waiting.map(|other| i64::from(other.view().waiting)).sum::<i64>();
@@ -287,6 +322,7 @@ impl Dialer {
             value: campaign.settings.value,
             free: ready - waiting,
             home: self.teams.at_home(id),
+            owed: self.owed(now, id),
             only: (!whole).then(|| self.busy_for(id)),
         })
     }

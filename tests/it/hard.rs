@@ -1,5 +1,6 @@
 //! Thirteen days that hurt: each file is read, runs, and does to the dialer what it says.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use cadran::config::scenario;
@@ -219,6 +220,47 @@ fn keys_of_a_hard_day_that_nobody_knows_are_refused() -> Claim {
     for (text, key) in cases {
         let told = scenario::read(&text).err().map(|error| error.to_string());
         assert!(told.as_ref().is_some_and(|told| told.contains(key)), "{key}: {told:?}");
+    }
+    Ok(())
+}
+
+/// Counts the persons each campaign spoke to.
+#[derive(Default)]
+struct Bridged(BTreeMap<CampaignId, u32>);
+
+impl Witness for Bridged {
+    fn made(&mut self, _settings: Settings, _now: Now) {}
+
+    fn batch(&mut self, _now: Now, _facts: &[Fact], orders: &[Order]) {
+        for order in orders {
+            if let Order::Record(Record::Closed(closed)) = order {
+                let persons = self.0.entry(closed.campaign).or_default();
+                *persons += u32::from(closed.bridged.is_some());
+            }
+        }
+    }
+}
+
+#[test]
+fn a_campaign_has_calls_for_the_one_agent_who_prefers_it() -> Claim {
+    let both = read("two_campaigns")?;
+    for guarantee in [Guarantee::Expected, Guarantee::Strict] {
+        let mut spoken = Bridged::default();
+        for seed in 1..4 {
+            let (agents, mode, days, check) = (6, Mode::Predictive { guarantee }, 1, seed == 1);
+            let (full_info, meter) = (false, None);
+            let run = RunSettings { agents, mode, days, seed, check, meter, full_info };
+            let mut plan = Plan::of(&both, &run, seed);
+            let (first, second) = (plan.campaigns[0].id, plan.campaigns[1].id);
+            plan.day = Span::secs(9_000);
+            plan.agents = vec![vec![second]; 6];
+            plan.agents[0] = vec![first, second];
+            let (_, findings) = World::new(plan).witnessed(&mut spoken).run();
+            assert_eq!(findings, Vec::new());
+        }
+        // It was 40 and 21 while the other's lines kept its own from being dialled.
+        let spoken = spoken.0.get(&CampaignId(1)).copied().unwrap_or_default();
+        assert!(spoken > 50, "{guarantee:?}: {spoken} persons in seven hours and a half");
     }
     Ok(())
 }

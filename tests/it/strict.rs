@@ -514,7 +514,7 @@ fn no_adversary_takes_two_campaigns_of_one_rate_over_its_cap() -> Claim {
         let town = Town { campaigns: vec![(STRICT, SHARED), (STRICT, SHARED)], agents };
         seen.add(play(&town, steps / 4, seed)?);
     }
-    seen.enough(steps / 1_000, steps / 1_000, 0.9);
+    seen.enough(steps / 1_000, steps / 1_250, 0.9);
     Ok(())
 }
 

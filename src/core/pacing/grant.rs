@@ -29,6 +29,8 @@ pub(super) struct Seat {
     /// Agents who talk or write up for it, and those whose first choice it is.
     pub(super) busy: f64,
     pub(super) home: f64,
+    /// Ready agents who count for it and have no line of it, because lines of others may take them.
+    pub(super) owed: u32,
 }
 
 /// One rate the calls are counted in.
@@ -141,7 +143,7 @@ impl Question<'_> {
                 return Some(place);
             }
             grant.held = seat.warm && (aim <= 0.0 || !proved);
-            if grant.held || aim <= 0.0 || chance > threshold {
+            if grant.held || aim <= 0.0 || chance > threshold || self.yields(place) {
                 continue;
             }
             let price = (1.0 - threshold) / threshold;
@@ -152,6 +154,13 @@ impl Question<'_> {
         let best = offers.iter().map(|offer| offer.worth).fold(f64::NEG_INFINITY, f64::max);
         let equals = offers.iter().filter(|offer| offer.worth >= best - EQUAL);
         equals.min_by(|one, other| one.served.total_cmp(&other.served)).map(|offer| offer.place)
+    }
+
+    /// Whether a campaign leaves the agents it shares to one that they count for and that has no
+    /// line for one of them: the first line per free agent comes before all that are risked.
+    fn yields(&self, place: usize) -> bool {
+        let mut beside = self.crowd.spots[place].beside.iter();
+        beside.any(|&other| other != place && self.seats[other].owed > 0)
     }
 
     /// Gives the least share of answers and the least threshold that the rates of the persons
@@ -276,6 +285,7 @@ mod tests {
             value: 1.0,
             busy: 0.0,
             home: 0.0,
+            owed: 0,
         };
         // The first and the last have a rate in common, the one between them agents with both.
         let spot = |lines, beside: &[usize], rate, group| Spot {

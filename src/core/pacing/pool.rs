@@ -27,6 +27,8 @@ pub(in crate::core) struct Member<'p> {
     pub(in crate::core) free: i64,
     /// Agents at work whose first choice it is.
     pub(in crate::core) home: u32,
+    /// Ready agents among them who have no line of it, because lines of others may take them.
+    pub(in crate::core) owed: u32,
     /// The busy agents who serve it, if some of its neighbours' do not.
     pub(in crate::core) only: Option<BTreeSet<AgentId>>,
 }
@@ -195,6 +197,7 @@ impl Member<'_> {
             value: self.value,
             busy: f64::from(busy),
             home: f64::from(self.home),
+            owed: self.owed,
         }
     }
 

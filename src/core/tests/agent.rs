@@ -75,7 +75,7 @@ fn events() -> [(&'static str, Event); 24] {
 /// An agent in a state, with the leg that goes with it.
 fn agent(state: State) -> Agent {
     let settings = Settings { campaigns: vec![CampaignId(1)], pause_at_login: PauseId(0) };
-    let mut agent = Agent::new(settings, 0);
+    let mut agent = Agent::new(settings, 0, Mono::START);
     agent.leg = match state {
         State::LoggedOut => Leg::Down,
         State::Paused { when_up: true, .. } => Leg::Raising,

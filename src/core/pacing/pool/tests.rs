@@ -89,6 +89,7 @@ fn calls(now: Mono, pool: &[Grown], ready: u32, answered: u64, abandoned: u64) -
             value: 1.0,
             free: i64::from(ready),
             home: homes[place],
+            owed: 0,
             only: None,
         }
     };
