@@ -58,9 +58,7 @@ impl Dialer {
             self.agents.insert(id, Agent::new(settings, team, now.mono));
             return;
         };
-        agent.posted = None;
-        let ready = agent.state.is_ready() && team != agent.team;
-        if ready && !self.can_spare(now, id) {
+        if agent.state.is_ready() && team != agent.team && !self.can_spare(now, id) {
             self.put_off(now, id, settings);
         } else {
             self.post(now, id, settings);
@@ -71,6 +69,7 @@ impl Dialer {
     pub(super) fn post(&mut self, now: Now, id: AgentId, settings: super::agent::Settings) {
         let team = self.teams.place(&settings.campaigns);
         let Some(agent) = self.agents.get_mut(&id) else { return };
+        agent.posted = None;
         let (before, label, aside) = (agent.team, agent.label(), agent.is_aside());
         (agent.team, agent.settings) = (team, settings);
         let strays = agent.serving.is_some_and(|id| !agent.settings.campaigns.contains(&id));

@@ -121,7 +121,7 @@ impl Dialer {
             rate,
             cap: caps.fold(Ratio::new(1.0), |least, cap| if cap < least { cap } else { least }),
             strict,
-            closed: strict && (rule.is_some_and(closes) || self.leaves_out(pool)),
+            closed: strict && rule.is_some_and(closes),
             answered,
             abandoned,
             brings: rule.map_or((1.0, 0.0), |rule| rate.account.brings(rule)),
@@ -158,7 +158,7 @@ impl Dialer {
             return calls;
         }
         let (crowd, keys) = self.crowd(&pool);
-        let ledgers = self.ledgers(now, &keys, &pool);
+        let ledgers = self.ledgers_to_dial(now, &keys, &pool);
         pool::proved(&ledgers, crowd, place, calls)
     }
 
@@ -208,6 +208,17 @@ impl Dialer {
         pool.iter().any(strict)
     }
 
+    /// Draws the ledgers of the rates of a pool to dial by: while a team waits to be counted on, no
+    /// proved cap is dared more, so that what is dared falls until it can be.
+    fn ledgers_to_dial(&self, now: Now, keys: &[Key], pool: &[CampaignId]) -> Vec<Ledger<'_>> {
+        let waits = self.leaves_out(pool);
+        let mut ledgers = self.ledgers(now, keys, pool);
+        for ledger in ledgers.iter_mut().filter(|ledger| ledger.strict) {
+            ledger.closed |= waits;
+        }
+        ledgers
+    }
+
     /// Draws the ledgers of the rates of a pool, in the order in which its crowd counts them.
     fn ledgers(&self, now: Now, keys: &[Key], pool: &[CampaignId]) -> Vec<Ledger<'_>> {
         let ledger = |key: &Key| {
@@ -228,7 +239,7 @@ impl Dialer {
             }
         }
         for &mate in &pool {
-            self.dial_owed(now, mate);
+            self.dial_owed(now, mate, &pool);
         }
         let views = pool.iter().map(|&mate| self.view(mate)).collect::<Vec<_>>();
         let due = pool.iter().zip(&views).any(|(mate, view)| {
@@ -267,7 +278,7 @@ impl Dialer {
             let agents = self.of_rate(key).filter_map(at_work).sum::<f64>();
             self.rates.entry(key).or_default().sized(agents);
         }
-        let ledgers = self.ledgers(now, &keys, pool);
+        let ledgers = self.ledgers_to_dial(now, &keys, pool);
         let members = pool.iter().zip(views).zip(&crowd.spots).filter_map(|((&id, view), spot)| {
             let beside = spot.beside.iter().filter_map(|place| pool.get(*place).copied());
             self.member(now, id, view, &beside.collect::<Vec<_>>())
@@ -276,10 +287,14 @@ impl Dialer {
     }
 
     /// Counts the ready agents who count for a campaign that dials and have no line of it, because
-    /// lines of others may take them.
-    fn owed(&self, now: Now, id: CampaignId) -> u32 {
+    /// lines of others may take them. Where the same agents serve all, nobody is owed a line: the
+    /// decision they take together leaves none idle, and its risks pay for all.
+    fn owed(&self, now: Now, id: CampaignId, pool: &[CampaignId]) -> u32 {
         let dials = |c: &&Campaign| c.hungry() && self.dials(now, c);
         let Some(campaign) = self.campaigns.get(&id).filter(dials) else { return 0 };
+        if self.serves_all(id, pool) {
+            return 0;
+        }
         let mode = campaign.settings.mode;
         if lines_of(mode, 1) == 0 {
             return 0;
@@ -291,8 +306,8 @@ impl Dialer {
 
     /// Dials for ready agents who count for a campaign and whom lines of others may take: each is
     /// set aside for his line, as far as those lines can do without him.
-    fn dial_owed(&mut self, now: Now, id: CampaignId) {
-        for _ in 0..self.owed(now, id) {
+    fn dial_owed(&mut self, now: Now, id: CampaignId, pool: &[CampaignId]) {
+        for _ in 0..self.owed(now, id, pool) {
             let Some(agent) = self.teams.first_at_home(id) else { return };
             let spared = self.may_set_aside(now, agent);
             if !spared || self.place(now, id, None, Some(agent)).is_err() {
@@ -312,8 +327,7 @@ impl Dialer {
         let waiting = beside.iter().filter_map(|other| self.campaigns.get(other));
         let waiting = waiting.map(|other| i64::from(other.view().waiting)).sum::<i64>();
         let ready = i64::from(count(self.teams.ready_for(&[id])));
-        let serves = |team: &Team| team.campaigns.contains(&id);
-        let whole = beside.iter().all(|other| self.teams.at_work_for(*other).all(serves));
+        let whole = self.serves_all(id, beside);
         let asks = campaign.runs() && campaign.is_predictive();
         Some(Member {
             pacer: campaign.pacer.as_ref()?,
@@ -322,9 +336,15 @@ impl Dialer {
             value: campaign.settings.value,
             free: ready - waiting,
             home: self.teams.at_home(id),
-            owed: self.owed(now, id),
+            owed: self.owed(now, id, beside),
             only: (!whole).then(|| self.busy_for(id)),
         })
+    }
+
+    /// Whether all who serve some campaigns serve this one, too.
+    fn serves_all(&self, id: CampaignId, others: &[CampaignId]) -> bool {
+        let serves = |team: &Team| team.campaigns.contains(&id);
+        others.iter().all(|other| self.teams.at_work_for(*other).all(serves))
     }
 
     /// Gives the busy agents who serve a campaign.

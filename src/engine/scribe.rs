@@ -244,7 +244,7 @@ async fn write_group(
         all.words.clear();
         well &= !insist(store, &mut all, error, incoming, outgoing).await?;
     }
-    if tardy || late {
+    if tardy || !well {
         hold(&mut all, outgoing).await?;
     }
     if failed || late {

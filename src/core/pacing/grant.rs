@@ -46,7 +46,7 @@ pub(super) struct Purse<'q> {
     /// Whether its cap is proved.
     pub(super) strict: bool,
     /// Whether no more may be exposed now: what is placed may be abandoned in its next window,
-    /// where nothing is earned yet, or a team waits to be counted on.
+    /// where nothing is earned yet, or, where calls are granted, a team waits to be counted on.
     pub(super) closed: bool,
 }
 

@@ -41,7 +41,8 @@ pub(in crate::core) struct Ledger<'p> {
     /// Whether the cap is to be proved.
     pub(in crate::core) strict: bool,
     /// Whether no more may be exposed now, whatever the cap admits: a call placed now may be
-    /// abandoned in the rate's next window, or a team waits to be counted on.
+    /// abandoned in the rate's next window, or, where calls are granted, a team waits to be counted
+    /// on.
     pub(in crate::core) closed: bool,
     /// Persons who answered, those abandoned, and those who wait.
     pub(in crate::core) answered: u64,

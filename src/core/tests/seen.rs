@@ -160,3 +160,21 @@ fn a_call_never_placed_teaches_nothing_of_those_who_are_called() -> Result<(), U
     assert_eq!(taught(CallFact::NotRecorded)?, (0, 1));
     Ok(())
 }
+
+#[test]
+fn who_is_told_his_new_campaigns_again_waits_for_no_later_line() -> Result<(), UnknownZone> {
+    let mut world = World::new()?;
+    world.does([serves(&[2])]);
+    let waits_for = |world: &World| world.dialer.agents.get(&AGENT).map(|a| a.leaves_from);
+    let before = waits_for(&world);
+    // As if lines had been dialled meanwhile for others.
+    world.dialer.next_call += 5;
+    for campaigns in [&[2], &[3]] {
+        world.does([serves(campaigns)]);
+        assert_eq!(waits_for(&world), before);
+    }
+    world.tell(world.dialed.map(|call| Fact::Call(call, CallFact::HungUp)));
+    let serves = |world: &World| world.dialer.agents.get(&AGENT).map(|a| a.settings.clone());
+    assert_eq!(serves(&world).map(|settings| settings.campaigns), Some(vec![CampaignId(3)]));
+    Ok(())
+}

@@ -91,6 +91,10 @@ impl Endpoint {
             }
             if news {
                 self.events.push_back(Event::Progress(id, sdp));
+            } else if !heard && !calling.rang {
+                // Its sound is none of ours, but a telephone may ring behind it.
+                calling.rang = true;
+                self.events.push_back(Event::Ringing(id));
             }
         }
     }

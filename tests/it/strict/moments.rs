@@ -175,6 +175,29 @@ fn agents_of_a_new_team_part_no_campaigns_whose_lines_count_on_others() -> Claim
 }
 
 #[test]
+fn two_new_teams_do_not_keep_each_other_from_being_counted_on() -> Claim {
+    let campaigns = vec![(Mode::Directed, SHARED), (STRICT, SHARED), (Mode::Directed, SHARED)];
+    let town = Town { campaigns, agents: serving(3, &[1, 3]) };
+    let mut world = calm(&town)?;
+    let one = |fact| Fact::Campaign(CampaignId(1), fact);
+    let other = |fact| Fact::Campaign(CampaignId(3), fact);
+    let counted = Bucket { persons: 400, abandoned: 3, ..Bucket::default() };
+    world.tell([one(CampaignFact::Counted(vec![counted]))]);
+    world.tell([one(CampaignFact::Directed(3)), other(CampaignFact::Directed(3))]);
+    assert_eq!(world.ringing.len(), 6, "three beyond the agents");
+    let comes = |agent, campaign| {
+        let campaigns = vec![CampaignId(campaign)];
+        let settings = agent::Settings { campaigns, pause_at_login: PauseId(0) };
+        [AgentFact::Set(settings), AgentFact::LoggedIn].map(|fact| Fact::Agent(agent, fact))
+    };
+    world.tell([comes(AgentId(98), 1), comes(AgentId(99), 3)].concat());
+    world.wait(2);
+    world.tell([one(CampaignFact::Directed(4))]);
+    assert_eq!(world.ringing.len(), 10, "the new agents part them, which the cap allows");
+    Ok(())
+}
+
+#[test]
 fn a_campaign_nobody_has_started_hides_no_line_of_another() -> Claim {
     let campaigns = vec![(EXPECTED, None), (STRICT, None)];
     let town = Town { campaigns, agents: serving(1, &[1, 2]) };
