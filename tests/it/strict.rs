@@ -50,7 +50,7 @@ const JUDGED: f64 = 0.4;
 const HUMAN: f64 = 0.7;
 /// The chance at a step that somebody signs out, is given other campaigns, or loses his leg, and
 /// that a campaign is paused; that who is out comes back, and that a preview is taken or skipped.
-const LEAVES: f64 = 0.003;
+const LEAVES: f64 = 0.004;
 const MOVES: f64 = 0.003;
 const FALLS: f64 = 0.001;
 const PAUSES: f64 = 0.002;

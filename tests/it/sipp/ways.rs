@@ -51,9 +51,7 @@ impl Far {
         if let Some(door) = door {
             tasks.spawn(take_off(door, acceptor()?, sipp.address));
         }
-        if transport != Transport::Udp {
-            sipp.listens().await?;
-        }
+        sipp.listens(transport).await?;
         Ok(Some(Self { sipp, at, tasks }))
     }
 }
@@ -65,14 +63,28 @@ impl Drop for Far {
 }
 
 impl Sipp {
-    /// Waits until it takes connections.
-    async fn listens(&self) -> Checked {
+    /// Waits until it takes datagrams or connections: before, the kernel refuses them.
+    async fn listens(&self, transport: Transport) -> Checked {
         let open = async {
-            while TcpStream::connect(self.address).await.is_err() {
+            while !self.is_open(transport).await {
                 tokio::task::yield_now().await;
             }
         };
         Ok(tokio::time::timeout(std::time::Duration::from_secs(10), open).await?)
+    }
+
+    async fn is_open(&self, transport: Transport) -> bool {
+        if transport != Transport::Udp {
+            return TcpStream::connect(self.address).await.is_ok();
+        }
+        let own = format!(":{:04X}", self.address.port());
+        let open = |table: String| {
+            let local = |line: &str| line.split_whitespace().nth(1).map(str::to_owned);
+            table.lines().filter_map(local).any(|address| address.ends_with(&own))
+        };
+        ["/proc/net/udp", "/proc/net/udp6"]
+            .iter()
+            .any(|table| std::fs::read_to_string(table).is_ok_and(open))
     }
 }
 
