@@ -17,10 +17,14 @@ const UNITS: [(&str, u64); 10] = [
     ("jours", 86_400_000),
 ];
 
+/// The longest time that may be written: a century, by judgement; more is a slip of the keys.
+const LONGEST: Span = Span::secs(36_525 * 86_400);
+
 /// Reads a length of time such as `500ms`, `2s`, `1h30m`, `30d`.
 ///
 /// # Errors
-/// The text is no length of time; the message says so in the user's words.
+/// The text is no length of time, or longer than a century; the message says so in the user's
+/// words.
 pub fn span(text: &str) -> Result<Span, String> {
     let wrong =
         || "is no length of time: write one such as \"30s\", \"1h30m\" or \"30d\"".to_owned();
@@ -39,6 +43,9 @@ pub fn span(text: &str) -> Result<Span, String> {
         let count: u64 = count.parse().map_err(|_| wrong())?;
         total += Span::millis(*millis).times(count);
         rest = tail.trim_start();
+    }
+    if total > LONGEST {
+        return Err("is longer than a century: write one such as \"30s\" or \"30d\"".to_owned());
     }
     Ok(total)
 }
@@ -119,7 +126,8 @@ mod tests {
         for (text, millis) in good {
             assert_eq!(span(text), Ok(Span::millis(millis)), "{text}");
         }
-        for bad in ["", "2", "s", "2 parsecs", "-2s", "1.5h", "2s!"] {
+        for bad in ["", "2", "s", "2 parsecs", "-2s", "1.5h", "2s!", "36526d", "50005000050000s0s"]
+        {
             assert!(span(bad).is_err(), "{bad}");
         }
     }
