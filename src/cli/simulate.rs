@@ -251,8 +251,8 @@ fn other_file(path: &Path, text: &str) -> Option<Failure> {
 }
 
 /// Gives the scenario of a recorded day, and how it was paced.
-fn learn(path: &Path) -> Result<(Scenario, Word), Failure> {
-    let (learner, _) = day::learn(path)?;
+fn learn(path: &Path, output: &Output) -> Result<(Scenario, Word), Failure> {
+    let learner = day::learn(path, output)?;
     let name = path.file_stem().unwrap_or_default().to_string_lossy();
     let word = learner.mode().and_then(Word::of).unwrap_or(USUAL);
     learner.scenario(&name).map(|scenario| (scenario, word)).map_err(|error| {
@@ -265,10 +265,15 @@ fn learn(path: &Path) -> Result<(Scenario, Word), Failure> {
 impl What {
     /// Gives every scenario with every cap, every pool and every dialer, in this order; without a
     /// word, that of the day.
-    fn cells(&self, caps: &[Ratio], words: &[Word], days: u32) -> Result<Vec<Cell>, Failure> {
+    fn cells(
+        &self,
+        (caps, words): (&[Ratio], &[Word]),
+        days: u32,
+        output: &Output,
+    ) -> Result<Vec<Cell>, Failure> {
         let mut cells = Vec::new();
         let files = self.scenarios.iter().map(|path| Ok((read(path)?, USUAL)));
-        for own in files.chain(self.from_tape.iter().map(|path| learn(path))) {
+        for own in files.chain(self.from_tape.iter().map(|path| learn(path, output))) {
             let (own, usual) = own?;
             let words = if words.is_empty() { &[usual] } else { words };
             let owed = self.owed.over(own.respect);
@@ -293,10 +298,19 @@ impl What {
         Ok(cells)
     }
 
-    /// Says that intervals of so few days tell little; `days` are those taken if none were named.
+    /// Says that intervals of so few days tell little, and what a model of a tape is worth; `days`
+    /// are those taken if none were named.
     fn doubt(&self, days: u32, output: &Output) {
         if let Some(few) = report::few(self.days.unwrap_or(days), output.lang) {
             output.note(&few);
+        }
+        if !self.from_tape.is_empty() {
+            output.note(output.lang.say(
+                "A model learnt from a tape: `cadran replay day TAPE` tells whether it reproduces \
+                 that day, and what it takes for granted.",
+                "Un modèle appris d'une bande : `cadran replay day BANDE` dit s'il reproduit cette \
+                 journée, et ce qu'il suppose.",
+            ));
         }
     }
 
@@ -323,7 +337,7 @@ fn reports(solved: &[Solved]) -> Vec<Report> {
 
 impl Run {
     fn run(self, output: &Output) -> Outcome {
-        let mut cells = self.what.cells(&[], &self.mode, 1)?;
+        let mut cells = self.what.cells((&[], &self.mode), 1, output)?;
         let prior = self.prior.read()?;
         if !matches!(prior, Prior::None) {
             self.warn_of_the_forgetful(output);
@@ -367,7 +381,7 @@ impl Run {
 impl Compare {
     fn run(self, output: &Output) -> Outcome {
         let modes = if self.mode.is_empty() { Word::all() } else { self.mode };
-        let cells = self.what.cells(&[], &modes, DAYS)?;
+        let cells = self.what.cells((&[], &modes), DAYS, output)?;
         let rows = Beside::all(&cells::solve(cells, output)?);
         output.show(&rows, |lang| compare::sheet(&rows, lang));
         self.what.doubt(DAYS, output);
@@ -377,7 +391,7 @@ impl Compare {
 
 impl Sweep {
     fn run(self, output: &Output) -> Outcome {
-        let cells = self.what.cells(&self.caps.cap, &self.mode, DAYS)?;
+        let cells = self.what.cells((&self.caps.cap, &self.mode), DAYS, output)?;
         let reports = reports(&cells::solve(cells, output)?);
         output.show(&reports, |lang| report::a_line_each(&reports, lang));
         self.what.doubt(DAYS, output);
@@ -392,7 +406,7 @@ const DRAWN: [Word; 4] =
 impl Plot {
     fn run(self, output: &Output) -> Outcome {
         let modes = if self.mode.is_empty() { DRAWN.to_vec() } else { self.mode };
-        let cells = self.what.cells(&self.caps.cap, &modes, DAYS)?;
+        let cells = self.what.cells((&self.caps.cap, &modes), DAYS, output)?;
         let solved = cells::solve(cells, output)?;
         let (reports, lang) = (reports(&solved), output.lang);
         let charts = plot::charts(&solved, lang);

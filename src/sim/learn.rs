@@ -218,12 +218,13 @@ impl Learner {
         }
     }
 
-    /// Gives what the day came to, all campaigns together, as far as a recording tells: times,
-    /// attempts, talks and abandoned persons.
+    /// Gives what the day came to, all campaigns together, as far as a recording tells: the agents'
+    /// times until it drained, and attempts, talks and abandoned persons until its last call ended.
     #[must_use]
     pub fn recorded(&self) -> Day {
-        let ended = self.ended.as_ref().map(|(_, day)| day.clone());
-        ended.unwrap_or_else(|| self.day_until(self.last))
+        let Some((_, day)) = &self.ended else { return self.day_until(self.last) };
+        let Day { attempts, connected, abandoned, .. } = self.day;
+        Day { attempts, connected, abandoned, ..day.clone() }
     }
 
     fn day_until(&self, now: Mono) -> Day {
@@ -244,6 +245,12 @@ impl Learner {
     #[must_use]
     pub fn mode(&self) -> Option<Mode> {
         self.busiest().and_then(|learnt| learnt.settings.as_ref()).map(|settings| settings.mode)
+    }
+
+    /// Counts the campaigns whose calls were heard of.
+    #[must_use]
+    pub fn dialed(&self) -> usize {
+        self.campaigns.values().filter(|learnt| !learnt.fates.is_empty()).count()
     }
 
     fn busiest(&self) -> Option<&Learnt> {

@@ -5,14 +5,14 @@ use std::path::PathBuf;
 
 use cadran::config::scenario;
 use cadran::core::campaign::{Guarantee, Mode};
-use cadran::core::order::{CampaignState, Outcome};
+use cadran::core::order::{AgentState, CampaignState, Outcome};
 use cadran::core::{Fact, Order, Record, Settings};
 use cadran::sim::learn::{Learner, NoDay};
 use cadran::sim::plan::Plan;
 use cadran::sim::report::{Day, Summary};
 use cadran::sim::scenario::Scenario;
 use cadran::sim::{RunSettings, Witness, World, run};
-use cadran::units::{CampaignId, Mono, Now, Span, Wall};
+use cadran::units::{AgentId, CallId, CampaignId, Mono, Now, Span, Wall};
 
 type Claim = Result<(), Box<dyn std::error::Error>>;
 
@@ -191,8 +191,14 @@ fn a_drain_is_no_part_of_a_recorded_day() -> Claim {
     learner.batch(at(end), &[], &[state(CampaignState::Draining)]);
     let (drained, length) = (learner.recorded(), learner.scenario("day")?.day);
     let after = |minutes| at(end + Span::secs(60).times(minutes));
-    learner.batch(after(10), &[], &[]);
+    let state_of = |state| Order::Record(Record::AgentState { agent: AgentId(1), state });
+    learner.batch(after(10), &[], &[state_of(AgentState::Talking(CallId(1)))]);
     assert_eq!(learner.recorded().idle, drained.idle);
+    assert_eq!(
+        learner.recorded().connected,
+        drained.connected + 1,
+        "an answer of a line that rang"
+    );
     assert_eq!(learner.scenario("day")?.day, length);
     // A pause is: the agents of a campaign that goes on have waited.
     learner.batch(after(20), &[], &[state(CampaignState::Running)]);

@@ -40,7 +40,12 @@ impl Witness for Taping<'_> {
 
 /// Runs an hour and a half of the town in a mode, recorded or not.
 fn town(mode: Mode, tape: Option<&Path>) -> Result<Day, Box<dyn std::error::Error>> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/scenarios/b2c_evening.toml");
+    hours("b2c_evening.toml", mode, tape)
+}
+
+/// Runs an hour and a half of a scenario in a mode, recorded or not.
+fn hours(file: &str, mode: Mode, tape: Option<&Path>) -> Result<Day, Box<dyn std::error::Error>> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/scenarios").join(file);
     let mut town = scenario::read(&std::fs::read_to_string(path)?)?;
     town.day = Span::secs(5_400);
     let run = RunSettings {
@@ -128,5 +133,21 @@ fn fewer_agents_of_the_same_day_talk_less_over_the_same_trunks() -> Claim {
     assert!(notes.contains("An interval of 2 days is wide"), "{notes}");
     let alone = replayed(&tape, &[])?;
     assert!(alone["what_if"].is_null() && alone["as_it_was"] == told["as_it_was"], "{alone}");
+    Ok(())
+}
+
+#[test]
+fn what_a_model_of_a_tape_is_worth_is_told() -> Claim {
+    let dir = tempfile::tempdir()?;
+    for (file, campaigns) in [("b2c_evening.toml", 1), ("hard/two_campaigns.toml", 2)] {
+        let tape = dir.path().join(format!("{campaigns}.tape"));
+        hours(file, Mode::Progressive, Some(&tape))?;
+        let mut run = Command::new(env!("CARGO_BIN_EXE_cadran"));
+        run.args(["simulate", "run", "--from-tape"]).arg(&tape).args(["--days", "1"]);
+        let told = run.args(["--lang", "en"]).output()?;
+        let notes = String::from_utf8(told.stderr)?;
+        assert!(told.status.success() && notes.contains("cadran replay day TAPE"), "{notes}");
+        assert_eq!(notes.contains("2 campaigns dialled"), campaigns == 2, "{notes}");
+    }
     Ok(())
 }

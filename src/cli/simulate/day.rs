@@ -196,7 +196,7 @@ impl Bands {
 
 impl Day {
     pub(in crate::cli) fn run(self, output: &Output) -> Outcome {
-        let learner = self.learner(output)?;
+        let learner = learn(&self.tape, output)?;
         let was = learner.mode().map(|mode| Paced { mode, full_info: false, rival: None });
         let was = was.filter(|was| was.mode != Mode::Directed);
         let was = was.ok_or_else(|| self.unlearnable(&"nobody knows how its calls were paced"))?;
@@ -217,19 +217,6 @@ impl Day {
         output.show(&beside, |lang| beside.sheet(lang));
         beside.remark(output);
         Ok(Exit::Done)
-    }
-
-    fn learner(&self, output: &Output) -> Result<Learner, Failure> {
-        let (learner, ending) = learn(&self.tape)?;
-        if !matches!(ending, Ending::Same | Ending::CutShort) {
-            let (_, _, detail) = replay::told(&ending);
-            let short = output.lang.say(
-                "only the tape's beginning is taken: ",
-                "seul le début de la bande est repris : ",
-            );
-            output.warn(&format!("{short}{detail}"));
-        }
-        Ok(learner)
     }
 
     fn unlearnable(&self, why: &dyn std::fmt::Display) -> Failure {
@@ -338,11 +325,28 @@ fn job(scenario: &Scenario, seed: u64, paced: Paced) -> Job {
 }
 
 /// Takes a tape in, as far as this version's dialer gives the same orders.
-pub(super) fn learn(path: &Path) -> Result<(Learner, Ending), Failure> {
+pub(super) fn learn(path: &Path, output: &Output) -> Result<Learner, Failure> {
     let mut learner = Learner::default();
     let mut seen = |now, facts: &[Fact], orders: &[Order]| learner.batch(now, facts, orders);
     let verdict = tape::replay(path, &mut seen).map_err(|error| replay::unreadable(&error))?;
-    Ok((learner, verdict.ending))
+    let lang = output.lang;
+    if !matches!(verdict.ending, Ending::Same | Ending::CutShort) {
+        let (_, _, detail) = replay::told(&verdict.ending);
+        let short = lang
+            .say("only the tape's beginning is taken: ", "seul le début de la bande est repris : ");
+        output.warn(&format!("{short}{detail}"));
+    }
+    let dialed = learner.dialed();
+    if dialed > 1 {
+        let busiest = lang.say(
+            "{count} campaigns dialled: only the calls of the one with most are modelled, by all \
+             the agents of that day",
+            "{count} campagnes ont appelé : seuls les appels de celle qui en a le plus sont \
+             modélisés, par tous les agents de la journée",
+        );
+        output.warn(&busiest.replace("{count}", &dialed.to_string()));
+    }
+    Ok(learner)
 }
 
 impl Beside {
