@@ -423,9 +423,12 @@ fn first_line(input: &mut impl BufRead) -> io::Result<Vec<u8>> {
     Ok(line)
 }
 
-/// Gives the commonest of `;`, `,` and tab outside quotes.
+/// What columns are told apart by, the likeliest first: Excel in French writes semicolons.
+const DELIMITERS: [u8; 3] = [b';', b',', b'\t'];
+
+/// Gives the commonest delimiter outside quotes; among equals the likeliest.
 fn likely_delimiter(line: &[u8]) -> u8 {
-    let mut counts = [(b';', 0), (b',', 0), (b'\t', 0)];
+    let mut counts = DELIMITERS.map(|sign| (sign, 0));
     let mut quoted = false;
     for byte in line {
         quoted ^= *byte == b'"';
@@ -433,7 +436,6 @@ fn likely_delimiter(line: &[u8]) -> u8 {
             *count += usize::from(!quoted && byte == sign);
         }
     }
-    // The first of equals wins: Excel in French writes semicolons.
     counts.iter().rev().max_by_key(|(_, count)| *count).map_or(b';', |(sign, _)| *sign)
 }
 
@@ -447,13 +449,27 @@ impl<W: Write> RejectsFile<W> {
     ///
     /// # Errors
     /// The output fails.
-    pub fn new(output: W, header: &StringRecord, delimiter: u8) -> io::Result<Self> {
-        let mut csv =
-            csv::WriterBuilder::new().delimiter(delimiter).flexible(true).from_writer(output);
+    pub fn new(mut output: W, header: &StringRecord, delimiter: u8) -> io::Result<Self> {
         let mut titles: StringRecord =
             header.iter().filter(|title| !title.trim().starts_with('_')).collect();
         titles.extend(["_ligne", "_motif", "_correction_proposee"]);
-        csv.write_record(&titles)?;
+        if !DELIMITERS.contains(&delimiter) {
+            output.write_all(&[b"sep=", [delimiter].as_slice(), b"\r\n"].concat())?;
+        }
+        let mut builder = csv::WriterBuilder::new();
+        builder.delimiter(delimiter).flexible(true);
+        // Whoever reads it back guesses the delimiter from the titles, leaving out what is quoted.
+        let signs = DELIMITERS.map(char::from);
+        let quotes = if titles.iter().any(|title| title.contains(signs)) {
+            csv::QuoteStyle::Always
+        } else {
+            csv::QuoteStyle::Necessary
+        };
+        let mut first = builder.quote_style(quotes).from_writer(&mut output);
+        first.write_record(&titles)?;
+        first.flush()?;
+        drop(first);
+        let csv = builder.quote_style(csv::QuoteStyle::Necessary).from_writer(output);
         Ok(Self { csv })
     }
 

@@ -110,6 +110,26 @@ fn a_file_without_titles_or_telephones_is_no_list() {
 }
 
 #[test]
+fn rejects_are_read_in_the_dialect_they_were_written_in() -> Result<(), Box<dyn std::error::Error>>
+{
+    for text in ["sep=,\ntel,a;b;c;d;e;f\n12,x\n", "sep=|\ntel|a,b,c,d|e\n12|x|y\n"] {
+        let mut list = List::open(text.as_bytes(), Options::default())?;
+        let (header, delimiter) = list.dialect();
+        let mut rejects = Vec::new();
+        let mut file = RejectsFile::new(&mut rejects, &header, delimiter)?;
+        while let Some(Row::Reject(reject)) = list.next_row()? {
+            file.add(&header, &reject)?;
+        }
+        file.finish()?;
+        let again = List::open(rejects.as_slice(), Options::default())?;
+        let titles = |header: StringRecord| header.get(1).map(str::to_owned);
+        assert_eq!(again.dialect().1, delimiter, "{}", String::from_utf8_lossy(&rejects));
+        assert_eq!(titles(again.dialect().0), titles(header));
+    }
+    Ok(())
+}
+
+#[test]
 fn corrected_rejects_import_again() -> Result<(), Box<dyn std::error::Error>> {
     let mut list = List::open(&b"nom,tel\na,12\nb,0199000001\n"[..], Options::default())?;
     let (header, delimiter) = list.dialect();
