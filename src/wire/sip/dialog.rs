@@ -249,7 +249,10 @@ fn contact<'a>(message: &Message<'a>) -> Option<&'a [u8]> {
     is_sip(contact.uri).then(|| request_uri(contact.uri))
 }
 
+/// Gives the proxies that want to see further requests: SIP URIs, too, since a strict router's
+/// becomes the request's own (§12.2.1.1).
 fn routes(message: &Message<'_>) -> Vec<Vec<u8>> {
     let list = message.list(Name::RecordRoute).take(ROUTES_MAX);
-    list.take_while(|route| Address::read(route).is_some()).map(party).collect()
+    let leads = |route: &&[u8]| Address::read(route).is_some_and(|route| is_sip(route.uri));
+    list.take_while(leads).map(party).collect()
 }
