@@ -287,14 +287,11 @@ impl Dialer {
     }
 
     /// Counts the ready agents who count for a campaign that dials and have no line of it, because
-    /// lines of others may take them. Where the same agents serve all, nobody is owed a line: the
-    /// decision they take together leaves none idle, and its risks pay for all.
-    fn owed(&self, now: Now, id: CampaignId, pool: &[CampaignId]) -> u32 {
+    /// lines of others may take them. Of no use where the same agents serve all: the decision they
+    /// take together leaves none idle, and its risks pay for all.
+    fn owed(&self, now: Now, id: CampaignId) -> u32 {
         let dials = |c: &&Campaign| c.hungry() && self.dials(now, c);
         let Some(campaign) = self.campaigns.get(&id).filter(dials) else { return 0 };
-        if self.serves_all(id, pool) {
-            return 0;
-        }
         let mode = campaign.settings.mode;
         if lines_of(mode, 1) == 0 {
             return 0;
@@ -307,7 +304,10 @@ impl Dialer {
     /// Dials for ready agents who count for a campaign and whom lines of others may take: each is
     /// set aside for his line, as far as those lines can do without him.
     fn dial_owed(&mut self, now: Now, id: CampaignId, pool: &[CampaignId]) {
-        for _ in 0..self.owed(now, id, pool) {
+        if self.serves_all(id, pool) {
+            return;
+        }
+        for _ in 0..self.owed(now, id) {
             let Some(agent) = self.teams.first_at_home(id) else { return };
             let spared = self.may_set_aside(now, agent);
             if !spared || self.place(now, id, None, Some(agent)).is_err() {
@@ -336,7 +336,7 @@ impl Dialer {
             value: campaign.settings.value,
             free: ready - waiting,
             home: self.teams.at_home(id),
-            owed: self.owed(now, id, beside),
+            owed: if whole { 0 } else { self.owed(now, id) },
             only: (!whole).then(|| self.busy_for(id)),
         })
     }

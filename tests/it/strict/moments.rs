@@ -148,17 +148,28 @@ fn who_is_counted_on_goes_over_to_other_campaigns_later() -> Claim {
     Ok(())
 }
 
+/// Two campaigns that dial as they are told, with the same three agents and a strict rate.
+fn two_directed() -> Town {
+    let campaigns = vec![(Mode::Directed, SHARED), (STRICT, SHARED), (Mode::Directed, SHARED)];
+    Town { campaigns, agents: serving(3, &[1, 3]) }
+}
+
+/// Tells each of them to dial so many lines, with nine to spare under the cap.
+fn dialled(town: &Town, lines: u32) -> Result<Adversary<'_>, Box<dyn std::error::Error>> {
+    let mut world = calm(town)?;
+    let one = |fact| Fact::Campaign(CampaignId(1), fact);
+    let counted = Bucket { persons: 400, abandoned: 3, ..Bucket::default() };
+    world.tell([one(CampaignFact::Counted(vec![counted]))]);
+    let directed = |id| Fact::Campaign(CampaignId(id), CampaignFact::Directed(lines));
+    world.tell([directed(1), directed(3)]);
+    Ok(world)
+}
+
 #[test]
 fn agents_of_a_new_team_part_no_campaigns_whose_lines_count_on_others() -> Claim {
     for signs_in in [false, true] {
-        let campaigns = vec![(Mode::Directed, SHARED), (STRICT, SHARED), (Mode::Directed, SHARED)];
-        let town = Town { campaigns, agents: serving(3, &[1, 3]) };
-        let mut world = calm(&town)?;
-        let one = |fact| Fact::Campaign(CampaignId(1), fact);
-        let other = |fact| Fact::Campaign(CampaignId(3), fact);
-        let counted = Bucket { persons: 400, abandoned: 3, ..Bucket::default() };
-        world.tell([one(CampaignFact::Counted(vec![counted]))]);
-        world.tell([one(CampaignFact::Directed(6)), other(CampaignFact::Directed(6))]);
+        let town = two_directed();
+        let mut world = dialled(&town, 6)?;
         assert_eq!(world.ringing.len(), 12, "nine beyond the agents: as many as the cap allows");
         world.set(AgentId(99), &[1]);
         if signs_in {
@@ -176,14 +187,8 @@ fn agents_of_a_new_team_part_no_campaigns_whose_lines_count_on_others() -> Claim
 
 #[test]
 fn two_new_teams_do_not_keep_each_other_from_being_counted_on() -> Claim {
-    let campaigns = vec![(Mode::Directed, SHARED), (STRICT, SHARED), (Mode::Directed, SHARED)];
-    let town = Town { campaigns, agents: serving(3, &[1, 3]) };
-    let mut world = calm(&town)?;
-    let one = |fact| Fact::Campaign(CampaignId(1), fact);
-    let other = |fact| Fact::Campaign(CampaignId(3), fact);
-    let counted = Bucket { persons: 400, abandoned: 3, ..Bucket::default() };
-    world.tell([one(CampaignFact::Counted(vec![counted]))]);
-    world.tell([one(CampaignFact::Directed(3)), other(CampaignFact::Directed(3))]);
+    let town = two_directed();
+    let mut world = dialled(&town, 3)?;
     assert_eq!(world.ringing.len(), 6, "three beyond the agents");
     let comes = |agent, campaign| {
         let campaigns = vec![CampaignId(campaign)];
@@ -192,7 +197,7 @@ fn two_new_teams_do_not_keep_each_other_from_being_counted_on() -> Claim {
     };
     world.tell([comes(AgentId(98), 1), comes(AgentId(99), 3)].concat());
     world.wait(2);
-    world.tell([one(CampaignFact::Directed(4))]);
+    world.tell([Fact::Campaign(CampaignId(1), CampaignFact::Directed(4))]);
     assert_eq!(world.ringing.len(), 10, "the new agents part them, which the cap allows");
     Ok(())
 }
