@@ -28,8 +28,12 @@ pub(super) async fn open(path: &Path, full_sync: bool) -> Result<(Writer, Reader
     let mut writer = options.connect().await.map_err(opening)?;
     let migrating = |source| StoreError::Migrate { database: path.display().to_string(), source };
     MIGRATIONS.run(&mut writer).await.map_err(migrating)?;
+    // A file's connections do not wear out as a server's do: made anew every half hour, each would
+    // lose its page cache and leave its thread's heap in pieces.
     let readers = SqlitePoolOptions::new()
         .max_connections(READERS_MAX)
+        .max_lifetime(None)
+        .idle_timeout(None)
         .connect_lazy_with(options.clone().read_only(true));
     let options = Box::new(options);
     let writer = Writer::Sqlite { db: writer, options, doubtful: false, _lock: lock };
