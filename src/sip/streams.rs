@@ -15,7 +15,7 @@ use super::tls::Client;
 use crate::engine::clock::Clock;
 use crate::engine::tasks::Tasks;
 use crate::units::TrunkId;
-use crate::wire::sip::{Hop, Transport};
+use crate::wire::sip::{Hop, Sources, Transport};
 
 /// Connections that others opened: a floor of 1,000 phones and as much again.
 const THEIRS_MAX: usize = 2_048;
@@ -67,6 +67,8 @@ pub(crate) struct Streams {
     /// How many of them others opened.
     theirs: usize,
     per_address: BTreeMap<IpAddr, usize>,
+    /// How often others have connected.
+    guests: Sources,
     count: u64,
     news: (mpsc::Sender<News>, mpsc::Receiver<News>),
     door: (mpsc::Sender<Guest>, mpsc::Receiver<Guest>),
@@ -90,6 +92,7 @@ impl Streams {
             held: BTreeMap::new(),
             theirs: 0,
             per_address: BTreeMap::new(),
+            guests: Sources::of_guests(),
             count: 0,
             news: mpsc::channel(NEWS_MAX),
             door: mpsc::channel(DOOR_MAX),
@@ -227,11 +230,14 @@ impl Streams {
 
     fn take_in(&mut self, guest: Guest) {
         let Guest { stream, from, transport, tls } = guest;
-        let there = self.per_address.get(&from.ip()).copied().unwrap_or_default();
-        if self.theirs >= THEIRS_MAX || there >= THEIRS_PER_ADDRESS_MAX {
+        let (now, ip) = (self.clock.mono(), from.ip());
+        let there = self.per_address.get(&ip).copied().unwrap_or_default();
+        let is_full = self.theirs >= THEIRS_MAX || there >= THEIRS_PER_ADDRESS_MAX;
+        if is_full || !self.guests.have_room(now, ip) {
             self.refused += 1;
             return;
         }
+        self.guests.charge(now, ip);
         let hop = Hop { transport, address: from, trunk: None };
         // The system gives a port again only when its connection has ended.
         self.close(hop);

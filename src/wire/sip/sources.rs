@@ -33,6 +33,11 @@ impl Rate {
     pub(super) const PEER: Self = Self { burst: 2_000, pause: Span::millis(1) };
     /// What all of them may ask together.
     pub(super) const PEERS: Self = Self { burst: 10_000, pause: Span::micros(500) };
+    /// How often one address may connect: 400 phones behind one NAT that come back at once.
+    const GUEST: Self = Self { burst: 400, pause: Span::millis(50) };
+    /// How often all of them may: 2,000 phones that come back at once from everywhere. The
+    /// handshakes of 500 connections over TLS cost a fifth of a core.
+    const GUESTS: Self = Self { burst: 2_000, pause: Span::millis(2) };
 
     fn has_room(self, full: Mono, now: Mono) -> bool {
         full.since(now) <= self.pause.times(self.burst - 1)
@@ -45,7 +50,7 @@ impl Rate {
 
 /// See the module.
 #[derive(Debug)]
-pub(super) struct Sources {
+pub(crate) struct Sources {
     each: Rate,
     whole: Rate,
     /// When everybody's bucket is full again.
@@ -56,19 +61,24 @@ pub(super) struct Sources {
 }
 
 impl Sources {
+    /// Makes the table of those who open connections.
+    pub(crate) fn of_guests() -> Self {
+        Self::new(Rate::GUEST, Rate::GUESTS)
+    }
+
     pub(super) fn new(each: Rate, whole: Rate) -> Self {
         let (table, by_debt) = (BTreeMap::new(), BTreeSet::new());
         Self { each, whole, full: Mono::START, table, by_debt }
     }
 
     /// Tells whether one more message of an address is read.
-    pub(super) fn have_room(&self, now: Mono, ip: IpAddr) -> bool {
+    pub(crate) fn have_room(&self, now: Mono, ip: IpAddr) -> bool {
         let full = self.table.get(&ip).copied().unwrap_or(now);
         self.each.has_room(full, now) && self.whole.has_room(self.full, now)
     }
 
     /// Charges an address with a message that was read.
-    pub(super) fn charge(&mut self, now: Mono, ip: IpAddr) {
+    pub(crate) fn charge(&mut self, now: Mono, ip: IpAddr) {
         self.full = self.whole.after(self.full, now);
         let held = self.table.get(&ip).copied();
         let full = self.each.after(held.unwrap_or(now), now);

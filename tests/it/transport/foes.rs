@@ -26,9 +26,13 @@ impl Scene {
 
     /// Opens a connection to a door from an address nobody knows.
     async fn foe(&self, place: usize) -> Checked<TcpStream> {
+        self.guest(place, "127.66.6.6:0").await
+    }
+
+    async fn guest(&self, place: usize, from: &str) -> Checked<TcpStream> {
         let (_, at) = self.dialer.sip.also()[place];
         let socket = tokio::net::TcpSocket::new_v4()?;
-        socket.bind("127.66.6.6:0".parse()?)?;
+        socket.bind(from.parse()?)?;
         Ok(socket.connect(at).await?)
     }
 
@@ -117,6 +121,25 @@ async fn one_address_gets_so_many_connections_and_no_more() -> Checked {
         tokio::task::yield_now().await;
     };
     assert_eq!((figures.connections, figures.refused_connections), (400, 50));
+    scene.calls().await
+}
+
+#[tokio::test]
+async fn whoever_connects_again_and_again_is_let_in_so_often_only() -> Checked {
+    let scene = Scene::new().await?;
+    // Each is over before the next: it is not how many there are that counts, but how often.
+    let mut opened = 0;
+    while scene.dialer.sip.figures().await?.refused_connections == 0 {
+        drop(scene.foe(1).await?);
+        opened += 1;
+        assert!(opened < 2_000, "400 at once and 20 a second, and still let in");
+    }
+    assert!(opened > 400, "refused after {opened}");
+    let mut phone = scene.guest(0, "127.66.6.7:0").await?;
+    phone.write_all(b"\r\n\r\n").await?;
+    let mut pong = [0; 2];
+    phone.read_exact(&mut pong).await?;
+    assert_eq!(&pong, b"\r\n", "another address has its own");
     scene.calls().await
 }
 
