@@ -31,6 +31,7 @@ pub(super) async fn why(
         view: View::default(),
         personal: 0,
         decision: None,
+        no_trunk: false,
         quiet: None,
         recalled: None,
         totals: Totals::default(),
@@ -167,7 +168,7 @@ fn elsewhere(
 }
 
 /// Gives the campaign that everybody at work for this one serves first, the first with contacts to
-/// call or at least running, if it is another and nobody has a call of this one; nobody serves any
+/// call and a trunk in use, or at least running, if it is another and nobody has a call of this one; nobody serves any
 /// while all are on a break.
 fn lent(
     agents: &[AgentRow],
@@ -180,7 +181,8 @@ fn lent(
         let mut running = campaigns.iter().filter(|floor| floor.state == CampaignState::Running);
         running.find(|floor| floor.campaign == *id)
     };
-    let hungers = |id: &CampaignId| runs(id).is_some_and(|floor| floor.view.stock > 0);
+    let dials = |floor: &CampaignFloor| floor.view.stock > 0 && !floor.no_trunk;
+    let hungers = |id: &CampaignId| runs(id).is_some_and(dials);
     let first = |at: &&AgentFloor| {
         let row = agents.iter().find(|row| row.id == at.agent)?;
         let mut served = row.campaigns.iter().copied();
@@ -312,6 +314,7 @@ fn decided(floor: &CampaignFloor) -> IdleCause {
     match (decision.limit, decision.ask.why) {
         (_, Why::AgentDials) => IdleCause::AgentDials,
         (Limit::Abandon, _) => IdleCause::Abandon,
+        (Limit::Neighbor | Limit::Owed, _) => IdleCause::AgentsAwaited,
         (Limit::Channels(_), _) => IdleCause::Channels,
         (Limit::CallsPerSecond(_), _) => IdleCause::CallsPerSecond,
         (Limit::NoTrunk, _) => IdleCause::NoTrunk,
@@ -359,6 +362,7 @@ mod tests {
             view,
             personal: 0,
             decision: None,
+            no_trunk: false,
             quiet: None,
             recalled: None,
             totals: Totals::default(),

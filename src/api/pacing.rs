@@ -76,7 +76,7 @@ pub(super) async fn explain(
             since: quiet.since.to_string(),
             for_s: now.since(quiet.since).as_secs_f64(),
             why: quiet.why,
-            held: quiet.held,
+            limit: quiet.limit,
             forecast: quiet.forecast,
         }),
         recalled: present.and_then(|floor| floor.recalled).map(|recalled| types::Recalled {
@@ -99,7 +99,13 @@ fn wall(text: &str) -> Result<Wall, ApiError> {
 fn bound(decision: &Decision) -> Option<TrunkId> {
     match decision.limit {
         Limit::Channels(trunk) | Limit::CallsPerSecond(trunk) => Some(trunk),
-        Limit::Ask | Limit::Abandon | Limit::NoTrunk | Limit::CallerIds | Limit::Stock => None,
+        Limit::Ask
+        | Limit::Abandon
+        | Limit::Neighbor
+        | Limit::Owed
+        | Limit::NoTrunk
+        | Limit::CallerIds
+        | Limit::Stock => None,
     }
 }
 

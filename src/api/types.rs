@@ -14,7 +14,7 @@ use crate::core::fact::SkipReason;
 use crate::core::floor::Totals;
 use crate::core::foresight;
 use crate::core::order::{CampaignState, EndedBy, Outcome};
-use crate::core::pacing::{Decision, Forecast, View, Why};
+use crate::core::pacing::{Decision, Forecast, Limit, View, Why};
 use crate::engine::handle::Details;
 
 /// What the engine was started with, beside what stands in the files now.
@@ -143,8 +143,8 @@ pub struct Quiet {
     pub for_s: f64,
     /// Why.
     pub why: Why,
-    /// Whether the abandon rule, not the forecast, says no.
-    pub held: bool,
+    /// What says no: the forecast itself (`ask`), or what bound it.
+    pub limit: Limit,
     /// What is foreseen now.
     pub forecast: Forecast,
 }

@@ -174,6 +174,8 @@ fn reason(pacing: &Pacing, decision: &Decision, lang: Lang) -> String {
     match decision.limit {
         Limit::Ask => wish(decision, lang),
         Limit::Abandon => held(pacing, decision, lang),
+        Limit::Neighbor => cut(NEIGHBOR.0, NEIGHBOR.1),
+        Limit::Owed => cut(OWED.0, OWED.1),
         Limit::Channels(_) => cut(
             "every channel of trunk {trunk} is taken.",
             "tous les canaux du trunk {trunk} sont pris.",
@@ -189,10 +191,7 @@ fn reason(pacing: &Pacing, decision: &Decision, lang: Lang) -> String {
             "every number shown carries all the calls it may.",
             "chaque numéro présenté porte déjà tous les appels permis.",
         ),
-        Limit::Stock => cut(
-            "the list has no more contacts that may be called now.",
-            "la liste n'a plus de fiches que l'on puisse appeler maintenant.",
-        ),
+        Limit::Stock => cut(DRY.0, DRY.1),
     }
 }
 
@@ -356,6 +355,21 @@ fn bound(strict: bool, view: &View, forecast: Option<&Forecast>, lang: Lang) -> 
     }
 }
 
+const NEIGHBOR: (&str, &str) = (
+    "the abandon rule of a campaign whose lines ring for the same agents lets nothing more be \
+     risked.",
+    "la règle d'abandon d'une campagne dont les lignes sonnent pour les mêmes agents ne laisse \
+     plus rien risquer.",
+);
+const OWED: (&str, &str) = (
+    "a campaign that shares its agents first dials for one of its own who is ready.",
+    "une campagne qui partage ses agents appelle d'abord pour l'un des siens, qui est prêt.",
+);
+const DRY: (&str, &str) = (
+    "the list has no more contacts that may be called now.",
+    "la liste n'a plus de fiches que l'on puisse appeler maintenant.",
+);
+
 /// What is shorter is the usual pause between two calls, in seconds.
 const PAUSE_S: f64 = 5.0;
 
@@ -367,8 +381,12 @@ fn no_more(pacing: &Pacing, quiet: &Quiet, lang: Lang) -> Option<String> {
     let since = output::moment(&quiet.since, "%H:%M:%S");
     let Forecast { threshold, next, .. } = quiet.forecast;
     let risk = next.filter(|next| *next > threshold);
-    let (english, french) = match (risk, quiet.held, quiet.why) {
-        (_, true, _) => {
+    let both = |(english, french): (&str, &str)| (english.to_owned(), french.to_owned());
+    let (english, french) = match (risk, quiet.limit, quiet.why) {
+        (_, Limit::Stock, _) => both(DRY),
+        (_, Limit::Neighbor, _) => both(NEIGHBOR),
+        (_, Limit::Owed, _) => both(OWED),
+        (_, Limit::Abandon, _) => {
             let strict = pacing.guarantee == Some(Guarantee::Strict);
             let why = bound(strict, &pacing.now, Some(&quiet.forecast), lang);
             (

@@ -8,7 +8,7 @@ use super::call::{Call, Effect, Manner};
 use super::floor::{CallStage, Totals};
 use super::hopper::Hopper;
 use super::order::{CampaignState, Outcome};
-use super::pacing::account::{self, Entry, Window};
+use super::pacing::account::{self, Entry};
 use super::pacing::memory::Memory;
 use super::pacing::predictive::{Line, Pacer};
 use super::pacing::rate::{Key, Rate};
@@ -389,12 +389,19 @@ impl Campaign {
         }
     }
 
-    /// Calling time left before the window of its rate closes, if it closes at a known moment:
-    /// today's, when the calling hours leave part of the day out, where they end first.
-    pub(super) fn left(&self, at: Wall) -> Option<Span> {
-        let closes = self.settings.account.window == Window::Day;
-        let days = self.days.iter().filter(|_| closes);
-        days.map(|(_, day)| day.as_ref()?.left(at)).min().flatten()
+    /// Calling time left before the window of its rate closes, if the calling ends at a known
+    /// moment: today's, when the calling hours leave part of the day out, in the zone that is the
+    /// next to be done; zones that are done keep the others from nothing.
+    pub(super) fn left(&self, at: Wall, closes: Option<Wall>) -> Option<Span> {
+        let closes = closes?;
+        let mut least = None;
+        for (_, day) in &self.days {
+            let left = day.as_ref()?.left(at, closes)?;
+            if left > Span::ZERO {
+                least = Some(least.map_or(left, |least: Span| least.min(left)));
+            }
+        }
+        Some(least.unwrap_or(Span::ZERO))
     }
 
     /// Gives what the call machine needs of the settings.
@@ -544,27 +551,47 @@ mod tests {
     use crate::core::rules::DaySpan;
     use crate::units::{ContactId, NumberId, PersonId, TrunkId, UnknownZone};
 
-    #[test]
-    fn calling_ends_where_the_leads_are_called_first() -> Result<(), UnknownZone> {
+    /// A campaign that calls from ten to eight, with a lead in each zone, at a moment.
+    fn calling(zones: &[&str], at: Wall) -> Result<Campaign, UnknownZone> {
         let mut settings = Settings::new(Mode::Progressive, TrunkId(1), Zone::new("Europe/Paris")?);
         settings.rules.week.days.fill(vec![DaySpan { from: 600, to: 1_200 }]);
         let mut campaign = Campaign::new(CampaignId(1), settings);
-        // 2026-11-21T09:00:00Z: ten o'clock in Paris, one in the afternoon on Réunion.
-        let at = Wall::micros(1_795_251_600_000_000);
-        let mut left = |zone: &str, contact: u64| {
+        for (zone, contact) in zones.iter().zip(1..) {
             let number = LeadNumber::new(NumberId(contact), PersonId(contact), Zone::new(zone)?);
             let lead = Arc::new(Lead::new(ContactId(contact), vec![number]));
-            campaign.hopper.stock_up(Stocked {
-                lead,
-                until: Mono::micros(u64::MAX),
-                tried: Vec::new(),
-            });
-            campaign.note_zones();
-            campaign.turn(at);
-            Ok::<_, UnknownZone>(campaign.left(at))
-        };
-        assert_eq!(left("Europe/Paris", 1)?, Some(Span::secs(10 * 3_600)));
-        assert_eq!(left("Indian/Reunion", 2)?, Some(Span::secs(7 * 3_600)));
+            let until = Mono::micros(u64::MAX);
+            campaign.hopper.stock_up(Stocked { lead, until, tried: Vec::new() });
+        }
+        campaign.note_zones();
+        campaign.turn(at);
+        Ok(campaign)
+    }
+
+    /// 2026-11-21T09:00:00Z: ten o'clock in Paris, one in the afternoon on Réunion.
+    const MORNING: Wall = Wall::micros(1_795_251_600_000_000);
+    const HOUR: Span = Span::secs(3_600);
+
+    #[test]
+    fn calling_ends_where_the_leads_are_called_first() -> Result<(), UnknownZone> {
+        let midnight = Some(MORNING + HOUR.times(14));
+        let left = |zones: &[&str], at| Ok(calling(zones, at)?.left(at, midnight));
+        assert_eq!(left(&["Europe/Paris"], MORNING)?, Some(HOUR.times(10)));
+        assert_eq!(left(&["Europe/Paris", "Indian/Reunion"], MORNING)?, Some(HOUR.times(7)));
+        // A zone that is done for the day leaves the others their time.
+        let evening = MORNING + HOUR.times(8);
+        assert_eq!(left(&["Indian/Reunion"], evening)?, Some(Span::ZERO));
+        assert_eq!(left(&["Europe/Paris", "Indian/Reunion"], evening)?, Some(HOUR.times(2)));
+        Ok(())
+    }
+
+    #[test]
+    fn no_answer_is_counted_on_past_the_midnight_of_the_rule() -> Result<(), UnknownZone> {
+        // Half past eleven in Paris: half past six in the evening on Guadeloupe.
+        let at = MORNING + Span::secs(13 * 3_600 + 1_800);
+        let campaign = calling(&["America/Guadeloupe"], at)?;
+        assert_eq!(campaign.left(at, Some(at + Span::secs(1_800))), Some(Span::secs(1_800)));
+        assert_eq!(campaign.left(at, Some(at + HOUR.times(9))), Some(Span::secs(5_400)));
+        assert_eq!(campaign.left(at, None), None);
         Ok(())
     }
 }

@@ -129,8 +129,7 @@ impl Dialer {
 
     /// Whether a campaign runs and has a trunk.
     pub(super) fn dials(&self, now: Now, campaign: &Campaign) -> bool {
-        let mut routes = campaign.settings.all_routes();
-        campaign.runs() && routes.any(|route| self.trunks.is_up(route.trunk, now.mono))
+        campaign.runs() && self.trunks.any_up(campaign.settings.all_routes(), now.mono)
     }
 
     /// Keeps counting on a ready agent who is about to stand aside, if a proof needs him.

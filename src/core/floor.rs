@@ -35,6 +35,9 @@ pub struct CampaignFloor {
     pub state: CampaignState,
     /// What its pacer sees.
     pub view: View,
+    /// Whether none of its trunks is in use.
+    #[serde(default)]
+    pub no_trunk: bool,
     /// Leads in the hopper that only one agent may be given, which the view's stock leaves out.
     pub personal: u32,
     /// Its latest decision that placed or was refused a call.
@@ -206,6 +209,7 @@ impl Dialer {
             campaign: id,
             state: campaign.state,
             view: self.view(id),
+            no_trunk: !self.trunks.any_up(campaign.settings.all_routes(), now.mono),
             personal: u32::try_from(campaign.hopper.len() - campaign.hopper.stock())
                 .unwrap_or(u32::MAX),
             decision: campaign.decision,

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use super::Dialer;
-use super::campaign::Route;
+use super::campaign::Campaign;
 use super::fact::Lead;
 use super::order::Stage;
 use super::pacing::Limit;
@@ -115,6 +115,15 @@ impl Dialer {
         Ok(Opening { routes, caller_id })
     }
 
+    /// Whether there is a way for a call of a campaign now, to whomever.
+    pub(super) fn may_place(&self, now: Now, campaign: &Campaign) -> bool {
+        let settings = &campaign.settings;
+        let caps = &settings.caller_caps;
+        let mut groups = [&settings.routes].into_iter().chain(settings.by_group.values());
+        groups.any(|routes| self.trunks.room(routes, now.mono, &[]).is_ok())
+            && self.shown.choose(caps, campaign.caller_id, now.mono).is_ok()
+    }
+
     /// Whether every trunk for a group is out of use for longer than a moment, while others of the
     /// campaign are not: where nothing can be called at all, nobody stands in another's way.
     pub(super) fn is_dead_end(
@@ -126,10 +135,9 @@ impl Dialer {
     ) -> bool {
         let Some(campaign) = self.campaigns.get(&id) else { return false };
         let settings = &campaign.settings;
-        let up = |route: &Route| self.trunks.is_up(route.trunk, now.mono);
         blocked.until.is_none_or(|until| until > now.mono + MOMENT)
-            && !settings.routes_of(group).iter().any(up)
-            && settings.all_routes().any(up)
+            && !self.trunks.any_up(settings.routes_of(group).iter(), now.mono)
+            && self.trunks.any_up(settings.all_routes(), now.mono)
     }
 
     /// Chooses the way of the call that is placed now to a lead's number at that place, for which

@@ -279,9 +279,11 @@ impl Dialer {
         let alone = self.campaigns.len() == 1;
         loop {
             let before = if alone { 0 } else { hungry(self) };
-            let campaigns = &self.campaigns;
+            let (campaigns, trunks) = (&self.campaigns, &self.trunks);
+            let dials =
+                |c: &Campaign| c.hungry() && trunks.any_up(c.settings.all_routes(), now.mono);
             self.teams.find_homes(
-                |id| campaigns.get(&id).is_some_and(Campaign::hungry),
+                |id| campaigns.get(&id).is_some_and(dials),
                 |id| campaigns.get(&id).is_some_and(Campaign::runs),
             );
             let mut next = campaigns.keys().next().copied();

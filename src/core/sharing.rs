@@ -98,12 +98,13 @@ impl Dialer {
         // Campaigns of one rate are counted by one rule.
         let rule = all().next().map(|(_, campaign)| &campaign.settings.account);
         let (answered, abandoned) = rule.map(|rule| rate.account.counts(rule)).unwrap_or_default();
+        let closes = rule.and_then(|rule| rate.account.closes(rule));
         let shares = all().filter(|(_, campaign)| campaign.runs()).filter_map(|(id, campaign)| {
             let home = count(self.teams.ready_at_home(id));
             Some(campaign.pacer.as_ref()?.share(
                 now.mono,
                 home,
-                campaign.left(now.wall),
+                campaign.left(now.wall, closes),
                 campaign.hopper.to_come(),
             ))
         });
@@ -115,13 +116,13 @@ impl Dialer {
         let caps = all().map(|(_, campaign)| campaign.settings.abandon.cap);
         let longest = all().map(|(_, campaign)| call::longest_wait(&campaign.manner()));
         let longest = longest.max().unwrap_or_default();
-        let closes = |rule| rate.account.closes_within(rule, now.wall, longest);
+        let closing = |rule| rate.account.closes_within(rule, now.wall, longest);
         let strict = all().any(|(_, campaign)| campaign.is_strict());
         Ledger {
             rate,
             cap: caps.fold(Ratio::new(1.0), |least, cap| if cap < least { cap } else { least }),
             strict,
-            closed: strict && rule.is_some_and(closes),
+            closed: strict && rule.is_some_and(closing),
             answered,
             abandoned,
             brings: rule.map_or((1.0, 0.0), |rule| rate.account.brings(rule)),
@@ -290,8 +291,8 @@ impl Dialer {
     /// lines of others may take them. Of no use where the same agents serve all: the decision they
     /// take together leaves none idle, and its risks pay for all.
     fn owed(&self, now: Now, id: CampaignId) -> u32 {
-        let dials = |c: &&Campaign| c.hungry() && self.dials(now, c);
-        let Some(campaign) = self.campaigns.get(&id).filter(dials) else { return 0 };
+        let calls = |c: &&Campaign| c.hungry() && self.may_place(now, c);
+        let Some(campaign) = self.campaigns.get(&id).filter(calls) else { return 0 };
         let mode = campaign.settings.mode;
         if lines_of(mode, 1) == 0 {
             return 0;
@@ -366,8 +367,9 @@ impl Dialer {
         let (placed, blocked) = self.place_all(now, id, ask.calls, Some(odds));
         let limit = match blocked {
             Some(blocked) => blocked.limit,
-            None if held => Limit::Abandon,
-            None => Limit::Ask,
+            // No more is asked for than there are contacts.
+            None if ask.calls == view.stock => Limit::Stock,
+            None => held.unwrap_or(Limit::Ask),
         };
         if ask.calls > 0 {
             let forecast = Some(forecast);
@@ -375,7 +377,7 @@ impl Dialer {
         }
         let campaign = self.campaigns.get_mut(&id)?;
         let since = campaign.quiet.map_or(now.wall, |quiet| quiet.since);
-        let quiet = Quiet { since, why: ask.why, held, forecast };
+        let quiet = Quiet { since, why: ask.why, limit, forecast };
         campaign.quiet = (ask.calls == 0).then_some(quiet);
         let pacer = campaign.pacer.as_mut()?;
         let mut next = pacer.next(now.mono, view);

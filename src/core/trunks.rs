@@ -157,6 +157,15 @@ impl Trunks {
         }
     }
 
+    /// Whether one of some routes is in use.
+    pub(super) fn any_up<'r>(
+        &self,
+        mut routes: impl Iterator<Item = &'r Route>,
+        now: Mono,
+    ) -> bool {
+        routes.any(|route| self.is_up(route.trunk, now))
+    }
+
     /// Says among which routes the next call's turn goes: the lowest tier that has a free channel
     /// on a trunk in use, in it the cheapest that can take a call now. A rate is waited for: a
     /// higher tier is for failures and full lines. If no route takes a call now, says why.
@@ -282,7 +291,13 @@ impl Trunks {
         let rank = |blocked: &Blocked| match blocked.limit {
             Limit::CallsPerSecond(_) => 0,
             Limit::Channels(_) => 1,
-            Limit::NoTrunk | Limit::CallerIds | Limit::Ask | Limit::Abandon | Limit::Stock => 2,
+            Limit::NoTrunk
+            | Limit::CallerIds
+            | Limit::Ask
+            | Limit::Abandon
+            | Limit::Neighbor
+            | Limit::Owed
+            | Limit::Stock => 2,
         };
         routes
             .filter(|route| !except.contains(&route.trunk))

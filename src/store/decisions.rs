@@ -53,9 +53,13 @@ pub(super) fn decided(campaign: CampaignId, decision: &Decision, moment: Wall) -
     let (limit, trunk) = match decision.limit {
         Limit::Channels(trunk) => ("channels".to_owned(), Some(trunk.0)),
         Limit::CallsPerSecond(trunk) => ("calls_per_second".to_owned(), Some(trunk.0)),
-        Limit::Ask | Limit::Abandon | Limit::NoTrunk | Limit::CallerIds | Limit::Stock => {
-            (word(&decision.limit), None)
-        }
+        Limit::Ask
+        | Limit::Abandon
+        | Limit::Neighbor
+        | Limit::Owed
+        | Limit::NoTrunk
+        | Limit::CallerIds
+        | Limit::Stock => (word(&decision.limit), None),
     };
     let forecast = decision.forecast;
     // Of several decisions in one instant the last one stands, as in the campaign's own view; each

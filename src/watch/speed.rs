@@ -38,6 +38,14 @@ pub fn limit_word(decision: &Decision, lang: Lang) -> &'static str {
             | Why::PersonsWaiting => lang.say("the agents", "les agents"),
         },
         Limit::Abandon => lang.say("the abandon rule", "la règle d'abandon"),
+        Limit::Neighbor => lang.say(
+            "the abandon rule of a campaign that shares its agents",
+            "la règle d'abandon d'une campagne aux mêmes agents",
+        ),
+        Limit::Owed => lang.say(
+            "a campaign that shares its agents and goes first",
+            "une campagne aux mêmes agents, qui passe d'abord",
+        ),
         Limit::Channels(_) => lang.say("trunk channels", "les canaux du trunk"),
         Limit::CallsPerSecond(_) => lang.say("calls per second", "les appels/s"),
         Limit::NoTrunk => lang.say("no trunk", "aucun trunk"),
@@ -68,6 +76,8 @@ pub fn speed(decision: &Decision, lang: Lang) -> String {
             | Limit::CallsPerSecond(_)
             | Limit::NoTrunk
             | Limit::CallerIds
+            | Limit::Neighbor
+            | Limit::Owed
             | Limit::Stock,
             _,
         ) => bound,

@@ -4,15 +4,15 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use cadran::config::scenario;
-use cadran::core::campaign::{Guarantee, Mode};
+use cadran::core::campaign::{Guarantee, Mode, Route};
 use cadran::core::order::{AgentState, CampaignState, Outcome};
-use cadran::core::{Fact, Order, Record, Settings};
+use cadran::core::{Fact, Order, Record, Settings, trunks};
 use cadran::sim::learn::{Learner, NoDay};
 use cadran::sim::plan::Plan;
 use cadran::sim::report::{Day, Summary};
 use cadran::sim::scenario::Scenario;
 use cadran::sim::{RunSettings, Witness, World, run};
-use cadran::units::{AgentId, CallId, CampaignId, Mono, Now, Span, Wall};
+use cadran::units::{AgentId, CallId, CampaignId, Mono, Now, Span, TrunkId, Wall};
 
 type Claim = Result<(), Box<dyn std::error::Error>>;
 
@@ -268,5 +268,33 @@ fn a_campaign_has_calls_for_the_one_agent_who_prefers_it() -> Claim {
         let spoken = spoken.0.get(&CampaignId(1)).copied().unwrap_or_default();
         assert!(spoken > 50, "{guarantee:?}: {spoken} persons in seven hours and a half");
     }
+    Ok(())
+}
+
+#[test]
+fn a_campaign_whose_trunk_is_full_holds_no_other_back() -> Claim {
+    let both = read("two_campaigns")?;
+    let mut spoken = Bridged::default();
+    for seed in 1..4 {
+        let mode = Mode::Predictive { guarantee: Guarantee::Expected };
+        let (agents, days, check, full_info) = (6, 1, false, false);
+        let run = RunSettings { agents, mode, days, seed, check, meter: None, full_info };
+        let mut plan = Plan::of(&both, &run, seed);
+        let (first, second) = (plan.campaigns[0].id, plan.campaigns[1].id);
+        plan.day = Span::secs(9_000);
+        // Two prefer the first, whose trunk carries the call of one of them.
+        plan.agents = vec![vec![second]; 6];
+        plan.agents[..2].fill(vec![first, second]);
+        let narrow = TrunkId(77);
+        let settings = trunks::Settings { channels: 1, ..plan.trunks[0].1 };
+        plan.trunks.push((narrow, settings));
+        let route = Route { trunk: narrow, tier: 0, cost: 0, weight: 1 };
+        plan.campaigns[0].settings.routes = vec![route];
+        let (_, findings) = World::new(plan).witnessed(&mut spoken).run();
+        assert_eq!(findings, Vec::new());
+    }
+    let spoken = spoken.0.get(&CampaignId(2)).copied().unwrap_or_default();
+    // It was 329 while the first, which could not dial, was waited for.
+    assert!(spoken > 350, "{spoken} persons in seven hours and a half");
     Ok(())
 }

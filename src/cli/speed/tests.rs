@@ -131,11 +131,11 @@ fn a_campaign_without_a_decision_says_so() {
 fn a_prior_and_a_pause_are_told_with_their_reasons() {
     let plain = pacing(Limit::Ask, Why::Predicted, Verdict::Agrees);
     let forecast = plain.decision.and_then(|made| made.forecast).unwrap_or_default();
-    let quiet = |for_s, held, why| Quiet {
+    let quiet = |for_s, limit, why| Quiet {
         since: "2026-11-23T13:31:59Z".to_owned(),
         for_s,
         why,
-        held,
+        limit,
         forecast,
     };
     let recalled = |until: &str| Recalled {
@@ -148,15 +148,23 @@ fn a_prior_and_a_pause_are_told_with_their_reasons() {
         sentences(&pacing, lang)[3..].join(" ")
     };
     let (same, later) = ("2026-11-20T12:30:00Z", "2026-11-22T12:00:00Z");
-    let text = told(Some(quiet(8.0, false, Why::Predicted)), same, Lang::En);
+    let text = told(Some(quiet(8.0, Limit::Ask, Why::Predicted)), same, Lang::En);
     assert!(text.contains("one call more would have a 3.4 % chance"), "{text}");
     assert!(text.contains("stored prior: learnt on 2026-11-20, 4210 calls."), "{text}");
-    let text = told(Some(quiet(8.0, true, Why::Predicted)), later, Lang::Fr);
+    let text = told(Some(quiet(8.0, Limit::Abandon, Why::Predicted)), later, Lang::Fr);
     let kept = "les 4,1 abandons encore permis restent en réserve";
     assert!(text.contains(kept) && text.contains("23 abandons sur 1012 décrochés"), "{text}");
     assert!(text.contains("4210 appels, appris du 2026-11-20 au 2026-11-22."), "{text}");
-    let text = told(Some(quiet(4.0, true, Why::Predicted)), later, Lang::Fr);
+    let text = told(Some(quiet(4.0, Limit::Abandon, Why::Predicted)), later, Lang::Fr);
     assert!(!text.contains("Plus rien"), "a pause of four seconds is no news: {text}");
+    for (limit, word) in [
+        (Limit::Stock, "the list has no more contacts"),
+        (Limit::Neighbor, "abandon rule of a campaign whose lines ring for the same agents"),
+        (Limit::Owed, "first dials for one of its own who is ready"),
+    ] {
+        let text = told(Some(quiet(8.0, limit, Why::Predicted)), same, Lang::En);
+        assert!(text.contains(word), "{limit:?}: {text}");
+    }
 }
 
 #[test]

@@ -150,8 +150,13 @@ impl Account {
 
     /// Whether what happens so long after now is counted in another window.
     pub(in crate::core) fn closes_within(&self, settings: &Settings, at: Wall, span: Span) -> bool {
-        let midnight = self.day.filter(|_| settings.window == Window::Day);
-        midnight.is_some_and(|(_, until)| at + span >= until)
+        self.closes(settings).is_some_and(|until| at + span >= until)
+    }
+
+    /// Gives the end of the present window, if it has one.
+    pub(in crate::core) fn closes(&self, settings: &Settings) -> Option<Wall> {
+        let day = self.day.filter(|_| settings.window == Window::Day);
+        day.map(|(_, midnight)| midnight)
     }
 
     /// Finds the midnights around now, which other settings may have moved.

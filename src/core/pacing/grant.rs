@@ -4,7 +4,7 @@
 use super::balance::Balance;
 use super::crowd::{Crowd, Spot};
 use super::price::{Books, Price};
-use super::{View, strict};
+use super::{Limit, View, strict};
 use crate::units::Ratio;
 
 /// The chance that the calls in flight break the abandon rule which is not run. Near a day's end
@@ -69,8 +69,8 @@ pub(super) struct Grant {
     pub(super) mean: f64,
     /// The chance of abandon of the next call, which was not granted.
     pub(super) next: f64,
-    /// The abandon rule, not the forecast, said no.
-    pub(super) held: bool,
+    /// What said no, if the forecast did not.
+    pub(super) held: Option<Limit>,
     /// Abandons to be expected of its calls in flight.
     pub(super) lost: f64,
 }
@@ -136,14 +136,25 @@ impl Question<'_> {
                 continue;
             }
             let (chance, _) = risks[place];
-            let (aim, threshold) = self.allowed(place, risks);
-            let proved = proved(&self.purses, &self.crowd, place);
+            let own = self.crowd.spots[place].rate;
+            let (own_aim, (aim, threshold)) = self.allowed(place, risks);
+            let unproved = unproved(&self.purses, &self.crowd, place);
             (grant.threshold, grant.next) = (threshold, chance);
-            if grant.calls < seat.floor && proved {
+            if grant.calls < seat.floor && unproved.is_none() {
                 return Some(place);
             }
-            grant.held = seat.warm && (aim <= 0.0 || !proved);
-            if grant.held || aim <= 0.0 || chance > threshold || self.yields(place) {
+            grant.held = if !seat.warm {
+                None
+            } else if own_aim <= 0.0 || unproved == Some(own) {
+                Some(Limit::Abandon)
+            } else if aim <= 0.0 || unproved.is_some() {
+                Some(Limit::Neighbor)
+            } else if chance <= threshold && self.yields(place) {
+                Some(Limit::Owed)
+            } else {
+                None
+            };
+            if grant.held.is_some() || aim <= 0.0 || chance > threshold {
                 continue;
             }
             let price = (1.0 - threshold) / threshold;
@@ -163,9 +174,9 @@ impl Question<'_> {
         beside.any(|&other| other != place && self.seats[other].owed > 0)
     }
 
-    /// Gives the least share of answers and the least threshold that the rates of the persons
-    /// allow whom one call more puts at risk.
-    fn allowed(&self, place: usize, risks: &[(f64, f64)]) -> (f64, f64) {
+    /// Gives the share of answers that a campaign's own rate allows to be lost, and the least share
+    /// and the least threshold that the rates of the persons allow whom one call more puts at risk.
+    fn allowed(&self, place: usize, risks: &[(f64, f64)]) -> (f64, (f64, f64)) {
         let seat = &self.seats[place];
         let own = self.crowd.spots[place].rate;
         let (chance, _) = risks[place];
@@ -185,7 +196,7 @@ impl Question<'_> {
                 least = (least.0.min(aim), least.1.min(purse.price.threshold(aim)));
             }
         }
-        least
+        (aim, least)
     }
 
     /// Gives a rate's books with what is on its way, a little more of it lost if need be.
@@ -230,10 +241,13 @@ impl Question<'_> {
     }
 }
 
-/// Whether no proved cap is put at risk by one call more of a campaign.
-pub(super) fn proved(purses: &[Purse<'_>], crowd: &Crowd, place: usize) -> bool {
-    let more = |rate| crowd.exposed(rate, Some(place));
-    keeps_proofs(purses, |rate| crowd.exposed(rate, None), more)
+/// Gives a rate whose proved cap one call more of a campaign puts at risk, its own first.
+pub(super) fn unproved(purses: &[Purse<'_>], crowd: &Crowd, place: usize) -> Option<usize> {
+    let own = crowd.spots[place].rate;
+    let before = |rate| crowd.exposed(rate, None);
+    let after = |rate| crowd.exposed(rate, Some(place));
+    let at_risk = |rate: &usize| !keeps_proof(&purses[*rate], before(*rate), after(*rate));
+    core::iter::once(own).chain(0..purses.len()).find(at_risk)
 }
 
 /// Whether no proved cap is put at risk by what takes the calls exposed in each rate from one
@@ -243,13 +257,15 @@ pub(super) fn keeps_proofs(
     before: impl Fn(usize) -> u32,
     after: impl Fn(usize) -> u32,
 ) -> bool {
-    purses.iter().enumerate().filter(|(_, purse)| purse.strict).all(|(rate, purse)| {
-        let Purse { books, exposed_elsewhere, .. } = purse;
-        let exposed = after(rate);
-        let worst = f64::from(exposed + exposed_elsewhere);
-        let admits = || strict::admits(books.cap, books.answered, books.abandoned, worst);
-        exposed <= before(rate) || (!purse.closed && admits())
-    })
+    let kept = |(rate, purse)| keeps_proof(purse, before(rate), after(rate));
+    purses.iter().enumerate().all(kept)
+}
+
+fn keeps_proof(purse: &Purse<'_>, before: u32, after: u32) -> bool {
+    let Purse { books, exposed_elsewhere, .. } = purse;
+    let worst = f64::from(after + exposed_elsewhere);
+    let admits = || strict::admits(books.cap, books.answered, books.abandoned, worst);
+    !purse.strict || after <= before || (!purse.closed && admits())
 }
 
 impl Grant {

@@ -103,6 +103,10 @@ pub enum Limit {
     Ask,
     /// The abandon rule.
     Abandon,
+    /// The abandon rule of a campaign whose lines ring for the same agents.
+    Neighbor,
+    /// The line that a campaign owes one of its ready agents, whom a line more could take.
+    Owed,
     /// Every usable trunk is full.
     Channels(TrunkId),
     /// A trunk's calls per second.
@@ -159,8 +163,8 @@ pub struct Quiet {
     pub since: Wall,
     /// Why it wants none now.
     pub why: Why,
-    /// Whether the abandon rule, not the forecast, says no.
-    pub held: bool,
+    /// What says no: the forecast itself ([`Limit::Ask`]), or what bound it.
+    pub limit: Limit,
     /// What it foresees now.
     pub forecast: Forecast,
 }

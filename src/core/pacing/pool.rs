@@ -11,7 +11,7 @@ use super::grid::HORIZONS;
 use super::predictive::{Odds, Pacer, Share};
 use super::price::{Books, unrisked};
 use super::rate::Rate;
-use super::{Ask, Forecast, View, Why};
+use super::{Ask, Forecast, Limit, View, Why};
 use crate::units::{AgentId, Mono, Ratio, Span};
 
 /// One campaign of the pool.
@@ -64,8 +64,8 @@ pub(in crate::core) struct Asked {
     pub(in crate::core) forecast: Forecast,
     /// What every call asked for is placed with.
     pub(in crate::core) odds: Odds,
-    /// The abandon rule, not the forecast, held it back.
-    pub(in crate::core) held: bool,
+    /// What held it back, if the forecast did not.
+    pub(in crate::core) held: Option<Limit>,
     /// Abandons expected of its calls in flight.
     pub(in crate::core) lost: f64,
     /// How long the next decision may wait if nothing happens.
@@ -140,7 +140,7 @@ pub(in crate::core) fn proved(
 ) -> u32 {
     let purses = ledgers.iter().map(Ledger::purse).collect::<Vec<_>>();
     for placed in 0..calls {
-        if !grant::proved(&purses, &crowd, place) {
+        if grant::unproved(&purses, &crowd, place).is_some() {
             return placed;
         }
         crowd.add_line(place);
@@ -211,7 +211,7 @@ impl Member<'_> {
             ask: Ask { calls: 0, why: self.why() },
             forecast: Forecast { room, ..Forecast::default() },
             odds: Odds::UNFORESEEN,
-            held: self.pacer.warm(),
+            held: self.pacer.warm().then_some(Limit::Abandon),
             lost: self.pacer.lost(),
             pause: self.every.unwrap_or(Span::secs(1)).times(SLOW),
         }

@@ -83,14 +83,15 @@ impl Today {
         (self.from..self.until).contains(&at)
     }
 
-    /// Gives the calling time left today; `None` when the day is open from end to end, so that
-    /// its hours do not tell when the calling stops.
-    pub(crate) fn left(&self, at: Wall) -> Option<Span> {
-        let sum = |from: Wall| {
-            let left = self.open.iter().map(|&(opens, closes)| closes.since(opens.max(from)));
+    /// Gives the calling time left today, up to a moment; `None` when the day is open from end to
+    /// end, so that its hours do not tell when the calling stops.
+    pub(crate) fn left(&self, at: Wall, by: Wall) -> Option<Span> {
+        let sum = |from: Wall, until: Wall| {
+            let open = self.open.iter();
+            let left = open.map(|&(opens, closes)| closes.min(until).since(opens.max(from)));
             left.fold(Span::ZERO, |sum, span| sum + span)
         };
-        (sum(self.from) < self.until.since(self.from)).then(|| sum(at))
+        (sum(self.from, self.until) < self.until.since(self.from)).then(|| sum(at, by))
     }
 }
 

@@ -67,6 +67,7 @@ fn a_predictive_campaign_says_why_it_dials_at_this_speed() -> Result<(), std::co
         view: pacing::View::default(),
         personal: 0,
         decision: Some(decision),
+        no_trunk: false,
         quiet: None,
         recalled: None,
         totals: Totals::default(),
@@ -121,6 +122,7 @@ fn eighty_columns_hold_the_figures_that_matter_in_both_languages()
         view: pacing::View { ringing: 120, ..view },
         personal: 0,
         decision: Some(decision),
+        no_trunk: false,
         quiet: None,
         recalled: None,
         totals: Totals {
