@@ -280,7 +280,7 @@ impl What {
             let own = own.owing(owed);
             let caps = if caps.is_empty() { vec![own.cap] } else { caps.to_vec() };
             for cap in caps {
-                let scenario = Arc::new(Scenario { cap, ..own.clone() });
+                let scenario = Arc::new(own.clone().capped(cap));
                 for agents in self.pools(&scenario) {
                     cells.extend(words.iter().map(|&word| Cell {
                         scenario: Arc::clone(&scenario),

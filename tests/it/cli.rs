@@ -10,6 +10,7 @@ mod protected;
 mod routes;
 pub(crate) mod running;
 mod scanned;
+mod simulated;
 mod skills;
 
 use std::collections::BTreeSet;
