@@ -1,7 +1,9 @@
-//! What `cadran simulate` makes of its scenarios.
+//! What `cadran simulate` makes of its scenarios: their caps, and the page that judges
+//! the pacer by its figures.
 
 use std::error::Error;
 use std::fs;
+use std::process::Command;
 
 use serde_json::Value;
 
@@ -36,5 +38,32 @@ fn a_cap_of_the_command_line_is_every_campaigns_as_the_files_is() -> Claim {
         let swept = figures(&[&["sweep", &three, "--cap", "20%"][..], &how].concat())?;
         assert_eq!(swept, figures(&[&["run", &twenty][..], &how].concat())?);
     }
+    Ok(())
+}
+
+#[test]
+fn the_page_of_the_pacer_claims_no_more_than_its_cells_tell() -> Claim {
+    let folder = tempfile::tempdir()?;
+    let (cells, page) = (folder.path().join("cells.jsonl"), folder.path().join("page.md"));
+    let scenario = "tests/it/scenarios/hard/forty_minutes.toml";
+    let how = ["--agents", "2", "--days", "1", "--seed", "1", "--mode", "predictive"];
+    let mut cell = figures(&[&["run", scenario][..], &how].concat())?.remove(0);
+    // As if it were a cell of the goals.
+    for (key, value) in [("scenario", "b2b"), ("program", "0123abc"), ("date", "2026-01-05")] {
+        cell[key] = value.into();
+    }
+    (cell["agents"], cell["abandon_first_5_min"]) = (20.into(), 0.05.into());
+    fs::write(&cells, format!("{cell}\n"))?;
+    let mut script = Command::new("python3");
+    script.args(["scripts/pacing", "--table"]).current_dir(env!("CARGO_MANIFEST_DIR"));
+    script.env("CADRAN_CELLS", &cells).env("PACING_PAGE", &page).env("PACING_SEED", "1");
+    let made = script.output()?;
+    assert!(made.status.success(), "{}", text(&made.stderr)?);
+    let page = fs::read_to_string(&page)?;
+    let (_, start) = page.split_once("## Cold start").ok_or("the cold start is not judged")?;
+    let row = start.lines().find(|line| line.starts_with("| 20 |")).ok_or("no row")?;
+    assert!(row.ends_with("held in 1 of 7; the rest not judged |"), "{row}");
+    let (_, short) = page.split_once("## Short of the goals").ok_or("no list")?;
+    assert!(short.contains("Cold start: N = 20, held in 1 of 7; the rest not judged"), "{short}");
     Ok(())
 }
