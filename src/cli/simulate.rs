@@ -11,6 +11,7 @@ mod png;
 mod prior;
 mod report;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -262,6 +263,13 @@ fn learn(path: &Path, output: &Output) -> Result<(Scenario, Word), Failure> {
     })
 }
 
+/// Refuses two scenarios of one name: all that is shown, drawn and compared goes by it.
+fn namesakes(name: &str, one: &Path, other: &Path) -> Failure {
+    let message = format!("{} and {} are both named \"{name}\"", one.display(), other.display());
+    Failure::new(Exit::Invalid, "scenario_ambiguous", message)
+        .hint("give one of them another `name`, or a tape another file name")
+}
+
 impl What {
     /// Gives every scenario with every cap, every pool and every dialer, in this order; without a
     /// word, that of the day.
@@ -272,9 +280,14 @@ impl What {
         output: &Output,
     ) -> Result<Vec<Cell>, Failure> {
         let mut cells = Vec::new();
-        let files = self.scenarios.iter().map(|path| Ok((read(path)?, USUAL)));
-        for own in files.chain(self.from_tape.iter().map(|path| learn(path, output))) {
+        let mut named = BTreeMap::new();
+        let files = self.scenarios.iter().map(|path| (path, read(path).map(|own| (own, USUAL))));
+        let tapes = self.from_tape.iter().map(|path| (path, learn(path, output)));
+        for (path, own) in files.chain(tapes) {
             let (own, usual) = own?;
+            if let Some(other) = named.insert(own.name.clone(), path) {
+                return Err(namesakes(&own.name, other, path));
+            }
             let words = if words.is_empty() { &[usual] } else { words };
             let owed = self.owed.over(own.respect);
             let own = own.owing(owed);

@@ -1,5 +1,5 @@
-//! What `cadran simulate` makes of its scenarios: their caps, and the page that judges
-//! the pacer by its figures.
+//! What `cadran simulate` makes of its scenarios: their caps, their names, and the page that
+//! judges the pacer by its figures.
 
 use std::error::Error;
 use std::fs;
@@ -37,6 +37,27 @@ fn a_cap_of_the_command_line_is_every_campaigns_as_the_files_is() -> Claim {
         let (three, twenty) = (path(&three), path(&twenty));
         let swept = figures(&[&["sweep", &three, "--cap", "20%"][..], &how].concat())?;
         assert_eq!(swept, figures(&[&["run", &twenty][..], &how].concat())?);
+    }
+    Ok(())
+}
+
+#[test]
+fn two_scenarios_of_one_name_are_refused() -> Claim {
+    let folder = tempfile::tempdir()?;
+    let today = "tests/it/scenarios/hard/forty_minutes.toml";
+    let tomorrow = folder.path().join("tomorrow.toml");
+    fs::write(&tomorrow, fs::read_to_string(today)?)?;
+    for (word, lang, told) in [
+        ("compare", "en", "are both named \"forty_minutes\""),
+        ("plot", "fr", "portent tous deux le nom \"forty_minutes\""),
+    ] {
+        let mut command = cadran();
+        command.args(["simulate", word, today, "--agents", "1", "--days", "1"]).arg(&tomorrow);
+        let output = command.args(["--mode", "progressive", "--lang", lang]).output()?;
+        assert_eq!(code(&output)?, 3, "{word}");
+        let said = text(&output.stderr)?;
+        assert!(said.contains(told) && said.contains("tomorrow.toml"), "{said}");
+        assert!(said.contains("`name`"), "what to do is not said: {said}");
     }
     Ok(())
 }
