@@ -11,6 +11,7 @@ mod png;
 mod prior;
 mod report;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -21,12 +22,13 @@ use super::output::{Form, Output};
 use crate::config::measure;
 use crate::config::respect::OCCUPANCY_MIN;
 use crate::config::scenario::{self, ScenarioError};
+use crate::core::campaign::Mode;
 use crate::core::respect;
 use crate::sim::scenario::Scenario;
 use crate::units::{Ratio, Span};
 use cells::{Cell, Prior, Solved};
 use compare::Beside;
-use dialers::Word;
+use dialers::{Word, lines_per_agent};
 use report::Report;
 
 /// Simulate campaign days.
@@ -134,9 +136,9 @@ struct What {
     #[arg(long, value_delimiter = ',')]
     #[arg(value_parser = clap::value_parser!(u32).range(1..=10_000))]
     agents: Vec<u32>,
-    /// Lines per idle agent in power mode, 1 to 10
-    #[arg(long, default_value_t = 1.5, value_parser = lines)]
-    lines: f64,
+    /// Lines per idle agent in power mode, 1 to 10 [default: those of the tape's day, else 1.5]
+    #[arg(long, value_parser = lines)]
+    lines: Option<f64>,
     /// Days [default: 1, or 8 where bands are wanted]
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     days: Option<u32>,
@@ -251,15 +253,29 @@ fn other_file(path: &Path, text: &str) -> Option<Failure> {
 }
 
 /// Gives the scenario of a recorded day, and how it was paced.
-fn learn(path: &Path, output: &Output) -> Result<(Scenario, Word), Failure> {
+fn learn(path: &Path, output: &Output) -> Result<(Scenario, Option<Mode>), Failure> {
     let learner = day::learn(path, output)?;
     let name = path.file_stem().unwrap_or_default().to_string_lossy();
-    let word = learner.mode().and_then(Word::of).unwrap_or(USUAL);
-    learner.scenario(&name).map(|scenario| (scenario, word)).map_err(|error| {
+    learner.scenario(&name).map(|scenario| (scenario, learner.mode())).map_err(|error| {
         let message = format!("{}: {error}", path.display());
         Failure::new(Exit::Invalid, "nothing_to_learn", message)
             .hint("simulate from a scenario file, or from the tape of a fuller day")
     })
+}
+
+/// Refuses two scenarios of one name: all that is shown, drawn and compared goes by it.
+fn namesakes(name: &str, one: &Path, other: &Path) -> Failure {
+    let message = format!("{} and {} are both named \"{name}\"", one.display(), other.display());
+    Failure::new(Exit::Invalid, "scenario_ambiguous", message)
+        .hint("give one of them another `name`, or a tape another file name")
+}
+
+/// Says that lines per idle agent were named where nothing goes by them.
+fn warn_of_lines(output: &Output) {
+    output.warn(output.lang.say(
+        "--lines changes nothing here: power alone goes by it",
+        "--lines ne change rien ici : seul power en tient compte",
+    ));
 }
 
 impl What {
@@ -272,21 +288,27 @@ impl What {
         output: &Output,
     ) -> Result<Vec<Cell>, Failure> {
         let mut cells = Vec::new();
-        let files = self.scenarios.iter().map(|path| Ok((read(path)?, USUAL)));
-        for own in files.chain(self.from_tape.iter().map(|path| learn(path, output))) {
-            let (own, usual) = own?;
-            let words = if words.is_empty() { &[usual] } else { words };
+        let mut named = BTreeMap::new();
+        let files = self.scenarios.iter().map(|path| (path, read(path).map(|own| (own, None))));
+        let tapes = self.from_tape.iter().map(|path| (path, learn(path, output)));
+        for (path, own) in files.chain(tapes) {
+            let (own, mode) = own?;
+            if let Some(other) = named.insert(own.name.clone(), path) {
+                return Err(namesakes(&own.name, other, path));
+            }
+            let usual = [mode.and_then(Word::of).unwrap_or(USUAL)];
+            let words = if words.is_empty() { &usual } else { words };
             let owed = self.owed.over(own.respect);
             let own = own.owing(owed);
             let caps = if caps.is_empty() { vec![own.cap] } else { caps.to_vec() };
             for cap in caps {
-                let scenario = Arc::new(Scenario { cap, ..own.clone() });
+                let scenario = Arc::new(own.clone().capped(cap));
                 for agents in self.pools(&scenario) {
                     cells.extend(words.iter().map(|&word| Cell {
                         scenario: Arc::clone(&scenario),
                         agents,
                         word,
-                        lines: self.lines,
+                        lines: lines_per_agent(self.lines, mode),
                         days: self.days.unwrap_or(days),
                         seed: self.seed,
                         check: false,
@@ -294,6 +316,9 @@ impl What {
                     }));
                 }
             }
+        }
+        if self.lines.is_some() && cells.iter().all(|cell| cell.word != Word::Power) {
+            warn_of_lines(output);
         }
         Ok(cells)
     }

@@ -299,15 +299,20 @@ fn held(pacing: &Pacing, decision: &Decision, lang: Lang) -> String {
         };
     }
     let why = bound(strict, view, decision.forecast.as_ref(), lang);
-    if placed > 0 && view.lines() >= view.ready {
-        // Agents who are about to come free stand for the lines beyond the ready ones.
+    let beyond = placed > view.ready.saturating_sub(view.lines());
+    if let Some(forecast) = decision.forecast.filter(|_| beyond) {
+        let chance = percent(forecast.chance.get(), lang);
+        let lines = many(placed, "line was dialled", "lines were dialled", lang);
+        let lignes = many(placed, "appel est parti", "appels sont partis", lang);
         return match lang {
             Lang::En => format!(
-                "The abandon rule binds: {why}. {placed} more could be placed at next to no risk."
+                "The abandon rule binds: {why}. {lines}, the last with a {chance} chance to meet \
+                 nobody free."
             ),
-            Lang::Fr => {
-                format!("La règle d'abandon limite : {why}. {placed} de plus, presque sans risque.")
-            }
+            Lang::Fr => format!(
+                "La règle d'abandon limite : {why}. {lignes}, le dernier avec {chance} de risque \
+                 de ne trouver personne de libre."
+            ),
         };
     }
     match lang {

@@ -146,9 +146,20 @@ impl Scenario {
 
     /// Gives the same world with other things owed to its agents, in every campaign.
     #[must_use]
-    pub fn owing(mut self, respect: respect::Settings) -> Self {
-        self.respect = respect;
-        self.companions = self.companions.into_iter().map(|other| other.owing(respect)).collect();
+    pub fn owing(self, respect: respect::Settings) -> Self {
+        self.with(&|campaign| campaign.respect = respect)
+    }
+
+    /// Gives the same world with another abandon cap, in every campaign.
+    #[must_use]
+    pub fn capped(self, cap: Ratio) -> Self {
+        self.with(&|campaign| campaign.cap = cap)
+    }
+
+    /// Changes every campaign.
+    fn with(mut self, change: &impl Fn(&mut Self)) -> Self {
+        change(&mut self);
+        self.companions = self.companions.into_iter().map(|other| other.with(change)).collect();
         self
     }
 

@@ -10,6 +10,7 @@ mod protected;
 mod routes;
 pub(crate) mod running;
 mod scanned;
+mod simulated;
 mod skills;
 
 use std::collections::BTreeSet;
@@ -364,6 +365,10 @@ fn what_a_simulation_makes_nothing_of_is_said_aloud() -> Claim {
     assert!(occupancy.contains(',') && !occupancy.contains('.'), "{occupancy}");
     let learns = told(&["--mode", "predictive", "--prior", "learn", "--days", "5"])?;
     assert!(!learns.contains("--prior") && !learns.contains("interval"), "{learns}");
+    let lines = told(&["--lines", "3"])?;
+    assert!(lines.contains("--lines changes nothing here"), "{lines}");
+    let lines = told(&["--lines", "3", "--mode", "progressive,power"])?;
+    assert!(!lines.contains("--lines"), "{lines}");
     Ok(())
 }
 

@@ -125,14 +125,39 @@ fn fewer_agents_of_the_same_day_talk_less_over_the_same_trunks() -> Claim {
     let talks = band(&told["difference"], "talks")?;
     assert!(*talks.end() < 0.0, "{told}");
     let mut shown = Command::new(env!("CARGO_BIN_EXE_cadran"));
-    shown.args(["replay", "day"]).arg(&tape).args(["--agents", "4", "--seeds", "2"]);
+    shown.args(["replay", "day"]).arg(&tape).args(["--agents", "4", "--lines", "3"]);
+    shown.args(["--seeds", "2"]);
     let shown = shown.args(["--lang", "en"]).output()?;
     let (table, notes) = (String::from_utf8(shown.stdout)?, String::from_utf8(shown.stderr)?);
     let difference = table.lines().find(|line| line.contains("difference")).unwrap_or_default();
     assert!(difference.contains(" pt (") && !difference.contains('%'), "{table}");
     assert!(notes.contains("An interval of 2 days is wide"), "{notes}");
+    assert!(notes.contains("--lines changes nothing here"), "{notes}");
     let alone = replayed(&tape, &[])?;
     assert!(alone["what_if"].is_null() && alone["as_it_was"] == told["as_it_was"], "{alone}");
+    Ok(())
+}
+
+#[test]
+fn a_power_day_is_dialled_by_its_own_lines_unless_others_are_asked_for() -> Claim {
+    let dir = tempfile::tempdir()?;
+    let tape = dir.path().join("day.tape");
+    town(Mode::Power { lines_per_agent: 3.0 }, Some(&tape))?;
+    let attempts = |words: &[&str]| -> Result<u64, Box<dyn std::error::Error>> {
+        let mut run = Command::new(env!("CARGO_BIN_EXE_cadran"));
+        run.args(["simulate", "run", "--from-tape"]).arg(&tape).args(words).arg("--json");
+        let cells: Value = serde_json::from_slice(&run.output()?.stdout)?;
+        Ok(cells[0]["attempts"].as_u64().ok_or_else(|| format!("no attempts in {cells}"))?)
+    };
+    let own = attempts(&[])?;
+    assert_eq!(own, attempts(&["--lines", "3"])?);
+    assert_ne!(own, attempts(&["--lines", "1"])?);
+    let same = replayed(&tape, &["--mode", "power"])?;
+    assert_eq!(same["what_if"], same["as_it_was"], "{same}");
+    let fewer = replayed(&tape, &["--lines", "1"])?;
+    let calls = |bands: &Value| bands["calls"]["mean"].as_f64();
+    assert!(calls(&fewer["what_if"]) < calls(&fewer["as_it_was"]), "{fewer}");
+    assert!(calls(&fewer["what_if"]).is_some(), "{fewer}");
     Ok(())
 }
 

@@ -11,9 +11,9 @@ use clap::{Args, ValueHint};
 use serde::Serialize;
 
 use super::cells::{self, Job, Prior};
-use super::dialers::{Dialer, Word};
+use super::dialers::{Dialer, Word, lines_per_agent};
 use super::report::{few, percent, points};
-use super::{cap, lines};
+use super::{cap, lines, warn_of_lines};
 use crate::cli::failure::{Exit, Failure, Outcome};
 use crate::cli::output::{Lang, Output, Sheet};
 use crate::cli::replay;
@@ -43,9 +43,9 @@ pub(in crate::cli) struct Day {
     /// Another dialer; those known only afterwards are none
     #[arg(long, value_enum)]
     mode: Option<Word>,
-    /// Lines per idle agent in power mode, 1 to 10
-    #[arg(long, default_value_t = 1.5, value_parser = lines)]
-    lines: f64,
+    /// Other lines per idle agent in power mode, 1 to 10 [default: the day's, else 1.5]
+    #[arg(long, value_parser = lines)]
+    lines: Option<f64>,
     /// Days drawn
     #[arg(long, default_value_t = 40, value_parser = clap::value_parser!(u32).range(2..=10_000))]
     seeds: u32,
@@ -200,9 +200,15 @@ impl Day {
         let was = learner.mode().map(|mode| Paced { mode, full_info: false, rival: None });
         let was = was.filter(|was| was.mode != Mode::Directed);
         let was = was.ok_or_else(|| self.unlearnable(&"nobody knows how its calls were paced"))?;
-        let asked = self.mode.map_or(Ok(was), |word| self.paced(word))?;
+        let own = Word::of(was.mode).filter(|_| self.lines.is_some());
+        let asked = self.mode.or(own).map_or(Ok(was), |word| self.paced(word, was.mode))?;
+        let lines = self.lines.filter(|_| matches!(asked.mode, Mode::Power { .. }));
+        if self.lines.is_some() && lines.is_none() {
+            warn_of_lines(output);
+        }
         let drawn = self.drawn(&learner).map_err(|error| self.unlearnable(&error))?;
-        let changed = self.cap.is_some() || self.agents.is_some() || self.mode.is_some();
+        let changed =
+            self.cap.is_some() || self.agents.is_some() || self.mode.is_some() || lines.is_some();
         let changed_days = if changed { drawn.as_slice() } else { &[] };
         let mut jobs: Vec<Job> = drawn.iter().map(|(day, seed)| job(day, *seed, was)).collect();
         jobs.extend(changed_days.iter().map(|(day, seed)| {
@@ -225,9 +231,9 @@ impl Day {
             .hint("take the tape of a fuller day, of a campaign that cadran paced itself")
     }
 
-    fn paced(&self, word: Word) -> Result<Paced, Failure> {
+    fn paced(&self, word: Word, day: Mode) -> Result<Paced, Failure> {
         let own = |mode, full_info| Ok(Paced { mode, full_info, rival: None });
-        match word.dialer(self.lines) {
+        match word.dialer(lines_per_agent(self.lines, Some(day))) {
             Dialer::Own(mode) => own(mode, false),
             Dialer::Knowing(mode) => own(mode, true),
             Dialer::Rival(rival) => {

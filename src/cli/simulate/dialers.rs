@@ -63,6 +63,19 @@ pub(super) enum Tune {
     },
 }
 
+/// Lines per idle agent in power mode where neither the command nor a tape names them.
+const LINES: f64 = 1.5;
+
+/// Gives the lines per idle agent of power mode: those asked for, else those of a recorded day.
+pub(super) fn lines_per_agent(asked: Option<f64>, day: Option<Mode>) -> f64 {
+    let usual = match day {
+        Some(Mode::Power { lines_per_agent }) => lines_per_agent,
+        Some(Mode::Preview | Mode::Progressive | Mode::Predictive { .. } | Mode::Directed)
+        | None => LINES,
+    };
+    asked.unwrap_or(usual)
+}
+
 impl Tune {
     /// Gives the rival with a setting.
     pub(super) fn with(self, setting: f64) -> Rival {

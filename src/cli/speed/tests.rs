@@ -181,13 +181,28 @@ fn what_may_still_be_abandoned_is_never_called_nothing() {
     assert!(!some.contains("nothing"), "{some}");
     assert!(told(1.5, Lang::Fr).contains("les 1,5 abandons encore permis"));
     assert!(told(-0.4, Lang::En).contains("no abandon is allowed any more"));
-    // 31 lines ring for 6 ready agents: what was placed is no line of an idle agent.
-    assert!(some.contains("placed at next to no risk"), "{some}");
-    let mut idle = held.clone();
-    let decision = idle.decision.as_mut().expect("a decision was made");
-    decision.view = View { ringing: 2, ..decision.view };
-    let idle = sentences(&idle, Lang::En).join(" ");
-    assert!(idle.contains("lines for idle agents only"), "{idle}");
+}
+
+#[test]
+fn a_line_beyond_the_idle_agents_is_told_with_its_risk_where_the_abandon_rule_binds() {
+    let told = |ringing, lang| {
+        let mut held = pacing(Limit::Abandon, Why::Predicted, Verdict::Agrees);
+        let decision = held.decision.as_mut().expect("a decision was made");
+        decision.view = View { ringing, ..decision.view };
+        sentences(&held, lang).join(" ")
+    };
+    // Six are ready and two were placed: with four ringing both are theirs, with five one is, with
+    // six none.
+    let idle = told(4, Lang::En);
+    assert!(idle.contains("lines for idle agents only: 2 placed"), "{idle}");
+    let risked = "2 lines were dialled, the last with a 2.4 % chance to meet nobody free.";
+    for ringing in [5, 6, 31] {
+        let told = told(ringing, Lang::En);
+        assert!(told.contains(risked) && !told.contains("idle agents only"), "{told}");
+    }
+    let french = told(31, Lang::Fr);
+    let risked = "2 appels sont partis, le dernier avec 2,4 % de risque";
+    assert!(french.contains(risked), "{french}");
 }
 
 #[test]
