@@ -17,6 +17,11 @@ use crate::store::StoreError;
 /// The schema, embedded.
 static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
 
+/// Page cache of a reader, in KiB with the sign SQLite wants; the writer's is SQLite's own 2,000.
+/// SQLite is built to share what all of them may keep: of a writer that took over four readers'
+/// 2,000 each, page by page, the memory would grow for hours.
+const READER_CACHE: &str = "-500";
+
 /// How long a statement waits for another program's lock before it fails as busy.
 const BUSY_AFTER: Duration = Duration::from_secs(5);
 
@@ -34,7 +39,7 @@ pub(super) async fn open(path: &Path, full_sync: bool) -> Result<(Writer, Reader
         .max_connections(READERS_MAX)
         .max_lifetime(None)
         .idle_timeout(None)
-        .connect_lazy_with(options.clone().read_only(true));
+        .connect_lazy_with(options.clone().read_only(true).pragma("cache_size", READER_CACHE));
     let options = Box::new(options);
     let writer = Writer::Sqlite { db: writer, options, doubtful: false, _lock: lock };
     Ok((writer, Readers::Sqlite(readers)))
