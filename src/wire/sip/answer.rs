@@ -29,7 +29,16 @@ impl Endpoint {
                     Some(server) => (server, None),
                     None => return self.accept_call(key, sdp),
                 },
-                Phase::Talking(talking) => talking.settle(sdp).ok_or(CommandError::WrongState)?,
+                Phase::Talking(talking) => {
+                    let before = talking.unacked;
+                    let settled = talking.settle(sdp).ok_or(CommandError::WrongState)?;
+                    // Whoever asks by a further INVITE has our 2xx to the one before, though its
+                    // ACK was lost or overtaken (RFC 5407 §3.1.4).
+                    if let Some(before) = before.filter(|_| talking.unacked != before) {
+                        self.servers.came_through(&mut self.net, before);
+                    }
+                    settled
+                }
                 Phase::Leaving(_) | Phase::Stale(_) => return Err(CommandError::WrongState),
             },
         };
