@@ -3,10 +3,9 @@
 use super::cause::Why;
 use super::change::send_bye;
 use super::client::Owner;
-use super::digest::Tries;
 use super::endpoint::Endpoint;
 use super::event::{CommandError, Event, Sdp};
-use super::leg::{Leg, Pending, Phase, Ringing, State, Talking};
+use super::leg::{Leaving, Leg, Pending, Phase, Ringing, State, Talking};
 use super::lexer::Fault;
 use super::session::Timer;
 use super::slab::Key;
@@ -180,7 +179,7 @@ impl Endpoint {
         if let Some(client) = talking.pending.client() {
             self.clients.abandon(&mut self.net, client);
         }
-        session.phase = Phase::Leaving(Tries::default());
+        session.phase = Phase::Leaving(Leaving::default());
         let means = (&mut self.clients, &mut self.net, &mut session.dialog);
         send_bye(means, Owner::Leg(key), Why::Cleared);
         self.rewind(key);

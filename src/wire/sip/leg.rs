@@ -55,10 +55,19 @@ pub(super) enum Phase {
     Ringing(Ringing),
     /// Answered.
     Talking(Talking),
-    /// Our BYE is under way; how often it was sent with credentials.
-    Leaving(Tries),
+    /// Our BYE is under way.
+    Leaving(Leaving),
     /// An earlier run left it up.
     Stale(Stale),
+}
+
+/// How our BYE stands.
+#[derive(Debug, Default)]
+pub(super) struct Leaving {
+    /// How often it was sent with credentials.
+    pub(super) tries: Tries,
+    /// Whether it was sent anew as it could not be sent, or its connection broke.
+    pub(super) anew: bool,
 }
 
 /// Their INVITE, until it is answered.

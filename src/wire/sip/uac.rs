@@ -8,7 +8,7 @@ use super::digest::{Logins, Tries};
 use super::early::Early;
 use super::endpoint::Endpoint;
 use super::event::{CommandError, Event, Hop, Transport};
-use super::leg::{Calling, Cancel, Leg, Pending, Phase, Session, State, Talking};
+use super::leg::{Calling, Cancel, Leaving, Leg, Pending, Phase, Session, State, Talking};
 use super::lexer::{Message, Name, Start, number};
 use super::net::{Due, Net, T1_64};
 use super::session::{Timer, Wish};
@@ -205,7 +205,7 @@ impl Endpoint {
         if calling.cancel != Cancel::No {
             let means = (&mut self.clients, &mut self.net, &mut dialog);
             send_bye(means, Owner::Leg(key), Why::Cleared);
-            let phase = Phase::Leaving(Tries::default());
+            let phase = Phase::Leaving(Leaving::default());
             leg.state = State::Session(Box::new(Session { dialog, phase }));
             return;
         }
