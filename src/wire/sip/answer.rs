@@ -3,10 +3,9 @@
 use super::cause::Why;
 use super::change::send_bye;
 use super::client::Owner;
-use super::digest::Tries;
 use super::endpoint::Endpoint;
 use super::event::{CommandError, Event, Sdp};
-use super::leg::{Leg, Pending, Phase, Ringing, State, Talking};
+use super::leg::{Leaving, Leg, Pending, Phase, Ringing, State, Talking};
 use super::lexer::Fault;
 use super::session::Timer;
 use super::slab::Key;
@@ -29,7 +28,16 @@ impl Endpoint {
                     Some(server) => (server, None),
                     None => return self.accept_call(key, sdp),
                 },
-                Phase::Talking(talking) => talking.settle(sdp).ok_or(CommandError::WrongState)?,
+                Phase::Talking(talking) => {
+                    let before = talking.unacked;
+                    let settled = talking.settle(sdp).ok_or(CommandError::WrongState)?;
+                    // Whoever asks by a further INVITE has our 2xx to the one before, though its
+                    // ACK was lost or overtaken (RFC 5407 §3.1.4).
+                    if let Some(before) = before.filter(|_| talking.unacked != before) {
+                        self.servers.came_through(&mut self.net, before);
+                    }
+                    settled
+                }
                 Phase::Leaving(_) | Phase::Stale(_) => return Err(CommandError::WrongState),
             },
         };
@@ -171,7 +179,7 @@ impl Endpoint {
         if let Some(client) = talking.pending.client() {
             self.clients.abandon(&mut self.net, client);
         }
-        session.phase = Phase::Leaving(Tries::default());
+        session.phase = Phase::Leaving(Leaving::default());
         let means = (&mut self.clients, &mut self.net, &mut session.dialog);
         send_bye(means, Owner::Leg(key), Why::Cleared);
         self.rewind(key);

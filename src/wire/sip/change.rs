@@ -11,6 +11,7 @@ use super::lexer::{Message, Name};
 use super::net::{Due, Net};
 use super::session::Timer;
 use super::slab::Key;
+use super::uac::said;
 use super::values::{Method, cseq, sdp};
 use super::writer::SDP_TYPE;
 use crate::units::{Mono, Span};
@@ -185,10 +186,12 @@ impl Endpoint {
             return;
         };
         let id = leg.id;
-        let Some(Session { dialog, phase: Phase::Leaving(tries) }) = leg.session() else {
+        let Some(Session { dialog, phase: Phase::Leaving(leaving) }) = leg.session() else {
             return self.stale_news(key, news, status, message);
         };
-        if dialog.log_in_again(status, message, tries) {
+        // A server that came back knows nothing of the old connection: a new one may reach it.
+        let anew = said(status, message) == 0 && !core::mem::replace(&mut leaving.anew, true);
+        if anew || dialog.log_in_again(status, message, &mut leaving.tries) {
             let means = (&mut self.clients, &mut self.net, dialog);
             send_bye(means, Owner::Leg(key), Why::Cleared);
         } else {

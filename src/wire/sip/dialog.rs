@@ -186,12 +186,16 @@ impl Dialog {
     }
 
     /// Tells where requests go: to the first hop, or else to the target. An address within the
-    /// peer's own network, behind a NAT, gives way to the one the peer was reached at.
+    /// peer's own network, behind a NAT, gives way to the one the peer was reached at; so does one
+    /// of the other family, of which we may have no address.
     pub(super) fn next_hop(&self) -> Hop {
         let first = self.routes.first().and_then(|route| Address::read(route));
         let uri = first.map_or(self.target.as_slice(), |route| route.uri);
         let home = self.home.address;
-        let reached = |hop: &Hop| Scope::of(hop.ip()) >= Scope::of(home.ip());
+        let reached = |hop: &Hop| {
+            hop.address.is_ipv4() == home.address.is_ipv4()
+                && Scope::of(hop.ip()) >= Scope::of(home.ip())
+        };
         let named = uri_hop(uri, home).filter(reached);
         named.filter(|hop| self.home.alias != Some(hop.address)).unwrap_or(home)
     }

@@ -19,17 +19,16 @@ use super::writer::Writer;
 const EARLY_MAX: usize = 8;
 
 /// One fork of our INVITE that gave a sign.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Early {
-    /// The far end's tag.
-    pub(super) tag: Vec<u8>,
+    pub(super) dialog: Box<Dialog>,
     /// Its latest description.
     pub(super) sdp: Option<Sdp>,
     /// Whether that was told.
     told: bool,
-    /// Its dialog, once a provisional answer came reliably.
-    pub(super) dialog: Option<Box<Dialog>>,
-    /// The number of its latest reliable answer.
+    /// Whether a description came reliably, and so is the answer to our offer (RFC 3262 §5).
+    settled: bool,
+    /// The number of its latest reliable answer, from 1; 0 before the first.
     rseq: u32,
     /// The latest PRACK, and how often it was sent with credentials.
     pub(super) prack: Option<Key>,
@@ -68,7 +67,8 @@ impl Endpoint {
         if status == 100 {
             return;
         }
-        match calling.turn(message) {
+        let turn = calling.turn(message);
+        match turn {
             Turn::Not => return,
             Turn::Next(rseq) => self.acknowledge_early(key, message, rseq),
             Turn::Loose => {}
@@ -81,12 +81,13 @@ impl Endpoint {
             self.events.push_back(Event::Ringing(id));
         }
         let heard = calling.early_media.lets(message);
+        let held = calling.early(message);
         if let Some(sdp) = sdp(message) {
-            let held = calling.early(remote_tag(message));
             let known = |held: &Early| held.told && held.sdp.as_ref() == Some(&sdp);
             let news = heard && !held.as_deref().is_some_and(known);
             if let Some(held) = held {
                 held.told = heard;
+                held.settled |= turn != Turn::Loose;
                 held.sdp = Some(sdp.clone());
             }
             if news {
@@ -106,14 +107,18 @@ impl Endpoint {
         };
         let Calling { early, uri, home, wish, .. } = calling;
         let tag = remote_tag(message);
-        let Some(place) = early.iter().position(|early| early.tag == tag) else {
+        let Some(place) = early.iter().position(|early| early.dialog.remote_tag == tag) else {
             return;
         };
         if let Some(early) = early.get_mut(place) {
+            if early.rseq == 0 {
+                // An unreliable answer before it may have left Contact and Record-Route out.
+                let mut dialog = Dialog::of_response(message, uri, *home, *wish);
+                dialog.follow(&early.dialog);
+                *early.dialog = dialog;
+            }
             early.rseq = rseq;
             early.tries = Tries::default();
-            let fresh = || Box::new(Dialog::of_response(message, uri, *home, *wish));
-            early.dialog.get_or_insert_with(fresh);
         }
         self.send_prack(key, place);
     }
@@ -124,7 +129,7 @@ impl Endpoint {
             return;
         };
         let Calling { early, logins, cseq, .. } = calling;
-        let Some(Early { dialog: Some(dialog), rseq, prack, .. }) = early.get_mut(place) else {
+        let Some(Early { dialog, rseq, prack, .. }) = early.get_mut(place) else {
             return;
         };
         // One count of the nonce for all the call's requests.
@@ -192,19 +197,18 @@ impl Endpoint {
         };
         let given_up = calling.cancel != Cancel::No;
         let tag = request.from.tag().unwrap_or_default();
-        let Some(early) = calling.early.iter_mut().find(|early| early.tag == tag) else {
+        let mut early = calling.early.iter_mut();
+        let Some(early) = early.find(|early| early.dialog.remote_tag == tag) else {
             return;
         };
-        if let Some(dialog) = early.dialog.as_deref_mut() {
-            dialog.refresh(request.message);
-        }
+        early.dialog.refresh(request.message);
         if request.message.body.is_empty() {
             let mut contact = Writer(Vec::new());
             contact.contact(self.net.local(request.source));
             self.reply(print, request, 200, &contact.0);
         } else if let Some((fault, headers)) = unreadable(request) {
             self.reply(print, request, fault.status, headers);
-        } else if early.sdp.is_none() || given_up {
+        } else if !early.settled || given_up {
             // Our own offer has no answer yet (RFC 3311 §5.2).
             self.reply(print, request, 491, b"");
         } else if early.offer.is_some() {
@@ -219,6 +223,19 @@ impl Endpoint {
 }
 
 impl Early {
+    fn new(dialog: Dialog) -> Self {
+        Self {
+            dialog: Box::new(dialog),
+            sdp: None,
+            told: false,
+            settled: false,
+            rseq: 0,
+            prack: None,
+            tries: Tries::default(),
+            offer: None,
+        }
+    }
+
     /// Takes the transaction of its offer out.
     pub(super) fn take(&mut self) -> Option<Key> {
         self.offer.take()
@@ -226,13 +243,16 @@ impl Early {
 }
 
 impl Calling {
-    /// Gives the early dialog of a tag, as long as there is room for it.
-    fn early(&mut self, tag: &[u8]) -> Option<&mut Early> {
-        let known = self.early.iter().any(|early| early.tag == tag);
+    /// Gives the early dialog that a provisional answer makes or belongs to (RFC 3261 §12.1), as
+    /// long as there is room for it.
+    fn early(&mut self, message: &Message<'_>) -> Option<&mut Early> {
+        let tag = remote_tag(message);
+        let known = self.early.iter().any(|early| early.dialog.remote_tag == tag);
         if !known && self.early.len() < EARLY_MAX {
-            self.early.push(Early { tag: tag.to_vec(), ..Early::default() });
+            let dialog = Dialog::of_response(message, &self.uri, self.home, self.wish);
+            self.early.push(Early::new(dialog));
         }
-        self.early.iter_mut().find(|early| early.tag == tag)
+        self.early.iter_mut().find(|early| early.dialog.remote_tag == tag)
     }
 
     /// Tells what a provisional answer is to the one before it in its early dialog.
@@ -242,7 +262,7 @@ impl Calling {
         }
         let rseq = message.first(Name::RSeq).and_then(number);
         let rseq = rseq.and_then(|rseq| u32::try_from(rseq).ok()).filter(|rseq| *rseq > 0);
-        let early = self.early(remote_tag(message));
+        let early = self.early(message);
         match (early, rseq) {
             (Some(early), Some(rseq)) if first_or_next(early.rseq, rseq) => Turn::Next(rseq),
             (Some(_) | None, Some(_) | None) => Turn::Not,

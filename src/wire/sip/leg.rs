@@ -55,10 +55,19 @@ pub(super) enum Phase {
     Ringing(Ringing),
     /// Answered.
     Talking(Talking),
-    /// Our BYE is under way; how often it was sent with credentials.
-    Leaving(Tries),
+    /// Our BYE is under way.
+    Leaving(Leaving),
     /// An earlier run left it up.
     Stale(Stale),
+}
+
+/// How our BYE stands.
+#[derive(Debug, Default)]
+pub(super) struct Leaving {
+    /// How often it was sent with credentials.
+    pub(super) tries: Tries,
+    /// Whether it was sent anew as it could not be sent, or its connection broke.
+    pub(super) anew: bool,
 }
 
 /// Their INVITE, until it is answered.
@@ -304,13 +313,14 @@ impl Leg {
 
     /// Gives the dialog, early ones included, that has this far end.
     pub(super) fn dialog_with(&mut self, tag: &[u8]) -> Option<&mut Dialog> {
-        let dialog = match &mut self.state {
-            State::Session(session) => &mut session.dialog,
-            State::Calling(calling) => {
-                let mut early = calling.early.iter_mut();
-                early.find(|early| early.tag == tag)?.dialog.as_deref_mut()?
+        match &mut self.state {
+            State::Session(session) => {
+                Some(&mut session.dialog).filter(|dialog| dialog.remote_tag == tag)
             }
-        };
-        (dialog.remote_tag == tag).then_some(dialog)
+            State::Calling(calling) => {
+                let mut dialogs = calling.early.iter_mut().map(|early| &mut *early.dialog);
+                dialogs.find(|dialog| dialog.remote_tag == tag)
+            }
+        }
     }
 }

@@ -234,7 +234,12 @@ impl Servers {
 
     /// Takes the ACK to a 2xx in, by its CSeq; tells whether it was the first.
     pub(super) fn acknowledged(&mut self, net: &mut Net, key: Key, cseq: u32) -> bool {
-        let Some(server) = self.slab.get_mut(key).filter(|server| server.cseq == cseq) else {
+        self.slab.get(key).is_some_and(|server| server.cseq == cseq) && self.came_through(net, key)
+    }
+
+    /// Repeats a 2xx no more that has come through; tells whether it was repeated until now.
+    pub(super) fn came_through(&mut self, net: &mut Net, key: Key) -> bool {
+        let Some(server) = self.slab.get_mut(key) else {
             return false;
         };
         let State::Accepted { pause, end, acked: false } = server.state else {

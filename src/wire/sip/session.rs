@@ -52,9 +52,10 @@ impl Wish {
     }
 
     /// Writes what an INVITE of ours that begins a call asks for (§7.1); Supported is written
-    /// with the other extensions.
+    /// with the other extensions. After a 422 it asks for a timer in any case: somebody on the way
+    /// wants one, and would want the same again.
     pub(super) fn write_first(&self, writer: &mut Writer) {
-        if self.timers.mode == TimerMode::Ask {
+        if self.timers.mode == TimerMode::Ask || self.raises > 0 {
             let refresher = match self.timers.refresher {
                 Refresher::Any => "",
                 Refresher::Us => ";refresher=uac",
@@ -72,26 +73,30 @@ impl Wish {
         if let Some(Timer { agreed, .. }) = timer {
             let refresher = if agreed.ours { ";refresher=uac" } else { ";refresher=uas" };
             self.write(writer, agreed.interval, refresher);
+        } else if self.raises > 0 {
+            self.write_least(writer);
         }
     }
 
     fn write(&self, writer: &mut Writer, interval: Span, refresher: &str) {
-        let seconds = |span: Span| span.as_millis().div_ceil(1_000);
-        writer.text("Session-Expires: ").number(seconds(interval.max(self.timers.least)));
-        writer.text(refresher).text("\r\nMin-SE: ").number(seconds(self.timers.least));
-        writer.text("\r\n");
+        writer.text("Session-Expires: ").number(whole_seconds(interval.max(self.timers.least)));
+        writer.text(refresher).text("\r\n");
+        self.write_least(writer);
+    }
+
+    fn write_least(&self, writer: &mut Writer) {
+        writer.text("Min-SE: ").number(whole_seconds(self.timers.least)).text("\r\n");
     }
 
     /// Takes the Min-SE of a 422 in; tells whether to ask again (§7.3).
     pub(super) fn raise(&mut self, status: u16, message: Option<&Message<'_>>) -> bool {
         let least = message.filter(|_| status == 422).and_then(|m| seconds(m.first(Name::MinSe)?));
-        let Some(least) = least.filter(|least| *least > self.timers.least) else {
+        let Some(least) = least.filter(|least| self.spoken() && *least > self.timers.least) else {
             return false;
         };
-        let again = self.spoken() && self.raises < RAISES_MAX;
-        self.raises += 1;
+        self.raises = self.raises.saturating_add(1);
         self.timers.least = least;
-        again
+        self.raises <= RAISES_MAX
     }
 
     /// Reads what a 2xx to a request of ours settled (§7.2).
@@ -178,6 +183,10 @@ impl Timer {
             self.refresh = Some(now + Span::micros(left.as_micros() / 2));
         }
     }
+}
+
+fn whole_seconds(span: Span) -> u64 {
+    span.as_millis().div_ceil(1_000)
 }
 
 /// Reads delta-seconds before any parameter.

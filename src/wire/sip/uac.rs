@@ -8,7 +8,7 @@ use super::digest::{Logins, Tries};
 use super::early::Early;
 use super::endpoint::Endpoint;
 use super::event::{CommandError, Event, Hop, Transport};
-use super::leg::{Calling, Cancel, Leg, Pending, Phase, Session, State, Talking};
+use super::leg::{Calling, Cancel, Leaving, Leg, Pending, Phase, Session, State, Talking};
 use super::lexer::{Message, Name, Start, number};
 use super::net::{Due, Net, T1_64};
 use super::session::{Timer, Wish};
@@ -189,29 +189,30 @@ impl Endpoint {
         dialog.logins = core::mem::take(&mut calling.logins);
         dialog.credentials = calling.credentials.take();
         let mut early = core::mem::take(&mut calling.early);
-        let own = early.iter().position(|early| early.tag == dialog.remote_tag);
-        let own = own.map(|place| early.swap_remove(place)).unwrap_or_default();
-        if let Some(early) = &own.dialog {
-            dialog.follow(early);
-        }
+        let own = early.iter().position(|early| early.dialog.remote_tag == dialog.remote_tag);
+        let own = own.map(|place| early.swap_remove(place));
+        let (held, offer) = own.map_or((None, None), |own| {
+            dialog.follow(&own.dialog);
+            (own.sdp, own.offer)
+        });
         // The other forks' offers will not be answered any more.
         for server in early.iter_mut().filter_map(Early::take) {
             self.servers.respond(&mut self.net, server, 487, Writer::no_body);
         }
-        let answer = sdp(message).or(own.sdp).unwrap_or_default();
+        let answer = sdp(message).or(held).unwrap_or_default();
         self.net.set_timer(Due::Leg(key), &mut leg.due, None);
         self.events.push_back(Event::Answered(id, answer));
         if calling.cancel != Cancel::No {
             let means = (&mut self.clients, &mut self.net, &mut dialog);
             send_bye(means, Owner::Leg(key), Why::Cleared);
-            let phase = Phase::Leaving(Tries::default());
+            let phase = Phase::Leaving(Leaving::default());
             leg.state = State::Session(Box::new(Session { dialog, phase }));
             return;
         }
         let timer = dialog.wish.of_answer(message);
         let timer = timer.map(|agreed| Timer::start(self.net.now, agreed));
         let mut talking = Talking::new(None, core::mem::take(&mut calling.offer), timer);
-        if let Some(server) = own.offer {
+        if let Some(server) = offer {
             talking.pending = Pending::TheirUpdate(server, None);
         }
         self.events.push_back(Event::Dialog(id, dialog.stored(calling.trunk)));

@@ -1,4 +1,4 @@
-//! Values read out of a message's slices; `rsip` reads the URIs.
+//! Values read out of a message's slices; `rsip` tells addresses from names.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -252,7 +252,11 @@ pub(super) fn content_type_is(message: &Message<'_>, wanted: &[u8]) -> bool {
 
 /// Tells whether a URI is `sip:` or `sips:`.
 pub(super) fn is_sip(uri: &[u8]) -> bool {
-    strip_ignore_case(uri, b"sip:").or_else(|| strip_ignore_case(uri, b"sips:")).is_some()
+    after_scheme(uri).is_some()
+}
+
+fn after_scheme(uri: &[u8]) -> Option<&[u8]> {
+    strip_ignore_case(uri, b"sip:").or_else(|| strip_ignore_case(uri, b"sips:"))
 }
 
 /// Gives a URI as it may stand in a request line: without the header fields it may have elsewhere,
@@ -263,31 +267,33 @@ pub(super) fn request_uri(uri: &[u8]) -> &[u8] {
     fields.and_then(|fields| uri.get(..host + fields)).unwrap_or(uri)
 }
 
-/// Reads a SIP URI into `rsip`'s value; `None` if it is none or not text.
-pub(super) fn uri(uri: &[u8]) -> Option<rsip::Uri> {
-    let text = core::str::from_utf8(uri).ok().filter(|text| is_sip(text.as_bytes()))?;
-    rsip::Uri::try_from(text).ok()
+/// Gives what stands behind the user part of a SIP URI, up to its header fields, and the host and
+/// the port it begins with (RFC 3261 §25.1); `None` if it is none or not text. `rsip` reads neither
+/// brackets nor a user part with a dot.
+fn uri_host_port(uri: &[u8]) -> Option<(&[u8], rsip::Host, Option<u16>)> {
+    let rest = request_uri(after_scheme(uri)?).rsplit(|byte| *byte == b'@').next()?;
+    let (host, port) = host_port(Split::new(rest, b';').next()?)?;
+    let host = core::str::from_utf8(without_brackets(host)).ok()?;
+    Some((rest, host.into(), port))
 }
 
 /// Gives the hop a URI names by digits; `None` for a host name. Who names no transport is reached
 /// by the one he was reached by before, `home`, or else over UDP (RFC 3263 §4.1).
 pub(super) fn uri_hop(text: &[u8], home: Hop) -> Option<Hop> {
-    let uri = uri(text)?;
-    let rsip::Host::IpAddr(ip) = uri.host() else {
+    let (rest, rsip::Host::IpAddr(ip), port) = uri_host_port(text)? else {
         return None;
     };
-    let host = text.iter().rposition(|byte| *byte == b'@').and_then(|at| text.get(at..));
-    let named = param(host.unwrap_or(text), "transport");
+    let named = param(rest, "transport");
     let transport = match named.map(<[u8]>::to_ascii_lowercase).as_deref() {
         _ if strip_ignore_case(text, b"sips:").is_some() => Transport::Tls,
         Some(b"tls") => Transport::Tls,
         Some(b"tcp") => Transport::Tcp,
-        None if *ip == home.ip() => home.transport,
+        None if ip == home.ip() => home.transport,
         Some(_) | None => Transport::Udp,
     };
-    let port = uri.port().map_or_else(|| transport.port(), |port| *port.value());
     let trunk = home.trunk.filter(|_| transport == Transport::Tls);
-    Some(Hop { transport, address: SocketAddr::new(*ip, port), trunk })
+    let address = SocketAddr::new(ip, port.unwrap_or_else(|| transport.port()));
+    Some(Hop { transport, address, trunk })
 }
 
 /// Gives the user part of a SIP URI, without parameters; empty if there is none.
@@ -301,13 +307,18 @@ pub(super) fn uri_user(uri: &[u8]) -> String {
 
 /// Gives the host of a SIP URI as text: an address or a name.
 pub(super) fn uri_host(text: &[u8]) -> Option<String> {
-    uri(text).map(|uri| uri.host().to_string())
+    uri_host_port(text).map(|(_, host, _)| host.to_string())
 }
 
 /// Tells whether a Via host is the address the datagram came from (RFC 3261 §18.2.1).
 pub(super) fn is_address(host: &[u8], source: IpAddr) -> bool {
-    let host = host.strip_prefix(b"[").and_then(|host| host.strip_suffix(b"]")).unwrap_or(host);
-    core::str::from_utf8(host).ok().and_then(|host| host.parse::<IpAddr>().ok()) == Some(source)
+    core::str::from_utf8(without_brackets(host)).ok().and_then(|host| host.parse::<IpAddr>().ok())
+        == Some(source)
+}
+
+/// Gives a host without the brackets of an IPv6 address.
+fn without_brackets(host: &[u8]) -> &[u8] {
+    host.strip_prefix(b"[").and_then(|host| host.strip_suffix(b"]")).unwrap_or(host)
 }
 
 /// Gives a text of a peer for people's eyes: unfolded, without controls, at most 128 characters.

@@ -199,6 +199,25 @@ fn both_sides_may_hang_up_at_once() {
 }
 
 #[test]
+fn an_offer_that_overtakes_the_ack_to_the_one_before_stands_for_it() {
+    let mut stage = Stage::new(93);
+    let invite = talking(&mut stage);
+    for cseq in 1..=2 {
+        stage.say(&inside(&invite, "INVITE", cseq, "Content-Type: application/sdp\r\n", HOLD));
+        assert_eq!(stage.events(), [Event::Offer(LEG, Some(HOLD.to_vec()))]);
+        stage.dialer.accept(stage.now, LEG, HELD.to_vec()).expect("an offer waits");
+        assert!(stage.next().starts_with("SIP/2.0 200 OK\r\n"));
+    }
+    stage.say(&inside(&invite, "ACK", 1, "", b""));
+    assert_eq!(stage.events(), [], "it comes too late to matter");
+    stage.say(&inside(&invite, "ACK", 2, "", b""));
+    assert_eq!(stage.events(), [Event::Acked(LEG, None)]);
+    stage.wait(Span::secs(70));
+    assert_eq!((stage.sent(), stage.events()), (None, Vec::new()), "nor is its answer repeated");
+    stage.dialer.reoffer(stage.now, LEG, OFFER.to_vec()).expect("it talks, and all is settled");
+}
+
+#[test]
 fn a_reoffer_that_is_only_tried_goes_with_its_call() {
     for hears_before in [true, false] {
         let mut stage = Stage::new(92);

@@ -64,20 +64,23 @@ fn a_contact_that_cannot_be_reached_is_not_believed() {
         ("192.168.1.2:5060", "192.168.1.10:5062", true),
         ("192.168.1.2:5060", "127.0.0.1:5062", false),
         ("[2001:db8::1]:5060", "[fd00::1]:5060", false),
+        ("[2001:db8::1]:5060", "[2001:db8::2]:5062", true),
+        ("203.0.113.5:5060", "[2001:db8::2]:5062", false),
     ];
-    for (home, contact, believed) in cases {
+    let named = |user| cases.map(|case| (user, case));
+    for (user, (home, contact, believed)) in ["x", "a.b"].into_iter().flat_map(named) {
         let mut stage = Stage::new(4);
         stage.carrier = address(home);
         stage.dialer.set_trunk(Trunk::new(TrunkId(1), stage.carrier));
         let invite = stage.dial();
-        let more = format!("Contact: <sip:x@{contact}>\r\n");
+        let more = format!("Contact: <sip:{user}@{contact}>\r\n");
         stage.say(&answer(&invite, "200 OK", "callee", &more, ANSWER));
         let (ack_to, ack) = stage.sent().expect("the answer is acknowledged");
         stage.dialer.hang_up(stage.now, LEG).expect("it talks");
         let (bye_to, _) = stage.sent().expect("BYE is sent");
-        assert!(ack.starts_with(&format!("ACK sip:x@{contact} SIP/2.0\r\n")), "{ack}");
+        assert!(ack.starts_with(&format!("ACK sip:{user}@{contact} SIP/2.0\r\n")), "{ack}");
         let expected = if believed { address(contact) } else { address(home) };
-        assert_eq!([ack_to, bye_to], [expected; 2], "{home} {contact}");
+        assert_eq!([ack_to, bye_to], [expected; 2], "{home} {user}@{contact}");
     }
 }
 
@@ -176,6 +179,21 @@ fn a_redirection_is_followed_within_the_trunk_and_as_often_as_allowed() {
     assert!(stage.next().starts_with("ACK "));
     let events = stage.events();
     assert!(matches!(&events[..], [Event::Failed { status: 302, .. }]), "{events:?}");
+}
+
+#[test]
+fn a_redirection_to_an_ipv6_address_of_the_trunk_is_followed() {
+    let mut stage = Stage::new(9);
+    stage.carrier = address("[2001:db8::1]:5060");
+    let (moved, bare) = (address("[2001:db8::2]:5071"), Trunk::new(TrunkId(1), stage.carrier));
+    stage.dialer.set_trunk(Trunk { redirects_max: 1, sources: vec![moved.ip()], ..bare });
+    let invite = stage.dial();
+    let away = format!("Contact: <sip:a.b@{moved}>\r\n");
+    stage.say(&answer(&invite, "302 Moved", "t", &away, b""));
+    assert!(stage.sent().is_some_and(|(_, ack)| ack.starts_with("ACK ")));
+    let (to, second) = stage.sent().expect("it is followed");
+    assert_eq!(to, moved);
+    assert!(second.starts_with("INVITE sip:a.b@[2001:db8::2]:5071 SIP/2.0\r\n"), "{second}");
 }
 
 #[test]
@@ -309,16 +327,22 @@ fn forged_requests_neither_end_nor_change_a_call() {
 
 #[test]
 fn a_dialogs_far_end_is_heard_though_it_is_no_trunk() {
-    let mut stage = Stage::new(13);
-    let invite = stage.dial();
-    let elsewhere = "Contact: <sip:callee@192.0.2.7:5062>\r\n";
-    stage.say(&answer(&invite, "200 OK", "callee", elsewhere, ANSWER));
-    stage.next();
-    let bye = inside(&invite, "BYE", 1, "Reason: Q.850;cause=16\r\n", b"");
-    stage.dialer.receive(stage.now, address("192.0.2.7:5062"), bye.as_bytes());
-    assert!(stage.next().starts_with("SIP/2.0 200 OK\r\n"));
-    let ended = Event::Ended { leg: LEG, bye: true, reason: "Q.850;cause=16".to_owned() };
-    assert_eq!(stage.events().last(), Some(&ended));
+    for (home, far) in
+        [("127.0.0.10:5070", "192.0.2.7:5062"), ("[2001:db8::1]:5060", "[2001:db8::7]:5062")]
+    {
+        let mut stage = Stage::new(13);
+        stage.carrier = address(home);
+        stage.dialer.set_trunk(Trunk::new(TrunkId(1), stage.carrier));
+        let invite = stage.dial();
+        let elsewhere = format!("Contact: <sip:callee@{far}>\r\n");
+        stage.say(&answer(&invite, "200 OK", "callee", &elsewhere, ANSWER));
+        stage.next();
+        let bye = inside(&invite, "BYE", 1, "Reason: Q.850;cause=16\r\n", b"");
+        stage.dialer.receive(stage.now, address(far), bye.as_bytes());
+        assert!(stage.next().starts_with("SIP/2.0 200 OK\r\n"));
+        let ended = Event::Ended { leg: LEG, bye: true, reason: "Q.850;cause=16".to_owned() };
+        assert_eq!(stage.events().last(), Some(&ended));
+    }
 }
 
 #[test]

@@ -131,6 +131,46 @@ fn an_update_before_the_answer_is_an_offer_too() {
 }
 
 #[test]
+fn an_unreliable_answer_makes_a_dialog_too_but_settles_no_offer() {
+    let mut stage = Stage::new(56);
+    let invite = stage.dial();
+    stage.say(&answer(&invite, "183 Progress", "callee", CONTACT, ANSWER));
+    let cases: [(&str, &str, &[u8], &str); 5] = [
+        ("OPTIONS", "", b"", "SIP/2.0 200 "),
+        ("INFO", "", b"", "SIP/2.0 200 "),
+        ("UPDATE", "", b"", "SIP/2.0 200 "),
+        ("UPDATE", KIND, ANSWER, "SIP/2.0 491 "),
+        ("BYE", "", b"", "SIP/2.0 481 "),
+    ];
+    for (cseq, (method, more, body, expected)) in (1..).zip(cases) {
+        stage.say(&inside(&invite, method, cseq, more, body));
+        let reply = stage.next();
+        assert!(reply.starts_with(expected), "{method}: {reply}");
+    }
+    stage.say(&numbered(&invite, "180 Ringing", "callee", 1, b""));
+    stage.next();
+    stage.say(&inside(&invite, "UPDATE", 6, KIND, ANSWER));
+    assert!(stage.next().starts_with("SIP/2.0 491 "), "what came reliably described nothing");
+    stage.say(&answer(&invite, "200 OK", "callee", CONTACT, b""));
+    stage.next();
+    stage.say(&inside(&invite, "INFO", 5, "", b""));
+    assert!(stage.next().starts_with("SIP/2.0 500 "), "the dialog goes on where it stood");
+}
+
+#[test]
+fn a_prack_goes_where_the_reliable_answer_says() {
+    let mut stage = Stage::new(57);
+    let invite = stage.dial();
+    stage.say(&answer(&invite, "180 Ringing", "callee", "", b""));
+    stage.say(&inside(&invite, "OPTIONS", 7, "", b""));
+    assert!(stage.next().starts_with("SIP/2.0 200 "));
+    stage.say(&numbered(&invite, "183 Progress", "callee", 1, ANSWER));
+    assert!(stage.next().starts_with("PRACK sip:callee@127.0.0.10:5070 SIP/2.0\r\n"));
+    stage.say(&inside(&invite, "INFO", 6, "", b""));
+    assert!(stage.next().starts_with("SIP/2.0 500 "), "the dialog goes on where it stood");
+}
+
+#[test]
 fn an_offer_made_before_the_answer_may_be_met_after_it() {
     let mut stage = Stage::new(55);
     let invite = stage.dial();

@@ -104,6 +104,28 @@ fn a_connection_that_breaks_fails_the_call_or_moves_it() {
 }
 
 #[test]
+fn a_bye_whose_connection_breaks_is_sent_once_more() {
+    for broken in 1..=2 {
+        let mut world = over_tcp();
+        let theirs = world.talk();
+        let now = world.now;
+        world.dialer().hang_up(now, LEG).expect("it talks");
+        for _ in 0..broken {
+            world.drain();
+            world.flight.clear();
+            world.dialer().disconnected(now, tcp(FAR));
+        }
+        world.run(Span::secs(1));
+        assert_eq!(world.sent(DIALER, "BYE ").len(), 2);
+        assert_eq!(world.reported(DIALER).last(), Some(&Event::Gone(LEG)));
+        let heard = world.reported(CARRIER).last().is_some_and(
+            |event| matches!(event, Event::Ended { leg, bye: true, .. } if *leg == theirs),
+        );
+        assert_eq!(heard, broken == 1);
+    }
+}
+
+#[test]
 fn a_silent_server_costs_one_call_its_time_and_is_then_spared() {
     let way = |text, priority| Way { hop: address(text).into(), priority, weight: 0 };
     let ways = vec![way("127.0.0.98:5060", 1), way(FAR, 2)];

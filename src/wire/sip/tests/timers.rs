@@ -64,6 +64,24 @@ fn an_interval_too_small_is_asked_for_again_at_the_least_the_carrier_takes() {
 }
 
 #[test]
+fn who_asks_for_no_timer_says_the_least_all_the_same_once_told() {
+    // Somebody on the way asks for one in our stead, and is told to ask for more (RFC 4028 §7.3).
+    let mut stage = Stage::over(trunk());
+    let first = stage.dial();
+    stage.say(&answer(&first, "422 Too Small", "callee", "Min-SE: 3600\r\n", b""));
+    stage.sent();
+    let says =
+        |text: &str| ["Session-Expires", "Min-SE"].map(|n| header(text, n).map(str::to_owned));
+    let least = Some("3600".to_owned());
+    let second = stage.next();
+    assert_eq!(says(&second), [least.clone(), least.clone()]);
+    stage.say(&answer(&second, "200 OK", "callee", CONTACT, ANSWER));
+    stage.next();
+    stage.dialer.reoffer(stage.now, LEG, OFFER.to_vec()).expect("it talks");
+    assert_eq!(says(&stage.next()), [None, least], "no timer was agreed on");
+}
+
+#[test]
 fn a_422_without_end_is_given_up_after_three_raises() {
     let mut stage = Stage::over(asking(90, Refresher::Any));
     let mut invite = stage.dial();
