@@ -33,7 +33,8 @@ impl Rate {
     pub(super) const PEER: Self = Self { burst: 2_000, pause: Span::millis(1) };
     /// What all of them may ask together.
     pub(super) const PEERS: Self = Self { burst: 10_000, pause: Span::micros(500) };
-    /// How often one address may connect: 400 phones behind one NAT that come back at once.
+    /// How often one address that is nobody's may connect: 400 phones behind one NAT that come
+    /// back at once.
     const GUEST: Self = Self { burst: 400, pause: Span::millis(50) };
     /// How often all of them may: 2,000 phones that come back at once from everywhere. The
     /// handshakes of 500 connections over TLS cost a fifth of a core.
@@ -61,7 +62,12 @@ pub(crate) struct Sources {
 }
 
 impl Sources {
-    /// Makes the table of those who open connections.
+    /// Makes the table of peers: what they ask outside their calls, or how often they connect.
+    pub(crate) fn of_peers() -> Self {
+        Self::new(Rate::PEER, Rate::PEERS)
+    }
+
+    /// Makes the table of others who open connections.
     pub(crate) fn of_guests() -> Self {
         Self::new(Rate::GUEST, Rate::GUESTS)
     }
