@@ -158,7 +158,7 @@ impl Endpoint {
     }
 
     /// Tells whether an address is a peer's, or something is waited for from there.
-    pub(crate) fn is_met(&self, ip: IpAddr) -> bool {
+    pub fn is_met(&self, ip: IpAddr) -> bool {
         self.is_peer(ip) || self.net.awaited.holds(ip)
     }
 
