@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rustls::ServerConfig;
+use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::mpsc;
@@ -24,6 +25,10 @@ use crate::wire::sip::{Broken, Framer, Hop, Piece};
 const OPEN_TIME: Duration = Duration::from_secs(8);
 /// How long one message may take to be written: a far end that reads nothing has gone.
 const WRITE_TIME: Duration = Duration::from_secs(10);
+/// How long what was sent may go without the acknowledgement of the far end's system, which has
+/// died then, or cannot be reached (RFC 5482; RFC 6298 repeats it some six times meanwhile). The
+/// system's own patience is a quarter of an hour; a request's is 32 s, and it may go another way.
+const UNHEARD: Duration = Duration::from_secs(20);
 /// How long a connection that came in may be silent before its first message.
 const FIRST_WORDS: Span = Span::secs(10);
 /// How long any connection may be silent: longer than a registration lasts.
@@ -235,13 +240,13 @@ async fn open(hop: Hop, begin: Begin) -> Result<Opened, End> {
                 End::Unopened(Trouble::new(Obstacle::of(&error), detail))
             };
             let stream = connect(from, hop.address).await.map_err(unopened)?;
-            stream.set_nodelay(true)?;
+            settle(&stream)?;
             let Some((config, name)) = tls else { return Ok(Opened::Tcp(stream)) };
             let stream = TlsConnector::from(config).connect(name, stream).await;
             Ok(Opened::Tls(Box::new(stream.map_err(End::Handshake)?.into())))
         }
         Begin::Accept(stream, tls) => {
-            stream.set_nodelay(true)?;
+            settle(&stream)?;
             let Some(config) = tls else { return Ok(Opened::Tcp(stream)) };
             let stream = TlsAcceptor::from(config).accept(stream).await;
             Ok(Opened::Tls(Box::new(stream.map_err(End::Handshake)?.into())))
@@ -256,6 +261,12 @@ async fn connect(from: SocketAddr, to: SocketAddr) -> io::Result<TcpStream> {
         socket.bind(SocketAddr::new(from.ip(), 0))?;
     }
     socket.connect(to).await
+}
+
+/// Has every message sent at once, and a far end that died silently noticed.
+fn settle(stream: &TcpStream) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    SockRef::from(stream).set_tcp_user_timeout(Some(UNHEARD))
 }
 
 async fn say(stream: &mut (impl AsyncWrite + Unpin), bytes: &[u8]) -> Result<(), End> {
@@ -318,6 +329,21 @@ mod tests {
         // Who hangs up on our ACK, or once we have answered, owes nothing either.
         assert_eq!(blamed(&[&register[..], &ack].concat(), &ok).await?, None);
         assert_eq!(blamed(&ok, &bye).await?, None);
+        Ok(())
+    }
+
+    /// What the system makes of it, RFC 5482 says; that it is asked to is ours.
+    #[tokio::test]
+    async fn the_system_is_told_to_give_up_a_far_end_that_died_silently() -> Checked {
+        let own = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        let listener = TcpListener::bind(own).await?;
+        let hop = Hop { transport: Transport::Tcp, address: listener.local_addr()?, trunk: None };
+        let (ours, came) = tokio::join!(open(hop, Begin::Open(own, None)), listener.accept());
+        let theirs = open(hop, Begin::Accept(came?.0, None)).await;
+        for opened in [ours, theirs] {
+            let Opened::Tcp(stream) = opened? else { return Err("no TLS was asked for".into()) };
+            assert_eq!(SockRef::from(&stream).tcp_user_timeout()?, Some(Duration::from_secs(20)));
+        }
         Ok(())
     }
 }

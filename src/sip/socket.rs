@@ -187,7 +187,7 @@ impl Port {
             let mut taken = taken;
             let happening = tokio::select! {
                 ready = readable(&self.datagrams) => ready.map(|()| None)?,
-                happening = self.streams.next() => Some(happening),
+                happening = self.streams.next(|ip| self.endpoint.is_met(ip)) => Some(happening),
                 () = sleep_until(self.clock, self.endpoint.next_timeout()) => None,
             };
             self.attend(happening, &mut taken);

@@ -67,7 +67,9 @@ pub(crate) struct Streams {
     /// How many of them others opened.
     theirs: usize,
     per_address: BTreeMap<IpAddr, usize>,
-    /// How often others have connected.
+    /// How often peers have connected: some do for each request.
+    peers: Sources,
+    /// How often everybody else has.
     guests: Sources,
     count: u64,
     news: (mpsc::Sender<News>, mpsc::Receiver<News>),
@@ -92,6 +94,7 @@ impl Streams {
             held: BTreeMap::new(),
             theirs: 0,
             per_address: BTreeMap::new(),
+            peers: Sources::of_peers(),
             guests: Sources::of_guests(),
             count: 0,
             news: mpsc::channel(NEWS_MAX),
@@ -183,15 +186,17 @@ impl Streams {
         }
     }
 
-    /// Waits until something happens. Nothing is lost when this is dropped while it waits.
-    pub(super) async fn next(&mut self) -> Happening {
+    /// Waits until something happens; is told whose addresses are peers'. Nothing is lost when this
+    /// is dropped while it waits.
+    pub(super) async fn next(&mut self, is_peer: impl Fn(IpAddr) -> bool) -> Happening {
         let news = tokio::select! {
             // What is under way goes before what begins.
             biased;
             news = self.news.1.recv() => news,
             guest = self.door.1.recv() => {
                 if let Some(guest) = guest {
-                    self.take_in(guest);
+                    let known = is_peer(guest.from.ip());
+                    self.take_in(guest, known);
                 }
                 return Happening::Nothing;
             }
@@ -228,16 +233,17 @@ impl Streams {
         self.held.len() - self.theirs
     }
 
-    fn take_in(&mut self, guest: Guest) {
+    fn take_in(&mut self, guest: Guest, known: bool) {
         let Guest { stream, from, transport, tls } = guest;
         let (now, ip) = (self.clock.mono(), from.ip());
         let there = self.per_address.get(&ip).copied().unwrap_or_default();
         let is_full = self.theirs >= THEIRS_MAX || there >= THEIRS_PER_ADDRESS_MAX;
-        if is_full || !self.guests.have_room(now, ip) {
+        let often = if known { &mut self.peers } else { &mut self.guests };
+        if is_full || !often.have_room(now, ip) {
             self.refused += 1;
             return;
         }
-        self.guests.charge(now, ip);
+        often.charge(now, ip);
         let hop = Hop { transport, address: from, trunk: None };
         // The system gives a port again only when its connection has ended.
         self.close(hop);

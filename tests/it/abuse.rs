@@ -232,14 +232,17 @@ async fn forged_answers_neither_answer_end_nor_divert_a_call() -> Checked {
     let figures = played.dialer.counted(|it| it.counters.received >= 18).await?;
     assert_eq!((figures.counters.forged, figures.counters.strangers), (12, 6));
     assert_eq!((figures.counters.stray_responses, figures.legs), (6, 1));
-    // The INVITE alone may have been repeated: nothing was acknowledged.
-    assert!(came(&played.socket).iter().all(|text| text.starts_with("INVITE ")));
+    // The INVITE may have been repeated. Of the blind answers the 200 may be that of a call we have
+    // forgotten, which is ended where the carrier is: ours it does not touch, nor goes to the foe.
+    let touches = |text: &String| !text.starts_with("INVITE ") && !text.contains(";tag=thief");
+    assert_eq!(came(&played.socket).into_iter().find(touches), None);
+    assert_eq!(came(&foe), Vec::<String>::new());
     let answer = played.answer("200 OK", "callee", home);
     played.says(&played.socket, &answer).await?;
     let leg = played.leg;
     let first = played.dialer.until(|event| (!matches!(event, Event::Trunk(..))).then_some(event));
     assert_eq!(first.await?, Event::Answered(leg, ANSWER.into()));
-    played.hears("ACK ").await?;
+    while !played.hears("ACK ").await?.contains(";tag=callee") {}
     Ok(())
 }
 

@@ -11,7 +11,7 @@ pub(super) enum Why {
     Elsewhere,
     /// Nobody refreshed the session (RFC 4028 §10).
     Expired,
-    /// Our answer was never acknowledged, or the peer knows the dialog no longer.
+    /// Our answer was never acknowledged, or one side knows the dialog no longer.
     Lost,
 }
 

@@ -65,7 +65,7 @@ impl Endpoint {
             talking.local = change.offer;
             talking.timer = dialog.wish.of_answer(message).map(|agreed| Timer::start(now, agreed));
             self.events.push_back(Event::Reoffered(id, status, sdp(message).unwrap_or_default()));
-        } else if dialog.wish.raise(status, message)
+        } else if dialog.wish.raise(status, message, &mut change.tries)
             || dialog.log_in_again(status, message, &mut change.tries)
         {
             talking.offer((&mut self.clients, &mut self.net, dialog), key, change);
@@ -104,7 +104,7 @@ impl Endpoint {
         if let Some(message) = message.filter(|_| news.outcome == Outcome::Success) {
             dialog.refresh(message);
             talking.timer = dialog.wish.of_answer(message).map(|agreed| Timer::start(now, agreed));
-        } else if dialog.wish.raise(status, message)
+        } else if dialog.wish.raise(status, message, &mut tries)
             || dialog.log_in_again(status, message, &mut tries)
         {
             talking.update((&mut self.clients, &mut self.net, dialog), key, tries);

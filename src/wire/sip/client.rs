@@ -193,18 +193,17 @@ impl Clients {
             State::Calling { .. } | State::Proceeding => {
                 (State::Completed, Some(net.now + T1_64), Outcome::Failure)
             }
-            State::Completed => {
-                if status >= 300 {
-                    net.repeated += 1;
-                    client.acknowledge(net, key, message);
-                }
+            State::Completed if status >= 300 => {
+                net.repeated += 1;
+                client.acknowledge(net, key, message);
                 return None;
             }
-            State::Accepted => {
+            // One fork may answer after all was refused (RFC 3261 §16.7, step 5).
+            State::Completed | State::Accepted => {
                 if !(200..300).contains(&status) || client.acknowledge_again(net, message) {
                     return None;
                 }
-                (State::Accepted, client.due, Outcome::Success)
+                (client.state, client.due, Outcome::Success)
             }
             State::Trying { end, .. } | State::Pending { end } if status < 200 => {
                 let next = if reliable { end } else { (net.now + T2).min(end) };
@@ -219,7 +218,7 @@ impl Clients {
         client.state = state;
         net.set_timer(Due::Client(key), &mut client.due, due);
         client.forget_request();
-        if matches!(client.state, State::Completed) {
+        if matches!(client.state, State::Completed) && outcome == Outcome::Failure {
             client.acknowledge(net, key, message);
         }
         let news = client.news(key, outcome);

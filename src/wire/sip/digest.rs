@@ -10,6 +10,8 @@ use super::writer::Writer;
 /// How often one request is sent with credentials for one of those who challenge: once, and once
 /// more for a stale nonce.
 const TRIES_MAX: u8 = 2;
+/// How many may challenge one request: a server and the proxies of a usual way there.
+const LOGINS_MAX: usize = 4;
 
 /// A hash and whether its first part is bound to the session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,12 +77,12 @@ pub(super) struct Challenge {
 }
 
 impl Challenge {
-    /// Gives the first challenge of a 401 or 407 that we can answer: servers put their favourite
-    /// first (RFC 8760 §2.4). One that offers `auth-int` alone is none.
-    pub(super) fn of(message: &Message<'_>, status: u16) -> Option<Self> {
+    /// Gives the challenges of a 401 or 407 that we can answer, the server's favourite first
+    /// (RFC 8760 §2.4). One that offers `auth-int` alone is none.
+    pub(super) fn all(message: &Message<'_>, status: u16) -> impl Iterator<Item = Self> {
         let proxy = status == 407;
         let field = if proxy { Name::ProxyAuthenticate } else { Name::WwwAuthenticate };
-        message.all(field).find_map(|value| Self::read(value, proxy))
+        message.all(field).filter_map(move |value| Self::read(value, proxy))
     }
 
     fn read(value: &[u8], proxy: bool) -> Option<Self> {
@@ -103,44 +105,54 @@ impl Challenge {
     }
 }
 
-/// How often one request was sent with credentials for its server, and for a proxy.
+/// How often one request was sent with the credentials of each login.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Tries {
-    server: u8,
-    proxy: u8,
-}
+pub(super) struct Tries([u8; LOGINS_MAX]);
 
-/// The answered challenges of a dialog: the server's and a proxy's, who know nothing of each other
-/// (RFC 3261 §22.3).
+/// The answered challenges of a dialog: the server's and those of proxies, who are told apart by
+/// their realms and know nothing of each other (RFC 3261 §22.3).
 #[derive(Debug, Default)]
-pub(super) struct Logins {
-    server: Option<Login>,
-    proxy: Option<Login>,
-}
+pub(super) struct Logins(Vec<Login>);
 
 impl Logins {
-    /// Takes the challenge to a request in, if answering it may help: the first one, and a second
-    /// only if it says that our nonce was stale; whoever refuses the credentials twice will refuse
-    /// them again.
+    /// Takes a challenge to a request in, if answering it may help: the first one of its realm, and
+    /// a second only if it says that our nonce was stale; whoever refuses the credentials twice
+    /// will refuse them again.
     pub(super) fn answer(
         &mut self,
         (status, message): (u16, &Message<'_>),
         tries: &mut Tries,
         credentials: Option<&Credentials>,
     ) -> bool {
-        let (held, tries) = match status {
-            401 => (&mut self.server, &mut tries.server),
-            407 => (&mut self.proxy, &mut tries.proxy),
-            _ => return false,
-        };
-        let fits = |new: &Challenge| *tries == 0 || new.stale && *tries < TRIES_MAX;
-        let challenge = Challenge::of(message, status).filter(fits);
-        let Some((challenge, credentials)) = challenge.zip(credentials) else {
+        let Some(credentials) = credentials.filter(|_| matches!(status, 401 | 407)) else {
             return false;
         };
-        *tries += 1;
-        *held = Some(Login::new(challenge, credentials.clone()));
+        let found = Challenge::all(message, status).find_map(|new| {
+            let place = self.place(&new, *tries)?;
+            let tried = tries.0.get_mut(place)?;
+            let fits = *tried == 0 || new.stale && *tried < TRIES_MAX;
+            *tried += u8::from(fits);
+            fits.then_some((place, new))
+        });
+        let Some((place, challenge)) = found else {
+            return false;
+        };
+        let login = Login::new(challenge, credentials.clone());
+        match self.0.get_mut(place) {
+            Some(held) => *held = login,
+            None => self.0.push(login),
+        }
         true
+    }
+
+    /// Gives the place of a challenge's login: that of its realm, a new one, or that of a login
+    /// which was not asked for this time.
+    fn place(&self, new: &Challenge, tries: Tries) -> Option<usize> {
+        let same =
+            |held: &Login| held.challenge.proxy == new.proxy && held.challenge.realm == new.realm;
+        let held = self.0.iter().position(same);
+        let free = || Some(self.0.len()).filter(|place| *place < LOGINS_MAX);
+        held.or_else(free).or_else(|| tries.0.iter().position(|tried| *tried == 0))
     }
 
     /// Writes Authorization and Proxy-Authorization, as far as they were asked for; `draw` gives
@@ -152,7 +164,7 @@ impl Logins {
         uri: &[u8],
         mut draw: impl FnMut() -> u64,
     ) {
-        for login in [&mut self.server, &mut self.proxy].into_iter().flatten() {
+        for login in &mut self.0 {
             login.write(writer, method, uri, draw());
         }
     }
@@ -423,7 +435,7 @@ mod tests {
         let Frame::Message(message) = frame(message) else {
             panic!("the message is framed");
         };
-        let challenge = Challenge::of(&message, 401).expect("one can be answered");
+        let challenge = Challenge::all(&message, 401).next().expect("one can be answered");
         assert_eq!(challenge.realm, b"s");
     }
 }

@@ -73,7 +73,7 @@ impl Endpoint {
             witnesses: Witnesses::default(),
             peers: BTreeSet::new(),
             strangers: Sources::new(Rate::STRANGER, Rate::STRANGERS),
-            askers: Sources::new(Rate::PEER, Rate::PEERS),
+            askers: Sources::of_peers(),
         }
     }
 

@@ -57,12 +57,17 @@ impl Endpoint {
             return false;
         };
         // A response with two Vias was meant for somebody behind us (§8.1.3.3).
+        let alone = vias.next().is_none();
         let found = via.branch().and_then(|branch| self.clients.find(branch, method.1));
-        let Some((key, to)) = found.filter(|_| vias.next().is_none()) else {
-            if known {
-                self.counters.stray_responses += 1;
-            } else {
+        let Some((key, to)) = found.filter(|_| alone) else {
+            let answers = (200..300).contains(&status) && method.1 == b"INVITE";
+            if !known {
                 self.counters.strangers += 1;
+            } else {
+                self.counters.stray_responses += 1;
+                if answers && alone && self.net.local(from).is_in(&via) {
+                    self.end_unasked(from, message);
+                }
             }
             return known;
         };
@@ -123,7 +128,7 @@ impl Endpoint {
     }
 
     /// Takes a request outside of calls off what a peer may ask; false if nothing is left.
-    fn may_ask(&mut self, ip: IpAddr) -> bool {
+    pub(super) fn may_ask(&mut self, ip: IpAddr) -> bool {
         let room = self.askers.have_room(self.net.now, ip);
         if room {
             self.askers.charge(self.net.now, ip);
@@ -153,7 +158,7 @@ impl Endpoint {
     }
 
     /// Tells whether an address is a peer's, or something is waited for from there.
-    fn is_met(&self, ip: IpAddr) -> bool {
+    pub fn is_met(&self, ip: IpAddr) -> bool {
         self.is_peer(ip) || self.net.awaited.holds(ip)
     }
 

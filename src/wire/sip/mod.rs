@@ -50,7 +50,7 @@ pub use settings::{
     Credentials, EarlyMedia, Ha1, Identity, Phone, Privacy, Refresher, Registration, Reliability,
     SessionTimers, Settings, TimerMode, Trunk,
 };
-pub(crate) use sources::Sources;
+pub use sources::Sources;
 pub use stream::{Broken, Framer, Piece};
 pub use targets::Way;
 pub use witness::{Part, Subject, Testimony};

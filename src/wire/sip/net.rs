@@ -11,6 +11,7 @@ use super::event::{Hop, Transmit, Transport};
 use super::settings::Settings;
 use super::slab::Key;
 use super::sources::Awaited;
+use super::values::{Via, is_address};
 use super::writer::Writer;
 use crate::units::{AgentId, Mono, Span, TrunkId};
 
@@ -74,6 +75,11 @@ impl Local {
         };
         let via = format!("{name} {address}{alias}");
         Self { via, contact: format!("{address}{param}"), address }
+    }
+
+    /// Tells whether it is the address in a Via.
+    pub(super) fn is_in(&self, via: &Via<'_>) -> bool {
+        is_address(via.host, self.address.ip()) && via.port == Some(self.address.port())
     }
 }
 

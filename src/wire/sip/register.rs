@@ -299,6 +299,8 @@ impl Account {
             };
             self.expires = least;
             self.raises += 1;
+            // Who speaks of the interval took the credentials.
+            self.tries = Tries::default();
             return self.raises <= RAISES_MAX;
         }
         self.logins.answer((status, message), &mut self.tries, Some(&self.credentials))

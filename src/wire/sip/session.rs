@@ -1,5 +1,6 @@
 //! Session timers (RFC 4028): how long a session lives without a refresh, and who refreshes it.
 
+use super::digest::Tries;
 use super::lexer::{Message, Name, Split, number, trim};
 use super::settings::{Refresher, SessionTimers, TimerMode};
 use super::values::{has_tag, param};
@@ -88,14 +89,21 @@ impl Wish {
         writer.text("Min-SE: ").number(whole_seconds(self.timers.least)).text("\r\n");
     }
 
-    /// Takes the Min-SE of a 422 in; tells whether to ask again (§7.3).
-    pub(super) fn raise(&mut self, status: u16, message: Option<&Message<'_>>) -> bool {
+    /// Takes the Min-SE of a 422 in; tells whether to ask again (§7.3). Whoever says so has taken
+    /// the credentials: a challenge after it refuses none.
+    pub(super) fn raise(
+        &mut self,
+        status: u16,
+        message: Option<&Message<'_>>,
+        tries: &mut Tries,
+    ) -> bool {
         let least = message.filter(|_| status == 422).and_then(|m| seconds(m.first(Name::MinSe)?));
         let Some(least) = least.filter(|least| self.spoken() && *least > self.timers.least) else {
             return false;
         };
         self.raises = self.raises.saturating_add(1);
         self.timers.least = least;
+        *tries = Tries::default();
         self.raises <= RAISES_MAX
     }
 

@@ -33,7 +33,8 @@ impl Rate {
     pub(super) const PEER: Self = Self { burst: 2_000, pause: Span::millis(1) };
     /// What all of them may ask together.
     pub(super) const PEERS: Self = Self { burst: 10_000, pause: Span::micros(500) };
-    /// How often one address may connect: 400 phones behind one NAT that come back at once.
+    /// How often one address that is nobody's may connect: 400 phones behind one NAT that come
+    /// back at once.
     const GUEST: Self = Self { burst: 400, pause: Span::millis(50) };
     /// How often all of them may: 2,000 phones that come back at once from everywhere. The
     /// handshakes of 500 connections over TLS cost a fifth of a core.
@@ -48,9 +49,9 @@ impl Rate {
     }
 }
 
-/// See the module.
+/// What each address has said lately, and all together: a token bucket each.
 #[derive(Debug)]
-pub(crate) struct Sources {
+pub struct Sources {
     each: Rate,
     whole: Rate,
     /// When everybody's bucket is full again.
@@ -61,8 +62,13 @@ pub(crate) struct Sources {
 }
 
 impl Sources {
-    /// Makes the table of those who open connections.
-    pub(crate) fn of_guests() -> Self {
+    /// Makes the table of peers: what they ask outside their calls, or how often they connect.
+    pub fn of_peers() -> Self {
+        Self::new(Rate::PEER, Rate::PEERS)
+    }
+
+    /// Makes the table of others who open connections.
+    pub fn of_guests() -> Self {
         Self::new(Rate::GUEST, Rate::GUESTS)
     }
 
@@ -72,13 +78,13 @@ impl Sources {
     }
 
     /// Tells whether one more message of an address is read.
-    pub(crate) fn have_room(&self, now: Mono, ip: IpAddr) -> bool {
+    pub fn have_room(&self, now: Mono, ip: IpAddr) -> bool {
         let full = self.table.get(&ip).copied().unwrap_or(now);
         self.each.has_room(full, now) && self.whole.has_room(self.full, now)
     }
 
     /// Charges an address with a message that was read.
-    pub(crate) fn charge(&mut self, now: Mono, ip: IpAddr) {
+    pub fn charge(&mut self, now: Mono, ip: IpAddr) {
         self.full = self.whole.after(self.full, now);
         let held = self.table.get(&ip).copied();
         let full = self.each.after(held.unwrap_or(now), now);

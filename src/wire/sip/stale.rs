@@ -1,16 +1,19 @@
-//! Dialogs an earlier run left up: each is ended with BYE until its far end has heard it.
+//! Calls nobody has any more: dialogs an earlier run left up, each ended with BYE until its far end
+//! has heard it, and answers to what was forgotten.
 
 use super::cause::Why;
 use super::change::send_bye;
 use super::client::{News, Outcome, Owner};
-use super::dialog::Dialog;
+use super::dialog::{Dialog, Home};
 use super::digest::Tries;
 use super::endpoint::Endpoint;
-use super::event::{CommandError, Event, StoredDialog};
+use super::event::{CommandError, Event, Hop, StoredDialog};
 use super::leg::{INCOMING_BIT, Leg, Phase, Session, State};
-use super::lexer::Message;
+use super::lexer::{Message, Name};
 use super::net::Due;
+use super::session::Wish;
 use super::slab::Key;
+use super::values::Address;
 use crate::units::{LegId, Mono, Span, TrunkId};
 
 /// How long a BYE that failed is sent anew: the time a network or a carrier has to come up.
@@ -111,5 +114,41 @@ impl Endpoint {
             let next = self.net.now + AGAIN_AFTER;
             self.net.set_timer(Due::Leg(key), &mut leg.due, Some(next));
         }
+    }
+
+    /// Ends the call of a 2xx to an INVITE that is known no longer, as it rang when an earlier run
+    /// was killed, or was given up long ago: ACK, then BYE (RFC 3261 §13.2.2.4). Nothing proves
+    /// such an answer, so that a dialog in use is let be, and nobody but peers is sent anything.
+    pub(super) fn end_unasked(&mut self, from: Hop, message: &Message<'_>) {
+        let Some(callee) = message.first(Name::To).and_then(Address::read) else {
+            return;
+        };
+        let home = Home { address: from, alias: None };
+        let mut dialog = Dialog::of_response(message, callee.uri, home, Wish::default());
+        if self.has_dialog(&dialog) {
+            return;
+        }
+        if self.clients.is_full() || !self.may_ask(from.ip()) {
+            self.counters.overflow += 1;
+            return;
+        }
+        let named = dialog.next_hop();
+        // Who opened a connection to us is reached by it.
+        if from.transport.is_reliable() || !self.is_peer(named.ip()) {
+            dialog.home.alias = Some(named.address);
+        }
+        let ack = dialog.ack(&mut self.net, dialog.cseq);
+        self.net.send(dialog.next_hop(), ack);
+        dialog.skip_ahead();
+        let means = (&mut self.clients, &mut self.net, &mut dialog);
+        send_bye(means, Owner::Nobody, Why::Lost);
+    }
+
+    /// Tells whether a leg is in a dialog.
+    fn has_dialog(&mut self, dialog: &Dialog) -> bool {
+        let ours = Address::read(&dialog.local).and_then(|local| Key::read(local.tag()?));
+        let leg = ours.and_then(|key| self.legs.get_mut(key));
+        let held = leg.and_then(|leg| leg.dialog_with(&dialog.remote_tag));
+        held.is_some_and(|held| held.call_id == dialog.call_id)
     }
 }

@@ -314,7 +314,7 @@ impl Calling {
     fn may_ask_again(&mut self, status: u16, message: &Message<'_>) -> bool {
         let Self { wish, logins, tries, credentials, .. } = self;
         self.cancel == Cancel::No
-            && (wish.raise(status, Some(message))
+            && (wish.raise(status, Some(message), tries)
                 || logins.answer((status, message), tries, credentials.as_ref()))
     }
 

@@ -8,7 +8,7 @@ use super::*;
 /// A dialer with a trunk over UDP, and with doors to which foes come.
 struct Scene {
     dialer: Dialer,
-    _carrier: CarrierHandle,
+    carrier: CarrierHandle,
     _world: World,
 }
 
@@ -21,7 +21,7 @@ impl Scene {
         settings.also = doors(&[(Transport::Tcp, V4), (Transport::Tls, V4)]);
         settings.identification = Some(own("engine")?);
         let dialer = world.dialer_of(settings).await?;
-        Ok(Self { dialer, _carrier: carrier, _world: world })
+        Ok(Self { dialer, carrier, _world: world })
     }
 
     /// Opens a connection to a door from an address nobody knows.
@@ -140,6 +140,18 @@ async fn whoever_connects_again_and_again_is_let_in_so_often_only() -> Checked {
     let mut pong = [0; 2];
     phone.read_exact(&mut pong).await?;
     assert_eq!(&pong, b"\r\n", "another address has its own");
+    scene.calls().await
+}
+
+#[tokio::test]
+async fn a_carrier_may_connect_for_each_of_its_requests() -> Checked {
+    let scene = Scene::new().await?;
+    let carrier = SocketAddr::new(scene.carrier.addr().ip(), 0).to_string();
+    for opened in 0..1_000 {
+        drop(scene.guest(0, &carrier).await?);
+        let figures = scene.dialer.sip.figures().await?;
+        assert_eq!(figures.refused_connections, 0, "after {opened}");
+    }
     scene.calls().await
 }
 

@@ -63,6 +63,26 @@ fn every_further_fork_is_ended_as_completed_elsewhere_and_the_first_talks_on() {
     assert_eq!(stage.sent(), None, "nothing of the forks lingers");
 }
 
+#[test]
+fn a_fork_that_answers_after_all_was_refused_is_ended() {
+    let mut stage = Stage::new(32);
+    let invite = stage.dial();
+    let busy = answer(&invite, "486 Busy Here", "one", "", b"");
+    stage.say(&busy);
+    let refused = stage.next();
+    let ok = answer(&invite, "200 OK", "two", CONTACT, ANSWER);
+    stage.say(&ok);
+    let (_, ack) = stage.sent().expect("the fork is acknowledged");
+    let bye = stage.next();
+    assert!(ack.starts_with("ACK ") && bye.starts_with("BYE "), "{ack}{bye}");
+    assert!(header(&bye, "To").is_some_and(|to| to.ends_with(";tag=two")), "{bye}");
+    stage.say(&ok);
+    assert_eq!(stage.next(), ack, "its repetition gets the same ACK");
+    stage.say(&busy);
+    assert_eq!(stage.next(), refused, "and so does the refusal");
+    assert!(matches!(&stage.events()[..], [Event::Failed { status: 486, .. }]));
+}
+
 /// Gives the number of a request's CSeq.
 fn cseq(text: &str) -> u32 {
     let number = header(text, "CSeq").and_then(|value| value.split(' ').next()?.parse().ok());

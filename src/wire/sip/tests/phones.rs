@@ -94,7 +94,7 @@ fn log_in(reply: &str, user: &str, password: &str) -> String {
     let Frame::Message(message) = frame(reply.as_bytes()) else {
         panic!("our replies are framed: {reply}");
     };
-    let challenge = Challenge::of(&message, 401).expect("our challenges can be answered");
+    let challenge = Challenge::all(&message, 401).next().expect("our challenges can be answered");
     let credentials = Credentials { user: user.to_owned(), password: password.to_owned() };
     let mut writer = Writer(Vec::new());
     let mut login = Login::new(challenge, credentials);

@@ -153,6 +153,22 @@ fn a_stale_nonce_is_no_wrong_password() {
 }
 
 #[test]
+fn a_challenge_after_another_interval_is_no_wrong_password() {
+    let (mut stage, first) = asked();
+    stage.say(&answer(&first, "401 Unauthorized", "reg", &challenge("n1", ""), b""));
+    let second = stage.next();
+    stage.say(&answer(&second, "423 Interval Too Brief", "reg", "Min-Expires: 7200\r\n", b""));
+    let third = stage.next();
+    assert!(third.contains("nonce=\"n1\"") && third.contains("nc=00000002"), "{third}");
+    stage.say(&answer(&third, "401 Unauthorized", "reg", &challenge("n2", ""), b""));
+    let fourth = stage.next();
+    assert!(fourth.contains("nonce=\"n2\""), "{fourth}");
+    stage.say(&answer(&fourth, "401 Unauthorized", "reg", &challenge("n3", ""), b""));
+    let refused = Registered::Refused { status: 401, again: Span::secs(3_600) };
+    assert_eq!(stage.events(), [Event::Registered(TrunkId(1), refused)]);
+}
+
+#[test]
 fn a_proxy_before_the_registrar_may_challenge_too() {
     let (mut stage, first) = asked();
     let proxy = challenge("p1", "").replace("WWW-Authenticate", "Proxy-Authenticate");

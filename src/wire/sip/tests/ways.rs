@@ -52,6 +52,23 @@ fn a_refused_call_goes_on_only_while_nobody_can_have_been_rung() {
 }
 
 #[test]
+fn a_server_that_answers_when_the_call_has_gone_on_is_hung_up_on() {
+    let mut stage = stage();
+    let (_, invite) = dial(&mut stage, 1);
+    stage.wait(Span::secs(32));
+    let mut last = None;
+    while let Some((to, _)) = stage.sent() {
+        last = Some(to);
+    }
+    assert_eq!(last, Some(address(OTHER)));
+    stage.say(&answer(&invite, "200 OK", "late", CONTACT, ANSWER));
+    let (ack, bye) = (stage.sent().expect("an ACK"), stage.sent().expect("a BYE"));
+    assert!(ack.1.starts_with("ACK ") && bye.1.starts_with("BYE "), "{ack:?}{bye:?}");
+    assert_eq!([ack.0, bye.0], [trunk().address.address; 2]);
+    assert_eq!((stage.events(), stage.dialer.legs()), (Vec::new(), 1), "it rings at the other");
+}
+
+#[test]
 fn only_its_time_ends_the_rest_a_server_asked_for() {
     let mut stage = stage();
     let (_, talks) = dial(&mut stage, 1);
