@@ -11,6 +11,7 @@ mod protected;
 mod routes;
 pub(crate) mod running;
 mod scanned;
+mod silent;
 mod skills;
 
 use std::collections::BTreeSet;
