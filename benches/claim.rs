@@ -71,7 +71,7 @@ async fn prepare() -> Result<Bench, Box<dyn Error>> {
     });
     let source =
         ImportSource { file: "bench.csv".to_owned(), sha256: "bench".to_owned(), at: NOON };
-    store.import(campaign, &source, contacts, |_| ()).await?;
+    store.import(campaign, &source, contacts, async || false).await?;
     Ok(Bench { _dir: dir, tasks, store, campaign, now: NOON, calls: 0 })
 }
 

@@ -11,7 +11,7 @@ use tempfile::NamedTempFile;
 
 use super::Desk;
 use super::error::ApiError;
-use super::lists::{read_in, spool_error};
+use super::lists::{cut, read_in, spool_error};
 use super::types::ImportReport;
 use crate::units::{CampaignId, Wall, Zone};
 
@@ -63,14 +63,20 @@ impl Kept {
         Ok(Self { list: path, order })
     }
 
-    /// Reads the list into the store and then lets go of it. What fails stays for the next start.
+    /// Reads the list into the store and then lets go of it, also where that fails: what a caller
+    /// is told has failed must not happen later. Only what the engine's end cuts stays for the next
+    /// start.
     pub(super) async fn read(self, desk: &Desk) -> Result<ImportReport, ApiError> {
-        let list = File::open(&self.list).map_err(|error| spool_error(&error))?;
-        let report = read_in(desk, BufReader::new(list), &self.order).await?;
-        // Another caller may have brought the same list, and be done with it.
-        drop(fs::remove_file(self.list.with_extension(ORDER)));
-        drop(fs::remove_file(&self.list));
-        Ok(report)
+        let answer = match File::open(&self.list) {
+            Ok(list) => read_in(desk, BufReader::new(list), &self.order).await,
+            Err(error) => Err(spool_error(&error)),
+        };
+        if answer.as_ref().err() != Some(&cut()) {
+            // Another caller may have brought the same list, and be done with it.
+            drop(fs::remove_file(self.list.with_extension(ORDER)));
+            drop(fs::remove_file(&self.list));
+        }
+        answer
     }
 }
 
@@ -92,8 +98,14 @@ impl Desk {
                 Ok(ImportReport { added, .. }) => {
                     tracing::warn!(campaign, file, added, "a list cut by the last stop is read in");
                 }
+                Err(error) if error == cut() => {
+                    tracing::warn!(campaign, file, "a list cut by the last stop is cut again");
+                }
                 Err(error) => {
-                    tracing::error!(campaign, file, %error, "a list cut by the last stop waits");
+                    tracing::error!(
+                        campaign, file, %error,
+                        "a list cut by the last stop is given up: import it again"
+                    );
                 }
             }
         }

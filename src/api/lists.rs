@@ -1,8 +1,9 @@
 //! `POST /v1/campaigns/{name}/contacts:import`: a list in the body, spooled to disk, then read.
 
 use std::fs::File;
-use std::io::{self, BufReader};
+use std::io::{self, BufRead, BufReader};
 use std::pin::Pin;
+use std::time::Duration;
 
 use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::{Path, State};
@@ -19,8 +20,14 @@ use super::inbox::{self, Kept, Order};
 use super::types::ImportReport;
 use super::{Desk, LIST_BYTES_MAX, Search};
 use crate::engine::handle::{Ask, Refused};
-use crate::store::{ImportSource, NewContact, hex};
+use crate::store::{AgentRow, IMPORT_MAX, ImportSource, NewContact, StoreError, hex, insist};
 use crate::units::Zone;
+
+/// How long a list waits for a database that is busy or away before it is tried again.
+const RETRY_EVERY: Duration = Duration::from_millis(500);
+
+/// Records passed over without a look at other work: some milliseconds.
+const STRIDE: usize = 10_000;
 
 /// The query of an import.
 #[derive(Debug, Deserialize)]
@@ -55,10 +62,12 @@ pub(super) async fn import(
         sha256,
         at: desk.clock.now().wall,
     };
+    let agents = desk.store.agents().await?;
+    let copy = || list.reopen().map(BufReader::new).map_err(|error| spool_error(&error));
     // Before the list is kept: what cannot be read now never will be.
-    let copy = list.reopen().map_err(|error| spool_error(&error))?;
-    let contacts = open(&desk, BufReader::new(copy), &order).await?;
+    measure(open(copy()?, &order, agents.clone())?.list).await?;
     if query.dry_run {
+        let contacts = open(copy()?, &order, agents)?;
         return Ok(axum::Json(look_through(&desk, contacts, order.file)?));
     }
     let kept = Kept::keep(folder, list, campaign.id, order);
@@ -69,10 +78,15 @@ pub(super) async fn import(
         // Whoever sent it may have gone.
         drop(told.send(kept.read(&reading).await));
     });
-    answer.await.map_err(|_| Refused::Leaving)?.map(axum::Json)
+    answer.await.unwrap_or_else(|_| Err(cut())).map(axum::Json)
 }
 
-/// Reads a list into its campaign.
+/// Makes the error of a list that the engine's end leaves to the next start.
+pub(super) fn cut() -> ApiError {
+    ApiError::from(Refused::Leaving).hint("the list is kept: the next start reads it in")
+}
+
+/// Reads a list into its campaign, however long the database is away meanwhile.
 pub(super) async fn read_in(
     desk: &Desk,
     list: BufReader<File>,
@@ -80,10 +94,17 @@ pub(super) async fn read_in(
 ) -> Result<ImportReport, ApiError> {
     let started = desk.clock.mono();
     let (_, campaign) = desk.campaign(&order.campaign)?;
-    let mut contacts = open(desk, list, order).await?;
+    let patience = || async {
+        let mut closing = desk.closing.clone();
+        tokio::time::timeout(RETRY_EVERY, closing.wait_for(|closing| *closing)).await.is_err()
+    };
+    let failed = |error: StoreError| if error.again() { cut() } else { error.into() };
+    let agents = insist(|| desk.store.agents(), patience).await.map_err(failed)?;
+    let mut contacts = open(list, order, agents)?;
     let Order { file, sha256, at, .. } = order.clone();
     let source = ImportSource { file: file.clone(), sha256, at };
-    let written = desk.store.import(campaign.id, &source, &mut contacts, |_| {}).await?;
+    let written = desk.store.import(campaign.id, &source, &mut contacts, patience).await;
+    let written = written.map_err(failed)?;
     desk.handle.ask(Ask::Refill(campaign.id)).await?;
     Ok(ImportReport {
         file,
@@ -107,14 +128,30 @@ fn look_through(
     Ok(ImportReport { file, dry_run: true, seconds, ..contacts.report()? })
 }
 
-async fn open(desk: &Desk, list: BufReader<File>, order: &Order) -> Result<Contacts, ApiError> {
-    let list = List::open(list, options(desk, order).await?).map_err(|error| {
+/// Refuses a list with more records than the store takes, before any of it is read in.
+async fn measure(mut list: List<impl BufRead>) -> Result<(), ApiError> {
+    let mut records = 0;
+    loop {
+        let passed = list.pass_over(STRIDE).map_err(|error| spool_error(&error))?;
+        records += passed;
+        if records > IMPORT_MAX {
+            return Err(StoreError::TooLong(IMPORT_MAX).into());
+        }
+        if passed < STRIDE {
+            return Ok(());
+        }
+        tokio::task::yield_now().await;
+    }
+}
+
+fn open(list: BufReader<File>, order: &Order, agents: Vec<AgentRow>) -> Result<Contacts, ApiError> {
+    let list = List::open(list, options(order, agents)?).map_err(|error| {
         ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "list_invalid", error.to_string())
     })?;
     Ok(Contacts { list, failed: None })
 }
 
-async fn options(desk: &Desk, order: &Order) -> Result<Options, ApiError> {
+fn options(order: &Order, agents: Vec<AgentRow>) -> Result<Options, ApiError> {
     let usual = Options::default();
     let region = match &order.region {
         None => usual.region,
@@ -122,7 +159,7 @@ async fn options(desk: &Desk, order: &Order) -> Result<Options, ApiError> {
             ApiError::invalid(format!("region: {code:?} is no ISO 3166 country such as FR"))
         })?,
     };
-    let agents = desk.store.agents().await?.into_iter().map(|row| (row.name, row.id)).collect();
+    let agents = agents.into_iter().map(|row| (row.name, row.id)).collect();
     Ok(Options { region, zone: order.zone.clone(), agents: Some(agents) })
 }
 
@@ -202,5 +239,21 @@ impl Iterator for Contacts {
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_list_longer_than_the_store_takes_is_refused_before_any_of_it_is_read_in()
+    -> Result<(), Box<dyn std::error::Error>> {
+        for (records, refused) in [(0, false), (IMPORT_MAX, false), (IMPORT_MAX + 1, true)] {
+            let text = format!("telephone\n{}", "1\n".repeat(records));
+            let list = List::open(text.as_bytes(), Options::default())?;
+            assert_eq!(measure(list).await.is_err(), refused, "{records}");
+        }
+        Ok(())
     }
 }

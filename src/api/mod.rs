@@ -33,6 +33,7 @@ use axum::http::StatusCode;
 use axum::http::request::Parts;
 use axum::routing::{get, post};
 use serde::de::DeserializeOwned;
+use tokio::sync::watch;
 
 pub use door::{Door, DoorError, serve_http};
 pub use inspector::Inspector;
@@ -74,6 +75,8 @@ pub struct Desk {
     pub clock: Clock,
     /// Where work goes on whose caller may go away.
     pub tasks: Tasks,
+    /// Whether the API closes: what waits then waits no longer.
+    pub closing: watch::Receiver<bool>,
 }
 
 /// Lays out every path.

@@ -95,6 +95,7 @@ impl Doors {
 /// Opens the API of a running engine.
 pub(super) async fn open(running: &Running, door: Door) -> Result<Doors, Failure> {
     let tasks = Tasks::new();
+    let (closing, closed) = watch::channel(false);
     let desk = Desk {
         handle: running.handle.clone(),
         store: running.store.clone(),
@@ -103,10 +104,10 @@ pub(super) async fn open(running: &Running, door: Door) -> Result<Doors, Failure
         gauge: running.gauge.clone(),
         clock: running.clock,
         tasks: tasks.clone(),
+        closing: closed.clone(),
     };
     tasks.spawn(desk.clone().finish_lists());
     let router = api::router(desk);
-    let (closing, closed) = watch::channel(false);
     if let Some(address) = running.config.api.http {
         let serving = api::serve_http(address, router.clone(), until(closed.clone())).await?;
         tasks.spawn(told(serving));

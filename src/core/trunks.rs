@@ -132,13 +132,11 @@ impl Trunks {
         }
     }
 
-    /// Notes whether a trunk answers; `false` if there is no such trunk.
+    /// Notes whether a trunk answers; `false` if there is no such trunk. One that asked to be left
+    /// alone (RFC 3261 §21.5.4) still is: who answers OPTIONS need not have room for calls.
     pub(super) fn mark(&mut self, id: TrunkId, up: bool) -> bool {
         let Some(trunk) = self.all.get_mut(&id) else { return false };
         trunk.up = up;
-        if up {
-            trunk.spared_until = Mono::START;
-        }
         true
     }
 
@@ -383,6 +381,19 @@ mod tests {
         assert_eq!(overflow, Ok(TrunkId(3)));
         let none = choose(&trunks, &routes, &mut rota, Mono::START, &[TrunkId(3)]);
         assert_eq!(none, Err(Limit::NoTrunk));
+    }
+
+    #[test]
+    fn a_trunk_that_asked_for_rest_has_all_of_it_however_well_it_answers() {
+        let mut trunks = Trunks::default();
+        trunks.set(TrunkId(1), wide());
+        trunks.spare(TrunkId(1), Mono::START + Span::secs(600));
+        trunks.mark(TrunkId(1), false);
+        trunks.mark(TrunkId(1), true);
+        let room = |secs| trunks.room(&[route(1, 0, 1)], Mono::START + Span::secs(secs), &[]);
+        let until = Some(Mono::START + Span::secs(600));
+        assert_eq!(room(599), Err(Blocked { limit: Limit::NoTrunk, until }));
+        assert_eq!(room(600), Ok(Tariff { tier: 0, cost: 0 }));
     }
 
     #[test]

@@ -485,7 +485,7 @@ fn media_settings(config: &Config, seed: u64) -> media::Settings {
     }
 }
 
-/// A leg silent for this long is worth a warning: phones that suppress silence still send comfort
+/// A leg silent for this long is worth a question: phones that suppress silence still send comfort
 /// noise or RTCP within it.
 const SILENT_AFTER: Span = Span::secs(30);
 

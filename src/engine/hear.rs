@@ -132,7 +132,7 @@ impl Engine {
                 None
             }
             media::Event::Silent(leg) => {
-                tracing::warn!(%leg, "a leg that should send is silent");
+                self.hear_silence(leg);
                 None
             }
             media::Event::Dtmf(leg, _) => {
@@ -142,6 +142,17 @@ impl Engine {
                 None
             }
             media::Event::FirstPacket(_) => None,
+        }
+    }
+
+    /// Has a silent phone of an agent's asked whether it is still there: one that crashed says no
+    /// BYE, and one that suppresses silence must not cost its agent the seat.
+    fn hear_silence(&self, id: LegId) {
+        if let Some(Leg { party: Party::Agent(agent), .. }) = self.legs.leg(id) {
+            tracing::info!(%agent, "the agent's phone is silent: it is asked whether it is there");
+            self.signal(Command::Refresh(id));
+        } else {
+            tracing::warn!(leg = %id, "a leg that should send is silent");
         }
     }
 

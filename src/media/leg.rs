@@ -98,9 +98,8 @@ pub(super) struct Leg {
     sounder: Option<Box<Sounder>>,
     reception: Reception,
     kept: Kept,
-    /// When the far end was last heard, or answered.
+    /// When the far end was last heard, or answered, or its silence was told.
     quiet_since: Mono,
-    silent_told: bool,
     sent: u32,
     sent_told: u32,
     octets: u32,
@@ -137,7 +136,6 @@ impl Leg {
             reception: Reception::default(),
             kept: Kept { bytes: [0; KEPT_MAX], length: 0, heard: None },
             quiet_since: world.now,
-            silent_told: false,
             sent: 0,
             sent_told: 0,
             octets: 0,
@@ -162,7 +160,6 @@ impl Leg {
         self.remote = Some(remote);
         self.rtcp = remote.rtcp;
         self.quiet_since = world.now;
-        self.silent_told = false;
     }
 
     /// Plays something else.
@@ -250,7 +247,6 @@ impl Leg {
             world.tell(Event::FirstPacket(self.id));
         }
         self.quiet_since = world.now;
-        self.silent_told = false;
         match kind {
             Kind::Audio(codec) => {
                 if let Some(sounder) = &mut self.sounder {
@@ -413,11 +409,11 @@ impl Leg {
         }
     }
 
-    /// Tells once when a far end that should send does not.
+    /// Tells when a far end that should send does not, and again as long as it does not.
     fn watch(&mut self, remote: Remote, world: &mut World) {
         let quiet = world.now.since(self.quiet_since) > world.silent_after;
-        if quiet && remote.receive && !self.silent_told {
-            self.silent_told = true;
+        if quiet && remote.receive {
+            self.quiet_since = world.now;
             world.tell(Event::Silent(self.id));
         }
     }
@@ -446,6 +442,8 @@ impl Leg {
         };
         world.counters.reports += 1;
         self.rtcp = from;
+        // Who reports is there (RFC 3550 §6.3.5), though silence be suppressed.
+        self.quiet_since = world.now;
         if let Some(middle) = told.report {
             self.last_report = Some((middle, world.now));
         }

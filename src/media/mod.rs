@@ -84,7 +84,8 @@ pub enum Event {
     Dtmf(LegId, u8),
     /// A prompt was played to its end.
     PromptDone(LegId),
-    /// A leg that should send has been silent for the configured time.
+    /// A leg that should send has been silent, reports included, for the configured time; told
+    /// again each time that has passed anew.
     Silent(LegId),
     /// A leg was closed; its figures.
     Closed(LegId, Quality),

@@ -69,6 +69,9 @@ pub enum Command {
     Cancel(LegId),
     /// End an answered leg (BYE).
     HangUp(LegId),
+    /// Ask an answered leg's far end whether it is still there, by a refresh of the session. One
+    /// that is not there ends in [`Event::Ended`].
+    Refresh(LegId),
     /// Answer an incoming leg, or an offer inside a dialog.
     Accept(LegId, Sdp),
     /// Refuse an incoming leg or an offer inside a dialog with this status.

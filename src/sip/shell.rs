@@ -440,6 +440,7 @@ impl Shell {
             }
             Command::Cancel(leg) => endpoint.cancel(now, leg),
             Command::HangUp(leg) => endpoint.hang_up(now, leg),
+            Command::Refresh(leg) => endpoint.refresh(now, leg),
             Command::Accept(leg, sdp) => endpoint.accept(now, leg, sdp),
             Command::Reject(leg, status) => endpoint.reject(now, leg, status, &[]),
         };

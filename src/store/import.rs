@@ -7,7 +7,7 @@ use super::backend::{Db, both, each, statements};
 use super::text::{at, word};
 use super::{
     IMPORT_MAX, ImportSource, ImportSummary, NUMBERS_MAX, NewContact, NewNumber, Store, StoreError,
-    next_id,
+    insist, next_id,
 };
 use crate::units::{CampaignId, Number, Wall};
 use serde_json::{Value, json};
@@ -135,29 +135,31 @@ statements! {
 }
 
 impl Store {
-    /// Imports contacts into a campaign, in chunks between which others may write. `progress` is
-    /// told how many were read so far. The same list again adds nothing.
+    /// Imports contacts into a campaign, in chunks between which others may write. The same list
+    /// again adds nothing. While the database is busy or away, the chunk waits with [`insist`].
     ///
     /// A number belongs to one contact of a campaign: one that is known already is left out, and
     /// a contact left without any is counted as doubled.
     ///
     /// # Errors
-    /// There is no such campaign, the list is longer than [`IMPORT_MAX`], or the database failed;
-    /// the chunks written before stay, and importing the list again goes on from there.
-    pub async fn import<I>(
+    /// There is no such campaign, the list is longer than [`IMPORT_MAX`], patience ended, or the
+    /// database failed; the chunks written before stay, and importing the list again goes on from
+    /// there.
+    pub async fn import<I, P>(
         &self,
         campaign: CampaignId,
         source: &ImportSource,
         contacts: I,
-        mut progress: impl FnMut(u64) + Send,
+        patience: impl Fn() -> P,
     ) -> Result<ImportSummary, StoreError>
     where
         I: IntoIterator<Item = NewContact>,
-        I::IntoIter: Send,
+        P: Future<Output = bool>,
     {
         let mut contacts = contacts.into_iter();
-        let mut summary = ImportSummary::default();
-        let target = self.begin_list(campaign, source, &mut summary).await?;
+        let begin = || self.begin_list(campaign, source);
+        let (target, seen_before) = insist(begin, &patience).await?;
+        let mut summary = ImportSummary { seen_before, ..ImportSummary::default() };
         let mut seen = Seen::default();
         loop {
             let chunk: Vec<NewContact> = contacts.by_ref().take(CHUNK).collect();
@@ -169,10 +171,11 @@ impl Store {
                 return Err(StoreError::TooLong(IMPORT_MAX));
             }
             let fresh = chunk.into_iter().filter_map(|contact| seen.sift(contact, &mut summary));
-            self.import_chunk(&target, fresh.collect(), &mut summary).await?;
-            progress(summary.read);
+            let fresh: Vec<NewContact> = fresh.collect();
+            let import = || self.import_chunk(&target, &fresh, summary);
+            summary = insist(import, &patience).await?;
         }
-        self.end_list(&target, source.at, &summary).await?;
+        insist(|| self.end_list(&target, source.at, &summary), &patience).await?;
         Ok(summary)
     }
 
@@ -180,8 +183,7 @@ impl Store {
         &self,
         campaign: CampaignId,
         source: &ImportSource,
-        summary: &mut ImportSummary,
-    ) -> Result<Target, StoreError> {
+    ) -> Result<(Target, Option<Wall>), StoreError> {
         let mut writer = self.writer().await;
         let mut transaction = writer.begin().await?;
         let mut db = transaction.db()?;
@@ -199,8 +201,8 @@ impl Store {
         let row = LIST.bind(campaign.0).bind(&source.sha256).fetch_one(&mut db).await?;
         transaction.commit().await?;
         let (list, ended) = (row.try_get(0)?, row.try_get::<Option<i64>>(1)?);
-        summary.seen_before = ended.map(Wall::micros);
-        Ok(Target { campaign, client, list, due: at(source.at) })
+        let target = Target { campaign, client, list, due: at(source.at) };
+        Ok((target, ended.map(Wall::micros)))
     }
 
     async fn end_list(
@@ -220,28 +222,29 @@ impl Store {
         Ok(())
     }
 
+    /// Writes a chunk and gives the summary with it.
     async fn import_chunk(
         &self,
         target: &Target,
-        mut contacts: Vec<NewContact>,
-        summary: &mut ImportSummary,
-    ) -> Result<(), StoreError> {
+        contacts: &[NewContact],
+        mut summary: ImportSummary,
+    ) -> Result<ImportSummary, StoreError> {
         let mut writer = self.writer().await;
         let mut transaction = writer.begin().await?;
         let mut db = transaction.db()?;
         let node = self.shared.node;
-        let taken = taken_external_ids(&mut db, target, &contacts).await?;
-        contacts.retain(|contact| {
-            let fresh = contact.external_id.as_ref().is_none_or(|id| !taken.contains(id));
-            summary.doubled_in_campaign += u64::from(!fresh);
-            fresh
-        });
-        let persons = self.persons(&mut db, &contacts).await?;
+        let taken = taken_external_ids(&mut db, target, contacts).await?;
+        let is_new = |contact: &&NewContact| {
+            contact.external_id.as_ref().is_none_or(|id| !taken.contains(id))
+        };
+        let fresh: Vec<&NewContact> = contacts.iter().filter(is_new).collect();
+        summary.doubled_in_campaign += (contacts.len() - fresh.len()) as u64;
+        let persons = self.persons(&mut db, &fresh).await?;
         let mut known = known_numbers(&mut db, target, &persons).await?.into_iter();
         let mut contact_id = next_id(&mut db, HIGHEST_CONTACT, node).await?;
         let mut number_id = next_id(&mut db, HIGHEST_NUMBER, node).await?;
         let (mut rows, mut numbers) = (Vec::new(), Vec::new());
-        for contact in &contacts {
+        for contact in fresh {
             let mine: Vec<_> =
                 contact.numbers.iter().zip(&mut known).filter(|(_, known)| !known.taken).collect();
             if mine.is_empty() {
@@ -260,11 +263,15 @@ impl Store {
         }
         insert(&mut db, target, &Value::from(rows), &Value::from(numbers)).await?;
         transaction.commit().await?;
-        Ok(())
+        Ok(summary)
     }
 
     /// Makes person-slots for numbers that have none; gives the fingerprints in order.
-    async fn persons(&self, db: &mut Db<'_>, contacts: &[NewContact]) -> Result<Value, StoreError> {
+    async fn persons(
+        &self,
+        db: &mut Db<'_>,
+        contacts: &[&NewContact],
+    ) -> Result<Value, StoreError> {
         let first = next_id(db, HIGHEST_PERSON, self.shared.node).await?;
         let numbers = contacts.iter().flat_map(|contact| &contact.numbers);
         let persons: Vec<Value> = (first..)

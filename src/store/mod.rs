@@ -265,6 +265,28 @@ impl Store {
     }
 }
 
+/// Takes a step again as long as the database is busy or away and `patience`, which waits a while,
+/// says so.
+///
+/// # Errors
+/// The step failed for good, or patience ended.
+pub async fn insist<T, S, P>(
+    step: impl Fn() -> S,
+    patience: impl Fn() -> P,
+) -> Result<T, StoreError>
+where
+    S: Future<Output = Result<T, StoreError>>,
+    P: Future<Output = bool>,
+{
+    loop {
+        let done = step().await;
+        let again = done.as_ref().is_err_and(StoreError::again);
+        if !(again && patience().await) {
+            return done;
+        }
+    }
+}
+
 /// Writes what waits, group after group, until every sender is gone.
 async fn commit_groups(
     writer: Arc<Mutex<Writer>>,

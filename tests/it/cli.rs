@@ -1,6 +1,7 @@
 //! The command line as its users meet it: the built program, its output and its exit codes.
 
 mod faults;
+mod lists;
 mod mistakes;
 mod names;
 mod newcomer;
@@ -11,6 +12,7 @@ mod routes;
 pub(crate) mod running;
 mod scanned;
 mod simulated;
+mod silent;
 mod skills;
 
 use std::collections::BTreeSet;

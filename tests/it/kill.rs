@@ -18,9 +18,11 @@ use cadran::store::Place;
 use cadran::units::{CallId, CampaignId, NumberId, Span, TrunkId};
 use rand_core::{Rng, SeedableRng};
 use rand_pcg::Pcg64;
+use tokio::runtime::Handle;
+use tokio::task::block_in_place;
 
 use crate::postgres;
-use crate::store::fixture::{House, call, campaign, contact, list, opened};
+use crate::store::fixture::{House, call, campaign, contact, list, opened, source};
 use centre::Centre;
 
 pub(crate) type Claim = Result<(), Box<dyn Error>>;
@@ -195,6 +197,47 @@ async fn rows_wait_for_a_full_disk_and_calls_do_not() -> Claim {
     };
     let back = async || Ok(std::fs::remove_file(&filling)?);
     rows_wait(&house, away, back).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_waits_for_a_server_that_goes_away_and_is_read_in_to_its_end() -> Claim {
+    let Some(server) = postgres::Server::start()? else { return Ok(()) };
+    let house = House::at(postgres::schema_at(&server.url).await?).await?;
+    let away = async || server.must("kill").await;
+    let back = async || server.must("start").await;
+    a_list_waits(&house, away, back).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_waits_for_a_file_that_is_locked_and_is_read_in_to_its_end() -> Claim {
+    let house = House::sqlite().await?;
+    let other = tokio::sync::Mutex::new(house.look().await?);
+    let away = async || Ok(other.lock().await.run("begin immediate").await?);
+    let back = async || Ok(other.lock().await.run("rollback").await?);
+    a_list_waits(&house, away, back).await
+}
+
+/// Takes the store away in the middle of a list: it goes on from there once the store is back, and
+/// everybody is counted once.
+async fn a_list_waits(
+    house: &House,
+    away: impl AsyncFn() -> Claim,
+    back: impl AsyncFn() -> Claim,
+) -> Claim {
+    let campaign = campaign(&house.store, "vente").await?;
+    let people = (0..1_200).map(|n| {
+        if n == 700 {
+            let gone = block_in_place(|| Handle::current().block_on(away()));
+            gone.expect("the store can be taken away");
+        }
+        contact(&format!("c{n}"), n)
+    });
+    let patience = async || back().await.is_ok();
+    let summary = house.store.import(campaign, &source("liste.csv"), people, patience).await?;
+    assert_eq!((summary.read, summary.added, summary.doubled_in_campaign), (1_200, 1_200, 0));
+    let again = list(&house.store, campaign, [contact("c800", 800)]).await?;
+    assert_eq!(again.doubled_in_campaign, 1, "what came meanwhile is there");
+    Ok(())
 }
 
 /// A disk so small that it is soon full.

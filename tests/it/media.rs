@@ -534,7 +534,7 @@ fn a_far_end_on_hold_hears_nothing() -> Outcome {
 }
 
 #[test]
-fn silence_of_a_far_end_is_told_once() -> Outcome {
+fn silence_of_a_far_end_that_should_send_is_told_as_long_as_it_lasts() -> Outcome {
     let mut town = Town::new(Span::millis(60))?;
     let mut left = town.phone(LEFT, Codec::Pcma, None)?;
     let right = town.media.open(RIGHT, None)?;
@@ -542,14 +542,29 @@ fn silence_of_a_far_end_is_told_once() -> Outcome {
     town.media.connect(RIGHT, Remote { receive: false, ..held.remote })?;
     left.say(0x12);
     town.event(|event| (event == Event::FirstPacket(LEFT)).then_some(()))?;
-    town.event(|event| (event == Event::Silent(LEFT)).then_some(()))?;
-    town.media.feed(LEFT, Feed::Silence)?;
-    for _ in 0..6 {
-        left.hear()?;
+    for _ in 0..3 {
+        assert_eq!(town.event(Some)?, Event::Silent(LEFT));
     }
-    town.media.close(LEFT)?;
-    let next = town.event(Some)?;
-    assert!(matches!(next, Event::Closed(LEFT, _)), "{next:?}");
+    Ok(())
+}
+
+#[test]
+fn a_far_end_that_only_reports_is_not_silent() -> Outcome {
+    let mut town = Town::new(Span::millis(800))?;
+    let left = town.phone(LEFT, Codec::Pcma, None)?;
+    town.phone(RIGHT, Codec::Pcma, None)?;
+    town.media.feed(LEFT, Feed::Silence)?;
+    let mut report = Vec::new();
+    Report { ssrc: 9, sender: None, block: None, bye: false }.write(&mut report);
+    let mut told = 0;
+    while told < 2 {
+        left.hear()?;
+        left.rtcp.send_to(&report, left.local.rtcp)?;
+        if let Ok(Event::Silent(leg)) = town.events.try_recv() {
+            assert_eq!(leg, RIGHT, "who neither speaks nor reports");
+            told += 1;
+        }
+    }
     Ok(())
 }
 

@@ -283,6 +283,19 @@ impl<R: BufRead> List<R> {
         Ok(Some(row))
     }
 
+    /// Passes over at most so many records without reading them; tells how many there were.
+    ///
+    /// # Errors
+    /// The input fails.
+    pub fn pass_over(&mut self, most: usize) -> io::Result<usize> {
+        for passed in 0..most {
+            if !self.csv.read_byte_record(&mut self.record).map_err(io::Error::from)? {
+                return Ok(passed);
+            }
+        }
+        Ok(most)
+    }
+
     /// Gives what was counted so far; the store's share is still zero.
     #[must_use]
     pub fn report(&self) -> ImportReport {

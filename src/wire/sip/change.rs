@@ -69,7 +69,7 @@ impl Endpoint {
             || dialog.log_in_again(status, message, &mut change.tries)
         {
             talking.offer((&mut self.clients, &mut self.net, dialog), key, change);
-        } else if matches!(status, 408 | 481) {
+        } else if matches!(status, 408 | 481) || !change.asked && talking.is_cut_off(message) {
             // The peer knows the dialog no longer (RFC 3261 §12.2.1.2).
             self.lose(key, Why::Lost);
             return;
@@ -108,8 +108,9 @@ impl Endpoint {
             || dialog.log_in_again(status, message, &mut tries)
         {
             talking.update((&mut self.clients, &mut self.net, dialog), key, tries);
-        } else if matches!(status, 408 | 481) {
-            self.lose(key, Why::Expired);
+        } else if matches!(status, 408 | 481) || talking.is_cut_off(message) {
+            let why = if talking.timer.is_some() { Why::Expired } else { Why::Lost };
+            self.lose(key, why);
             return;
         } else if matches!(status, 405 | 501) {
             dialog.updates = false;
@@ -146,10 +147,13 @@ impl Endpoint {
     }
 
     /// Refreshes the session by UPDATE if the peer takes it (RFC 4028 §7.4), else by re-INVITE.
-    fn refresh_session(&mut self, key: Key) {
+    pub(super) fn refresh_session(&mut self, key: Key) {
         let Some((dialog, talking)) = self.legs.get_mut(key).and_then(Leg::talking) else {
             return;
         };
+        if talking.refreshing.is_some() {
+            return;
+        }
         let settled = talking.is_settled() && talking.again.is_none();
         let now = self.net.now;
         let means = (&mut self.clients, &mut self.net, dialog);
@@ -213,6 +217,12 @@ impl Endpoint {
 }
 
 impl Talking {
+    /// Tells whether a refresh that nobody answered leaves nothing to wait for: where a timer runs,
+    /// what could not be sent is tried again until its end.
+    fn is_cut_off(&self, answer: Option<&Message<'_>>) -> bool {
+        answer.is_none() && self.timer.is_none()
+    }
+
     /// Sends an offer by re-INVITE.
     fn offer(&mut self, (clients, net, dialog): Means<'_>, leg: Key, mut change: Change) {
         change.client = clients.next_key(net);

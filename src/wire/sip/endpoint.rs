@@ -365,6 +365,20 @@ impl Endpoint {
         self.send_reoffer(key, sdp)
     }
 
+    /// Asks the far end of an answered leg whether it is still there, by a refresh of the session
+    /// (RFC 4028 §7.4), timer or not. One that is not there ends in [`Event::Ended`]; a change
+    /// under way tells as much, and none is begun beside it.
+    ///
+    /// # Errors
+    /// The leg is unknown or not answered.
+    pub fn refresh(&mut self, now: Mono, leg: LegId) -> Result<(), CommandError> {
+        self.net.now = now;
+        let key = self.key(leg)?;
+        self.legs.get_mut(key).and_then(Leg::talking).ok_or(CommandError::WrongState)?;
+        self.refresh_session(key);
+        Ok(())
+    }
+
     /// Sets the timer of an agent's binding to its end.
     pub(super) fn settle_binding(&mut self, agent: AgentId) {
         let expires = self.registrar.expires(agent);

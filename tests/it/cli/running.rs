@@ -69,7 +69,7 @@ impl Engine {
         Err(format!("the engine did not start: {told}").into())
     }
 
-    fn command(&self, arguments: &[&str]) -> Command {
+    pub(super) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = cadran();
         command.args(arguments).current_dir(self.folder.path());
         command

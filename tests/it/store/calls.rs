@@ -355,7 +355,7 @@ pub(super) async fn a_lead_tells_that_its_person_was_abandoned_under_another_con
         (campaign(&house.store, "vente").await?, campaign(&house.store, "suivi").await?);
     list(&house.store, vente, [contact("a", 1), contact("b", 2)]).await?;
     let same = ImportSource { sha256: "another".to_owned(), ..source("autre.csv") };
-    house.store.import(suivi, &same, [contact("x", 1), contact("y", 2)], |_| ()).await?;
+    house.store.import(suivi, &same, [contact("x", 1), contact("y", 2)], async || false).await?;
     let leads = house.store.claim(vente, 2, LEASE, NOON).await?.leads;
     let later = Next::Retry { at: NOON + LEASE + LEASE, number: None };
     for (n, outcome) in [(1, Outcome::Abandoned), (2, Outcome::NoAnswer)] {

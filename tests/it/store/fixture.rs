@@ -173,7 +173,7 @@ pub(crate) async fn list(
     campaign: CampaignId,
     contacts: impl IntoIterator<Item = NewContact, IntoIter: Send>,
 ) -> Result<ImportSummary, StoreError> {
-    store.import(campaign, &source("liste.csv"), contacts, |_| ()).await
+    store.import(campaign, &source("liste.csv"), contacts, async || false).await
 }
 
 /// A file of that name.

@@ -45,10 +45,7 @@ pub(super) async fn doubles_are_counted_where_they_stand(house: House) -> Done {
         contact("fresh number twice", 5),
         contact("unwilling", 7),
     ];
-    let mut told = Vec::new();
-    let summary =
-        store.import(campaign, &source("two.csv"), people, |read| told.push(read)).await?;
-    assert_eq!(told, [8]);
+    let summary = store.import(campaign, &source("two.csv"), people, async || false).await?;
     assert_eq!((summary.read, summary.added), (8, 3), "half, fresh, unwilling");
     assert_eq!(summary.doubled_in_campaign, 2, "one by its number, one by its external id");
     assert_eq!(summary.doubled_in_list, 2);

@@ -282,6 +282,59 @@ fn an_incoming_call_agrees_by_the_rfcs_table() {
     }
 }
 
+/// A call without a timer whose far end was just asked whether it is there; gives the question.
+fn asked(stage: &mut Stage, updates: &str) -> String {
+    agreed(stage, updates);
+    stage.dialer.refresh(stage.now, LEG).expect("it is answered");
+    let question = stage.next();
+    let method = if updates.is_empty() { "INVITE " } else { "UPDATE " };
+    assert!(question.starts_with(method), "{question}");
+    assert_eq!(header(&question, "Session-Expires"), None);
+    question
+}
+
+const LOST: Event = Event::Ended { leg: LEG, bye: false, reason: String::new() };
+
+#[test]
+fn who_answers_the_question_whether_he_is_there_keeps_the_call_whatever_he_says() {
+    for updates in [UPDATES, ""] {
+        for (status, there) in [
+            ("200 OK", true),
+            ("488 Not Acceptable Here", true),
+            ("500 Server Error", true),
+            ("503 Service Unavailable", true),
+            ("408 Request Timeout", false),
+            ("481 Call/Transaction Does Not Exist", false),
+        ] {
+            let mut stage = Stage::new(78);
+            let question = asked(&mut stage, updates);
+            stage.dialer.refresh(stage.now, LEG).expect("it is answered");
+            assert_eq!(stage.sent(), None, "one question at a time");
+            stage.say(&answer(&question, status, "", CONTACT, b""));
+            assert_eq!(!stage.events().contains(&LOST), there, "{updates}{status}");
+            assert_eq!(stage.dialer.legs(), usize::from(there));
+        }
+    }
+}
+
+#[test]
+fn who_does_not_answer_the_question_whether_he_is_there_or_cannot_be_asked_is_gone() {
+    for updates in [UPDATES, ""] {
+        let mut stage = Stage::new(78);
+        asked(&mut stage, updates);
+        stage.wait(Span::secs(31));
+        assert_eq!(stage.events(), []);
+        stage.wait(Span::secs(1));
+        assert_eq!(stage.events(), [LOST]);
+
+        let mut stage = Stage::new(78);
+        asked(&mut stage, updates);
+        stage.dialer.unreachable(stage.now, trunk().address);
+        assert_eq!(stage.events(), [LOST]);
+        assert!(stage.next().starts_with("BYE "), "should it be there after all");
+    }
+}
+
 #[test]
 fn two_endpoints_keep_a_long_call_alive_and_notice_when_the_other_dies() {
     for refresher in [Refresher::Us, Refresher::Them] {
