@@ -11,8 +11,8 @@ mod protected;
 mod routes;
 pub(crate) mod running;
 mod scanned;
-mod simulated;
 mod silent;
+mod simulated;
 mod skills;
 
 use std::collections::BTreeSet;
