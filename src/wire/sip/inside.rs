@@ -100,12 +100,17 @@ impl Endpoint {
         }
     }
 
-    /// Finds the leg of an in-dialog request: our tag names it, Call-ID and their tag confirm it.
+    /// Finds the leg of an in-dialog request.
     pub(super) fn leg_of(&mut self, request: &Request<'_>) -> Option<Key> {
-        let key = Key::read(request.to.tag()?)?;
         let theirs = request.from.tag().unwrap_or_default();
+        self.leg_in(request.to.tag()?, theirs, request.call_id)
+    }
+
+    /// Finds the leg of a dialog: our tag names it, Call-ID and the far end's tag confirm it.
+    pub(super) fn leg_in(&mut self, ours: &[u8], theirs: &[u8], call_id: &[u8]) -> Option<Key> {
+        let key = Key::read(ours)?;
         let dialog = self.legs.get_mut(key)?.dialog_with(theirs)?;
-        (dialog.call_id == request.call_id).then_some(key)
+        (dialog.call_id == call_id).then_some(key)
     }
 
     fn hung_up(&mut self, key: Key, print: u64, request: &Request<'_>) {

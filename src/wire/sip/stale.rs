@@ -125,7 +125,9 @@ impl Endpoint {
         };
         let home = Home { address: from, alias: None };
         let mut dialog = Dialog::of_response(message, callee.uri, home, Wish::default());
-        if self.has_dialog(&dialog) {
+        let ours = Address::read(&dialog.local).and_then(|local| local.tag());
+        let leg = ours.and_then(|tag| self.leg_in(tag, &dialog.remote_tag, &dialog.call_id));
+        if leg.is_some() {
             return;
         }
         if self.clients.is_full() || !self.may_ask(from.ip()) {
@@ -142,13 +144,5 @@ impl Endpoint {
         dialog.skip_ahead();
         let means = (&mut self.clients, &mut self.net, &mut dialog);
         send_bye(means, Owner::Nobody, Why::Lost);
-    }
-
-    /// Tells whether a leg is in a dialog.
-    fn has_dialog(&mut self, dialog: &Dialog) -> bool {
-        let ours = Address::read(&dialog.local).and_then(|local| Key::read(local.tag()?));
-        let leg = ours.and_then(|key| self.legs.get_mut(key));
-        let held = leg.and_then(|leg| leg.dialog_with(&dialog.remote_tag));
-        held.is_some_and(|held| held.call_id == dialog.call_id)
     }
 }
