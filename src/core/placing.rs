@@ -100,7 +100,11 @@ impl Dialer {
             let asked = pacing::ask(mode, &view);
             let (granted, limit) = pacing::within_cap(asked, &campaign.settings.abandon, &view);
             let calls = self.within_proofs(now, id, granted.calls);
-            let limit = if calls < granted.calls { Limit::Abandon } else { limit };
+            let limit = match calls < granted.calls {
+                true if self.proves(&[id]) => Limit::Abandon,
+                true => Limit::Neighbor,
+                false => limit,
+            };
             let (placed, blocked) = self.place_all(now, id, calls, None);
             if asked.calls > 0 {
                 let limit = blocked.map_or(limit, |blocked| blocked.limit);

@@ -200,7 +200,7 @@ impl Dialer {
     }
 
     /// Whether a cap is to be proved of some campaigns.
-    fn proves(&self, pool: &[CampaignId]) -> bool {
+    pub(super) fn proves(&self, pool: &[CampaignId]) -> bool {
         // A strict campaign of another pool may stand behind a rate of this one.
         let strict = |id: &CampaignId| {
             let rate = self.campaigns.get(id).map(|campaign| campaign.rate);
