@@ -168,8 +168,8 @@ fn elsewhere(
 }
 
 /// Gives the campaign that everybody at work for this one serves first, the first with contacts to
-/// call and a trunk in use, or at least running, if it is another and nobody has a call of this one; nobody serves any
-/// while all are on a break.
+/// call and a trunk in use, or at least running, if it is another and nobody has a call of this
+/// one; nobody serves any while all are on a break.
 fn lent(
     agents: &[AgentRow],
     team: &[&AgentFloor],
