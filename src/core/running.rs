@@ -280,8 +280,10 @@ impl Dialer {
         loop {
             let before = if alone { 0 } else { hungry(self) };
             let (campaigns, trunks) = (&self.campaigns, &self.trunks);
-            let dials =
-                |c: &Campaign| c.hungry() && trunks.any_up(c.settings.all_routes(), now.mono);
+            // Nobody else takes the agents of a campaign alone: one that hungers runs.
+            let dials = |c: &Campaign| {
+                c.hungry() && (alone || trunks.any_up(c.settings.all_routes(), now.mono))
+            };
             self.teams.find_homes(
                 |id| campaigns.get(&id).is_some_and(dials),
                 |id| campaigns.get(&id).is_some_and(Campaign::runs),
