@@ -81,6 +81,7 @@ impl Dialer {
         let leaving = self.teams.each().flat_map(|team| &team.aside).copied();
         let mut leaving = leaving.collect::<Vec<_>>();
         leaving.sort_unstable();
+        let mut gone = false;
         for (_, id) in leaving {
             let Some(agent) = self.agents.get(&id).filter(|agent| agent.goes()) else { continue };
             let awaited = self.is_counted_on(agent, agent.leaves_from) || self.bound.contains(&id);
@@ -92,6 +93,11 @@ impl Dialer {
             } else if let Some(posted) = self.agents.get_mut(&id).and_then(|a| a.posted.take()) {
                 self.post(now, id, posted);
             }
+            gone = true;
+        }
+        if gone {
+            // Whoever went over may be the first of his team.
+            self.count_teams(now);
         }
     }
 

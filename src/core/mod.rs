@@ -155,8 +155,6 @@ impl Dialer {
         self.count_teams(now);
         self.unbind(now);
         self.let_go(now);
-        // Whoever went over may be the first of his team.
-        self.count_teams(now);
         self.keep_agents(now);
         self.settle_campaigns(now);
         // Whoever was just given the last lead of his own is counted on again after it.
