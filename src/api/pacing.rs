@@ -11,8 +11,8 @@ use crate::config::account::{denominator_word, window_word};
 use crate::config::campaign::mode_word;
 use crate::core::campaign::Mode;
 use crate::core::foresight::JUDGED;
-use crate::core::pacing::{Decision, Limit, View};
-use crate::units::{CampaignId, TrunkId, Wall};
+use crate::core::pacing::View;
+use crate::units::{CampaignId, Wall};
 
 /// No window holds more calls.
 const ALL: u32 = u32::MAX;
@@ -55,7 +55,7 @@ pub(super) async fn explain(
         None => idle::why(&desk, campaign, row, &snapshot).await?,
         Some(_) => None,
     };
-    let trunk = decision.as_ref().and_then(bound);
+    let trunk = decision.and_then(|decision| decision.limit.trunk());
     let trunks = desk.trunks().await?;
     let trunk = trunks.iter().find(|(id, _)| Some(*id) == trunk);
     Ok(axum::Json(types::Pacing {
@@ -93,20 +93,6 @@ fn wall(text: &str) -> Result<Wall, ApiError> {
         ApiError::invalid(format!("{text:?} is no moment"))
             .hint("write one in UTC such as 2026-11-23T14:30:00Z")
     })
-}
-
-/// Gives the trunk that bound a decision.
-fn bound(decision: &Decision) -> Option<TrunkId> {
-    match decision.limit {
-        Limit::Channels(trunk) | Limit::CallsPerSecond(trunk) => Some(trunk),
-        Limit::Ask
-        | Limit::Abandon
-        | Limit::Neighbor
-        | Limit::Owed
-        | Limit::NoTrunk
-        | Limit::CallerIds
-        | Limit::Stock => None,
-    }
 }
 
 #[expect(clippy::cast_precision_loss, reason = "no campaign counts to 2^53")]

@@ -246,8 +246,12 @@ pub(super) fn unproved(purses: &[Purse<'_>], crowd: &Crowd, place: usize) -> Opt
     let own = crowd.spots[place].rate;
     let before = |rate| crowd.exposed(rate, None);
     let after = |rate| crowd.exposed(rate, Some(place));
-    let at_risk = |rate: &usize| !keeps_proof(&purses[*rate], before(*rate), after(*rate));
-    core::iter::once(own).chain(0..purses.len()).find(at_risk)
+    let at_risk = |rate: &usize| {
+        let purse = &purses[*rate];
+        purse.strict && !keeps_proof(purse, before(*rate), after(*rate))
+    };
+    let others = (0..purses.len()).filter(|rate| *rate != own);
+    core::iter::once(own).chain(others).find(at_risk)
 }
 
 /// Whether no proved cap is put at risk by what takes the calls exposed in each rate from one
@@ -257,15 +261,16 @@ pub(super) fn keeps_proofs(
     before: impl Fn(usize) -> u32,
     after: impl Fn(usize) -> u32,
 ) -> bool {
-    let kept = |(rate, purse)| keeps_proof(purse, before(rate), after(rate));
-    purses.iter().enumerate().all(kept)
+    let mut strict = purses.iter().enumerate().filter(|(_, purse)| purse.strict);
+    strict.all(|(rate, purse)| keeps_proof(purse, before(rate), after(rate)))
 }
 
+/// Whether a strict rate admits that another number of its calls is exposed.
 fn keeps_proof(purse: &Purse<'_>, before: u32, after: u32) -> bool {
     let Purse { books, exposed_elsewhere, .. } = purse;
     let worst = f64::from(after + exposed_elsewhere);
     let admits = || strict::admits(books.cap, books.answered, books.abandoned, worst);
-    !purse.strict || after <= before || (!purse.closed && admits())
+    after <= before || (!purse.closed && admits())
 }
 
 impl Grant {

@@ -119,6 +119,23 @@ pub enum Limit {
     Stock,
 }
 
+impl Limit {
+    /// Gives the trunk that bound, if one did.
+    #[must_use]
+    pub fn trunk(self) -> Option<TrunkId> {
+        match self {
+            Self::Channels(trunk) | Self::CallsPerSecond(trunk) => Some(trunk),
+            Self::Ask
+            | Self::Abandon
+            | Self::Neighbor
+            | Self::Owed
+            | Self::NoTrunk
+            | Self::CallerIds
+            | Self::Stock => None,
+        }
+    }
+}
+
 /// One decision, explained.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Decision {
