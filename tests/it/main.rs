@@ -44,6 +44,8 @@ mod names;
 #[cfg(feature = "engine")]
 mod peers;
 #[cfg(feature = "engine")]
+mod ports;
+#[cfg(feature = "engine")]
 mod postgres;
 #[cfg(feature = "engine")]
 mod priors;

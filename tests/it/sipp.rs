@@ -6,7 +6,7 @@
 mod extensions;
 mod ways;
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::process::{ExitStatus, Stdio};
 
@@ -17,6 +17,7 @@ use cadran::wire::sdp::{self, Direction, Local, Origin};
 use tokio::process::{Child, Command as Program};
 
 use crate::carrier::{Checked, Dialer, World, refused};
+use crate::ports::free_port;
 
 const NUMBER: &str = "+33199000042";
 const V4: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
@@ -91,11 +92,6 @@ impl Sipp {
 #[expect(clippy::print_stderr, reason = "a test that cannot run says so aloud")]
 fn announce(text: &str) {
     eprintln!("{text}");
-}
-
-/// Finds a port nobody has. SIPp may still lose it to another program; its scenario then fails.
-fn free_port(ip: IpAddr) -> Checked<SocketAddr> {
-    Ok(UdpSocket::bind((ip, 0))?.local_addr()?)
 }
 
 /// Dials one call of a scenario.

@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::UdpSocket;
+use std::net::Ipv4Addr;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
@@ -17,6 +17,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use super::{Claim, cadran, code, json, text};
+use crate::ports;
 use crate::store::fixture::NOON;
 
 /// A running engine in a folder of its own; ended by force if a test leaves it behind.
@@ -124,14 +125,14 @@ impl Engine {
 /// A process takes some 5 ms: an engine that has not come there in 10 s never will.
 pub(super) const TRIES_MAX: u32 = 2_000;
 
-/// Finds a port nobody has at the moment.
+/// Finds a port of this machine that nobody has.
 pub(super) fn free_port() -> std::io::Result<u16> {
-    Ok(UdpSocket::bind("127.0.0.1:0")?.local_addr()?.port())
+    Ok(ports::free_port(Ipv4Addr::LOCALHOST.into())?.port())
 }
 
 fn write_project(folder: &Path) -> Result<(), Box<dyn Error>> {
     let (sip, carrier) = (free_port()?, free_port()?);
-    let rtp = free_port()?.clamp(2_000, 60_000) & !1;
+    let rtp = free_port()? & !1;
     fs::create_dir(folder.join("campaigns"))?;
     fs::create_dir(folder.join("tapes"))?;
     fs::write(
