@@ -1,14 +1,17 @@
 //! Ports for programs that are told theirs before they start.
 
-use std::net::{IpAddr, SocketAddr, TcpListener, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
 use std::sync::atomic::{AtomicU16, Ordering};
 
 /// Those that no kernel gives away by itself: the range it draws from begins at 32768 (Linux) or
 /// 49152 (RFC 6335 §6), so that nobody gets the port between our look and the program's.
-const PORTS: core::ops::Range<u16> = 10_000..32_000;
+const PORTS: core::ops::Range<u16> = 10_000..20_000;
 
-/// Neighbouring processes begin their search so far apart.
-const APART: u32 = 101;
+/// Ranges for audio lie so far above the ports of their process.
+const AUDIO: u16 = 10_000;
+
+/// Neighbouring processes begin their search so far apart, which leaves each a range for audio.
+const APART: u32 = 1_009;
 
 /// Finds a port that nobody has, neither for datagrams nor for connections.
 ///
@@ -28,4 +31,13 @@ pub(crate) fn free_port(ip: IpAddr) -> std::io::Result<SocketAddr> {
         }
     }
     found
+}
+
+/// Gives the first and last port of a range for audio that tests at the same time have not.
+///
+/// # Errors
+/// Every port is taken.
+pub(crate) fn audio_range() -> std::io::Result<(u16, u16)> {
+    let first = (free_port(Ipv4Addr::LOCALHOST.into())?.port() + AUDIO) & !1;
+    Ok((first, first + 999))
 }

@@ -10,6 +10,7 @@ use nix::sys::signal::Signal;
 
 use super::running::{Engine, field, free_port};
 use super::{Claim, cadran, code, json, run, text};
+use crate::ports::audio_range;
 use crate::store::fixture::House;
 
 /// Answers asked for until one is as it should be: each takes some 5 ms.
@@ -64,11 +65,11 @@ fn nothing_makes_calls_while_the_engine_leaves() -> Claim {
 #[test]
 fn the_files_of_the_documentation_serve() -> Claim {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let (sip, rtp) = (free_port()?, free_port()? & !1);
+    let (sip, (rtp, rtp_last)) = (free_port()?, audio_range()?);
     let engine = Engine::start_with(|folder| {
         let settings = fs::read_to_string(root.join("docs/cadran.toml"))?;
         let settings = settings.replace("192.0.2.10:5060", &format!("127.0.0.1:{sip}"));
-        let settings = settings.replace("20000-29999", &format!("{rtp}-{}", rtp + 999));
+        let settings = settings.replace("20000-29999", &format!("{rtp}-{rtp_last}"));
         fs::write(folder.join("cadran.toml"), settings)?;
         fs::remove_file(folder.join("campaigns/essai.toml"))?;
         fs::copy(

@@ -132,17 +132,16 @@ pub(super) fn free_port() -> std::io::Result<u16> {
 
 fn write_project(folder: &Path) -> Result<(), Box<dyn Error>> {
     let (sip, carrier) = (free_port()?, free_port()?);
-    let rtp = free_port()? & !1;
+    let (rtp, rtp_last) = ports::audio_range()?;
     fs::create_dir(folder.join("campaigns"))?;
     fs::create_dir(folder.join("tapes"))?;
     fs::write(
         folder.join("cadran.toml"),
         format!(
-            "[sip]\nbind = \"127.0.0.1:{sip}\"\n[rtp]\nports = \"{rtp}-{}\"\n\
+            "[sip]\nbind = \"127.0.0.1:{sip}\"\n[rtp]\nports = \"{rtp}-{rtp_last}\"\n\
              [folders]\ntapes = \"tapes\"\n\
              [[trunk]]\nname = \"t1\"\nhost = \"127.0.0.1:{carrier}\"\nchannels = 5\n\
-             calls_per_second = \"5/s\"\noptions_every = \"never\"\n",
-            rtp + 999
+             calls_per_second = \"5/s\"\noptions_every = \"never\"\n"
         ),
     )?;
     fs::write(
