@@ -219,7 +219,7 @@ impl Dialog {
         let first = self.routes.first().and_then(|route| Address::read(route));
         // A first hop without `lr` is a strict router of RFC 2543 (§12.2.1.1).
         let strict = first.filter(|route| super::values::param(route.uri, "lr").is_none());
-        let uri = strict.map_or(self.target.as_slice(), |route| route.uri);
+        let uri = strict.map_or(self.target.as_slice(), |route| request_uri(route.uri));
         writer.request_head(method, uri, &net.local(hop).via, key);
         for route in self.routes.iter().skip(usize::from(strict.is_some())) {
             writer.header("Route", route);

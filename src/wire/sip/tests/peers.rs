@@ -44,14 +44,17 @@ fn requests_follow_the_record_route_to_the_contact() {
 
 #[test]
 fn a_strict_router_is_the_request_uri_and_the_target_goes_last() {
-    let mut stage = Stage::new(4);
-    let invite = stage.dial();
-    let more = format!("{CONTACT}Record-Route: <sip:127.0.0.10:5099>\r\n");
-    stage.say(&answer(&invite, "200 OK", "callee", &more, ANSWER));
-    let (to, ack) = stage.sent().expect("the answer is acknowledged");
-    assert_eq!(to, address("127.0.0.10:5099"));
-    assert!(ack.starts_with("ACK sip:127.0.0.10:5099 SIP/2.0\r\n"), "{ack}");
-    assert_eq!(header(&ack, "Route"), Some("<sip:callee@127.0.0.10:5070>"));
+    // A request line has no header fields (RFC 3261 §19.1.1).
+    for fields in ["", "?Subject=x"] {
+        let mut stage = Stage::new(4);
+        let invite = stage.dial();
+        let more = format!("{CONTACT}Record-Route: <sip:127.0.0.10:5099{fields}>\r\n");
+        stage.say(&answer(&invite, "200 OK", "callee", &more, ANSWER));
+        let (to, ack) = stage.sent().expect("the answer is acknowledged");
+        assert_eq!(to, address("127.0.0.10:5099"));
+        assert!(ack.starts_with("ACK sip:127.0.0.10:5099 SIP/2.0\r\n"), "{ack}");
+        assert_eq!(header(&ack, "Route"), Some("<sip:callee@127.0.0.10:5070>"));
+    }
 }
 
 #[test]
