@@ -13,7 +13,7 @@ use super::lexer::{Message, Name};
 use super::net::Due;
 use super::session::Wish;
 use super::slab::Key;
-use super::values::Address;
+use super::values::{Address, is_sip, request_uri};
 use crate::units::{LegId, Mono, Span, TrunkId};
 
 /// How long a BYE that failed is sent anew: the time a network or a carrier has to come up.
@@ -120,11 +120,14 @@ impl Endpoint {
     /// was killed, or was given up long ago: ACK, then BYE (RFC 3261 §13.2.2.4). Nothing proves
     /// such an answer, so that a dialog in use is let be, and nobody but peers is sent anything.
     pub(super) fn end_unasked(&mut self, from: Hop, message: &Message<'_>) {
-        let Some(callee) = message.first(Name::To).and_then(Address::read) else {
+        // Every URI that we call is one of SIP: whoever says another back was never called.
+        let callee = message.first(Name::To).and_then(Address::read);
+        let Some(callee) = callee.filter(|callee| is_sip(callee.uri)) else {
             return;
         };
         let home = Home { address: from, alias: None };
-        let mut dialog = Dialog::of_response(message, callee.uri, home, Wish::default());
+        let target = request_uri(callee.uri);
+        let mut dialog = Dialog::of_response(message, target, home, Wish::default());
         let ours = Address::read(&dialog.local).and_then(|local| local.tag());
         let leg = ours.and_then(|tag| self.leg_in(tag, &dialog.remote_tag, &dialog.call_id));
         if leg.is_some() {

@@ -132,12 +132,13 @@ fn only_a_peers_answer_to_an_invite_of_our_address_is_ended() {
         ("200 OK", "180 Ringing"),
         ("200 OK", "486 Busy Here"),
         ("1 INVITE", "1 UPDATE"),
+        ("\r\nTo: <sip:", "\r\nTo: <tel:"),
     ] {
         stage.say(&ok.replacen(part, other, 1));
         assert_eq!(stage.sent(), None, "{other}");
     }
     let counters = stage.dialer.counters();
-    assert_eq!((counters.strangers, counters.stray_responses), (1, 6));
+    assert_eq!((counters.strangers, counters.stray_responses), (1, 7));
 }
 
 #[test]
