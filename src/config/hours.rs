@@ -67,6 +67,14 @@ fn these_days(text: &str) -> Result<Vec<usize>, String> {
     Ok(days)
 }
 
+/// Reads a day of the week: 1 for Monday to 7 for Sunday (ISO 8601).
+///
+/// # Errors
+/// The text names none.
+pub(super) fn weekday(text: &str) -> Result<i8, String> {
+    Ok(i8::try_from(day(text)?).unwrap_or(6) + 1)
+}
+
 fn day(text: &str) -> Result<usize, String> {
     let text = text.trim().to_lowercase();
     let named = |names: &[&str; 2]| names.iter().any(|name| name.starts_with(&text));

@@ -9,6 +9,7 @@ mod dispositions;
 pub mod encoding;
 mod extensions;
 mod grammar;
+pub mod holidays;
 pub mod hours;
 pub mod likeness;
 pub mod link;

@@ -2,6 +2,7 @@
 
 pub(super) mod attempts;
 pub(super) mod dnc;
+pub mod holidays;
 pub(crate) mod hours;
 
 use std::collections::BTreeMap;
