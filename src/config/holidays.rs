@@ -118,8 +118,7 @@ mod tests {
     const KNOWN: &str = include_str!("../../tests/it/law/holidays.txt");
 
     #[test]
-    fn holidays_fall_where_an_unrelated_calendar_has_them() -> Result<(), Box<dyn std::error::Error>>
-    {
+    fn holidays_fall_where_another_calendar_has_them() -> Result<(), Box<dyn std::error::Error>> {
         let mut seen = 0;
         for line in KNOWN.lines().filter(|line| !line.starts_with('#')) {
             let mut words = line.split(' ');

@@ -11,6 +11,7 @@ mod extensions;
 mod grammar;
 pub mod holidays;
 pub mod hours;
+pub mod law;
 pub mod likeness;
 pub mod link;
 pub mod measure;

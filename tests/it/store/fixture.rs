@@ -146,6 +146,7 @@ pub(crate) fn mobile(n: u32) -> NewNumber {
     NewNumber {
         number: number_of(n).expect("five digits after the prefix are E.164"),
         zone: Zone::new("Europe/Paris").expect("the bundled zone data has Paris"),
+        place: None,
         class: NumberClass::Mobile,
     }
 }
@@ -319,7 +320,7 @@ pub(crate) fn refused(campaign: CampaignId, contact: ContactId, next: Next, at: 
         contact,
         number: NumberId(1),
         stage: Stage::Hopper,
-        refusal: Refusal { rule: RuleId::Window, until: None },
+        refusal: Refusal { rule: RuleId::Window, law: None, until: None },
         next,
         at,
     };
