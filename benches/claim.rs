@@ -70,7 +70,7 @@ async fn prepare() -> Result<Bench, Box<dyn Error>> {
         numbers: vec![NewNumber {
             number,
             zone: zone.clone(),
-            place: None,
+            territory: None,
             class: NumberClass::Fixed,
         }],
     });

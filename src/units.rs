@@ -411,20 +411,20 @@ impl From<Zone> for String {
 /// A country, or a part of one, by its ISO 3166 code: `FR`, `FR-974`, `GB-SCT`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct Place(std::sync::Arc<str>);
+pub struct Territory(std::sync::Arc<str>);
 
 /// The text is no ISO 3166 code.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0:?} is no ISO 3166 code: write a country as FR, a part of one as FR-974")]
-pub struct NoPlace(String);
+pub struct NoTerritory(String);
 
-impl Place {
+impl Territory {
     /// Reads a code of ISO 3166-1 (two letters) or 3166-2 (a hyphen and one to three letters or
     /// digits behind them); that the code is in use is not checked.
     ///
     /// # Errors
     /// The text has another form.
-    pub fn new(code: &str) -> Result<Self, NoPlace> {
+    pub fn new(code: &str) -> Result<Self, NoTerritory> {
         let (country, part) = code.split_once('-').map_or((code, None), |(a, b)| (a, Some(b)));
         let upper = |text: &str| {
             text.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit())
@@ -433,7 +433,7 @@ impl Place {
         if country && part.is_none_or(|part| (1..=3).contains(&part.len()) && upper(part)) {
             Ok(Self(code.into()))
         } else {
-            Err(NoPlace(code.to_owned()))
+            Err(NoTerritory(code.to_owned()))
         }
     }
 
@@ -449,23 +449,23 @@ impl Place {
         self.0.get(..2).unwrap_or(&self.0)
     }
 
-    /// Whether it is that place or a part of it.
+    /// Whether it is that territory or a part of it.
     #[must_use]
     pub fn lies_in(&self, other: &Self) -> bool {
         self == other || self.country() == other.code()
     }
 }
 
-impl TryFrom<String> for Place {
-    type Error = NoPlace;
-    fn try_from(code: String) -> Result<Self, NoPlace> {
+impl TryFrom<String> for Territory {
+    type Error = NoTerritory;
+    fn try_from(code: String) -> Result<Self, NoTerritory> {
         Self::new(&code)
     }
 }
 
-impl From<Place> for String {
-    fn from(place: Place) -> Self {
-        place.0.as_ref().to_owned()
+impl From<Territory> for String {
+    fn from(territory: Territory) -> Self {
+        territory.0.as_ref().to_owned()
     }
 }
 
@@ -551,12 +551,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_place_lies_in_itself_and_in_its_country() -> Result<(), NoPlace> {
-        let (france, reunion) = (Place::new("FR")?, Place::new("FR-974")?);
+    fn a_place_lies_in_itself_and_in_its_country() -> Result<(), NoTerritory> {
+        let (france, reunion) = (Territory::new("FR")?, Territory::new("FR-974")?);
         assert!(reunion.lies_in(&france) && reunion.lies_in(&reunion) && france.lies_in(&france));
-        assert!(!france.lies_in(&reunion) && !reunion.lies_in(&Place::new("FR-97")?));
+        assert!(!france.lies_in(&reunion) && !reunion.lies_in(&Territory::new("FR-97")?));
         for wrong in ["", "fr", "FRA", "F", "FR-", "FR-9744", "FR-é", "FR_97", "12"] {
-            assert_eq!(Place::new(wrong), Err(NoPlace(wrong.to_owned())));
+            assert_eq!(Territory::new(wrong), Err(NoTerritory(wrong.to_owned())));
         }
         Ok(())
     }

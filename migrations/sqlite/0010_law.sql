@@ -1,10 +1,10 @@
 -- Whose law holds for a number, and which rule of it refused. Lock-step rule as in 0001_init.sql.
 
 -- ISO 3166 code of the country or part; null where no law is known, and for numbers kept for fiction
-alter table number add column place text;
+alter table number add column territory text;
 
 -- numbers imported before: the countries whose law comes along, by their codes
-update number set place = (
+update number set territory = (
     select upper(case
         when p.e164 like '+33%' then 'fr'
         when p.e164 like '+262269%' or p.e164 like '+262639%' then 'fr-976'

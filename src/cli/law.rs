@@ -11,7 +11,7 @@ use crate::config::law::{self, CALLED, Called, Mark, PURPOSES, Pack, PackRule, P
 use crate::config::likeness::suggestion;
 use crate::core::rules::{Settings, Week, rings};
 use crate::engine::clock::Clock;
-use crate::units::{Number, Place, Wall, Zone};
+use crate::units::{Number, Territory, Wall, Zone};
 
 /// Print the law the engine holds, and ask it about a number.
 #[derive(Debug, Subcommand)]
@@ -76,7 +76,7 @@ impl Law {
 #[derive(serde::Serialize)]
 struct RuleRow {
     id: String,
-    place: String,
+    territory: String,
     /// The day its pack was last looked over.
     version: String,
     mark: &'static str,
@@ -93,7 +93,7 @@ struct RuleRow {
 impl RuleRow {
     fn of(pack: &Pack, rule: PackRule) -> Self {
         Self {
-            place: pack.place.code().to_owned(),
+            territory: pack.territory.code().to_owned(),
             version: pack.version.to_string(),
             mark: match rule.mark {
                 Mark::Read => "V",
@@ -128,8 +128,8 @@ fn words<T: PartialEq>(some: &[T], all: &[(&'static str, T)]) -> Vec<&'static st
 fn chosen(which: &str) -> Result<Vec<Pack>, Failure> {
     let same = |text: &str| text.eq_ignore_ascii_case(which);
     let mut packs = law::built_in();
-    if packs.iter().any(|pack| same(pack.place.code())) {
-        packs.retain(|pack| same(pack.place.code()));
+    if packs.iter().any(|pack| same(pack.territory.code())) {
+        packs.retain(|pack| same(pack.territory.code()));
         return Ok(packs);
     }
     let ids = packs.iter().flat_map(|pack| &pack.rules).map(|rule| rule.id.as_str().to_owned());
@@ -181,7 +181,7 @@ fn show(packs: Vec<Pack>, output: &Output) -> Outcome {
 #[derive(serde::Serialize)]
 struct Answer {
     may_ring: bool,
-    place: Option<String>,
+    territory: Option<String>,
     zone: String,
     /// On the called person's clock.
     at: String,
@@ -200,7 +200,7 @@ impl Test {
                 usage("the number's country has several time zones: add --zone NAME")
             })?,
         };
-        let place = import::place::of(&number, self.postal_code.as_deref());
+        let territory = import::territory::of(&number, self.postal_code.as_deref());
         let there = TimeZone::get(zone.name()).map_err(|error| usage(&error.to_string()))?;
         let at = self.moment(&there)?;
         let rules = Settings {
@@ -211,19 +211,19 @@ impl Test {
                 word::<Called>(&self.persons, &CALLED),
             ),
         };
-        let refusal = rings(&rules, (&zone, place.as_ref()), at).err();
+        let refusal = rings(&rules, (&zone, territory.as_ref()), at).err();
         let local = |at: Wall| {
             at.timestamp().to_zoned(there.clone()).strftime("%Y-%m-%d %H:%M %Z").to_string()
         };
         let answer = Answer {
             may_ring: refusal.is_none(),
-            place: place.as_ref().map(|place| place.code().to_owned()),
+            territory: territory.as_ref().map(|territory| territory.code().to_owned()),
             zone: zone.name().to_owned(),
             at: local(at),
             rule: refusal.as_ref().and_then(|r| Some(r.law.as_ref()?.as_str().to_owned())),
             opens: refusal.as_ref().and_then(|refusal| refusal.until).map(local),
         };
-        output.show(&answer, |lang| answer.told(place.as_ref(), lang));
+        output.show(&answer, |lang| answer.told(territory.as_ref(), lang));
         Ok(if answer.may_ring { Exit::Done } else { Exit::Refused })
     }
 
@@ -236,7 +236,7 @@ impl Test {
 }
 
 impl Answer {
-    fn told(&self, place: Option<&Place>, lang: Lang) -> Sheet {
+    fn told(&self, territory: Option<&Territory>, lang: Lang) -> Sheet {
         let mut sheet = Sheet::new(&["", ""]);
         let may = if self.may_ring {
             lang.say("may ring", "peut sonner")
@@ -248,8 +248,8 @@ impl Answer {
             "none: no law is known there, or the number is kept for fiction",
             "aucun : pas de loi connue, ou numéro réservé à la fiction",
         );
-        let place = place.map_or(nobody, Place::code).to_owned();
-        sheet.add([lang.say("place", "lieu").to_owned(), place]);
+        let territory = territory.map_or(nobody, Territory::code).to_owned();
+        sheet.add([lang.say("territory", "territoire").to_owned(), territory]);
         if let Some(rule) = &self.rule {
             sheet.add([lang.say("rule", "règle").to_owned(), rule.clone()]);
         }

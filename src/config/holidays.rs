@@ -5,7 +5,7 @@ use std::path::Path;
 use super::hours::weekday;
 use super::reader::{Fields, Reader, Value};
 use crate::core::rules::holidays::{Falls, Holiday, Kept};
-use crate::units::Place;
+use crate::units::Territory;
 
 /// The countries whose holidays come along.
 const BUILT_IN: [(&str, &str); 8] = [
@@ -45,30 +45,32 @@ fn read(country: &str, text: &str) -> (Vec<Holiday>, Vec<super::Problem>) {
     let reader = Reader::new(Path::new(&path), text);
     let Some(document) = reader.parse() else { return (Vec::new(), reader.finish()) };
     let fields = Fields::root(&reader, &document);
-    let whole = Place::new(country).ok();
+    let whole = Territory::new(country).ok();
     let holidays = fields.tables("holiday");
     let holidays = holidays.iter().filter_map(|fields| holiday(fields, whole.as_ref())).collect();
     fields.finish();
     (holidays, reader.finish())
 }
 
-fn holiday(fields: &Fields<'_, '_>, country: Option<&Place>) -> Option<Holiday> {
+fn holiday(fields: &Fields<'_, '_>, country: Option<&Territory>) -> Option<Holiday> {
     let name = fields.must("name", "\"Noël\"").and_then(|value| value.name());
     let on = fields.must("on", "\"12-25\"").and_then(|value| value.parse(falls));
     let kept = fields.or("kept", Kept::ThatDay, |value| value.choice(&KEPT));
     let year =
         |value: &Value<'_, '_>| value.whole(1900..=2200).and_then(|year| i16::try_from(year).ok());
     let years = (fields.or("from", i16::MIN, year), fields.or("until", i16::MAX, year));
-    let places = match fields.get("in") {
-        Some(value) => value.list().iter().filter_map(place).collect(),
+    let territories = match fields.get("in") {
+        Some(value) => value.list().iter().filter_map(territory).collect(),
         None => country.into_iter().cloned().collect(),
     };
     fields.finish();
-    Some(Holiday { name: name?, places, on: on?, kept, years })
+    Some(Holiday { name: name?, territories, on: on?, kept, years })
 }
 
-fn place(value: &Value<'_, '_>) -> Option<Place> {
-    value.parse(|code| Place::new(code).map_err(|_| "is no place: write FR or FR-974".to_owned()))
+fn territory(value: &Value<'_, '_>) -> Option<Territory> {
+    value.parse(|code| {
+        Territory::new(code).map_err(|_| "is no territory: write FR or FR-974".to_owned())
+    })
 }
 
 /// Reads the day of a year.
@@ -114,7 +116,7 @@ mod tests {
         assert!(of_country("XX").is_empty());
     }
 
-    /// Every place and year of 2024 to 2035, worked out by the Python library holidays 0.109.
+    /// Every territory and year of 2024 to 2035, worked out by the Python library holidays 0.109.
     const KNOWN: &str = include_str!("../../tests/it/law/holidays.txt");
 
     #[test]
@@ -122,15 +124,16 @@ mod tests {
         let mut seen = 0;
         for line in KNOWN.lines().filter(|line| !line.starts_with('#')) {
             let mut words = line.split(' ');
-            let place = Place::new(words.next().unwrap_or_default())?;
+            let territory = Territory::new(words.next().unwrap_or_default())?;
             let year: i16 = words.next().unwrap_or_default().parse()?;
             let days: Result<Vec<Date>, _> =
                 words.map(|day| format!("{year}-{day}").parse()).collect();
             // Sundays are in no calling window; calendars differ in whether they name them.
             let weekday = |day: &Date| day.weekday() != Weekday::Sunday;
             let known: Vec<Date> = days?.into_iter().filter(weekday).collect();
-            let all = of_country(place.country());
-            let ours: Vec<Date> = in_year(&all, &place, year).into_iter().filter(weekday).collect();
+            let all = of_country(territory.country());
+            let ours: Vec<Date> =
+                in_year(&all, &territory, year).into_iter().filter(weekday).collect();
             assert_eq!(ours, known, "{line}");
             seen += 1;
         }

@@ -12,7 +12,7 @@ use super::response::Words;
 use super::{holidays, hours};
 use crate::core::rules::Week;
 use crate::core::rules::law::{ATTEMPTS_MAX, Asks, LawId, Regime, Rule};
-use crate::units::{Place, Wall};
+use crate::units::{Territory, Wall};
 
 /// The countries whose packs come along.
 const BUILT_IN: [(&str, &str); 8] = [
@@ -81,7 +81,7 @@ pub struct Pack {
     /// The country's name.
     pub title: String,
     /// Its code.
-    pub place: Place,
+    pub territory: Territory,
     /// The day the pack was last looked over.
     pub version: Date,
     /// Its rules.
@@ -135,11 +135,11 @@ impl Pack {
         let closed =
             |rule: &Rule| matches!(rule.asks, Asks::Hours { closed_on_holidays: true, .. });
         let holidays = if rules.iter().any(closed) {
-            holidays::of_country(self.place.code())
+            holidays::of_country(self.territory.code())
         } else {
             Vec::new()
         };
-        Regime { place: self.place.clone(), holidays, rules }
+        Regime { territory: self.territory.clone(), holidays, rules }
     }
 }
 
@@ -171,16 +171,16 @@ fn read(country: &str, text: &str) -> (Option<Pack>, Vec<super::Problem>) {
 
 fn pack(fields: &Fields<'_, '_>) -> Option<Pack> {
     let title = fields.must("title", "\"France\"")?.name();
-    let place = fields
-        .must("place", "\"FR\"")?
-        .parse(|code| Place::new(code).map_err(|error| error.to_string()));
+    let territory = fields
+        .must("territory", "\"FR\"")?
+        .parse(|code| Territory::new(code).map_err(|error| error.to_string()));
     let zone = fields
         .must("zone", "\"Europe/Paris\"")?
         .parse(|name| TimeZone::get(name).map_err(|_| "is no time zone".to_owned()))?;
     let version = fields.must("version", "\"2026-11-23\"").and_then(|value| date(&value));
     let rules = fields.tables("rule");
     let rules = rules.iter().filter_map(|fields| rule(fields, &zone)).collect();
-    Some(Pack { title: title?, place: place?, version: version?, rules })
+    Some(Pack { title: title?, territory: territory?, version: version?, rules })
 }
 
 fn rule(fields: &Fields<'_, '_>, zone: &TimeZone) -> Option<PackRule> {

@@ -17,7 +17,7 @@ use super::rules::hours::{Hours, Today, today};
 use super::trunks::Rota;
 use super::{hopper, recycle, respect, rules, shown};
 use crate::units::{
-    AgentId, CallId, CampaignId, ClientId, DispositionId, Mono, Place, Ratio, RouteGroup, Span,
+    AgentId, CallId, CampaignId, ClientId, DispositionId, Mono, Ratio, RouteGroup, Span, Territory,
     TrunkId, Wall, Zone,
 };
 
@@ -304,8 +304,8 @@ pub(super) struct Campaign {
     pub(super) totals: Totals,
     /// The rate its abandoned calls are counted in.
     pub(super) rate: Key,
-    /// Where the leads in stock are called, each zone and place with the calling hours of its day.
-    days: Vec<(Zone, Option<Place>, Option<Today>)>,
+    /// Where the leads in stock are called: zone, territory and the calling hours of that day.
+    days: Vec<(Zone, Option<Territory>, Option<Today>)>,
     /// What a predictive campaign learns.
     pub(super) pacer: Option<Box<Pacer>>,
     /// What it remembers and keeps for later days.
@@ -365,17 +365,19 @@ impl Campaign {
 
     /// Notes in which zones the leads in stock are called.
     pub(super) fn note_zones(&mut self) {
-        let mut zones: Vec<(&Zone, &Option<Place>)> = Vec::new();
+        let mut zones: Vec<(&Zone, &Option<Territory>)> = Vec::new();
         for number in self.hopper.each().flat_map(|stocked| &stocked.lead.numbers) {
-            if !zones.contains(&(&number.zone, &number.place)) {
-                zones.push((&number.zone, &number.place));
+            if !zones.contains(&(&number.zone, &number.territory)) {
+                zones.push((&number.zone, &number.territory));
             }
         }
-        let known = |there: &(&Zone, &Option<Place>)| {
-            self.days.iter().any(|(zone, place, _)| (zone, place) == *there)
+        let known = |there: &(&Zone, &Option<Territory>)| {
+            self.days.iter().any(|(zone, territory, _)| (zone, territory) == *there)
         };
         if zones.len() != self.days.len() || !zones.iter().all(known) {
-            let day = |(zone, place): (&Zone, &Option<Place>)| (zone.clone(), place.clone(), None);
+            let day = |(zone, territory): (&Zone, &Option<Territory>)| {
+                (zone.clone(), territory.clone(), None)
+            };
             self.days = zones.into_iter().map(day).collect();
         }
     }
@@ -385,9 +387,9 @@ impl Campaign {
         if self.days.is_empty() {
             self.days.push((self.settings.account.zone.clone(), None, None));
         }
-        for (zone, place, day) in &mut self.days {
+        for (zone, territory, day) in &mut self.days {
             if day.as_ref().is_none_or(|day| !day.holds(at)) {
-                *day = today(&self.settings.rules, (zone, place.as_ref()), at);
+                *day = today(&self.settings.rules, (zone, territory.as_ref()), at);
             }
         }
     }

@@ -11,7 +11,7 @@ use super::pacing::truth::Truth;
 use super::{agent, campaign, trunks};
 use crate::units::{
     AgentId, CallId, CampaignId, ClientId, ContactId, DispositionId, ListId, NumberId, PauseId,
-    PersonId, Place, Ratio, RouteGroup, Span, TrunkId, Wall, Zone,
+    PersonId, Ratio, RouteGroup, Span, Territory, TrunkId, Wall, Zone,
 };
 
 /// One thing that happened.
@@ -124,10 +124,10 @@ pub struct LeadNumber {
     pub person: PersonId,
     /// The zone whose calling windows hold for it.
     pub zone: Zone,
-    /// The place whose law holds for it; `None` where none is known, and for numbers kept for
+    /// The territory whose law holds for it; `None` where none is known, and for numbers kept for
     /// fiction, which are nobody's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub place: Option<Place>,
+    pub territory: Option<Territory>,
     /// What kind of number it is.
     pub class: NumberClass,
     /// The routes it goes over: those of the longest prefix that fits it.
@@ -172,7 +172,7 @@ impl LeadNumber {
             number,
             person,
             zone,
-            place: None,
+            territory: None,
             class: NumberClass::Fixed,
             group: RouteGroup::DEFAULT,
             recent: Vec::new(),

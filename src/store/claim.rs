@@ -8,8 +8,8 @@ use super::{CLAIM_MAX, Card, Claimed, Outlook, StoreError};
 use super::{IN_CALL, NEVER, Store};
 use crate::core::fact::{Callback, Lead, LeadNumber, NumberClass, Supply};
 use crate::units::{
-    AgentId, CampaignId, ContactId, ListId, Number, NumberId, PersonId, Place, RouteGroup, Span,
-    Wall, Zone,
+    AgentId, CampaignId, ContactId, ListId, Number, NumberId, PersonId, RouteGroup, Span,
+    Territory, Wall, Zone,
 };
 
 /// Earlier attempts told with a number, as `LeadNumber::recent` has it.
@@ -19,7 +19,7 @@ const RECENT_MAX: u32 = 16;
 macro_rules! numbers_of {
     ($contacts:literal) => {
         concat!(
-            "select n.id, n.contact_id, n.person_id, n.zone, n.class, n.place,
+            "select n.id, n.contact_id, n.person_id, n.zone, n.class, n.territory,
                n.invalid, p.e164,
                exists (select 1 from do_not_call d
                  where d.person_id = n.person_id and (d.until_at is null or d.until_at > $3)
@@ -334,11 +334,11 @@ fn lead_number(
     let number = NumberId(id("id")?);
     let zone = Zone::new(&row.try_get::<String>("zone")?);
     let class = read::<NumberClass>("number class", &row.try_get::<String>("class")?);
-    let place: Option<String> = row.try_get("place")?;
-    let place = place.map(|code| Place::new(&code)).transpose();
+    let territory: Option<String> = row.try_get("territory")?;
+    let territory = territory.map(|code| Territory::new(&code)).transpose();
     let e164: Option<String> = row.try_get("e164")?;
     let e164 = e164.and_then(|text| Number::new(&text).ok());
-    let unusable = zone.is_err() || class.is_err() || place.is_err() || e164.is_none();
+    let unusable = zone.is_err() || class.is_err() || territory.is_err() || e164.is_none();
     if let Some(e164) = e164 {
         digits.insert(number, e164);
     }
@@ -348,7 +348,7 @@ fn lead_number(
         zone: zone
             .or_else(|_| Zone::new("Etc/UTC"))
             .map_err(|_| StoreError::Corrupt { what: "zone", value: number.to_string() })?,
-        place: place.ok().flatten(),
+        territory: territory.ok().flatten(),
         class: class.unwrap_or(NumberClass::Other),
         group: RouteGroup::DEFAULT,
         recent: Vec::new(),

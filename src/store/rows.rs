@@ -10,7 +10,7 @@ use crate::core::quality::Quality;
 use crate::engine::handle::Details;
 use crate::sip::{Ha1, StoredBinding, StoredDialog};
 use crate::units::{
-    AgentId, CallId, CampaignId, ClientId, ContactId, LegId, Number, NumberId, Place, Span,
+    AgentId, CallId, CampaignId, ClientId, ContactId, LegId, Number, NumberId, Span, Territory,
     TrunkId, Wall, Zone,
 };
 
@@ -179,8 +179,8 @@ pub struct NewNumber {
     pub number: Number,
     /// The zone whose calling windows hold for it.
     pub zone: Zone,
-    /// The place whose law holds for it, if one is known.
-    pub place: Option<Place>,
+    /// The territory whose law holds for it, if one is known.
+    pub territory: Option<Territory>,
     /// What kind of number it is.
     pub class: NumberClass,
 }

@@ -7,11 +7,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
 
 use cadran::config::law::{Called, Purpose, regimes};
-use cadran::core::campaign::{Mode, Settings as Campaign};
-use cadran::core::fact::{AgentFact, CampaignFact, Lead, LeadNumber, Supply, TrunkFact};
-use cadran::core::{Dialer, Fact, Order, Settings, agent, trunks};
-use cadran::units::{AgentId, CampaignId, ContactId, NumberId, PauseId, PersonId, Place};
-use cadran::units::{Mono, Now, Span, TrunkId, Wall, Zone};
+use cadran::core::campaign::{Disposition, DispositionClass, Mode, Settings as Campaign, Then};
+use cadran::core::fact::{AgentFact, CallFact, CampaignFact, Lead, LeadNumber, Supply, TrunkFact};
+use cadran::core::rules::law::LawId;
+use cadran::core::rules::{Refusal, RuleId};
+use cadran::core::{Dialer, Fact, Order, Record, Settings, agent, trunks};
+use cadran::units::{AgentId, CallId, CampaignId, ContactId, DispositionId, NumberId, PauseId};
+use cadran::units::{Mono, Now, PersonId, Span, Territory, TrunkId, Wall, Zone};
 use jiff::civil::{Date, DateTime, Weekday, date};
 use jiff::tz::TimeZone;
 use jiff::{ToSpan as _, Zoned};
@@ -25,8 +27,8 @@ const AGENT: AgentId = AgentId(1);
 /// Questions asked when `CADRAN_QUESTIONS` does not say how many.
 const QUESTIONS: u64 = 50_000;
 
-/// Places with their zones: every French zone, and one of each other country with hours.
-const PLACES: [(&str, &str); 17] = [
+/// Territories with their zones: every French zone, and one of each other country with hours.
+const TERRITORIES: [(&str, &str); 17] = [
     ("FR", "Europe/Paris"),
     ("FR-67", "Europe/Paris"),
     ("FR-971", "America/Guadeloupe"),
@@ -48,7 +50,7 @@ const PLACES: [(&str, &str); 17] = [
 
 /// A question: may this person be called now?
 struct Question {
-    place: &'static str,
+    territory: &'static str,
     zone: &'static str,
     at: Zoned,
     purpose: Purpose,
@@ -58,7 +60,7 @@ struct Question {
     refused: Option<Zoned>,
 }
 
-/// Every public holiday of 2024 to 2035 by place, from a calendar unrelated to the product's.
+/// Every public holiday of 2024 to 2035 by territory, from a calendar unrelated to the product's.
 struct Oracle {
     holidays: BTreeMap<&'static str, BTreeSet<Date>>,
 }
@@ -68,10 +70,10 @@ impl Oracle {
         let mut holidays = BTreeMap::<_, BTreeSet<Date>>::new();
         for line in include_str!("law/holidays.txt").lines().filter(|line| !line.starts_with('#')) {
             let (head, days) = line.split_at(line.find(' ').unwrap_or(0) + 5);
-            let (place, year) = head.split_once(' ').ok_or("no year")?;
+            let (territory, year) = head.split_once(' ').ok_or("no year")?;
             for day in days.split_whitespace() {
                 let day: Date = format!("{year}-{day}").parse()?;
-                holidays.entry(place).or_default().insert(day);
+                holidays.entry(territory).or_default().insert(day);
             }
         }
         // The library knows Alsace and Moselle by one of their departments.
@@ -82,15 +84,15 @@ impl Oracle {
 
     /// The answer, by the texts themselves.
     fn allows(&self, question: &Question) -> bool {
-        let Question { place, at, purpose, called, tried, refused, .. } = question;
+        let Question { territory, at, purpose, called, tried, refused, .. } = question;
         let selling = *purpose == Purpose::Prospecting;
         let consumer = *called == Called::Consumers;
-        let holiday = self.holidays.get(place).is_some_and(|days| days.contains(&at.date()));
+        let holiday = self.holidays.get(territory).is_some_and(|days| days.contains(&at.date()));
         let hour = f64::from(at.hour()) + f64::from(at.minute()) / 60.0;
         let (sunday, saturday) =
             (at.weekday() == Weekday::Sunday, at.weekday() == Weekday::Saturday);
         let within = |days: i64| tried.iter().filter(|then| apart(then, at) < days).count();
-        match place.get(..2) {
+        match territory.get(..2) {
             // D.223-9: weekdays 10 to 13 and 14 to 20, no holiday, four in thirty days, sixty days.
             Some("FR") if selling && consumer => {
                 let hours = (10.0..13.0).contains(&hour) || (14.0..20.0).contains(&hour);
@@ -149,7 +151,7 @@ impl Chance {
     }
 
     fn question(&mut self) -> Result<Question, Box<dyn Error>> {
-        let (place, zone) = self.of(&PLACES).ok_or("no place")?;
+        let (territory, zone) = self.of(&TERRITORIES).ok_or("no territory")?;
         let at = self.moment(&TimeZone::get(zone)?)?;
         let purposes =
             [Purpose::Prospecting, Purpose::Contract, Purpose::Collection, Purpose::Survey];
@@ -164,7 +166,7 @@ impl Chance {
         let days = self.of(&[0, 30, 59, 60, 61]).unwrap_or(0);
         let refused = if self.below(3) == 0 { Some(self.before(&at, days)?) } else { None };
         let purpose = purpose.unwrap_or_default();
-        Ok(Question { place, zone, at, purpose, called, tried, refused })
+        Ok(Question { territory, zone, at, purpose, called, tried, refused })
     }
 }
 
@@ -177,7 +179,7 @@ fn dials(question: &Question) -> Result<bool, Box<dyn Error>> {
     let mut tried: Vec<Wall> = question.tried.iter().map(|at| at.timestamp().into()).collect();
     tried.sort_unstable();
     let number = LeadNumber {
-        place: Some(Place::new(question.place)?),
+        territory: Some(Territory::new(question.territory)?),
         recent: tried,
         refused: question.refused.as_ref().map(|at| at.timestamp().into()),
         ..LeadNumber::new(NumberId(1), PersonId(1), zone)
@@ -227,6 +229,63 @@ fn regimes_of(purpose: Purpose, called: Called) -> Vec<cadran::core::rules::law:
 }
 
 #[test]
+fn a_refusal_in_conversation_silences_the_person_at_once() -> Result<(), Box<dyn Error>> {
+    let zone = Zone::new("Europe/Paris")?;
+    let wall = Wall::from("2026-11-23T09:30:00Z".parse::<jiff::Timestamp>()?);
+    let mut campaign = Campaign::new(Mode::Progressive, TRUNK, zone.clone());
+    campaign.rules.law = regimes_of(Purpose::Prospecting, Called::Consumers);
+    let refusal = Disposition { class: DispositionClass::ArguedNegative, then: Then::Close };
+    campaign.dispositions.insert(DispositionId(0), refusal);
+    let trunk = trunks::Settings { channels: 5, calls_per_second: 5.0, burst: 5, rest: None };
+    let settings = agent::Settings { campaigns: vec![CAMPAIGN], pause_at_login: PauseId(0) };
+    // Two contacts that are one person.
+    let claimed = |contact: u64| -> Result<Fact, Box<dyn Error>> {
+        let number = LeadNumber::new(NumberId(contact), PersonId(7), zone.clone());
+        let number = LeadNumber { territory: Some(Territory::new("FR")?), ..number };
+        let leads = vec![Lead::new(ContactId(contact), vec![number])];
+        let supply = Supply::default();
+        Ok(Fact::Campaign(CAMPAIGN, CampaignFact::Claimed { leads, supply }))
+    };
+    let (call, agent) = (CallId::of(1, 1), |fact| Fact::Agent(AGENT, fact));
+    let said = AgentFact::Qualified { call, disposition: DispositionId(0), callback: None };
+    let batches = [
+        vec![
+            Fact::Trunk(TRUNK, TrunkFact::Set(trunk)),
+            Fact::Campaign(CAMPAIGN, CampaignFact::Set(Box::new(campaign))),
+            Fact::Campaign(CAMPAIGN, CampaignFact::Started),
+            agent(AgentFact::Set(settings)),
+            agent(AgentFact::LoggedIn),
+        ],
+        vec![agent(AgentFact::LegUp), agent(AgentFact::Ready)],
+        vec![claimed(1)?],
+        vec![Fact::Call(call, CallFact::Answered)],
+        vec![Fact::Call(call, CallFact::HungUp)],
+        vec![agent(said), agent(AgentFact::Ready)],
+        vec![claimed(2)?],
+    ];
+    let mut dialer = Dialer::new(Settings { node: 1, first_call: 1, seed: 1 });
+    let (mut dialled, mut refused) = (0, Vec::new());
+    for (nth, batch) in (0..).zip(batches) {
+        let now = Now { mono: Mono::START + Span::secs(nth), wall: wall + Span::secs(nth) };
+        batch.into_iter().for_each(|fact| dialer.take(now, fact));
+        dialer.settle(now);
+        while let Some(order) = dialer.next_order() {
+            if matches!(order, Order::Dial(_)) {
+                dialled += 1;
+            } else if let Order::Record(Record::Refused(told)) = order {
+                refused.push(told.refusal);
+            }
+        }
+    }
+    // The first weekday after sixty full days: 23 January 2027 is a Saturday.
+    let opens = Wall::from("2027-01-25T09:00:00Z".parse::<jiff::Timestamp>()?);
+    let law = Some(LawId::new("FR-7"));
+    let expected = Refusal { rule: RuleId::Refused, law, until: Some(opens) };
+    assert_eq!((dialled, refused), (1, vec![expected]));
+    Ok(())
+}
+
+#[test]
 fn no_call_is_placed_against_the_law_and_none_is_refused_without_it() -> Result<(), Box<dyn Error>>
 {
     let questions = std::env::var("CADRAN_QUESTIONS").map_or(Ok(QUESTIONS), |text| text.parse())?;
@@ -237,8 +296,8 @@ fn no_call_is_placed_against_the_law_and_none_is_refused_without_it() -> Result<
         let question = chance.question()?;
         let may = oracle.allows(&question);
         let told = || {
-            let Question { place, at, purpose, called, tried, refused, .. } = &question;
-            format!("{place} {at} {purpose:?} {called:?} tried {tried:?} refused {refused:?}")
+            let Question { territory, at, purpose, called, tried, refused, .. } = &question;
+            format!("{territory} {at} {purpose:?} {called:?} tried {tried:?} refused {refused:?}")
         };
         assert_eq!(dials(&question)?, may, "{}", told());
         if may { allowed += 1 } else { refused += 1 }

@@ -5,7 +5,7 @@
 
 mod columns;
 mod phone;
-pub mod place;
+pub mod territory;
 
 pub use phone::usual_zone as zone_of;
 

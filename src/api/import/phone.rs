@@ -2,7 +2,7 @@
 
 use rlibphonenumber::{PhoneNumber, PhoneNumberFormat, PhoneNumberType, Region};
 
-use super::place;
+use super::territory;
 use crate::core::fact::NumberClass;
 use crate::store::NewNumber;
 use crate::units::{Number, Zone};
@@ -116,8 +116,11 @@ pub(super) fn read(
     let number = Number::new(&e164).map_err(|_| NotAPhone::Invalid)?;
     let zone = zone.cloned().or_else(|| usual_zone(&number)).ok_or(NotAPhone::ZoneUnknown)?;
     let class = if fiction { NumberClass::Mobile } else { class(&parsed) };
-    let place = place::of(&number, postal_code);
-    Ok(Phone { number: NewNumber { number, zone, place, class }, repaired: unwrapped || mended })
+    let territory = territory::of(&number, postal_code);
+    Ok(Phone {
+        number: NewNumber { number, zone, territory, class },
+        repaired: unwrapped || mended,
+    })
 }
 
 /// Takes off what spreadsheets put around numbers: `="06…"`, `'06…`, hard blanks.

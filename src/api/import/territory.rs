@@ -1,8 +1,8 @@
-//! A telephone number → the place whose law holds for it.
+//! A telephone number → the territory whose law holds for it.
 
 use rlibphonenumber::{PHONE_NUMBER_UTIL, Region};
 
-use crate::units::{Number, Place};
+use crate::units::{Number, Territory};
 
 /// Parts of France that have country codes or regions of their own, with their ISO 3166-2 codes.
 const FRENCH: [(Region, &str); 11] = [
@@ -50,12 +50,12 @@ pub fn fictional(number: &Number) -> bool {
     kept || american == Some("55501") && digits.len() == 12
 }
 
-/// Gives the place whose law holds for a number; `None` for one kept for fiction, which is
+/// Gives the territory whose law holds for a number; `None` for one kept for fiction, which is
 /// nobody's, and for one of no country.
 ///
 /// The postal code tells Alsace and Moselle from the rest of metropolitan France.
 #[must_use]
-pub fn of(number: &Number, postal_code: Option<&str>) -> Option<Place> {
+pub fn of(number: &Number, postal_code: Option<&str>) -> Option<Territory> {
     if fictional(number) {
         return None;
     }
@@ -66,12 +66,12 @@ pub fn of(number: &Number, postal_code: Option<&str>) -> Option<Place> {
         let department = postal_code.and_then(|code| code.get(..2));
         let there = department.filter(|department| ALSACE_MOSELLE.contains(department));
         let code = there.map_or_else(|| "FR".to_owned(), |department| format!("FR-{department}"));
-        return Place::new(&code).ok();
+        return Territory::new(&code).ok();
     }
     let french = FRENCH.iter().find(|(part, _)| *part == region);
     match french {
-        Some((_, code)) => Place::new(code).ok(),
-        None => Place::new(&region.to_string()).ok(),
+        Some((_, code)) => Territory::new(code).ok(),
+        None => Territory::new(&region.to_string()).ok(),
     }
 }
 
@@ -103,9 +103,9 @@ mod tests {
             ("+12025550123", None, None),
             ("+99912345678", None, None),
         ];
-        for (number, postal_code, place) in cases {
+        for (number, postal_code, territory) in cases {
             let ours = of(&Number::new(number)?, postal_code);
-            assert_eq!(ours.as_ref().map(Place::code), place, "{number}");
+            assert_eq!(ours.as_ref().map(Territory::code), territory, "{number}");
         }
         Ok(())
     }

@@ -1,11 +1,11 @@
-//! Public holidays: rules of the calendar that give each place its days off, year by year.
+//! Public holidays: rules of the calendar that give each territory its days off, year by year.
 
 use std::collections::BTreeSet;
 
 use jiff::civil::{Date, Weekday};
 use serde::{Deserialize, Serialize};
 
-use crate::units::Place;
+use crate::units::Territory;
 
 /// A public holiday.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -13,7 +13,7 @@ pub struct Holiday {
     /// What it is called where it is kept.
     pub name: String,
     /// The countries and parts of countries that keep it.
-    pub places: Vec<Place>,
+    pub territories: Vec<Territory>,
     /// The day of the year.
     pub on: Falls,
     /// What happens when it falls on a weekend.
@@ -72,10 +72,10 @@ pub enum Kept {
     Nearest,
 }
 
-/// Gives the public holidays of a place in a year, in order, each once.
+/// Gives the public holidays of a territory in a year, in order, each once.
 #[must_use]
-pub fn in_year(holidays: &[Holiday], place: &Place, year: i16) -> Vec<Date> {
-    let here = |holiday: &&Holiday| holiday.places.iter().any(|kept| place.lies_in(kept));
+pub fn in_year(holidays: &[Holiday], territory: &Territory, year: i16) -> Vec<Date> {
+    let here = |holiday: &&Holiday| holiday.territories.iter().any(|kept| territory.lies_in(kept));
     let here: Vec<&Holiday> = holidays.iter().filter(here).collect();
     // One of January may be kept in the year before.
     let years = [year, year.saturating_add(1)];

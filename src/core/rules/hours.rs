@@ -6,9 +6,9 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
 use super::holidays::{self, Holiday};
-use super::law::{Asks, LawId, at_place};
+use super::law::{Asks, LawId, at_territory};
 use super::{DaySpan, Settings, Week};
-use crate::units::{Place, Span, Wall, Zone};
+use crate::units::{Span, Territory, Wall, Zone};
 
 /// Days searched for the next opening: two weeks, which holidays may fill, and the first day.
 const DAYS_AHEAD: usize = 15;
@@ -16,7 +16,7 @@ const DAYS_AHEAD: usize = 15;
 /// Windows looked at in turn until all are open; between two of them is a day at most as a rule.
 const OPENINGS_MAX: usize = 64;
 
-/// A stretch of time in which the windows of a place stay as they are.
+/// A stretch of time in which the windows of a territory stay as they are.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Spell {
     from: Wall,
@@ -29,10 +29,10 @@ pub(super) struct Spell {
     pub(super) opens: Option<Wall>,
 }
 
-/// The windows of one campaign, remembered by zone and place so that asking costs some comparisons.
+/// The windows of one campaign, remembered by zone and territory: asking costs some comparisons.
 #[derive(Debug, Default)]
 pub(crate) struct Hours {
-    spells: BTreeMap<Zone, BTreeMap<Option<Place>, Spell>>,
+    spells: BTreeMap<Zone, BTreeMap<Option<Territory>, Spell>>,
 }
 
 impl Hours {
@@ -40,18 +40,19 @@ impl Hours {
     pub(super) fn at(
         &mut self,
         rules: &Settings,
-        (zone, place): (&Zone, &Option<Place>),
+        (zone, territory): (&Zone, &Option<Territory>),
         at: Wall,
     ) -> Spell {
-        if let Some(spell) = self.spells.get(zone).and_then(|places| places.get(place))
+        if let Some(spell) =
+            self.spells.get(zone).and_then(|territories| territories.get(territory))
             && spell.from <= at
             && at < spell.until
         {
             return spell.clone();
         }
-        let spell = spell(rules, (zone, place.as_ref()), at);
-        let places = self.spells.entry(zone.clone()).or_default();
-        places.insert(place.clone(), spell.clone());
+        let spell = spell(rules, (zone, territory.as_ref()), at);
+        let territories = self.spells.entry(zone.clone()).or_default();
+        territories.insert(territory.clone(), spell.clone());
         spell
     }
 }
@@ -61,7 +62,7 @@ struct Window<'a> {
     law: Option<&'a LawId>,
     week: &'a Week,
     holidays: &'a [Holiday],
-    place: Option<&'a Place>,
+    territory: Option<&'a Territory>,
     /// The moments at which the rule begins and ceases to hold.
     edges: [Option<Wall>; 2],
 }
@@ -69,9 +70,9 @@ struct Window<'a> {
 impl Window<'_> {
     fn spans(&self, date: Date) -> impl Iterator<Item = &DaySpan> {
         let day = usize::from(date.weekday().to_monday_zero_offset().unsigned_abs());
-        let closed = self.place.is_some_and(|place| {
+        let closed = self.territory.is_some_and(|territory| {
             !self.holidays.is_empty()
-                && holidays::in_year(self.holidays, place, date.year()).contains(&date)
+                && holidays::in_year(self.holidays, territory, date.year()).contains(&date)
         });
         let spans = self.week.days.get(day).filter(|_| !closed);
         spans.into_iter().flatten().filter(|span| span.from < span.to)
@@ -106,18 +107,18 @@ impl Window<'_> {
 /// Gives the windows that all must be open, the campaign's own first.
 fn windows<'a>(
     rules: &'a Settings,
-    place: Option<&'a Place>,
+    territory: Option<&'a Territory>,
     at: Wall,
 ) -> impl Iterator<Item = Window<'a>> {
-    let own = Window { law: None, week: &rules.week, holidays: &[], place, edges: [None; 2] };
-    let law = at_place(&rules.law, place).flat_map(move |regime| {
+    let own = Window { law: None, week: &rules.week, holidays: &[], territory, edges: [None; 2] };
+    let law = at_territory(&rules.law, territory).flat_map(move |regime| {
         let rules = regime.rules.iter().filter(move |rule| rule.holds(at));
         rules.filter_map(move |rule| match &rule.asks {
             Asks::Hours { week, closed_on_holidays } => Some(Window {
                 law: Some(&rule.id),
                 week,
                 holidays: if *closed_on_holidays { &regime.holidays } else { &[] },
-                place,
+                territory,
                 edges: [rule.from, rule.until],
             }),
             Asks::Attempts { .. } | Asks::Silence { .. } => None,
@@ -127,12 +128,16 @@ fn windows<'a>(
 }
 
 /// Works a spell out. A zone the data does not know is closed: what is unreadable fails closed.
-pub(super) fn spell(rules: &Settings, (zone, place): (&Zone, Option<&Place>), at: Wall) -> Spell {
+pub(super) fn spell(
+    rules: &Settings,
+    (zone, territory): (&Zone, Option<&Territory>),
+    at: Wall,
+) -> Spell {
     let until = at + Span::secs(86_400);
     let mut spell = Spell { from: at, until, open: false, law: None, opens: None };
     let Ok(zone) = TimeZone::get(zone.name()) else { return spell };
     spell.open = true;
-    for window in windows(rules, place, at) {
+    for window in windows(rules, territory, at) {
         let (open, until, _) = window.at(&zone, at);
         spell.until = spell.until.min(until);
         if spell.open && !open {
@@ -142,13 +147,13 @@ pub(super) fn spell(rules: &Settings, (zone, place): (&Zone, Option<&Place>), at
     }
     // A rule may come into force, and a change of the clocks repeat or skip part of a window: look
     // again right after it.
-    let begins = at_place(&rules.law, place).flat_map(|regime| &regime.rules);
+    let begins = at_territory(&rules.law, territory).flat_map(|regime| &regime.rules);
     let begins = begins.filter_map(|rule| rule.from).filter(|from| *from > at);
     spell.until = begins.fold(spell.until, Wall::min);
     let shift = zone.following(at.timestamp()).next().map(|shift| Wall::from(shift.timestamp()));
     spell.until = shift.map_or(spell.until, |shift| shift.min(spell.until));
     if !spell.open {
-        spell.opens = next_opening(rules, place, &zone, at);
+        spell.opens = next_opening(rules, territory, &zone, at);
     }
     spell
 }
@@ -156,13 +161,13 @@ pub(super) fn spell(rules: &Settings, (zone, place): (&Zone, Option<&Place>), at
 /// Gives the first moment at which every window is open.
 fn next_opening(
     rules: &Settings,
-    place: Option<&Place>,
+    territory: Option<&Territory>,
     zone: &TimeZone,
     at: Wall,
 ) -> Option<Wall> {
     let mut moment = at;
     for _ in 0..OPENINGS_MAX {
-        let closed = windows(rules, place, moment).find_map(|window| {
+        let closed = windows(rules, territory, moment).find_map(|window| {
             let (open, _, opens) = window.at(zone, moment);
             (!open).then_some(opens)
         });
@@ -217,15 +222,15 @@ pub(crate) fn midnights(zone: &Zone, at: Wall) -> Option<(Wall, Wall)> {
     Some((day.from, day.until))
 }
 
-/// Gives the calendar day around a moment with the hours of a place; `None` in a zone the data
+/// Gives the calendar day around a moment with the hours of a territory; `None` in a zone the data
 /// does not know.
 pub(crate) fn today(
     rules: &Settings,
-    (zone, place): (&Zone, Option<&Place>),
+    (zone, territory): (&Zone, Option<&Territory>),
     at: Wall,
 ) -> Option<Today> {
     let (zone, date, mut day) = day(zone, at)?;
-    for window in windows(rules, place, at) {
+    for window in windows(rules, territory, at) {
         let span =
             |span: &DaySpan| Some((moment(date, span.from, &zone)?, moment(date, span.to, &zone)?));
         day.cut(&window.spans(date).filter_map(span).collect::<Vec<_>>());

@@ -1,4 +1,4 @@
-//! The law of the places called: rules with their parameters, chosen by country and purpose.
+//! The law of the territories called: rules with their parameters, chosen by country and purpose.
 
 use std::sync::Arc;
 
@@ -6,13 +6,13 @@ use serde::{Deserialize, Serialize};
 
 use super::Week;
 use super::holidays::Holiday;
-use crate::units::{Place, Wall};
+use crate::units::{Territory, Wall};
 
 /// What the law of one country asks of a campaign.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Regime {
     /// Where it holds: there and in every part of it, unless a rule names parts.
-    pub place: Place,
+    pub territory: Territory,
     /// Its public holidays and those of its parts.
     pub holidays: Vec<Holiday>,
     /// The rules that concern the campaign's purpose and the persons it calls.
@@ -42,7 +42,7 @@ pub enum Asks {
     Hours {
         /// The windows of a week.
         week: Week,
-        /// Whether public holidays of the place are closed.
+        /// Whether public holidays of the territory are closed.
         closed_on_holidays: bool,
     },
     /// At most so many attempts in so many calendar days, counted per person and client.
@@ -90,10 +90,12 @@ impl Rule {
     }
 }
 
-/// Gives the regimes that hold at a place; none without a place.
-pub(super) fn at_place<'l>(
+/// Gives the regimes that hold at a territory; none without a territory.
+pub(super) fn at_territory<'l>(
     law: &'l [Regime],
-    place: Option<&'l Place>,
+    territory: Option<&'l Territory>,
 ) -> impl Iterator<Item = &'l Regime> {
-    law.iter().filter(move |regime| place.is_some_and(|place| place.lies_in(&regime.place)))
+    law.iter().filter(move |regime| {
+        territory.is_some_and(|territory| territory.lies_in(&regime.territory))
+    })
 }

@@ -18,7 +18,7 @@ use super::fact::{Lead, LeadNumber};
 use super::order::{DoneReason, Next, Stage};
 use super::recycle;
 use crate::units::{
-    CallId, CampaignId, ClientId, Mono, Now, NumberId, PersonId, Place, Span, Wall, Zone,
+    CallId, CampaignId, ClientId, Mono, Now, NumberId, PersonId, Span, Territory, Wall, Zone,
 };
 
 /// The rules of a campaign.
@@ -28,7 +28,7 @@ pub struct Settings {
     pub week: Week,
     /// How often a person may be tried.
     pub attempts: Vec<AttemptCap>,
-    /// The law of the places it may call; a place without one is called by the campaign's own
+    /// The law of the territories it may call; one without a law is called by the campaign's own
     /// rules alone.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub law: Vec<Regime>,
@@ -157,12 +157,16 @@ impl Persons {
     }
 }
 
-/// Says whether a number of a zone and place may ring at a moment, by the campaign's hours and the
-/// law's; what is known of its person is not asked.
+/// Says whether a number of a zone and territory may ring at a moment, by the campaign's hours and
+/// the law's; what is known of its person is not asked.
 ///
 /// # Errors
 /// It may not: which rule says so, and when it may.
-pub fn rings(rules: &Settings, there: (&Zone, Option<&Place>), at: Wall) -> Result<(), Refusal> {
+pub fn rings(
+    rules: &Settings,
+    there: (&Zone, Option<&Territory>),
+    at: Wall,
+) -> Result<(), Refusal> {
     let spell = hours::spell(rules, there, at);
     let refusal = || Refusal { rule: RuleId::Window, law: spell.law.clone(), until: spell.opens };
     if spell.open { Ok(()) } else { Err(refusal()) }
@@ -233,7 +237,7 @@ impl Gate<'_> {
             return Some(Refusal::of(RuleId::DoNotCall, None));
         }
         let rules = &self.settings.rules;
-        let there = (&number.zone, &number.place);
+        let there = (&number.zone, &number.territory);
         let spell = self.hours.at(rules, there, at);
         if !spell.open {
             return Some(Refusal { rule: RuleId::Window, law: spell.law, until: spell.opens });
@@ -278,7 +282,7 @@ fn law_waits(
     refused: Option<Wall>,
     at: Wall,
 ) -> Option<(RuleId, LawId, Wall)> {
-    let mut regimes = law::at_place(law, number.place.as_ref()).peekable();
+    let mut regimes = law::at_territory(law, number.territory.as_ref()).peekable();
     regimes.peek()?;
     let zone = TimeZone::get(number.zone.name()).ok()?;
     let rules = regimes.flat_map(|regime| &regime.rules).filter(|rule| rule.holds(at));
