@@ -67,7 +67,12 @@ async fn prepare() -> Result<Bench, Box<dyn Error>> {
         fields: BTreeMap::from([("ville".to_owned(), "Paris".to_owned())]),
         priority: PRIORITY_DEFAULT,
         owner: None,
-        numbers: vec![NewNumber { number, zone: zone.clone(), class: NumberClass::Fixed }],
+        numbers: vec![NewNumber {
+            number,
+            zone: zone.clone(),
+            territory: None,
+            class: NumberClass::Fixed,
+        }],
     });
     let source =
         ImportSource { file: "bench.csv".to_owned(), sha256: "bench".to_owned(), at: NOON };

@@ -408,6 +408,67 @@ impl From<Zone> for String {
     }
 }
 
+/// A country, or a part of one, by its ISO 3166 code: `FR`, `FR-974`, `GB-SCT`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Territory(std::sync::Arc<str>);
+
+/// The text is no ISO 3166 code.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is no ISO 3166 code: write a country as FR, a part of one as FR-974")]
+pub struct NoTerritory(String);
+
+impl Territory {
+    /// Reads a code of ISO 3166-1 (two letters) or 3166-2 (a hyphen and one to three letters or
+    /// digits behind them); that the code is in use is not checked.
+    ///
+    /// # Errors
+    /// The text has another form.
+    pub fn new(code: &str) -> Result<Self, NoTerritory> {
+        let (country, part) = code.split_once('-').map_or((code, None), |(a, b)| (a, Some(b)));
+        let upper = |text: &str| {
+            text.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit())
+        };
+        let country = country.len() == 2 && country.bytes().all(|byte| byte.is_ascii_uppercase());
+        if country && part.is_none_or(|part| (1..=3).contains(&part.len()) && upper(part)) {
+            Ok(Self(code.into()))
+        } else {
+            Err(NoTerritory(code.to_owned()))
+        }
+    }
+
+    /// Gives the code.
+    #[must_use]
+    pub fn code(&self) -> &str {
+        &self.0
+    }
+
+    /// Gives the country's own code.
+    #[must_use]
+    pub fn country(&self) -> &str {
+        self.0.get(..2).unwrap_or(&self.0)
+    }
+
+    /// Whether it is that territory or a part of it.
+    #[must_use]
+    pub fn lies_in(&self, other: &Self) -> bool {
+        self == other || self.country() == other.code()
+    }
+}
+
+impl TryFrom<String> for Territory {
+    type Error = NoTerritory;
+    fn try_from(code: String) -> Result<Self, NoTerritory> {
+        Self::new(&code)
+    }
+}
+
+impl From<Territory> for String {
+    fn from(territory: Territory) -> Self {
+        territory.0.as_ref().to_owned()
+    }
+}
+
 /// A telephone number in E.164 form (`+` and at most 15 digits, ITU-T E.164 §6).
 ///
 /// `Debug` and `Display` redact it; [`Number::reveal`] gives every digit.
@@ -488,6 +549,17 @@ impl fmt::Debug for Number {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_place_lies_in_itself_and_in_its_country() -> Result<(), NoTerritory> {
+        let (france, reunion) = (Territory::new("FR")?, Territory::new("FR-974")?);
+        assert!(reunion.lies_in(&france) && reunion.lies_in(&reunion) && france.lies_in(&france));
+        assert!(!france.lies_in(&reunion) && !reunion.lies_in(&Territory::new("FR-97")?));
+        for wrong in ["", "fr", "FRA", "F", "FR-", "FR-9744", "FR-é", "FR_97", "12"] {
+            assert_eq!(Territory::new(wrong), Err(NoTerritory(wrong.to_owned())));
+        }
+        Ok(())
+    }
 
     #[test]
     fn a_printed_number_hides_its_middle() -> Result<(), NotE164> {

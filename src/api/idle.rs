@@ -75,6 +75,7 @@ pub(super) async fn why(
         cause,
         until: outlook.supply.next_due.filter(|_| waits).map(|at| at.to_string()),
         rule: outlook.next_rule.filter(|_| waits),
+        law: outlook.next_law.filter(|_| waits),
         skills: if cause == IdleCause::NobodySkilled {
             unskilled
         } else if cause == IdleCause::NobodySignedIn {
@@ -93,6 +94,7 @@ fn resting(cause: IdleCause) -> Idle {
         cause,
         until: None,
         rule: None,
+        law: None,
         skills: Vec::new(),
         lent_to: None,
         refused: BTreeMap::new(),
@@ -489,8 +491,8 @@ mod tests {
         let both = View { ready: 0, stock: 0, ..READY };
         let personal = |view| CampaignFloor { personal: 2, ..running(view) };
         let later = Supply { due: 0, waiting: 3, next_due: Some(Wall::micros(1)) };
-        let waits = Outlook { supply: later, next_rule: Some("window".to_owned()) };
-        let due = Outlook { supply: Supply { due: 1, ..later }, next_rule: None };
+        let waits = Outlook { supply: later, next_rule: Some("window".to_owned()), next_law: None };
+        let due = Outlook { supply: Supply { due: 1, ..later }, next_rule: None, next_law: None };
         let empty = Outlook::default();
         let up = snapshot(true, 0);
         let cases = [

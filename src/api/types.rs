@@ -208,6 +208,9 @@ pub struct Idle {
     pub until: Option<String>,
     /// The rule that made the next of them wait, if a rule did.
     pub rule: Option<String>,
+    /// The rule of law behind it, by its id in the law pack, if one is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub law: Option<String>,
     /// The skills that no agent of it has, or has together; where only nobody who has them is
     /// signed in, all it requires.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

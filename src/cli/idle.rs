@@ -191,6 +191,10 @@ fn waiting(idle: &Idle, lang: Lang) -> String {
             "every contact left had the attempts allowed",
             "toutes les fiches restantes ont eu les tentatives permises",
         ),
+        Some("refused") => lang.say(
+            "every contact left refused lately",
+            "toutes les fiches restantes ont refusé récemment",
+        ),
         Some("agent-away") => lang.say(
             "every contact left belongs to an agent who is away",
             "toutes les fiches restantes appartiennent à un agent absent",
@@ -205,9 +209,11 @@ fn waiting(idle: &Idle, lang: Lang) -> String {
             "toutes les fiches restantes attendent leur prochaine tentative ou leur rappel",
         ),
     };
+    let law = |law: &str| format!(" ({law}, cadran law show {law})");
+    let what = format!("{what}{}", idle.law.as_deref().map(law).unwrap_or_default());
     match idle.until.as_deref().map(|at| moment(at, "%Y-%m-%d %H:%M %Z")) {
         Some(until) => format!("{what} {} {until}", lang.say("until", "jusqu'au")),
-        None => what.to_owned(),
+        None => what,
     }
 }
 
@@ -244,6 +250,7 @@ mod tests {
             cause,
             until: None,
             rule: None,
+            law: None,
             skills: Vec::new(),
             lent_to: Some("sud".to_owned()),
             refused: std::collections::BTreeMap::new(),

@@ -13,6 +13,7 @@ mod doctor;
 mod failure;
 mod french;
 mod idle;
+mod law;
 mod list;
 mod output;
 mod pacing;
@@ -126,6 +127,9 @@ enum Command {
     /// List and test trunks
     #[command(subcommand)]
     Trunk(trunk::Trunk),
+    /// Print the law of the countries called, and ask it about a number
+    #[command(subcommand)]
+    Law(law::Law),
     /// Test webhooks and list their deliveries
     #[command(subcommand)]
     Webhook(webhook::Webhook),
@@ -198,6 +202,7 @@ impl Command {
             Self::Report(report) => report.run(global, output),
             Self::Call(call) => call.run(global, output),
             Self::Trunk(trunk) => trunk.run(global, output),
+            Self::Law(law) => law.run(output),
             Self::Webhook(webhook) => webhook.run(global, output),
             Self::Simulate(simulate) => simulate.run(output),
             Self::Replay(replay) => replay.run(output),

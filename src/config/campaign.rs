@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::dispositions::{self, Disposition};
+use super::law::{self, Called, Purpose};
 use super::likeness::suggestion;
 use super::problem::{Problem, Problems, Severity};
 use super::reader::{Fields, Reader, Value};
@@ -29,6 +30,10 @@ pub struct Campaign {
     pub title: String,
     /// The client company on whose behalf it calls.
     pub client: String,
+    /// What it calls for, which decides what the law asks.
+    pub purpose: Purpose,
+    /// Whom it calls.
+    pub persons: Called,
     /// How calls are started.
     pub mode: Mode,
     /// The skills an agent must have to take its calls, such as a language.
@@ -136,13 +141,23 @@ impl Campaign {
             account: self.account.clone(),
             wrap: self.wrap,
             respect: self.respect,
-            rules: rules::Settings { week: self.week.clone(), attempts: self.attempt_caps.clone() },
+            rules: self.rules(),
             retry: self.retry.clone(),
             hopper: self.hopper,
             dispositions: self.dispositions.iter().map(Disposition::meaning).collect(),
             pace_every: self.pace_every,
             value: self.value,
         })
+    }
+
+    /// Gives who may be called when: its own hours and caps, and the law.
+    #[must_use]
+    pub fn rules(&self) -> rules::Settings {
+        rules::Settings {
+            week: self.week.clone(),
+            attempts: self.attempt_caps.clone(),
+            law: law::regimes(self.purpose, self.persons),
+        }
     }
 
     /// Finds a disposition by its code or its key.
@@ -188,6 +203,8 @@ fn campaign(root: &Fields<'_, '_>, path: &Path, around: Around<'_>) -> Option<Ca
     let name = named.and_then(|value| value.parse(plain_name));
     let client = root.must("client", "\"Acme Jardin\"").and_then(|value| value.name());
     let mode = mode(root);
+    let purpose = root.or("purpose", Purpose::default(), |value| value.choice(&law::PURPOSES));
+    let persons = root.or("persons", Called::default(), |value| value.choice(&law::CALLED));
     let requires = root.get("requires").map(Value::one_or_more).unwrap_or_default();
     let requires = requires.iter().filter_map(|skill| skill.parse(plain_skill)).collect();
     let by_prefix = routes::by_prefix(root, around.trunks);
@@ -212,6 +229,8 @@ fn campaign(root: &Fields<'_, '_>, path: &Path, around: Around<'_>) -> Option<Ca
         title: title.or_else(|| name.clone())?,
         name: name?,
         client: client?,
+        purpose,
+        persons,
         mode: mode?,
         requires,
         routes,

@@ -17,7 +17,7 @@ const DAYS: [[&str; 2]; 7] = [
 const DAY_LETTERS_MIN: usize = 3;
 
 /// The windows of D.223-9 of the French consumer code (décret 2022-1313): Monday to Friday, 10 to
-/// 13 and 14 to 20 o'clock. Public holidays are no part of it yet.
+/// 13 and 14 to 20 o'clock; on public holidays the law pack says no.
 pub const FR_D223_9: &str = "lun-ven 10:00-13:00, 14:00-20:00";
 
 /// Adds the windows of one or several day groups, separated by `;`, to a week.
@@ -65,6 +65,14 @@ fn these_days(text: &str) -> Result<Vec<usize>, String> {
         }
     }
     Ok(days)
+}
+
+/// Reads a day of the week: 1 for Monday to 7 for Sunday (ISO 8601).
+///
+/// # Errors
+/// The text names none.
+pub(super) fn weekday(text: &str) -> Result<i8, String> {
+    Ok(i8::try_from(day(text)?).unwrap_or(6) + 1)
 }
 
 fn day(text: &str) -> Result<usize, String> {

@@ -17,8 +17,8 @@ use super::rules::hours::{Hours, Today, today};
 use super::trunks::Rota;
 use super::{hopper, recycle, respect, rules, shown};
 use crate::units::{
-    AgentId, CallId, CampaignId, ClientId, DispositionId, Mono, Ratio, RouteGroup, Span, TrunkId,
-    Wall, Zone,
+    AgentId, CallId, CampaignId, ClientId, DispositionId, Mono, Ratio, RouteGroup, Span, Territory,
+    TrunkId, Wall, Zone,
 };
 
 /// Everything a campaign's manager decided, as the core needs it.
@@ -248,7 +248,7 @@ impl Settings {
             account: account::Settings::calendar_day(zone),
             wrap: Wrap { max: None, default: None, extension_max: Span::ZERO },
             respect: respect::Settings::default(),
-            rules: rules::Settings { week: rules::Week::always(), attempts: Vec::new() },
+            rules: rules::Settings { week: rules::Week::always(), ..rules::Settings::default() },
             retry: recycle::Settings { attempts_max: 1, after: BTreeMap::new() },
             hopper: hopper::Settings::default(),
             dispositions: BTreeMap::new(),
@@ -304,8 +304,8 @@ pub(super) struct Campaign {
     pub(super) totals: Totals,
     /// The rate its abandoned calls are counted in.
     pub(super) rate: Key,
-    /// The zones of the leads in stock, each with the calling hours of its day.
-    days: Vec<(Zone, Option<Today>)>,
+    /// Where the leads in stock are called: zone, territory and the calling hours of that day.
+    days: Vec<(Zone, Option<Territory>, Option<Today>)>,
     /// What a predictive campaign learns.
     pub(super) pacer: Option<Box<Pacer>>,
     /// What it remembers and keeps for later days.
@@ -365,26 +365,31 @@ impl Campaign {
 
     /// Notes in which zones the leads in stock are called.
     pub(super) fn note_zones(&mut self) {
-        let mut zones: Vec<&Zone> = Vec::new();
+        let mut zones: Vec<(&Zone, &Option<Territory>)> = Vec::new();
         for number in self.hopper.each().flat_map(|stocked| &stocked.lead.numbers) {
-            if !zones.contains(&&number.zone) {
-                zones.push(&number.zone);
+            if !zones.contains(&(&number.zone, &number.territory)) {
+                zones.push((&number.zone, &number.territory));
             }
         }
-        let known = |zone: &&Zone| self.days.iter().any(|(own, _)| own == *zone);
+        let known = |there: &(&Zone, &Option<Territory>)| {
+            self.days.iter().any(|(zone, territory, _)| (zone, territory) == *there)
+        };
         if zones.len() != self.days.len() || !zones.iter().all(known) {
-            self.days = zones.into_iter().map(|zone| (zone.clone(), None)).collect();
+            let day = |(zone, territory): (&Zone, &Option<Territory>)| {
+                (zone.clone(), territory.clone(), None)
+            };
+            self.days = zones.into_iter().map(day).collect();
         }
     }
 
     /// Looks the day's calling hours up, once a day.
     pub(super) fn turn(&mut self, at: Wall) {
         if self.days.is_empty() {
-            self.days.push((self.settings.account.zone.clone(), None));
+            self.days.push((self.settings.account.zone.clone(), None, None));
         }
-        for (zone, day) in &mut self.days {
+        for (zone, territory, day) in &mut self.days {
             if day.as_ref().is_none_or(|day| !day.holds(at)) {
-                *day = today(&self.settings.rules.week, zone, at);
+                *day = today(&self.settings.rules, (zone, territory.as_ref()), at);
             }
         }
     }
@@ -395,7 +400,7 @@ impl Campaign {
     pub(super) fn left(&self, at: Wall, closes: Option<Wall>) -> Option<Span> {
         let closes = closes?;
         let mut least = None;
-        for (_, day) in &self.days {
+        for (.., day) in &self.days {
             let left = day.as_ref()?.left(at, closes)?;
             if left > Span::ZERO {
                 least = Some(least.map_or(left, |least: Span| least.min(left)));

@@ -11,7 +11,7 @@ use super::pacing::truth::Truth;
 use super::{agent, campaign, trunks};
 use crate::units::{
     AgentId, CallId, CampaignId, ClientId, ContactId, DispositionId, ListId, NumberId, PauseId,
-    PersonId, Ratio, RouteGroup, Span, TrunkId, Wall, Zone,
+    PersonId, Ratio, RouteGroup, Span, Territory, TrunkId, Wall, Zone,
 };
 
 /// One thing that happened.
@@ -124,6 +124,10 @@ pub struct LeadNumber {
     pub person: PersonId,
     /// The zone whose calling windows hold for it.
     pub zone: Zone,
+    /// The territory whose law holds for it; `None` where none is known, and for numbers kept for
+    /// fiction, which are nobody's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub territory: Option<Territory>,
     /// What kind of number it is.
     pub class: NumberClass,
     /// The routes it goes over: those of the longest prefix that fits it.
@@ -134,6 +138,9 @@ pub struct LeadNumber {
     /// When this person was last abandoned for the same client, under whatever contact.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub abandoned: Option<Wall>,
+    /// When this person last refused in conversation for the same client, under whatever contact.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused: Option<Wall>,
     /// The number was found not to exist.
     pub invalid: bool,
     /// A do-not-call wish stands against it.
@@ -165,10 +172,12 @@ impl LeadNumber {
             number,
             person,
             zone,
+            territory: None,
             class: NumberClass::Fixed,
             group: RouteGroup::DEFAULT,
             recent: Vec::new(),
             abandoned: None,
+            refused: None,
             invalid: false,
             do_not_call: false,
         }

@@ -12,7 +12,7 @@ use super::order::{AgentState, CampaignState, Dial, Next, Opened, RuleRefusal, S
 use super::pacing::predictive::Odds;
 use super::pacing::{self, Decision, Limit, View};
 use super::routing::{Closed, Opening, Prospect, Way, group_of};
-use super::rules::{self, Gate, Refused, RuleId};
+use super::rules::{self, Gate, Refusal, Refused, RuleId};
 use super::trunks::Blocked;
 use super::{Dialer, Order, Record, Wake};
 use crate::units::{AgentId, CallId, CampaignId, Mono, Now, Span, TrunkId};
@@ -212,8 +212,8 @@ impl Dialer {
             return place + 1;
         };
         self.unstock(id, place);
-        let at = Some(now.wall + DEAD_END_WAIT);
-        let refused = rules::refused(&lead, number, RuleId::NoRoute, at, now.wall);
+        let refusal = Refusal::of(RuleId::NoRoute, Some(now.wall + DEAD_END_WAIT));
+        let refused = rules::refused(&lead, number, refusal, now.wall);
         self.refuse(now, id, &lead, Stage::Dial, refused);
         place
     }

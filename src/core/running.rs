@@ -10,7 +10,7 @@ use super::floor::CallStage;
 use super::hopper::{self, Stocked};
 use super::order::{CampaignState, Next, Stage};
 use super::pacing::predictive::Pacer;
-use super::rules::{RuleId, refused};
+use super::rules::{Refusal, RuleId, refused};
 use super::{Dialer, Order, Record, Wake};
 use crate::units::{CampaignId, ContactId, Mono, Now, NumberId, Span};
 
@@ -228,9 +228,9 @@ impl Dialer {
     fn refuse_away(&mut self, now: Now, id: CampaignId, stocked: &Stocked) {
         let lead = &stocked.lead;
         let number = lead.next_number.or_else(|| lead.numbers.first().map(|n| n.number));
-        let at = now.wall + AWAY_WAIT;
         let number = number.unwrap_or(NumberId(0));
-        let refused = refused(lead, number, RuleId::AgentAway, Some(at), now.wall);
+        let refusal = Refusal::of(RuleId::AgentAway, Some(now.wall + AWAY_WAIT));
+        let refused = refused(lead, number, refusal, now.wall);
         self.refuse(now, id, lead, Stage::Hopper, refused);
     }
 

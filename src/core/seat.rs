@@ -3,7 +3,7 @@
 
 use super::agent::{Agent, Effect, Event, Leg, State, Want, Writing};
 use super::call;
-use super::campaign::Then;
+use super::campaign::{DispositionClass, Then};
 use super::fact::{AgentFact, Callback, DncScope, SkipReason};
 use super::hopper::Stocked;
 use super::order::{AgentState, DoneReason, Next, Qualified};
@@ -362,6 +362,7 @@ impl Dialer {
         let meaning = *campaign.settings.dispositions.get(&disposition)?;
         let classes = &campaign.settings.dispositions;
         let before = writing.said.and_then(|said| classes.get(&said)).map(|d| d.class);
+        let refused = |class| class == DispositionClass::ArguedNegative;
         campaign.totals.requalify(before, meaning.class);
         let client = campaign.settings.client;
         let number = writing.lead.numbers.get(writing.index)?;
@@ -374,6 +375,9 @@ impl Dialer {
             Then::WrongNumber => recycle::wrong_number(&writing.lead, writing.index, now.wall),
         };
         let person = number.person;
+        if refused(meaning.class) || before.is_some_and(refused) {
+            self.persons.note_refusal(now, (client, person), refused(meaning.class));
+        }
         self.record(Record::Qualified(Qualified {
             call: writing.call,
             campaign: writing.campaign,

@@ -179,7 +179,7 @@ fn settings_of(scenario: &Scenario, run: &RunSettings) -> Settings {
         listen: scenario.amd.enabled,
         abandon: Abandon { within: scenario.connect_within, cap: scenario.cap, ..base.abandon },
         respect: scenario.respect,
-        rules: rules::Settings { week: hours(scenario), attempts: Vec::new() },
+        rules: rules::Settings { week: hours(scenario), ..rules::Settings::default() },
         hopper: hopper::Settings { size, low: size / 2, ..base.hopper },
         dispositions: dispositions(),
         value: scenario.value,

@@ -217,7 +217,7 @@ fn campaign(
                 extension_max: Span::secs(60),
             },
             respect: respect::Settings::default(),
-            rules: rules::Settings { week: week(chance), attempts: caps(chance) },
+            rules: rules::Settings { week: week(chance), attempts: caps(chance), law: Vec::new() },
             retry: retry(chance),
             hopper: hopper::Settings {
                 size,

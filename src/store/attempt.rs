@@ -8,6 +8,7 @@ use super::text::{NextColumns, at, json, some_at, word};
 use super::{Shared, StoreError, report};
 use crate::core::fact::SkipReason;
 use crate::core::order::{Abandoned, Bridged, Closed, Next, Opened, Qualified, RuleRefusal};
+use crate::core::rules::law::LawId;
 use crate::engine::handle::Details;
 use crate::units::{AgentId, CallId, CampaignId, ContactId, Ratio, Wall};
 
@@ -100,8 +101,8 @@ statements! {
     );
     REFUSED = guarded!(
         "insert into rule_refusal
-           (contact_id, number_id, stage, at, campaign_id, rule, until_at)
-         values ($8, $9, $10, $11, $12, $13, $14) on conflict do nothing",
+           (contact_id, number_id, stage, at, campaign_id, rule, until_at, law)
+         values ($8, $9, $10, $11, $12, $13, $14, $15) on conflict do nothing",
         concat!(set_next_free!(), " where id = $8 and open_call_id is null")
     );
     SKIPPED = guarded!(
@@ -252,6 +253,7 @@ pub(super) fn refused(record: &RuleRefusal) -> Query {
         .bind(record.campaign.0)
         .bind(word(&record.refusal.rule))
         .bind(some_at(record.refusal.until))
+        .bind(record.refusal.law.as_ref().map(LawId::as_str))
 }
 
 pub(super) fn skipped(

@@ -8,8 +8,8 @@ use super::{CLAIM_MAX, Card, Claimed, Outlook, StoreError};
 use super::{IN_CALL, NEVER, Store};
 use crate::core::fact::{Callback, Lead, LeadNumber, NumberClass, Supply};
 use crate::units::{
-    AgentId, CampaignId, ContactId, ListId, Number, NumberId, PersonId, RouteGroup, Span, Wall,
-    Zone,
+    AgentId, CampaignId, ContactId, ListId, Number, NumberId, PersonId, RouteGroup, Span,
+    Territory, Wall, Zone,
 };
 
 /// Earlier attempts told with a number, as `LeadNumber::recent` has it.
@@ -19,7 +19,8 @@ const RECENT_MAX: u32 = 16;
 macro_rules! numbers_of {
     ($contacts:literal) => {
         concat!(
-            "select n.id, n.contact_id, n.person_id, n.zone, n.class, n.invalid, p.e164,
+            "select n.id, n.contact_id, n.person_id, n.zone, n.class, n.territory,
+               n.invalid, p.e164,
                exists (select 1 from do_not_call d
                  where d.person_id = n.person_id and (d.until_at is null or d.until_at > $3)
                    and (d.scope = 'everyone'
@@ -27,7 +28,12 @@ macro_rules! numbers_of {
                      or d.scope = 'client' and d.scope_id = c.client_id)) as do_not_call,
                (select max(a.ended_at) from attempt a
                  where a.person_id = n.person_id and a.client_id = c.client_id
-                   and a.outcome = 'abandoned') as abandoned_at
+                   and a.outcome = 'abandoned') as abandoned_at,
+               (select max(a.qualified_at) from attempt a
+                 join disposition d
+                   on d.campaign_id = a.campaign_id and d.code = a.disposition_code
+                 where a.person_id = n.person_id and a.client_id = c.client_id
+                   and d.class = 'argued_negative') as refused_at
              from number n
                join campaign c on c.id = $2
                left join person_personal p on p.person_id = n.person_id
@@ -89,7 +95,7 @@ statements! {
            (select fields from contact_personal where contact_id = id) as fields",
     );
     NEXT_RULE = both(
-        "select r.rule from contact k
+        "select r.rule, r.law from contact k
            join rule_refusal r on r.contact_id = k.id and r.until_at = k.free_at
          where k.campaign_id = $1 and k.free_at = $2 order by r.at desc limit 1",
     );
@@ -193,8 +199,9 @@ impl Store {
         let supply = self.supply(campaign, now, IN_CALL).await?;
         let rule = NEXT_RULE.bind(campaign.0).bind(supply.next_due.map(at));
         let rule = rule.fetch_optional(&mut self.reader().await?.db()).await?;
-        let next_rule = rule.map(|row| row.try_get(0)).transpose()?;
-        Ok(Outlook { supply, next_rule })
+        let next_rule = rule.as_ref().map(|row| row.try_get(0)).transpose()?;
+        let next_law = rule.as_ref().map(|row| row.try_get(1)).transpose()?.flatten();
+        Ok(Outlook { supply, next_rule, next_law })
     }
 
     /// Counts what the list still holds, out of the index alone. Contacts in a call are waiting
@@ -327,9 +334,11 @@ fn lead_number(
     let number = NumberId(id("id")?);
     let zone = Zone::new(&row.try_get::<String>("zone")?);
     let class = read::<NumberClass>("number class", &row.try_get::<String>("class")?);
+    let territory: Option<String> = row.try_get("territory")?;
+    let territory = territory.map(|code| Territory::new(&code)).transpose();
     let e164: Option<String> = row.try_get("e164")?;
     let e164 = e164.and_then(|text| Number::new(&text).ok());
-    let unusable = zone.is_err() || class.is_err() || e164.is_none();
+    let unusable = zone.is_err() || class.is_err() || territory.is_err() || e164.is_none();
     if let Some(e164) = e164 {
         digits.insert(number, e164);
     }
@@ -339,10 +348,12 @@ fn lead_number(
         zone: zone
             .or_else(|_| Zone::new("Etc/UTC"))
             .map_err(|_| StoreError::Corrupt { what: "zone", value: number.to_string() })?,
+        territory: territory.ok().flatten(),
         class: class.unwrap_or(NumberClass::Other),
         group: RouteGroup::DEFAULT,
         recent: Vec::new(),
         abandoned: row.try_get::<Option<i64>>("abandoned_at")?.map(Wall::micros),
+        refused: row.try_get::<Option<i64>>("refused_at")?.map(Wall::micros),
         invalid: unusable || row.try_get("invalid")?,
         do_not_call: row.try_get("do_not_call")?,
     };

@@ -9,7 +9,7 @@ use super::{
     IMPORT_MAX, ImportSource, ImportSummary, NUMBERS_MAX, NewContact, NewNumber, Store, StoreError,
     insist, next_id,
 };
-use crate::units::{CampaignId, Number, Wall};
+use crate::units::{CampaignId, Number, Territory, Wall};
 use serde_json::{Value, json};
 
 /// Contacts in one transaction: some ten milliseconds, so that no dial waits longer for it.
@@ -122,14 +122,15 @@ statements! {
     );
     ADD_NUMBERS = each(
         "insert into number
-           (id, campaign_id, contact_id, person_id, position, zone, class, invalid)
+           (id, campaign_id, contact_id, person_id, position, zone, class, territory, invalid)
          select value ->> 0, $2, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5,
-           false
+           value ->> 6, false
          from json_each($1)",
         "insert into number
-           (id, campaign_id, contact_id, person_id, position, zone, class, invalid)
+           (id, campaign_id, contact_id, person_id, position, zone, class, territory, invalid)
          select cast(value ->> 0 as bigint), $2, cast(value ->> 1 as bigint),
-           cast(value ->> 2 as bigint), cast(value ->> 3 as bigint), value ->> 4, value ->> 5, false
+           cast(value ->> 2 as bigint), cast(value ->> 3 as bigint), value ->> 4, value ->> 5,
+           value ->> 6, false
          from jsonb_array_elements(cast($1 as jsonb))",
     );
 }
@@ -359,7 +360,8 @@ fn contact_row(id: i64, contact: &NewContact) -> Value {
 }
 
 fn number_row(id: i64, contact: i64, person: i64, position: usize, number: &NewNumber) -> Value {
-    json!([id, contact, person, position, number.zone.name(), word(&number.class)])
+    let territory = number.territory.as_ref().map(Territory::code);
+    json!([id, contact, person, position, number.zone.name(), word(&number.class), territory])
 }
 
 async fn insert(

@@ -10,8 +10,8 @@ use crate::core::quality::Quality;
 use crate::engine::handle::Details;
 use crate::sip::{Ha1, StoredBinding, StoredDialog};
 use crate::units::{
-    AgentId, CallId, CampaignId, ClientId, ContactId, LegId, Number, NumberId, Span, TrunkId, Wall,
-    Zone,
+    AgentId, CallId, CampaignId, ClientId, ContactId, LegId, Number, NumberId, Span, Territory,
+    TrunkId, Wall, Zone,
 };
 
 /// One thing to be written down. Writing the same sequence again changes nothing.
@@ -179,6 +179,8 @@ pub struct NewNumber {
     pub number: Number,
     /// The zone whose calling windows hold for it.
     pub zone: Zone,
+    /// The territory whose law holds for it, if one is known.
+    pub territory: Option<Territory>,
     /// What kind of number it is.
     pub class: NumberClass,
 }
@@ -236,6 +238,8 @@ pub struct Outlook {
     /// The rule that refused the contact which falls due next, until then; `None` if it waits for
     /// a retry, a callback or the end of a lease.
     pub next_rule: Option<String>,
+    /// The rule of law behind that one, if one is.
+    pub next_law: Option<String>,
 }
 
 /// What an agent sees of a contact.

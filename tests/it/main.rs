@@ -34,6 +34,8 @@ mod hooks;
 #[cfg(feature = "engine")]
 mod kill;
 #[cfg(feature = "engine")]
+mod law;
+#[cfg(feature = "engine")]
 mod lossy;
 #[cfg(feature = "engine")]
 mod media;

@@ -5,6 +5,9 @@
 
 mod columns;
 mod phone;
+pub mod territory;
+
+pub use phone::usual_zone as zone_of;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, BufRead, Read, Write};
@@ -329,13 +332,18 @@ impl<R: BufRead> List<R> {
             StringRecord::from_byte_record(self.record.clone()).map_err(|_| Reason::Encoding)?;
         let mut draft = Draft::read(&self.columns, &record, &self.options)?;
         let zone = draft.zone.take().or_else(|| self.options.zone.clone());
-        let read = numbers(&draft.phones, self.options.region, zone.as_ref(), &mut self.seen)?;
+        let postal_code = draft.contact.fields.get(POSTAL_CODE).map(String::as_str);
+        let there = (zone.as_ref(), postal_code);
+        let read = numbers(&draft.phones, self.options.region, there, &mut self.seen)?;
         self.report.repaired += u64::from(read.repaired);
         self.report.numbers_left_out += u64::from(read.left_out);
         draft.contact.numbers = read.numbers;
         Ok(draft.contact)
     }
 }
+
+/// The field that holds the postal code, whatever its title.
+const POSTAL_CODE: &str = "postal_code";
 
 /// The telephone numbers of one record.
 struct Numbers {
@@ -348,13 +356,13 @@ struct Numbers {
 fn numbers(
     cells: &[&str],
     region: Region,
-    zone: Option<&Zone>,
+    there: (Option<&Zone>, Option<&str>),
     seen: &mut BTreeSet<String>,
 ) -> Result<Numbers, Reason> {
     let mut read = Numbers { numbers: Vec::new(), repaired: false, left_out: false };
     let mut wrong = Reason::NumberMissing;
     for cell in cells.iter().take(NUMBERS_MAX) {
-        match phone::read(cell, region, zone) {
+        match phone::read(cell, region, there) {
             Ok(phone) if read.numbers.contains(&phone.number) => {}
             Ok(phone) if seen.insert(phone.number.number.reveal().to_owned()) => {
                 read.repaired |= phone.repaired;

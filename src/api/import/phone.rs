@@ -2,6 +2,7 @@
 
 use rlibphonenumber::{PhoneNumber, PhoneNumberFormat, PhoneNumberType, Region};
 
+use super::territory;
 use crate::core::fact::NumberClass;
 use crate::store::NewNumber;
 use crate::units::{Number, Zone};
@@ -82,11 +83,16 @@ const ZONES: [(&str, &str); 26] = [
     ("+49", "Europe/Berlin"),
 ];
 
-/// Reads a cell; numbers without a country code are of `region`.
+/// Reads a cell; numbers without a country code are of `region`. What the list tells of where the
+/// person lives, the zone and the postal code, comes before what the number tells.
 ///
 /// # Errors
 /// The cell is no telephone number; see [`NotAPhone`].
-pub(super) fn read(cell: &str, region: Region, zone: Option<&Zone>) -> Result<Phone, NotAPhone> {
+pub(super) fn read(
+    cell: &str,
+    region: Region,
+    (zone, postal_code): (Option<&Zone>, Option<&str>),
+) -> Result<Phone, NotAPhone> {
     let (text, unwrapped) = unwrap(cell);
     if text.chars().count() > CELL_CHARS_MAX {
         return Err(NotAPhone::Invalid);
@@ -110,7 +116,11 @@ pub(super) fn read(cell: &str, region: Region, zone: Option<&Zone>) -> Result<Ph
     let number = Number::new(&e164).map_err(|_| NotAPhone::Invalid)?;
     let zone = zone.cloned().or_else(|| usual_zone(&number)).ok_or(NotAPhone::ZoneUnknown)?;
     let class = if fiction { NumberClass::Mobile } else { class(&parsed) };
-    Ok(Phone { number: NewNumber { number, zone, class }, repaired: unwrapped || mended })
+    let territory = territory::of(&number, postal_code);
+    Ok(Phone {
+        number: NewNumber { number, zone, territory, class },
+        repaired: unwrapped || mended,
+    })
 }
 
 /// Takes off what spreadsheets put around numbers: `="06…"`, `'06…`, hard blanks.
@@ -152,7 +162,9 @@ fn french(text: &str) -> (String, bool) {
     (format!("+{country}{national}"), mended)
 }
 
-fn usual_zone(number: &Number) -> Option<Zone> {
+/// Gives the zone of a number whose country has one; `None` for the others.
+#[must_use]
+pub fn usual_zone(number: &Number) -> Option<Zone> {
     let digits = number.reveal();
     let (_, zone) = ZONES.iter().find(|(prefix, _)| digits.starts_with(prefix))?;
     Zone::new(zone).ok()
@@ -174,7 +186,7 @@ mod tests {
     use super::*;
 
     fn fr(cell: &str) -> Result<(String, NumberClass, String, bool), NotAPhone> {
-        let phone = read(cell, Region::FR, None)?;
+        let phone = read(cell, Region::FR, (None, None))?;
         let number = phone.number;
         let zone = number.zone.name().to_owned();
         Ok((number.number.reveal().to_owned(), number.class, zone, phone.repaired))
@@ -232,12 +244,13 @@ mod tests {
 
     #[test]
     fn other_regions_are_read_as_theirs() -> Result<(), Box<dyn std::error::Error>> {
-        let phone = read("020 7946 0123", Region::GB, None).map_err(|e| format!("{e:?}"))?;
+        let phone =
+            read("020 7946 0123", Region::GB, (None, None)).map_err(|e| format!("{e:?}"))?;
         assert_eq!(phone.number.number.reveal(), "+442079460123");
         assert_eq!(phone.number.zone.name(), "Europe/London");
         let zone = Zone::new("America/New_York")?;
-        let phone =
-            read("(202) 555-0123", Region::US, Some(&zone)).map_err(|e| format!("{e:?}"))?;
+        let phone = read("(202) 555-0123", Region::US, (Some(&zone), None))
+            .map_err(|e| format!("{e:?}"))?;
         assert_eq!(phone.number.number.reveal(), "+12025550123");
         Ok(())
     }

@@ -2,7 +2,10 @@
 
 use std::collections::{BTreeSet, VecDeque};
 
+use jiff::tz::TimeZone;
+
 use super::AttemptCap;
+use super::hours::{date, day_after};
 use crate::units::{ClientId, Mono, PersonId, Wall};
 
 /// The attempts of this run that a lead claimed earlier cannot know of.
@@ -35,30 +38,37 @@ impl Attempts {
         }
     }
 
-    /// Says until when a cap forbids another attempt, or `None` if none does.
+    /// Gives when a person was tried for a client, as far as the store and this run know, in order.
     ///
-    /// An attempt that the store and this run both know is counted once: one person cannot be
-    /// tried twice in one millisecond.
-    pub(super) fn forbidden_until(
-        &self,
-        caps: &[AttemptCap],
-        recent: &[Wall],
-        (client, person): (ClientId, PersonId),
-        at: Wall,
-    ) -> Option<Wall> {
-        if caps.is_empty() {
-            return None;
-        }
+    /// An attempt that both know is given once: one person cannot be tried twice in one
+    /// millisecond.
+    pub(super) fn of(&self, recent: &[Wall], (client, person): (ClientId, PersonId)) -> Vec<Wall> {
         let [first, last] = [i64::MIN, i64::MAX].map(|at| (person, client, Wall::micros(at)));
         let ours = self.by_person.range(first..=last).map(|&(.., at)| at);
         let mut all = recent.iter().copied().chain(ours).collect::<Vec<_>>();
-        if all.is_empty() {
-            return None;
-        }
         all.sort_unstable();
         all.dedup_by_key(|moment| moment.as_micros().div_euclid(1_000));
-        caps.iter().filter_map(|cap| until(*cap, &all, at)).max()
+        all
     }
+}
+
+/// Says until when a cap forbids another attempt beside some others, or `None` if none does.
+pub(super) fn forbidden_until(caps: &[AttemptCap], tried: &[Wall], at: Wall) -> Option<Wall> {
+    caps.iter().filter_map(|cap| until(*cap, tried, at)).max()
+}
+
+/// Says until when a cap over so many calendar days, an attempt's own among them, forbids another
+/// attempt, or `None` if it does not.
+pub(super) fn forbidden_in_days(
+    (max, days): (u8, u16),
+    tried: &[Wall],
+    zone: &TimeZone,
+    at: Wall,
+) -> Option<Wall> {
+    let frees = |moment: &Wall| day_after(zone, date(zone, *moment), days);
+    let counted: Vec<Wall> = tried.iter().filter_map(frees).filter(|frees| *frees > at).collect();
+    let over = counted.len().checked_sub(usize::from(max.max(1)))?;
+    counted.get(over).copied()
 }
 
 fn until(cap: AttemptCap, all: &[Wall], at: Wall) -> Option<Wall> {
@@ -84,14 +94,33 @@ mod tests {
         let recent = [0, 1, 2].map(|days| start + day.times(days));
         attempts.note(Mono::START, recent[2], who.0, who.1);
         let third = start + day.times(3);
-        assert_eq!(attempts.forbidden_until(&cap, &recent, who, third), None);
+        let until = |attempts: &Attempts, recent: &[Wall], who, at| {
+            forbidden_until(&cap, &attempts.of(recent, who), at)
+        };
+        assert_eq!(until(&attempts, &recent, who, third), None);
         attempts.note(Mono::START, third, who.0, who.1);
         let asked = start + day.times(4);
-        let until = attempts.forbidden_until(&cap, &recent, who, asked);
-        assert_eq!(until, Some(start + day.times(30)));
-        assert_eq!(attempts.forbidden_until(&cap, &recent, who, start + day.times(30)), None);
+        let free = start + day.times(30);
+        assert_eq!(until(&attempts, &recent, who, asked), Some(free));
+        assert_eq!(until(&attempts, &recent, who, free), None);
         let other = (ClientId(2), PersonId(7));
-        assert_eq!(attempts.forbidden_until(&cap, &[], other, asked), None);
+        assert_eq!(until(&attempts, &[], other, asked), None);
+    }
+
+    #[test]
+    fn calendar_days_end_at_midnight_there() -> Result<(), Box<dyn std::error::Error>> {
+        let zone = TimeZone::get("Europe/Paris")?;
+        let wall = |text: &str| text.parse::<jiff::Timestamp>().map(Wall::from);
+        // The clocks go back between: 30 days are 721 hours.
+        let tried = [wall("2026-10-05T17:59:00Z")?, wall("2026-10-06T08:00:00Z")?];
+        let until = |max, at: &str| {
+            Ok::<_, jiff::Error>(forbidden_in_days((max, 30), &tried, &zone, wall(at)?))
+        };
+        assert_eq!(until(2, "2026-11-03T22:59:59Z")?, Some(wall("2026-11-03T23:00:00Z")?));
+        assert_eq!(until(2, "2026-11-03T23:00:00Z")?, None);
+        assert_eq!(until(1, "2026-11-03T23:00:00Z")?, Some(wall("2026-11-04T23:00:00Z")?));
+        assert_eq!(until(3, "2026-10-06T09:00:00Z")?, None);
+        Ok(())
     }
 
     #[test]
@@ -102,9 +131,10 @@ mod tests {
         attempts.note(Mono::START, at(0), who.0, who.1);
         attempts.note(Mono::START, at(1), ClientId(1), PersonId(8));
         attempts.note(Mono::START, at(2), who.0, who.1);
-        assert_eq!(attempts.forbidden_until(&cap, &[], who, at(3)), Some(at(60)));
+        let until = |attempts: &Attempts| forbidden_until(&cap, &attempts.of(&[], who), at(3));
+        assert_eq!(until(&attempts), Some(at(60)));
         attempts.take_back(who.0, who.1);
-        assert_eq!(attempts.forbidden_until(&cap, &[], who, at(3)), None);
+        assert_eq!(until(&attempts), None);
         attempts.take_back(who.0, who.1);
         attempts.take_back(who.0, who.1);
         attempts.forget_before(Mono::START + Span::secs(1));

@@ -1,71 +1,182 @@
-//! Weekly calling windows in the called number's zone.
+//! Calling windows in the called number's zone: the campaign's own and those of the law there.
 
 use std::collections::BTreeMap;
 
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
-use super::{DaySpan, Week};
-use crate::units::{Span, Wall, Zone};
+use super::holidays::{self, Holiday};
+use super::law::{Asks, LawId, at_territory};
+use super::{DaySpan, Settings, Week};
+use crate::units::{Span, Territory, Wall, Zone};
 
-/// Days searched for the next opening: a week and the day it starts in.
-const DAYS_AHEAD: usize = 8;
+/// Days searched for the next opening: two weeks, which holidays may fill, and the first day.
+const DAYS_AHEAD: usize = 15;
 
-/// A stretch of time in which a zone's window stays as it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Windows looked at in turn until all are open; between two of them is a day at most as a rule.
+const OPENINGS_MAX: usize = 64;
+
+/// A stretch of time in which the windows of a territory stay as they are.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Spell {
     from: Wall,
     until: Wall,
     /// Whether calls may ring.
     pub(super) open: bool,
-    /// When they may again, if not now; `None` if the week has no window.
+    /// The rule of law that says they may not, unless it is the campaign that says so.
+    pub(super) law: Option<LawId>,
+    /// When they may again, if not now; `None` if never in two weeks.
     pub(super) opens: Option<Wall>,
 }
 
-/// The windows of one campaign, remembered per zone so that asking costs two comparisons.
+/// The windows of one campaign, remembered by zone and territory: asking costs some comparisons.
 #[derive(Debug, Default)]
 pub(crate) struct Hours {
-    spells: BTreeMap<Zone, Spell>,
+    spells: BTreeMap<Zone, BTreeMap<Option<Territory>, Spell>>,
 }
 
 impl Hours {
     /// Gives the spell that holds at a moment.
-    pub(super) fn at(&mut self, week: &Week, zone: &Zone, at: Wall) -> Spell {
-        if let Some(spell) = self.spells.get(zone)
+    pub(super) fn at(
+        &mut self,
+        rules: &Settings,
+        (zone, territory): (&Zone, &Option<Territory>),
+        at: Wall,
+    ) -> Spell {
+        if let Some(spell) =
+            self.spells.get(zone).and_then(|territories| territories.get(territory))
             && spell.from <= at
             && at < spell.until
         {
-            return *spell;
+            return spell.clone();
         }
-        let spell = spell(week, zone, at);
-        self.spells.insert(zone.clone(), spell);
+        let spell = spell(rules, (zone, territory.as_ref()), at);
+        let territories = self.spells.entry(zone.clone()).or_default();
+        territories.insert(territory.clone(), spell.clone());
         spell
     }
 }
 
+/// One week of windows, with the days on which it has none.
+struct Window<'a> {
+    law: Option<&'a LawId>,
+    week: &'a Week,
+    holidays: &'a [Holiday],
+    territory: Option<&'a Territory>,
+    /// The moments at which the rule begins and ceases to hold.
+    edges: [Option<Wall>; 2],
+}
+
+impl Window<'_> {
+    fn spans(&self, date: Date) -> impl Iterator<Item = &DaySpan> {
+        let day = usize::from(date.weekday().to_monday_zero_offset().unsigned_abs());
+        let closed = self.territory.is_some_and(|territory| {
+            !self.holidays.is_empty()
+                && holidays::in_year(self.holidays, territory, date.year()).contains(&date)
+        });
+        let spans = self.week.days.get(day).filter(|_| !closed);
+        spans.into_iter().flatten().filter(|span| span.from < span.to)
+    }
+
+    /// Whether calls may ring, until when that is so at least, and when they may next if not.
+    fn at(&self, zone: &TimeZone, at: Wall) -> (bool, Wall, Option<Wall>) {
+        let local = at.timestamp().to_zoned(zone.clone());
+        let minute = u16::try_from(local.hour()).unwrap_or(0) * 60
+            + u16::try_from(local.minute()).unwrap_or(0);
+        let within = |span: &DaySpan| span.from <= minute && minute < span.to;
+        let open = self.spans(local.date()).any(within);
+        let days = std::iter::successors(Some(local.date()), |date| date.tomorrow().ok());
+        let edges = self.edges.into_iter().flatten().filter(|edge| *edge > at);
+        let mut next_edge = edges.fold(at + Span::secs(86_400), Wall::min);
+        let mut opens = None;
+        for date in days.take(DAYS_AHEAD) {
+            for span in self.spans(date) {
+                let start = moment(date, span.from, zone).filter(|&edge| edge > at);
+                let end = moment(date, span.to, zone).filter(|&edge| edge > at);
+                next_edge = [start, end].into_iter().flatten().fold(next_edge, Wall::min);
+                opens = opens.or(start);
+            }
+            if opens.is_some() {
+                break;
+            }
+        }
+        (open, next_edge, opens)
+    }
+}
+
+/// Gives the windows that all must be open, the campaign's own first.
+fn windows<'a>(
+    rules: &'a Settings,
+    territory: Option<&'a Territory>,
+    at: Wall,
+) -> impl Iterator<Item = Window<'a>> {
+    let own = Window { law: None, week: &rules.week, holidays: &[], territory, edges: [None; 2] };
+    let law = at_territory(&rules.law, territory).flat_map(move |regime| {
+        let rules = regime.rules.iter().filter(move |rule| rule.holds(at));
+        rules.filter_map(move |rule| match &rule.asks {
+            Asks::Hours { week, closed_on_holidays } => Some(Window {
+                law: Some(&rule.id),
+                week,
+                holidays: if *closed_on_holidays { &regime.holidays } else { &[] },
+                territory,
+                edges: [rule.from, rule.until],
+            }),
+            Asks::Attempts { .. } | Asks::Silence { .. } => None,
+        })
+    });
+    std::iter::once(own).chain(law)
+}
+
 /// Works a spell out. A zone the data does not know is closed: what is unreadable fails closed.
-fn spell(week: &Week, zone: &Zone, at: Wall) -> Spell {
-    let closed = Spell { from: at, until: at + Span::secs(86_400), open: false, opens: None };
-    let Ok(zone) = TimeZone::get(zone.name()) else { return closed };
-    let local = at.timestamp().to_zoned(zone.clone());
-    let minute =
-        u16::try_from(local.hour()).unwrap_or(0) * 60 + u16::try_from(local.minute()).unwrap_or(0);
-    let open = spans(week, local.date()).any(|span| span.from <= minute && minute < span.to);
-    let days = std::iter::successors(Some(local.date()), |date| date.tomorrow().ok());
-    let mut next_edge = closed.until;
-    let mut opens = None;
-    for date in days.take(DAYS_AHEAD) {
-        for span in spans(week, date) {
-            let start = moment(date, span.from, &zone).filter(|&edge| edge > at);
-            let end = moment(date, span.to, &zone).filter(|&edge| edge > at);
-            next_edge = [start, end].into_iter().flatten().fold(next_edge, Wall::min);
-            opens = opens.or(start);
+pub(super) fn spell(
+    rules: &Settings,
+    (zone, territory): (&Zone, Option<&Territory>),
+    at: Wall,
+) -> Spell {
+    let until = at + Span::secs(86_400);
+    let mut spell = Spell { from: at, until, open: false, law: None, opens: None };
+    let Ok(zone) = TimeZone::get(zone.name()) else { return spell };
+    spell.open = true;
+    for window in windows(rules, territory, at) {
+        let (open, until, _) = window.at(&zone, at);
+        spell.until = spell.until.min(until);
+        if spell.open && !open {
+            spell.open = false;
+            spell.law = window.law.cloned();
         }
     }
-    // A change of the clocks may repeat or skip part of a window: look again right after it.
+    // A rule may come into force, and a change of the clocks repeat or skip part of a window: look
+    // again right after it.
+    let begins = at_territory(&rules.law, territory).flat_map(|regime| &regime.rules);
+    let begins = begins.filter_map(|rule| rule.from).filter(|from| *from > at);
+    spell.until = begins.fold(spell.until, Wall::min);
     let shift = zone.following(at.timestamp()).next().map(|shift| Wall::from(shift.timestamp()));
-    let until = shift.map_or(next_edge, |shift| shift.min(next_edge));
-    Spell { from: at, until, open, opens: if open { None } else { opens } }
+    spell.until = shift.map_or(spell.until, |shift| shift.min(spell.until));
+    if !spell.open {
+        spell.opens = next_opening(rules, territory, &zone, at);
+    }
+    spell
+}
+
+/// Gives the first moment at which every window is open.
+fn next_opening(
+    rules: &Settings,
+    territory: Option<&Territory>,
+    zone: &TimeZone,
+    at: Wall,
+) -> Option<Wall> {
+    let mut moment = at;
+    for _ in 0..OPENINGS_MAX {
+        let closed = windows(rules, territory, moment).find_map(|window| {
+            let (open, _, opens) = window.at(zone, moment);
+            (!open).then_some(opens)
+        });
+        match closed {
+            None => return Some(moment),
+            Some(opens) => moment = opens?,
+        }
+    }
+    None
 }
 
 /// A calendar day in a zone, with its calling hours.
@@ -93,30 +204,57 @@ impl Today {
         };
         (sum(self.from, self.until) < self.until.since(self.from)).then(|| sum(at, by))
     }
+
+    /// Keeps of its hours what another week's windows leave.
+    fn cut(&mut self, other: &[(Wall, Wall)]) {
+        let both = |&(from, until): &(Wall, Wall)| {
+            let common =
+                other.iter().map(move |(opens, closes)| (from.max(*opens), until.min(*closes)));
+            common.filter(|(opens, closes)| opens < closes).collect::<Vec<_>>()
+        };
+        self.open = self.open.iter().flat_map(both).collect();
+    }
 }
 
 /// Gives the midnights before and after a moment; `None` in a zone the data does not know.
 pub(crate) fn midnights(zone: &Zone, at: Wall) -> Option<(Wall, Wall)> {
-    let day = today(&Week::default(), zone, at)?;
+    let day = day(zone, at)?.2;
     Some((day.from, day.until))
 }
 
-/// Gives the calendar day around a moment; `None` in a zone the data does not know.
-pub(crate) fn today(week: &Week, zone: &Zone, at: Wall) -> Option<Today> {
-    let zone = TimeZone::get(zone.name()).ok()?;
-    let date = at.timestamp().to_zoned(zone.clone()).date();
-    let open = spans(week, date)
-        .filter_map(|span| Some((moment(date, span.from, &zone)?, moment(date, span.to, &zone)?)));
-    Some(Today {
-        from: moment(date, 0, &zone)?,
-        until: moment(date, 1_440, &zone)?,
-        open: open.collect(),
-    })
+/// Gives the calendar day around a moment with the hours of a territory; `None` in a zone the data
+/// does not know.
+pub(crate) fn today(
+    rules: &Settings,
+    (zone, territory): (&Zone, Option<&Territory>),
+    at: Wall,
+) -> Option<Today> {
+    let (zone, date, mut day) = day(zone, at)?;
+    for window in windows(rules, territory, at) {
+        let span =
+            |span: &DaySpan| Some((moment(date, span.from, &zone)?, moment(date, span.to, &zone)?));
+        day.cut(&window.spans(date).filter_map(span).collect::<Vec<_>>());
+    }
+    Some(day)
 }
 
-fn spans(week: &Week, date: Date) -> impl Iterator<Item = &DaySpan> {
-    let day = usize::from(date.weekday().to_monday_zero_offset().unsigned_abs());
-    week.days.get(day).into_iter().flatten().filter(|span| span.from < span.to)
+/// Gives the calendar day around a moment, open from end to end.
+fn day(zone: &Zone, at: Wall) -> Option<(TimeZone, Date, Today)> {
+    let zone = TimeZone::get(zone.name()).ok()?;
+    let date = at.timestamp().to_zoned(zone.clone()).date();
+    let (from, until) = (moment(date, 0, &zone)?, moment(date, 1_440, &zone)?);
+    Some((zone, date, Today { from, until, open: vec![(from, until)] }))
+}
+
+/// Gives the calendar day of a moment; `None` in a zone the data does not know.
+pub(super) fn date(zone: &TimeZone, at: Wall) -> Date {
+    at.timestamp().to_zoned(zone.clone()).date()
+}
+
+/// Gives the beginning of the calendar day so many days after another.
+pub(super) fn day_after(zone: &TimeZone, from: Date, days: u16) -> Option<Wall> {
+    let hours = jiff::SignedDuration::from_hours(i64::from(days) * 24);
+    moment(from.checked_add(hours).ok()?, 0, zone)
 }
 
 fn moment(date: Date, minute: u16, zone: &TimeZone) -> Option<Wall> {
@@ -128,47 +266,4 @@ fn moment(date: Date, minute: u16, zone: &TimeZone) -> Option<Wall> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn week() -> Week {
-        let day = vec![DaySpan { from: 600, to: 780 }, DaySpan { from: 840, to: 1_200 }];
-        let mut week = Week::default();
-        week.days[..5].fill(day);
-        week
-    }
-
-    fn wall(text: &str) -> Result<Wall, jiff::Error> {
-        text.parse::<jiff::Timestamp>().map(Wall::from)
-    }
-
-    #[test]
-    fn french_windows_open_and_close_to_the_second() -> Result<(), Box<dyn std::error::Error>> {
-        let cases = [
-            ("2026-11-20T08:59:59Z", "Europe/Paris", false, "2026-11-20T09:00:00Z"),
-            ("2026-11-20T09:00:00Z", "Europe/Paris", true, ""),
-            ("2026-11-20T11:59:59Z", "Europe/Paris", true, ""),
-            ("2026-11-20T12:00:00Z", "Europe/Paris", false, "2026-11-20T13:00:00Z"),
-            ("2026-11-20T18:59:59Z", "Europe/Paris", true, ""),
-            ("2026-11-20T19:00:00Z", "Europe/Paris", false, "2026-11-23T09:00:00Z"),
-            ("2026-11-20T09:00:00Z", "Indian/Reunion", false, "2026-11-20T10:00:00Z"),
-            // Summer time ends on Sunday 25 October 2026: Monday opens an hour later in UTC.
-            ("2026-10-24T10:00:00Z", "Europe/Paris", false, "2026-10-26T09:00:00Z"),
-            ("2026-10-23T08:00:00Z", "Europe/Paris", true, ""),
-        ];
-        let mut hours = Hours::default();
-        for (at, zone, open, opens) in cases {
-            let spell = hours.at(&week(), &Zone::new(zone)?, wall(at)?);
-            let expected = if opens.is_empty() { None } else { Some(wall(opens)?) };
-            assert_eq!((spell.open, spell.opens), (open, expected), "{at} {zone}");
-        }
-        Ok(())
-    }
-
-    #[test]
-    fn a_week_without_windows_never_opens() -> Result<(), Box<dyn std::error::Error>> {
-        let spell = spell(&Week::default(), &Zone::new("Europe/Paris")?, Wall::micros(0));
-        assert_eq!((spell.open, spell.opens), (false, None));
-        Ok(())
-    }
-}
+mod tests;

@@ -2,25 +2,36 @@
 
 pub(super) mod attempts;
 pub(super) mod dnc;
+pub mod holidays;
 pub(crate) mod hours;
+pub mod law;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
+use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
+
+use law::{Asks, LawId, Regime};
 
 use super::campaign;
 use super::fact::{Lead, LeadNumber};
 use super::order::{DoneReason, Next, Stage};
 use super::recycle;
-use crate::units::{CallId, CampaignId, ClientId, Mono, NumberId, PersonId, Span, Wall};
+use crate::units::{
+    CallId, CampaignId, ClientId, Mono, Now, NumberId, PersonId, Span, Territory, Wall, Zone,
+};
 
 /// The rules of a campaign.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Settings {
     /// When calls may ring, in the called number's zone.
     pub week: Week,
     /// How often a person may be tried.
     pub attempts: Vec<AttemptCap>,
+    /// The law of the territories it may call; one without a law is called by the campaign's own
+    /// rules alone.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub law: Vec<Regime>,
 }
 
 /// The calling windows of a week, Monday first, each day's spans in order.
@@ -61,6 +72,9 @@ pub struct AttemptCap {
 pub struct Refusal {
     /// The rule's id, as printed to users and kept with the record.
     pub rule: RuleId,
+    /// The rule of law behind it; `None` for the campaign's own rules and the centre's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub law: Option<LawId>,
     /// When the rule may pass; `None` if never by waiting.
     pub until: Option<Wall>,
 }
@@ -85,6 +99,8 @@ pub enum RuleId {
     AgentAway,
     /// The person was abandoned lately.
     RecallLock,
+    /// The person refused in conversation, and the law leaves him or her alone for a time.
+    Refused,
     /// No trunk for the number's prefix is in use, and enough such contacts wait in stock.
     NoRoute,
 }
@@ -107,6 +123,9 @@ pub(super) struct Persons {
     /// Who was abandoned in this run, and until when he is not called again; leads claimed before
     /// cannot know of it.
     locks: BTreeMap<(ClientId, PersonId), Wall>,
+    /// Who refused in conversation in this run, and when.
+    refusals: BTreeMap<(ClientId, PersonId), Wall>,
+    refusals_order: VecDeque<(Mono, (ClientId, PersonId))>,
 }
 
 impl Persons {
@@ -116,11 +135,41 @@ impl Persons {
         self.locks.insert((client, person), until);
     }
 
+    /// Notes whether a person refused in conversation; the last word said of a call counts.
+    pub(super) fn note_refusal(&mut self, now: Now, who: (ClientId, PersonId), refused: bool) {
+        if refused {
+            self.refusals.insert(who, now.wall);
+            self.refusals_order.push_back((now.mono, who));
+        } else {
+            self.refusals.remove(&who);
+        }
+    }
+
     /// Forgets what every lead claimed since that moment carries itself.
     pub(super) fn forget_before(&mut self, moment: Mono) {
         self.attempts.forget_before(moment);
         self.wishes.forget_before(moment);
+        while let Some((_, who)) = self.refusals_order.pop_front_if(|(at, _)| *at < moment) {
+            if !self.refusals_order.iter().any(|(_, later)| *later == who) {
+                self.refusals.remove(&who);
+            }
+        }
     }
+}
+
+/// Says whether a number of a zone and territory may ring at a moment, by the campaign's hours and
+/// the law's; what is known of its person is not asked.
+///
+/// # Errors
+/// It may not: which rule says so, and when it may.
+pub fn rings(
+    rules: &Settings,
+    there: (&Zone, Option<&Territory>),
+    at: Wall,
+) -> Result<(), Refusal> {
+    let spell = hours::spell(rules, there, at);
+    let refusal = || Refusal { rule: RuleId::Window, law: spell.law.clone(), until: spell.opens };
+    if spell.open { Ok(()) } else { Err(refusal()) }
 }
 
 /// The gate of one campaign.
@@ -156,72 +205,113 @@ impl Gate<'_> {
             .and_then(|id| lead.numbers.iter().position(|number| number.number == id))
             .unwrap_or(0);
         let Some(tried) = lead.numbers.get(first) else {
-            return Err(refused(lead, NumberId(0), RuleId::InvalidNumber, None, at));
+            return Err(refused(lead, NumberId(0), Refusal::of(RuleId::InvalidNumber, None), at));
         };
         if lead.callback.is_none() && recycle::exhausted(&self.settings.retry, lead) {
-            return Err(refused(lead, tried.number, RuleId::Exhausted, None, at));
+            return Err(refused(lead, tried.number, Refusal::of(RuleId::Exhausted, None), at));
         }
-        let mut nearest: Option<(NumberId, RuleId, Option<Wall>)> = None;
+        let mut nearest: Option<(NumberId, Refusal)> = None;
         for step in 0..lead.numbers.len() {
             let index = (first + step) % lead.numbers.len();
             let Some(number) = lead.numbers.get(index) else { continue };
-            let Some((rule, until)) = self.forbids(number, stage, at) else { return Ok(index) };
-            let sooner = |&(_, _, best): &(NumberId, RuleId, Option<Wall>)| {
-                until.is_some_and(|until| best.is_none_or(|best| until < best))
+            let Some(refusal) = self.forbids(number, stage, at) else { return Ok(index) };
+            let sooner = |(_, best): &(NumberId, Refusal)| {
+                refusal.until.is_some_and(|until| best.until.is_none_or(|best| until < best))
             };
             if nearest.as_ref().is_none_or(sooner) {
-                nearest = Some((number.number, rule, until));
+                nearest = Some((number.number, refusal));
             }
         }
-        let (number, rule, until) = nearest.unwrap_or((tried.number, RuleId::InvalidNumber, None));
-        Err(refused(lead, number, rule, until, at))
+        let none = || (tried.number, Refusal::of(RuleId::InvalidNumber, None));
+        let (number, refusal) = nearest.unwrap_or_else(none);
+        Err(refused(lead, number, refusal, at))
     }
 
     /// Gives the first rule that forbids calling a number, and when it may pass.
-    fn forbids(
-        &mut self,
-        number: &LeadNumber,
-        stage: Stage,
-        at: Wall,
-    ) -> Option<(RuleId, Option<Wall>)> {
+    fn forbids(&mut self, number: &LeadNumber, stage: Stage, at: Wall) -> Option<Refusal> {
         let client = self.settings.client;
         if number.invalid {
-            return Some((RuleId::InvalidNumber, None));
+            return Some(Refusal::of(RuleId::InvalidNumber, None));
         }
         if number.do_not_call || self.persons.wishes.stands(number.person, client, self.campaign) {
-            return Some((RuleId::DoNotCall, None));
+            return Some(Refusal::of(RuleId::DoNotCall, None));
         }
-        let week = &self.settings.rules.week;
-        let spell = self.hours.at(week, &number.zone, at);
+        let rules = &self.settings.rules;
+        let there = (&number.zone, &number.territory);
+        let spell = self.hours.at(rules, there, at);
         if !spell.open {
-            return Some((RuleId::Window, spell.opens));
+            return Some(Refusal { rule: RuleId::Window, law: spell.law, until: spell.opens });
         }
-        let caps = &self.settings.rules.attempts;
-        let who = (client, number.person);
-        if let Some(until) = self.persons.attempts.forbidden_until(caps, &number.recent, who, at) {
-            let spell = self.hours.at(week, &number.zone, until);
-            return Some((RuleId::AttemptCap, Some(spell.opens.unwrap_or(until))));
+        let (rule, law, until) = self.waits(number, at)?;
+        let spell = self.hours.at(rules, there, until);
+        let until = if rule == RuleId::PersonBusy { until } else { spell.opens.unwrap_or(until) };
+        (rule != RuleId::PersonBusy || stage == Stage::Dial).then_some(Refusal {
+            rule,
+            law,
+            until: Some(until),
+        })
+    }
+
+    /// Gives the first rule that makes an open number wait, and until when.
+    fn waits(&self, number: &LeadNumber, at: Wall) -> Option<(RuleId, Option<LawId>, Wall)> {
+        let rules = &self.settings.rules;
+        let who = (self.settings.client, number.person);
+        let tried = self.persons.attempts.of(&number.recent, who);
+        if let Some(until) = attempts::forbidden_until(&rules.attempts, &tried, at) {
+            return Some((RuleId::AttemptCap, None, until));
+        }
+        let refused = self.persons.refusals.get(&who).copied().max(number.refused);
+        if let Some((rule, law, until)) = law_waits(&rules.law, number, &tried, refused, at) {
+            return Some((rule, Some(law), until));
         }
         let told = number.abandoned.map(|then| then + self.settings.abandon.recall_lock);
         let locked = self.persons.locks.get(&who).copied().max(told);
         if let Some(until) = locked.filter(|&until| until > at) {
-            let spell = self.hours.at(week, &number.zone, until);
-            return Some((RuleId::RecallLock, Some(spell.opens.unwrap_or(until))));
+            return Some((RuleId::RecallLock, None, until));
         }
-        (stage == Stage::Dial && self.persons.on_line.contains_key(&number.person))
-            .then_some((RuleId::PersonBusy, Some(at + PERSON_BUSY_WAIT)))
+        let busy = self.persons.on_line.contains_key(&number.person);
+        busy.then_some((RuleId::PersonBusy, None, at + PERSON_BUSY_WAIT))
+    }
+}
+
+/// Gives the rule of law that makes a number wait longest, and until when.
+fn law_waits(
+    law: &[Regime],
+    number: &LeadNumber,
+    tried: &[Wall],
+    refused: Option<Wall>,
+    at: Wall,
+) -> Option<(RuleId, LawId, Wall)> {
+    let mut regimes = law::at_territory(law, number.territory.as_ref()).peekable();
+    regimes.peek()?;
+    let zone = TimeZone::get(number.zone.name()).ok()?;
+    let rules = regimes.flat_map(|regime| &regime.rules).filter(|rule| rule.holds(at));
+    let waits = rules.filter_map(|rule| {
+        let (kind, until) = match rule.asks {
+            Asks::Hours { .. } => return None,
+            Asks::Attempts { max, days } => {
+                (RuleId::AttemptCap, attempts::forbidden_in_days((max, days), tried, &zone, at)?)
+            }
+            Asks::Silence { days } => {
+                let day = hours::date(&zone, refused?);
+                (RuleId::Refused, hours::day_after(&zone, day, days.saturating_add(1))?)
+            }
+        };
+        (until > at).then(|| (kind, rule.id.clone(), until))
+    });
+    waits.max_by_key(|(.., until)| *until)
+}
+
+impl Refusal {
+    /// Makes a refusal by a rule of the campaign's or the centre's own.
+    pub(super) fn of(rule: RuleId, until: Option<Wall>) -> Self {
+        Self { rule, law: None, until }
     }
 }
 
 /// Tells what a refusal makes of the contact.
-pub(super) fn refused(
-    lead: &Lead,
-    number: NumberId,
-    rule: RuleId,
-    until: Option<Wall>,
-    at: Wall,
-) -> Refused {
-    let next = match rule {
+pub(super) fn refused(lead: &Lead, number: NumberId, refusal: Refusal, at: Wall) -> Refused {
+    let next = match refusal.rule {
         RuleId::DoNotCall => Next::Done(DoneReason::DoNotCall),
         RuleId::InvalidNumber => Next::Done(DoneReason::NoNumber),
         RuleId::Exhausted => Next::Done(DoneReason::Exhausted),
@@ -230,9 +320,10 @@ pub(super) fn refused(
         | RuleId::PersonBusy
         | RuleId::AgentAway
         | RuleId::RecallLock
+        | RuleId::Refused
         | RuleId::NoRoute => {
-            recycle::postponed(lead, until.unwrap_or(at + UNKNOWN_WAIT), Some(number))
+            recycle::postponed(lead, refusal.until.unwrap_or(at + UNKNOWN_WAIT), Some(number))
         }
     };
-    Refused { number, refusal: Refusal { rule, until }, next }
+    Refused { number, refusal, next }
 }

@@ -406,6 +406,7 @@ fn campaign(story: &Story, mode: Mode, zone: Zone) -> campaign::Settings {
         rules: rules::Settings {
             week: Week::always(),
             attempts: vec![AttemptCap { max: 6, window: Span::secs(300) }],
+            law: Vec::new(),
         },
         retry: recycle::Settings { attempts_max: 4, after: BTreeMap::new() },
         hopper: hopper::Settings { size: 6, low: 4, lease: Span::secs(90) },

@@ -6,8 +6,10 @@ use cadran::core::fact::{Callback, DncScope, Lead, SkipReason, Supply};
 use cadran::core::order::{AgentState, CampaignState, DoneReason, Next, Outcome, Record};
 use cadran::engine::clock::Clock;
 use cadran::engine::handle::Details;
-use cadran::store::{CallFilter, Fault, ImportSource, NewAgent, NewDoNotCall, StoreError, Write};
-use cadran::units::{AgentId, CampaignId, ContactId, LegId, Span};
+use cadran::store::{
+    CallFilter, Fault, ImportSource, NewAgent, NewContact, NewDoNotCall, StoreError, Write,
+};
+use cadran::units::{AgentId, CampaignId, ContactId, LegId, Span, Territory};
 
 use super::fixture::{
     Done, House, LEASE, NOON, REST, announce, binding, bound, call, campaign, closed, contact,
@@ -370,6 +372,34 @@ pub(super) async fn a_lead_tells_that_its_person_was_abandoned_under_another_con
     let abandoned: Vec<_> =
         claimed.iter().flat_map(|lead| &lead.numbers).map(|number| number.abandoned).collect();
     assert_eq!(abandoned, [Some(NOON + Span::secs(28)), None]);
+    Ok(())
+}
+
+pub(super) async fn a_lead_tells_whose_law_holds_and_that_its_person_refused(house: House) -> Done {
+    let (vente, suivi) =
+        (campaign(&house.store, "vente").await?, campaign(&house.store, "suivi").await?);
+    let there = |mut contact: NewContact| {
+        contact.numbers.iter_mut().for_each(|number| number.territory = Territory::new("FR").ok());
+        contact
+    };
+    list(&house.store, vente, [there(contact("a", 1)), contact("b", 2)]).await?;
+    let same = ImportSource { sha256: "another".to_owned(), ..source("autre.csv") };
+    let list = [there(contact("x", 1)), contact("y", 2)];
+    house.store.import(suivi, &same, list, async || false).await?;
+    let leads = house.store.claim(vente, 2, LEASE, NOON).await?.leads;
+    for (n, disposition) in [(1, 3), (2, 0)] {
+        let lead = leads.get(usize::try_from(n - 1)?).ok_or("no lead")?;
+        let next = Next::Done(DoneReason::Qualified);
+        let done = record(Record::Completed(call(n)), NOON);
+        let closed = closed(n, vente, lead, Outcome::Connected, next);
+        let said = qualified(n, vente, lead, disposition, next);
+        house.store.commit(vec![opened(n, vente, lead, 1), closed, said, done]).await?;
+    }
+    let claimed = house.store.claim(suivi, 2, LEASE, NOON + REST).await?.leads;
+    let numbers = claimed.iter().flat_map(|lead| &lead.numbers);
+    let told: Vec<_> = numbers.map(|n| (n.territory.as_ref(), n.refused)).collect();
+    let france = Territory::new("FR")?;
+    assert_eq!(told, [(Some(&france), Some(NOON + Span::secs(36))), (None, None)]);
     Ok(())
 }
 

@@ -111,7 +111,7 @@ pub(crate) fn at(place: Place, dir: &Path) -> Settings {
     }
 }
 
-/// A campaign with an endpoint, one caller ID and three dispositions.
+/// A campaign with an endpoint, one caller ID and four dispositions.
 pub(crate) fn new_campaign(name: &str) -> NewCampaign {
     let disposition = |code: &str, label: &str, class| DispositionRow {
         code: code.to_owned(),
@@ -127,6 +127,7 @@ pub(crate) fn new_campaign(name: &str) -> NewCampaign {
             disposition("rappel", "Rappel", DispositionClass::NotArgued),
             disposition("vente", "Vente", DispositionClass::ArguedPositive),
             disposition("faux", "Faux numéro", DispositionClass::NotArgued),
+            disposition("refus", "Refus", DispositionClass::ArguedNegative),
         ],
     }
 }
@@ -146,6 +147,7 @@ pub(crate) fn mobile(n: u32) -> NewNumber {
     NewNumber {
         number: number_of(n).expect("five digits after the prefix are E.164"),
         zone: Zone::new("Europe/Paris").expect("the bundled zone data has Paris"),
+        territory: None,
         class: NumberClass::Mobile,
     }
 }
@@ -319,7 +321,7 @@ pub(crate) fn refused(campaign: CampaignId, contact: ContactId, next: Next, at: 
         contact,
         number: NumberId(1),
         stage: Stage::Hopper,
-        refusal: Refusal { rule: RuleId::Window, until: None },
+        refusal: Refusal { rule: RuleId::Window, law: None, until: None },
         next,
         at,
     };

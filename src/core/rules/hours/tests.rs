@@ -1,0 +1,42 @@
+use super::*;
+
+fn week() -> Settings {
+    let day = vec![DaySpan { from: 600, to: 780 }, DaySpan { from: 840, to: 1_200 }];
+    let mut week = Week::default();
+    week.days[..5].fill(day);
+    Settings { week, ..Settings::default() }
+}
+
+fn wall(text: &str) -> Result<Wall, jiff::Error> {
+    text.parse::<jiff::Timestamp>().map(Wall::from)
+}
+
+#[test]
+fn french_windows_open_and_close_to_the_second() -> Result<(), Box<dyn std::error::Error>> {
+    let cases = [
+        ("2026-11-20T08:59:59Z", "Europe/Paris", false, "2026-11-20T09:00:00Z"),
+        ("2026-11-20T09:00:00Z", "Europe/Paris", true, ""),
+        ("2026-11-20T11:59:59Z", "Europe/Paris", true, ""),
+        ("2026-11-20T12:00:00Z", "Europe/Paris", false, "2026-11-20T13:00:00Z"),
+        ("2026-11-20T18:59:59Z", "Europe/Paris", true, ""),
+        ("2026-11-20T19:00:00Z", "Europe/Paris", false, "2026-11-23T09:00:00Z"),
+        ("2026-11-20T09:00:00Z", "Indian/Reunion", false, "2026-11-20T10:00:00Z"),
+        // Summer time ends on Sunday 25 October 2026: Monday opens an hour later in UTC.
+        ("2026-10-24T10:00:00Z", "Europe/Paris", false, "2026-10-26T09:00:00Z"),
+        ("2026-10-23T08:00:00Z", "Europe/Paris", true, ""),
+    ];
+    let mut hours = Hours::default();
+    for (at, zone, open, opens) in cases {
+        let spell = hours.at(&week(), (&Zone::new(zone)?, &None), wall(at)?);
+        let expected = if opens.is_empty() { None } else { Some(wall(opens)?) };
+        assert_eq!((spell.open, spell.opens), (open, expected), "{at} {zone}");
+    }
+    Ok(())
+}
+
+#[test]
+fn a_week_without_windows_never_opens() -> Result<(), Box<dyn std::error::Error>> {
+    let spell = spell(&Settings::default(), (&Zone::new("Europe/Paris")?, None), Wall::micros(0));
+    assert_eq!((spell.open, spell.opens), (false, None));
+    Ok(())
+}

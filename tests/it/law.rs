@@ -1,0 +1,307 @@
+//! No call against the law: random persons, moments and histories, told by an oracle that shares
+//! no rule, table or calendar code with the product.
+//!
+//! `CADRAN_QUESTIONS=1000000` asks more often.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::error::Error;
+
+use cadran::config::law::{Called, Purpose, regimes};
+use cadran::core::campaign::{Disposition, DispositionClass, Mode, Settings as Campaign, Then};
+use cadran::core::fact::{AgentFact, CallFact, CampaignFact, Lead, LeadNumber, Supply, TrunkFact};
+use cadran::core::rules::law::LawId;
+use cadran::core::rules::{Refusal, RuleId};
+use cadran::core::{Dialer, Fact, Order, Record, Settings, agent, trunks};
+use cadran::units::{AgentId, CallId, CampaignId, ContactId, DispositionId, NumberId, PauseId};
+use cadran::units::{Mono, Now, PersonId, Span, Territory, TrunkId, Wall, Zone};
+use jiff::civil::{Date, DateTime, Weekday, date};
+use jiff::tz::TimeZone;
+use jiff::{ToSpan as _, Zoned};
+use rand_core::Rng as _;
+use rand_pcg::Pcg64Mcg;
+
+const CAMPAIGN: CampaignId = CampaignId(1);
+const TRUNK: TrunkId = TrunkId(1);
+const AGENT: AgentId = AgentId(1);
+
+/// Questions asked when `CADRAN_QUESTIONS` does not say how many.
+const QUESTIONS: u64 = 50_000;
+
+/// Territories with their zones: every French zone, and one of each other country with hours.
+const TERRITORIES: [(&str, &str); 17] = [
+    ("FR", "Europe/Paris"),
+    ("FR-67", "Europe/Paris"),
+    ("FR-971", "America/Guadeloupe"),
+    ("FR-972", "America/Martinique"),
+    ("FR-973", "America/Cayenne"),
+    ("FR-974", "Indian/Reunion"),
+    ("FR-976", "Indian/Mayotte"),
+    ("FR-PM", "America/Miquelon"),
+    ("FR-NC", "Pacific/Noumea"),
+    ("FR-PF", "Pacific/Tahiti"),
+    ("FR-WF", "Pacific/Wallis"),
+    ("DE", "Europe/Berlin"),
+    ("IT", "Europe/Rome"),
+    ("ES", "Europe/Madrid"),
+    ("US", "America/Denver"),
+    ("CA", "America/Toronto"),
+    ("GB", "Europe/London"),
+];
+
+/// A question: may this person be called now?
+struct Question {
+    territory: &'static str,
+    zone: &'static str,
+    at: Zoned,
+    purpose: Purpose,
+    called: Called,
+    /// Earlier attempts, and the latest refusal in conversation.
+    tried: Vec<Zoned>,
+    refused: Option<Zoned>,
+}
+
+/// Every public holiday of 2024 to 2035 by territory, from a calendar unrelated to the product's.
+struct Oracle {
+    holidays: BTreeMap<&'static str, BTreeSet<Date>>,
+}
+
+impl Oracle {
+    fn new() -> Result<Self, Box<dyn Error>> {
+        let mut holidays = BTreeMap::<_, BTreeSet<Date>>::new();
+        for line in include_str!("law/holidays.txt").lines().filter(|line| !line.starts_with('#')) {
+            let (head, days) = line.split_at(line.find(' ').unwrap_or(0) + 5);
+            let (territory, year) = head.split_once(' ').ok_or("no year")?;
+            for day in days.split_whitespace() {
+                let day: Date = format!("{year}-{day}").parse()?;
+                holidays.entry(territory).or_default().insert(day);
+            }
+        }
+        // The library knows Alsace and Moselle by one of their departments.
+        let moselle = holidays.get("FR-57").cloned().ok_or("no Moselle")?;
+        holidays.insert("FR-67", moselle);
+        Ok(Self { holidays })
+    }
+
+    /// The answer, by the texts themselves.
+    fn allows(&self, question: &Question) -> bool {
+        let Question { territory, at, purpose, called, tried, refused, .. } = question;
+        let selling = *purpose == Purpose::Prospecting;
+        let consumer = *called == Called::Consumers;
+        let holiday = self.holidays.get(territory).is_some_and(|days| days.contains(&at.date()));
+        let hour = f64::from(at.hour()) + f64::from(at.minute()) / 60.0;
+        let (sunday, saturday) =
+            (at.weekday() == Weekday::Sunday, at.weekday() == Weekday::Saturday);
+        let within = |days: i64| tried.iter().filter(|then| apart(then, at) < days).count();
+        match territory.get(..2) {
+            // D.223-9: weekdays 10 to 13 and 14 to 20, no holiday, four in thirty days, sixty days.
+            Some("FR") if selling && consumer => {
+                let hours = (10.0..13.0).contains(&hour) || (14.0..20.0).contains(&hour);
+                let left_alone = refused.as_ref().is_some_and(|then| apart(then, at) <= 60);
+                hours && !sunday && !saturday && !holiday && within(30) < 4 && !left_alone
+            }
+            Some("DE") => (8.0..20.0).contains(&hour) && !sunday && !holiday && within(1) < 3,
+            Some("IT") if selling => (9.0..20.0).contains(&hour) && !sunday && !holiday,
+            Some("ES") if selling && consumer => {
+                (9.0..21.0).contains(&hour) && !sunday && !saturday && !holiday
+            }
+            Some("US") if selling => (8.0..21.0).contains(&hour),
+            Some("CA") if selling && (saturday || sunday) => (10.0..18.0).contains(&hour),
+            Some("CA") if selling => (9.0..21.5).contains(&hour),
+            _ => true,
+        }
+    }
+}
+
+/// Calendar days between two moments, on the later one's clock.
+fn apart(then: &Zoned, at: &Zoned) -> i64 {
+    let then = then.timestamp().to_zoned(at.time_zone().clone()).date();
+    i64::from((at.date() - then).get_days())
+}
+
+struct Chance(Pcg64Mcg);
+
+impl Chance {
+    fn below(&mut self, most: u32) -> u32 {
+        self.0.next_u32() % most
+    }
+
+    fn of<T: Copy>(&mut self, all: &[T]) -> Option<T> {
+        all.get(self.below(u32::try_from(all.len()).ok()?) as usize).copied()
+    }
+
+    /// A moment of 2024 to 2035: half of them within two seconds of a whole or half hour.
+    fn moment(&mut self, zone: &TimeZone) -> Result<Zoned, Box<dyn Error>> {
+        let day = date(2024, 1, 1).checked_add(i64::from(self.below(4_382)).days())?;
+        let seconds = if self.below(2) == 0 {
+            i64::from(self.below(48)) * 1_800 + i64::from(self.below(5)) - 2
+        } else {
+            i64::from(self.below(86_400))
+        };
+        let local = DateTime::from_parts(day, jiff::civil::Time::midnight());
+        Ok(zone.to_zoned(local.checked_add(seconds.seconds())?)?)
+    }
+
+    /// A moment so many days before another, give or take a day and some hours.
+    fn before(&mut self, at: &Zoned, days: u32) -> Result<Zoned, Box<dyn Error>> {
+        let days = i64::from(days) + i64::from(self.below(3)) - 1;
+        let back = at.checked_sub(days.max(0).days())?;
+        let minutes = i64::from(self.below(1_440));
+        let then = back.checked_sub(minutes.minutes())?;
+        Ok(if &then < at { then } else { at.checked_sub(1.minute())? })
+    }
+
+    fn question(&mut self) -> Result<Question, Box<dyn Error>> {
+        let (territory, zone) = self.of(&TERRITORIES).ok_or("no territory")?;
+        let at = self.moment(&TimeZone::get(zone)?)?;
+        let purposes =
+            [Purpose::Prospecting, Purpose::Contract, Purpose::Collection, Purpose::Survey];
+        // Half of all questions are of prospecting, where most rules are.
+        let purpose = if self.below(2) == 0 { None } else { self.of(&purposes) };
+        let called = if self.below(3) == 0 { Called::Professionals } else { Called::Consumers };
+        let mut tried = Vec::new();
+        for _ in 0..self.below(6) {
+            let days = self.of(&[0, 0, 1, 10, 29, 30, 31]).unwrap_or(0);
+            tried.push(self.before(&at, days)?);
+        }
+        let days = self.of(&[0, 30, 59, 60, 61]).unwrap_or(0);
+        let refused = if self.below(3) == 0 { Some(self.before(&at, days)?) } else { None };
+        let purpose = purpose.unwrap_or_default();
+        Ok(Question { territory, zone, at, purpose, called, tried, refused })
+    }
+}
+
+/// Whether the product dials: a whole dialer with an agent who is ready and the contact in stock.
+fn dials(question: &Question) -> Result<bool, Box<dyn Error>> {
+    let wall = Wall::from(question.at.timestamp());
+    let zone = Zone::new(question.zone)?;
+    let mut campaign = Campaign::new(Mode::Progressive, TRUNK, zone.clone());
+    campaign.rules.law = regimes_of(question.purpose, question.called);
+    let mut tried: Vec<Wall> = question.tried.iter().map(|at| at.timestamp().into()).collect();
+    tried.sort_unstable();
+    let number = LeadNumber {
+        territory: Some(Territory::new(question.territory)?),
+        recent: tried,
+        refused: question.refused.as_ref().map(|at| at.timestamp().into()),
+        ..LeadNumber::new(NumberId(1), PersonId(1), zone)
+    };
+    let lead = Lead::new(ContactId(1), vec![number]);
+    let trunk = trunks::Settings { channels: 5, calls_per_second: 5.0, burst: 5, rest: None };
+    let settings = agent::Settings { campaigns: vec![CAMPAIGN], pause_at_login: PauseId(0) };
+    let claimed = CampaignFact::Claimed { leads: vec![lead], supply: Supply::default() };
+    let mut dialer = Dialer::new(Settings { node: 1, first_call: 1, seed: 1 });
+    let mut dialled = false;
+    let batches = [
+        vec![
+            Fact::Trunk(TRUNK, TrunkFact::Set(trunk)),
+            Fact::Campaign(CAMPAIGN, CampaignFact::Set(Box::new(campaign))),
+            Fact::Campaign(CAMPAIGN, CampaignFact::Started),
+            Fact::Agent(AGENT, AgentFact::Set(settings)),
+            Fact::Agent(AGENT, AgentFact::LoggedIn),
+        ],
+        vec![Fact::Agent(AGENT, AgentFact::LegUp), Fact::Agent(AGENT, AgentFact::Ready)],
+        vec![Fact::Campaign(CAMPAIGN, claimed)],
+    ];
+    for (nth, batch) in (0..).zip(batches) {
+        let now = Now { mono: Mono::START + Span::micros(nth), wall };
+        batch.into_iter().for_each(|fact| dialer.take(now, fact));
+        dialer.settle(now);
+        while let Some(order) = dialer.next_order() {
+            dialled |= matches!(order, Order::Dial(_));
+        }
+    }
+    Ok(dialled)
+}
+
+/// The law is read from its files once for each kind of campaign.
+fn regimes_of(purpose: Purpose, called: Called) -> Vec<cadran::core::rules::law::Regime> {
+    type Known = Vec<((Purpose, Called), Vec<cadran::core::rules::law::Regime>)>;
+    thread_local! {
+        static KNOWN: std::cell::RefCell<Known> = const { std::cell::RefCell::new(Vec::new()) };
+    }
+    KNOWN.with_borrow_mut(|known| {
+        if let Some((_, law)) = known.iter().find(|(kind, _)| *kind == (purpose, called)) {
+            return law.clone();
+        }
+        let law = regimes(purpose, called);
+        known.push(((purpose, called), law.clone()));
+        law
+    })
+}
+
+#[test]
+fn a_refusal_in_conversation_silences_the_person_at_once() -> Result<(), Box<dyn Error>> {
+    let zone = Zone::new("Europe/Paris")?;
+    let wall = Wall::from("2026-11-23T09:30:00Z".parse::<jiff::Timestamp>()?);
+    let mut campaign = Campaign::new(Mode::Progressive, TRUNK, zone.clone());
+    campaign.rules.law = regimes_of(Purpose::Prospecting, Called::Consumers);
+    let refusal = Disposition { class: DispositionClass::ArguedNegative, then: Then::Close };
+    campaign.dispositions.insert(DispositionId(0), refusal);
+    let trunk = trunks::Settings { channels: 5, calls_per_second: 5.0, burst: 5, rest: None };
+    let settings = agent::Settings { campaigns: vec![CAMPAIGN], pause_at_login: PauseId(0) };
+    // Two contacts that are one person.
+    let claimed = |contact: u64| -> Result<Fact, Box<dyn Error>> {
+        let number = LeadNumber::new(NumberId(contact), PersonId(7), zone.clone());
+        let number = LeadNumber { territory: Some(Territory::new("FR")?), ..number };
+        let leads = vec![Lead::new(ContactId(contact), vec![number])];
+        let supply = Supply::default();
+        Ok(Fact::Campaign(CAMPAIGN, CampaignFact::Claimed { leads, supply }))
+    };
+    let (call, agent) = (CallId::of(1, 1), |fact| Fact::Agent(AGENT, fact));
+    let said = AgentFact::Qualified { call, disposition: DispositionId(0), callback: None };
+    let batches = [
+        vec![
+            Fact::Trunk(TRUNK, TrunkFact::Set(trunk)),
+            Fact::Campaign(CAMPAIGN, CampaignFact::Set(Box::new(campaign))),
+            Fact::Campaign(CAMPAIGN, CampaignFact::Started),
+            agent(AgentFact::Set(settings)),
+            agent(AgentFact::LoggedIn),
+        ],
+        vec![agent(AgentFact::LegUp), agent(AgentFact::Ready)],
+        vec![claimed(1)?],
+        vec![Fact::Call(call, CallFact::Answered)],
+        vec![Fact::Call(call, CallFact::HungUp)],
+        vec![agent(said), agent(AgentFact::Ready)],
+        vec![claimed(2)?],
+    ];
+    let mut dialer = Dialer::new(Settings { node: 1, first_call: 1, seed: 1 });
+    let (mut dialled, mut refused) = (0, Vec::new());
+    for (nth, batch) in (0..).zip(batches) {
+        let now = Now { mono: Mono::START + Span::secs(nth), wall: wall + Span::secs(nth) };
+        batch.into_iter().for_each(|fact| dialer.take(now, fact));
+        dialer.settle(now);
+        while let Some(order) = dialer.next_order() {
+            if matches!(order, Order::Dial(_)) {
+                dialled += 1;
+            } else if let Order::Record(Record::Refused(told)) = order {
+                refused.push(told.refusal);
+            }
+        }
+    }
+    // The first weekday after sixty full days: 23 January 2027 is a Saturday.
+    let opens = Wall::from("2027-01-25T09:00:00Z".parse::<jiff::Timestamp>()?);
+    let law = Some(LawId::new("FR-7"));
+    let expected = Refusal { rule: RuleId::Refused, law, until: Some(opens) };
+    assert_eq!((dialled, refused), (1, vec![expected]));
+    Ok(())
+}
+
+#[test]
+fn no_call_is_placed_against_the_law_and_none_is_refused_without_it() -> Result<(), Box<dyn Error>>
+{
+    let questions = std::env::var("CADRAN_QUESTIONS").map_or(Ok(QUESTIONS), |text| text.parse())?;
+    let oracle = Oracle::new()?;
+    let mut chance = Chance(Pcg64Mcg::new(0x1a3));
+    let (mut allowed, mut refused) = (0_u64, 0_u64);
+    for _ in 0..questions {
+        let question = chance.question()?;
+        let may = oracle.allows(&question);
+        let told = || {
+            let Question { territory, at, purpose, called, tried, refused, .. } = &question;
+            format!("{territory} {at} {purpose:?} {called:?} tried {tried:?} refused {refused:?}")
+        };
+        assert_eq!(dials(&question)?, may, "{}", told());
+        if may { allowed += 1 } else { refused += 1 }
+    }
+    assert!(allowed > questions / 10 && refused > questions / 10, "{allowed} {refused}");
+    Ok(())
+}
