@@ -160,7 +160,7 @@ fn options(order: &Order, agents: Vec<AgentRow>) -> Result<Options, ApiError> {
         })?,
     };
     let agents = agents.into_iter().map(|row| (row.name, row.id)).collect();
-    Ok(Options { region, zone: order.zone.clone(), agents: Some(agents) })
+    Ok(Options { region, zone: order.zone.clone(), agents: Some(agents), ..Options::default() })
 }
 
 /// Writes the body into a file, and takes its SHA-256 on the way.

@@ -13,10 +13,9 @@ use super::french::told;
 use super::output::{Lang, Output, Sheet};
 use super::{Global, wait_for};
 use crate::api::LIST_BYTES_MAX;
-use crate::api::import::{self, NotAList, Options, RejectsFile, Row};
-use crate::api::types::{Campaign, ImportReport};
+use crate::api::import::{self, Encoding, NotAList, Options, Reason, RejectsFile, Row};
+use crate::api::types::{Campaign, ImportReport, Rejected};
 use crate::config::Config;
-use crate::config::encoding::Foreign;
 use crate::config::likeness::suggestion;
 use crate::engine::clock::Clock;
 use crate::units::Zone;
@@ -102,11 +101,15 @@ impl Import {
             let _: Campaign = wait_for(client.get(&path))?;
             Some(client)
         };
-        let bytes = self.in_utf8(read_list(&self.file)?, output);
-        let mut report = self.check(&bytes, output)?;
+        let (text, encoding) = self.text(read_list(&self.file)?, output)?;
+        let mut report = self.check(&text, encoding, output)?;
         if let Some(client) = client.filter(|_| report.importable > 0) {
-            let sent = self.send(&client, bytes, output)?;
-            report = ImportReport { seconds: report.seconds + sent.seconds, ..sent };
+            let sent = self.send(&client, text, output)?;
+            report = ImportReport {
+                encoding: report.encoding,
+                seconds: report.seconds + sent.seconds,
+                ..sent
+            };
         }
         report.file = self.file.display().to_string();
         output.show(&report, |lang| summary(&report, lang));
@@ -120,19 +123,18 @@ impl Import {
         Ok(if report.rejected > 0 { Exit::Rejects } else { Exit::Done })
     }
 
-    /// Writes a list in UTF-8 that a spreadsheet saved in another encoding, and says so.
-    fn in_utf8(&self, bytes: Vec<u8>, output: &Output) -> Vec<u8> {
-        let found = Foreign::of(&bytes);
-        let Some(text) = found.and_then(|found| found.read(&bytes)) else { return bytes };
-        let name = if found == Some(Foreign::Utf16) { "UTF-16" } else { "Windows-1252" };
-        let said = output.lang.say(
-            "{file} is not UTF-8 and was read as {name}: look whether accented names are right",
-            "{file} n'est pas en UTF-8 et a été lu comme {name} : vérifiez les noms accentués",
-        );
-        output.warn(
-            &said.replace("{file}", &self.file.display().to_string()).replace("{name}", name),
-        );
-        text.into_bytes()
+    /// Gives the list's text in UTF-8, and how it was written: where that is a guess, says so.
+    fn text(&self, bytes: Vec<u8>, output: &Output) -> Result<(Vec<u8>, Encoding), Failure> {
+        let encoding = Encoding::of(&bytes).map_err(|error| no_list(&NotAList::Foreign(error)))?;
+        if matches!(encoding, Encoding::OneByte(_)) {
+            let said = output.lang.say(
+                "{file} is not UTF-8 and was read as {name}: look whether accented names are right",
+                "{file} n'est pas en UTF-8 et a été lu comme {name} : vérifiez les noms accentués",
+            );
+            let said = said.replace("{file}", &self.file.display().to_string());
+            output.warn(&said.replace("{name}", encoding.name()));
+        }
+        Ok((encoding.decode(bytes), encoding))
     }
 
     /// Looks the campaign up without an engine: in the files, if there are any.
@@ -159,7 +161,9 @@ impl Import {
 
     /// Asks whether the list comes from another country when many of its numbers are none.
     fn doubt_region(&self, report: &ImportReport, output: &Output) {
-        let invalid = report.reasons.get("number_invalid").copied().unwrap_or(0);
+        let doubtful = |code: &str| Reason::of_code(code).is_some_and(Reason::doubts_the_country);
+        let doubtful = report.reasons.iter().filter(|(code, _)| doubtful(code));
+        let invalid: u64 = doubtful.map(|(_, count)| count).sum();
         if invalid == 0 || invalid * DOUBT_SHARE < report.rows {
             return;
         }
@@ -175,29 +179,35 @@ impl Import {
     }
 
     /// Reads the whole list and writes the file of rejects.
-    fn check(&self, bytes: &[u8], output: &Output) -> Result<ImportReport, Failure> {
+    fn check(
+        &self,
+        text: &[u8],
+        encoding: Encoding,
+        output: &Output,
+    ) -> Result<ImportReport, Failure> {
         let clock = Clock::start();
         let options =
             Options { region: self.region.region, zone: self.zone.clone(), ..Options::default() };
-        let bar = output.progress(u64::try_from(bytes.len()).ok(), "CSV");
-        let watched = BufReader::new(bar.wrap_read(bytes));
+        let bar = output.progress(u64::try_from(text.len()).ok(), "CSV");
+        let watched = BufReader::new(bar.wrap_read(text));
         let mut list = import::List::open(watched, options).map_err(|error| no_list(&error))?;
-        let (header, delimiter) = list.dialect();
-        let mut text = Vec::new();
-        let mut rejects = RejectsFile::new(&mut text, &header, delimiter)?;
+        let mut kept = Vec::new();
+        let mut rejects = RejectsFile::new(&mut kept, &list.dialect())?;
         while let Some(row) = list.next_row()? {
             if let Row::Reject(reject) = row {
-                rejects.add(&header, &reject)?;
+                rejects.add(&reject)?;
             }
         }
         rejects.finish()?;
         bar.finish_and_clear();
         if list.report().rejected > 0 {
             let said = output.lang.say("rejected records", "fiches rejetées");
-            output.note(&format!("{said} → {}", self.keep_rejects(&text)?.display()));
+            let path = self.keep_rejects(&encoding.encode(&kept))?;
+            output.note(&format!("{said} → {}", path.display()));
         }
         let seconds = clock.mono().since(crate::units::Mono::START).as_secs_f64();
-        Ok(ImportReport { dry_run: true, seconds, ..list.report() })
+        let encoding = encoding.name().to_owned();
+        Ok(ImportReport { dry_run: true, encoding, seconds, ..list.report() })
     }
 
     fn send(
@@ -281,10 +291,15 @@ fn summary(report: &ImportReport, lang: Lang) -> Sheet {
     let mut line = |english: &str, french: &str, value: String| {
         sheet.add([lang.say(english, french).to_owned(), value]);
     };
+    let sign = if report.delimiter == "\t" { "tab" } else { &report.delimiter };
+    line("file", "fichier", format!("{}  {}", told(&report.encoding, lang), told(sign, lang)));
     for (title, meaning) in &report.columns {
         line("column", "colonne", format!("{title} → {meaning}"));
     }
     line("records", "fiches", report.rows.to_string());
+    if report.blank > 0 {
+        line("blank", "vides", report.blank.to_string());
+    }
     line("importable", "importables", report.importable.to_string());
     line("  of which repaired", "  dont réparées", report.repaired.to_string());
     if report.numbers_left_out > 0 {
@@ -293,9 +308,10 @@ fn summary(report: &ImportReport, lang: Lang) -> Sheet {
     }
     line("rejected", "rejetées", report.rejected.to_string());
     for (reason, count) in &report.reasons {
-        let lines = report.examples.iter().filter(|example| example.reason == *reason).take(3);
-        let lines = lines.map(|example| example.line.to_string()).collect::<Vec<_>>().join(", ");
-        line("  ", "  ", format!("{count} {} (l. {lines})", told(reason, lang)));
+        line("  ", "  ", format!("{count} {}", told(reason, lang)));
+        for example in report.examples.iter().filter(|example| example.reason == *reason) {
+            line("  ", "  ", shown(example, lang));
+        }
     }
     if !report.dry_run {
         line("added", "ajoutées", report.added.to_string());
@@ -304,4 +320,13 @@ fn summary(report: &ImportReport, lang: Lang) -> Sheet {
     }
     line("seconds", "secondes", decimal(report.seconds, 1, lang));
     sheet
+}
+
+/// Says where a reject stands, and what to do.
+fn shown(example: &Rejected, lang: Lang) -> String {
+    let at = format!("{} {}", lang.say("line", "ligne"), example.line);
+    let column = example.column.as_ref().map(|title| format!(", {title}")).unwrap_or_default();
+    let fix = Reason::of_code(&example.reason).map(Reason::fix);
+    let fix = fix.map_or(example.fix.as_str(), |[french, english]| lang.say(english, french));
+    format!("    {at}{column} → {fix}")
 }
