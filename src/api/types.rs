@@ -616,6 +616,12 @@ pub struct ImportReport {
     pub added: u64,
     /// Contacts the campaign had already.
     pub known: u64,
+    /// Of those, the ones known by their reference alone: their numbers are others.
+    #[serde(default)]
+    pub ids_taken: u64,
+    /// Contacts left out because another live campaign of the client has to call them.
+    #[serde(default)]
+    pub elsewhere: u64,
     /// Added contacts under a do-not-call wish: kept, and never dialled.
     pub do_not_call: u64,
     /// Seconds taken.

@@ -8,17 +8,19 @@ use clap::{Args, Subcommand, ValueHint};
 use indicatif::ProgressBar;
 
 use super::client::{At, Client};
+use super::columns;
 use super::failure::{Exit, Failure, Outcome};
 use super::french::told;
 use super::output::{Lang, Output, Sheet};
 use super::{Global, wait_for};
 use crate::api::LIST_BYTES_MAX;
-use crate::api::import::{self, Encoding, NotAList, Options, Reason, RejectsFile, Row};
-use crate::api::types::{Campaign, ImportReport, Rejected};
+use crate::api::import::{self, Encoding, Mapping, NotAList, Options, Reason, RejectsFile, Row};
+use crate::api::types::{Agent, Campaign, ImportReport, Rejected};
 use crate::config::Config;
+use crate::config::encoding::Foreign;
 use crate::config::likeness::suggestion;
 use crate::engine::clock::Clock;
-use crate::units::Zone;
+use crate::units::{AgentId, Zone};
 use crate::watch::decimal;
 
 /// From one invalid number in so many records on, the country is doubted: mistyped numbers are a
@@ -31,10 +33,12 @@ const REJECTS_FILES_MAX: u32 = 99;
 /// Import lists of contacts.
 #[derive(Debug, Subcommand)]
 pub(super) enum List {
-    /// Import a list (CSV with a header) into a campaign
+    /// Import a list (CSV, or a sheet of a workbook) into a campaign
     #[command(before_help = "Examples:
-  cadran list import mars.csv --campaign prospection-fr --dry-run    check it; needs no engine
+  cadran list import mars.csv --dry-run        check it; needs neither engine nor campaign
   cadran list import mars.csv --campaign prospection-fr
+  cadran list import mars.xlsx --sheet Prospects --campaign prospection-fr
+  cadran list import mars.csv --columns crm.toml --dry-run    write what the columns mean there
   cadran list import leads.csv --campaign power-us --region US --zone America/New_York
 
 Rejected records go to mars.rejets.csv beside the list, or to mars.rejets-2.csv if that one holds
@@ -48,12 +52,21 @@ pub(super) struct Import {
     /// The list; `-` reads standard input
     #[arg(value_hint = ValueHint::FilePath)]
     file: PathBuf,
-    /// The campaign
-    #[arg(long)]
-    campaign: String,
-    /// Check the list and the campaign only
+    /// The campaign; a dry run does without
+    #[arg(long, required_unless_present = "dry_run")]
+    campaign: Option<String>,
+    /// Check the list, and the campaign if one is named, only
     #[arg(long)]
     dry_run: bool,
+    /// The sheet of a workbook [default: the first]
+    #[arg(long, value_name = "NAME")]
+    sheet: Option<String>,
+    /// A file that says what columns mean; written if it is not there
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    columns: Option<PathBuf>,
+    /// Import also whom another live campaign of the client has to call
+    #[arg(long)]
+    elsewhere: bool,
     /// The country of numbers without a country code, such as FR, GB or US
     #[arg(long, value_name = "COUNTRY", default_value = "FR", value_parser = region)]
     region: Country,
@@ -81,6 +94,13 @@ fn region(code: &str) -> Result<Country, String> {
     Ok(Country { code: code.to_owned(), region })
 }
 
+/// A list's text, and where it comes from.
+struct Text {
+    csv: Vec<u8>,
+    encoding: Encoding,
+    sheet: Option<String>,
+}
+
 impl List {
     pub(super) fn run(self, global: &Global, output: &Output) -> Outcome {
         match self {
@@ -91,41 +111,52 @@ impl List {
 
 impl Import {
     fn run(self, global: &Global, output: &Output) -> Outcome {
+        let mapping = self.columns.as_deref().map(columns::read).transpose()?.unwrap_or_default();
+        let mut options = Options { region: self.region.region, mapping, ..Options::default() };
+        options.zone.clone_from(&self.zone);
         // Nothing is written for a campaign that is not there.
-        let client = if self.dry_run {
-            self.find_campaign(global, output)?;
-            None
-        } else {
-            let client = Client::open(global)?;
-            let path = At::path(["campaigns", &self.campaign]);
-            let _: Campaign = wait_for(client.get(&path))?;
-            Some(client)
+        let engine = match &self.campaign {
+            Some(name) if self.dry_run => {
+                find_campaign(name, global, output)?;
+                None
+            }
+            Some(name) => {
+                let client = Client::open(global)?;
+                let _: Campaign = wait_for(client.get(&At::path(["campaigns", name])))?;
+                let agents: Vec<Agent> = wait_for(client.get(&At::path(["agents"])))?;
+                // The engine knows their ids; here it is enough that they are there.
+                let agents = agents.into_iter().map(|agent| (agent.name, AgentId(0)));
+                options.agents = Some(agents.collect());
+                Some((client, name))
+            }
+            None => None,
         };
-        let (text, encoding) = self.text(read_list(&self.file)?, output)?;
-        let mut report = self.check(&text, encoding, output)?;
-        if let Some(client) = client.filter(|_| report.importable > 0) {
-            let sent = self.send(&client, text, output)?;
+        let text = self.text(read_list(&self.file)?, output)?;
+        let mapping = options.mapping.clone();
+        let mut report = self.check(&text, options, output)?;
+        if let Some((client, campaign)) = engine.filter(|_| report.importable > 0) {
+            let sent = self.send(&client, campaign, &mapping, text.csv, output)?;
             report = ImportReport {
-                encoding: report.encoding,
+                added: sent.added,
+                known: sent.known,
+                ids_taken: sent.ids_taken,
+                elsewhere: sent.elsewhere,
+                do_not_call: sent.do_not_call,
                 seconds: report.seconds + sent.seconds,
-                ..sent
+                ..report
             };
         }
-        report.file = self.file.display().to_string();
         output.show(&report, |lang| summary(&report, lang));
-        self.doubt_region(&report, output);
-        if self.dry_run {
-            output.note(output.lang.say(
-                "Nothing was imported: run it again without --dry-run.",
-                "Rien n'a été importé : relancez sans --dry-run.",
-            ));
-        }
+        self.advise(&report, output);
         Ok(if report.rejected > 0 { Exit::Rejects } else { Exit::Done })
     }
 
     /// Gives the list's text in UTF-8, and how it was written: where that is a guess, says so.
-    fn text(&self, bytes: Vec<u8>, output: &Output) -> Result<(Vec<u8>, Encoding), Failure> {
-        let encoding = Encoding::of(&bytes).map_err(|error| no_list(&NotAList::Foreign(error)))?;
+    fn text(&self, bytes: Vec<u8>, output: &Output) -> Result<Text, Failure> {
+        let encoding = match Encoding::of(&bytes) {
+            Err(Foreign::Workbook) => return self.sheet(&bytes, output),
+            encoding => encoding.map_err(|error| no_list(&NotAList::Foreign(error)))?,
+        };
         if matches!(encoding, Encoding::OneByte(_)) {
             let said = output.lang.say(
                 "{file} is not UTF-8 and was read as {name}: look whether accented names are right",
@@ -134,29 +165,56 @@ impl Import {
             let said = said.replace("{file}", &self.file.display().to_string());
             output.warn(&said.replace("{name}", encoding.name()));
         }
-        Ok((encoding.decode(bytes), encoding))
+        Ok(Text { csv: encoding.decode(bytes), encoding, sheet: None })
     }
 
-    /// Looks the campaign up without an engine: in the files, if there are any.
-    fn find_campaign(&self, global: &Global, output: &Output) -> Result<(), Failure> {
-        let name = &self.campaign;
-        if global.config.is_none() && !global.config_path().exists() {
-            output.warn(output.lang.say(
-                "no ./cadran.toml here, so the campaign was not looked up: name it with --config",
-                "pas de ./cadran.toml ici, la campagne n'a pas été cherchée : donnez --config",
+    /// Gives the text of a workbook's sheet; where there are others, says so.
+    fn sheet(&self, bytes: &[u8], output: &Output) -> Result<Text, Failure> {
+        let read = import::Sheet::read(bytes, self.sheet.as_deref());
+        let sheet = read.map_err(|error| {
+            let message = format!("{}: {error}", self.file.display());
+            Failure::new(Exit::Invalid, "list_invalid", message)
+        })?;
+        if self.sheet.is_none() && !sheet.others.is_empty() {
+            let said = output.lang.say(
+                "the sheet {name} was read; there are also: {others} (choose with --sheet)",
+                "la feuille {name} a été lue ; il y a aussi : {others} (choisissez par --sheet)",
+            );
+            let said = said.replace("{others}", &sheet.others.join(", "));
+            output.warn(&said.replace("{name}", &sheet.name));
+        }
+        Ok(Text { csv: sheet.csv, encoding: Encoding::Workbook, sheet: Some(sheet.name) })
+    }
+
+    /// Says what else to do or to know.
+    fn advise(&self, report: &ImportReport, output: &Output) {
+        self.doubt_region(report, output);
+        if report.ids_taken > 0 {
+            let said = output.lang.say(
+                "{count} records were left out because the campaign has their reference with \
+                 other numbers: if references only count the lines of a file, have that column \
+                 ignored (\"TITLE\" = \"ignored\" in a file for --columns)",
+                "{count} fiches ont été écartées parce que la campagne a leur référence avec \
+                 d'autres numéros : si elle ne fait que numéroter les lignes d'un fichier, faites \
+                 ignorer cette colonne (\"TITRE\" = \"ignored\" dans un fichier pour --columns)",
+            );
+            output.warn(&said.replace("{count}", &report.ids_taken.to_string()));
+        }
+        if report.elsewhere > 0 {
+            let said = output.lang.say(
+                "{count} records were left out because another live campaign of the client has to \
+                 call them: --elsewhere imports them too",
+                "{count} fiches ont été écartées parce qu'une autre campagne en cours du même \
+                 client doit les appeler : --elsewhere les importe aussi",
+            );
+            output.warn(&said.replace("{count}", &report.elsewhere.to_string()));
+        }
+        if self.dry_run {
+            output.note(output.lang.say(
+                "Nothing was imported: run it again without --dry-run.",
+                "Rien n'a été importé : relancez sans --dry-run.",
             ));
-            return Ok(());
         }
-        let config = Config::load(&global.config_path())?;
-        if config.campaign(name).is_some() {
-            return Ok(());
-        }
-        let known = config.campaigns.iter().map(|campaign| campaign.name.as_str());
-        let hint = suggestion(name, known);
-        let folder = config.campaigns_folder.display();
-        let failure =
-            Failure::new(Exit::NotFound, "campaign_unknown", format!("no campaign {name:?}"));
-        Err(failure.hint(hint.unwrap_or_else(|| format!("{folder} holds no campaign yet"))))
     }
 
     /// Asks whether the list comes from another country when many of its numbers are none.
@@ -178,18 +236,17 @@ impl Import {
         output.warn(&said.replace("{region}", &self.region.code));
     }
 
-    /// Reads the whole list and writes the file of rejects.
+    /// Reads the whole list, writes the file of rejects and, if asked, what the columns mean.
     fn check(
         &self,
-        text: &[u8],
-        encoding: Encoding,
+        text: &Text,
+        options: Options,
         output: &Output,
     ) -> Result<ImportReport, Failure> {
         let clock = Clock::start();
-        let options =
-            Options { region: self.region.region, zone: self.zone.clone(), ..Options::default() };
-        let bar = output.progress(u64::try_from(text.len()).ok(), "CSV");
-        let watched = BufReader::new(bar.wrap_read(text));
+        let csv = text.csv.as_slice();
+        let bar = output.progress(u64::try_from(csv.len()).ok(), "CSV");
+        let watched = BufReader::new(bar.wrap_read(csv));
         let mut list = import::List::open(watched, options).map_err(|error| no_list(&error))?;
         let mut kept = Vec::new();
         let mut rejects = RejectsFile::new(&mut kept, &list.dialect())?;
@@ -200,29 +257,46 @@ impl Import {
         }
         rejects.finish()?;
         bar.finish_and_clear();
-        if list.report().rejected > 0 {
+        let report = list.report();
+        if report.rejected > 0 {
             let said = output.lang.say("rejected records", "fiches rejetées");
-            let path = self.keep_rejects(&encoding.encode(&kept))?;
+            let path = self.keep_rejects(&text.encoding.encode(&kept))?;
             output.note(&format!("{said} → {}", path.display()));
         }
-        let seconds = clock.mono().since(crate::units::Mono::START).as_secs_f64();
-        let encoding = encoding.name().to_owned();
-        Ok(ImportReport { dry_run: true, encoding, seconds, ..list.report() })
+        if let Some(path) = &self.columns
+            && columns::write(path, &report.columns)?
+        {
+            let said = output.lang.say("meanings of the columns", "sens des colonnes");
+            output.note(&format!("{said} → {}", path.display()));
+        }
+        Ok(ImportReport {
+            file: self.file.display().to_string(),
+            dry_run: self.dry_run,
+            encoding: text.encoding.name().to_owned(),
+            sheet: text.sheet.clone(),
+            seconds: clock.mono().since(crate::units::Mono::START).as_secs_f64(),
+            ..report
+        })
     }
 
     fn send(
         &self,
         client: &Client,
-        bytes: Vec<u8>,
+        campaign: &str,
+        mapping: &Mapping,
+        csv: Vec<u8>,
         output: &Output,
     ) -> Result<ImportReport, Failure> {
         let name = self.file.file_name().map(|name| name.to_string_lossy().into_owned());
-        let path = At::path(["campaigns", &self.campaign, "contacts:import"])
+        let columns = (!mapping.is_empty()).then(|| serde_json::json!(mapping));
+        let path = At::path(["campaigns", campaign, "contacts:import"])
             .with("file", name)
             .with("region", Some(&self.region.code))
-            .with("zone", self.zone.as_ref().map(Zone::name));
+            .with("zone", self.zone.as_ref().map(Zone::name))
+            .with("columns", columns)
+            .with("elsewhere", self.elsewhere.then_some(true));
         let bar: ProgressBar = output.progress(None, output.lang.say("importing", "import"));
-        let report = wait_for(client.send(&path, bytes));
+        let report = wait_for(client.send(&path, csv));
         bar.finish_and_clear();
         report
     }
@@ -255,6 +329,26 @@ impl Import {
     }
 }
 
+/// Looks the campaign up without an engine: in the files, if there are any.
+fn find_campaign(name: &str, global: &Global, output: &Output) -> Result<(), Failure> {
+    if global.config.is_none() && !global.config_path().exists() {
+        output.warn(output.lang.say(
+            "no ./cadran.toml here, so the campaign was not looked up: name it with --config",
+            "pas de ./cadran.toml ici, la campagne n'a pas été cherchée : donnez --config",
+        ));
+        return Ok(());
+    }
+    let config = Config::load(&global.config_path())?;
+    if config.campaign(name).is_some() {
+        return Ok(());
+    }
+    let known = config.campaigns.iter().map(|campaign| campaign.name.as_str());
+    let hint = suggestion(name, known);
+    let folder = config.campaigns_folder.display();
+    let failure = Failure::new(Exit::NotFound, "campaign_unknown", format!("no campaign {name:?}"));
+    Err(failure.hint(hint.unwrap_or_else(|| format!("{folder} holds no campaign yet"))))
+}
+
 /// Reads a list into memory, up to what the engine takes.
 fn read_list(path: &Path) -> Result<Vec<u8>, Failure> {
     let limit = u64::try_from(LIST_BYTES_MAX).unwrap_or(u64::MAX);
@@ -277,7 +371,13 @@ fn read_list(path: &Path) -> Result<Vec<u8>, Failure> {
 }
 
 fn no_list(error: &NotAList) -> Failure {
-    Failure::new(Exit::Invalid, "list_invalid", error)
+    let failure = Failure::new(Exit::Invalid, "list_invalid", error);
+    if matches!(error, NotAList::NoPhone(_)) {
+        return failure.hint(
+            "or name a file with --columns that has the lines [columns] and \"TITLE\" = \"phone\"",
+        );
+    }
+    failure
 }
 
 fn cannot_write(path: &Path, error: &io::Error) -> Failure {
@@ -292,7 +392,8 @@ fn summary(report: &ImportReport, lang: Lang) -> Sheet {
         sheet.add([lang.say(english, french).to_owned(), value]);
     };
     let sign = if report.delimiter == "\t" { "tab" } else { &report.delimiter };
-    line("file", "fichier", format!("{}  {}", told(&report.encoding, lang), told(sign, lang)));
+    let written = report.sheet.clone().unwrap_or_else(|| told(sign, lang));
+    line("file", "fichier", format!("{}  {written}", told(&report.encoding, lang)));
     for (title, meaning) in &report.columns {
         line("column", "colonne", format!("{title} → {meaning}"));
     }
@@ -316,6 +417,10 @@ fn summary(report: &ImportReport, lang: Lang) -> Sheet {
     if !report.dry_run {
         line("added", "ajoutées", report.added.to_string());
         line("known already", "déjà connues", report.known.to_string());
+        if report.elsewhere > 0 {
+            let count = report.elsewhere.to_string();
+            line("in another campaign", "dans une autre campagne", count);
+        }
         line("do not call", "ne pas appeler", report.do_not_call.to_string());
     }
     line("seconds", "secondes", decimal(report.seconds, 1, lang));

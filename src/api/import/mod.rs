@@ -1,7 +1,7 @@
 //! A list (CSV with a header) → contacts to be imported, and rejects that say what to do.
 //!
 //! Reads `;`, `,`, tab or `|`, a `sep=` line, titles below other lines; UTF-8 with or without its
-//! mark; other encodings become that first (`text`). Works without
+//! mark; other encodings become that first, and workbooks lists (`text`, `workbook`). Works without
 //! a store, so that a dry run needs no engine.
 
 mod columns;
@@ -9,6 +9,7 @@ mod phone;
 mod reason;
 mod rejects;
 mod text;
+mod workbook;
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
@@ -27,6 +28,7 @@ pub use columns::{Mapping, NotAMeaning};
 pub use reason::Reason;
 pub use rejects::{Dialect, Reject, RejectsFile};
 pub use text::{Encoding, Page};
+pub use workbook::{NotASheet, Sheet};
 
 /// A list has at most this many columns: spreadsheets that have more hold no list.
 pub const COLUMNS_MAX: usize = 256;
@@ -180,6 +182,7 @@ impl<R: BufRead> List<R> {
         }
         let columns = columns_of(&titles, &options)?;
         let report = ImportReport {
+            encoding: Encoding::Utf8 { mark: false }.name().to_owned(),
             delimiter: char::from(delimiter).to_string(),
             columns: columns.say(&titles),
             ..ImportReport::default()

@@ -45,8 +45,8 @@ const MACINTOSH: &str = "ÄÅÇÉÑÖÜáàâäãåçéèêëíìîïñóòôö�
 const DOS850: &str = "ÇüéâäàåçêëèïîìÄÅÉæÆôöòûùÿÖÜø£Ø×ƒáíóúñÑªº¿®¬½¼¡«»░▒▓│┤ÁÂÀ©╣║╗╝¢¥┐\
     └┴┬├─┼ãÃ╚╔╩╦╠═╬¤ðÐÊËÈıÍÎÏ┘┌█▄¦Ì▀ÓßÔÒõÕµþÞÚÛÙýÝ¯´\u{ad}±‗¾¶§÷¸°¨·¹³²■\u{a0}";
 
-/// The accented letters and signs a French list has, the commonest of all in it.
-const FRENCH: &str = "éèàêçôîïëûùâüöœÉÈÀÇÊÔ°’€«»";
+/// What a French list has beyond ASCII: accented letters, typographic signs, hard blanks.
+const FRENCH: &str = "éèàêçôîïëûùâüöœÉÈÀÇÊÔ°’€«»–\u{a0}";
 
 impl Encoding {
     /// Tells how bytes are written.
