@@ -34,7 +34,8 @@ pub(super) enum Meaning {
 const TITLES: [(Meaning, &str); 7] = [
     (
         Meaning::Phone,
-        "tel telephone telephone_fixe telephone_mobile telephone_portable telephone_domicile \
+        "tel tels telephone telephones telephone_fixe telephone_mobile telephone_portable \
+         telephone_domicile \
          telephone_bureau telephone_professionnel telephone_pro telephone_perso \
          telephone_personnel telephone_principal telephone_secondaire tel_fixe tel_mobile \
          tel_portable tel_domicile tel_bureau tel_pro tel_perso tel_port tel_dom no_tel n_tel \

@@ -236,7 +236,8 @@ fn lost(text: &str) -> bool {
     };
     let compact: String = text.chars().filter(|c| *c != ' ').collect();
     let power = compact.split_once(['E', 'e']).is_some_and(|(mantissa, exponent)| {
-        figures(mantissa, ".,-") && figures(exponent.trim_start_matches(['+', '-']), "")
+        let mantissa = mantissa.trim_start_matches(['=', '+', '-']);
+        figures(mantissa, ".,") && figures(exponent.trim_start_matches(['+', '-']), "")
     });
     let sum = compact
         .strip_prefix('-')
@@ -498,6 +499,7 @@ mod tests {
             ("3,36E+10", Reason::NumberLost),
             ("1.99001E+08", Reason::NumberLost),
             ("3,36 e10", Reason::NumberLost),
+            ("=3,36E+10", Reason::NumberLost),
             ("########", Reason::NumberLost),
             ("-199001201", Reason::NumberLost),
             ("01 99 00 12", Reason::NumberShort),
