@@ -40,7 +40,8 @@ struct Known {
     elsewhere: bool,
 }
 
-/// The chunk's numbers in their order, with what the database knows of them.
+/// The chunk's numbers in their order, with what the database knows of them. `cross join` holds
+/// SQLite to the order written: it would read all numbers again for each of the chunk's.
 macro_rules! known_of {
     ($persons:literal) => {
         concat!(
@@ -50,11 +51,11 @@ macro_rules! known_of {
                  and (d.until_at is null or d.until_at > $4)
                  and (d.scope = 'everyone' or d.scope = 'campaign' and d.scope_id = $2
                    or d.scope = 'client' and d.scope_id = $3)),
-               exists (select 1 from campaign g
-                 join number n on n.campaign_id = g.id and n.person_id = p.id
-                 join contact c on c.id = n.contact_id and c.state = 'open'
+               exists (select 1 from campaign g cross join number n cross join contact c
                  where g.client_id = $3 and g.id <> $2
-                   and g.state in ('running', 'paused', 'draining'))
+                   and g.state in ('running', 'paused', 'draining')
+                   and n.campaign_id = g.id and n.person_id = p.id
+                   and c.id = n.contact_id and c.state = 'open')
              from ",
             $persons,
             " join person p on p.fingerprint = j.value ->> 1 order by j.key"
@@ -68,9 +69,10 @@ macro_rules! same_of {
         concat!(
             "select distinct c.external_id from ",
             $pairs,
-            " join person p on p.fingerprint = j.value ->> 1
-               join number n on n.campaign_id = $1 and n.person_id = p.id
-               join contact c on c.id = n.contact_id and c.external_id = j.value ->> 0"
+            " cross join person p cross join number n cross join contact c
+             where p.fingerprint = j.value ->> 1
+               and n.campaign_id = $1 and n.person_id = p.id
+               and c.id = n.contact_id and c.external_id = j.value ->> 0"
         )
     };
 }

@@ -17,6 +17,9 @@ use crate::store::fixture::{House, announce, campaign, source};
 
 type Claim = Result<(), Box<dyn std::error::Error>>;
 
+/// What is expected of each line of each list.
+type Lists = BTreeMap<String, Vec<(u64, Expected)>>;
+
 /// What a line of a list is to become.
 #[derive(Debug)]
 enum Expected {
@@ -36,8 +39,8 @@ fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/import")
 }
 
-fn expected() -> Result<BTreeMap<String, Vec<(u64, Expected)>>, Box<dyn std::error::Error>> {
-    let mut lists: BTreeMap<String, Vec<(u64, Expected)>> = BTreeMap::new();
+fn expected() -> Result<Lists, Box<dyn std::error::Error>> {
+    let mut lists = Lists::new();
     let text = fs::read_to_string(folder().join("expected.txt"))?;
     let mut list = String::new();
     for line in text.lines() {
