@@ -74,8 +74,12 @@ async fn prepare() -> Result<Bench, Box<dyn Error>> {
             class: NumberClass::Fixed,
         }],
     });
-    let source =
-        ImportSource { file: "bench.csv".to_owned(), sha256: "bench".to_owned(), at: NOON };
+    let source = ImportSource {
+        file: "bench.csv".to_owned(),
+        sha256: "bench".to_owned(),
+        at: NOON,
+        also_elsewhere: false,
+    };
     store.import(campaign, &source, contacts, async || false).await?;
     Ok(Bench { _dir: dir, tasks, store, campaign, now: NOON, calls: 0 })
 }

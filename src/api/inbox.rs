@@ -11,6 +11,7 @@ use tempfile::NamedTempFile;
 
 use super::Desk;
 use super::error::ApiError;
+use super::import::Mapping;
 use super::lists::{cut, read_in, spool_error};
 use super::types::ImportReport;
 use crate::units::{CampaignId, Wall, Zone};
@@ -29,6 +30,12 @@ pub(super) struct Order {
     pub(super) sha256: String,
     /// When it came.
     pub(super) at: Wall,
+    /// What its columns mean whose titles do not tell.
+    #[serde(default)]
+    pub(super) columns: Mapping,
+    /// Whether contacts are wanted whom another live campaign of the client has to call.
+    #[serde(default)]
+    pub(super) elsewhere: bool,
 }
 
 /// A list in the folder, with its order beside it.
@@ -153,6 +160,8 @@ mod tests {
             zone: None,
             sha256: "ab".to_owned(),
             at: Wall::micros(1),
+            columns: Mapping::default(),
+            elsewhere: false,
         };
         let mut list = begin(&folder)?;
         list.write_all(b"telephone\n")?;

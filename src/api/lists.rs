@@ -41,6 +41,11 @@ pub(super) struct ImportQuery {
     zone: Option<Zone>,
     #[serde(default)]
     dry_run: bool,
+    /// A mapping of columns, in JSON.
+    #[serde(default)]
+    columns: Option<String>,
+    #[serde(default)]
+    elsewhere: bool,
 }
 
 /// Reads a list into a campaign, or only reads it. One that has come whole is read in even if
@@ -52,6 +57,9 @@ pub(super) async fn import(
     body: Body,
 ) -> Answer<ImportReport> {
     let (_, campaign) = desk.campaign(&name)?;
+    let columns = query.columns.as_deref().map(serde_json::from_str).transpose();
+    let columns =
+        columns.map_err(|error| ApiError::invalid(error.to_string()))?.unwrap_or_default();
     let folder = &desk.config.store.lists;
     let (list, sha256) = spool(folder, body).await?;
     let order = Order {
@@ -61,6 +69,8 @@ pub(super) async fn import(
         zone: query.zone,
         sha256,
         at: desk.clock.now().wall,
+        columns,
+        elsewhere: query.elsewhere,
     };
     let agents = desk.store.agents().await?;
     let copy = || list.reopen().map(BufReader::new).map_err(|error| spool_error(&error));
@@ -101,8 +111,8 @@ pub(super) async fn read_in(
     let failed = |error: StoreError| if error.again() { cut() } else { error.into() };
     let agents = insist(|| desk.store.agents(), patience).await.map_err(failed)?;
     let mut contacts = open(list, order, agents)?;
-    let Order { file, sha256, at, .. } = order.clone();
-    let source = ImportSource { file: file.clone(), sha256, at };
+    let Order { file, sha256, at, elsewhere: also_elsewhere, .. } = order.clone();
+    let source = ImportSource { file: file.clone(), sha256, at, also_elsewhere };
     let written = desk.store.import(campaign.id, &source, &mut contacts, patience).await;
     let written = written.map_err(failed)?;
     desk.handle.ask(Ask::Refill(campaign.id)).await?;
@@ -110,6 +120,8 @@ pub(super) async fn read_in(
         file,
         added: written.added,
         known: written.doubled_in_campaign,
+        ids_taken: written.ids_taken,
+        elsewhere: written.elsewhere,
         do_not_call: written.do_not_call,
         seconds: desk.clock.mono().since(started).as_secs_f64(),
         ..contacts.report()?
@@ -160,7 +172,8 @@ fn options(order: &Order, agents: Vec<AgentRow>) -> Result<Options, ApiError> {
         })?,
     };
     let agents = agents.into_iter().map(|row| (row.name, row.id)).collect();
-    Ok(Options { region, zone: order.zone.clone(), agents: Some(agents) })
+    let mapping = order.columns.clone();
+    Ok(Options { region, zone: order.zone.clone(), agents: Some(agents), mapping })
 }
 
 /// Writes the body into a file, and takes its SHA-256 on the way.

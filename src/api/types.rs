@@ -588,12 +588,21 @@ pub struct ImportReport {
     pub file: String,
     /// Whether nothing was written.
     pub dry_run: bool,
+    /// How its text is written: `UTF-8`, `UTF-8 with mark`, `UTF-16`, `Windows-1252`, `workbook`…
+    #[serde(default)]
+    pub encoding: String,
+    /// The sheet of a workbook.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sheet: Option<String>,
     /// The sign between columns.
     pub delimiter: String,
     /// Columns, as read → what they mean.
     pub columns: BTreeMap<String, String>,
-    /// Records read, the header not counted.
+    /// Records read, neither the header nor blank ones counted.
     pub rows: u64,
+    /// Blank records, passed over.
+    #[serde(default)]
+    pub blank: u64,
     /// Records that may be imported.
     pub importable: u64,
     /// Of those, the ones with a mended number.
@@ -604,12 +613,18 @@ pub struct ImportReport {
     pub rejected: u64,
     /// Rejected records by reason.
     pub reasons: BTreeMap<String, u64>,
-    /// The first rejects, to show.
+    /// The first three rejects of each reason.
     pub examples: Vec<Rejected>,
     /// Contacts added; zero in a dry run.
     pub added: u64,
     /// Contacts the campaign had already.
     pub known: u64,
+    /// Of those, the ones known by their reference alone: their numbers are others.
+    #[serde(default)]
+    pub ids_taken: u64,
+    /// Contacts left out because another live campaign of the client has to call them.
+    #[serde(default)]
+    pub elsewhere: u64,
     /// Added contacts under a do-not-call wish: kept, and never dialled.
     pub do_not_call: u64,
     /// Seconds taken.
@@ -621,6 +636,9 @@ pub struct ImportReport {
 pub struct Rejected {
     /// Its line in the file, from 1.
     pub line: u64,
+    /// The title of the column at fault, if one alone is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub column: Option<String>,
     /// The reason's code.
     pub reason: String,
     /// What to do about it.

@@ -8,18 +8,19 @@ use clap::{Args, Subcommand, ValueHint};
 use indicatif::ProgressBar;
 
 use super::client::{At, Client};
+use super::columns;
 use super::failure::{Exit, Failure, Outcome};
 use super::french::told;
 use super::output::{Lang, Output, Sheet};
 use super::{Global, wait_for};
 use crate::api::LIST_BYTES_MAX;
-use crate::api::import::{self, NotAList, Options, RejectsFile, Row};
-use crate::api::types::{Campaign, ImportReport};
+use crate::api::import::{self, Encoding, Mapping, NotAList, Options, Reason, RejectsFile, Row};
+use crate::api::types::{Agent, Campaign, ImportReport, Rejected};
 use crate::config::Config;
 use crate::config::encoding::Foreign;
 use crate::config::likeness::suggestion;
 use crate::engine::clock::Clock;
-use crate::units::Zone;
+use crate::units::{AgentId, Zone};
 use crate::watch::decimal;
 
 /// From one invalid number in so many records on, the country is doubted: mistyped numbers are a
@@ -32,10 +33,12 @@ const REJECTS_FILES_MAX: u32 = 99;
 /// Import lists of contacts.
 #[derive(Debug, Subcommand)]
 pub(super) enum List {
-    /// Import a list (CSV with a header) into a campaign
+    /// Import a list (CSV, or a sheet of a workbook) into a campaign
     #[command(before_help = "Examples:
-  cadran list import mars.csv --campaign prospection-fr --dry-run    check it; needs no engine
+  cadran list import mars.csv --dry-run        check it; needs neither engine nor campaign
   cadran list import mars.csv --campaign prospection-fr
+  cadran list import mars.xlsx --sheet Prospects --campaign prospection-fr
+  cadran list import mars.csv --columns crm.toml --dry-run    write what the columns mean there
   cadran list import leads.csv --campaign power-us --region US --zone America/New_York
 
 Rejected records go to mars.rejets.csv beside the list, or to mars.rejets-2.csv if that one holds
@@ -49,12 +52,21 @@ pub(super) struct Import {
     /// The list; `-` reads standard input
     #[arg(value_hint = ValueHint::FilePath)]
     file: PathBuf,
-    /// The campaign
-    #[arg(long)]
-    campaign: String,
-    /// Check the list and the campaign only
+    /// The campaign; a dry run does without
+    #[arg(long, required_unless_present = "dry_run")]
+    campaign: Option<String>,
+    /// Check the list, and the campaign if one is named, only
     #[arg(long)]
     dry_run: bool,
+    /// The sheet of a workbook [default: the first]
+    #[arg(long, value_name = "NAME")]
+    sheet: Option<String>,
+    /// A file that says what columns mean; written if it is not there
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    columns: Option<PathBuf>,
+    /// Import also whom another live campaign of the client has to call
+    #[arg(long)]
+    elsewhere: bool,
     /// The country of numbers without a country code, such as FR, GB or US
     #[arg(long, value_name = "COUNTRY", default_value = "FR", value_parser = region)]
     region: Country,
@@ -82,6 +94,13 @@ fn region(code: &str) -> Result<Country, String> {
     Ok(Country { code: code.to_owned(), region })
 }
 
+/// A list's text, and where it comes from.
+struct Text {
+    csv: Vec<u8>,
+    encoding: Encoding,
+    sheet: Option<String>,
+}
+
 impl List {
     pub(super) fn run(self, global: &Global, output: &Output) -> Outcome {
         match self {
@@ -92,74 +111,117 @@ impl List {
 
 impl Import {
     fn run(self, global: &Global, output: &Output) -> Outcome {
+        let mapping = self.columns.as_deref().map(columns::read).transpose()?.unwrap_or_default();
+        let mut options = Options { region: self.region.region, mapping, ..Options::default() };
+        options.zone.clone_from(&self.zone);
         // Nothing is written for a campaign that is not there.
-        let client = if self.dry_run {
-            self.find_campaign(global, output)?;
-            None
-        } else {
-            let client = Client::open(global)?;
-            let path = At::path(["campaigns", &self.campaign]);
-            let _: Campaign = wait_for(client.get(&path))?;
-            Some(client)
+        let engine = match &self.campaign {
+            Some(name) if self.dry_run => {
+                find_campaign(name, global, output)?;
+                None
+            }
+            Some(name) => {
+                let client = Client::open(global)?;
+                let _: Campaign = wait_for(client.get(&At::path(["campaigns", name])))?;
+                let agents: Vec<Agent> = wait_for(client.get(&At::path(["agents"])))?;
+                // The engine knows their ids; here it is enough that they are there.
+                let agents = agents.into_iter().map(|agent| (agent.name, AgentId(0)));
+                options.agents = Some(agents.collect());
+                Some((client, name))
+            }
+            None => None,
         };
-        let bytes = self.in_utf8(read_list(&self.file)?, output);
-        let mut report = self.check(&bytes, output)?;
-        if let Some(client) = client.filter(|_| report.importable > 0) {
-            let sent = self.send(&client, bytes, output)?;
-            report = ImportReport { seconds: report.seconds + sent.seconds, ..sent };
+        let text = self.text(read_list(&self.file)?, output)?;
+        let mapping = options.mapping.clone();
+        let mut report = self.check(&text, options, output)?;
+        if let Some((client, campaign)) = engine.filter(|_| report.importable > 0) {
+            let sent = self.send(&client, campaign, &mapping, text.csv, output)?;
+            report = ImportReport {
+                added: sent.added,
+                known: sent.known,
+                ids_taken: sent.ids_taken,
+                elsewhere: sent.elsewhere,
+                do_not_call: sent.do_not_call,
+                seconds: report.seconds + sent.seconds,
+                ..report
+            };
         }
-        report.file = self.file.display().to_string();
         output.show(&report, |lang| summary(&report, lang));
-        self.doubt_region(&report, output);
+        self.advise(&report, output);
+        Ok(if report.rejected > 0 { Exit::Rejects } else { Exit::Done })
+    }
+
+    /// Gives the list's text in UTF-8, and how it was written: where that is a guess, says so.
+    fn text(&self, bytes: Vec<u8>, output: &Output) -> Result<Text, Failure> {
+        let encoding = match Encoding::of(&bytes) {
+            Err(Foreign::Workbook) => return self.sheet(&bytes, output),
+            encoding => encoding.map_err(|error| no_list(&NotAList::Foreign(error)))?,
+        };
+        if matches!(encoding, Encoding::OneByte(_)) {
+            let said = output.lang.say(
+                "{file} is not UTF-8 and was read as {name}: look whether accented names are right",
+                "{file} n'est pas en UTF-8 et a été lu comme {name} : vérifiez les noms accentués",
+            );
+            let said = said.replace("{file}", &self.file.display().to_string());
+            output.warn(&said.replace("{name}", encoding.name()));
+        }
+        Ok(Text { csv: encoding.decode(bytes), encoding, sheet: None })
+    }
+
+    /// Gives the text of a workbook's sheet; where there are others, says so.
+    fn sheet(&self, bytes: &[u8], output: &Output) -> Result<Text, Failure> {
+        let read = import::Sheet::read(bytes, self.sheet.as_deref());
+        let sheet = read.map_err(|error| {
+            let message = format!("{}: {error}", self.file.display());
+            Failure::new(Exit::Invalid, "list_invalid", message)
+        })?;
+        if self.sheet.is_none() && !sheet.others.is_empty() {
+            let said = output.lang.say(
+                "the sheet {name} was read; there are also: {others} (choose with --sheet)",
+                "la feuille {name} a été lue ; il y a aussi : {others} (choisissez par --sheet)",
+            );
+            let said = said.replace("{others}", &sheet.others.join(", "));
+            output.warn(&said.replace("{name}", &sheet.name));
+        }
+        Ok(Text { csv: sheet.csv, encoding: Encoding::Workbook, sheet: Some(sheet.name) })
+    }
+
+    /// Says what else to do or to know.
+    fn advise(&self, report: &ImportReport, output: &Output) {
+        self.doubt_region(report, output);
+        if report.ids_taken > 0 {
+            let said = output.lang.say(
+                "{count} records were left out because the campaign has their reference with \
+                 other numbers: if references only count the lines of a file, have that column \
+                 ignored (\"TITLE\" = \"ignored\" in a file for --columns)",
+                "{count} fiches ont été écartées parce que la campagne a leur référence avec \
+                 d'autres numéros : si elle ne fait que numéroter les lignes d'un fichier, faites \
+                 ignorer cette colonne (\"TITRE\" = \"ignored\" dans un fichier pour --columns)",
+            );
+            output.warn(&said.replace("{count}", &report.ids_taken.to_string()));
+        }
+        if report.elsewhere > 0 {
+            let said = output.lang.say(
+                "{count} records were left out because another live campaign of the client has to \
+                 call them: --elsewhere imports them too",
+                "{count} fiches ont été écartées parce qu'une autre campagne en cours du même \
+                 client doit les appeler : --elsewhere les importe aussi",
+            );
+            output.warn(&said.replace("{count}", &report.elsewhere.to_string()));
+        }
         if self.dry_run {
             output.note(output.lang.say(
                 "Nothing was imported: run it again without --dry-run.",
                 "Rien n'a été importé : relancez sans --dry-run.",
             ));
         }
-        Ok(if report.rejected > 0 { Exit::Rejects } else { Exit::Done })
-    }
-
-    /// Writes a list in UTF-8 that a spreadsheet saved in another encoding, and says so.
-    fn in_utf8(&self, bytes: Vec<u8>, output: &Output) -> Vec<u8> {
-        let found = Foreign::of(&bytes);
-        let Some(text) = found.and_then(|found| found.read(&bytes)) else { return bytes };
-        let name = if found == Some(Foreign::Utf16) { "UTF-16" } else { "Windows-1252" };
-        let said = output.lang.say(
-            "{file} is not UTF-8 and was read as {name}: look whether accented names are right",
-            "{file} n'est pas en UTF-8 et a été lu comme {name} : vérifiez les noms accentués",
-        );
-        output.warn(
-            &said.replace("{file}", &self.file.display().to_string()).replace("{name}", name),
-        );
-        text.into_bytes()
-    }
-
-    /// Looks the campaign up without an engine: in the files, if there are any.
-    fn find_campaign(&self, global: &Global, output: &Output) -> Result<(), Failure> {
-        let name = &self.campaign;
-        if global.config.is_none() && !global.config_path().exists() {
-            output.warn(output.lang.say(
-                "no ./cadran.toml here, so the campaign was not looked up: name it with --config",
-                "pas de ./cadran.toml ici, la campagne n'a pas été cherchée : donnez --config",
-            ));
-            return Ok(());
-        }
-        let config = Config::load(&global.config_path())?;
-        if config.campaign(name).is_some() {
-            return Ok(());
-        }
-        let known = config.campaigns.iter().map(|campaign| campaign.name.as_str());
-        let hint = suggestion(name, known);
-        let folder = config.campaigns_folder.display();
-        let failure =
-            Failure::new(Exit::NotFound, "campaign_unknown", format!("no campaign {name:?}"));
-        Err(failure.hint(hint.unwrap_or_else(|| format!("{folder} holds no campaign yet"))))
     }
 
     /// Asks whether the list comes from another country when many of its numbers are none.
     fn doubt_region(&self, report: &ImportReport, output: &Output) {
-        let invalid = report.reasons.get("number_invalid").copied().unwrap_or(0);
+        let doubtful = |code: &str| Reason::of_code(code).is_some_and(Reason::doubts_the_country);
+        let doubtful = report.reasons.iter().filter(|(code, _)| doubtful(code));
+        let invalid: u64 = doubtful.map(|(_, count)| count).sum();
         if invalid == 0 || invalid * DOUBT_SHARE < report.rows {
             return;
         }
@@ -174,45 +236,67 @@ impl Import {
         output.warn(&said.replace("{region}", &self.region.code));
     }
 
-    /// Reads the whole list and writes the file of rejects.
-    fn check(&self, bytes: &[u8], output: &Output) -> Result<ImportReport, Failure> {
+    /// Reads the whole list, writes the file of rejects and, if asked, what the columns mean.
+    fn check(
+        &self,
+        text: &Text,
+        options: Options,
+        output: &Output,
+    ) -> Result<ImportReport, Failure> {
         let clock = Clock::start();
-        let options =
-            Options { region: self.region.region, zone: self.zone.clone(), ..Options::default() };
-        let bar = output.progress(u64::try_from(bytes.len()).ok(), "CSV");
-        let watched = BufReader::new(bar.wrap_read(bytes));
+        let csv = text.csv.as_slice();
+        let bar = output.progress(u64::try_from(csv.len()).ok(), "CSV");
+        let watched = BufReader::new(bar.wrap_read(csv));
         let mut list = import::List::open(watched, options).map_err(|error| no_list(&error))?;
-        let (header, delimiter) = list.dialect();
-        let mut text = Vec::new();
-        let mut rejects = RejectsFile::new(&mut text, &header, delimiter)?;
+        let mut kept = Vec::new();
+        let mut rejects = RejectsFile::new(&mut kept, &list.dialect())?;
         while let Some(row) = list.next_row()? {
             if let Row::Reject(reject) = row {
-                rejects.add(&header, &reject)?;
+                rejects.add(&reject)?;
             }
         }
         rejects.finish()?;
         bar.finish_and_clear();
-        if list.report().rejected > 0 {
+        let report = list.report();
+        if report.rejected > 0 {
             let said = output.lang.say("rejected records", "fiches rejetées");
-            output.note(&format!("{said} → {}", self.keep_rejects(&text)?.display()));
+            let path = self.keep_rejects(&text.encoding.encode(&kept))?;
+            output.note(&format!("{said} → {}", path.display()));
         }
-        let seconds = clock.mono().since(crate::units::Mono::START).as_secs_f64();
-        Ok(ImportReport { dry_run: true, seconds, ..list.report() })
+        if let Some(path) = &self.columns
+            && columns::write(path, &report.columns)?
+        {
+            let said = output.lang.say("meanings of the columns", "sens des colonnes");
+            output.note(&format!("{said} → {}", path.display()));
+        }
+        Ok(ImportReport {
+            file: self.file.display().to_string(),
+            dry_run: self.dry_run,
+            encoding: text.encoding.name().to_owned(),
+            sheet: text.sheet.clone(),
+            seconds: clock.mono().since(crate::units::Mono::START).as_secs_f64(),
+            ..report
+        })
     }
 
     fn send(
         &self,
         client: &Client,
-        bytes: Vec<u8>,
+        campaign: &str,
+        mapping: &Mapping,
+        csv: Vec<u8>,
         output: &Output,
     ) -> Result<ImportReport, Failure> {
         let name = self.file.file_name().map(|name| name.to_string_lossy().into_owned());
-        let path = At::path(["campaigns", &self.campaign, "contacts:import"])
+        let columns = (!mapping.is_empty()).then(|| serde_json::json!(mapping));
+        let path = At::path(["campaigns", campaign, "contacts:import"])
             .with("file", name)
             .with("region", Some(&self.region.code))
-            .with("zone", self.zone.as_ref().map(Zone::name));
+            .with("zone", self.zone.as_ref().map(Zone::name))
+            .with("columns", columns)
+            .with("elsewhere", self.elsewhere.then_some(true));
         let bar: ProgressBar = output.progress(None, output.lang.say("importing", "import"));
-        let report = wait_for(client.send(&path, bytes));
+        let report = wait_for(client.send(&path, csv));
         bar.finish_and_clear();
         report
     }
@@ -245,6 +329,26 @@ impl Import {
     }
 }
 
+/// Looks the campaign up without an engine: in the files, if there are any.
+fn find_campaign(name: &str, global: &Global, output: &Output) -> Result<(), Failure> {
+    if global.config.is_none() && !global.config_path().exists() {
+        output.warn(output.lang.say(
+            "no ./cadran.toml here, so the campaign was not looked up: name it with --config",
+            "pas de ./cadran.toml ici, la campagne n'a pas été cherchée : donnez --config",
+        ));
+        return Ok(());
+    }
+    let config = Config::load(&global.config_path())?;
+    if config.campaign(name).is_some() {
+        return Ok(());
+    }
+    let known = config.campaigns.iter().map(|campaign| campaign.name.as_str());
+    let hint = suggestion(name, known);
+    let folder = config.campaigns_folder.display();
+    let failure = Failure::new(Exit::NotFound, "campaign_unknown", format!("no campaign {name:?}"));
+    Err(failure.hint(hint.unwrap_or_else(|| format!("{folder} holds no campaign yet"))))
+}
+
 /// Reads a list into memory, up to what the engine takes.
 fn read_list(path: &Path) -> Result<Vec<u8>, Failure> {
     let limit = u64::try_from(LIST_BYTES_MAX).unwrap_or(u64::MAX);
@@ -267,7 +371,13 @@ fn read_list(path: &Path) -> Result<Vec<u8>, Failure> {
 }
 
 fn no_list(error: &NotAList) -> Failure {
-    Failure::new(Exit::Invalid, "list_invalid", error)
+    let failure = Failure::new(Exit::Invalid, "list_invalid", error);
+    if matches!(error, NotAList::NoPhone(_)) {
+        return failure.hint(
+            "or name a file with --columns that has the lines [columns] and \"TITLE\" = \"phone\"",
+        );
+    }
+    failure
 }
 
 fn cannot_write(path: &Path, error: &io::Error) -> Failure {
@@ -281,10 +391,16 @@ fn summary(report: &ImportReport, lang: Lang) -> Sheet {
     let mut line = |english: &str, french: &str, value: String| {
         sheet.add([lang.say(english, french).to_owned(), value]);
     };
+    let sign = if report.delimiter == "\t" { "tab" } else { &report.delimiter };
+    let written = report.sheet.clone().unwrap_or_else(|| told(sign, lang));
+    line("file", "fichier", format!("{}  {written}", told(&report.encoding, lang)));
     for (title, meaning) in &report.columns {
         line("column", "colonne", format!("{title} → {meaning}"));
     }
     line("records", "fiches", report.rows.to_string());
+    if report.blank > 0 {
+        line("blank", "vides", report.blank.to_string());
+    }
     line("importable", "importables", report.importable.to_string());
     line("  of which repaired", "  dont réparées", report.repaired.to_string());
     if report.numbers_left_out > 0 {
@@ -293,15 +409,29 @@ fn summary(report: &ImportReport, lang: Lang) -> Sheet {
     }
     line("rejected", "rejetées", report.rejected.to_string());
     for (reason, count) in &report.reasons {
-        let lines = report.examples.iter().filter(|example| example.reason == *reason).take(3);
-        let lines = lines.map(|example| example.line.to_string()).collect::<Vec<_>>().join(", ");
-        line("  ", "  ", format!("{count} {} (l. {lines})", told(reason, lang)));
+        line("  ", "  ", format!("{count} {}", told(reason, lang)));
+        for example in report.examples.iter().filter(|example| example.reason == *reason) {
+            line("  ", "  ", shown(example, lang));
+        }
     }
     if !report.dry_run {
         line("added", "ajoutées", report.added.to_string());
         line("known already", "déjà connues", report.known.to_string());
+        if report.elsewhere > 0 {
+            let count = report.elsewhere.to_string();
+            line("in another campaign", "dans une autre campagne", count);
+        }
         line("do not call", "ne pas appeler", report.do_not_call.to_string());
     }
     line("seconds", "secondes", decimal(report.seconds, 1, lang));
     sheet
+}
+
+/// Says where a reject stands, and what to do.
+fn shown(example: &Rejected, lang: Lang) -> String {
+    let at = format!("{} {}", lang.say("line", "ligne"), example.line);
+    let column = example.column.as_ref().map(|title| format!(", {title}")).unwrap_or_default();
+    let fix = Reason::of_code(&example.reason).map(Reason::fix);
+    let fix = fix.map_or(example.fix.as_str(), |[french, english]| lang.say(english, french));
+    format!("    {at}{column} → {fix}")
 }

@@ -8,6 +8,7 @@ mod agent;
 mod call;
 mod campaign;
 mod client;
+mod columns;
 mod demo;
 mod doctor;
 mod failure;

@@ -21,6 +21,7 @@ struct Target {
     client: u32,
     list: i64,
     due: i64,
+    also_elsewhere: bool,
 }
 
 /// What stood earlier in the list.
@@ -35,9 +36,12 @@ struct Known {
     person: i64,
     taken: bool,
     do_not_call: bool,
+    /// Whether another live campaign of the client has to call it.
+    elsewhere: bool,
 }
 
-/// The chunk's numbers in their order, with what the database knows of them.
+/// The chunk's numbers in their order, with what the database knows of them. `cross join` holds
+/// SQLite to the order written: it would read all numbers again for each of the chunk's.
 macro_rules! known_of {
     ($persons:literal) => {
         concat!(
@@ -46,10 +50,29 @@ macro_rules! known_of {
                exists (select 1 from do_not_call d where d.person_id = p.id
                  and (d.until_at is null or d.until_at > $4)
                  and (d.scope = 'everyone' or d.scope = 'campaign' and d.scope_id = $2
-                   or d.scope = 'client' and d.scope_id = $3))
+                   or d.scope = 'client' and d.scope_id = $3)),
+               exists (select 1 from campaign g cross join number n cross join contact c
+                 where g.client_id = $3 and g.id <> $2
+                   and g.state in ('running', 'paused', 'draining')
+                   and n.campaign_id = g.id and n.person_id = p.id
+                   and c.id = n.contact_id and c.state = 'open')
              from ",
             $persons,
             " join person p on p.fingerprint = j.value ->> 1 order by j.key"
+        )
+    };
+}
+
+/// Of external ids that are taken, those whose contact has a number beside them in the chunk.
+macro_rules! same_of {
+    ($pairs:literal) => {
+        concat!(
+            "select distinct c.external_id from ",
+            $pairs,
+            " cross join person p cross join number n cross join contact c
+             where p.fingerprint = j.value ->> 1
+               and n.campaign_id = $1 and n.person_id = p.id
+               and c.id = n.contact_id and c.external_id = j.value ->> 0"
         )
     };
 }
@@ -96,6 +119,10 @@ statements! {
         "select external_id from contact
          where campaign_id = $1
            and external_id in (select jsonb_array_elements_text(cast($2 as jsonb)))",
+    );
+    SAME = each(
+        same_of!("json_each($2) j"),
+        same_of!("jsonb_array_elements(cast($2 as jsonb)) j (value)"),
     );
     KNOWN = each(
         known_of!("json_each($1) j"),
@@ -202,7 +229,8 @@ impl Store {
         let row = LIST.bind(campaign.0).bind(&source.sha256).fetch_one(&mut db).await?;
         transaction.commit().await?;
         let (list, ended) = (row.try_get(0)?, row.try_get::<Option<i64>>(1)?);
-        let target = Target { campaign, client, list, due: at(source.at) };
+        let ImportSource { also_elsewhere, .. } = *source;
+        let target = Target { campaign, client, list, due: at(source.at), also_elsewhere };
         Ok((target, ended.map(Wall::micros)))
     }
 
@@ -238,8 +266,9 @@ impl Store {
         let is_new = |contact: &&NewContact| {
             contact.external_id.as_ref().is_none_or(|id| !taken.contains(id))
         };
-        let fresh: Vec<&NewContact> = contacts.iter().filter(is_new).collect();
-        summary.doubled_in_campaign += (contacts.len() - fresh.len()) as u64;
+        let (fresh, old): (Vec<&NewContact>, Vec<_>) = contacts.iter().partition(is_new);
+        summary.doubled_in_campaign += old.len() as u64;
+        summary.ids_taken += self.others(&mut db, target, &old).await?;
         let persons = self.persons(&mut db, &fresh).await?;
         let mut known = known_numbers(&mut db, target, &persons).await?.into_iter();
         let mut contact_id = next_id(&mut db, HIGHEST_CONTACT, node).await?;
@@ -250,6 +279,10 @@ impl Store {
                 contact.numbers.iter().zip(&mut known).filter(|(_, known)| !known.taken).collect();
             if mine.is_empty() {
                 summary.doubled_in_campaign += 1;
+                continue;
+            }
+            if !target.also_elsewhere && mine.iter().any(|(_, known)| known.elsewhere) {
+                summary.elsewhere += 1;
                 continue;
             }
             summary.added += 1;
@@ -265,6 +298,25 @@ impl Store {
         insert(&mut db, target, &Value::from(rows), &Value::from(numbers)).await?;
         transaction.commit().await?;
         Ok(summary)
+    }
+
+    /// Counts the contacts whose external id the campaign has with other numbers.
+    async fn others(
+        &self,
+        db: &mut Db<'_>,
+        target: &Target,
+        old: &[&NewContact],
+    ) -> Result<u64, StoreError> {
+        if old.is_empty() {
+            return Ok(0);
+        }
+        let numbers = old.iter().flat_map(|old| old.numbers.iter().map(move |new| (old, new)));
+        let pairs: Vec<Value> = numbers
+            .map(|(old, new)| json!([old.external_id, self.shared.fingerprints.of(&new.number)]))
+            .collect();
+        let same = SAME.bind(target.campaign.0).bind(Value::from(pairs).to_string());
+        let same = same.fetch_all(db).await?.len();
+        Ok(old.len().saturating_sub(same) as u64)
     }
 
     /// Makes person-slots for numbers that have none; gives the fingerprints in order.
@@ -343,6 +395,7 @@ async fn known_numbers(
                 person: row.try_get(0)?,
                 taken: row.try_get(1)?,
                 do_not_call: row.try_get(2)?,
+                elsewhere: row.try_get(3)?,
             })
         })
         .collect()

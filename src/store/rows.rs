@@ -194,6 +194,8 @@ pub struct ImportSource {
     pub sha256: String,
     /// When it is imported.
     pub at: Wall,
+    /// Whether contacts are added whom another live campaign of the client has to call.
+    pub also_elsewhere: bool,
 }
 
 /// What became of an imported list.
@@ -207,6 +209,11 @@ pub struct ImportSummary {
     pub doubled_in_list: u64,
     /// Contacts whose every number or whose external id the campaign had already.
     pub doubled_in_campaign: u64,
+    /// Of those, the ones whose external id the campaign had, and none of whose numbers.
+    pub ids_taken: u64,
+    /// Contacts left out because another live campaign of the client has to call one of their
+    /// numbers.
+    pub elsewhere: u64,
     /// Contacts without a number.
     pub without_number: u64,
     /// Numbers left out of added contacts because another contact of the campaign has them.

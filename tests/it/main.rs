@@ -32,6 +32,8 @@ mod hard;
 #[cfg(feature = "engine")]
 mod hooks;
 #[cfg(feature = "engine")]
+mod import;
+#[cfg(feature = "engine")]
 mod kill;
 #[cfg(feature = "engine")]
 mod law;

@@ -75,6 +75,8 @@ suite! {
     lists {
         the_same_list_twice_adds_nothing,
         doubles_are_counted_where_they_stand,
+        whom_another_live_campaign_has_to_call_is_left_out,
+        references_taken_by_other_numbers_are_counted,
         fifty_thousand_contacts_are_imported_and_claimed,
         agents_and_campaigns_keep_their_ids_by_name,
         calls_are_listed_newest_first_page_by_page,

@@ -1,8 +1,11 @@
-//! Which column of a list means what, by its French or English title.
+//! Which column of a list means what: told by a mapping, or by its French or English title.
 
 use std::collections::BTreeMap;
 
 use csv::StringRecord;
+use serde::{Deserialize, Serialize};
+
+use super::rejects::ARMED;
 
 /// What a column means.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -27,82 +30,130 @@ pub(super) enum Meaning {
     Ignored,
 }
 
-/// Titles as [`plain`] writes them, digits at the end left out.
-const TITLES: [(&str, Meaning); 54] = [
-    ("tel", Meaning::Phone),
-    ("telephone", Meaning::Phone),
-    ("telephone_fixe", Meaning::Phone),
-    ("telephone_mobile", Meaning::Phone),
-    ("telephone_portable", Meaning::Phone),
-    ("telephone_domicile", Meaning::Phone),
-    ("tel_fixe", Meaning::Phone),
-    ("tel_mobile", Meaning::Phone),
-    ("tel_portable", Meaning::Phone),
-    ("tel_domicile", Meaning::Phone),
-    ("tel_bureau", Meaning::Phone),
-    ("no_tel", Meaning::Phone),
-    ("n_tel", Meaning::Phone),
-    ("num_tel", Meaning::Phone),
-    ("numero", Meaning::Phone),
-    ("numero_de_telephone", Meaning::Phone),
-    ("numero_telephone", Meaning::Phone),
-    ("fixe", Meaning::Phone),
-    ("portable", Meaning::Phone),
-    ("mobile", Meaning::Phone),
-    ("gsm", Meaning::Phone),
-    ("phone", Meaning::Phone),
-    ("phone_number", Meaning::Phone),
-    ("mobile_phone", Meaning::Phone),
-    ("home_phone", Meaning::Phone),
-    ("work_phone", Meaning::Phone),
-    ("landline", Meaning::Phone),
-    ("cell", Meaning::Phone),
-    ("cell_phone", Meaning::Phone),
-    ("nom", Meaning::Name),
-    ("nom_de_famille", Meaning::Name),
-    ("name", Meaning::Name),
-    ("last_name", Meaning::Name),
-    ("surname", Meaning::Name),
-    ("prenom", Meaning::FirstName),
-    ("first_name", Meaning::FirstName),
-    ("given_name", Meaning::FirstName),
-    ("id", Meaning::ExternalId),
-    ("identifiant", Meaning::ExternalId),
-    ("ref", Meaning::ExternalId),
-    ("reference", Meaning::ExternalId),
-    ("external_id", Meaning::ExternalId),
-    ("id_client", Meaning::ExternalId),
-    ("ref_client", Meaning::ExternalId),
-    ("code_client", Meaning::ExternalId),
-    ("contact_id", Meaning::ExternalId),
-    ("customer_id", Meaning::ExternalId),
-    ("zone", Meaning::Zone),
-    ("fuseau", Meaning::Zone),
-    ("timezone", Meaning::Zone),
-    ("priorite", Meaning::Priority),
-    ("priority", Meaning::Priority),
-    ("agent", Meaning::Agent),
-    ("teleconseiller", Meaning::Agent),
+/// Titles as [`plain`] writes them, digits at the end left out, by what they mean.
+const TITLES: [(Meaning, &str); 7] = [
+    (
+        Meaning::Phone,
+        "tel tels telephone telephones telephone_fixe telephone_mobile telephone_portable \
+         telephone_domicile \
+         telephone_bureau telephone_professionnel telephone_pro telephone_perso \
+         telephone_personnel telephone_principal telephone_secondaire tel_fixe tel_mobile \
+         tel_portable tel_domicile tel_bureau tel_pro tel_perso tel_port tel_dom no_tel n_tel \
+         no_de_tel n_de_tel num_tel num_telephone n_telephone no_telephone no_de_telephone \
+         n_de_telephone numero numero_de_telephone numero_telephone numero_tel numero_de_tel \
+         numero_portable numero_mobile numero_fixe ligne_fixe ligne_mobile fixe portable \
+         mobile mob gsm cellulaire phone phone_number phone_no phones telephone_number \
+         mobile_phone mobile_number home_phone home_number work_phone work_number \
+         business_phone contact_number landline cell cell_phone cellphone msisdn",
+    ),
+    (
+        Meaning::Name,
+        "nom nom_de_famille nom_complet nom_client nom_du_contact nom_prenom nom_et_prenom \
+         prenom_nom contact name last_name lastname surname family_name full_name \
+         contact_name customer_name",
+    ),
+    (Meaning::FirstName, "prenom first_name firstname given_name forename"),
+    (
+        Meaning::ExternalId,
+        "id identifiant ref reference external_id id_externe id_client id_contact id_crm \
+         ref_client reference_client code_client code_contact numero_client no_client \
+         n_client num_client contact_id customer_id client_id crm_id lead_id",
+    ),
+    (Meaning::Zone, "zone fuseau fuseau_horaire timezone time_zone tz"),
+    (Meaning::Priority, "priorite priority"),
+    (Meaning::Agent, "agent teleconseiller"),
 ];
 
 /// Common fields under one name in both languages.
-const FIELDS: [(&str, &str); 15] = [
-    ("cp", "postal_code"),
-    ("code_postal", "postal_code"),
-    ("zip", "postal_code"),
-    ("postcode", "postal_code"),
-    ("ville", "city"),
-    ("commune", "city"),
-    ("adresse", "address"),
-    ("rue", "address"),
-    ("civilite", "title"),
-    ("societe", "company"),
-    ("entreprise", "company"),
-    ("raison_sociale", "company"),
-    ("courriel", "email"),
-    ("mail", "email"),
-    ("e_mail", "email"),
+const FIELDS: [(&str, &str); 6] = [
+    ("postal_code", "cp code_postal codepostal zip zip_code zipcode postcode post_code"),
+    ("city", "ville commune localite town"),
+    (
+        "address",
+        "adresse rue adresse_1 adresse_postale street street_address \
+         address_line_1",
+    ),
+    ("title", "civilite civ salutation"),
+    (
+        "company",
+        "societe entreprise raison_sociale nom_societe organisation \
+         organization company_name",
+    ),
+    (
+        "email",
+        "courriel mail e_mail email_address adresse_mail adresse_email \
+         adresse_e_mail adresse_electronique",
+    ),
 ];
+
+/// What the columns of lists mean, by title: `phone`, `name`, `first_name`, `external_id`, `zone`,
+/// `priority`, `agent`, `ignored`, or `fields.` and a name. Columns it does not name are told by
+/// their titles.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "BTreeMap<String, String>", into = "BTreeMap<String, String>")]
+pub struct Mapping(BTreeMap<String, Meaning>);
+
+/// A word that is no meaning of a column.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "column {title:?}: {word:?} is no meaning: write phone, name, first_name, external_id, zone, \
+     priority, agent, ignored, or fields. and a name"
+)]
+pub struct NotAMeaning {
+    title: String,
+    word: String,
+}
+
+impl Mapping {
+    /// Tells whether it names no column.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl TryFrom<BTreeMap<String, String>> for Mapping {
+    type Error = NotAMeaning;
+
+    fn try_from(words: BTreeMap<String, String>) -> Result<Self, NotAMeaning> {
+        let known = |(title, word): (String, String)| match Meaning::of_word(&word) {
+            Some(meaning) => Ok((plain(&title), meaning)),
+            None => Err(NotAMeaning { title, word }),
+        };
+        words.into_iter().map(known).collect::<Result<_, _>>().map(Self)
+    }
+}
+
+impl From<Mapping> for BTreeMap<String, String> {
+    fn from(mapping: Mapping) -> Self {
+        mapping.0.into_iter().map(|(title, meaning)| (title, meaning.word())).collect()
+    }
+}
+
+impl Meaning {
+    /// Says it as mappings and reports do.
+    fn word(&self) -> String {
+        match self {
+            Self::Phone => "phone".to_owned(),
+            Self::Name => "name".to_owned(),
+            Self::FirstName => "first_name".to_owned(),
+            Self::ExternalId => "external_id".to_owned(),
+            Self::Zone => "zone".to_owned(),
+            Self::Priority => "priority".to_owned(),
+            Self::Agent => "agent".to_owned(),
+            Self::Field(name) => format!("fields.{name}"),
+            Self::Ignored => "ignored".to_owned(),
+        }
+    }
+
+    fn of_word(word: &str) -> Option<Self> {
+        if let Some(name) = word.strip_prefix("fields.").filter(|name| !name.is_empty()) {
+            return Some(Self::Field(name.to_owned()));
+        }
+        let words = TITLES.into_iter().map(|(meaning, _)| meaning).chain([Self::Ignored]);
+        words.into_iter().find(|meaning| meaning.word() == word)
+    }
+}
 
 /// The columns of a list.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -113,63 +164,72 @@ pub(super) struct Columns {
 impl Columns {
     /// Reads a header.
     #[must_use]
-    pub(super) fn of(header: &StringRecord) -> Self {
+    pub(super) fn of(header: &StringRecord, mapping: &Mapping) -> Self {
         let mut taken = BTreeMap::new();
-        let meaning = |title: &str| {
-            let meaning = meaning(title);
+        let meaning = |(place, title): (usize, &str)| {
+            let meaning = meaning(title, mapping);
             let shared = matches!(meaning, Meaning::Phone | Meaning::Ignored);
             let repeated = !shared && taken.insert(meaning.clone(), ()).is_some();
-            if repeated { Meaning::Field(plain(title)) } else { meaning }
+            match plain(title) {
+                plain if plain.is_empty() => Meaning::Field(format!("column_{}", place + 1)),
+                plain if repeated => Meaning::Field(plain),
+                _ => meaning,
+            }
         };
-        Self { meanings: header.iter().map(meaning).collect() }
+        Self { meanings: header.iter().enumerate().map(meaning).collect() }
     }
 
-    /// Tells whether any column holds telephone numbers.
+    /// Gives the place of the first column of telephone numbers.
     #[must_use]
-    pub(super) fn has_phone(&self) -> bool {
-        self.meanings.contains(&Meaning::Phone)
+    pub(super) fn phone(&self) -> Option<usize> {
+        self.meanings.iter().position(|meaning| *meaning == Meaning::Phone)
     }
 
-    /// Gives each cell of a record with its meaning.
+    /// Gives the place of the column of references.
+    #[must_use]
+    pub(super) fn external_id(&self) -> Option<usize> {
+        self.meanings.iter().position(|meaning| *meaning == Meaning::ExternalId)
+    }
+
+    /// Gives each cell of a record that is not empty with its place and meaning.
     pub(super) fn cells<'r>(
         &'r self,
         record: &'r StringRecord,
-    ) -> impl Iterator<Item = (&'r Meaning, &'r str)> {
-        self.meanings.iter().zip(record.iter().map(str::trim)).filter(|(_, cell)| !cell.is_empty())
+    ) -> impl Iterator<Item = (usize, &'r Meaning, &'r str)> {
+        let cells = self.meanings.iter().zip(record).enumerate();
+        let cells = cells.map(|(place, (meaning, cell))| (place, meaning, disarmed(cell.trim())));
+        cells.filter(|(_, _, cell)| !cell.is_empty())
     }
 
     /// Says what each column was taken for.
     #[must_use]
     pub(super) fn say(&self, header: &StringRecord) -> BTreeMap<String, String> {
-        let said = |meaning: &Meaning| match meaning {
-            Meaning::Phone => "phone".to_owned(),
-            Meaning::Name => "name".to_owned(),
-            Meaning::FirstName => "first_name".to_owned(),
-            Meaning::ExternalId => "external_id".to_owned(),
-            Meaning::Zone => "zone".to_owned(),
-            Meaning::Priority => "priority".to_owned(),
-            Meaning::Agent => "agent".to_owned(),
-            Meaning::Field(name) => format!("fields.{name}"),
-            Meaning::Ignored => "ignored".to_owned(),
-        };
-        header.iter().map(str::to_owned).zip(self.meanings.iter().map(said)).collect()
+        header.iter().map(str::to_owned).zip(self.meanings.iter().map(Meaning::word)).collect()
     }
 }
 
-fn meaning(title: &str) -> Meaning {
+fn meaning(title: &str, mapping: &Mapping) -> Meaning {
     if title.trim().starts_with('_') {
         return Meaning::Ignored;
     }
     let plain = plain(title);
-    let stem = plain.trim_end_matches(|c: char| c.is_ascii_digit()).trim_end_matches('_');
-    let known = TITLES.iter().find(|(word, _)| *word == stem || *word == plain);
-    match known {
-        Some((_, meaning)) => meaning.clone(),
-        None => {
-            let field = FIELDS.iter().find(|(word, _)| *word == plain);
-            Meaning::Field(field.map_or(plain, |(_, name)| (*name).to_owned()))
-        }
+    if let Some(meaning) = mapping.0.get(&plain) {
+        return meaning.clone();
     }
+    let stem = plain.trim_end_matches(|c: char| c.is_ascii_digit()).trim_end_matches('_');
+    let means = |titles: &str| titles.split(' ').any(|title| title == stem || title == plain);
+    if let Some((meaning, _)) = TITLES.iter().find(|(_, titles)| means(titles)) {
+        return meaning.clone();
+    }
+    let same = |titles: &str| titles.split(' ').any(|title| title == plain);
+    let field = FIELDS.iter().find(|(_, titles)| same(titles)).map(|(name, _)| (*name).to_owned());
+    Meaning::Field(field.unwrap_or(plain))
+}
+
+/// Takes off the quote that keeps a spreadsheet from running a cell (see `rejects`).
+fn disarmed(cell: &str) -> &str {
+    let rest = cell.strip_prefix('\'').map(str::trim_start);
+    rest.filter(|rest| rest.starts_with(ARMED)).unwrap_or(cell)
 }
 
 /// Writes a title in small letters without accents, other signs as single underscores.
@@ -183,6 +243,7 @@ fn plain(title: &str) -> String {
             'î' | 'ï' => 'i',
             'ô' | 'ö' => 'o',
             'ù' | 'û' | 'ü' => 'u',
+            'º' => ' ',
             other => other,
         };
         if letter.is_alphanumeric() {
@@ -198,31 +259,62 @@ fn plain(title: &str) -> String {
 mod tests {
     use super::*;
 
+    fn guessed(titles: &[&str]) -> Vec<Meaning> {
+        Columns::of(&StringRecord::from(titles.to_vec()), &Mapping::default()).meanings
+    }
+
     #[test]
     fn titles_are_known_in_both_languages_and_any_dress() {
-        for title in ["Tél", "TELEPHONE 2", "N° tél.", "Tél. portable", "phone", "Mobile", "gsm1"]
-        {
-            assert_eq!(meaning(title), Meaning::Phone, "{title}");
+        for title in [
+            "Tél",
+            "TELEPHONE 2",
+            "N° tél.",
+            "Nº de téléphone",
+            "Tél. portable",
+            "Tél (mobile)",
+            "phone",
+            "Mobile",
+            "gsm1",
+            "Phone Number",
+        ] {
+            assert_eq!(guessed(&[title]), [Meaning::Phone], "{title}");
         }
-        assert_eq!(meaning("Prénom"), Meaning::FirstName);
-        assert_eq!(meaning("Code postal"), Meaning::Field("postal_code".into()));
-        assert_eq!(meaning("Surface m²"), Meaning::Field("surface_m²".into()));
-        assert_eq!(meaning("_motif"), Meaning::Ignored);
+        assert_eq!(guessed(&["Prénom"]), [Meaning::FirstName]);
+        assert_eq!(guessed(&["Code postal"]), [Meaning::Field("postal_code".into())]);
+        assert_eq!(guessed(&["Surface m²"]), [Meaning::Field("surface_m²".into())]);
+        assert_eq!(guessed(&["_motif"]), [Meaning::Ignored]);
+        assert_eq!(guessed(&["Nom", ""]), [Meaning::Name, Meaning::Field("column_2".into())]);
     }
 
     #[test]
     fn no_column_of_a_file_of_rejects_becomes_a_field() {
-        let header = StringRecord::from(vec!["tel", "_ligne", "_motif", "_correction_proposee"]);
         let ours = Meaning::Ignored;
         let expected = [Meaning::Phone, ours.clone(), ours.clone(), ours];
-        assert_eq!(Columns::of(&header).meanings, expected);
+        assert_eq!(guessed(&["tel", "_ligne", "_motif", "_correction_proposee"]), expected);
     }
 
     #[test]
     fn a_second_name_column_stays_a_field() {
-        let columns = Columns::of(&StringRecord::from(vec!["nom", "name", "tel", "tel2"]));
         let expected =
             [Meaning::Name, Meaning::Field("name".into()), Meaning::Phone, Meaning::Phone];
-        assert_eq!(columns.meanings, expected);
+        assert_eq!(guessed(&["nom", "name", "tel", "tel2"]), expected);
+    }
+
+    #[test]
+    fn a_mapping_is_obeyed_before_the_titles_and_comes_back_as_it_went() -> Result<(), NotAMeaning>
+    {
+        let words = [("Contact joignable", "phone"), ("id", "ignored"), ("CA", "fields.turnover")];
+        let words = words.map(|(title, word)| (title.to_owned(), word.to_owned()));
+        let mapping = Mapping::try_from(BTreeMap::from(words))?;
+        let header = StringRecord::from(vec!["contact joignable", "ID", "ca", "nom"]);
+        let turnover = Meaning::Field("turnover".into());
+        let expected = [Meaning::Phone, Meaning::Ignored, turnover, Meaning::Name];
+        assert_eq!(Columns::of(&header, &mapping).meanings, expected);
+        let again = Mapping::try_from(BTreeMap::from(mapping.clone()))?;
+        assert_eq!(again, mapping);
+        let wrong = BTreeMap::from([("Tél".to_owned(), "fone".to_owned())]);
+        let told = Mapping::try_from(wrong).map_err(|error| error.to_string());
+        assert!(told.is_err_and(|told| told.contains("\"Tél\"") && told.contains("phone, name")));
+        Ok(())
     }
 }

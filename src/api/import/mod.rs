@@ -1,16 +1,22 @@
 //! A list (CSV with a header) → contacts to be imported, and rejects that say what to do.
 //!
-//! Reads `;`, `,` or tab, UTF-8 with or without its mark, a `sep=` line; works without a store,
-//! so that a dry run needs no engine.
+//! Reads `;`, `,`, tab or `|`, a `sep=` line, titles below other lines; UTF-8 with or without its
+//! mark; other encodings become that first, and workbooks lists (`text`, `workbook`). Works without
+//! a store, so that a dry run needs no engine.
 
 mod columns;
 mod phone;
+mod reason;
+mod rejects;
 pub mod territory;
+mod text;
+mod workbook;
 
 pub use phone::usual_zone as zone_of;
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::io::{self, BufRead, Read, Write};
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::io::{self, BufRead, Read};
 
 use csv::{ByteRecord, StringRecord};
 use rlibphonenumber::PHONE_NUMBER_UTIL;
@@ -21,7 +27,11 @@ use crate::config::encoding::Foreign;
 use crate::store::{NUMBERS_MAX, NewContact, NewNumber, PRIORITY_DEFAULT};
 use crate::units::{AgentId, Zone};
 use columns::{Columns, Meaning};
-use phone::NotAPhone;
+pub use columns::{Mapping, NotAMeaning};
+pub use reason::Reason;
+pub use rejects::{Dialect, Reject, RejectsFile};
+pub use text::{Encoding, Page};
+pub use workbook::{NotASheet, Sheet};
 
 /// A list has at most this many columns: spreadsheets that have more hold no list.
 pub const COLUMNS_MAX: usize = 256;
@@ -32,8 +42,17 @@ pub const RECORD_BYTES_MAX: usize = 64 << 10;
 /// How a spreadsheet gives what is read here.
 const SAVE: &str = "save it as \"CSV UTF-8\"";
 
-/// Rejects kept to be shown; all of them go into the file of rejects.
-const EXAMPLES_MAX: usize = 10;
+/// Rejects of one reason kept to be shown; all of them go into the file of rejects.
+const EXAMPLES_MAX: u64 = 3;
+
+/// The titles stand within so many records: above them are a name, a date, an empty line.
+const ABOVE_MAX: usize = 20;
+
+/// What is looked through for the titles: far more than the longest header.
+const HEAD_BYTES: usize = 64 << 10;
+
+/// What columns are told apart by, the likeliest first: Excel in French writes semicolons.
+const DELIMITERS: [u8; 4] = *b";,\t|";
 
 /// How a list is to be read.
 #[derive(Clone, Debug)]
@@ -44,11 +63,13 @@ pub struct Options {
     pub zone: Option<Zone>,
     /// The agents a record may name; `None` takes no notice of that column.
     pub agents: Option<BTreeMap<String, AgentId>>,
+    /// What columns mean whose titles do not tell.
+    pub mapping: Mapping,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { region: Region::FR, zone: None, agents: None }
+        Self { region: Region::FR, zone: None, agents: None, mapping: Mapping::default() }
     }
 }
 
@@ -87,108 +108,9 @@ pub enum NotAList {
     /// No column holds telephone numbers.
     #[error("no column holds telephone numbers (found: {0}): call one \"telephone\" or \"phone\"")]
     NoPhone(String),
-}
-
-/// Why a record is rejected; the code is printed, counted and stable.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Reason {
-    /// No cell holds a number.
-    NumberMissing,
-    /// The digits were lost in a spreadsheet.
-    NumberLost,
-    /// No cell holds a number that exists.
-    NumberInvalid,
-    /// The country has several time zones.
-    ZoneUnknown,
-    /// The zone column names no zone.
-    ZoneInvalid,
-    /// The priority is no digit from 1 to 9.
-    PriorityInvalid,
-    /// The agent is not known.
-    AgentUnknown,
-    /// Another record of the file has the same number.
-    Doubled,
-    /// It has more or fewer cells than the header.
-    Cells,
-    /// It is not UTF-8.
-    Encoding,
-    /// It is too long.
-    TooLong,
-}
-
-impl Reason {
-    /// Gives the stable code.
-    #[must_use]
-    pub fn code(self) -> &'static str {
-        match self {
-            Self::NumberMissing => "number_missing",
-            Self::NumberLost => "number_lost",
-            Self::NumberInvalid => "number_invalid",
-            Self::ZoneUnknown => "zone_unknown",
-            Self::ZoneInvalid => "zone_invalid",
-            Self::PriorityInvalid => "priority_invalid",
-            Self::AgentUnknown => "agent_unknown",
-            Self::Doubled => "doubled",
-            Self::Cells => "cells",
-            Self::Encoding => "encoding",
-            Self::TooLong => "too_long",
-        }
-    }
-
-    /// Says what to do, in French and English.
-    #[must_use]
-    pub fn fix(self) -> [&'static str; 2] {
-        match self {
-            Self::NumberMissing => ["ajoutez un numéro de téléphone", "add a telephone number"],
-            Self::NumberLost => [
-                "le tableur a perdu des chiffres : reprenez le numéro à la source, en texte",
-                "the spreadsheet lost digits: take the number from its source, as text",
-            ],
-            Self::NumberInvalid => [
-                "vérifiez le numéro : longueur ou préfixe impossible",
-                "check the number: its length or prefix is impossible",
-            ],
-            Self::ZoneUnknown => [
-                "ajoutez une colonne zone (par ex. America/New_York) ou --zone",
-                "add a column zone (such as America/New_York) or --zone",
-            ],
-            Self::ZoneInvalid => [
-                "écrivez un fuseau IANA, par ex. Europe/Paris",
-                "write an IANA zone such as Europe/Paris",
-            ],
-            Self::PriorityInvalid => {
-                ["écrivez une priorité de 1 à 9", "write a priority from 1 to 9"]
-            }
-            Self::AgentUnknown => [
-                "ajoutez cet agent (cadran agent add) ou videz la cellule",
-                "add this agent (cadran agent add) or empty the cell",
-            ],
-            Self::Doubled => [
-                "le même numéro figure plus haut : supprimez cette ligne",
-                "the same number stands above: delete this line",
-            ],
-            Self::Cells => [
-                "pas autant de cellules que de titres : un guillemet ou un séparateur est de trop",
-                "not as many cells as titles: a quote or a delimiter is too much",
-            ],
-            Self::Encoding => ["enregistrez le fichier en CSV UTF-8", "save the file as CSV UTF-8"],
-            Self::TooLong => [
-                "plus de 64 Ko : un guillemet n'est pas fermé",
-                "over 64 KB: a quote is not closed",
-            ],
-        }
-    }
-}
-
-/// A rejected record.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Reject {
-    /// Its line, from 1.
-    pub line: u64,
-    /// Why.
-    pub reason: Reason,
-    /// Its cells as they were.
-    pub cells: ByteRecord,
+    /// Its first line is a contact.
+    #[error("the first line is a contact, not titles: write such as \"telephone;nom\" above it")]
+    Untitled,
 }
 
 /// One record of a list.
@@ -204,72 +126,88 @@ pub enum Row {
 pub struct List<R> {
     csv: csv::Reader<io::Chain<io::Cursor<Vec<u8>>, R>>,
     options: Options,
-    header: StringRecord,
+    dialect: Dialect,
     columns: Columns,
-    delimiter: u8,
     /// Lines the reader of CSV does not count: a `sep=` line, and the `\n` of the `\r\n` before a
     /// record, which it takes for the record's own.
     lines_before: u64,
-    seen: BTreeSet<String>,
+    seen: Seen,
     record: ByteRecord,
     report: ImportReport,
 }
 
+/// What stood in earlier records.
+#[derive(Default)]
+struct Seen {
+    /// The digits of numbers: E.164 has fifteen at most.
+    numbers: HashSet<u64>,
+    ids: HashSet<String>,
+}
+
+impl Seen {
+    /// Tells whether a number is the first of its kind.
+    fn is_new(&mut self, number: &NewNumber) -> bool {
+        let digits = number.number.reveal().trim_start_matches('+').parse();
+        self.numbers.insert(digits.unwrap_or(u64::MAX))
+    }
+}
+
 impl<R: BufRead> List<R> {
-    /// Reads the header and learns what each column means.
+    /// Finds the header and learns what each column means.
     ///
     /// # Errors
     /// It is no list; see [`NotAList`].
     pub fn open(mut input: R, options: Options) -> Result<Self, NotAList> {
-        let mut first = first_line(&mut input)?;
-        if first.is_empty() {
+        let mut head = Vec::new();
+        let limit = u64::try_from(HEAD_BYTES).unwrap_or(u64::MAX);
+        input.by_ref().take(limit).read_to_end(&mut head)?;
+        if head.starts_with(b"\xEF\xBB\xBF") {
+            head.drain(..3);
+        }
+        if head.is_empty() {
             return Err(NotAList::Empty);
         }
-        if let Some(foreign) = Foreign::of(&first) {
+        if let Some(foreign) = Foreign::of(first_line(&head)) {
             return Err(NotAList::Foreign(foreign));
         }
-        let mut lines_before = 0;
-        let declared = match first.as_slice() {
-            [b's', b'e', b'p', b'=', sign, b'\r' | b'\n', ..] => Some(*sign),
-            _ => None,
-        };
-        if declared.is_some() {
-            first = first_line(&mut input)?;
-            lines_before = 1;
+        let mut declared = None;
+        if let [b's', b'e', b'p', b'=', sign, b'\r' | b'\n', ..] = head.as_slice() {
+            declared = Some(*sign);
+            head.drain(..first_line(&head).len());
         }
-        lines_before += u64::from(first.ends_with(b"\r\n"));
-        let delimiter = declared.unwrap_or_else(|| likely_delimiter(&first));
-        let mut csv = csv::ReaderBuilder::new()
-            .delimiter(delimiter)
-            .flexible(true)
-            .from_reader(io::Cursor::new(first).chain(input));
-        let header = csv.headers().map_err(|_| NotAList::Header)?.clone();
-        if header.iter().all(|title| title.trim().is_empty()) {
-            return Err(NotAList::Header);
+        let crlf = first_line(&head).ends_with(b"\r\n");
+        let lines_before = u64::from(declared.is_some()) + u64::from(crlf);
+        let (delimiter, above) = find_titles(&head, declared, &options.mapping);
+        let mut csv = reader(delimiter, io::Cursor::new(head).chain(input));
+        let mut titles = StringRecord::new();
+        for _ in 0..=above {
+            csv.read_record(&mut titles).map_err(|_| NotAList::Header)?;
         }
-        if header.len() > COLUMNS_MAX {
-            return Err(NotAList::TooWide);
-        }
-        let columns = Columns::of(&header);
-        if !columns.has_phone() {
-            return Err(NotAList::NoPhone(header.iter().collect::<Vec<_>>().join(", ")));
-        }
+        let columns = columns_of(&titles, &options)?;
         let report = ImportReport {
+            encoding: Encoding::Utf8 { mark: false }.name().to_owned(),
             delimiter: char::from(delimiter).to_string(),
-            columns: columns.say(&header),
+            columns: columns.say(&titles),
             ..ImportReport::default()
         };
-        let (seen, record) = (BTreeSet::new(), ByteRecord::new());
-        Ok(Self { csv, options, header, columns, delimiter, lines_before, seen, record, report })
+        let dialect = Dialect { titles, delimiter, crlf };
+        let (seen, record) = (Seen::default(), ByteRecord::new());
+        Ok(Self { csv, options, dialect, columns, lines_before, seen, record, report })
     }
 
-    /// Reads the next record; `None` at the end.
+    /// Reads the next record that is not blank; `None` at the end.
     ///
     /// # Errors
     /// The input fails.
     pub fn next_row(&mut self) -> io::Result<Option<Row>> {
-        if !self.csv.read_byte_record(&mut self.record).map_err(io::Error::from)? {
-            return Ok(None);
+        loop {
+            if !self.csv.read_byte_record(&mut self.record).map_err(io::Error::from)? {
+                return Ok(None);
+            }
+            if self.record.iter().any(|cell| !cell.trim_ascii().is_empty()) {
+                break;
+            }
+            self.report.blank += 1;
         }
         self.report.rows += 1;
         let line = self.record.position().map_or(0, csv::Position::line) + self.lines_before;
@@ -278,9 +216,10 @@ impl<R: BufRead> List<R> {
                 self.report.importable += 1;
                 Row::Contact(contact)
             }
-            Err(reason) => {
-                self.reject(line, reason);
-                Row::Reject(Reject { line, reason, cells: self.record.clone() })
+            Err(Wrong { reason, column }) => {
+                let reject = Reject { line, column, reason, cells: self.record.clone() };
+                self.count(&reject);
+                Row::Reject(reject)
             }
         };
         Ok(Some(row))
@@ -305,36 +244,50 @@ impl<R: BufRead> List<R> {
         self.report.clone()
     }
 
-    /// Gives the header and the sign between columns, to write rejects in the same dialect.
+    /// Tells how the list is written, so that its rejects are written alike.
     #[must_use]
-    pub fn dialect(&self) -> (StringRecord, u8) {
-        (self.header.clone(), self.delimiter)
+    pub fn dialect(&self) -> Dialect {
+        self.dialect.clone()
     }
 
-    fn reject(&mut self, line: u64, reason: Reason) {
+    fn count(&mut self, reject: &Reject) {
         self.report.rejected += 1;
-        *self.report.reasons.entry(reason.code().to_owned()).or_default() += 1;
-        if self.report.examples.len() < EXAMPLES_MAX {
-            let [_, fix] = reason.fix();
-            let reason = reason.code().to_owned();
-            self.report.examples.push(Rejected { line, reason, fix: fix.to_owned() });
+        let reason = reject.reason.code().to_owned();
+        let count = self.report.reasons.entry(reason.clone()).or_default();
+        *count += 1;
+        if *count <= EXAMPLES_MAX {
+            let [_, fix] = reject.reason.fix();
+            let title = reject.column.and_then(|place| self.dialect.titles.get(place));
+            let column = title.map(|title| title.trim().to_owned());
+            let fix = fix.to_owned();
+            self.report.examples.push(Rejected { line: reject.line, column, reason, fix });
         }
     }
 
-    fn contact(&mut self) -> Result<NewContact, Reason> {
+    fn contact(&mut self) -> Result<NewContact, Wrong> {
         if self.record.as_slice().len() > RECORD_BYTES_MAX {
-            return Err(Reason::TooLong);
+            return Err(Reason::TooLong.into());
         }
-        if self.record.len() != self.header.len() {
-            return Err(Reason::Cells);
+        let extra = self.record.iter().skip(self.dialect.titles.len());
+        if self.record.len() < self.dialect.titles.len()
+            || extra.into_iter().any(|cell| !cell.trim_ascii().is_empty())
+        {
+            return Err(Reason::Cells.into());
         }
         let record =
             StringRecord::from_byte_record(self.record.clone()).map_err(|_| Reason::Encoding)?;
         let mut draft = Draft::read(&self.columns, &record, &self.options)?;
+        if draft.contact.external_id.as_ref().is_some_and(|id| self.seen.ids.contains(id)) {
+            return Err(Wrong { reason: Reason::IdDoubled, column: self.columns.external_id() });
+        }
         let zone = draft.zone.take().or_else(|| self.options.zone.clone());
-        let postal_code = draft.contact.fields.get(POSTAL_CODE).map(String::as_str);
-        let there = (zone.as_ref(), postal_code);
-        let read = numbers(&draft.phones, self.options.region, there, &mut self.seen)?;
+        let there = (zone.as_ref(), draft.contact.fields.get(POSTAL_CODE).map(String::as_str));
+        let read = numbers(&draft.phones, self.options.region, there, &mut self.seen);
+        let read = read.map_err(|wrong| Wrong {
+            column: wrong.column.or_else(|| self.columns.phone()),
+            ..wrong
+        })?;
+        self.seen.ids.extend(draft.contact.external_id.clone());
         self.report.repaired += u64::from(read.repaired);
         self.report.numbers_left_out += u64::from(read.left_out);
         draft.contact.numbers = read.numbers;
@@ -345,7 +298,21 @@ impl<R: BufRead> List<R> {
 /// The field that holds the postal code, whatever its title.
 const POSTAL_CODE: &str = "postal_code";
 
+/// Why a record is rejected, and the place of the column at fault, if one alone is.
+#[derive(Clone, Copy, Debug)]
+struct Wrong {
+    reason: Reason,
+    column: Option<usize>,
+}
+
+impl From<Reason> for Wrong {
+    fn from(reason: Reason) -> Self {
+        Self { reason, column: None }
+    }
+}
+
 /// The telephone numbers of one record.
+#[derive(Default)]
 struct Numbers {
     numbers: Vec<NewNumber>,
     repaired: bool,
@@ -354,34 +321,41 @@ struct Numbers {
 
 /// Reads a record's numbers; one that stands further up in the file is not taken again.
 fn numbers(
-    cells: &[&str],
+    cells: &[(usize, &str)],
     region: Region,
-    there: (Option<&Zone>, Option<&str>),
-    seen: &mut BTreeSet<String>,
-) -> Result<Numbers, Reason> {
-    let mut read = Numbers { numbers: Vec::new(), repaired: false, left_out: false };
-    let mut wrong = Reason::NumberMissing;
-    for cell in cells.iter().take(NUMBERS_MAX) {
-        match phone::read(cell, region, there) {
-            Ok(phone) if read.numbers.contains(&phone.number) => {}
-            Ok(phone) if seen.insert(phone.number.number.reveal().to_owned()) => {
+    (zone, postal_code): (Option<&Zone>, Option<&str>),
+    seen: &mut Seen,
+) -> Result<Numbers, Wrong> {
+    let mut read = Numbers::default();
+    let mut wrong: Option<Wrong> = None;
+    for (place, cell) in cells {
+        let column = Some(*place);
+        let phones = phone::read(cell, region, zone);
+        wrong = wrong.or_else(|| phones.wrong.map(|reason| Wrong { reason, column }));
+        for mut phone in phones.found {
+            phone.number.territory = territory::of(&phone.number.number, postal_code);
+            if read.numbers.len() == NUMBERS_MAX || read.numbers.contains(&phone.number) {
+                continue;
+            }
+            if seen.is_new(&phone.number) {
                 read.repaired |= phone.repaired;
                 read.numbers.push(phone.number);
+            } else {
+                wrong = wrong.or(Some(Wrong { reason: Reason::Doubled, column }));
             }
-            Ok(_) => wrong = Reason::Doubled,
-            Err(NotAPhone::DigitsLost) => wrong = Reason::NumberLost,
-            Err(NotAPhone::Invalid) => wrong = Reason::NumberInvalid,
-            Err(NotAPhone::ZoneUnknown) => wrong = Reason::ZoneUnknown,
         }
     }
-    read.left_out = wrong != Reason::NumberMissing;
-    if read.numbers.is_empty() { Err(wrong) } else { Ok(read) }
+    if read.numbers.is_empty() {
+        return Err(wrong.unwrap_or_else(|| Reason::NumberMissing.into()));
+    }
+    read.left_out = wrong.is_some();
+    Ok(read)
 }
 
 /// A record on its way to become a contact.
 struct Draft<'r> {
     contact: NewContact,
-    phones: Vec<&'r str>,
+    phones: Vec<(usize, &'r str)>,
     zone: Option<Zone>,
 }
 
@@ -390,19 +364,22 @@ impl<'r> Draft<'r> {
         columns: &'r Columns,
         record: &'r StringRecord,
         options: &Options,
-    ) -> Result<Self, Reason> {
+    ) -> Result<Self, Wrong> {
         let (mut phones, mut zone, mut owner) = (Vec::new(), None, None);
         let (mut name, mut first_name, mut external_id) = (None, None, None);
         let (mut fields, mut priority) = (BTreeMap::new(), PRIORITY_DEFAULT);
-        for (meaning, cell) in columns.cells(record) {
+        for (place, meaning, cell) in columns.cells(record) {
+            let at = |reason| Wrong { reason, column: Some(place) };
             match meaning {
-                Meaning::Phone => phones.push(cell),
+                Meaning::Phone => phones.push((place, cell)),
                 Meaning::Name => name = Some(cell),
                 Meaning::FirstName => first_name = Some(cell),
                 Meaning::ExternalId => external_id = Some(cell.to_owned()),
-                Meaning::Zone => zone = Some(Zone::new(cell).map_err(|_| Reason::ZoneInvalid)?),
-                Meaning::Priority => priority = priority_of(cell)?,
-                Meaning::Agent => owner = owner_of(cell, options)?,
+                Meaning::Zone => {
+                    zone = Some(Zone::new(cell).map_err(|_| at(Reason::ZoneInvalid))?);
+                }
+                Meaning::Priority => priority = priority_of(cell).map_err(at)?,
+                Meaning::Agent => owner = owner_of(cell, options).map_err(at)?,
                 Meaning::Field(title) => {
                     fields.insert(title.clone(), cell.to_owned());
                 }
@@ -433,19 +410,63 @@ fn owner_of(cell: &str, options: &Options) -> Result<Option<AgentId>, Reason> {
     }
 }
 
-/// Reads up to the first line break, without the mark of UTF-8.
-fn first_line(input: &mut impl BufRead) -> io::Result<Vec<u8>> {
-    let mut line = Vec::new();
-    let limit = u64::try_from(RECORD_BYTES_MAX).unwrap_or(u64::MAX);
-    input.take(limit).read_until(b'\n', &mut line)?;
-    if line.starts_with(b"\xEF\xBB\xBF") {
-        line.drain(..3);
-    }
-    Ok(line)
+/// Gives everything up to the first line break, and that.
+fn first_line(text: &[u8]) -> &[u8] {
+    text.split_inclusive(|byte| *byte == b'\n').next().unwrap_or_default()
 }
 
-/// What columns are told apart by, the likeliest first: Excel in French writes semicolons.
-const DELIMITERS: [u8; 3] = [b';', b',', b'\t'];
+fn reader<R: Read>(delimiter: u8, input: R) -> csv::Reader<R> {
+    let mut builder = csv::ReaderBuilder::new();
+    builder.delimiter(delimiter).flexible(true).has_headers(false).from_reader(input)
+}
+
+/// Finds the sign between columns, and how many records stand above the titles. Titles are a record
+/// with a column of telephone numbers and no number in it; of the signs that give some, the one
+/// that finds them first and gives the most columns is meant. Without any, the first record does.
+fn find_titles(head: &[u8], declared: Option<u8>, mapping: &Mapping) -> (u8, usize) {
+    let signs = declared.map_or_else(|| DELIMITERS.to_vec(), |sign| vec![sign]);
+    let titles = |sign: &u8| {
+        let mut csv = reader(*sign, head);
+        let mut records = csv.byte_records().map_while(Result::ok).take(ABOVE_MAX).enumerate();
+        records.find_map(|(above, record)| {
+            let record = StringRecord::from_byte_record(record).ok()?;
+            let titles = Columns::of(&record, mapping).phone().is_some();
+            (titles && !record.iter().any(is_number)).then_some((
+                Reverse(above),
+                record.len(),
+                *sign,
+            ))
+        })
+    };
+    let found =
+        signs.iter().rev().filter_map(titles).max_by_key(|(above, width, _)| (*above, *width));
+    let likely = declared.unwrap_or_else(|| likely_delimiter(first_line(head)));
+    found.map_or((likely, 0), |(Reverse(above), _, sign)| (sign, above))
+}
+
+/// Tells whether a cell holds a number rather than a title.
+fn is_number(cell: &str) -> bool {
+    cell.bytes().filter(u8::is_ascii_digit).count() >= 6
+}
+
+fn columns_of(titles: &StringRecord, options: &Options) -> Result<Columns, NotAList> {
+    if titles.iter().all(|title| title.trim().is_empty()) {
+        return Err(NotAList::Header);
+    }
+    if titles.len() > COLUMNS_MAX {
+        return Err(NotAList::TooWide);
+    }
+    let columns = Columns::of(titles, &options.mapping);
+    if columns.phone().is_some() {
+        return Ok(columns);
+    }
+    let numbers =
+        titles.iter().any(|cell| !phone::read(cell, options.region, None).found.is_empty());
+    if numbers {
+        return Err(NotAList::Untitled);
+    }
+    Err(NotAList::NoPhone(titles.iter().collect::<Vec<_>>().join(", ")))
+}
 
 /// Gives the commonest delimiter outside quotes; among equals the likeliest.
 fn likely_delimiter(line: &[u8]) -> u8 {
@@ -458,69 +479,6 @@ fn likely_delimiter(line: &[u8]) -> u8 {
         }
     }
     counts.iter().rev().max_by_key(|(_, count)| *count).map_or(b';', |(sign, _)| *sign)
-}
-
-/// Writes rejects in the dialect of their list, each with its line, reason and what to do.
-pub struct RejectsFile<W: Write> {
-    csv: csv::Writer<W>,
-}
-
-impl<W: Write> RejectsFile<W> {
-    /// Writes the header.
-    ///
-    /// # Errors
-    /// The output fails.
-    pub fn new(mut output: W, header: &StringRecord, delimiter: u8) -> io::Result<Self> {
-        let mut titles: StringRecord =
-            header.iter().filter(|title| !title.trim().starts_with('_')).collect();
-        titles.extend(["_ligne", "_motif", "_correction_proposee"]);
-        if !DELIMITERS.contains(&delimiter) {
-            output.write_all(&[b"sep=", [delimiter].as_slice(), b"\r\n"].concat())?;
-        }
-        let mut builder = csv::WriterBuilder::new();
-        builder.delimiter(delimiter).flexible(true);
-        // Whoever reads it back guesses the delimiter from the titles, leaving out what is quoted.
-        let signs = DELIMITERS.map(char::from);
-        let quotes = if titles.iter().any(|title| title.contains(signs)) {
-            csv::QuoteStyle::Always
-        } else {
-            csv::QuoteStyle::Necessary
-        };
-        let mut first = builder.quote_style(quotes).from_writer(&mut output);
-        first.write_record(&titles)?;
-        first.flush()?;
-        drop(first);
-        let csv = builder.quote_style(csv::QuoteStyle::Necessary).from_writer(output);
-        Ok(Self { csv })
-    }
-
-    /// Writes one reject.
-    ///
-    /// # Errors
-    /// The output fails.
-    pub fn add(&mut self, header: &StringRecord, reject: &Reject) -> io::Result<()> {
-        let [fix, _] = reject.reason.fix();
-        let mut cells = ByteRecord::new();
-        for (place, cell) in reject.cells.iter().enumerate() {
-            let ours = header.get(place).is_some_and(|title| title.trim().starts_with('_'));
-            if !ours {
-                cells.push_field(cell);
-            }
-        }
-        cells.push_field(reject.line.to_string().as_bytes());
-        cells.push_field(reject.reason.code().as_bytes());
-        cells.push_field(fix.as_bytes());
-        self.csv.write_byte_record(&cells)?;
-        Ok(())
-    }
-
-    /// Flushes what was written.
-    ///
-    /// # Errors
-    /// The output fails.
-    pub fn finish(mut self) -> io::Result<()> {
-        self.csv.flush()
-    }
 }
 
 #[cfg(test)]

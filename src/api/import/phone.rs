@@ -1,22 +1,17 @@
-//! A cell of a list → a telephone number with its class and zone.
+//! A cell of a list → the telephone numbers in it, with their class and zone.
+//!
+//! What is certain is mended: what a spreadsheet took off or put around, a second number beside the
+//! first. What is not is refused, with its reason.
 
-use rlibphonenumber::{PhoneNumber, PhoneNumberFormat, PhoneNumberType, Region};
+use rlibphonenumber::{
+    PHONE_NUMBER_UTIL, ParseError, PhoneNumber, PhoneNumberFormat, PhoneNumberType, Region,
+    ValidationError,
+};
 
-use super::territory;
+use super::reason::Reason;
 use crate::core::fact::NumberClass;
 use crate::store::NewNumber;
 use crate::units::{Number, Zone};
-
-/// Why a cell is no telephone number.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum NotAPhone {
-    /// A spreadsheet rounded it to a few digits: `3,36E+10`.
-    DigitsLost,
-    /// It has the wrong length or prefix.
-    Invalid,
-    /// Its country has several time zones and nothing says which.
-    ZoneUnknown,
-}
 
 /// A telephone number as read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,12 +22,27 @@ pub(super) struct Phone {
     pub(super) repaired: bool,
 }
 
-/// A cell is no longer than this: the longest honest one has a prefix, blanks and an extension.
-const CELL_CHARS_MAX: usize = 64;
+/// What a cell holds.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Phones {
+    /// The numbers that are certain.
+    pub(super) found: Vec<Phone>,
+    /// Why the rest is none; a cell without a digit holds no number and nothing wrong.
+    pub(super) wrong: Option<Reason>,
+}
+
+/// A cell is no longer than this: two numbers with a remark on each.
+const CELL_CHARS_MAX: usize = 200;
+
+/// So many digits are a number, or were to be one; fewer belong to a remark ("poste 12").
+const DIGITS_MIN: usize = 6;
+
+/// Digits of a French number behind its zero or +33.
+const FRENCH_DIGITS: usize = 9;
 
 /// The French overseas prefixes after the 0, with the country code that reaches them
 /// (plan de numérotation, Arcep). 639 98 is kept for fiction in metropolitan France.
-const OVERSEAS: [(&str, &str); 15] = [
+const OVERSEAS: [(&str, &str); 14] = [
     ("262", "262"),
     ("263", "262"),
     ("269", "262"),
@@ -47,16 +57,27 @@ const OVERSEAS: [(&str, &str); 15] = [
     ("596", "596"),
     ("696", "596"),
     ("697", "596"),
-    ("508", "508"),
 ];
+
+/// The country codes of overseas France whose numbers have nine digits behind them.
+const OVERSEAS_CODES: [&str; 4] = ["262", "590", "594", "596"];
+
+/// Saint-Pierre-et-Miquelon is called as 0508 and six digits, and abroad as +508 and those six.
+const MIQUELON: &str = "508";
 
 /// The block of mobile numbers kept for fiction (Arcep, décision 2018-0881).
 const FICTION: &str = "+3363998";
 
+/// Numbers that cost their caller more than a call (Arcep, décision 2018-0881: 089).
+const PREMIUM: &str = "+3389";
+
 /// The zones of countries with one, by the digits a number begins with, longest first (IANA).
-const ZONES: [(&str, &str); 26] = [
+const ZONES: [(&str, &str); 29] = [
     ("+262269", "Indian/Mayotte"),
     ("+262639", "Indian/Mayotte"),
+    ("+26270935", "Indian/Mayotte"),
+    ("+26270936", "Indian/Mayotte"),
+    ("+26270937", "Indian/Mayotte"),
     ("+262", "Indian/Reunion"),
     ("+590", "America/Guadeloupe"),
     ("+594", "America/Cayenne"),
@@ -83,83 +104,275 @@ const ZONES: [(&str, &str); 26] = [
     ("+49", "Europe/Berlin"),
 ];
 
-/// Reads a cell; numbers without a country code are of `region`. What the list tells of where the
-/// person lives, the zone and the postal code, comes before what the number tells.
-///
-/// # Errors
-/// The cell is no telephone number; see [`NotAPhone`].
-pub(super) fn read(
-    cell: &str,
-    region: Region,
-    (zone, postal_code): (Option<&Zone>, Option<&str>),
-) -> Result<Phone, NotAPhone> {
-    let (text, unwrapped) = unwrap(cell);
+/// Reads a cell; numbers without a country code are of `region`.
+pub(super) fn read(cell: &str, region: Region, zone: Option<&Zone>) -> Phones {
+    let refused = |reason| Phones { found: Vec::new(), wrong: Some(reason) };
+    let (text, mended) = plain(cell);
+    if lost(&text) {
+        return refused(Reason::NumberLost);
+    }
+    if !text.contains(|c: char| c.is_ascii_digit()) {
+        return Phones::default();
+    }
     if text.chars().count() > CELL_CHARS_MAX {
-        return Err(NotAPhone::Invalid);
+        return refused(Reason::NumberLong);
     }
-    let rounded = |text: &str| {
-        let digits = text.to_ascii_uppercase();
-        digits.contains("E+") && digits.starts_with(|c: char| c.is_ascii_digit())
+    if text.contains(char::is_alphabetic) {
+        return beside_words(&text, region, zone);
+    }
+    match one(&text, region, zone) {
+        Ok(phone) => {
+            let repaired = phone.repaired || mended;
+            Phones { found: vec![Phone { repaired, ..phone }], wrong: None }
+        }
+        Err(reason) => {
+            let parts = parts(&text, region, zone);
+            // Where every part is a number, so is one that lost its zero.
+            let all = parts.len() > 1 && parts.iter().all(Result::is_ok);
+            let read = gather(parts, all);
+            if read.found.is_empty() && read.wrong.is_none() { refused(reason) } else { read }
+        }
+    }
+}
+
+/// Reads the numbers of a cell with words in it: only those that are whole, because a letter may
+/// stand for a digit.
+fn beside_words(text: &str, region: Region, zone: Option<&Zone>) -> Phones {
+    let read = gather(parts(text, region, zone), false);
+    let telling = [Reason::NumberPremium, Reason::ZoneUnknown, Reason::CountryUnknown];
+    if !read.found.is_empty() || read.wrong.is_some_and(|reason| telling.contains(&reason)) {
+        return read;
+    }
+    Phones { wrong: Some(Reason::NumberLetters), ..read }
+}
+
+/// Keeps the numbers among the parts of a cell, and why another part is none.
+fn gather(parts: Vec<Result<Phone, Reason>>, guesses: bool) -> Phones {
+    let mut read = Phones::default();
+    for part in parts {
+        match part {
+            Ok(phone) if guesses || !phone.repaired => {
+                read.found.push(Phone { repaired: true, ..phone });
+            }
+            Ok(_) => read.wrong = read.wrong.or(Some(Reason::NumberShort)),
+            Err(reason) => read.wrong = read.wrong.or(Some(reason)),
+        }
+    }
+    read
+}
+
+/// Takes a cell apart where a second number may begin, and reads each part.
+fn parts(text: &str, region: Region, zone: Option<&Zone>) -> Vec<Result<Phone, Reason>> {
+    let apart = [" - ", " / ", ", "]
+        .iter()
+        .fold(text.replace('+', ";+"), |text, sign| text.replace(sign, ";"));
+    let coarse = apart.split(|c: char| c.is_alphabetic() || ";|&\n".contains(c));
+    let mut read = Vec::new();
+    for part in coarse.filter(|part| digits_of(part) >= DIGITS_MIN) {
+        let whole = one(part, region, zone);
+        let fine = if whole.is_err() { finer(part) } else { Vec::new() };
+        if fine.is_empty() {
+            read.push(whole);
+        } else {
+            read.extend(fine.iter().map(|part| one(part, region, zone)));
+        }
+    }
+    read
+}
+
+/// Takes a part that is no number apart once more: French numbers one behind the other, or signs
+/// that also stand between the pairs of a number.
+fn finer(part: &str) -> Vec<String> {
+    let digits: String = part.chars().filter(char::is_ascii_digit).collect();
+    let tens: Vec<_> =
+        (0..digits.len()).step_by(10).filter_map(|at| digits.get(at..at + 10)).collect();
+    let french = tens.len() > 1 && tens.iter().all(|ten| ten.starts_with('0'));
+    if french && tens.len() * 10 == digits.len() {
+        return tens.into_iter().map(str::to_owned).collect();
+    }
+    let fine = part.split(['/', ',', '\\']).filter(|part| digits_of(part) >= DIGITS_MIN);
+    fine.filter(|fine| *fine != part).map(str::to_owned).collect()
+}
+
+fn digits_of(text: &str) -> usize {
+    text.bytes().filter(u8::is_ascii_digit).count()
+}
+
+/// Takes off what spreadsheets put around numbers (`="06…"`, `'06…`, `.0`), and writes blanks and
+/// dashes plainly; tells whether anything was taken off.
+fn plain(cell: &str) -> (String, bool) {
+    let cell = cell.trim();
+    let inner = cell.strip_prefix('=').filter(|rest| rest.starts_with('"')).unwrap_or(cell);
+    let inner = inner.trim_matches(['"', '\'', '’', '`']);
+    let text: String = inner.chars().filter_map(sign).collect();
+    let text = text.trim();
+    let integer = text.split_once(['.', ',']).filter(|(digits, zeros)| {
+        let all = |text: &str, of: fn(&u8) -> bool| text.as_bytes().iter().all(of);
+        all(digits, u8::is_ascii_digit) && digits.len() > 8 && matches!(*zeros, "0" | "00")
+    });
+    let whole = integer.map_or(text, |(digits, _)| digits);
+    (whole.to_owned(), inner.len() != cell.len() || integer.is_some())
+}
+
+/// Writes a sign plainly; `None` if it cannot be seen.
+fn sign(sign: char) -> Option<char> {
+    match sign {
+        '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' => None,
+        '\u{ad}' | '\u{feff}' => None,
+        '\u{2010}'..='\u{2015}' | '\u{2212}' => Some('-'),
+        '·' | '•' | '∙' => Some('.'),
+        '⁄' | '∕' => Some('/'),
+        '\n' | '\r' => Some('\n'),
+        _ if sign.is_whitespace() => Some(' '),
+        _ => Some(sign),
+    }
+}
+
+/// Tells whether a spreadsheet wrote something else than the digits: `3,36E+10`, `####`, `#N/A`, or
+/// the result of +33-6… taken for a sum.
+fn lost(text: &str) -> bool {
+    let figures = |text: &str, also: &str| {
+        !text.is_empty() && text.chars().all(|c| c.is_ascii_digit() || also.contains(c))
     };
-    if rounded(&text) {
-        return Err(NotAPhone::DigitsLost);
-    }
-    let (written, mended) = if region == Region::FR { french(&text) } else { (text, false) };
-    let parsed = rlibphonenumber::PHONE_NUMBER_UTIL
-        .parse(&written, Some(region))
-        .map_err(|_| NotAPhone::Invalid)?;
+    let compact: String = text.chars().filter(|c| *c != ' ').collect();
+    let power = compact.split_once(['E', 'e']).is_some_and(|(mantissa, exponent)| {
+        let mantissa = mantissa.trim_start_matches(['=', '+', '-']);
+        figures(mantissa, ".,") && figures(exponent.trim_start_matches(['+', '-']), "")
+    });
+    let sum = compact
+        .strip_prefix('-')
+        .is_some_and(|rest| figures(rest, "") && !rest.starts_with('0') && !text.contains(' '));
+    power || sum || (text.starts_with('#') && digits_of(text) < DIGITS_MIN)
+}
+
+/// Reads a text that is one number and nothing else; it is repaired if digits were put back.
+fn one(text: &str, region: Region, zone: Option<&Zone>) -> Result<Phone, Reason> {
+    let (abroad, digits) = compact(text);
+    let foreign = || {
+        let bare = !abroad && !digits.starts_with('0');
+        bare && parse(&format!("+{digits}"), region).is_ok_and(|number| number.is_valid())
+    };
+    let written = if abroad {
+        Ok((international(&digits), false))
+    } else if region == Region::FR {
+        french(&digits)
+    } else {
+        Ok((digits.clone(), false))
+    };
+    let read = written.and_then(|(text, repaired)| {
+        let number = parse(&text, region).and_then(assigned)?;
+        let zero = number.format_as(PhoneNumberFormat::National).starts_with('0');
+        let lost = zero && !abroad && !digits.starts_with('0');
+        Ok((number, repaired || lost))
+    });
+    let (parsed, repaired) = match read {
+        Err(Reason::NumberShort | Reason::NumberLong | Reason::NumberUnassigned) if foreign() => {
+            return Err(Reason::NumberForeign);
+        }
+        read => read?,
+    };
     let e164 = parsed.format_as(PhoneNumberFormat::E164);
-    let fiction = e164.starts_with(FICTION) && e164.len() == "+33639980000".len();
-    if !fiction && !parsed.is_valid() {
-        return Err(NotAPhone::Invalid);
+    let number = Number::new(&e164).map_err(|_| Reason::NumberUnassigned)?;
+    let zone = zone.cloned().or_else(|| usual_zone(&number)).ok_or(Reason::ZoneUnknown)?;
+    let class = if is_fiction(&e164) { NumberClass::Mobile } else { class(&parsed) };
+    Ok(Phone { number: NewNumber { number, zone, territory: None, class }, repaired })
+}
+
+/// Gives the digits of a text, and whether they begin with a country code: what follows `+` or 00.
+/// A zero in brackets behind that is dialled within the country only.
+fn compact(text: &str) -> (bool, String) {
+    let open = text.trim_start_matches(['(', ' ']);
+    let plus = open.starts_with('+');
+    let text =
+        if plus || open.starts_with("00") { open.replace("(0)", "") } else { open.to_owned() };
+    let digits: String = text.chars().filter(char::is_ascii_digit).collect();
+    match digits.strip_prefix("00") {
+        Some(digits) if !plus => (true, digits.to_owned()),
+        Some(_) | None => (plus, digits),
     }
-    let number = Number::new(&e164).map_err(|_| NotAPhone::Invalid)?;
-    let zone = zone.cloned().or_else(|| usual_zone(&number)).ok_or(NotAPhone::ZoneUnknown)?;
-    let class = if fiction { NumberClass::Mobile } else { class(&parsed) };
-    let territory = territory::of(&number, postal_code);
-    Ok(Phone {
-        number: NewNumber { number, zone, territory, class },
-        repaired: unwrapped || mended,
+}
+
+/// Writes digits that begin with a country code; overseas France has codes of its own.
+fn international(digits: &str) -> String {
+    let national = digits.strip_prefix("33").map(|rest| rest.trim_start_matches('0'));
+    match national.filter(|national| national.len() == FRENCH_DIGITS) {
+        Some(national) => reached(national),
+        None => format!("+{digits}"),
+    }
+}
+
+/// Writes a French number internationally, and tells whether digits had to be put back.
+fn french(digits: &str) -> Result<(String, bool), Reason> {
+    let behind = |start: &str| {
+        let rest = digits.strip_prefix(start)?;
+        (rest.len() == FRENCH_DIGITS && !rest.starts_with('0')).then_some(rest)
+    };
+    if let Some(national) = behind("0") {
+        return Ok((reached(national), false));
+    }
+    if let Some(national) = behind("").or_else(|| behind("33")).or_else(|| behind("330")) {
+        return Ok((reached(national), true));
+    }
+    let overseas = OVERSEAS
+        .iter()
+        .any(|(prefix, code)| behind(code).is_some_and(|national| national.starts_with(prefix)));
+    match digits.len() {
+        _ if overseas => Ok((format!("+{digits}"), true)),
+        0..=FRENCH_DIGITS => Err(Reason::NumberShort),
+        10 => Err(Reason::NumberUnassigned),
+        _ => Err(Reason::NumberLong),
+    }
+}
+
+/// Writes nine French digits with the country code that reaches them.
+fn reached(national: &str) -> String {
+    let fiction = FICTION.strip_prefix("+33").is_some_and(|block| national.starts_with(block));
+    let code = OVERSEAS.iter().find(|(prefix, _)| national.starts_with(prefix) && !fiction);
+    match national.strip_prefix(MIQUELON) {
+        Some(rest) => format!("+{MIQUELON}{rest}"),
+        None => format!("+{}{national}", code.map_or("33", |(_, code)| *code)),
+    }
+}
+
+fn parse(text: &str, region: Region) -> Result<PhoneNumber, Reason> {
+    PHONE_NUMBER_UTIL.parse(text, Some(region)).map_err(|error| match error {
+        ParseError::InvalidCountryCode => Reason::CountryUnknown,
+        ParseError::TooShortAfterIdd | ParseError::TooShortNsn => Reason::NumberShort,
+        ParseError::TooLongNsn => Reason::NumberLong,
+        ParseError::NotANumber(_) => Reason::NumberUnassigned,
     })
 }
 
-/// Takes off what spreadsheets put around numbers: `="06…"`, `'06…`, hard blanks.
-fn unwrap(cell: &str) -> (String, bool) {
-    let inner = cell.trim().trim_start_matches("=\"").trim_start_matches('\'');
-    let inner = inner.trim_end_matches('"');
-    let text = inner.replace(['\u{a0}', '\u{202f}', '\u{2009}'], " ").replace("(0)", "");
-    let changed = inner.len() != cell.trim().len();
-    (text.trim().to_owned(), changed)
+/// Gives the number if a person may have it.
+fn assigned(number: PhoneNumber) -> Result<PhoneNumber, Reason> {
+    let e164 = number.format_as(PhoneNumberFormat::E164);
+    let kind = number.get_type();
+    let costly = [PhoneNumberType::PremiumRate, PhoneNumberType::SharedCost].contains(&kind);
+    if costly || e164.starts_with(PREMIUM) {
+        return Err(Reason::NumberPremium);
+    }
+    if is_fiction(&e164) || number.is_valid() {
+        return Ok(number);
+    }
+    // Blocks that are shared out among the overseas departments, such as 0709.
+    if let Some(national) = e164.strip_prefix("+33") {
+        let there = OVERSEAS_CODES.iter().filter_map(|code| {
+            parse(&format!("+{code}{national}"), Region::FR).ok().filter(PhoneNumber::is_valid)
+        });
+        if let [there] = there.collect::<Vec<_>>().as_slice() {
+            return Ok(there.clone());
+        }
+    }
+    Err(match number.is_possible_with_reason() {
+        Err(ValidationError::TooShort) => Reason::NumberShort,
+        Err(ValidationError::TooLong) => Reason::NumberLong,
+        Err(ValidationError::InvalidCountryCode) => Reason::CountryUnknown,
+        Ok(_) | Err(_) => Reason::NumberUnassigned,
+    })
 }
 
-/// Writes a French number internationally: lost zeros given back, overseas prefixes told apart.
-fn french(text: &str) -> (String, bool) {
-    let signs = |c: &char| !matches!(c, ' ' | '.' | '-' | '/' | '(' | ')');
-    let compact: String = text.chars().filter(signs).collect();
-    let all_digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
-    let (national, mended) = if let Some(rest) = compact.strip_prefix("+33") {
-        (rest.trim_start_matches('0'), false)
-    } else if let Some(rest) = compact.strip_prefix("0033") {
-        (rest.trim_start_matches('0'), false)
-    } else if compact.len() == 11 && compact.starts_with("33") {
-        (compact.get(2..).unwrap_or(""), true)
-    } else if compact.len() == 10 && compact.starts_with('0') {
-        (compact.get(1..).unwrap_or(""), false)
-    } else if compact.len() == 9 && !compact.starts_with('0') {
-        (compact.as_str(), true)
-    } else {
-        return (text.to_owned(), false);
-    };
-    if national.len() != 9 || !all_digits(national) {
-        return (text.to_owned(), false);
-    }
-    let overseas = OVERSEAS.iter().find(|(prefix, _)| national.starts_with(prefix));
-    let country = match overseas {
-        Some(_) if national.starts_with("63998") => "33",
-        Some((_, country)) => country,
-        None => "33",
-    };
-    (format!("+{country}{national}"), mended)
+fn is_fiction(e164: &str) -> bool {
+    e164.starts_with(FICTION) && e164.len() == "+33639980000".len()
 }
 
 /// Gives the zone of a number whose country has one; `None` for the others.
@@ -185,11 +398,21 @@ fn class(number: &PhoneNumber) -> NumberClass {
 mod tests {
     use super::*;
 
-    fn fr(cell: &str) -> Result<(String, NumberClass, String, bool), NotAPhone> {
-        let phone = read(cell, Region::FR, (None, None))?;
-        let number = phone.number;
+    type Told = (String, NumberClass, String, bool);
+
+    /// Reads a French cell that holds one number, or gives why it holds none.
+    fn fr(cell: &str) -> Result<Told, Option<Reason>> {
+        let read = read(cell, Region::FR, None);
+        let [phone] = read.found.as_slice() else { return Err(read.wrong) };
+        let number = &phone.number;
         let zone = number.zone.name().to_owned();
         Ok((number.number.reveal().to_owned(), number.class, zone, phone.repaired))
+    }
+
+    fn all(cell: &str) -> (Vec<String>, Option<Reason>) {
+        let read = read(cell, Region::FR, None);
+        let number = |phone: &Phone| phone.number.number.reveal().to_owned();
+        (read.found.iter().map(number).collect(), read.wrong)
     }
 
     #[test]
@@ -197,13 +420,25 @@ mod tests {
         let cells = [
             ("01 99 00 12 34", false),
             ("01.99.00.12.34", false),
+            ("01/99/00/12/34", false),
+            ("01,99,00,12,34", false),
+            ("01\u{2011}99\u{2011}00\u{2011}12\u{2011}34", false),
+            ("(01) 99 00 12 34", false),
             ("+33 (0)1 99 00 12 34", false),
+            ("(+33) 1 99 00 12 34", false),
             ("0033199001234", false),
+            ("00 33 (0) 199 001 234", false),
             ("01\u{202f}99\u{a0}00 12 34", false),
+            ("\u{202a}01 99 00 12 34\u{202c}", false),
             ("199001234", true),
+            ("199001234.0", true),
+            ("33199001234,00", true),
             ("33199001234", true),
+            ("330199001234", true),
             ("=\"0199001234\"", true),
             ("'0199001234", true),
+            ("Tél. : 01 99 00 12 34", true),
+            ("01 99 00 12 34 (standard, poste 12)", true),
         ];
         for (cell, repaired) in cells {
             let expected =
@@ -223,10 +458,15 @@ mod tests {
         let cells = [
             ("0262 20 12 34", "+262262201234", "Indian/Reunion"),
             ("0692 20 12 34", "+262692201234", "Indian/Reunion"),
+            ("+33 692 20 12 34", "+262692201234", "Indian/Reunion"),
+            ("692201234", "+262692201234", "Indian/Reunion"),
+            ("262692201234", "+262692201234", "Indian/Reunion"),
             ("0639 20 12 34", "+262639201234", "Indian/Mayotte"),
+            ("0709 35 12 34", "+262709351234", "Indian/Mayotte"),
             ("0590 20 12 34", "+590590201234", "America/Guadeloupe"),
             ("0694 20 12 34", "+594694201234", "America/Cayenne"),
             ("0696 20 12 34", "+596696201234", "America/Martinique"),
+            ("0508 41 12 34", "+508411234", "America/Miquelon"),
         ];
         for (cell, number, zone) in cells {
             let read = fr(cell).map(|(number, _, zone, _)| (number, zone));
@@ -235,23 +475,75 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_known_is_refused() {
-        assert_eq!(fr("3,36E+10"), Err(NotAPhone::DigitsLost));
-        assert_eq!(fr("01 99 00 12"), Err(NotAPhone::Invalid));
-        assert_eq!(fr("néant"), Err(NotAPhone::Invalid));
-        assert_eq!(fr("+1 202 555 0123"), Err(NotAPhone::ZoneUnknown));
+    fn two_numbers_in_a_cell_are_two_numbers() {
+        let (first, second) = ("+33199001234", "+33639981234");
+        for cell in [
+            "01 99 00 12 34 / 06 39 98 12 34",
+            "01 99 00 12 34 ou 06.39.98.12.34",
+            "0199001234\n0639981234",
+            "0199001234/0639981234",
+            "0199001234 0639981234",
+            "+33199001234 +33639981234",
+            "199001234;639981234",
+            "bureau 01 99 00 12 34, portable 06 39 98 12 34",
+        ] {
+            assert_eq!(all(cell), (vec![first.to_owned(), second.to_owned()], None), "{cell}");
+        }
+        assert_eq!(all("01 99 00 12 34/35"), (vec![first.to_owned()], None));
+        let rest = (vec![first.to_owned()], Some(Reason::NumberShort));
+        assert_eq!(all("01 99 00 12 34 / 06 39 98"), rest);
+        assert_eq!(all("0199001/234567890"), (vec![], Some(Reason::NumberShort)));
+    }
+
+    #[test]
+    fn what_cannot_be_known_is_refused_with_its_reason() {
+        for (cell, reason) in [
+            ("3,36E+10", Reason::NumberLost),
+            ("1.99001E+08", Reason::NumberLost),
+            ("3,36 e10", Reason::NumberLost),
+            ("=3,36E+10", Reason::NumberLost),
+            ("########", Reason::NumberLost),
+            ("-199001201", Reason::NumberLost),
+            ("01 99 00 12", Reason::NumberShort),
+            ("019900123", Reason::NumberShort),
+            ("3949", Reason::NumberShort),
+            ("01 99 00 12 34 5", Reason::NumberLong),
+            ("73282932000074", Reason::NumberLong),
+            ("O1 99 00 12 34", Reason::NumberLetters),
+            ("O6 39 98 12 34", Reason::NumberLetters),
+            ("01 99 OO 12 34", Reason::NumberLetters),
+            ("00 00 00 00 00", Reason::CountryUnknown),
+            ("+999 1234567", Reason::CountryUnknown),
+            ("1234567890", Reason::NumberUnassigned),
+            ("07 00 12 34 56", Reason::NumberUnassigned),
+            ("32475123456", Reason::NumberForeign),
+            ("442079460123", Reason::NumberForeign),
+            ("0899 12 34 56", Reason::NumberPremium),
+            ("+33 892 12 34 56", Reason::NumberPremium),
+            ("service 0 820 12 34 56", Reason::NumberPremium),
+            ("+1 202 555 0123", Reason::ZoneUnknown),
+        ] {
+            assert_eq!(fr(cell), Err(Some(reason)), "{cell}");
+        }
+        for nothing in ["néant", "-", "N/C", "à demander"] {
+            assert_eq!(fr(nothing), Err(None), "{nothing}");
+        }
     }
 
     #[test]
     fn other_regions_are_read_as_theirs() -> Result<(), Box<dyn std::error::Error>> {
-        let phone =
-            read("020 7946 0123", Region::GB, (None, None)).map_err(|e| format!("{e:?}"))?;
-        assert_eq!(phone.number.number.reveal(), "+442079460123");
-        assert_eq!(phone.number.zone.name(), "Europe/London");
-        let zone = Zone::new("America/New_York")?;
-        let phone = read("(202) 555-0123", Region::US, (Some(&zone), None))
-            .map_err(|e| format!("{e:?}"))?;
-        assert_eq!(phone.number.number.reveal(), "+12025550123");
+        let american = Zone::new("America/New_York")?;
+        for (cell, region, zone, number, repaired) in [
+            ("020 7946 0123", Region::GB, None, "+442079460123", false),
+            ("2079460123", Region::GB, None, "+442079460123", true),
+            ("(202) 555-0123", Region::US, Some(&american), "+12025550123", false),
+            ("0033199001234", Region::US, Some(&american), "+33199001234", false),
+        ] {
+            let read = read(cell, region, zone);
+            let [phone] = read.found.as_slice() else { panic!("{cell}: {read:?}") };
+            assert_eq!((phone.number.number.reveal(), phone.repaired), (number, repaired));
+            assert_eq!(zone.is_none(), phone.number.zone.name() == "Europe/London", "{cell}");
+        }
         Ok(())
     }
 }

@@ -71,7 +71,7 @@ fn every_reject_has_its_line_and_reason() -> Result<(), NotAList> {
         (3, Reason::Doubled),
         (4, Reason::NumberMissing),
         (5, Reason::NumberLost),
-        (6, Reason::NumberInvalid),
+        (6, Reason::NumberShort),
         (7, Reason::ZoneInvalid),
         (8, Reason::PriorityInvalid),
         (9, Reason::Cells),
@@ -105,6 +105,7 @@ fn a_file_without_titles_or_telephones_is_no_list() {
         assert!(told.contains(said) && told.contains("CSV UTF-8"), "{told}");
     }
     assert!(matches!(read("nom;ville\na;b\n"), Err(NotAList::NoPhone(_))));
+    assert!(matches!(read("a;0199000001\nb;0199000002\n"), Err(NotAList::Untitled)));
     let wide = vec!["tel"; COLUMNS_MAX + 1].join(";");
     assert!(matches!(read(&wide), Err(NotAList::TooWide)));
 }
@@ -112,38 +113,93 @@ fn a_file_without_titles_or_telephones_is_no_list() {
 #[test]
 fn rejects_are_read_in_the_dialect_they_were_written_in() -> Result<(), Box<dyn std::error::Error>>
 {
-    for text in ["sep=,\ntel,a;b;c;d;e;f\n12,x\n", "sep=|\ntel|a,b,c,d|e\n12|x|y\n"] {
+    for text in [
+        "sep=,\ntel,a;b;c;d;e;f\n12,x\n",
+        "sep=^\ntel^a,b,c,d^e\n12^x^y\n",
+        "tel\ta;b\r\n12\tx\r\n",
+    ] {
         let mut list = List::open(text.as_bytes(), Options::default())?;
-        let (header, delimiter) = list.dialect();
-        let mut rejects = Vec::new();
-        let mut file = RejectsFile::new(&mut rejects, &header, delimiter)?;
-        while let Some(Row::Reject(reject)) = list.next_row()? {
-            file.add(&header, &reject)?;
-        }
-        file.finish()?;
-        let again = List::open(rejects.as_slice(), Options::default())?;
-        let titles = |header: StringRecord| header.get(1).map(str::to_owned);
-        assert_eq!(again.dialect().1, delimiter, "{}", String::from_utf8_lossy(&rejects));
-        assert_eq!(titles(again.dialect().0), titles(header));
+        let dialect = list.dialect();
+        let rejects = rejects_of(&mut list)?;
+        let again = List::open(rejects.as_bytes(), Options::default())?.dialect();
+        assert_eq!((again.delimiter, again.crlf), (dialect.delimiter, dialect.crlf), "{rejects}");
+        assert_eq!(again.titles.get(1), dialect.titles.get(1));
     }
     Ok(())
 }
 
-#[test]
-fn corrected_rejects_import_again() -> Result<(), Box<dyn std::error::Error>> {
-    let mut list = List::open(&b"nom,tel\na,12\nb,0199000001\n"[..], Options::default())?;
-    let (header, delimiter) = list.dialect();
+fn rejects_of(list: &mut List<&[u8]>) -> Result<String, Box<dyn std::error::Error>> {
     let mut rejects = Vec::new();
-    let mut file = RejectsFile::new(&mut rejects, &header, delimiter)?;
+    let mut file = RejectsFile::new(&mut rejects, &list.dialect())?;
     while let Some(row) = list.next_row()? {
         if let Row::Reject(reject) = row {
-            file.add(&header, &reject)?;
+            file.add(&reject)?;
         }
     }
     file.finish()?;
-    let text = String::from_utf8(rejects)?;
-    assert!(text.starts_with("nom,tel,_ligne,_motif,_correction_proposee\na,12,2,number_invalid"));
-    let (rows, _) = read(&text.replace(",12,", ",0199000012,"))?;
+    Ok(String::from_utf8(rejects)?)
+}
+
+#[test]
+fn corrected_rejects_import_again() -> Result<(), Box<dyn std::error::Error>> {
+    let text = "nom,tel,note\na,12,\"=1+1\"\nb,0199000001,\nc,0199000\n";
+    let rejects = rejects_of(&mut List::open(text.as_bytes(), Options::default())?)?;
+    let expected = "nom,tel,note,_ligne,_motif,_correction_proposee\n\
+                    a,12,'=1+1,2,number_short,tel : ";
+    assert!(rejects.starts_with(expected), "{rejects}");
+    assert!(rejects.contains("\nc,0199000,,4,cells,"), "too few cells are filled up: {rejects}");
+    let mended = rejects.replace(",12,", ",0199000012,").replace(",0199000,", ",0199000013,");
+    let (rows, _) = read(&mended)?;
     assert_eq!(reasons(&rows), []);
+    let [Row::Contact(first), Row::Contact(_)] = rows.as_slice() else { panic!("{rows:?}") };
+    assert_eq!(first.fields.get("note").map(String::as_str), Some("=1+1"));
+    Ok(())
+}
+
+#[test]
+fn blank_records_are_counted_and_no_rejects() -> Result<(), NotAList> {
+    let (rows, report) = read("nom;tel\n;;\na;0199000001\n ; \n\n;\n")?;
+    assert_eq!(reasons(&rows), []);
+    assert_eq!((report.rows, report.importable, report.blank), (1, 1, 3));
+    Ok(())
+}
+
+#[test]
+fn titles_are_found_below_what_stands_above_them() -> Result<(), NotAList> {
+    let (rows, report) = read(
+        "Export, prospects de mars\n;;\nLe 12/03/2026;;\nnom;tel;ville\na;12;Lyon\n\
+         b;0199000001;\n",
+    )?;
+    assert_eq!(reasons(&rows), [(5, Reason::NumberShort)]);
+    assert_eq!((report.importable, report.delimiter.as_str()), (1, ";"));
+    Ok(())
+}
+
+#[test]
+fn empty_cells_behind_the_last_title_are_no_cells() -> Result<(), NotAList> {
+    let (rows, _) = read("nom;tel\na;0199000001;;\nb;0199000002;x\n")?;
+    assert_eq!(reasons(&rows), [(3, Reason::Cells)]);
+    Ok(())
+}
+
+#[test]
+fn a_reference_that_comes_twice_is_told_with_its_column() -> Result<(), NotAList> {
+    let (rows, report) = read("ref;tel\n1;0199000001\n1;0199000002\n2;0199000003\n")?;
+    assert_eq!(reasons(&rows), [(3, Reason::IdDoubled)]);
+    let columns: Vec<_> = report.examples.iter().map(|example| example.column.as_deref()).collect();
+    assert_eq!(columns, [Some("ref")]);
+    Ok(())
+}
+
+#[test]
+fn a_mapping_gives_meaning_to_titles_that_tell_nothing() -> Result<(), Box<dyn std::error::Error>> {
+    let words = [("joignable au", "phone"), ("id", "ignored")];
+    let words = words.map(|(title, word)| (title.to_owned(), word.to_owned()));
+    let mapping = Mapping::try_from(BTreeMap::from(words))?;
+    let text = "id,joignable au\n1,0199000001\n1,0199000002\n";
+    assert!(matches!(read(text), Err(NotAList::NoPhone(_))));
+    let mut list = List::open(text.as_bytes(), Options { mapping, ..Options::default() })?;
+    while list.next_row()?.is_some() {}
+    assert_eq!(list.report().importable, 2);
     Ok(())
 }

@@ -1,16 +1,18 @@
 //! Lists that have come whole, and an engine that ends or a campaign that is gone before they are
 //! read in.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 use std::process::Stdio;
 
 use cadran::store::Place;
+use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::signal::Signal;
 
 use super::running::{Engine, TRIES_MAX};
-use super::{Claim, text};
-use crate::store::fixture::Look;
+use super::{Claim, cadran, code, json, text};
+use crate::store::fixture::{Look, announce};
 
 /// Waits until so many files are kept in the folder of lists.
 fn kept(engine: &Engine, wanted: usize) -> Claim {
@@ -56,4 +58,96 @@ fn a_kept_list_that_can_never_be_read_in_is_let_go_of() -> Claim {
         fs::write(lists.join("9-ab.order"), order)
     })?;
     kept(&engine, 0)
+}
+
+#[test]
+fn a_dry_run_needs_nothing_but_the_list_and_keeps_what_its_columns_mean() -> Claim {
+    let folder = tempfile::tempdir()?;
+    let import = |arguments: &[&str]| {
+        let mut command = cadran();
+        command.current_dir(folder.path()).args(["list", "import", "--dry-run"]);
+        command.args(arguments).output()
+    };
+    fs::write(folder.path().join("mars.csv"), "Nom;Joignable au\nA;01 99 00 00 01\n")?;
+    let unknown = import(&["mars.csv"])?;
+    assert_eq!(code(&unknown)?, 3);
+    assert!(text(&unknown.stderr)?.contains("--columns"), "{unknown:?}");
+    fs::write(folder.path().join("crm.toml"), "[columns]\n\"joignable au\" = \"fone\"\n")?;
+    let wrong = import(&["mars.csv", "--columns", "crm.toml", "--lang", "fr"])?;
+    assert_eq!(code(&wrong)?, 3);
+    assert!(text(&wrong.stderr)?.contains("\"fone\" n'est pas un sens"), "{wrong:?}");
+    fs::write(folder.path().join("crm.toml"), "[columns]\n\"joignable au\" = \"phone\"\n")?;
+    let known = import(&["mars.csv", "--columns", "crm.toml", "--json"])?;
+    assert_eq!(code(&known)?, 0, "{known:?}");
+    assert_eq!(json(&known)?.pointer("/columns/Joignable au"), Some(&"phone".into()));
+    fs::write(folder.path().join("avril.csv"), "ref,Tél\n1,01 99 00 00 01\n")?;
+    let kept = import(&["avril.csv", "--columns", "avril.toml"])?;
+    assert_eq!(code(&kept)?, 0, "{kept:?}");
+    let columns = fs::read_to_string(folder.path().join("avril.toml"))?;
+    assert!(columns.contains("\"Tél\" = \"phone\"\nref = \"external_id\""), "{columns}");
+    assert_eq!(code(&import(&["avril.csv", "--columns", "avril.toml"])?)?, 0);
+    Ok(())
+}
+
+#[test]
+fn a_workbook_is_imported_once_and_references_taken_by_others_are_told() -> Claim {
+    let engine = Engine::start()?;
+    let lists = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/import/lists");
+    let book = engine.folder.path().join("mars.xlsx");
+    fs::copy(lists.join("classeur.xlsx"), &book)?;
+    let import = |list: &str, more: &[&str]| {
+        engine.run(&[&["list", "import", list, "--campaign", "essai", "--json"], more].concat())
+    };
+    let count = |output: &std::process::Output, key: &str| {
+        Ok::<_, Box<dyn std::error::Error>>(json(output)?.get(key).and_then(|n| n.as_u64()))
+    };
+    let first = import("mars.xlsx", &[])?;
+    assert_eq!(code(&first)?, 8, "{first:?}");
+    assert_eq!((count(&first, "added")?, count(&first, "rejected")?), (Some(6), Some(2)));
+    assert!(text(&first.stderr)?.contains("Ancien"), "the other sheet is told: {first:?}");
+    assert!(book.with_extension("rejets.csv").exists());
+    let again = import("mars.xlsx", &["--sheet", "prospects"])?;
+    assert_eq!((count(&again, "added")?, count(&again, "known")?), (Some(0), Some(6)));
+    let none = import("mars.xlsx", &["--sheet", "Avril"])?;
+    assert!(text(&none.stderr)?.contains("Prospects, Ancien"), "{none:?}");
+    for (file, digits) in [("a.csv", "0199005"), ("b.csv", "0199006")] {
+        let records = format!("ref;tel\n1;{digits}001\n2;{digits}002\n");
+        fs::write(engine.folder.path().join(file), records)?;
+    }
+    assert_eq!(count(&import("a.csv", &[])?, "added")?, Some(2));
+    let taken = import("b.csv", &[])?;
+    assert_eq!((count(&taken, "added")?, count(&taken, "ids_taken")?), (Some(0), Some(2)));
+    assert!(text(&taken.stderr)?.contains("--columns"), "{taken:?}");
+    fs::write(engine.folder.path().join("sans.toml"), "[columns]\nref = \"ignored\"\n")?;
+    assert_eq!(count(&import("b.csv", &["--columns", "sans.toml"])?, "added")?, Some(2));
+    fs::write(engine.folder.path().join("c.csv"), "tel;agent\n0199007001;nobody\n")?;
+    let unknown = import("c.csv", &[])?;
+    assert_eq!(code(&unknown)?, 8, "{unknown:?}");
+    let rejects = fs::read_to_string(engine.folder.path().join("c.rejets.csv"))?;
+    assert!(rejects.contains("agent_unknown"), "{rejects}");
+    Ok(())
+}
+
+#[test]
+#[ignore = "minutes, and told only where it is optimised: scripts/long import"]
+fn lists_of_fifty_thousand_and_of_a_million_records_are_imported() -> Claim {
+    for records in [50_000_u32, 1_000_000] {
+        let engine = Engine::start()?;
+        let mut list = String::from("ref;nom;prénom;téléphone;ville;cp\n");
+        for n in 0..records {
+            writeln!(list, "R{n};Martin{};Léa;0199{n:06};Lyon;69003", n % 977)?;
+        }
+        fs::write(engine.folder.path().join("liste.csv"), list)?;
+        let told = engine.ask(&["list", "import", "liste.csv", "--campaign", "essai"])?;
+        assert_eq!(told.get("added"), Some(&records.into()), "{told}");
+        let status = fs::read_to_string(format!("/proc/{}/status", engine.child.id()))?;
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or("?");
+        let command = getrusage(UsageWho::RUSAGE_CHILDREN)?.max_rss() / 1_024;
+        announce(&format!(
+            "{records} records in {} s, check included; at most{peak} in the engine, {command} MB \
+             in the command",
+            told.get("seconds").ok_or("no seconds")?,
+        ));
+    }
+    Ok(())
 }

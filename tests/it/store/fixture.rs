@@ -175,12 +175,14 @@ pub(crate) async fn list(
     campaign: CampaignId,
     contacts: impl IntoIterator<Item = NewContact, IntoIter: Send>,
 ) -> Result<ImportSummary, StoreError> {
-    store.import(campaign, &source("liste.csv"), contacts, async || false).await
+    let source = ImportSource { also_elsewhere: true, ..source("liste.csv") };
+    store.import(campaign, &source, contacts, async || false).await
 }
 
 /// A file of that name.
 pub(crate) fn source(file: &str) -> ImportSource {
-    ImportSource { file: file.to_owned(), sha256: format!("hash of {file}"), at: NOON }
+    let sha256 = format!("hash of {file}");
+    ImportSource { file: file.to_owned(), sha256, at: NOON, also_elsewhere: false }
 }
 
 /// The nth call.

@@ -1,10 +1,12 @@
 //! Lists, people, reports, and where personal data stands.
 
 use cadran::core::fact::DncScope;
-use cadran::core::order::{AgentState, DoneReason, Next, Outcome, Record};
+use cadran::core::order::{AgentState, CampaignState, DoneReason, Next, Outcome, Record};
 use cadran::engine::clock::Clock;
 use cadran::engine::tasks::Tasks;
-use cadran::store::{CallFilter, Fault, Ha1, NewAgent, NewDoNotCall, Place, Store, StoreError};
+use cadran::store::{
+    CallFilter, Fault, Ha1, ImportSource, NewAgent, NewDoNotCall, Place, Store, StoreError,
+};
 use cadran::units::{ClientId, Span};
 
 use super::fixture::{
@@ -51,6 +53,44 @@ pub(super) async fn doubles_are_counted_where_they_stand(house: House) -> Done {
     assert_eq!(summary.doubled_in_list, 2);
     assert_eq!((summary.without_number, summary.numbers_dropped), (1, 1));
     assert_eq!(summary.do_not_call, 1);
+    Ok(())
+}
+
+pub(super) async fn whom_another_live_campaign_has_to_call_is_left_out(house: House) -> Done {
+    let store = &house.store;
+    let here = campaign(store, "vente").await?;
+    let there = store.set_campaign(&new_campaign("relance")).await?;
+    list(store, there, (0..4).map(|n| contact(&format!("c{n}"), n))).await?;
+    let running = Record::CampaignState { campaign: there, state: CampaignState::Running };
+    store.commit(vec![record(running, NOON)]).await?;
+    let done = store.claim(there, 1, LEASE, NOON).await?.leads;
+    let lead = done.first().ok_or("nothing was claimed")?;
+    let finished = Next::Done(DoneReason::Qualified);
+    store
+        .commit(vec![
+            opened(1, there, lead, 1),
+            closed(1, there, lead, Outcome::Connected, finished),
+            record(Record::Completed(call(1)), NOON),
+        ])
+        .await?;
+    let people = || (0..6).map(|n| contact(&format!("d{n}"), n));
+    let told = store.import(here, &source("a.csv"), people(), async || false).await?;
+    assert_eq!((told.added, told.elsewhere), (3, 3), "two unknown ones and the finished one");
+    let again = store.import(here, &source("a.csv"), people(), async || false).await?;
+    assert_eq!((again.added, again.elsewhere, again.doubled_in_campaign), (0, 3, 3));
+    let wanted = ImportSource { also_elsewhere: true, ..source("b.csv") };
+    let told = store.import(here, &wanted, people(), async || false).await?;
+    assert_eq!((told.added, told.elsewhere), (3, 0));
+    Ok(())
+}
+
+pub(super) async fn references_taken_by_other_numbers_are_counted(house: House) -> Done {
+    let store = &house.store;
+    let campaign = campaign(store, "vente").await?;
+    list(store, campaign, (0..3).map(|n| contact(&n.to_string(), n))).await?;
+    let other_file = [contact("0", 0), contact("1", 11), contact("2", 12), contact("3", 13)];
+    let told = store.import(campaign, &source("b.csv"), other_file, async || false).await?;
+    assert_eq!((told.added, told.doubled_in_campaign, told.ids_taken), (1, 3, 2));
     Ok(())
 }
 

@@ -1,0 +1,178 @@
+//! Why a record is rejected, and what to do about it.
+
+/// Why a record is rejected; the code is printed, counted and stable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Reason {
+    /// No cell holds a number.
+    NumberMissing,
+    /// The digits were lost in a spreadsheet.
+    NumberLost,
+    /// It has too few digits.
+    NumberShort,
+    /// It has too many digits.
+    NumberLong,
+    /// Letters stand among its digits.
+    NumberLetters,
+    /// It has the right length, and nobody can have it.
+    NumberUnassigned,
+    /// It is one of another country, without the `+`.
+    NumberForeign,
+    /// It begins with the code of no country.
+    CountryUnknown,
+    /// It costs whoever calls it, and is no person's.
+    NumberPremium,
+    /// The country has several time zones.
+    ZoneUnknown,
+    /// The zone column names no zone.
+    ZoneInvalid,
+    /// The priority is no digit from 1 to 9.
+    PriorityInvalid,
+    /// The agent is not known.
+    AgentUnknown,
+    /// Another record of the file has the same number.
+    Doubled,
+    /// Another record of the file has the same reference.
+    IdDoubled,
+    /// It has more or fewer cells than the header.
+    Cells,
+    /// It is not UTF-8.
+    Encoding,
+    /// It is too long.
+    TooLong,
+}
+
+impl Reason {
+    /// Every reason.
+    pub const ALL: [Self; 18] = [
+        Self::NumberMissing,
+        Self::NumberLost,
+        Self::NumberShort,
+        Self::NumberLong,
+        Self::NumberLetters,
+        Self::NumberUnassigned,
+        Self::NumberForeign,
+        Self::CountryUnknown,
+        Self::NumberPremium,
+        Self::ZoneUnknown,
+        Self::ZoneInvalid,
+        Self::PriorityInvalid,
+        Self::AgentUnknown,
+        Self::Doubled,
+        Self::IdDoubled,
+        Self::Cells,
+        Self::Encoding,
+        Self::TooLong,
+    ];
+
+    /// Gives the stable code.
+    #[must_use]
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::NumberMissing => "number_missing",
+            Self::NumberLost => "number_lost",
+            Self::NumberShort => "number_short",
+            Self::NumberLong => "number_long",
+            Self::NumberLetters => "number_letters",
+            Self::NumberUnassigned => "number_unassigned",
+            Self::NumberForeign => "number_foreign",
+            Self::CountryUnknown => "country_unknown",
+            Self::NumberPremium => "number_premium",
+            Self::ZoneUnknown => "zone_unknown",
+            Self::ZoneInvalid => "zone_invalid",
+            Self::PriorityInvalid => "priority_invalid",
+            Self::AgentUnknown => "agent_unknown",
+            Self::Doubled => "doubled",
+            Self::IdDoubled => "id_doubled",
+            Self::Cells => "cells",
+            Self::Encoding => "encoding",
+            Self::TooLong => "too_long",
+        }
+    }
+
+    /// Says what to do, in French and English.
+    #[must_use]
+    pub fn fix(self) -> [&'static str; 2] {
+        match self {
+            Self::NumberMissing => ["ajoutez un numéro de téléphone", "add a telephone number"],
+            Self::NumberLost => [
+                "le tableur a perdu des chiffres : reprenez le numéro à la source, en texte",
+                "the spreadsheet lost digits: take the number from its source, as text",
+            ],
+            Self::NumberShort => [
+                "il manque des chiffres : complétez le numéro (10 en France)",
+                "digits are missing: complete the number",
+            ],
+            Self::NumberLong => [
+                "il y a trop de chiffres : un seul numéro par cellule, 10 chiffres en France",
+                "there are too many digits: write one number into a cell",
+            ],
+            Self::NumberLetters => [
+                "écrivez le numéro en chiffres, sans lettre au milieu",
+                "write the number in digits, without letters in it",
+            ],
+            Self::NumberUnassigned => [
+                "la longueur est bonne, mais ce début n'est celui d'aucun numéro : vérifiez-le",
+                "the length is right, but no number begins like this: check it",
+            ],
+            Self::NumberForeign => [
+                "numéro d'un autre pays ? écrivez + devant l'indicatif, par ex. +32",
+                "a number of another country? write + before its country code, such as +32",
+            ],
+            Self::CountryUnknown => [
+                "aucun pays n'a cet indicatif : vérifiez ce qui suit le + ou le 00",
+                "no country has this code: check what follows the + or 00",
+            ],
+            Self::NumberPremium => [
+                "numéro surtaxé, jamais celui d'une personne : mettez un numéro ordinaire",
+                "a premium-rate number is no person's: write an ordinary one",
+            ],
+            Self::ZoneUnknown => [
+                "ajoutez une colonne zone (par ex. America/New_York) ou --zone",
+                "add a column zone (such as America/New_York) or --zone",
+            ],
+            Self::ZoneInvalid => [
+                "écrivez un fuseau IANA, par ex. Europe/Paris",
+                "write an IANA zone such as Europe/Paris",
+            ],
+            Self::PriorityInvalid => {
+                ["écrivez une priorité de 1 à 9", "write a priority from 1 to 9"]
+            }
+            Self::AgentUnknown => [
+                "ajoutez cet agent (cadran agent add) ou videz la cellule",
+                "add this agent (cadran agent add) or empty the cell",
+            ],
+            Self::Doubled => [
+                "le même numéro figure plus haut : supprimez cette ligne",
+                "the same number stands above: delete this line",
+            ],
+            Self::IdDoubled => [
+                "la même référence figure plus haut : corrigez-la, ou videz la cellule",
+                "the same reference stands above: mend it, or empty the cell",
+            ],
+            Self::Cells => [
+                "pas autant de cellules que de titres : un guillemet ou un séparateur est de trop",
+                "not as many cells as titles: a quote or a delimiter is too much",
+            ],
+            Self::Encoding => ["enregistrez le fichier en CSV UTF-8", "save the file as CSV UTF-8"],
+            Self::TooLong => [
+                "plus de 64 Ko : un guillemet n'est pas fermé",
+                "over 64 KB: a quote is not closed",
+            ],
+        }
+    }
+
+    /// Finds the reason of a code.
+    #[must_use]
+    pub fn of_code(code: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|reason| reason.code() == code)
+    }
+
+    /// Tells whether a cell's digits are no number of the country they were read for: where nearly
+    /// all are, the list is of another one.
+    #[must_use]
+    pub fn doubts_the_country(self) -> bool {
+        let doubtful =
+            [Self::NumberShort, Self::NumberLong, Self::NumberUnassigned, Self::NumberForeign];
+        doubtful.contains(&self)
+    }
+}
