@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 use super::error::ApiError;
-use super::types::{Idle, IdleCause};
 use super::{Desk, config};
 use crate::config::campaign::lacks;
 use crate::core::floor::{AgentFloor, CampaignFloor, Totals};
@@ -12,6 +13,80 @@ use crate::core::pacing::{Limit, View, Why};
 use crate::engine::handle::Snapshot;
 use crate::store::{AgentRow, CampaignRow, Outlook};
 use crate::units::{CampaignId, TrunkId};
+
+/// Why a campaign dials nobody.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Idle {
+    /// The cause to mend first.
+    pub cause: IdleCause,
+    /// When waiting contacts may be called again, if that is known.
+    pub until: Option<String>,
+    /// The rule that made the next of them wait, if a rule did.
+    pub rule: Option<String>,
+    /// The rule of law behind it, by its id in the law pack, if one is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub law: Option<String>,
+    /// The skills that no agent of it has, or has together; where only nobody who has them is
+    /// signed in, all it requires.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub skills: Vec<String>,
+    /// The campaign its agents serve before it, or whose lines may take those who are ready, where
+    /// that is the cause.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lent_to: Option<String>,
+    /// Contacts refused in the last day, by rule; counted while the campaign runs.
+    pub refused: BTreeMap<String, u64>,
+}
+
+/// What keeps a campaign from dialling.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum IdleCause {
+    /// It was not started, or was stopped.
+    Stopped,
+    /// It is paused.
+    Paused,
+    /// It is draining.
+    Draining,
+    /// Every contact is closed.
+    Completed,
+    /// No list was imported.
+    NoContacts,
+    /// Every open contact waits for its time.
+    ContactsWait,
+    /// Every open contact is in a call or being written up.
+    LastCalls,
+    /// Every open contact waits for the one agent it may be given, who is busy or away.
+    ContactsPersonal,
+    /// No agent of it has the skills it requires.
+    NobodySkilled,
+    /// No agent of it is signed in.
+    NobodySignedIn,
+    /// No signed-in agent's phone is connected.
+    NoPhone,
+    /// Every agent is busy or on a break.
+    NobodyReady,
+    /// Its agents serve another campaign, which they name first and which has calls for them.
+    AgentsLent,
+    /// Nobody is ready for it alone: lines of another campaign may bring a person to who is ready.
+    AgentsAwaited,
+    /// The agents dial by themselves, in preview.
+    AgentDials,
+    /// None of its trunks answers.
+    NoTrunk,
+    /// The database takes no records, so that no call is placed.
+    Database,
+    /// Its trunks are full.
+    Channels,
+    /// A trunk takes no more calls this second.
+    CallsPerSecond,
+    /// Every number it may show carries all the calls that number may.
+    CallerIds,
+    /// Too many persons were abandoned.
+    Abandon,
+    /// Contacts are being fetched: calls come in a moment.
+    Starting,
+}
 
 /// Refusals are counted this far back: a day of calling.
 const REFUSED_SINCE_S: u64 = 86_400;

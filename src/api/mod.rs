@@ -10,7 +10,7 @@ mod chance;
 mod door;
 mod error;
 mod health;
-mod idle;
+pub mod idle;
 pub mod import;
 mod inbox;
 mod inspector;
