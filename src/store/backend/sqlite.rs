@@ -18,9 +18,10 @@ use crate::store::StoreError;
 static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
 
 /// Page cache of a reader, in KiB with the sign SQLite wants; the writer's is SQLite's own 2,000.
-/// SQLite is built to share what all of them may keep: of a writer that took over four readers'
-/// 2,000 each, page by page, the memory would grow for hours.
-const READER_CACHE: &str = "-500";
+/// SQLite is built to share what all of them may keep: a writer takes over what its readers may,
+/// page by page, in a heap of its own, and the memory would grow for hours. Readers' statements
+/// look at a few pages each, and the system keeps the file's.
+const READER_CACHE: &str = "-64";
 
 /// How long a statement waits for another program's lock before it fails as busy.
 const BUSY_AFTER: Duration = Duration::from_secs(5);
