@@ -161,7 +161,11 @@ impl Chance {
         let mut tried = Vec::new();
         for _ in 0..self.below(6) {
             let days = self.of(&[0, 0, 1, 10, 29, 30, 31]).unwrap_or(0);
-            tried.push(self.before(&at, days)?);
+            let then = self.before(&at, days)?;
+            // Nobody can be tried twice at one moment.
+            if !tried.contains(&then) {
+                tried.push(then);
+            }
         }
         let days = self.of(&[0, 30, 59, 60, 61]).unwrap_or(0);
         let refused = if self.below(3) == 0 { Some(self.before(&at, days)?) } else { None };
