@@ -63,8 +63,8 @@ struct Window<'a> {
     week: &'a Week,
     holidays: &'a [Holiday],
     territory: Option<&'a Territory>,
-    /// The moments at which the rule begins and ceases to hold.
-    edges: [Option<Wall>; 2],
+    /// When the rule ceases to hold.
+    ends: Option<Wall>,
 }
 
 impl Window<'_> {
@@ -86,8 +86,8 @@ impl Window<'_> {
         let within = |span: &DaySpan| span.from <= minute && minute < span.to;
         let open = self.spans(local.date()).any(within);
         let days = std::iter::successors(Some(local.date()), |date| date.tomorrow().ok());
-        let edges = self.edges.into_iter().flatten().filter(|edge| *edge > at);
-        let mut next_edge = edges.fold(at + Span::secs(86_400), Wall::min);
+        let tomorrow = at + Span::secs(86_400);
+        let mut next_edge = self.ends.map_or(tomorrow, |ends| ends.min(tomorrow));
         let mut opens = None;
         for date in days.take(DAYS_AHEAD) {
             for span in self.spans(date) {
@@ -110,7 +110,7 @@ fn windows<'a>(
     territory: Option<&'a Territory>,
     at: Wall,
 ) -> impl Iterator<Item = Window<'a>> {
-    let own = Window { law: None, week: &rules.week, holidays: &[], territory, edges: [None; 2] };
+    let own = Window { law: None, week: &rules.week, holidays: &[], territory, ends: None };
     let law = at_territory(&rules.law, territory).flat_map(move |regime| {
         let rules = regime.rules.iter().filter(move |rule| rule.holds(at));
         rules.filter_map(move |rule| match &rule.asks {
@@ -119,7 +119,7 @@ fn windows<'a>(
                 week,
                 holidays: if *closed_on_holidays { &regime.holidays } else { &[] },
                 territory,
-                edges: [rule.from, rule.until],
+                ends: rule.until,
             }),
             Asks::Attempts { .. } | Asks::Silence { .. } => None,
         })

@@ -243,13 +243,11 @@ impl Gate<'_> {
             return Some(Refusal { rule: RuleId::Window, law: spell.law, until: spell.opens });
         }
         let (rule, law, until) = self.waits(number, at)?;
+        if rule == RuleId::PersonBusy {
+            return (stage == Stage::Dial).then_some(Refusal::of(rule, Some(until)));
+        }
         let spell = self.hours.at(rules, there, until);
-        let until = if rule == RuleId::PersonBusy { until } else { spell.opens.unwrap_or(until) };
-        (rule != RuleId::PersonBusy || stage == Stage::Dial).then_some(Refusal {
-            rule,
-            law,
-            until: Some(until),
-        })
+        Some(Refusal { rule, law, until: Some(spell.opens.unwrap_or(until)) })
     }
 
     /// Gives the first rule that makes an open number wait, and until when.
