@@ -162,12 +162,15 @@ impl Summary {
         self.findings.extend(findings);
     }
 
-    /// Gives the nth five minutes of all days together.
+    /// Gives each five minutes of all days together, as far as the longest of them goes.
     #[must_use]
-    pub fn slot(&self, nth: usize) -> Slot {
-        let mut all = Slot::default();
-        self.slots.iter().filter_map(|day| day.get(nth)).for_each(|slot| all.add(slot));
-        all
+    pub fn course(&self) -> Vec<Slot> {
+        let longest = self.slots.iter().map(Vec::len).max().unwrap_or(0);
+        let mut course = vec![Slot::default(); longest];
+        for day in &self.slots {
+            course.iter_mut().zip(day).for_each(|(all, slot)| all.add(slot));
+        }
+        course
     }
 
     /// Gives the greatest abandon share of a day.

@@ -69,7 +69,7 @@ fn the_strict_guarantee_costs_occupancy_and_never_the_cap() -> Claim {
 fn a_cold_start_of_twenty_agents_abandons_few() -> Claim {
     let morning = cut("b2c_evening", 900)?;
     let begun = days(&morning, 20, EXPECTED, false, 6);
-    let first = begun.slot(0);
+    let first = begun.course().into_iter().next().ok_or("an empty day")?;
     assert!(first.connected > 100, "{first:?}");
     assert!(first.abandon().get() <= 0.06, "{first:?}");
     assert_eq!(begun.days_far_over, 0, "{:?}", begun.days);

@@ -35,6 +35,10 @@ pub(super) struct Report {
     pub(super) abandon_first_5_min: f64,
     /// The abandon share of all the rest of the days.
     pub(super) abandon_after_5_min: f64,
+    /// Answers, connected or abandoned, of each five minutes of all days together.
+    pub(super) answers_by_5_min: Vec<u64>,
+    /// Those of them that were abandoned.
+    pub(super) abandoned_by_5_min: Vec<u64>,
     pub(super) talk_min_per_hour: f64,
     pub(super) idle_s_per_call: f64,
     /// The median cost of taking a batch of facts and settling, as measured on this machine.
@@ -125,7 +129,8 @@ impl Report {
     pub(super) fn of(solved: &Solved) -> Self {
         let Solved { cell, summary, setting, unowed, .. } = solved;
         let total = &summary.total;
-        let first = summary.slot(0);
+        let course = summary.course();
+        let first = course.first().copied().unwrap_or_default();
         let after = Day {
             abandoned: total.abandoned - first.abandoned,
             connected: total.connected - first.connected,
@@ -148,6 +153,8 @@ impl Report {
             worst_500: summary.worst_window.get(),
             abandon_first_5_min: first.abandon().get(),
             abandon_after_5_min: after.abandon().get(),
+            answers_by_5_min: course.iter().map(|slot| slot.connected + slot.abandoned).collect(),
+            abandoned_by_5_min: course.iter().map(|slot| slot.abandoned).collect(),
             talk_min_per_hour: total.talk_min_per_hour(),
             idle_s_per_call: total.idle_s_per_call(),
             decision_ns: total.settle_ns.quantile(Ratio::new(0.5)),
