@@ -164,6 +164,8 @@ pub(super) struct Call {
     pub(super) since: Mono,
     /// When the state's own time is over.
     pub(super) due: Option<Mono>,
+    /// When the calling windows shut, if that is while it may still ring.
+    pub(super) bell: Option<Mono>,
     /// The agent set aside for it before it is bridged.
     pub(super) reserved: Option<AgentId>,
     /// The agent who had it last.
@@ -216,6 +218,7 @@ impl Call {
             state: State::Dialing,
             since: now,
             due: Some(due),
+            bell: None,
             reserved: None,
             served: None,
             ringing: None,
@@ -311,8 +314,7 @@ impl Call {
             (Dialing | Ringing, HungUp) => gone(Abandoned, Callee),
             (Dialing | Ringing, Gone) => gone(TrunkFault, Carrier),
             (Dialing | Ending { .. }, NotRecorded) => gone(Interrupted, Nobody),
-            (Dialing, TimeUp) => self.end(now, TrunkFault, Dialer),
-            (Ringing, TimeUp) => self.end(now, NoAnswer, Dialer),
+            (Dialing | Ringing, TimeUp) => self.ring_out(now),
             (Dialing | Ringing, GivenUp | Stopped) => self.end(now, Cancelled, Dialer),
             (Listening, Judged(heard)) => self.judge(now, manner, heard),
             (Listening, TimeUp) => self.wait(now, manner),
@@ -381,8 +383,22 @@ impl Call {
 
     fn rings(&mut self, now: Now, manner: &Manner) -> Option<Effect> {
         self.ringing = Some(now.wall);
-        self.enter(now, State::Ringing, Some(manner.ring_max));
+        let rung_out = now.mono + manner.ring_max;
+        self.enter(now, State::Ringing, None);
+        self.due = Some(self.bell.map_or(rung_out, |bell| bell.min(rung_out)));
         None
+    }
+
+    /// Gives up a call that its ring time, or the bell, is over for.
+    fn ring_out(&mut self, now: Now) -> Effect {
+        let outcome = if self.bell.is_some_and(|bell| bell <= now.mono) {
+            Outcome::Cancelled
+        } else if self.state == State::Dialing {
+            Outcome::TrunkFault
+        } else {
+            Outcome::NoAnswer
+        };
+        self.end(now, outcome, EndedBy::Dialer)
     }
 
     fn answer(&mut self, now: Now, manner: &Manner) -> Effect {

@@ -133,12 +133,14 @@ pub struct LeadNumber {
     /// The routes it goes over: those of the longest prefix that fits it.
     #[serde(default, skip_serializing_if = "RouteGroup::is_default")]
     pub group: RouteGroup,
-    /// When this person was tried lately for the same client, oldest first, at most 16.
+    /// When whoever it belongs to was tried lately for the same client, on this number or on
+    /// another, oldest first, at most 16.
     pub recent: Vec<Wall>,
     /// When this person was last abandoned for the same client, under whatever contact.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub abandoned: Option<Wall>,
-    /// When this person last refused in conversation for the same client, under whatever contact.
+    /// When whoever it belongs to last refused in conversation for the same client, on whatever
+    /// number and under whatever contact.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refused: Option<Wall>,
     /// The number was found not to exist.

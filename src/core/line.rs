@@ -297,7 +297,9 @@ impl Dialer {
             && let Some(campaign) = self.campaigns.get(&call.campaign)
         {
             let client = campaign.settings.client;
-            self.persons.attempts.take_back(client, call.number().person);
+            for number in &call.lead.numbers {
+                self.persons.attempts.take_back(client, number.person);
+            }
         }
         self.record(Record::Closed(closed));
         if !call.writing {

@@ -292,14 +292,17 @@ impl Dialer {
         campaign.reserved += u32::from(agent.is_some());
         campaign.recount(None, Some(CallStage::Dialing));
         self.trunks.seize(trunk, call, now.mono);
+        let bell = campaign.shuts_while_ringing(now, number);
         let cap = campaign.settings.caller_cap(caller_id);
         if let Some(cap) = cap {
             self.shown.seize(cap, now.mono);
         }
         let (client, ring_max) = (campaign.settings.client, campaign.settings.ring_max);
         self.persons.on_line.insert(number.person, call);
-        self.persons.attempts.note(now.mono, now.wall, client, number.person);
-        let due = now.mono + ring_max;
+        for number in &lead.numbers {
+            self.persons.attempts.note(now.mono, now.wall, client, number.person);
+        }
+        let due = bell.map_or(now.mono + ring_max, |bell| bell.min(now.mono + ring_max));
         self.timers.set(Wake::Call(call), due);
         let shown = cap.map(|cap| cap.number);
         let odds = if let Some(pacer) = campaign.pacer.as_mut()
@@ -328,7 +331,8 @@ impl Dialer {
         let dial = Dial { call, campaign: id, contact, number, trunk, caller_id, ring_max };
         self.orders.push_back(Order::Dial(dial));
         let opened = Call::new(id, lead, index, trunk, now.mono, due);
-        self.calls.insert(call, Box::new(Call { reserved: agent, tried, shown, odds, ..opened }));
+        self.calls
+            .insert(call, Box::new(Call { bell, reserved: agent, tried, shown, odds, ..opened }));
         if let Some(agent) = agent {
             self.step_agent(now, agent, agent::Event::SetAside(call));
         }

@@ -374,9 +374,13 @@ impl Dialer {
             Then::DoNotCall => Next::Done(DoneReason::DoNotCall),
             Then::WrongNumber => recycle::wrong_number(&writing.lead, writing.index, now.wall),
         };
-        let person = number.person;
+        // Who says no on one number says it for all he has.
+        let persons = writing.lead.numbers.iter().map(|number| number.person);
         if refused(meaning.class) || before.is_some_and(refused) {
-            self.persons.note_refusal(now, (client, person), refused(meaning.class));
+            for person in persons.clone() {
+                let who = (client, person, writing.call);
+                self.persons.note_refusal(now, who, refused(meaning.class));
+            }
         }
         self.record(Record::Qualified(Qualified {
             call: writing.call,
@@ -390,7 +394,9 @@ impl Dialer {
             at: now.wall,
         }));
         if meaning.then == Then::DoNotCall {
-            self.note_wish(now, person, DncScope::Client(client), Some(writing.call));
+            for person in persons {
+                self.note_wish(now, person, DncScope::Client(client), Some(writing.call));
+            }
         }
         self.falls_due(now, writing.campaign, next);
         Some(next)

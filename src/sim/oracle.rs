@@ -1,6 +1,7 @@
 //! What must be true, told from facts, orders and records alone: nothing here asks the core.
 
 mod respect;
+mod rules;
 mod shown;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -100,6 +101,8 @@ struct Person {
 #[derive(Debug)]
 struct Call {
     opened: Opened,
+    /// When its calling windows shut, if it might ring then.
+    bell: Option<Mono>,
     dialled: bool,
     answered: bool,
     /// Since when a person is known to be on the line.
@@ -325,6 +328,14 @@ impl Oracle {
         }
     }
 
+    /// Sees how long a call rang that is given up.
+    fn rang(&mut self, now: Now, id: CallId) {
+        let on = |call: &Call| !call.answered && call.bell.is_some_and(|bell| bell < now.mono);
+        if self.calls.get(&id).is_some_and(on) {
+            self.find(now.mono, format!("{id} rang on after its calling windows shut"));
+        }
+    }
+
     fn ends(&mut self, id: CallId) {
         let Some(call) = self.calls.get_mut(&id) else { return };
         call.over = true;
@@ -347,6 +358,7 @@ impl Oracle {
                     self.dials(now, dial.call);
                 }
                 Order::Cancel(call) | Order::HangUp(call) | Order::PlayNotice(call, _) => {
+                    self.rang(now, *call);
                     self.ends(*call);
                 }
                 Order::Bridge(call, agent) => {
@@ -420,6 +432,7 @@ impl Oracle {
 
     fn opens(&mut self, now: Now, opened: &Opened) {
         let mut wrong = Vec::from_iter(self.shows_too_many(opened));
+        let mut bell = None;
         if !self.used.insert(opened.call) {
             wrong.push(format!("{} was opened before", opened.call));
         }
@@ -434,7 +447,8 @@ impl Oracle {
         if let Some(campaign) = self.campaigns.get_mut(&opened.campaign) {
             let key = (campaign.settings.client, opened.person);
             let person = self.people.entry(key).or_default();
-            wrong.extend(rules_broken(now, opened, campaign, person));
+            wrong.extend(rules::broken(now, opened, campaign, person));
+            bell = rules::bell(now, opened, campaign);
             if let Some(lease) = campaign.leases.get_mut(&opened.contact) {
                 lease.spent = true;
             }
@@ -449,6 +463,7 @@ impl Oracle {
         wrong.into_iter().for_each(|what| self.find(now.mono, what));
         let call = Call {
             opened: opened.clone(),
+            bell,
             dialled: false,
             answered: false,
             waits_since: None,
@@ -706,70 +721,6 @@ impl Trunk {
         self.lines += 1;
         wrong
     }
-}
-
-/// Says which rules a call breaks in the instant before its INVITE.
-fn rules_broken(now: Now, opened: &Opened, campaign: &Campaign, person: &Person) -> Vec<String> {
-    let mut wrong = Vec::new();
-    let mut against = |what: &str| wrong.push(format!("{} was opened {what}", opened.call));
-    if person.calls > 0 {
-        against("while its person is on the line");
-    }
-    let rules = &campaign.settings.rules;
-    for cap in &rules.attempts {
-        let tried = person.tried.iter().filter(|(_, at)| now.wall.since(*at) < cap.window);
-        if tried.count() >= usize::try_from(cap.max).unwrap_or(usize::MAX) {
-            against("beyond an attempt cap");
-        }
-    }
-    let lock = campaign.settings.abandon.recall_lock;
-    if person.abandoned.is_some_and(|(_, at)| now.wall.since(at) < lock) {
-        against("though its person was abandoned lately");
-    }
-    if !campaign.remembers {
-        return wrong;
-    }
-    let lease = campaign.leases.get(&opened.contact);
-    let held = |lease: &Lease| lease.refused.is_some_and(|until| now.mono <= until);
-    let lease = lease.filter(|lease| !lease.spent || held(lease));
-    let Some(Lease { lead, .. }) = lease else {
-        against("without a lease");
-        return wrong;
-    };
-    if opened.attempt != lead.attempts + 1 {
-        against("with a wrong count of attempts");
-    }
-    let allowed = campaign.settings.retry.attempts_max + lead.faults.min(FAULTS_FREE);
-    if opened.attempt > allowed && lead.callback.is_none() {
-        against("though every attempt was made");
-    }
-    let Some(number) = lead.numbers.iter().find(|number| number.number == opened.number) else {
-        against("on a number that is not the contact's");
-        return wrong;
-    };
-    if number.person != opened.person {
-        against("for another person than the number's");
-    }
-    let routes = &campaign.settings.routes;
-    let routes = campaign.settings.by_group.get(&number.group).unwrap_or(routes);
-    if !routes.iter().any(|route| route.trunk == opened.trunk) {
-        against("over a trunk that is none of its routes");
-    }
-    if number.do_not_call || number.invalid {
-        against("against a do-not-call wish or a dead number");
-    }
-    if !rings_within(&rules.week, now, &number.zone) {
-        against("outside the calling windows");
-    }
-    wrong
-}
-
-fn rings_within(week: &crate::core::rules::Week, now: Now, zone: &crate::units::Zone) -> bool {
-    let Ok(there) = now.wall.timestamp().in_tz(zone.name()) else { return false };
-    let day = usize::try_from(there.weekday().to_monday_zero_offset()).unwrap_or(0);
-    let minute = i32::from(there.hour()) * 60 + i32::from(there.minute());
-    let spans = week.days.get(day).map_or(&[][..], Vec::as_slice);
-    spans.iter().any(|span| i32::from(span.from) <= minute && minute < i32::from(span.to))
 }
 
 #[cfg(test)]

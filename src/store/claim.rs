@@ -15,11 +15,31 @@ use crate::units::{
 /// Earlier attempts told with a number, as `LeadNumber::recent` has it.
 const RECENT_MAX: u32 = 16;
 
+/// Every person-slot behind some contacts, whether they hold its number or share another with a
+/// contact of the same client that does.
+macro_rules! behind {
+    ($contacts:literal) => {
+        concat!(
+            "select distinct n.contact_id, o.person_id
+             from number n
+               join campaign c on c.id = $2
+               join number m on m.person_id = n.person_id
+               join campaign s on s.id = m.campaign_id and s.client_id = c.client_id
+               join number o on o.contact_id = m.contact_id
+             where n.contact_id in (",
+            $contacts,
+            ")"
+        )
+    };
+}
+
 /// The numbers of some contacts, with what the gate must know of their persons.
 macro_rules! numbers_of {
     ($contacts:literal) => {
         concat!(
-            "select n.id, n.contact_id, n.person_id, n.zone, n.class, n.territory,
+            "with behind as materialized (",
+            behind!($contacts),
+            ") select n.id, n.contact_id, n.person_id, n.zone, n.class, n.territory,
                n.invalid, p.e164,
                exists (select 1 from do_not_call d
                  where d.person_id = n.person_id and (d.until_at is null or d.until_at > $3)
@@ -29,10 +49,11 @@ macro_rules! numbers_of {
                (select max(a.ended_at) from attempt a
                  where a.person_id = n.person_id and a.client_id = c.client_id
                    and a.outcome = 'abandoned') as abandoned_at,
-               (select max(a.qualified_at) from attempt a
+               (select max(a.qualified_at) from behind b
+                 join attempt a on a.person_id = b.person_id and a.client_id = c.client_id
                  join disposition d
                    on d.campaign_id = a.campaign_id and d.code = a.disposition_code
-                 where a.person_id = n.person_id and a.client_id = c.client_id
+                 where b.contact_id = n.contact_id
                    and d.class = 'argued_negative') as refused_at
              from number n
                join campaign c on c.id = $2
@@ -48,20 +69,19 @@ macro_rules! numbers_of {
 macro_rules! recent_of {
     ($contacts:literal) => {
         concat!(
-            "select person_id, opened_at from (
-               select a.person_id, a.opened_at, row_number() over (
-                 partition by a.person_id order by a.opened_at desc) as back
-               from number n
+            "select contact_id, opened_at from (
+               select b.contact_id, a.opened_at, row_number() over (
+                 partition by b.contact_id order by a.opened_at desc) as back
+               from (",
+            behind!($contacts),
+            ") b
                  join campaign c on c.id = $2
-                 join attempt a on a.person_id = n.person_id and a.client_id = c.client_id
-               where n.contact_id in (",
-            $contacts,
-            ")
-                 and coalesce(a.ended_by, '') <> 'nobody'
+                 join attempt a on a.person_id = b.person_id and a.client_id = c.client_id
+               where coalesce(a.ended_by, '') <> 'nobody'
                  and not (a.ringing_at is null and a.answered_at is null
                    and coalesce(a.ended_by, '') = 'carrier'
                    and a.outcome in ('congestion', 'trunk_fault'))
-             ) as tried where back <= $3 order by person_id, opened_at"
+             ) as tried where back <= $3 order by contact_id, opened_at"
         )
     };
 }
@@ -229,13 +249,13 @@ impl Store {
         now: Wall,
         digits: &mut BTreeMap<NumberId, Number>,
     ) -> Result<BTreeMap<ContactId, Vec<LeadNumber>>, StoreError> {
-        let mut recent = self.recent(contacts, campaign).await?;
+        let recent = self.recent(contacts, campaign).await?;
         let numbers = NUMBERS.bind(contacts).bind(campaign.0).bind(at(now));
         let rows = numbers.fetch_all(&mut self.reader().await?.db()).await?;
         let mut numbers: BTreeMap<ContactId, Vec<LeadNumber>> = BTreeMap::new();
         for row in &rows {
             let (contact, mut number) = lead_number(row, digits)?;
-            number.recent = recent.remove(&number.person).unwrap_or_default();
+            number.recent = recent.get(&contact).cloned().unwrap_or_default();
             numbers.entry(contact).or_default().push(number);
         }
         Ok(numbers)
@@ -247,13 +267,13 @@ impl Store {
         &self,
         contacts: &str,
         campaign: CampaignId,
-    ) -> Result<BTreeMap<PersonId, Vec<Wall>>, StoreError> {
+    ) -> Result<BTreeMap<ContactId, Vec<Wall>>, StoreError> {
         let recent = RECENT.bind(contacts).bind(campaign.0).bind(RECENT_MAX);
         let rows = recent.fetch_all(&mut self.reader().await?.db()).await?;
-        let mut recent: BTreeMap<PersonId, Vec<Wall>> = BTreeMap::new();
+        let mut recent: BTreeMap<ContactId, Vec<Wall>> = BTreeMap::new();
         for row in rows {
-            let person = PersonId(row.try_get::<i64>(0)?.cast_unsigned());
-            recent.entry(person).or_default().push(Wall::micros(row.try_get(1)?));
+            let contact = ContactId(row.try_get::<i64>(0)?.cast_unsigned());
+            recent.entry(contact).or_default().push(Wall::micros(row.try_get(1)?));
         }
         Ok(recent)
     }

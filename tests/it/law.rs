@@ -3,6 +3,8 @@
 //!
 //! `CADRAN_QUESTIONS=1000000` asks more often.
 
+mod calls;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
 
@@ -180,6 +182,8 @@ fn dials(question: &Question) -> Result<bool, Box<dyn Error>> {
     let zone = Zone::new(question.zone)?;
     let mut campaign = Campaign::new(Mode::Progressive, TRUNK, zone.clone());
     campaign.rules.law = regimes_of(question.purpose, question.called);
+    // To the last second: that a call needs time to ring is not asked here.
+    campaign.ring_min = Span::ZERO;
     let mut tried: Vec<Wall> = question.tried.iter().map(|at| at.timestamp().into()).collect();
     tried.sort_unstable();
     let number = LeadNumber {

@@ -58,6 +58,7 @@ suite! {
         a_crash_keeps_the_promise_of_the_callback_it_cut,
         a_lead_tells_that_its_person_was_abandoned_under_another_contact,
         a_lead_tells_whose_law_holds_and_that_its_person_refused,
+        a_consumer_is_one_whatever_the_number_called,
         a_crash_gives_dialogs_leases_and_call_numbers_back,
         a_crash_gives_back_where_phones_were_registered,
         an_attempt_of_an_unknown_campaign_is_refused_alone,

@@ -55,6 +55,37 @@ impl Hours {
         territories.insert(territory.clone(), spell.clone());
         spell
     }
+
+    /// Gives when the windows shut within a time; `None` if they stay open as long.
+    pub(crate) fn shuts(
+        &mut self,
+        rules: &Settings,
+        there: (&Zone, &Option<Territory>),
+        at: Wall,
+        within: Span,
+    ) -> Option<Wall> {
+        self.shut_within(rules, there, at, within).map(|(at, _)| at)
+    }
+
+    /// Gives when the windows shut within a time, at once if they are not open, and the spell that
+    /// begins then; `None` if they stay open as long.
+    pub(super) fn shut_within(
+        &mut self,
+        rules: &Settings,
+        there: (&Zone, &Option<Territory>),
+        at: Wall,
+        within: Span,
+    ) -> Option<(Wall, Spell)> {
+        let (mut from, mut spell) = (at, self.at(rules, there, at));
+        while spell.open {
+            from = spell.until;
+            if from >= at + within {
+                return None;
+            }
+            spell = self::spell(rules, (there.0, there.1.as_ref()), from);
+        }
+        Some((from, spell))
+    }
 }
 
 /// One week of windows, with the days on which it has none.

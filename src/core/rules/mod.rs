@@ -123,9 +123,9 @@ pub(super) struct Persons {
     /// Who was abandoned in this run, and until when he is not called again; leads claimed before
     /// cannot know of it.
     locks: BTreeMap<(ClientId, PersonId), Wall>,
-    /// Who refused in conversation in this run, and when.
-    refusals: BTreeMap<(ClientId, PersonId), Wall>,
-    refusals_order: VecDeque<(Mono, (ClientId, PersonId))>,
+    /// Who refused in conversation in this run, in which call and when.
+    refusals: BTreeMap<(ClientId, PersonId, CallId), Wall>,
+    refusals_order: VecDeque<(Mono, (ClientId, PersonId, CallId))>,
 }
 
 impl Persons {
@@ -135,14 +135,25 @@ impl Persons {
         self.locks.insert((client, person), until);
     }
 
-    /// Notes whether a person refused in conversation; the last word said of a call counts.
-    pub(super) fn note_refusal(&mut self, now: Now, who: (ClientId, PersonId), refused: bool) {
+    /// Notes whether a person refused in a conversation; the last word said of a call counts.
+    pub(super) fn note_refusal(
+        &mut self,
+        now: Now,
+        who: (ClientId, PersonId, CallId),
+        refused: bool,
+    ) {
         if refused {
             self.refusals.insert(who, now.wall);
             self.refusals_order.push_back((now.mono, who));
         } else {
             self.refusals.remove(&who);
         }
+    }
+
+    /// Gives when a person last refused in a conversation of this run.
+    fn refused(&self, client: ClientId, person: PersonId) -> Option<Wall> {
+        let [first, last] = [u64::MIN, u64::MAX].map(|call| (client, person, CallId(call)));
+        self.refusals.range(first..=last).map(|(_, at)| *at).max()
     }
 
     /// Forgets what every lead claimed since that moment carries itself.
@@ -238,15 +249,16 @@ impl Gate<'_> {
         }
         let rules = &self.settings.rules;
         let there = (&number.zone, &number.territory);
-        let spell = self.hours.at(rules, there, at);
-        if !spell.open {
-            return Some(Refusal { rule: RuleId::Window, law: spell.law, until: spell.opens });
+        // The bell ends a call that rings on: one that it would end too soon is not begun.
+        if let Some((_, shut)) = self.hours.shut_within(rules, there, at, self.settings.ring_min) {
+            return Some(Refusal { rule: RuleId::Window, law: shut.law, until: shut.opens });
         }
         let (rule, law, until) = self.waits(number, at)?;
         if rule == RuleId::PersonBusy {
             return (stage == Stage::Dial).then_some(Refusal::of(rule, Some(until)));
         }
-        let spell = self.hours.at(rules, there, until);
+        // Worked out beside the memory, which is of the present.
+        let spell = hours::spell(rules, (there.0, there.1.as_ref()), until);
         Some(Refusal { rule, law, until: Some(spell.opens.unwrap_or(until)) })
     }
 
@@ -258,7 +270,7 @@ impl Gate<'_> {
         if let Some(until) = attempts::forbidden_until(&rules.attempts, &tried, at) {
             return Some((RuleId::AttemptCap, None, until));
         }
-        let refused = self.persons.refusals.get(&who).copied().max(number.refused);
+        let refused = self.persons.refused(who.0, who.1).max(number.refused);
         if let Some((rule, law, until)) = law_waits(&rules.law, number, &tried, refused, at) {
             return Some((rule, Some(law), until));
         }

@@ -403,6 +403,28 @@ pub(super) async fn a_lead_tells_whose_law_holds_and_that_its_person_refused(hou
     Ok(())
 }
 
+pub(super) async fn a_consumer_is_one_whatever_the_number_called(house: House) -> Done {
+    let (vente, suivi) =
+        (campaign(&house.store, "vente").await?, campaign(&house.store, "suivi").await?);
+    let mut two = contact("a", 1);
+    two.numbers.push(mobile(2));
+    list(&house.store, vente, [two]).await?;
+    let same = ImportSource { sha256: "another".to_owned(), ..source("autre.csv") };
+    let both = [contact("x", 2), contact("y", 3)];
+    house.store.import(suivi, &same, both, async || false).await?;
+    let lead = house.first_lead(vente).await?;
+    let next = Next::Done(DoneReason::Qualified);
+    let done = record(Record::Completed(call(1)), NOON);
+    let closed = closed(1, vente, &lead, Outcome::Connected, next);
+    let said = qualified(1, vente, &lead, 3, next);
+    house.store.commit(vec![opened(1, vente, &lead, 1), closed, said, done]).await?;
+    let claimed = house.store.claim(suivi, 2, LEASE, NOON + REST).await?.leads;
+    let numbers = claimed.iter().flat_map(|lead| &lead.numbers);
+    let told: Vec<_> = numbers.map(|number| (number.recent.len(), number.refused)).collect();
+    assert_eq!(told, [(1, Some(NOON + Span::secs(36))), (0, None)]);
+    Ok(())
+}
+
 pub(super) async fn a_crash_gives_dialogs_leases_and_call_numbers_back(house: House) -> Done {
     let store = &house.store;
     let campaign = campaign(store, "vente").await?;

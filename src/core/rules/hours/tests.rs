@@ -40,3 +40,24 @@ fn a_week_without_windows_never_opens() -> Result<(), Box<dyn std::error::Error>
     assert_eq!((spell.open, spell.opens), (false, None));
     Ok(())
 }
+
+#[test]
+fn windows_shut_where_none_adjoins() -> Result<(), Box<dyn std::error::Error>> {
+    let mut rules = week();
+    // Friday from noon on: 12:00 to 13:00 adjoins the morning.
+    let parts = [(600, 720), (720, 780), (840, 1_200)];
+    rules.week.days[4] = parts.map(|(from, to)| DaySpan { from, to }).to_vec();
+    let (zone, mut hours) = (Zone::new("Europe/Paris")?, Hours::default());
+    let cases = [
+        ("2026-11-20T10:59:30Z", 60, None),
+        ("2026-11-20T11:59:30Z", 30, None),
+        ("2026-11-20T11:59:30Z", 31, Some("2026-11-20T12:00:00Z")),
+        ("2026-11-20T12:00:00Z", 1, Some("2026-11-20T12:00:00Z")),
+    ];
+    for (at, within, shuts) in cases {
+        let found = hours.shut_within(&rules, (&zone, &None), wall(at)?, Span::secs(within));
+        let shuts = shuts.map(wall).transpose()?;
+        assert_eq!(found.map(|(at, _)| at), shuts, "{at} within {within} s");
+    }
+    Ok(())
+}
