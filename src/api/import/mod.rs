@@ -29,7 +29,7 @@ use crate::units::{AgentId, Zone};
 use columns::{Columns, Meaning};
 pub use columns::{Mapping, NotAMeaning};
 pub use reason::Reason;
-pub use rejects::{Dialect, Reject, RejectsFile};
+pub use rejects::{Dialect, Reject, RejectsFile, unarmed};
 pub use text::{Encoding, Page};
 pub use workbook::{NotASheet, Sheet};
 
