@@ -7,6 +7,7 @@ mod agents;
 mod calls;
 mod campaigns;
 mod chance;
+pub mod dnc;
 mod door;
 mod error;
 mod health;
@@ -98,6 +99,9 @@ pub fn router(desk: Desk) -> Router {
         .route("/v1/agents/{name}/{verb}", post(agents::act))
         .route("/v1/calls", get(calls::list))
         .route("/v1/calls/{id}", get(calls::show))
+        .route("/v1/do-not-call", get(dnc::list).post(dnc::add))
+        .route("/v1/do-not-call/end", post(dnc::end))
+        .route("/v1/do-not-call/{number}", get(dnc::check))
         .route("/v1/trunks", get(trunks::list))
         .route("/v1/trunks/{name}/test", post(trunks::test))
         .route("/v1/trunks/{name}/quality", get(quality::show))

@@ -80,12 +80,13 @@ pub(super) struct Import {
 
 /// A country with the code it was named by.
 #[derive(Clone, Debug)]
-struct Country {
+pub(super) struct Country {
     code: String,
-    region: import::Region,
+    pub(super) region: import::Region,
 }
 
-fn region(code: &str) -> Result<Country, String> {
+/// Finds a country by its code.
+pub(super) fn region(code: &str) -> Result<Country, String> {
     let region = import::region(code);
     let region = region.ok_or_else(|| {
         let known = import::regions().join(" ");
@@ -385,7 +386,8 @@ fn read_list(path: &Path) -> Result<Vec<u8>, Failure> {
     Ok(bytes)
 }
 
-fn no_list(error: &NotAList) -> Failure {
+/// Makes the failure of a file that is no list.
+pub(super) fn no_list(error: &NotAList) -> Failure {
     let failure = Failure::new(Exit::Invalid, "list_invalid", error);
     if matches!(error, NotAList::NoPhone(_)) {
         return failure.hint(
@@ -401,7 +403,42 @@ fn cannot_write(path: &Path, error: &io::Error) -> Failure {
         .hint("name another file with --rejects")
 }
 
+/// Gives the text of a list in UTF-8, of a workbook that of its first sheet.
+pub(super) fn plain_text(path: &Path) -> Result<Vec<u8>, Failure> {
+    let bytes = read_list(path)?;
+    match Encoding::of(&bytes) {
+        Err(Foreign::Workbook) => {
+            let read = import::Sheet::read(&bytes, None);
+            read.map(|sheet| sheet.csv).map_err(|error| {
+                let message = format!("{}: {error}", path.display());
+                Failure::new(Exit::Invalid, "list_invalid", message)
+            })
+        }
+        Err(foreign) => Err(no_list(&NotAList::Foreign(foreign))),
+        Ok(encoding) => Ok(encoding.decode(bytes)),
+    }
+}
+
 fn summary(report: &ImportReport, lang: Lang) -> Sheet {
+    let mut sheet = read_summary(report, lang);
+    let mut line = |english: &str, french: &str, value: String| {
+        sheet.add([lang.say(english, french).to_owned(), value]);
+    };
+    if !report.dry_run {
+        line("added", "ajoutées", report.added.to_string());
+        line("known already", "déjà connues", report.known.to_string());
+        if report.elsewhere > 0 {
+            let count = report.elsewhere.to_string();
+            line("in another campaign", "dans une autre campagne", count);
+        }
+        line("do not call", "ne pas appeler", report.do_not_call.to_string());
+    }
+    line("seconds", "secondes", decimal(report.seconds, 1, lang));
+    sheet
+}
+
+/// Tells how a list was read.
+pub(super) fn read_summary(report: &ImportReport, lang: Lang) -> Sheet {
     let mut sheet = Sheet::new(&["", ""]);
     let mut line = |english: &str, french: &str, value: String| {
         sheet.add([lang.say(english, french).to_owned(), value]);
@@ -429,16 +466,6 @@ fn summary(report: &ImportReport, lang: Lang) -> Sheet {
             line("  ", "  ", shown(example, lang));
         }
     }
-    if !report.dry_run {
-        line("added", "ajoutées", report.added.to_string());
-        line("known already", "déjà connues", report.known.to_string());
-        if report.elsewhere > 0 {
-            let count = report.elsewhere.to_string();
-            line("in another campaign", "dans une autre campagne", count);
-        }
-        line("do not call", "ne pas appeler", report.do_not_call.to_string());
-    }
-    line("seconds", "secondes", decimal(report.seconds, 1, lang));
     sheet
 }
 

@@ -10,6 +10,7 @@ mod campaign;
 mod client;
 mod columns;
 mod demo;
+mod dnc;
 mod doctor;
 mod failure;
 mod french;
@@ -128,6 +129,9 @@ enum Command {
     /// List and test trunks
     #[command(subcommand)]
     Trunk(trunk::Trunk),
+    /// Keep the list of those who must not be called
+    #[command(subcommand)]
+    Dnc(dnc::Dnc),
     /// Print the law of the countries called, and ask it about a number
     #[command(subcommand)]
     Law(law::Law),
@@ -203,6 +207,7 @@ impl Command {
             Self::Report(report) => report.run(global, output),
             Self::Call(call) => call.run(global, output),
             Self::Trunk(trunk) => trunk.run(global, output),
+            Self::Dnc(dnc) => dnc.run(global, output),
             Self::Law(law) => law.run(output),
             Self::Webhook(webhook) => webhook.run(global, output),
             Self::Simulate(simulate) => simulate.run(output),

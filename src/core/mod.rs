@@ -207,7 +207,8 @@ impl Dialer {
 
     /// Notes a wish not to be called; effective at once, also for a call that only rings.
     fn note_wish(&mut self, now: Now, person: PersonId, scope: DncScope, call: Option<CallId>) {
-        if !self.persons.wishes.note(now.mono, person, scope) {
+        // What is said in a call is recorded each time: a wish said before may have been ended.
+        if !self.persons.wishes.note(now.mono, person, scope) && call.is_none() {
             return;
         }
         self.record(Record::DoNotCall { person, scope, call });

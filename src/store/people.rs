@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use super::backend::{Row, both, statements};
 use super::text::{at, read_agent_state, read_scope, scope, some_at};
 use super::{
-    AgentRow, DoNotCallRow, Ha1, NewAgent, NewDoNotCall, Store, StoreError, Write, next_id, write,
+    AgentRow, DncScope, DoNotCallRow, Ha1, NewAgent, NewDoNotCall, PAGE_MAX, Store, StoreError,
+    Write, next_id, write,
 };
-use crate::units::{AgentId, CampaignId, Number, Wall};
+use crate::units::{AgentId, CampaignId, Number, PersonId, Wall};
 
 statements! {
     SET_AGENT = both(
@@ -49,10 +50,27 @@ statements! {
          on conflict (person_id, scope, scope_id) do update set reason = excluded.reason,
            source = excluded.source, at = excluded.at, until_at = excluded.until_at",
     );
+    PERSON = both("select id from person where fingerprint = $1");
     WISHES = both(
-        "select d.* from do_not_call d join person p on p.id = d.person_id
+        "select d.*, n.e164 from do_not_call d
+           join person p on p.id = d.person_id
+           left join person_personal n on n.person_id = p.id
          where p.fingerprint = $1 and (d.until_at is null or d.until_at > $2)
          order by d.at",
+    );
+    /// A wish that ends keeps its row: that it was there can be told later.
+    END_WISHES = both(
+        "update do_not_call set until_at = $2
+         where person_id = (select id from person where fingerprint = $1)
+           and (until_at is null or until_at > $2)
+           and ($3 = '' or scope = $3 and scope_id = $4)",
+    );
+    STANDING = both(
+        "select d.*, n.e164 from do_not_call d
+           left join person_personal n on n.person_id = d.person_id
+         where (d.until_at is null or d.until_at > $1)
+           and (d.person_id, d.scope, d.scope_id) > ($2, $3, $4)
+         order by d.person_id, d.scope, d.scope_id limit $5",
     );
 }
 
@@ -138,30 +156,56 @@ impl Store {
         Ok(self.agents().await?.into_iter().find(|agent| agent.name == name))
     }
 
-    /// Adds a do-not-call wish from outside a call; a wish of the same reach is replaced.
+    /// Adds do-not-call wishes from outside a call, all or none; a wish of the same number and
+    /// reach is replaced. Gives the person-slots, in the order of the wishes.
     ///
     /// # Errors
     /// The database failed.
-    pub async fn add_do_not_call(&self, wish: &NewDoNotCall) -> Result<(), StoreError> {
-        let (word, id) = scope(wish.scope);
+    pub async fn add_do_not_call(
+        &self,
+        wishes: &[NewDoNotCall],
+    ) -> Result<Vec<PersonId>, StoreError> {
         let mut writer = self.writer().await;
         let mut transaction = writer.begin().await?;
         let mut db = transaction.db()?;
-        let person = next_id(&mut db, HIGHEST_PERSON, self.shared.node).await?;
-        let fingerprint = self.shared.fingerprints.of(&wish.number);
-        ADD_PERSON.bind(person).bind(&fingerprint).execute(&mut db).await?;
-        ADD_WISH
-            .bind(fingerprint)
-            .bind(word)
-            .bind(id)
-            .bind(&wish.reason)
-            .bind(&wish.source)
-            .bind(at(wish.at))
-            .bind(some_at(wish.until))
-            .execute(&mut db)
-            .await?;
+        let mut persons = Vec::with_capacity(wishes.len());
+        for wish in wishes {
+            let (word, id) = scope(wish.scope);
+            let person = next_id(&mut db, HIGHEST_PERSON, self.shared.node).await?;
+            let fingerprint = self.shared.fingerprints.of(&wish.number);
+            ADD_PERSON.bind(person).bind(&fingerprint).execute(&mut db).await?;
+            ADD_WISH
+                .bind(&fingerprint)
+                .bind(word)
+                .bind(id)
+                .bind(&wish.reason)
+                .bind(&wish.source)
+                .bind(at(wish.at))
+                .bind(some_at(wish.until))
+                .execute(&mut db)
+                .await?;
+            let person: i64 = PERSON.bind(fingerprint).fetch_one(&mut db).await?.try_get(0)?;
+            persons.push(PersonId(person.cast_unsigned()));
+        }
         transaction.commit().await?;
-        Ok(())
+        Ok(persons)
+    }
+
+    /// Ends the wishes that stand against a number, of one reach or of all; tells how many did.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn end_do_not_call(
+        &self,
+        number: &Number,
+        reach: Option<DncScope>,
+        now: Wall,
+    ) -> Result<u64, StoreError> {
+        let (word, id) = reach.map_or(("", 0), scope);
+        let fingerprint = self.shared.fingerprints.of(number);
+        let end = END_WISHES.bind(fingerprint).bind(at(now)).bind(word).bind(id);
+        let mut writer = self.writer().await;
+        end.execute(&mut writer.db().await?).await
     }
 
     /// Lists the wishes that stand against a number.
@@ -175,18 +219,39 @@ impl Store {
     ) -> Result<Vec<DoNotCallRow>, StoreError> {
         let wishes = WISHES.bind(self.shared.fingerprints.of(number)).bind(at(now));
         let rows = wishes.fetch_all(&mut self.reader().await?.db()).await?;
-        rows.iter()
-            .map(|row| {
-                Ok(DoNotCallRow {
-                    scope: read_scope(&row.try_get::<String>("scope")?, row.try_get("scope_id")?)?,
-                    reason: row.try_get("reason")?,
-                    source: row.try_get("source")?,
-                    at: Wall::micros(row.try_get("at")?),
-                    until: row.try_get::<Option<i64>>("until_at")?.map(Wall::micros),
-                })
-            })
-            .collect()
+        rows.iter().map(wish_row).collect()
     }
+
+    /// Lists the wishes that stand, at most `limit` behind another one, in the order of persons.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn do_not_calls(
+        &self,
+        after: Option<(PersonId, DncScope)>,
+        limit: u32,
+        now: Wall,
+    ) -> Result<Vec<DoNotCallRow>, StoreError> {
+        let person = after.map_or(-1, |(person, _)| person.0.cast_signed());
+        let (word, id) = after.map_or(("", 0), |(_, reach)| scope(reach));
+        let page = STANDING.bind(at(now)).bind(person).bind(word).bind(id);
+        let rows = page.bind(limit.min(PAGE_MAX));
+        let rows = rows.fetch_all(&mut self.reader().await?.db()).await?;
+        rows.iter().map(wish_row).collect()
+    }
+}
+
+fn wish_row(row: &Row) -> Result<DoNotCallRow, StoreError> {
+    let e164: Option<String> = row.try_get("e164")?;
+    Ok(DoNotCallRow {
+        person: PersonId(row.try_get::<i64>("person_id")?.cast_unsigned()),
+        number: e164.and_then(|text| Number::new(&text).ok()),
+        scope: read_scope(&row.try_get::<String>("scope")?, row.try_get("scope_id")?)?,
+        reason: row.try_get("reason")?,
+        source: row.try_get("source")?,
+        at: Wall::micros(row.try_get("at")?),
+        until: row.try_get::<Option<i64>>("until_at")?.map(Wall::micros),
+    })
 }
 
 fn agent_row(

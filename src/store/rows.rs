@@ -10,8 +10,8 @@ use crate::core::quality::Quality;
 use crate::engine::handle::Details;
 use crate::sip::{Ha1, StoredBinding, StoredDialog};
 use crate::units::{
-    AgentId, CallId, CampaignId, ClientId, ContactId, LegId, Number, NumberId, Span, Territory,
-    TrunkId, Wall, Zone,
+    AgentId, CallId, CampaignId, ClientId, ContactId, LegId, Number, NumberId, PersonId, Span,
+    Territory, TrunkId, Wall, Zone,
 };
 
 /// One thing to be written down. Writing the same sequence again changes nothing.
@@ -466,6 +466,10 @@ pub struct NewDoNotCall {
 /// A standing do-not-call wish.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DoNotCallRow {
+    /// Whose it is.
+    pub person: PersonId,
+    /// The number, unless it was never a contact's or was erased.
+    pub number: Option<Number>,
     /// How far it reaches.
     pub scope: DncScope,
     /// Why.

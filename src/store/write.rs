@@ -11,7 +11,10 @@ use crate::units::{AgentId, CallId, CampaignId, LegId, PersonId, Wall};
 statements! {
     DO_NOT_CALL = both(
         "insert into do_not_call (person_id, scope, scope_id, reason, source, at)
-         values ($1, $2, $3, 'asked not to be called', $4, $5) on conflict do nothing",
+         values ($1, $2, $3, 'asked not to be called', $4, $5)
+         on conflict (person_id, scope, scope_id) do update set reason = excluded.reason,
+           source = excluded.source, at = excluded.at, until_at = null
+         where do_not_call.until_at <= excluded.at",
     );
     /// Of several states in one instant the last one lasts; the others took no time.
     AGENT_IS = together!(

@@ -33,7 +33,7 @@ use columns::{Columns, Meaning};
 pub use columns::{Mapping, NotAMeaning};
 use phone::Hints;
 pub use reason::Reason;
-pub use rejects::{Dialect, Reject, RejectsFile};
+pub use rejects::{Dialect, Reject, RejectsFile, unarmed};
 pub use text::{Encoding, Page};
 pub use workbook::{NotASheet, Sheet};
 

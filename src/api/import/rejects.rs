@@ -100,6 +100,13 @@ fn is_ours(title: &str) -> bool {
     title.trim().starts_with('_')
 }
 
+/// Writes a text as a cell that no spreadsheet runs.
+#[must_use]
+pub fn unarmed(cell: &str) -> String {
+    let armed = cell.trim_ascii_start().starts_with(ARMED);
+    if armed { format!("'{cell}") } else { cell.to_owned() }
+}
+
 /// Writes a cell so that no spreadsheet runs it.
 fn armless(cell: &[u8]) -> Vec<u8> {
     let armed = |byte: &u8| ARMED.contains(&char::from(*byte));

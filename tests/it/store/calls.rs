@@ -127,7 +127,7 @@ pub(super) async fn a_lead_tells_what_the_gate_must_know(house: House) -> Done {
         at: NOON,
         until: None,
     };
-    store.add_do_not_call(&wish).await?;
+    store.add_do_not_call(&[wish]).await?;
     let claimed = store.claim(here, 1, LEASE, NOON).await?;
     let lead = claimed.leads.first().ok_or("no lead")?;
     let [fixed, mobile] = lead.numbers.as_slice() else { return Err("two numbers".into()) };

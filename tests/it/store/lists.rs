@@ -32,7 +32,7 @@ pub(super) async fn doubles_are_counted_where_they_stand(house: House) -> Done {
     let store = &house.store;
     let campaign = campaign(store, "vente").await?;
     list(store, campaign, [contact("old", 1)]).await?;
-    store.add_do_not_call(&wish(7, DncScope::Everyone)?).await?;
+    store.add_do_not_call(&[wish(7, DncScope::Everyone)?]).await?;
     let mut half_known = contact("half", 1);
     half_known.numbers.push(mobile(2));
     let mut nobody = contact("nobody", 3);
@@ -206,10 +206,10 @@ pub(super) async fn a_do_not_call_wish_reaches_as_far_as_it_says(house: House) -
     for campaign in [here, there] {
         list(store, campaign, (1..=4).map(|n| contact(&format!("c{n}"), n))).await?;
     }
-    store.add_do_not_call(&wish(1, DncScope::Campaign(here))?).await?;
-    store.add_do_not_call(&wish(2, DncScope::Client(ClientId(1)))?).await?;
+    store.add_do_not_call(&[wish(1, DncScope::Campaign(here))?]).await?;
+    store.add_do_not_call(&[wish(2, DncScope::Client(ClientId(1)))?]).await?;
     let over = NewDoNotCall { until: Some(NOON), ..wish(3, DncScope::Everyone)? };
-    store.add_do_not_call(&over).await?;
+    store.add_do_not_call(&[over]).await?;
     let mut forbidden = Vec::new();
     for campaign in [here, there] {
         let leads = store.claim(campaign, 9, LEASE, NOON).await?.leads;
@@ -219,6 +219,37 @@ pub(super) async fn a_do_not_call_wish_reaches_as_far_as_it_says(house: House) -
     assert_eq!(forbidden, [[true, true, false, false], [false, true, false, false]]);
     assert_eq!(store.do_not_call(&number_of(2)?, NOON).await?.len(), 1);
     assert!(store.do_not_call(&number_of(3)?, NOON).await?.is_empty(), "it ended");
+    Ok(())
+}
+
+pub(super) async fn an_ended_wish_stands_no_more_and_can_be_said_again(house: House) -> Done {
+    let store = &house.store;
+    let campaign = campaign(store, "vente").await?;
+    list(store, campaign, [contact("a", 1)]).await?;
+    let client = DncScope::Client(ClientId(1));
+    let wishes = [wish(1, client)?, wish(1, DncScope::Everyone)?, wish(2, client)?];
+    let persons = store.add_do_not_call(&wishes).await?;
+    let [known, again, stranger] = persons.as_slice() else { return Err("not three".into()) };
+    assert!(known == again && known != stranger, "{persons:?}");
+    // A stranger's digits are not kept; pages of one row each.
+    let (mut after, mut told) = (None, Vec::new());
+    while let Some(row) = store.do_not_calls(after, 1, NOON).await?.pop() {
+        after = Some((row.person, row.scope));
+        told.push((row.scope, row.number));
+    }
+    let number = Some(number_of(1)?);
+    assert_eq!(told, [(client, number.clone()), (DncScope::Everyone, number), (client, None)]);
+    let now = NOON + Span::secs(1);
+    assert_eq!(store.end_do_not_call(&number_of(1)?, Some(client), now).await?, 1);
+    assert_eq!(store.end_do_not_call(&number_of(1)?, None, now).await?, 1);
+    assert_eq!(store.end_do_not_call(&number_of(1)?, None, now).await?, 0);
+    assert_eq!(store.do_not_calls(None, 9, now).await?.len(), 1);
+    let claimed = store.claim(campaign, 1, LEASE, now).await?.leads;
+    let lead = claimed.first().ok_or("no lead")?;
+    assert!(lead.numbers.iter().all(|number| !number.do_not_call), "{lead:?}");
+    let said = Record::DoNotCall { person: *known, scope: client, call: Some(call(1)) };
+    store.commit(vec![opened(1, campaign, lead, 1), record(said, now + Span::secs(9))]).await?;
+    assert_eq!(store.do_not_call(&number_of(1)?, now + Span::secs(9)).await?.len(), 1);
     Ok(())
 }
 
