@@ -189,8 +189,8 @@ impl Columns {
         self.meanings.iter().position(|meaning| *meaning == Meaning::Phone)
     }
 
-    /// Takes a column called zone for a field after all where its cells name no time zone: many call
-    /// a sales district so. The first cell that is not empty tells; a mapping is obeyed.
+    /// Takes a column called zone for a field after all where its cells name no time zone: many
+    /// call a sales district so. The first cell that is not empty tells; a mapping is obeyed.
     pub(super) fn doubt_zone(&mut self, titles: &StringRecord, mapping: &Mapping, cells: &[&str]) {
         let Some(place) = self.zone() else { return };
         let title = plain(titles.get(place).unwrap_or_default());

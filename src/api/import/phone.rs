@@ -71,9 +71,9 @@ const MIQUELON: &str = "508";
 /// Numbers that cost their caller more than a call (Arcep, décision 2018-0881: 089).
 const PREMIUM: &str = "+3389";
 
-/// Country codes near to France, and of its Pacific islands, whose numbers have six digits: with the
-/// code they are as long as a French number that lost its zero. Of others that short, 298 and 299,
-/// nobody has numbers in a French list, and Finistère and Rennes have theirs there.
+/// Country codes near to France, and of its Pacific islands, whose numbers have six digits: with
+/// the code they are as long as a French number that lost its zero. Of others that short, 298 and
+/// 299, nobody has numbers in a French list, and Finistère and Rennes have theirs there.
 const NEIGHBORS: [&str; 5] = ["352", "376", "681", "687", "689"];
 
 /// The number of every form's example.

@@ -102,10 +102,7 @@ impl Reason {
                 "le tableur a perdu des chiffres : reprenez le numéro à la source, en texte",
                 "the spreadsheet lost digits: take the number from its source, as text",
             ],
-            Self::NumberShort => [
-                "il manque des chiffres : complétez le numéro (10 en France)",
-                "digits are missing: complete the number",
-            ],
+            Self::NumberShort => ["il y manque des chiffres", "digits are missing"],
             Self::NumberLong => [
                 "il y a trop de chiffres : un seul numéro par cellule, 10 chiffres en France",
                 "there are too many digits: write one number into a cell",

@@ -3,10 +3,11 @@
 
 /// Words before digits that are no number to call: a fax, a reference, a birthday, a number that
 /// is none any more. As [`plain`](super::columns::plain) writes them.
-const NOT_TO_CALL: &str = "fax telecopie telecopieur telefax ref refs reference dossier contrat \
-    facture commande devis client abonne adherent matricule siret siren rcs tva naf ape iban rib \
-    compte cb carte secu nir id code cp bp ne nee naissance rappel rappeler rappele rappels rdv \
-    date heure order account customer invoice vat callback born dob since depuis";
+const NOT_TO_CALL: &str = "fax telecopie telecopieur telefax ref refs reference dossier \
+    contrat facture commande devis n_client no_client numero_client code_client matricule \
+    siret siren rcs tva naf ape iban rib compte cb carte secu nir id code cp bp ne nee \
+    naissance rappel rappeler rappele rappels rdv date heure order account customer_number \
+    customer_no invoice vat callback born dob since depuis";
 
 /// Words that take a number out of use, whatever stands beside them.
 const OUT_OF_USE: &str = "ancien ancienne anciens faux fausse pas plus errone erronee mauvais hs \
@@ -69,8 +70,8 @@ fn no_call(words: &str) -> bool {
 }
 
 fn any(words: &str, known: &str) -> bool {
-    let words = super::columns::plain(words);
-    words.split('_').any(|word| !word.is_empty() && known.split_whitespace().any(|k| k == word))
+    let words = format!("_{}_", super::columns::plain(words));
+    known.split_whitespace().any(|known| words.contains(&format!("_{known}_")))
 }
 
 /// Takes dates and times of day out of a text, and tells how many digits they had.

@@ -57,7 +57,7 @@ fn a_contact_carries_every_column() -> Result<(), NotAList> {
 fn every_reject_has_its_line_and_reason() -> Result<(), NotAList> {
     let (rows, report) = read(
         "nom;tel;zone;priorite\n\
-         a;0199000001;;\n\
+         a;0199000001;Europe/Paris;\n\
          b;0199000001;;\n\
          c;;;\n\
          d;3,36E+10;;\n\
@@ -224,7 +224,7 @@ fn a_sales_district_called_zone_is_a_field() -> Result<(), Box<dyn std::error::E
 #[test]
 fn numbers_beyond_the_eighth_are_counted_as_left_out() -> Result<(), NotAList> {
     let nine = (1..=9).map(|nth| format!("06399800{nth:02}")).collect::<Vec<_>>().join(";");
-    let titles = vec!["tel"; 9].join(";");
+    let titles = ["tel"; 9].join(";");
     let (rows, report) = read(&format!("{titles}\n{nine}\n"))?;
     let [Row::Contact(contact)] = rows.as_slice() else { panic!("{rows:?}") };
     assert_eq!((contact.numbers.len(), report.numbers_left_out), (NUMBERS_MAX, 1));
