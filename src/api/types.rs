@@ -536,6 +536,9 @@ pub struct ImportReport {
     pub repaired: u64,
     /// Numbers left out of importable records because they are none.
     pub numbers_left_out: u64,
+    /// Importable records with a number whose zone is only that named for the whole list.
+    #[serde(default)]
+    pub zones_supposed: u64,
     /// Records that may not be imported.
     pub rejected: u64,
     /// Rejected records by reason.

@@ -9,6 +9,7 @@ use super::output::{Lang, Output, Sheet};
 use crate::api::import;
 use crate::config::law::{self, CALLED, Called, Mark, PURPOSES, Pack, PackRule, Purpose};
 use crate::config::likeness::suggestion;
+use crate::core::rules::law::{Asks, Regime};
 use crate::core::rules::{Settings, Week, rings};
 use crate::engine::clock::Clock;
 use crate::units::{Number, Territory, Wall, Zone};
@@ -182,6 +183,9 @@ fn show(packs: Vec<Pack>, output: &Output) -> Outcome {
 struct Answer {
     may_ring: bool,
     territory: Option<String>,
+    /// Whether hours of law are known there for such calls; without them the campaign's own alone
+    /// hold.
+    hours_known: bool,
     zone: String,
     /// On the called person's clock.
     at: String,
@@ -217,6 +221,7 @@ impl Test {
         };
         let answer = Answer {
             may_ring: refusal.is_none(),
+            hours_known: hours_known(&rules.law, territory.as_ref()),
             territory: territory.as_ref().map(|territory| territory.code().to_owned()),
             zone: zone.name().to_owned(),
             at: local(at),
@@ -250,6 +255,13 @@ impl Answer {
         );
         let territory = territory.map_or(nobody, Territory::code).to_owned();
         sheet.add([lang.say("territory", "territoire").to_owned(), territory]);
+        if !self.hours_known && self.territory.is_some() {
+            let none = lang.say(
+                "no hours are known there for such calls: the campaign's own alone hold",
+                "pas d'horaires connus pour ces appels : ceux de la campagne valent seuls",
+            );
+            sheet.add([lang.say("law", "loi").to_owned(), none.to_owned()]);
+        }
         if let Some(rule) = &self.rule {
             sheet.add([lang.say("rule", "règle").to_owned(), rule.clone()]);
         }
@@ -258,6 +270,13 @@ impl Answer {
         }
         sheet
     }
+}
+
+/// Tells whether hours are known for a territory.
+fn hours_known(law: &[Regime], territory: Option<&Territory>) -> bool {
+    let there = |regime: &&Regime| territory.is_some_and(|own| own.lies_in(&regime.territory));
+    let mut rules = law.iter().filter(there).flat_map(|regime| &regime.rules);
+    rules.any(|rule| matches!(rule.asks, Asks::Hours { .. }))
 }
 
 /// Finds what a word of the command line means; the parser let no other word in.

@@ -39,7 +39,7 @@ pub(super) enum List {
   cadran list import mars.csv --campaign prospection-fr
   cadran list import mars.xlsx --sheet Prospects --campaign prospection-fr
   cadran list import mars.csv --columns crm.toml --dry-run    write what the columns mean there
-  cadran list import leads.csv --campaign power-us --region US --zone America/New_York
+  cadran list import leads.csv --campaign power-us --region US
 
 Rejected records go to mars.rejets.csv beside the list, or to mars.rejets-2.csv if that one holds
 others, with reason and fix; mend them there and import that file. The exit code is then 8.")]
@@ -70,7 +70,7 @@ pub(super) struct Import {
     /// The country of numbers without a country code, such as FR, GB or US
     #[arg(long, value_name = "COUNTRY", default_value = "FR", value_parser = region)]
     region: Country,
-    /// The time zone of every contact whose record names none [default: told by the number]
+    /// The time zone of numbers that tell none, such as +1 850, where the record names none either
     #[arg(long, value_parser = Zone::new)]
     zone: Option<Zone>,
     /// Where rejected records go [default: beside the list, as NAME.rejets.csv]
@@ -190,6 +190,7 @@ impl Import {
     /// Says what else to do or to know.
     fn advise(&self, report: &ImportReport, output: &Output) {
         self.doubt_region(report, output);
+        self.doubt_zone(report, output);
         if report.ids_taken > 0 {
             let said = output.lang.say(
                 "{count} records were left out because the campaign has their reference with \
@@ -235,6 +236,20 @@ impl Import {
         let said = said.replace("{invalid}", &invalid.to_string());
         let said = said.replace("{rows}", &report.rows.to_string());
         output.warn(&said.replace("{region}", &self.region.code));
+    }
+
+    /// Says whose clock is only that named for the whole list: a wrong one makes telephones ring at
+    /// night.
+    fn doubt_zone(&self, report: &ImportReport, output: &Output) {
+        let Some(zone) = self.zone.as_ref().filter(|_| report.zones_supposed > 0) else { return };
+        let said = output.lang.say(
+            "{count} records have a number that does not tell its time zone, and will be called by \
+             {zone} because of --zone: if they do not all live there, add a column zone",
+            "{count} fiches ont un numéro qui ne dit pas son fuseau, et seront appelées à l'heure \
+             de {zone} à cause de --zone : si toutes n'y vivent pas, ajoutez une colonne zone",
+        );
+        let said = said.replace("{count}", &report.zones_supposed.to_string());
+        output.warn(&said.replace("{zone}", zone.name()));
     }
 
     /// Reads the whole list, writes the file of rejects and, if asked, what the columns mean.

@@ -251,3 +251,19 @@ fn whole(value: &Value<'_, '_>, limits: core::ops::RangeInclusive<u32>) -> Optio
 fn date(value: &Value<'_, '_>) -> Option<Date> {
     value.parse(|text| text.parse().map_err(|_| "is no date: write 2026-08-11".to_owned()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_pack_that_comes_along_is_read_whole() {
+        for (country, text) in BUILT_IN {
+            let (pack, problems) = read(country, text);
+            assert!(problems.is_empty(), "{country}: {problems:?}");
+            let rules = text.lines().filter(|line| *line == "[[rule]]").count();
+            assert!(pack.is_some_and(|pack| pack.rules.len() == rules), "{country}");
+        }
+        assert_eq!(built_in().len(), BUILT_IN.len());
+    }
+}

@@ -8,9 +8,10 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use cadran::api::import::{Encoding, List, Options, RejectsFile, Row, Sheet};
+use cadran::api::import::{self, Encoding, List, Options, RejectsFile, Row, Sheet};
 use cadran::config::encoding::Foreign;
 use cadran::store::NewContact;
+use cadran::units::Zone;
 use csv::StringRecord;
 
 use crate::store::fixture::{House, announce, campaign, source};
@@ -65,6 +66,10 @@ fn expected() -> Result<Lists, Box<dyn std::error::Error>> {
 
 /// Reads a file as `cadran list import` does.
 fn read(bytes: Vec<u8>) -> Result<Read, Box<dyn std::error::Error>> {
+    read_as(bytes, Options::default())
+}
+
+fn read_as(bytes: Vec<u8>, options: Options) -> Result<Read, Box<dyn std::error::Error>> {
     let (text, encoding) = match Encoding::of(&bytes) {
         Err(Foreign::Workbook) => (Sheet::read(&bytes, None)?.csv, Encoding::Workbook),
         encoding => {
@@ -72,7 +77,7 @@ fn read(bytes: Vec<u8>) -> Result<Read, Box<dyn std::error::Error>> {
             (encoding.decode(bytes), encoding)
         }
     };
-    let mut list = List::open(text.as_slice(), Options::default())?;
+    let mut list = List::open(text.as_slice(), options)?;
     let (mut contacts, mut rejects, mut kept) = (Vec::new(), Vec::new(), Vec::new());
     let mut file = RejectsFile::new(&mut kept, &list.dialect())?;
     while let Some(row) = list.next_row()? {
@@ -185,6 +190,52 @@ fn mended(
     }
     let text = String::from_utf8(writer.into_inner()?)?;
     Ok(if declared.is_empty() { text } else { format!("sep={declared}\r\n{text}") })
+}
+
+#[test]
+fn a_zone_for_the_whole_list_changes_nothing_for_numbers_that_tell_theirs() -> Claim {
+    for name in expected()?.keys() {
+        let bytes = fs::read(folder().join("lists").join(name))?;
+        let plain = read(bytes.clone())?;
+        for zone in ["America/New_York", "Pacific/Noumea", "Asia/Kolkata"] {
+            let options = Options { zone: Some(Zone::new(zone)?), ..Options::default() };
+            let zoned = read_as(bytes.clone(), options)?;
+            assert_eq!(zoned.contacts, plain.contacts, "{name} with {zone}");
+            assert_eq!(zoned.rejects, plain.rejects, "{name} with {zone}");
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn french_lists_read_for_another_country_give_no_french_number_of_their_own() -> Claim {
+    for (name, lines) in expected()? {
+        let good = lines.iter().flat_map(|(_, expected)| match expected {
+            Expected::Numbers(numbers) => numbers.clone(),
+            Expected::Reject { fix, .. } => fix.iter().cloned().collect(),
+        });
+        let good: Vec<String> = good.collect();
+        let bytes = fs::read(folder().join("lists").join(&name))?;
+        for code in ["US", "GB", "LU", "DE", "RE"] {
+            let region = import::region(code).ok_or(code)?;
+            for zone in [None, Some(Zone::new("America/New_York")?)] {
+                let options = Options { region, zone, ..Options::default() };
+                let read = read_as(bytes.clone(), options)?;
+                assert!(!read.contacts.is_empty() || !read.rejects.is_empty(), "{name}");
+                for contact in &read.contacts {
+                    for held in &contact.numbers {
+                        let digits = held.number.reveal();
+                        let new_york = held.zone.name() == "America/New_York";
+                        assert!(digits.starts_with('+') && !new_york, "{name} {code} {digits}");
+                        let french = digits.starts_with("+33");
+                        let known = good.iter().any(|good| good == digits);
+                        assert!(!french || known, "{name} {code} {digits}");
+                    }
+                }
+            }
+        }
+    }
+    Ok(())
 }
 
 #[tokio::test]

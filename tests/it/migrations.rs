@@ -7,9 +7,10 @@ use std::path::{Path, PathBuf};
 
 use cadran::core::pacing::{Limit, View};
 use cadran::engine::tasks::Tasks;
-use cadran::store::{Fault, Store, StoreError};
+use cadran::store::{Fault, NewNumber, Store, StoreError};
+use cadran::units::{Number, Zone};
 
-use crate::store::fixture::{Done, House, NOON, campaign};
+use crate::store::fixture::{Done, House, NOON, campaign, contact, list, mobile};
 
 /// Table → columns, in the order of their names.
 type Schema = BTreeMap<String, BTreeSet<String>>;
@@ -150,6 +151,50 @@ async fn a_decision_of_an_older_program_is_still_read() -> Done {
         let view = View { ready: 3, talking: 2, ringing: 1, stock: 40, ..View::default() };
         assert_eq!((row.decision.view, row.decision.forecast), (view, None));
         assert_eq!((row.decision.placed, row.decision.limit), (2, Limit::Ask));
+    }
+    Ok(())
+}
+
+/// Numbers of older programs, whose territory they took for `US` behind +1 and for `FR` behind +33,
+/// with what each becomes.
+const MISPLACED: [(&str, Option<&str>); 10] = [
+    ("+12125550199", None),
+    ("+12125551234", Some("US")),
+    ("+14165551234", Some("CA")),
+    ("+18765551234", Some("JM")),
+    ("+17875551234", Some("US-PR")),
+    ("+33612345678", Some("FR")),
+    ("+33387123456", Some("FR-57")),
+    ("+33390221234", Some("FR-67")),
+    ("+33389123456", Some("FR-68")),
+    ("+34928123456", Some("ES")),
+];
+
+#[tokio::test]
+async fn numbers_of_an_older_program_get_the_law_and_the_clock_of_their_place() -> Done {
+    for house in houses().await? {
+        let campaign = campaign(&house.store, "jardin").await?;
+        let mut people = Vec::new();
+        for (nth, (number, _)) in (0..).zip(MISPLACED) {
+            let number = Number::new(number)?;
+            let zone = Zone::new(if nth == 9 { "Europe/Madrid" } else { "Europe/Paris" })?;
+            let numbers = vec![NewNumber { number, zone, ..mobile(nth) }];
+            people.push(cadran::store::NewContact { numbers, ..contact(&format!("c{nth}"), nth) });
+        }
+        list(&house.store, campaign, people).await?;
+        let mut look = house.look().await?;
+        look.run(
+            "update number set territory = (select case when e164 like '+1%' then 'US'
+                 when e164 like '+34%' then 'ES' else 'FR' end
+               from person_personal p where p.person_id = number.person_id)",
+        )
+        .await?;
+        look.run(include_str!("../../migrations/sqlite/0012_territory.sql")).await?;
+        let told = look.pairs("select id, territory from number order by id").await?;
+        let told: Vec<_> = told.iter().map(|(_, territory)| territory.as_deref()).collect();
+        assert_eq!(told, MISPLACED.map(|(_, territory)| territory));
+        let zones = look.pairs("select id, zone from number where zone like '%Canary'").await?;
+        assert_eq!(zones.len(), 1);
     }
     Ok(())
 }

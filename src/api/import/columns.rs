@@ -6,6 +6,7 @@ use csv::StringRecord;
 use serde::{Deserialize, Serialize};
 
 use super::rejects::ARMED;
+use crate::units::Zone;
 
 /// What a column means.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -63,6 +64,9 @@ const TITLES: [(Meaning, &str); 7] = [
     (Meaning::Priority, "priorite priority"),
     (Meaning::Agent, "agent teleconseiller"),
 ];
+
+/// Titles of time zones that sales districts have as well.
+const DOUBTFUL_ZONES: [&str; 1] = ["zone"];
 
 /// Common fields under one name in both languages.
 const FIELDS: [(&str, &str); 6] = [
@@ -185,6 +189,28 @@ impl Columns {
         self.meanings.iter().position(|meaning| *meaning == Meaning::Phone)
     }
 
+    /// Takes a column called zone for a field after all where its cells name no time zone: many
+    /// call a sales district so. The first cell that is not empty tells; a mapping is obeyed.
+    pub(super) fn doubt_zone(&mut self, titles: &StringRecord, mapping: &Mapping, cells: &[&str]) {
+        let Some(place) = self.zone() else { return };
+        let title = plain(titles.get(place).unwrap_or_default());
+        let told = mapping.0.contains_key(&title) || !DOUBTFUL_ZONES.contains(&title.as_str());
+        let first = cells.iter().find(|cell| !cell.trim().is_empty());
+        let other = first.is_some_and(|cell| Zone::new(cell.trim()).is_err());
+        if let Some(meaning) = self.meanings.get_mut(place)
+            && other
+            && !told
+        {
+            *meaning = Meaning::Field(title);
+        }
+    }
+
+    /// Gives the place of the column of time zones.
+    #[must_use]
+    pub(super) fn zone(&self) -> Option<usize> {
+        self.meanings.iter().position(|meaning| *meaning == Meaning::Zone)
+    }
+
     /// Gives the place of the column of references.
     #[must_use]
     pub(super) fn external_id(&self) -> Option<usize> {
@@ -233,7 +259,7 @@ fn disarmed(cell: &str) -> &str {
 }
 
 /// Writes a title in small letters without accents, other signs as single underscores.
-fn plain(title: &str) -> String {
+pub(super) fn plain(title: &str) -> String {
     let mut plain = String::new();
     for letter in title.trim().to_lowercase().chars() {
         let letter = match letter {

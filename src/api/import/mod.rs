@@ -5,14 +5,17 @@
 //! a store, so that a dry run needs no engine.
 
 mod columns;
+pub mod fiction;
 mod phone;
 mod reason;
 mod rejects;
+mod remark;
 pub mod territory;
 mod text;
 mod workbook;
+mod zones;
 
-pub use phone::usual_zone as zone_of;
+pub use zones::usual_zone as zone_of;
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
@@ -28,6 +31,7 @@ use crate::store::{NUMBERS_MAX, NewContact, NewNumber, PRIORITY_DEFAULT};
 use crate::units::{AgentId, Zone};
 use columns::{Columns, Meaning};
 pub use columns::{Mapping, NotAMeaning};
+use phone::Hints;
 pub use reason::Reason;
 pub use rejects::{Dialect, Reject, RejectsFile, unarmed};
 pub use text::{Encoding, Page};
@@ -48,6 +52,9 @@ const EXAMPLES_MAX: u64 = 3;
 /// The titles stand within so many records: above them are a name, a date, an empty line.
 const ABOVE_MAX: usize = 20;
 
+/// Records below the titles that tell what a doubtful column holds.
+const SAMPLE_MAX: usize = 200;
+
 /// What is looked through for the titles: far more than the longest header.
 const HEAD_BYTES: usize = 64 << 10;
 
@@ -59,7 +66,7 @@ const DELIMITERS: [u8; 4] = *b";,\t|";
 pub struct Options {
     /// The country of numbers without a country code.
     pub region: Region,
-    /// The zone of every record without a zone column; otherwise the number tells it.
+    /// The zone of numbers that do not tell theirs, where neither does a column of the record.
     pub zone: Option<Zone>,
     /// The agents a record may name; `None` takes no notice of that column.
     pub agents: Option<BTreeMap<String, AgentId>>,
@@ -178,12 +185,16 @@ impl<R: BufRead> List<R> {
         let crlf = first_line(&head).ends_with(b"\r\n");
         let lines_before = u64::from(declared.is_some()) + u64::from(crlf);
         let (delimiter, above) = find_titles(&head, declared, &options.mapping);
+        let sample = sample(&head, delimiter, above);
         let mut csv = reader(delimiter, io::Cursor::new(head).chain(input));
         let mut titles = StringRecord::new();
         for _ in 0..=above {
             csv.read_record(&mut titles).map_err(|_| NotAList::Header)?;
         }
-        let columns = columns_of(&titles, &options)?;
+        let mut columns = columns_of(&titles, &options)?;
+        let zones = columns.zone().map(|place| sample.iter().filter_map(move |r| r.get(place)));
+        let zones: Vec<&str> = zones.into_iter().flatten().collect();
+        columns.doubt_zone(&titles, &options.mapping, &zones);
         let report = ImportReport {
             encoding: Encoding::Utf8 { mark: false }.name().to_owned(),
             delimiter: char::from(delimiter).to_string(),
@@ -280,9 +291,13 @@ impl<R: BufRead> List<R> {
         if draft.contact.external_id.as_ref().is_some_and(|id| self.seen.ids.contains(id)) {
             return Err(Wrong { reason: Reason::IdDoubled, column: self.columns.external_id() });
         }
-        let zone = draft.zone.take().or_else(|| self.options.zone.clone());
-        let there = (zone.as_ref(), draft.contact.fields.get(POSTAL_CODE).map(String::as_str));
-        let read = numbers(&draft.phones, self.options.region, there, &mut self.seen);
+        let hints = Hints {
+            region: self.options.region,
+            zone: draft.zone.as_ref(),
+            supposed: self.options.zone.as_ref(),
+            postal_code: draft.contact.fields.get(POSTAL_CODE).map(String::as_str),
+        };
+        let read = numbers(&draft.phones, hints, &mut self.seen);
         let read = read.map_err(|wrong| Wrong {
             column: wrong.column.or_else(|| self.columns.phone()),
             ..wrong
@@ -290,6 +305,7 @@ impl<R: BufRead> List<R> {
         self.seen.ids.extend(draft.contact.external_id.clone());
         self.report.repaired += u64::from(read.repaired);
         self.report.numbers_left_out += u64::from(read.left_out);
+        self.report.zones_supposed += u64::from(read.supposed);
         draft.contact.numbers = read.numbers;
         Ok(draft.contact)
     }
@@ -317,28 +333,27 @@ struct Numbers {
     numbers: Vec<NewNumber>,
     repaired: bool,
     left_out: bool,
+    /// Whether the zone of one is that supposed of the whole list.
+    supposed: bool,
 }
 
 /// Reads a record's numbers; one that stands further up in the file is not taken again.
-fn numbers(
-    cells: &[(usize, &str)],
-    region: Region,
-    (zone, postal_code): (Option<&Zone>, Option<&str>),
-    seen: &mut Seen,
-) -> Result<Numbers, Wrong> {
+fn numbers(cells: &[(usize, &str)], hints: Hints<'_>, seen: &mut Seen) -> Result<Numbers, Wrong> {
     let mut read = Numbers::default();
     let mut wrong: Option<Wrong> = None;
     for (place, cell) in cells {
         let column = Some(*place);
-        let phones = phone::read(cell, region, zone);
+        let phones = phone::read(cell, hints);
         wrong = wrong.or_else(|| phones.wrong.map(|reason| Wrong { reason, column }));
-        for mut phone in phones.found {
-            phone.number.territory = territory::of(&phone.number.number, postal_code);
-            if read.numbers.len() == NUMBERS_MAX || read.numbers.contains(&phone.number) {
+        for phone in phones.found {
+            if read.numbers.contains(&phone.number) {
                 continue;
             }
-            if seen.is_new(&phone.number) {
+            if read.numbers.len() == NUMBERS_MAX {
+                read.left_out = true;
+            } else if seen.is_new(&phone.number) {
                 read.repaired |= phone.repaired;
+                read.supposed |= phone.supposed;
                 read.numbers.push(phone.number);
             } else {
                 wrong = wrong.or(Some(Wrong { reason: Reason::Doubled, column }));
@@ -348,7 +363,7 @@ fn numbers(
     if read.numbers.is_empty() {
         return Err(wrong.unwrap_or_else(|| Reason::NumberMissing.into()));
     }
-    read.left_out = wrong.is_some();
+    read.left_out |= wrong.is_some();
     Ok(read)
 }
 
@@ -444,6 +459,13 @@ fn find_titles(head: &[u8], declared: Option<u8>, mapping: &Mapping) -> (u8, usi
     found.map_or((likely, 0), |(Reverse(above), _, sign)| (sign, above))
 }
 
+/// Gives the first records below the titles that are text.
+fn sample(head: &[u8], delimiter: u8, above: usize) -> Vec<StringRecord> {
+    let mut csv = reader(delimiter, head);
+    let records = csv.byte_records().map_while(Result::ok).skip(above + 1).take(SAMPLE_MAX);
+    records.filter_map(|record| StringRecord::from_byte_record(record).ok()).collect()
+}
+
 /// Tells whether a cell holds a number rather than a title.
 fn is_number(cell: &str) -> bool {
     cell.bytes().filter(u8::is_ascii_digit).count() >= 6
@@ -460,8 +482,8 @@ fn columns_of(titles: &StringRecord, options: &Options) -> Result<Columns, NotAL
     if columns.phone().is_some() {
         return Ok(columns);
     }
-    let numbers =
-        titles.iter().any(|cell| !phone::read(cell, options.region, None).found.is_empty());
+    let hints = Hints::of(options.region);
+    let numbers = titles.iter().any(|cell| !phone::read(cell, hints).found.is_empty());
     if numbers {
         return Err(NotAList::Untitled);
     }

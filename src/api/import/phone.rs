@@ -9,6 +9,7 @@ use rlibphonenumber::{
 };
 
 use super::reason::Reason;
+use super::{fiction, remark, territory, zones};
 use crate::core::fact::NumberClass;
 use crate::store::NewNumber;
 use crate::units::{Number, Zone};
@@ -20,6 +21,8 @@ pub(super) struct Phone {
     pub(super) number: NewNumber,
     /// Whether the cell had to be mended.
     pub(super) repaired: bool,
+    /// Whether its zone is that supposed of the whole list.
+    pub(super) supposed: bool,
 }
 
 /// What a cell holds.
@@ -65,47 +68,42 @@ const OVERSEAS_CODES: [&str; 4] = ["262", "590", "594", "596"];
 /// Saint-Pierre-et-Miquelon is called as 0508 and six digits, and abroad as +508 and those six.
 const MIQUELON: &str = "508";
 
-/// The block of mobile numbers kept for fiction (Arcep, décision 2018-0881).
-const FICTION: &str = "+3363998";
-
 /// Numbers that cost their caller more than a call (Arcep, décision 2018-0881: 089).
 const PREMIUM: &str = "+3389";
 
-/// The zones of countries with one, by the digits a number begins with, longest first (IANA).
-const ZONES: [(&str, &str); 29] = [
-    ("+262269", "Indian/Mayotte"),
-    ("+262639", "Indian/Mayotte"),
-    ("+26270935", "Indian/Mayotte"),
-    ("+26270936", "Indian/Mayotte"),
-    ("+26270937", "Indian/Mayotte"),
-    ("+262", "Indian/Reunion"),
-    ("+590", "America/Guadeloupe"),
-    ("+594", "America/Cayenne"),
-    ("+596", "America/Martinique"),
-    ("+508", "America/Miquelon"),
-    ("+687", "Pacific/Noumea"),
-    ("+689", "Pacific/Tahiti"),
-    ("+681", "Pacific/Wallis"),
-    ("+33", "Europe/Paris"),
-    ("+31", "Europe/Amsterdam"),
-    ("+32", "Europe/Brussels"),
-    ("+34", "Europe/Madrid"),
-    ("+350", "Europe/Gibraltar"),
-    ("+352", "Europe/Luxembourg"),
-    ("+353", "Europe/Dublin"),
-    ("+377", "Europe/Monaco"),
-    ("+39", "Europe/Rome"),
-    ("+41", "Europe/Zurich"),
-    ("+43", "Europe/Vienna"),
-    ("+44", "Europe/London"),
-    ("+45", "Europe/Copenhagen"),
-    ("+46", "Europe/Stockholm"),
-    ("+47", "Europe/Oslo"),
-    ("+49", "Europe/Berlin"),
-];
+/// Country codes near to France, and of its Pacific islands, whose numbers have six digits: with
+/// the code they are as long as a French number that lost its zero. Of others that short, 298 and
+/// 299, nobody has numbers in a French list, and Finistère and Rennes have theirs there.
+const NEIGHBORS: [&str; 5] = ["352", "376", "681", "687", "689"];
 
-/// Reads a cell; numbers without a country code are of `region`.
-pub(super) fn read(cell: &str, region: Region, zone: Option<&Zone>) -> Phones {
+/// The number of every form's example.
+const EXAMPLE: &str = "+33123456789";
+
+/// So many zeros at the end of a number whose digits had to be put back are those of `3,36E+10`.
+const ZEROS_LOST: &str = "00000";
+
+/// What tells more of a number than its own digits do.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Hints<'a> {
+    /// The country of numbers without a country code.
+    pub(super) region: Region,
+    /// The person's own zone, which the record tells.
+    pub(super) zone: Option<&'a Zone>,
+    /// The zone of numbers that do not tell theirs.
+    pub(super) supposed: Option<&'a Zone>,
+    /// The person's postal code.
+    pub(super) postal_code: Option<&'a str>,
+}
+
+impl Hints<'_> {
+    /// Knows the country alone.
+    pub(super) fn of(region: Region) -> Self {
+        Self { region, zone: None, supposed: None, postal_code: None }
+    }
+}
+
+/// Reads a cell.
+pub(super) fn read(cell: &str, hints: Hints<'_>) -> Phones {
     let refused = |reason| Phones { found: Vec::new(), wrong: Some(reason) };
     let (text, mended) = plain(cell);
     if lost(&text) {
@@ -117,29 +115,44 @@ pub(super) fn read(cell: &str, region: Region, zone: Option<&Zone>) -> Phones {
     if text.chars().count() > CELL_CHARS_MAX {
         return refused(Reason::NumberLong);
     }
-    if text.contains(char::is_alphabetic) {
-        return beside_words(&text, region, zone);
+    let (text, taken) = remark::undated(&text);
+    if taken > 0 && digits_of(&text) < DIGITS_MIN {
+        return refused(Reason::NumberOther);
     }
-    match one(&text, region, zone) {
+    let mut read = undated(&text, mended || taken > 0, hints);
+    if taken >= DIGITS_MIN {
+        read.wrong = read.wrong.or(Some(Reason::NumberOther));
+    }
+    read
+}
+
+/// Reads a text without dates.
+fn undated(text: &str, mended: bool, hints: Hints<'_>) -> Phones {
+    if text.contains(char::is_alphabetic) {
+        return beside_words(text, hints);
+    }
+    match one(text, hints) {
         Ok(phone) => {
             let repaired = phone.repaired || mended;
             Phones { found: vec![Phone { repaired, ..phone }], wrong: None }
         }
         Err(reason) => {
-            let parts = parts(&text, region, zone);
+            let parts = parts(text, hints);
             // Where every part is a number, so is one that lost its zero.
             let all = parts.len() > 1 && parts.iter().all(Result::is_ok);
             let read = gather(parts, all);
-            if read.found.is_empty() && read.wrong.is_none() { refused(reason) } else { read }
+            let wrong = read.wrong.or(Some(reason));
+            if read.found.is_empty() { Phones { wrong, ..read } } else { read }
         }
     }
 }
 
 /// Reads the numbers of a cell with words in it: only those that are whole, because a letter may
 /// stand for a digit.
-fn beside_words(text: &str, region: Region, zone: Option<&Zone>) -> Phones {
-    let read = gather(parts(text, region, zone), false);
-    let telling = [Reason::NumberPremium, Reason::ZoneUnknown, Reason::CountryUnknown];
+fn beside_words(text: &str, hints: Hints<'_>) -> Phones {
+    let read = gather(parts(text, hints), false);
+    let telling =
+        [Reason::NumberPremium, Reason::NumberOther, Reason::ZoneUnknown, Reason::CountryUnknown];
     if !read.found.is_empty() || read.wrong.is_some_and(|reason| telling.contains(&reason)) {
         return read;
     }
@@ -162,20 +175,23 @@ fn gather(parts: Vec<Result<Phone, Reason>>, guesses: bool) -> Phones {
 }
 
 /// Takes a cell apart where a second number may begin, and reads each part.
-fn parts(text: &str, region: Region, zone: Option<&Zone>) -> Vec<Result<Phone, Reason>> {
+fn parts(text: &str, hints: Hints<'_>) -> Vec<Result<Phone, Reason>> {
     let apart = [" - ", " / ", ", "]
         .iter()
         .fold(text.replace('+', ";+"), |text, sign| text.replace(sign, ";"));
-    let coarse = apart.split(|c: char| c.is_alphabetic() || ";|&\n".contains(c));
+    let (coarse, left_out) = remark::parts(&apart, DIGITS_MIN);
     let mut read = Vec::new();
-    for part in coarse.filter(|part| digits_of(part) >= DIGITS_MIN) {
-        let whole = one(part, region, zone);
+    for part in coarse {
+        let whole = one(part, hints);
         let fine = if whole.is_err() { finer(part) } else { Vec::new() };
         if fine.is_empty() {
             read.push(whole);
         } else {
-            read.extend(fine.iter().map(|part| one(part, region, zone)));
+            read.extend(fine.iter().map(|part| one(part, hints)));
         }
+    }
+    if left_out {
+        read.push(Err(Reason::NumberOther));
     }
     read
 }
@@ -246,7 +262,8 @@ fn lost(text: &str) -> bool {
 }
 
 /// Reads a text that is one number and nothing else; it is repaired if digits were put back.
-fn one(text: &str, region: Region, zone: Option<&Zone>) -> Result<Phone, Reason> {
+fn one(text: &str, hints: Hints<'_>) -> Result<Phone, Reason> {
+    let region = hints.region;
     let (abroad, digits) = compact(text);
     let foreign = || {
         let bare = !abroad && !digits.starts_with('0');
@@ -273,9 +290,17 @@ fn one(text: &str, region: Region, zone: Option<&Zone>) -> Result<Phone, Reason>
     };
     let e164 = parsed.format_as(PhoneNumberFormat::E164);
     let number = Number::new(&e164).map_err(|_| Reason::NumberUnassigned)?;
-    let zone = zone.cloned().or_else(|| usual_zone(&number)).ok_or(Reason::ZoneUnknown)?;
-    let class = if is_fiction(&e164) { NumberClass::Mobile } else { class(&parsed) };
-    Ok(Phone { number: NewNumber { number, zone, territory: None, class }, repaired })
+    if repaired && e164.ends_with(ZEROS_LOST) {
+        return Err(Reason::NumberLost);
+    }
+    let known = hints.zone.cloned().or_else(|| zones::usual_zone(&number));
+    let supposed = known.is_none();
+    let zone =
+        known.or_else(|| hints.supposed.filter(|zone| zones::possible(&number, zone)).cloned());
+    let zone = zone.ok_or(Reason::ZoneUnknown)?;
+    let territory = territory::of_parsed(&parsed, &e164, hints.postal_code);
+    let class = class(&parsed, &e164);
+    Ok(Phone { number: NewNumber { number, zone, territory, class }, repaired, supposed })
 }
 
 /// Gives the digits of a text, and whether they begin with a country code: what follows `+` or 00.
@@ -311,7 +336,11 @@ fn french(digits: &str) -> Result<(String, bool), Reason> {
         return Ok((reached(national), false));
     }
     if let Some(national) = behind("").or_else(|| behind("33")).or_else(|| behind("330")) {
-        return Ok((reached(national), true));
+        return if is_neighbors(digits) {
+            Err(Reason::NumberForeign)
+        } else {
+            Ok((reached(national), true))
+        };
     }
     let overseas = OVERSEAS
         .iter()
@@ -324,9 +353,16 @@ fn french(digits: &str) -> Result<(String, bool), Reason> {
     }
 }
 
+/// Tells whether digits may as well be a neighbor's number with its country code.
+fn is_neighbors(digits: &str) -> bool {
+    digits.len() == FRENCH_DIGITS
+        && NEIGHBORS.iter().any(|code| digits.starts_with(code))
+        && parse(&format!("+{digits}"), Region::FR).is_ok_and(|number| number.is_valid())
+}
+
 /// Writes nine French digits with the country code that reaches them.
 fn reached(national: &str) -> String {
-    let fiction = FICTION.strip_prefix("+33").is_some_and(|block| national.starts_with(block));
+    let fiction = national.starts_with(fiction::MOBILE);
     let code = OVERSEAS.iter().find(|(prefix, _)| national.starts_with(prefix) && !fiction);
     match national.strip_prefix(MIQUELON) {
         Some(rest) => format!("+{MIQUELON}{rest}"),
@@ -351,7 +387,10 @@ fn assigned(number: PhoneNumber) -> Result<PhoneNumber, Reason> {
     if costly || e164.starts_with(PREMIUM) {
         return Err(Reason::NumberPremium);
     }
-    if is_fiction(&e164) || number.is_valid() {
+    if e164 == EXAMPLE {
+        return Err(Reason::NumberUnassigned);
+    }
+    if fiction::kept(&e164) || number.is_valid() {
         return Ok(number);
     }
     // Blocks that are shared out among the overseas departments, such as 0709.
@@ -371,23 +410,11 @@ fn assigned(number: PhoneNumber) -> Result<PhoneNumber, Reason> {
     })
 }
 
-fn is_fiction(e164: &str) -> bool {
-    e164.starts_with(FICTION) && e164.len() == "+33639980000".len()
-}
-
-/// Gives the zone of a number whose country has one; `None` for the others.
-#[must_use]
-pub fn usual_zone(number: &Number) -> Option<Zone> {
-    let digits = number.reveal();
-    let (_, zone) = ZONES.iter().find(|(prefix, _)| digits.starts_with(prefix))?;
-    Zone::new(zone).ok()
-}
-
-fn class(number: &PhoneNumber) -> NumberClass {
+fn class(number: &PhoneNumber, e164: &str) -> NumberClass {
     let class = number.get_type();
     if class == PhoneNumberType::FixedLine {
         NumberClass::Fixed
-    } else if class == PhoneNumberType::Mobile {
+    } else if class == PhoneNumberType::Mobile || fiction::is_mobile(e164) {
         NumberClass::Mobile
     } else {
         NumberClass::Other
@@ -402,7 +429,7 @@ mod tests {
 
     /// Reads a French cell that holds one number, or gives why it holds none.
     fn fr(cell: &str) -> Result<Told, Option<Reason>> {
-        let read = read(cell, Region::FR, None);
+        let read = read(cell, Hints::of(Region::FR));
         let [phone] = read.found.as_slice() else { return Err(read.wrong) };
         let number = &phone.number;
         let zone = number.zone.name().to_owned();
@@ -410,7 +437,7 @@ mod tests {
     }
 
     fn all(cell: &str) -> (Vec<String>, Option<Reason>) {
-        let read = read(cell, Region::FR, None);
+        let read = read(cell, Hints::of(Region::FR));
         let number = |phone: &Phone| phone.number.number.reveal().to_owned();
         (read.found.iter().map(number).collect(), read.wrong)
     }
@@ -521,7 +548,7 @@ mod tests {
             ("0899 12 34 56", Reason::NumberPremium),
             ("+33 892 12 34 56", Reason::NumberPremium),
             ("service 0 820 12 34 56", Reason::NumberPremium),
-            ("+1 202 555 0123", Reason::ZoneUnknown),
+            ("+1 850 555 0123", Reason::ZoneUnknown),
         ] {
             assert_eq!(fr(cell), Err(Some(reason)), "{cell}");
         }
@@ -531,19 +558,97 @@ mod tests {
     }
 
     #[test]
-    fn other_regions_are_read_as_theirs() -> Result<(), Box<dyn std::error::Error>> {
-        let american = Zone::new("America/New_York")?;
-        for (cell, region, zone, number, repaired) in [
-            ("020 7946 0123", Region::GB, None, "+442079460123", false),
-            ("2079460123", Region::GB, None, "+442079460123", true),
-            ("(202) 555-0123", Region::US, Some(&american), "+12025550123", false),
-            ("0033199001234", Region::US, Some(&american), "+33199001234", false),
+    fn a_date_a_fax_or_a_reference_beside_a_number_is_no_second_number() {
+        let number = "+33639980001";
+        for cell in [
+            "06 39 98 00 01 (rappeler le 05/11/25 14:30)",
+            "06 39 98 00 01 rappeler le 05/11/2025 10h",
+            "06 39 98 00 01 - 05/11/25 14:30",
+            "06 39 98 00 01, réf 0412345678",
+            "Tél 06 39 98 00 01 Fax 01 99 00 00 02",
+            "06 39 98 00 01 / fax : 01 99 00 00 02",
+            "06 39 98 00 01 (port.) 01 99 00 00 02 (fax)",
+            "06 39 98 00 01 né le 12051980 0412345678",
+            "06 39 98 00 01 N° client 0412345678",
         ] {
-            let read = read(cell, region, zone);
-            let [phone] = read.found.as_slice() else { panic!("{cell}: {read:?}") };
-            assert_eq!((phone.number.number.reveal(), phone.repaired), (number, repaired));
-            assert_eq!(zone.is_none(), phone.number.zone.name() == "Europe/London", "{cell}");
+            assert_eq!(all(cell), (vec![number.to_owned()], Some(Reason::NumberOther)), "{cell}");
+        }
+        for cell in [
+            "05/11/25 14:30",
+            "05/11/2025 10h",
+            "2025-11-05 14:30:00",
+            "05.11.2025 10",
+            "réf 0412345678",
+            "fax 01 99 00 00 02",
+            "01 99 00 00 02 (fax)",
+            "ancien numéro : 01 99 00 00 02",
+        ] {
+            assert_eq!(fr(cell), Err(Some(Reason::NumberOther)), "{cell}");
+        }
+        for cell in ["06 39 98 00 01 après 18h", "tél/fax 06 39 98 00 01"] {
+            assert_eq!(all(cell), (vec![number.to_owned()], None), "{cell}");
+        }
+    }
+
+    #[test]
+    fn digits_that_cannot_be_put_back_for_certain_are_not() {
+        for (cell, reason) in [
+            ("33600000000", Reason::NumberLost),
+            ("612300000", Reason::NumberLost),
+            ("33612300000", Reason::NumberLost),
+            ("352431234", Reason::NumberForeign),
+            ("687271234", Reason::NumberForeign),
+            ("123456789", Reason::NumberUnassigned),
+            ("0123456789", Reason::NumberUnassigned),
+        ] {
+            assert_eq!(fr(cell), Err(Some(reason)), "{cell}");
+        }
+        for (cell, number) in [
+            ("06 12 30 00 00", "+33612300000"),
+            ("612340000", "+33612340000"),
+            ("298443322", "+33298443322"),
+            ("299443322", "+33299443322"),
+            ("0687271234", "+33687271234"),
+            ("491234567", "+33491234567"),
+        ] {
+            assert_eq!(all(cell), (vec![number.to_owned()], None), "{cell}");
+        }
+    }
+
+    #[test]
+    fn a_lists_zone_is_supposed_only_of_numbers_that_do_not_tell_theirs()
+    -> Result<(), Box<dyn std::error::Error>> {
+        let (york, paris) = (Zone::new("America/New_York")?, Zone::new("Europe/Paris")?);
+        let american = Hints { supposed: Some(&york), ..Hints::of(Region::US) };
+        let own = Hints { zone: Some(&paris), ..american };
+        for (cell, hints, zone) in [
+            ("+33 1 99 00 12 34", american, Ok("Europe/Paris")),
+            ("+262 692 20 12 34", american, Ok("Indian/Reunion")),
+            ("(310) 555-0123", american, Ok("America/Los_Angeles")),
+            ("(808) 555-0123", american, Ok("Pacific/Honolulu")),
+            ("(850) 555-0123", american, Ok("America/New_York")),
+            ("(928) 555-0123", american, Err(Reason::ZoneUnknown)),
+            ("(310) 555-0123", own, Ok("Europe/Paris")),
+        ] {
+            let read = read(cell, hints);
+            let found = read.found.first().map(|phone| phone.number.zone.name());
+            assert_eq!(found.ok_or(read.wrong), zone.map_err(Some), "{cell}");
         }
         Ok(())
+    }
+
+    #[test]
+    fn other_regions_are_read_as_theirs() {
+        for (cell, region, number, zone, repaired) in [
+            ("020 7946 0123", Region::GB, "+442079460123", "Europe/London", false),
+            ("2079460123", Region::GB, "+442079460123", "Europe/London", true),
+            ("(202) 555-0123", Region::US, "+12025550123", "America/New_York", false),
+            ("0033199001234", Region::US, "+33199001234", "Europe/Paris", false),
+        ] {
+            let read = read(cell, Hints::of(region));
+            let [phone] = read.found.as_slice() else { panic!("{cell}: {read:?}") };
+            assert_eq!((phone.number.number.reveal(), phone.repaired), (number, repaired));
+            assert_eq!(phone.number.zone.name(), zone, "{cell}");
+        }
     }
 }

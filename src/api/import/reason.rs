@@ -13,6 +13,8 @@ pub enum Reason {
     NumberLong,
     /// Letters stand among its digits.
     NumberLetters,
+    /// It is a date, a fax, a reference, or out of use.
+    NumberOther,
     /// It has the right length, and nobody can have it.
     NumberUnassigned,
     /// It is one of another country, without the `+`.
@@ -43,12 +45,13 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::NumberMissing,
         Self::NumberLost,
         Self::NumberShort,
         Self::NumberLong,
         Self::NumberLetters,
+        Self::NumberOther,
         Self::NumberUnassigned,
         Self::NumberForeign,
         Self::CountryUnknown,
@@ -73,6 +76,7 @@ impl Reason {
             Self::NumberShort => "number_short",
             Self::NumberLong => "number_long",
             Self::NumberLetters => "number_letters",
+            Self::NumberOther => "number_other",
             Self::NumberUnassigned => "number_unassigned",
             Self::NumberForeign => "number_foreign",
             Self::CountryUnknown => "country_unknown",
@@ -98,10 +102,7 @@ impl Reason {
                 "le tableur a perdu des chiffres : reprenez le numéro à la source, en texte",
                 "the spreadsheet lost digits: take the number from its source, as text",
             ],
-            Self::NumberShort => [
-                "il manque des chiffres : complétez le numéro (10 en France)",
-                "digits are missing: complete the number",
-            ],
+            Self::NumberShort => ["il y manque des chiffres", "digits are missing"],
             Self::NumberLong => [
                 "il y a trop de chiffres : un seul numéro par cellule, 10 chiffres en France",
                 "there are too many digits: write one number into a cell",
@@ -110,13 +111,17 @@ impl Reason {
                 "écrivez le numéro en chiffres, sans lettre au milieu",
                 "write the number in digits, without letters in it",
             ],
+            Self::NumberOther => [
+                "date, fax, référence ou ancien numéro ? n'y laissez que le numéro à appeler",
+                "a date, fax, reference or old number? leave only the number to call",
+            ],
             Self::NumberUnassigned => [
                 "la longueur est bonne, mais ce début n'est celui d'aucun numéro : vérifiez-le",
                 "the length is right, but no number begins like this: check it",
             ],
             Self::NumberForeign => [
-                "numéro d'un autre pays ? écrivez + devant l'indicatif, par ex. +32",
-                "a number of another country? write + before its country code, such as +32",
+                "numéro d'un autre pays ? écrivez + devant l'indicatif, +32 ; d'ici ? son 0",
+                "of another country? write + before its country code, +32; of here? its 0",
             ],
             Self::CountryUnknown => [
                 "aucun pays n'a cet indicatif : vérifiez ce qui suit le + ou le 00",
@@ -127,12 +132,12 @@ impl Reason {
                 "a premium-rate number is no person's: write an ordinary one",
             ],
             Self::ZoneUnknown => [
-                "ajoutez une colonne zone (par ex. America/New_York) ou --zone",
-                "add a column zone (such as America/New_York) or --zone",
+                "ce numéro ne dit pas son fuseau : colonne zone (America/Chicago), ou --zone",
+                "this number does not tell its zone: column zone (America/Chicago), or --zone",
             ],
             Self::ZoneInvalid => [
-                "écrivez un fuseau IANA, par ex. Europe/Paris",
-                "write an IANA zone such as Europe/Paris",
+                "écrivez un fuseau IANA (Europe/Paris), ou faites ignorer la colonne (--columns)",
+                "write an IANA zone (Europe/Paris), or have the column ignored (--columns)",
             ],
             Self::PriorityInvalid => {
                 ["écrivez une priorité de 1 à 9", "write a priority from 1 to 9"]

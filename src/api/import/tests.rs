@@ -57,7 +57,7 @@ fn a_contact_carries_every_column() -> Result<(), NotAList> {
 fn every_reject_has_its_line_and_reason() -> Result<(), NotAList> {
     let (rows, report) = read(
         "nom;tel;zone;priorite\n\
-         a;0199000001;;\n\
+         a;0199000001;Europe/Paris;\n\
          b;0199000001;;\n\
          c;;;\n\
          d;3,36E+10;;\n\
@@ -65,7 +65,7 @@ fn every_reject_has_its_line_and_reason() -> Result<(), NotAList> {
          f;0199000002;Lune/Tycho;\n\
          g;0199000003;;11\n\
          h;0199000004\n\
-         i;+12025550123;;\n",
+         i;+18505550123;;\n",
     )?;
     let expected = [
         (3, Reason::Doubled),
@@ -201,5 +201,45 @@ fn a_mapping_gives_meaning_to_titles_that_tell_nothing() -> Result<(), Box<dyn s
     let mut list = List::open(text.as_bytes(), Options { mapping, ..Options::default() })?;
     while list.next_row()?.is_some() {}
     assert_eq!(list.report().importable, 2);
+    Ok(())
+}
+
+#[test]
+fn a_sales_district_called_zone_is_a_field() -> Result<(), Box<dyn std::error::Error>> {
+    let (rows, report) =
+        read("nom;tel;zone\na;0199000001;\nb;0199000002;Nord\nc;0199000003;Sud\n")?;
+    assert_eq!((reasons(&rows), report.importable), (Vec::new(), 3));
+    assert_eq!(report.columns.get("zone").map(String::as_str), Some("fields.zone"));
+    let (rows, _) = read("nom;tel;fuseau\nb;0199000002;Nord\n")?;
+    assert_eq!(reasons(&rows), [(2, Reason::ZoneInvalid)]);
+    let (rows, _) = read("nom;tel;zone\na;0199000001;Indian/Reunion\nb;0199000002;Nord\n")?;
+    assert_eq!(reasons(&rows), [(3, Reason::ZoneInvalid)]);
+    let words = BTreeMap::from([("Zone".to_owned(), "zone".to_owned())]);
+    let options = Options { mapping: Mapping::try_from(words)?, ..Options::default() };
+    let mut list = List::open("tel;zone\n0199000002;Nord\n".as_bytes(), options)?;
+    assert!(matches!(list.next_row()?, Some(Row::Reject(reject)) if reject.line == 2));
+    Ok(())
+}
+
+#[test]
+fn numbers_beyond_the_eighth_are_counted_as_left_out() -> Result<(), NotAList> {
+    let nine = (1..=9).map(|nth| format!("06399800{nth:02}")).collect::<Vec<_>>().join(";");
+    let titles = ["tel"; 9].join(";");
+    let (rows, report) = read(&format!("{titles}\n{nine}\n"))?;
+    let [Row::Contact(contact)] = rows.as_slice() else { panic!("{rows:?}") };
+    assert_eq!((contact.numbers.len(), report.numbers_left_out), (NUMBERS_MAX, 1));
+    Ok(())
+}
+
+#[test]
+fn numbers_that_take_the_lists_zone_are_counted() -> Result<(), Box<dyn std::error::Error>> {
+    let zone = Some(Zone::new("America/New_York")?);
+    let options = Options { region: Region::US, zone, ..Options::default() };
+    let text = "phone\n(850) 555-0123\n(310) 555-0124\n(928) 555-0125\n";
+    let mut list = List::open(text.as_bytes(), options)?;
+    while list.next_row()?.is_some() {}
+    let report = list.report();
+    assert_eq!((report.importable, report.zones_supposed), (2, 1));
+    assert_eq!(report.reasons.get("zone_unknown"), Some(&1));
     Ok(())
 }

@@ -2,6 +2,7 @@
 
 use std::io::{Cursor, Read, Seek};
 
+use super::COLUMNS_MAX;
 use calamine::{Data, ExcelDateTime, Reader, SheetVisible, Sheets};
 
 /// Cells of a sheet at most: a million rows of thirty columns.
@@ -34,6 +35,9 @@ pub enum NotASheet {
     /// A sheet has too many cells.
     #[error("the sheet has more than {CELLS_MAX} cells: delete what is not the list")]
     TooLarge,
+    /// A cell stands far to the right.
+    #[error("the sheet has a cell in {0}, beyond its column {COLUMNS_MAX}: delete it")]
+    TooWide(String),
 }
 
 impl Sheet {
@@ -94,6 +98,7 @@ struct Rows {
     cells: Vec<String>,
     /// The cells of the longest row: the format leaves out the empty ones at the end of a row.
     width: usize,
+    /// The cells written so far, empty ones too: each costs a byte at least.
     count: usize,
 }
 
@@ -111,18 +116,17 @@ impl Rows {
         if cell.is_empty() {
             return Ok(());
         }
-        self.count += 1;
-        let column = usize::try_from(column).unwrap_or(CELLS_MAX);
-        if self.count.max(column) >= CELLS_MAX {
-            return Err(NotASheet::TooLarge);
+        let place = usize::try_from(column).unwrap_or(COLUMNS_MAX);
+        if place >= COLUMNS_MAX {
+            return Err(NotASheet::TooWide(name(row, column)));
         }
         while self.row < row {
             self.end_row()?;
         }
-        if self.cells.len() <= column {
-            self.cells.resize(column + 1, String::new());
+        if self.cells.len() <= place {
+            self.cells.resize(place + 1, String::new());
         }
-        if let Some(place) = self.cells.get_mut(column) {
+        if let Some(place) = self.cells.get_mut(place) {
             *place = cell;
         }
         Ok(())
@@ -132,7 +136,12 @@ impl Rows {
         self.row += 1;
         let mut cells = std::mem::take(&mut self.cells);
         self.width = self.width.max(cells.len());
-        cells.resize(self.width, String::new());
+        // A row without a cell is a blank line, however many there are below the list.
+        cells.resize(if cells.is_empty() { 1 } else { self.width }, String::new());
+        self.count += cells.len();
+        if self.count > CELLS_MAX {
+            return Err(NotASheet::TooLarge);
+        }
         self.csv.write_record(cells).map_err(|error| NotASheet::Unreadable(error.to_string()))
     }
 
@@ -142,6 +151,18 @@ impl Rows {
         }
         self.csv.into_inner().map_err(|error| NotASheet::Unreadable(error.to_string()))
     }
+}
+
+/// Names a cell as spreadsheets do: `XFD1`.
+fn name(row: u32, column: u32) -> String {
+    let (mut letters, mut rest) = (Vec::new(), u64::from(column) + 1);
+    while rest > 0 {
+        let letter = u8::try_from((rest - 1) % 26).unwrap_or_default();
+        letters.push(char::from(b'A' + letter));
+        rest = (rest - 1) / 26;
+    }
+    let column: String = letters.into_iter().rev().collect();
+    format!("{column}{}", u64::from(row) + 1)
 }
 
 /// Writes a cell as text: the whole number that stands in it, not what the sheet shows.
@@ -167,5 +188,42 @@ fn date(moment: ExcelDateTime) -> String {
         (true, _) => time,
         (false, "00:00:00") => format!("{year}-{month:02}-{day:02}"),
         (false, _) => format!("{year}-{month:02}-{day:02} {time}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sheet(cells: &[(u32, u32)]) -> Result<Vec<u8>, NotASheet> {
+        let mut rows = Rows::default();
+        for (row, column) in cells {
+            rows.add(*row, *column, &Data::Int(1))?;
+        }
+        rows.finish()
+    }
+
+    #[test]
+    fn a_stray_cell_far_to_the_right_is_told_by_its_name() {
+        for (cell, called) in [((0, 16_383), "XFD1"), ((6, 256), "IW7"), ((1, 701), "ZZ2")] {
+            let told = sheet(&[cell]).map_err(|error| error.to_string());
+            assert!(told.is_err_and(|told| told.contains(called)), "{called}");
+        }
+        assert!(sheet(&[(0, 255)]).is_ok());
+    }
+
+    #[test]
+    fn rows_are_counted_with_the_cells_that_fill_them_up() {
+        let wide = [(0, 255)].into_iter().chain((1..200_000).map(|row| (row, 0)));
+        let wide: Vec<_> = wide.collect();
+        assert!(matches!(sheet(&wide), Err(NotASheet::TooLarge)));
+    }
+
+    #[test]
+    fn blank_rows_above_a_stray_cell_cost_next_to_nothing() -> Result<(), NotASheet> {
+        let csv = sheet(&[(0, 255), (1_048_575, 0)])?;
+        assert!(csv.len() < 4 << 20, "{}", csv.len());
+        assert_eq!(csv.iter().filter(|byte| **byte == b'\n').count(), 1_048_576);
+        Ok(())
     }
 }

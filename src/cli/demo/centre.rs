@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::Demo;
+use crate::api::import::fiction::FRENCH;
 use crate::api::types::{Accepted, Agent, Campaign, ImportReport, NewAgent};
 use crate::api::{Door, Inspector};
 use crate::carrier::{self, CarrierHandle, PhoneSettings, PhonesHandle, Town};
@@ -218,17 +219,13 @@ async fn hire(client: &Client, phones: &PhonesHandle, count: u32) -> Result<(), 
     Ok(())
 }
 
-/// The blocks of ten thousand numbers each that the French numbering plan keeps for fiction
-/// (Arcep, décision 2018-0881).
-const FICTION: [&str; 6] = ["019900", "063998", "026191", "035301", "046571", "053649"];
-
 /// Invented people there can be, each with a number of his own.
 pub(super) const PEOPLE_MAX: u32 = 60_000;
 
 /// Gives the number of one of them.
 fn fictional(nth: u32) -> String {
-    let block = usize::try_from(nth / 10_000).unwrap_or_default() % FICTION.len();
-    format!("{}{:04}", FICTION[block], nth % 10_000)
+    let block = usize::try_from(nth / 10_000).unwrap_or_default() % FRENCH.len();
+    format!("0{}{:04}", FRENCH[block], nth % 10_000)
 }
 
 /// Imports a list of invented people.

@@ -33,6 +33,21 @@ fn the_law_is_asked_about_a_number_and_a_moment() -> Claim {
 }
 
 #[test]
+fn a_country_whose_hours_nobody_knows_is_told() -> Claim {
+    let at = ["law", "test", "--at", "2026-11-22T03:00"];
+    let australia = ["+61412345678", "--zone", "Australia/Sydney"];
+    for (number, known) in
+        [(australia.as_slice(), false), (&["+442071838750"], false), (&["+33612345678"], true)]
+    {
+        let answer = json(&run(&[&at, number, &["--json"]].concat())?)?;
+        assert_eq!(field(&answer, "/hours_known"), known, "{answer}");
+        let told = text(&run(&[&at, number].concat())?.stdout)?.to_owned();
+        assert_eq!(told.contains("no hours are known there"), !known, "{told}");
+    }
+    Ok(())
+}
+
+#[test]
 fn every_rule_is_printed_with_its_source_and_a_wrong_name_is_helped() -> Claim {
     let all = json(&run(&["law", "list", "--json"])?)?;
     let all = all.as_array().ok_or("no list")?;
