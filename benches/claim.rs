@@ -73,10 +73,12 @@ async fn prepare() -> Result<Bench, Box<dyn Error>> {
             territory: None,
             class: NumberClass::Fixed,
         }],
+        consents: Vec::new(),
     });
     let source = ImportSource {
         file: "bench.csv".to_owned(),
         sha256: "bench".to_owned(),
+        original: None,
         at: NOON,
         also_elsewhere: false,
     };

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use super::error::{Answer, ApiError};
 use super::{Desk, Search, idle, types};
 use crate::config::campaign::mode_word;
-use crate::config::{self, Need, hours};
+use crate::config::{self, Need, hours, law};
 use crate::core::floor::occupancy;
 use crate::core::order::CampaignState;
 use crate::engine::handle::{Ask, CampaignVerb, Refused, Reply, Snapshot};
@@ -155,6 +155,8 @@ fn view(campaign: &config::Campaign, row: &CampaignRow, snapshot: &Snapshot) -> 
         name: campaign.name.clone(),
         title: campaign.title.clone(),
         client: campaign.client.clone(),
+        purpose: law::word(campaign.purpose, &law::PURPOSES).to_owned(),
+        persons: law::word(campaign.persons, &law::CALLED).to_owned(),
         mode: mode_word(campaign.mode).to_owned(),
         guarantee: campaign.mode.guarantee(),
         state: floor.map_or(row.state, |floor| floor.state),

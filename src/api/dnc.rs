@@ -4,6 +4,7 @@ use axum::body::Bytes;
 use axum::extract::{Path, State};
 use serde::{Deserialize, Serialize};
 
+use super::consents::no_client;
 use super::error::{Answer, ApiError};
 use super::{Desk, Search, body};
 use crate::engine::handle::Ask;
@@ -164,10 +165,8 @@ impl Desk {
             (None, Some(name)) => Ok(DncScope::Campaign(self.campaign(name)?.1.id)),
             (Some(name), None) => {
                 let found = self.campaigns.iter().find(|row| row.client_name == *name);
-                found.map(|row| DncScope::Client(row.client)).ok_or_else(|| {
-                    let known = self.campaigns.iter().map(|row| row.client_name.as_str());
-                    ApiError::unknown("client company", "client_unknown", name, known)
-                })
+                let scope = found.map(|row| DncScope::Client(row.client));
+                scope.ok_or_else(|| no_client(self, name))
             }
         }
     }
@@ -208,7 +207,7 @@ impl Desk {
     }
 }
 
-fn number(text: &str) -> Result<Number, ApiError> {
+pub(super) fn number(text: &str) -> Result<Number, ApiError> {
     let hint = "write it as +33612345678";
     Number::new(text).map_err(|error| ApiError::invalid(error.to_string()).hint(hint))
 }

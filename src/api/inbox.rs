@@ -36,6 +36,12 @@ pub(super) struct Order {
     /// Whether contacts are wanted whom another live campaign of the client has to call.
     #[serde(default)]
     pub(super) elsewhere: bool,
+    /// Whether contacts are wanted that have no right to call yet.
+    #[serde(default)]
+    pub(super) consent_later: bool,
+    /// SHA-256 of the file the list was made from, if it was made from one.
+    #[serde(default)]
+    pub(super) original: Option<String>,
 }
 
 /// A list in the folder, with its order beside it.
@@ -162,6 +168,8 @@ mod tests {
             at: Wall::micros(1),
             columns: Mapping::default(),
             elsewhere: false,
+            consent_later: false,
+            original: None,
         };
         let mut list = begin(&folder)?;
         list.write_all(b"telephone\n")?;

@@ -15,12 +15,15 @@ use tokio::io::AsyncWriteExt;
 use tokio::sync::oneshot;
 
 use super::error::{Answer, ApiError};
-use super::import::{self, List, Options, Row};
+use super::import::{self, List, Need, Options, Row};
 use super::inbox::{self, Kept, Order};
 use super::types::ImportReport;
 use super::{Desk, LIST_BYTES_MAX, Search};
+use crate::core::rules::law::Regime;
 use crate::engine::handle::{Ask, Refused};
-use crate::store::{AgentRow, IMPORT_MAX, ImportSource, NewContact, StoreError, hex, insist};
+use crate::store::{
+    AgentRow, CampaignRow, IMPORT_MAX, ImportSource, NewContact, StoreError, hex, insist,
+};
 use crate::units::Zone;
 
 /// How long a list waits for a database that is busy or away before it is tried again.
@@ -46,6 +49,12 @@ pub(super) struct ImportQuery {
     columns: Option<String>,
     #[serde(default)]
     elsewhere: bool,
+    /// Whether records are wanted that have no right to call.
+    #[serde(default)]
+    consent_later: bool,
+    /// SHA-256 of the file the list was made from.
+    #[serde(default)]
+    original: Option<String>,
 }
 
 /// Reads a list into a campaign, or only reads it. One that has come whole is read in even if
@@ -56,7 +65,8 @@ pub(super) async fn import(
     Search(query): Search<ImportQuery>,
     body: Body,
 ) -> Answer<ImportReport> {
-    let (_, campaign) = desk.campaign(&name)?;
+    let (settings, campaign) = desk.campaign(&name)?;
+    let law = settings.rules().law;
     let columns = query.columns.as_deref().map(serde_json::from_str).transpose();
     let columns =
         columns.map_err(|error| ApiError::invalid(error.to_string()))?.unwrap_or_default();
@@ -71,13 +81,15 @@ pub(super) async fn import(
         at: desk.clock.now().wall,
         columns,
         elsewhere: query.elsewhere,
+        consent_later: query.consent_later,
+        original: query.original,
     };
     let agents = desk.store.agents().await?;
     let copy = || list.reopen().map(BufReader::new).map_err(|error| spool_error(&error));
     // Before the list is kept: what cannot be read now never will be.
-    measure(open(copy()?, &order, agents.clone())?.list).await?;
+    measure(open(copy()?, &order, agents.clone(), &law)?.list).await?;
     if query.dry_run {
-        let contacts = open(copy()?, &order, agents)?;
+        let contacts = open(copy()?, &order, agents, &law)?;
         return Ok(axum::Json(look_through(&desk, contacts, order.file)?));
     }
     let kept = Kept::keep(folder, list, campaign.id, order);
@@ -103,19 +115,24 @@ pub(super) async fn read_in(
     order: &Order,
 ) -> Result<ImportReport, ApiError> {
     let started = desk.clock.mono();
-    let (_, campaign) = desk.campaign(&order.campaign)?;
+    let (settings, campaign) = desk.campaign(&order.campaign)?;
+    let law = settings.rules().law;
     let patience = || async {
         let mut closing = desk.closing.clone();
         tokio::time::timeout(RETRY_EVERY, closing.wait_for(|closing| *closing)).await.is_err()
     };
     let failed = |error: StoreError| if error.again() { cut() } else { error.into() };
     let agents = insist(|| desk.store.agents(), patience).await.map_err(failed)?;
-    let mut contacts = open(list, order, agents)?;
-    let Order { file, sha256, at, elsewhere: also_elsewhere, .. } = order.clone();
-    let source = ImportSource { file: file.clone(), sha256, at, also_elsewhere };
+    let mut contacts = open(list, order, agents, &law)?;
+    let Order { file, sha256, original, at, elsewhere: also_elsewhere, .. } = order.clone();
+    let source = ImportSource { file: file.clone(), sha256, original, at, also_elsewhere };
     let written = desk.store.import(campaign.id, &source, &mut contacts, patience).await;
     let written = written.map_err(failed)?;
-    desk.handle.ask(Ask::Refill(campaign.id)).await?;
+    // A right to call may be what contacts of another campaign waited for.
+    let renewed = |row: &&CampaignRow| written.consents > 0 && row.client == campaign.client;
+    for row in desk.campaigns.iter().filter(|row| row.id == campaign.id || renewed(row)) {
+        desk.handle.ask(Ask::Refill(row.id)).await?;
+    }
     Ok(ImportReport {
         file,
         added: written.added,
@@ -123,6 +140,7 @@ pub(super) async fn read_in(
         ids_taken: written.ids_taken,
         elsewhere: written.elsewhere,
         do_not_call: written.do_not_call,
+        consents_added: written.consents,
         seconds: desk.clock.mono().since(started).as_secs_f64(),
         ..contacts.report()?
     })
@@ -156,28 +174,47 @@ async fn measure(mut list: List<impl BufRead>) -> Result<(), ApiError> {
     }
 }
 
-fn open(list: BufReader<File>, order: &Order, agents: Vec<AgentRow>) -> Result<Contacts, ApiError> {
-    let list = List::open(list, options(order, agents)?).map_err(|error| {
+fn open(
+    list: BufReader<File>,
+    order: &Order,
+    agents: Vec<AgentRow>,
+    law: &[Regime],
+) -> Result<Contacts, ApiError> {
+    opened(list, options(order, agents, law)?)
+}
+
+fn opened(list: BufReader<File>, options: Options) -> Result<Contacts, ApiError> {
+    let list = List::open(list, options).map_err(|error| {
         ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "list_invalid", error.to_string())
     })?;
     Ok(Contacts { list, failed: None })
 }
 
-fn options(order: &Order, agents: Vec<AgentRow>) -> Result<Options, ApiError> {
-    let usual = Options::default();
-    let region = match &order.region {
-        None => usual.region,
-        Some(code) => import::region(code).ok_or_else(|| {
-            ApiError::invalid(format!("region: {code:?} is no ISO 3166 country such as FR"))
-        })?,
-    };
+fn options(order: &Order, agents: Vec<AgentRow>, law: &[Regime]) -> Result<Options, ApiError> {
+    let region = region_of(order.region.as_deref())?;
     let agents = agents.into_iter().map(|row| (row.name, row.id)).collect();
     let mapping = order.columns.clone();
-    Ok(Options { region, zone: order.zone.clone(), agents: Some(agents), mapping })
+    let need = if order.consent_later { Need::Nothing } else { Need::ByLaw(law.to_vec()) };
+    let (zone, at) = (order.zone.clone(), Some(order.at));
+    Ok(Options { region, zone, agents: Some(agents), mapping, need, at })
+}
+
+/// Finds the country of a list's numbers.
+pub(super) fn region_of(code: Option<&str>) -> Result<import::Region, ApiError> {
+    let Some(code) = code else { return Ok(Options::default().region) };
+    import::region(code).ok_or_else(|| {
+        ApiError::invalid(format!("region: {code:?} is no ISO 3166 country such as FR"))
+    })
+}
+
+/// Opens a list that was spooled.
+pub(super) fn contacts(list: &NamedTempFile, options: Options) -> Result<Contacts, ApiError> {
+    let copy = list.reopen().map_err(|error| spool_error(&error))?;
+    opened(BufReader::new(copy), options)
 }
 
 /// Writes the body into a file, and takes its SHA-256 on the way.
-async fn spool(
+pub(super) async fn spool(
     folder: &std::path::Path,
     mut body: Body,
 ) -> Result<(NamedTempFile, String), ApiError> {
@@ -225,14 +262,14 @@ pub(super) fn spool_error(error: &io::Error) -> ApiError {
 }
 
 /// The importable contacts of a list; a failed read ends it and is kept.
-struct Contacts {
+pub(super) struct Contacts {
     list: List<BufReader<File>>,
     failed: Option<io::Error>,
 }
 
 impl Contacts {
     /// Gives what was found in the list, unless it could not be read to its end.
-    fn report(self) -> Result<ImportReport, ApiError> {
+    pub(super) fn report(self) -> Result<ImportReport, ApiError> {
         self.failed.map_or_else(|| Ok(self.list.report()), |error| Err(spool_error(&error)))
     }
 }

@@ -7,6 +7,7 @@ mod agents;
 mod calls;
 mod campaigns;
 mod chance;
+pub mod consents;
 pub mod dnc;
 mod door;
 mod error;
@@ -84,6 +85,7 @@ pub struct Desk {
 pub fn router(desk: Desk) -> Router {
     let lists = Router::new()
         .route("/v1/campaigns/{name}/contacts:import", post(lists::import))
+        .route("/v1/clients/{client}/consents:import", post(consents::import))
         .layer(DefaultBodyLimit::disable());
     Router::new()
         .route("/v1/health", get(health::health))
@@ -99,6 +101,9 @@ pub fn router(desk: Desk) -> Router {
         .route("/v1/agents/{name}/{verb}", post(agents::act))
         .route("/v1/calls", get(calls::list))
         .route("/v1/calls/{id}", get(calls::show))
+        .route("/v1/consents", get(consents::show))
+        .route("/v1/consents/proof", get(consents::prove))
+        .route("/v1/consents/withdraw", post(consents::withdraw))
         .route("/v1/do-not-call", get(dnc::list).post(dnc::add))
         .route("/v1/do-not-call/end", post(dnc::end))
         .route("/v1/do-not-call/{number}", get(dnc::check))

@@ -59,6 +59,12 @@ pub struct Campaign {
     pub title: String,
     /// The client company.
     pub client: String,
+    /// What it calls for, as its file says it.
+    #[serde(default)]
+    pub purpose: String,
+    /// Whom it calls, as its file says it.
+    #[serde(default)]
+    pub persons: String,
     /// `preview`, `progressive`, `power` or `predictive`.
     pub mode: String,
     /// What a predictive campaign guarantees of its cap.
@@ -557,6 +563,15 @@ pub struct ImportReport {
     pub elsewhere: u64,
     /// Added contacts under a do-not-call wish: kept, and never dialled.
     pub do_not_call: u64,
+    /// Records with a right to call.
+    #[serde(default)]
+    pub consents: u64,
+    /// Rights that were recorded, one a number; those known already are not among them.
+    #[serde(default)]
+    pub consents_added: u64,
+    /// Records imported without the right they speak of, by reason.
+    #[serde(default)]
+    pub consents_unusable: BTreeMap<String, u64>,
     /// Seconds taken.
     pub seconds: f64,
 }

@@ -7,7 +7,7 @@ use clap::{Args, Subcommand, ValueHint};
 
 use super::client::{At, Client};
 use super::failure::{Exit, Failure, Outcome};
-use super::list::{self, Country};
+use super::listed::{self, Country};
 use super::output::{Form, Lang, Output, Sheet};
 use super::{Global, wait_for};
 use crate::api::dnc::{Changed, EndWishes, NUMBERS_MAX, NewWishes, Reach, Wish};
@@ -28,7 +28,8 @@ pub(super) enum Dnc {
   cadran dnc remove +33639981234
   cadran dnc remove +33639981234 --campaign prospection-fr
 
-Contacts that were closed by the wish stay closed.")]
+Contacts that were closed by the wish stay closed, and consents that it took back are not given
+back: import a new one.")]
     Remove(Remove),
     /// Tell whether numbers must not be called, and why
     #[command(before_help = "Examples:
@@ -71,7 +72,7 @@ struct Numbers {
     #[arg(required = true)]
     numbers: Vec<String>,
     /// The country of numbers without a country code, such as FR, GB or US
-    #[arg(long, value_name = "COUNTRY", default_value = "FR", value_parser = list::region)]
+    #[arg(long, value_name = "COUNTRY", default_value = "FR", value_parser = listed::region)]
     region: Country,
 }
 
@@ -118,7 +119,7 @@ pub(super) struct Import {
     #[arg(long, default_value = "asked not to be called")]
     reason: String,
     /// The country of numbers without a country code, such as FR, GB or US
-    #[arg(long, value_name = "COUNTRY", default_value = "FR", value_parser = list::region)]
+    #[arg(long, value_name = "COUNTRY", default_value = "FR", value_parser = listed::region)]
     region: Country,
 }
 
@@ -210,7 +211,7 @@ impl Check {
 
 impl Import {
     fn run(self, client: &Client, output: &Output) -> Outcome {
-        let text = list::plain_text(&self.file)?;
+        let text = listed::plain_text(&self.file)?;
         let (numbers, report) = numbers_of(text.as_slice(), &self.region)?;
         let source = self.file.file_name().map(|name| name.to_string_lossy().into_owned());
         let wish = NewWishes {
@@ -229,7 +230,7 @@ impl Import {
         bar.finish_and_clear();
         let report = ImportReport { file: self.file.display().to_string(), ..report };
         output.show(&Imported { added: changed, list: &report }, |lang| {
-            let mut sheet = list::read_summary(&report, lang);
+            let mut sheet = listed::read_summary(&report, lang);
             sheet.add([lang.say("noted", "notés").to_owned(), changed.to_string()]);
             sheet
         });
@@ -255,7 +256,7 @@ fn numbers_of(
         zone: Zone::new("Etc/UTC").ok(),
         ..Options::default()
     };
-    let mut list = List::open(list, options).map_err(|error| list::no_list(&error))?;
+    let mut list = List::open(list, options).map_err(|error| listed::no_list(&error))?;
     let mut numbers = Vec::new();
     while let Some(row) = list.next_row()? {
         if let Row::Contact(contact) = row {

@@ -195,6 +195,15 @@ fn waiting(idle: &Idle, lang: Lang) -> String {
             "every contact left refused lately",
             "toutes les fiches restantes ont refusé récemment",
         ),
+        Some("no-consent") => lang.say(
+            "every contact left lacks the consent that the law asks for: cadran consent import",
+            "les fiches restantes n'ont pas le consentement que la loi exige : \
+             cadran consent import",
+        ),
+        Some("consent-expired") => lang.say(
+            "every contact left has a consent that is over: cadran consent import",
+            "les fiches restantes ont un consentement échu : cadran consent import",
+        ),
         Some("agent-away") => lang.say(
             "every contact left belongs to an agent who is away",
             "toutes les fiches restantes appartiennent à un agent absent",

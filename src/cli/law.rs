@@ -105,7 +105,7 @@ impl RuleRow {
             until: rule.until.map(|date| date.to_string()),
             purposes: words(&rule.purposes, &PURPOSES),
             persons: words(&rule.persons, &CALLED),
-            held: rule.asks.is_some(),
+            held: !rule.asks.is_empty(),
             id: rule.id.as_str().to_owned(),
             source: rule.source,
             text: rule.text,
@@ -211,8 +211,8 @@ impl Test {
             week: Week::always(),
             attempts: Vec::new(),
             law: law::regimes(
-                word::<Purpose>(&self.purpose, &PURPOSES),
-                word::<Called>(&self.persons, &CALLED),
+                law::meant::<Purpose>(&self.purpose, &PURPOSES),
+                law::meant::<Called>(&self.persons, &CALLED),
             ),
         };
         let refusal = rings(&rules, (&zone, territory.as_ref()), at).err();
@@ -277,11 +277,6 @@ fn hours_known(law: &[Regime], territory: Option<&Territory>) -> bool {
     let there = |regime: &&Regime| territory.is_some_and(|own| own.lies_in(&regime.territory));
     let mut rules = law.iter().filter(there).flat_map(|regime| &regime.rules);
     rules.any(|rule| matches!(rule.asks, Asks::Hours { .. }))
-}
-
-/// Finds what a word of the command line means; the parser let no other word in.
-fn word<T: Copy + Default>(text: &str, words: &[(&str, T)]) -> T {
-    words.iter().find(|(word, _)| *word == text).map(|(_, value)| *value).unwrap_or_default()
 }
 
 fn usage(message: &str) -> Failure {

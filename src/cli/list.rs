@@ -1,34 +1,18 @@
 //! `cadran list`.
 
-use std::fs::File;
-use std::io::{self, BufReader, Read, Write};
-use std::path::{Path, PathBuf};
-
-use clap::{Args, Subcommand, ValueHint};
-use indicatif::ProgressBar;
+use clap::{Args, Subcommand};
 
 use super::client::{At, Client};
-use super::columns;
 use super::failure::{Exit, Failure, Outcome};
-use super::french::told;
-use super::output::{Lang, Output, Sheet};
+use super::listed::{self, Listed};
+use super::output::Output;
 use super::{Global, wait_for};
-use crate::api::LIST_BYTES_MAX;
-use crate::api::import::{self, Encoding, Mapping, NotAList, Options, Reason, RejectsFile, Row};
-use crate::api::types::{Agent, Campaign, ImportReport, Rejected};
-use crate::config::Config;
-use crate::config::encoding::Foreign;
+use crate::api::import::Need;
+use crate::api::types::{Agent, Campaign, ImportReport};
 use crate::config::likeness::suggestion;
-use crate::engine::clock::Clock;
-use crate::units::{AgentId, Zone};
-use crate::watch::decimal;
-
-/// From one invalid number in so many records on, the country is doubted: mistyped numbers are a
-/// few in a hundred, those of another country nearly all.
-const DOUBT_SHARE: u64 = 5;
-
-/// Files of rejects kept beside one list: whoever has more has lost sight of them.
-const REJECTS_FILES_MAX: u32 = 99;
+use crate::config::{Config, law};
+use crate::core::rules::law::Regime;
+use crate::units::AgentId;
 
 /// Import lists of contacts.
 #[derive(Debug, Subcommand)]
@@ -49,57 +33,18 @@ others, with reason and fix; mend them there and import that file. The exit code
 /// A list to be imported.
 #[derive(Debug, Args)]
 pub(super) struct Import {
-    /// The list; `-` reads standard input
-    #[arg(value_hint = ValueHint::FilePath)]
-    file: PathBuf,
+    #[command(flatten)]
+    list: Listed,
     /// The campaign; a dry run does without
     #[arg(long, required_unless_present = "dry_run")]
     campaign: Option<String>,
-    /// Check the list, and the campaign if one is named, only
-    #[arg(long)]
-    dry_run: bool,
-    /// The sheet of a workbook [default: the first]
-    #[arg(long, value_name = "NAME")]
-    sheet: Option<String>,
-    /// A file that says what columns mean; written if it is not there
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    columns: Option<PathBuf>,
     /// Import also whom another live campaign of the client has to call
     #[arg(long)]
     elsewhere: bool,
-    /// The country of numbers without a country code, such as FR, GB or US
-    #[arg(long, value_name = "COUNTRY", default_value = "FR", value_parser = region)]
-    region: Country,
-    /// The time zone of numbers that tell none, such as +1 850, where the record names none either
-    #[arg(long, value_parser = Zone::new)]
-    zone: Option<Zone>,
-    /// Where rejected records go [default: beside the list, as NAME.rejets.csv]
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    rejects: Option<PathBuf>,
-}
-
-/// A country with the code it was named by.
-#[derive(Clone, Debug)]
-pub(super) struct Country {
-    code: String,
-    pub(super) region: import::Region,
-}
-
-/// Finds a country by its code.
-pub(super) fn region(code: &str) -> Result<Country, String> {
-    let region = import::region(code);
-    let region = region.ok_or_else(|| {
-        let known = import::regions().join(" ");
-        format!("{code:?} is no country with telephone numbers; those are {known}")
-    })?;
-    Ok(Country { code: code.to_owned(), region })
-}
-
-/// A list's text, and where it comes from.
-struct Text {
-    csv: Vec<u8>,
-    encoding: Encoding,
-    sheet: Option<String>,
+    /// Import also whom the law lets nobody call without a consent, and none is told: they wait for
+    /// `cadran consent import`
+    #[arg(long)]
+    consent_later: bool,
 }
 
 impl List {
@@ -112,18 +57,18 @@ impl List {
 
 impl Import {
     fn run(self, global: &Global, output: &Output) -> Outcome {
-        let mapping = self.columns.as_deref().map(columns::read).transpose()?.unwrap_or_default();
-        let mut options = Options { region: self.region.region, mapping, ..Options::default() };
-        options.zone.clone_from(&self.zone);
+        let mut options = self.list.options()?;
         // Nothing is written for a campaign that is not there.
         let engine = match &self.campaign {
-            Some(name) if self.dry_run => {
-                find_campaign(name, global, output)?;
+            Some(name) if self.list.dry_run => {
+                let law = find_campaign(name, global, output)?;
+                options.need = self.need(law.unwrap_or_default());
                 None
             }
             Some(name) => {
                 let client = Client::open(global)?;
-                let _: Campaign = wait_for(client.get(&At::path(["campaigns", name])))?;
+                let campaign: Campaign = wait_for(client.get(&At::path(["campaigns", name])))?;
+                options.need = self.need(law_of(&campaign));
                 let agents: Vec<Agent> = wait_for(client.get(&At::path(["agents"])))?;
                 // The engine knows their ids; here it is enough that they are there.
                 let agents = agents.into_iter().map(|agent| (agent.name, AgentId(0)));
@@ -132,348 +77,65 @@ impl Import {
             }
             None => None,
         };
-        let text = self.text(read_list(&self.file)?, output)?;
+        let text = self.list.text(output)?;
         let mapping = options.mapping.clone();
-        let mut report = self.check(&text, options, output)?;
+        let mut report = self.list.check(&text, options, output)?;
         if let Some((client, campaign)) = engine.filter(|_| report.importable > 0) {
-            let sent = self.send(&client, campaign, &mapping, text.csv, output)?;
+            let path = At::path(["campaigns", campaign, "contacts:import"])
+                .with("consent_later", self.consent_later.then_some(true))
+                .with("elsewhere", self.elsewhere.then_some(true));
+            let sent = self.list.send(&client, path, &mapping, text, output)?;
             report = ImportReport {
                 added: sent.added,
                 known: sent.known,
                 ids_taken: sent.ids_taken,
                 elsewhere: sent.elsewhere,
                 do_not_call: sent.do_not_call,
+                consents_added: sent.consents_added,
                 seconds: report.seconds + sent.seconds,
                 ..report
             };
         }
-        output.show(&report, |lang| summary(&report, lang));
-        self.advise(&report, output);
+        output.show(&report, |lang| listed::summary(&report, true, lang));
+        self.list.advise(&report, output);
         Ok(if report.rejected > 0 { Exit::Rejects } else { Exit::Done })
     }
 
-    /// Gives the list's text in UTF-8, and how it was written: where that is a guess, says so.
-    fn text(&self, bytes: Vec<u8>, output: &Output) -> Result<Text, Failure> {
-        let encoding = match Encoding::of(&bytes) {
-            Err(Foreign::Workbook) => return self.sheet(&bytes, output),
-            encoding => encoding.map_err(|error| no_list(&NotAList::Foreign(error)))?,
-        };
-        if matches!(encoding, Encoding::OneByte(_)) {
-            let said = output.lang.say(
-                "{file} is not UTF-8 and was read as {name}: look whether accented names are right",
-                "{file} n'est pas en UTF-8 et a été lu comme {name} : vérifiez les noms accentués",
-            );
-            let said = said.replace("{file}", &self.file.display().to_string());
-            output.warn(&said.replace("{name}", encoding.name()));
-        }
-        Ok(Text { csv: encoding.decode(bytes), encoding, sheet: None })
-    }
-
-    /// Gives the text of a workbook's sheet; where there are others, says so.
-    fn sheet(&self, bytes: &[u8], output: &Output) -> Result<Text, Failure> {
-        let read = import::Sheet::read(bytes, self.sheet.as_deref());
-        let sheet = read.map_err(|error| {
-            let message = format!("{}: {error}", self.file.display());
-            Failure::new(Exit::Invalid, "list_invalid", message)
-        })?;
-        if self.sheet.is_none() && !sheet.others.is_empty() {
-            let said = output.lang.say(
-                "the sheet {name} was read; there are also: {others} (choose with --sheet)",
-                "la feuille {name} a été lue ; il y a aussi : {others} (choisissez par --sheet)",
-            );
-            let said = said.replace("{others}", &sheet.others.join(", "));
-            output.warn(&said.replace("{name}", &sheet.name));
-        }
-        Ok(Text { csv: sheet.csv, encoding: Encoding::Workbook, sheet: Some(sheet.name) })
-    }
-
-    /// Says what else to do or to know.
-    fn advise(&self, report: &ImportReport, output: &Output) {
-        self.doubt_region(report, output);
-        self.doubt_zone(report, output);
-        if report.ids_taken > 0 {
-            let said = output.lang.say(
-                "{count} records were left out because the campaign has their reference with \
-                 other numbers: if references only count the lines of a file, have that column \
-                 ignored (\"TITLE\" = \"ignored\" in a file for --columns)",
-                "{count} fiches ont été écartées parce que la campagne a leur référence avec \
-                 d'autres numéros : si elle ne fait que numéroter les lignes d'un fichier, faites \
-                 ignorer cette colonne (\"TITRE\" = \"ignored\" dans un fichier pour --columns)",
-            );
-            output.warn(&said.replace("{count}", &report.ids_taken.to_string()));
-        }
-        if report.elsewhere > 0 {
-            let said = output.lang.say(
-                "{count} records were left out because another live campaign of the client has to \
-                 call them: --elsewhere imports them too",
-                "{count} fiches ont été écartées parce qu'une autre campagne en cours du même \
-                 client doit les appeler : --elsewhere les importe aussi",
-            );
-            output.warn(&said.replace("{count}", &report.elsewhere.to_string()));
-        }
-        if self.dry_run {
-            output.note(output.lang.say(
-                "Nothing was imported: run it again without --dry-run.",
-                "Rien n'a été importé : relancez sans --dry-run.",
-            ));
-        }
-    }
-
-    /// Asks whether the list comes from another country when many of its numbers are none.
-    fn doubt_region(&self, report: &ImportReport, output: &Output) {
-        let doubtful = |code: &str| Reason::of_code(code).is_some_and(Reason::doubts_the_country);
-        let doubtful = report.reasons.iter().filter(|(code, _)| doubtful(code));
-        let invalid: u64 = doubtful.map(|(_, count)| count).sum();
-        if invalid == 0 || invalid * DOUBT_SHARE < report.rows {
-            return;
-        }
-        let said = output.lang.say(
-            "{invalid} of {rows} records have no number of {region}: if the list comes from \
-             another country, name it, such as --region GB or --region US",
-            "{invalid} fiches sur {rows} n'ont pas de numéro de {region} : si la liste vient d'un \
-             autre pays, nommez-le, par ex. --region GB ou --region US",
-        );
-        let said = said.replace("{invalid}", &invalid.to_string());
-        let said = said.replace("{rows}", &report.rows.to_string());
-        output.warn(&said.replace("{region}", &self.region.code));
-    }
-
-    /// Says whose clock is only that named for the whole list: a wrong one makes telephones ring at
-    /// night.
-    fn doubt_zone(&self, report: &ImportReport, output: &Output) {
-        let Some(zone) = self.zone.as_ref().filter(|_| report.zones_supposed > 0) else { return };
-        let said = output.lang.say(
-            "{count} records have a number that does not tell its time zone, and will be called by \
-             {zone} because of --zone: if they do not all live there, add a column zone",
-            "{count} fiches ont un numéro qui ne dit pas son fuseau, et seront appelées à l'heure \
-             de {zone} à cause de --zone : si toutes n'y vivent pas, ajoutez une colonne zone",
-        );
-        let said = said.replace("{count}", &report.zones_supposed.to_string());
-        output.warn(&said.replace("{zone}", zone.name()));
-    }
-
-    /// Reads the whole list, writes the file of rejects and, if asked, what the columns mean.
-    fn check(
-        &self,
-        text: &Text,
-        options: Options,
-        output: &Output,
-    ) -> Result<ImportReport, Failure> {
-        let clock = Clock::start();
-        let csv = text.csv.as_slice();
-        let bar = output.progress(u64::try_from(csv.len()).ok(), "CSV");
-        let watched = BufReader::new(bar.wrap_read(csv));
-        let mut list = import::List::open(watched, options).map_err(|error| no_list(&error))?;
-        let mut kept = Vec::new();
-        let mut rejects = RejectsFile::new(&mut kept, &list.dialect())?;
-        while let Some(row) = list.next_row()? {
-            if let Row::Reject(reject) = row {
-                rejects.add(&reject)?;
-            }
-        }
-        rejects.finish()?;
-        bar.finish_and_clear();
-        let report = list.report();
-        if report.rejected > 0 {
-            let said = output.lang.say("rejected records", "fiches rejetées");
-            let path = self.keep_rejects(&text.encoding.encode(&kept))?;
-            output.note(&format!("{said} → {}", path.display()));
-        }
-        if let Some(path) = &self.columns
-            && columns::write(path, &report.columns)?
-        {
-            let said = output.lang.say("meanings of the columns", "sens des colonnes");
-            output.note(&format!("{said} → {}", path.display()));
-        }
-        Ok(ImportReport {
-            file: self.file.display().to_string(),
-            dry_run: self.dry_run,
-            encoding: text.encoding.name().to_owned(),
-            sheet: text.sheet.clone(),
-            seconds: clock.mono().since(crate::units::Mono::START).as_secs_f64(),
-            ..report
-        })
-    }
-
-    fn send(
-        &self,
-        client: &Client,
-        campaign: &str,
-        mapping: &Mapping,
-        csv: Vec<u8>,
-        output: &Output,
-    ) -> Result<ImportReport, Failure> {
-        let name = self.file.file_name().map(|name| name.to_string_lossy().into_owned());
-        let columns = (!mapping.is_empty()).then(|| serde_json::json!(mapping));
-        let path = At::path(["campaigns", campaign, "contacts:import"])
-            .with("file", name)
-            .with("region", Some(&self.region.code))
-            .with("zone", self.zone.as_ref().map(Zone::name))
-            .with("columns", columns)
-            .with("elsewhere", self.elsewhere.then_some(true));
-        let bar: ProgressBar = output.progress(None, output.lang.say("importing", "import"));
-        let report = wait_for(client.send(&path, csv));
-        bar.finish_and_clear();
-        report
-    }
-
-    /// Writes the rejects where they were asked for, or beside the list; a file that holds others,
-    /// mended by now perhaps, is left alone and the next name taken.
-    fn keep_rejects(&self, text: &[u8]) -> Result<PathBuf, Failure> {
-        if let Some(path) = &self.rejects {
-            std::fs::write(path, text).map_err(|error| cannot_write(path, &error))?;
-            return Ok(path.clone());
-        }
-        let list = if self.file == Path::new("-") { Path::new("liste") } else { &self.file };
-        for nth in 1..=REJECTS_FILES_MAX {
-            let path = match nth {
-                1 => list.with_extension("rejets.csv"),
-                _ => list.with_extension(format!("rejets-{nth}.csv")),
-            };
-            match File::create_new(&path).and_then(|mut file| file.write_all(text)) {
-                Ok(()) => return Ok(path),
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                    if std::fs::read(&path).is_ok_and(|kept| kept == text) {
-                        return Ok(path);
-                    }
-                }
-                Err(error) => return Err(cannot_write(&path, &error)),
-            }
-        }
-        let full = io::Error::other("there are too many files of rejects of this list");
-        Err(cannot_write(&list.with_extension("rejets.csv"), &full))
+    /// Says what right to call a record must bring.
+    fn need(&self, law: Vec<Regime>) -> Need {
+        if self.consent_later { Need::Nothing } else { Need::ByLaw(law) }
     }
 }
 
-/// Looks the campaign up without an engine: in the files, if there are any.
-fn find_campaign(name: &str, global: &Global, output: &Output) -> Result<(), Failure> {
+/// Gives the law that concerns a campaign.
+fn law_of(campaign: &Campaign) -> Vec<Regime> {
+    law::regimes(
+        law::meant(&campaign.purpose, &law::PURPOSES),
+        law::meant(&campaign.persons, &law::CALLED),
+    )
+}
+
+/// Looks the campaign up without an engine, in the files, if there are any; gives the law that
+/// concerns it.
+fn find_campaign(
+    name: &str,
+    global: &Global,
+    output: &Output,
+) -> Result<Option<Vec<Regime>>, Failure> {
     if global.config.is_none() && !global.config_path().exists() {
         output.warn(output.lang.say(
             "no ./cadran.toml here, so the campaign was not looked up: name it with --config",
             "pas de ./cadran.toml ici, la campagne n'a pas été cherchée : donnez --config",
         ));
-        return Ok(());
+        return Ok(None);
     }
     let config = Config::load(&global.config_path())?;
-    if config.campaign(name).is_some() {
-        return Ok(());
+    if let Some(campaign) = config.campaign(name) {
+        return Ok(Some(campaign.rules().law));
     }
     let known = config.campaigns.iter().map(|campaign| campaign.name.as_str());
     let hint = suggestion(name, known);
     let folder = config.campaigns_folder.display();
     let failure = Failure::new(Exit::NotFound, "campaign_unknown", format!("no campaign {name:?}"));
     Err(failure.hint(hint.unwrap_or_else(|| format!("{folder} holds no campaign yet"))))
-}
-
-/// Reads a list into memory, up to what the engine takes.
-fn read_list(path: &Path) -> Result<Vec<u8>, Failure> {
-    let limit = u64::try_from(LIST_BYTES_MAX).unwrap_or(u64::MAX);
-    let mut bytes = Vec::new();
-    let read = if path == Path::new("-") {
-        io::stdin().lock().take(limit + 1).read_to_end(&mut bytes)
-    } else {
-        File::open(path).and_then(|file| file.take(limit + 1).read_to_end(&mut bytes))
-    };
-    read.map_err(|error| {
-        let message = format!("{}: cannot be read: {error}", path.display());
-        Failure::new(Exit::Invalid, "list_unreadable", message)
-    })?;
-    if bytes.len() > LIST_BYTES_MAX {
-        let message = format!("{}: is larger than 256 MB", path.display());
-        let hint = "split it; importing the same contact twice adds nothing";
-        return Err(Failure::new(Exit::Invalid, "list_too_large", message).hint(hint));
-    }
-    Ok(bytes)
-}
-
-/// Makes the failure of a file that is no list.
-pub(super) fn no_list(error: &NotAList) -> Failure {
-    let failure = Failure::new(Exit::Invalid, "list_invalid", error);
-    if matches!(error, NotAList::NoPhone(_)) {
-        return failure.hint(
-            "or name a file with --columns that has the lines [columns] and \"TITLE\" = \"phone\"",
-        );
-    }
-    failure
-}
-
-fn cannot_write(path: &Path, error: &io::Error) -> Failure {
-    let message = format!("{}: cannot be written: {error}", path.display());
-    Failure::new(Exit::Error, "rejects_unwritable", message)
-        .hint("name another file with --rejects")
-}
-
-/// Gives the text of a list in UTF-8, of a workbook that of its first sheet.
-pub(super) fn plain_text(path: &Path) -> Result<Vec<u8>, Failure> {
-    let bytes = read_list(path)?;
-    match Encoding::of(&bytes) {
-        Err(Foreign::Workbook) => {
-            let read = import::Sheet::read(&bytes, None);
-            read.map(|sheet| sheet.csv).map_err(|error| {
-                let message = format!("{}: {error}", path.display());
-                Failure::new(Exit::Invalid, "list_invalid", message)
-            })
-        }
-        Err(foreign) => Err(no_list(&NotAList::Foreign(foreign))),
-        Ok(encoding) => Ok(encoding.decode(bytes)),
-    }
-}
-
-fn summary(report: &ImportReport, lang: Lang) -> Sheet {
-    let mut sheet = read_summary(report, lang);
-    let mut line = |english: &str, french: &str, value: String| {
-        sheet.add([lang.say(english, french).to_owned(), value]);
-    };
-    if !report.dry_run {
-        line("added", "ajoutées", report.added.to_string());
-        line("known already", "déjà connues", report.known.to_string());
-        if report.elsewhere > 0 {
-            let count = report.elsewhere.to_string();
-            line("in another campaign", "dans une autre campagne", count);
-        }
-        line("do not call", "ne pas appeler", report.do_not_call.to_string());
-    }
-    line("seconds", "secondes", decimal(report.seconds, 1, lang));
-    sheet
-}
-
-/// Tells how a list was read.
-pub(super) fn read_summary(report: &ImportReport, lang: Lang) -> Sheet {
-    let mut sheet = Sheet::new(&["", ""]);
-    let mut line = |english: &str, french: &str, value: String| {
-        sheet.add([lang.say(english, french).to_owned(), value]);
-    };
-    let sign = if report.delimiter == "\t" { "tab" } else { &report.delimiter };
-    let written = report.sheet.clone().unwrap_or_else(|| told(sign, lang));
-    line("file", "fichier", format!("{}  {written}", told(&report.encoding, lang)));
-    for (title, meaning) in &report.columns {
-        line("column", "colonne", format!("{title} → {meaning}"));
-    }
-    line("records", "fiches", report.rows.to_string());
-    if report.blank > 0 {
-        line("blank", "vides", report.blank.to_string());
-    }
-    line("importable", "importables", report.importable.to_string());
-    line("  of which repaired", "  dont réparées", report.repaired.to_string());
-    if report.numbers_left_out > 0 {
-        let count = report.numbers_left_out.to_string();
-        line("  of which a number was left out", "  dont un numéro écarté", count);
-    }
-    line("rejected", "rejetées", report.rejected.to_string());
-    for (reason, count) in &report.reasons {
-        line("  ", "  ", format!("{count} {}", told(reason, lang)));
-        for example in report.examples.iter().filter(|example| example.reason == *reason) {
-            line("  ", "  ", shown(example, lang));
-        }
-    }
-    sheet
-}
-
-/// Says where a reject stands, and what to do.
-fn shown(example: &Rejected, lang: Lang) -> String {
-    let at = format!("{} {}", lang.say("line", "ligne"), example.line);
-    let column = example.column.as_ref().map(|title| format!(", {title}")).unwrap_or_default();
-    let fix = Reason::of_code(&example.reason).map(Reason::fix);
-    let fix = fix.map_or(example.fix.as_str(), |[french, english]| lang.say(english, french));
-    format!("    {at}{column} → {fix}")
 }

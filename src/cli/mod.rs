@@ -9,14 +9,17 @@ mod call;
 mod campaign;
 mod client;
 mod columns;
+mod consent;
 mod demo;
 mod dnc;
 mod doctor;
+mod dossier;
 mod failure;
 mod french;
 mod idle;
 mod law;
 mod list;
+mod listed;
 mod output;
 mod pacing;
 mod qualify;
@@ -112,6 +115,9 @@ enum Command {
     /// Import lists of contacts
     #[command(subcommand)]
     List(list::List),
+    /// Record who may be called, show it and prove it
+    #[command(subcommand)]
+    Consent(consent::Consent),
     /// Add agents and act for them
     #[command(subcommand)]
     Agent(agent::Agent),
@@ -201,6 +207,7 @@ impl Command {
             Self::Serve(serve) => serve.run(global, output),
             Self::Campaign(campaign) => campaign.run(global, output),
             Self::List(list) => list.run(global, output),
+            Self::Consent(consent) => consent.run(global, output),
             Self::Agent(agent) => agent.run(global, output),
             Self::Stats(stats) => stats.run(global, output),
             Self::Pacing(pacing) => pacing.run(global, output),

@@ -62,6 +62,18 @@ pub const PURPOSES: [(&str, Purpose); 4] = [
 pub const CALLED: [(&str, Called); 2] =
     [("consumers", Called::Consumers), ("professionals", Called::Professionals)];
 
+/// Gives the word for a purpose, or for whom a campaign calls.
+#[must_use]
+pub fn word<T: Copy + PartialEq>(of: T, words: &[(&'static str, T)]) -> &'static str {
+    words.iter().find(|(_, value)| *value == of).map_or("", |(word, _)| *word)
+}
+
+/// Finds what a word says; what is left out if it says nothing known.
+#[must_use]
+pub fn meant<T: Copy + Default>(text: &str, words: &[(&str, T)]) -> T {
+    words.iter().find(|(word, _)| *word == text).map(|(_, value)| *value).unwrap_or_default()
+}
+
 /// How well a rule is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mark {
@@ -107,8 +119,8 @@ pub struct PackRule {
     pub purposes: Vec<Purpose>,
     /// Whose calls it concerns.
     pub persons: Vec<Called>,
-    /// What the engine holds of it before each call; `None` for a rule the people must hold.
-    pub asks: Option<Asks>,
+    /// What the engine holds of it before each call; nothing of a rule the people must hold.
+    pub asks: Vec<Asks>,
     /// Since when and until when the engine holds it.
     holds: (Option<Wall>, Option<Wall>),
 }
@@ -131,7 +143,7 @@ impl Pack {
     #[must_use]
     pub fn regime(&self, purpose: Purpose, called: Called) -> Regime {
         let concerned = self.rules.iter().filter(|rule| rule.concerns(purpose, called));
-        let rules: Vec<Rule> = concerned.filter_map(PackRule::asked).collect();
+        let rules: Vec<Rule> = concerned.flat_map(PackRule::asked).collect();
         let closed =
             |rule: &Rule| matches!(rule.asks, Asks::Hours { closed_on_holidays: true, .. });
         let holidays = if rules.iter().any(closed) {
@@ -150,9 +162,10 @@ impl PackRule {
         self.purposes.contains(&purpose) && self.persons.contains(&called)
     }
 
-    fn asked(&self) -> Option<Rule> {
+    fn asked(&self) -> impl Iterator<Item = Rule> {
         let (from, until) = self.holds;
-        Some(Rule { id: self.id.clone(), from, until, asks: self.asks.clone()? })
+        let asks = self.asks.iter().cloned();
+        asks.map(move |asks| Rule { id: self.id.clone(), from, until, asks })
     }
 }
 
@@ -225,8 +238,25 @@ fn chosen<T: Copy>(values: &[Value<'_, '_>], words: &[(&str, T)]) -> Vec<T> {
 }
 
 /// Reads what the engine holds of a rule.
-fn asks(fields: &Fields<'_, '_>) -> Option<Asks> {
-    let closed_on_holidays = fields.get("closed_on_holidays").and_then(|value| value.flag());
+fn asks(fields: &Fields<'_, '_>) -> Vec<Asks> {
+    rights(fields).into_iter().chain(limits(fields)).collect()
+}
+
+/// Reads what right to call is needed.
+fn rights(fields: &Fields<'_, '_>) -> Vec<Asks> {
+    let named = |key: &'static str, word| fields.get(key)?.choice(&[(word, ())]);
+    let needs = named("needs", "consent").map(|()| Asks::Consent);
+    let accepts = named("accepts", "contract").map(|()| Asks::OrContract);
+    let days = fields.get("consent_days").and_then(|value| whole(&value, 1..=3_660));
+    let life = days.map(|days| Asks::ConsentLife { days });
+    [needs, accepts, life].into_iter().flatten().collect()
+}
+
+/// Reads when and how often calls are placed.
+fn limits(fields: &Fields<'_, '_>) -> Option<Asks> {
+    let flag = |key| fields.get(key).and_then(|value| value.flag());
+    let closed_on_holidays = flag("closed_on_holidays");
+    let opened_by_consent = flag("opened_by_consent").unwrap_or(false);
     let days = fields.get("days").and_then(|value| whole(&value, 1..=366));
     if let Some(value) = fields.get("hours") {
         let mut week = Week::default();
@@ -234,7 +264,7 @@ fn asks(fields: &Fields<'_, '_>) -> Option<Asks> {
             text.parse(|text| hours::add(&mut week, text));
         }
         let closed_on_holidays = closed_on_holidays.unwrap_or(false);
-        return Some(Asks::Hours { week, closed_on_holidays });
+        return Some(Asks::Hours { week, closed_on_holidays, opened_by_consent });
     }
     if let Some(value) = fields.get("attempts") {
         let max = whole(&value, 1..=u32::from(ATTEMPTS_MAX))?;

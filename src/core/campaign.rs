@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::call::{Call, Effect, Manner};
-use super::fact::LeadNumber;
 use super::floor::{CallStage, Totals};
 use super::hopper::Hopper;
 use super::order::{CampaignState, Outcome};
@@ -15,11 +14,12 @@ use super::pacing::predictive::{Line, Pacer};
 use super::pacing::rate::{Key, Rate};
 use super::pacing::{Decision, Quiet, View};
 use super::rules::hours::{Hours, Today, today};
+use super::rules::{Gate, Persons};
 use super::trunks::Rota;
 use super::{hopper, recycle, respect, rules, shown};
 use crate::units::{
-    AgentId, CallId, CampaignId, ClientId, DispositionId, Mono, Now, Ratio, RouteGroup, Span,
-    Territory, TrunkId, Wall, Zone,
+    AgentId, CallId, CampaignId, ClientId, DispositionId, Mono, Ratio, RouteGroup, Span, Territory,
+    TrunkId, Wall, Zone,
 };
 
 /// Everything a campaign's manager decided, as the core needs it.
@@ -410,13 +410,9 @@ impl Campaign {
         Some(least.unwrap_or(Span::ZERO))
     }
 
-    /// Gives when the calling windows of a number shut, if a call placed now may ring as long.
-    pub(super) fn shuts_while_ringing(&mut self, now: Now, number: &LeadNumber) -> Option<Mono> {
-        // The ring time is counted anew once it rings.
-        let longest = self.settings.ring_max.times(2);
-        let there = (&number.zone, &number.territory);
-        let shuts = self.hours.shuts(&self.settings.rules, there, now.wall, longest)?;
-        Some(now.mono + shuts.since(now.wall))
+    /// Gives the gate of its calls; `campaign` is its own id.
+    pub(super) fn gate<'a>(&'a mut self, campaign: CampaignId, persons: &'a Persons) -> Gate<'a> {
+        Gate { campaign, settings: &self.settings, hours: &mut self.hours, persons }
     }
 
     /// Gives what the call machine needs of the settings.

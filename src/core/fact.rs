@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::pacing::account::Bucket;
 use super::pacing::prior::Lesson;
 use super::pacing::truth::Truth;
+use super::rules::consent::Right;
 use super::{agent, campaign, trunks};
 use crate::units::{
     AgentId, CallId, CampaignId, ClientId, ContactId, DispositionId, ListId, NumberId, PauseId,
@@ -28,6 +29,8 @@ pub enum Fact {
     Call(CallId, CallFact),
     /// A person asked never to be called again, or an authority's list says so.
     DoNotCall(PersonId, DncScope),
+    /// A person took back every right to call him or her that a client company had.
+    Withdrawn(PersonId, ClientId),
 }
 
 /// How far a do-not-call wish reaches.
@@ -143,6 +146,10 @@ pub struct LeadNumber {
     /// number and under whatever contact.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refused: Option<Wall>,
+    /// What gives the client the right to call this person, at most
+    /// [`RIGHTS_MAX`](super::rules::consent::RIGHTS_MAX).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rights: Vec<Right>,
     /// The number was found not to exist.
     pub invalid: bool,
     /// A do-not-call wish stands against it.
@@ -180,6 +187,7 @@ impl LeadNumber {
             recent: Vec::new(),
             abandoned: None,
             refused: None,
+            rights: Vec::new(),
             invalid: false,
             do_not_call: false,
         }

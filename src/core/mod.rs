@@ -34,7 +34,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 pub use fact::Fact;
 pub use order::{Order, Record};
 
-use crate::units::{AgentId, CallId, CampaignId, Mono, Now, PersonId, Span, TrunkId};
+use crate::units::{AgentId, CallId, CampaignId, ClientId, Mono, Now, PersonId, Span, TrunkId};
 use agent::Agent;
 use call::Call;
 use campaign::Campaign;
@@ -141,6 +141,7 @@ impl Dialer {
             Fact::Agent(id, fact) => self.take_agent(now, id, fact),
             Fact::Call(id, fact) => self.take_call(now, id, fact),
             Fact::DoNotCall(person, scope) => self.note_wish(now, person, scope, None),
+            Fact::Withdrawn(person, client) => self.note_withdrawal(now, person, client),
         }
     }
 
@@ -212,6 +213,29 @@ impl Dialer {
             return;
         }
         self.record(Record::DoNotCall { person, scope, call });
+        self.give_up_on(now, person, scope);
+    }
+
+    /// Notes that a person took back the right to call; effective at once, also for a call that
+    /// only rings and needed it.
+    fn note_withdrawal(&mut self, now: Now, person: PersonId, client: ClientId) {
+        self.persons.withdrawals.note(now.mono, (client, person), now.wall);
+        let Some(call) = self.persons.on_line.get(&person).and_then(|id| self.calls.get(id)) else {
+            return;
+        };
+        let campaign = self.campaigns.get(&call.campaign);
+        let number = call.number();
+        let needed = campaign.and_then(|campaign| {
+            let law = &campaign.settings.rules.law;
+            rules::consent::needed(law, number.territory.as_ref(), now.wall)
+        });
+        if needed.is_some() {
+            self.give_up_on(now, person, DncScope::Client(client));
+        }
+    }
+
+    /// Gives up a call to a person that only rings, if a wish reaches it.
+    fn give_up_on(&mut self, now: Now, person: PersonId, scope: DncScope) {
         let Some(&ringing) = self.persons.on_line.get(&person) else { return };
         let Some(call) = self.calls.get(&ringing) else { return };
         let meant = match scope {

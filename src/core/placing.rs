@@ -12,7 +12,7 @@ use super::order::{AgentState, CampaignState, Dial, Next, Opened, RuleRefusal, S
 use super::pacing::predictive::Odds;
 use super::pacing::{self, Decision, Limit, View};
 use super::routing::{Closed, Opening, Prospect, Way, group_of};
-use super::rules::{self, Gate, Refusal, Refused, RuleId};
+use super::rules::{self, Refusal, Refused, RuleId};
 use super::trunks::Blocked;
 use super::{Dialer, Order, Record, Wake};
 use crate::units::{AgentId, CallId, CampaignId, Mono, Now, Span, TrunkId};
@@ -245,13 +245,7 @@ impl Dialer {
         stage: Stage,
     ) -> Option<Result<usize, Refused>> {
         let campaign = self.campaigns.get_mut(&id)?;
-        let mut gate = Gate {
-            campaign: id,
-            settings: &campaign.settings,
-            hours: &mut campaign.hours,
-            persons: &self.persons,
-        };
-        Some(gate.may_call(lead, stage, now.wall))
+        Some(campaign.gate(id, &self.persons).may_call(lead, stage, now.wall))
     }
 
     /// Records a refusal and ends the contact's lease.
@@ -292,7 +286,7 @@ impl Dialer {
         campaign.reserved += u32::from(agent.is_some());
         campaign.recount(None, Some(CallStage::Dialing));
         self.trunks.seize(trunk, call, now.mono);
-        let bell = campaign.shuts_while_ringing(now, number);
+        let bell = campaign.gate(id, &self.persons).bell(number, now);
         let cap = campaign.settings.caller_cap(caller_id);
         if let Some(cap) = cap {
             self.shown.seize(cap, now.mono);

@@ -13,8 +13,8 @@ use crate::core::quality::Fall;
 use crate::sip::{Ailment, TrunkState};
 use crate::store::AgentRow;
 use crate::units::{
-    AgentId, CallId, CampaignId, ContactId, DispositionId, Now, Number, PauseId, PersonId, Span,
-    TrunkId, Wall,
+    AgentId, CallId, CampaignId, ClientId, ContactId, DispositionId, Now, Number, PauseId,
+    PersonId, Span, TrunkId, Wall,
 };
 
 /// A request to the engine.
@@ -30,6 +30,8 @@ pub enum Ask {
     AgentChanged(Box<AgentRow>),
     /// A person's do-not-call wish was written to the store.
     DoNotCall(PersonId, DncScope),
+    /// A person's withdrawal of a client company's rights was written to the store.
+    Withdrawn(PersonId, ClientId),
     /// Place one test call over a trunk and report how it went.
     TestTrunk(TrunkId, TestCall),
     /// Stop dialling, let conversations end, then leave.
@@ -44,7 +46,11 @@ impl Ask {
             Self::Campaign(_, verb) => *verb == CampaignVerb::Start,
             Self::Agent(_, verb) => matches!(verb, AgentVerb::Login | AgentVerb::Dial),
             Self::TestTrunk(..) => true,
-            Self::Refill(_) | Self::AgentChanged(_) | Self::DoNotCall(..) | Self::Drain => false,
+            Self::Refill(_)
+            | Self::AgentChanged(_)
+            | Self::DoNotCall(..)
+            | Self::Withdrawn(..)
+            | Self::Drain => false,
         }
     }
 }

@@ -214,6 +214,7 @@ impl Engine {
             Ask::Refill(campaign) => Fact::Campaign(campaign, CampaignFact::Refilled),
             Ask::Agent(agent, verb) => Fact::Agent(agent, self.agent_fact(now, agent, verb)?),
             Ask::DoNotCall(person, scope) => Fact::DoNotCall(person, scope),
+            Ask::Withdrawn(person, client) => Fact::Withdrawn(person, client),
             Ask::Drain => {
                 self.drain(now, facts);
                 return Ok(Reply::Done);
@@ -223,7 +224,9 @@ impl Engine {
         let about = match &fact {
             Fact::Agent(agent, _) => About::Agent(*agent),
             Fact::Campaign(campaign, _) => About::Campaign(*campaign),
-            Fact::Trunk(..) | Fact::Call(..) | Fact::DoNotCall(..) => About::Engine,
+            Fact::Trunk(..) | Fact::Call(..) | Fact::DoNotCall(..) | Fact::Withdrawn(..) => {
+                About::Engine
+            }
         };
         let before = self.parts.dialer.surprises();
         self.note(now, fact, facts);

@@ -226,6 +226,7 @@ impl Engine {
                 | Ask::Refill(_)
                 | Ask::Agent(..)
                 | Ask::DoNotCall(..)
+                | Ask::Withdrawn(..)
                 | Ask::Drain) => {
                     words.push((back, self.answer(now, ask, &mut facts)));
                 }

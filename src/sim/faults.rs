@@ -102,7 +102,11 @@ impl World<'_> {
     pub(super) fn tell(&mut self, fact: Fact) {
         let signal = match &fact {
             Fact::Call(call, _) => Some(*call),
-            Fact::Agent(..) | Fact::Campaign(..) | Fact::Trunk(..) | Fact::DoNotCall(..) => None,
+            Fact::Agent(..)
+            | Fact::Campaign(..)
+            | Fact::Trunk(..)
+            | Fact::DoNotCall(..)
+            | Fact::Withdrawn(..) => None,
         };
         if !self.faults_last() {
             self.tell_surely(fact);

@@ -119,7 +119,8 @@ impl Learner {
             | Fact::Trunk(..)
             | Fact::Agent(..)
             | Fact::Call(..)
-            | Fact::DoNotCall(..) => {}
+            | Fact::DoNotCall(..)
+            | Fact::Withdrawn(..) => {}
         }
     }
 

@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 
 use super::backend::{Row, both, each, statements};
 use super::text::{at, from_json, json, read};
-use super::{CLAIM_MAX, Card, Claimed, Outlook, StoreError};
+use super::{CLAIM_MAX, Card, Claimed, Outlook, StoreError, consent};
 use super::{IN_CALL, NEVER, Store};
 use crate::core::fact::{Callback, Lead, LeadNumber, NumberClass, Supply};
+use crate::core::rules::UNKNOWN_WAIT;
+use crate::core::rules::consent::Right;
 use crate::units::{
     AgentId, CampaignId, ContactId, ListId, Number, NumberId, PersonId, RouteGroup, Span,
     Territory, Wall, Zone,
@@ -116,7 +118,8 @@ statements! {
     );
     NEXT_RULE = both(
         "select r.rule, r.law from contact k
-           join rule_refusal r on r.contact_id = k.id and r.until_at = k.free_at
+           join rule_refusal r
+             on r.contact_id = k.id and coalesce(r.until_at, r.at + $3) = k.free_at
          where k.campaign_id = $1 and k.free_at = $2 order by r.at desc limit 1",
     );
     SUPPLY = both(
@@ -217,7 +220,8 @@ impl Store {
     /// The database failed.
     pub async fn outlook(&self, campaign: CampaignId, now: Wall) -> Result<Outlook, StoreError> {
         let supply = self.supply(campaign, now, IN_CALL).await?;
-        let rule = NEXT_RULE.bind(campaign.0).bind(supply.next_due.map(at));
+        let wait = UNKNOWN_WAIT.as_micros().cast_signed();
+        let rule = NEXT_RULE.bind(campaign.0).bind(supply.next_due.map(at)).bind(wait);
         let rule = rule.fetch_optional(&mut self.reader().await?.db()).await?;
         let next_rule = rule.as_ref().map(|row| row.try_get(0)).transpose()?;
         let next_law = rule.as_ref().map(|row| row.try_get(1)).transpose()?.flatten();
@@ -250,12 +254,14 @@ impl Store {
         digits: &mut BTreeMap<NumberId, Number>,
     ) -> Result<BTreeMap<ContactId, Vec<LeadNumber>>, StoreError> {
         let recent = self.recent(contacts, campaign).await?;
+        let rights = self.rights(contacts, campaign).await?;
         let numbers = NUMBERS.bind(contacts).bind(campaign.0).bind(at(now));
         let rows = numbers.fetch_all(&mut self.reader().await?.db()).await?;
         let mut numbers: BTreeMap<ContactId, Vec<LeadNumber>> = BTreeMap::new();
         for row in &rows {
             let (contact, mut number) = lead_number(row, digits)?;
             number.recent = recent.get(&contact).cloned().unwrap_or_default();
+            number.rights = rights.get(&number.person).cloned().unwrap_or_default();
             numbers.entry(contact).or_default().push(number);
         }
         Ok(numbers)
@@ -276,6 +282,22 @@ impl Store {
             recent.entry(contact).or_default().push(Wall::micros(row.try_get(1)?));
         }
         Ok(recent)
+    }
+
+    /// Reads what gives the campaign's client the right to call the persons behind some contacts.
+    async fn rights(
+        &self,
+        contacts: &str,
+        campaign: CampaignId,
+    ) -> Result<BTreeMap<PersonId, Vec<Right>>, StoreError> {
+        let rows = consent::rights(contacts, campaign.0);
+        let rows = rows.fetch_all(&mut self.reader().await?.db()).await?;
+        let mut rights: BTreeMap<PersonId, Vec<Right>> = BTreeMap::new();
+        for row in &rows {
+            let (person, right) = consent::right(row)?;
+            rights.entry(person).or_default().extend(right);
+        }
+        Ok(rights)
     }
 
     /// Gives a contact's card.
@@ -372,6 +394,7 @@ fn lead_number(
         class: class.unwrap_or(NumberClass::Other),
         group: RouteGroup::DEFAULT,
         recent: Vec::new(),
+        rights: Vec::new(),
         abandoned: row.try_get::<Option<i64>>("abandoned_at")?.map(Wall::micros),
         refused: row.try_get::<Option<i64>>("refused_at")?.map(Wall::micros),
         invalid: unusable || row.try_get("invalid")?,

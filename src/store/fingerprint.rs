@@ -51,10 +51,15 @@ impl Fingerprints {
         self.digest(b"cadran key check")
     }
 
-    fn digest(&self, bytes: &[u8]) -> String {
+    /// Gives a key of its own for each use, from which this one cannot be had.
+    pub(super) fn derive(&self, label: &[u8]) -> [u8; KEY_BYTES] {
         let mut mac = self.0.clone();
-        mac.update(bytes);
-        hex(&mac.finalize().into_bytes())
+        mac.update(label);
+        mac.finalize().into_bytes().into()
+    }
+
+    fn digest(&self, bytes: &[u8]) -> String {
+        hex(&self.derive(bytes))
     }
 }
 

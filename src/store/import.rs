@@ -4,6 +4,7 @@
 use std::collections::{BTreeSet, HashSet};
 
 use super::backend::{Db, both, each, statements};
+use super::consent::spread_withdrawals;
 use super::text::{at, word};
 use super::{
     IMPORT_MAX, ImportSource, ImportSummary, NUMBERS_MAX, NewContact, NewNumber, Store, StoreError,
@@ -16,12 +17,12 @@ use serde_json::{Value, json};
 const CHUNK: usize = 500;
 
 /// Where the contacts of a list go.
-struct Target {
+struct Target<'s> {
     campaign: CampaignId,
     client: u32,
     list: i64,
     due: i64,
-    also_elsewhere: bool,
+    source: &'s ImportSource,
 }
 
 /// What stood earlier in the list.
@@ -203,15 +204,18 @@ impl Store {
             let import = || self.import_chunk(&target, &fresh, summary);
             summary = insist(import, &patience).await?;
         }
+        if summary.consents > 0 {
+            insist(|| self.wake_entitled(target.client, source.at), &patience).await?;
+        }
         insist(|| self.end_list(&target, source.at, &summary), &patience).await?;
         Ok(summary)
     }
 
-    async fn begin_list(
+    async fn begin_list<'s>(
         &self,
         campaign: CampaignId,
-        source: &ImportSource,
-    ) -> Result<(Target, Option<Wall>), StoreError> {
+        source: &'s ImportSource,
+    ) -> Result<(Target<'s>, Option<Wall>), StoreError> {
         let mut writer = self.writer().await;
         let mut transaction = writer.begin().await?;
         let mut db = transaction.db()?;
@@ -229,14 +233,13 @@ impl Store {
         let row = LIST.bind(campaign.0).bind(&source.sha256).fetch_one(&mut db).await?;
         transaction.commit().await?;
         let (list, ended) = (row.try_get(0)?, row.try_get::<Option<i64>>(1)?);
-        let ImportSource { also_elsewhere, .. } = *source;
-        let target = Target { campaign, client, list, due: at(source.at), also_elsewhere };
+        let target = Target { campaign, client, list, due: at(source.at), source };
         Ok((target, ended.map(Wall::micros)))
     }
 
     async fn end_list(
         &self,
-        target: &Target,
+        target: &Target<'_>,
         moment: Wall,
         summary: &ImportSummary,
     ) -> Result<(), StoreError> {
@@ -254,7 +257,7 @@ impl Store {
     /// Writes a chunk and gives the summary with it.
     async fn import_chunk(
         &self,
-        target: &Target,
+        target: &Target<'_>,
         contacts: &[NewContact],
         mut summary: ImportSummary,
     ) -> Result<ImportSummary, StoreError> {
@@ -272,6 +275,7 @@ impl Store {
         let persons = self.persons(&mut db, &fresh).await?;
         let mut known = known_numbers(&mut db, target, &persons).await?.into_iter();
         let mut contact_id = next_id(&mut db, HIGHEST_CONTACT, node).await?;
+        let first_contact = contact_id;
         let mut number_id = next_id(&mut db, HIGHEST_NUMBER, node).await?;
         let (mut rows, mut numbers) = (Vec::new(), Vec::new());
         for contact in fresh {
@@ -281,7 +285,7 @@ impl Store {
                 summary.doubled_in_campaign += 1;
                 continue;
             }
-            if !target.also_elsewhere && mine.iter().any(|(_, known)| known.elsewhere) {
+            if !target.source.also_elsewhere && mine.iter().any(|(_, known)| known.elsewhere) {
                 summary.elsewhere += 1;
                 continue;
             }
@@ -296,6 +300,10 @@ impl Store {
             contact_id += 1;
         }
         insert(&mut db, target, &Value::from(rows), &Value::from(numbers)).await?;
+        spread_withdrawals(&mut db, target.client, first_contact..contact_id).await?;
+        // Also of contacts the campaign has already: a consent is renewed by a new list.
+        let told: Vec<&NewContact> = contacts.iter().collect();
+        summary.consents += self.add_consents(&mut db, target.client, target.source, &told).await?;
         transaction.commit().await?;
         Ok(summary)
     }
@@ -304,7 +312,7 @@ impl Store {
     async fn others(
         &self,
         db: &mut Db<'_>,
-        target: &Target,
+        target: &Target<'_>,
         old: &[&NewContact],
     ) -> Result<u64, StoreError> {
         if old.is_empty() {
@@ -368,7 +376,7 @@ impl Seen {
 
 async fn taken_external_ids(
     db: &mut Db<'_>,
-    target: &Target,
+    target: &Target<'_>,
     contacts: &[NewContact],
 ) -> Result<BTreeSet<String>, StoreError> {
     let ids: Vec<_> = contacts.iter().filter_map(|contact| contact.external_id.clone()).collect();
@@ -379,7 +387,7 @@ async fn taken_external_ids(
 /// Looks the chunk's numbers up, in their order.
 async fn known_numbers(
     db: &mut Db<'_>,
-    target: &Target,
+    target: &Target<'_>,
     persons: &Value,
 ) -> Result<Vec<Known>, StoreError> {
     let rows = KNOWN
@@ -419,7 +427,7 @@ fn number_row(id: i64, contact: i64, person: i64, position: usize, number: &NewN
 
 async fn insert(
     db: &mut Db<'_>,
-    target: &Target,
+    target: &Target<'_>,
     contacts: &Value,
     numbers: &Value,
 ) -> Result<(), StoreError> {

@@ -17,6 +17,7 @@ mod attempt;
 mod backend;
 mod campaigns;
 mod claim;
+mod consent;
 mod counts;
 mod decisions;
 mod error;
@@ -27,6 +28,7 @@ mod outbox;
 mod people;
 mod pilot;
 mod prior;
+mod proof;
 mod quality;
 mod recover;
 mod report;
@@ -40,10 +42,12 @@ use std::sync::Arc;
 use tokio::sync::{Mutex, MutexGuard, Notify, mpsc, oneshot};
 
 use backend::{Db, Reader, Readers, Sql, Writer};
+pub use consent::{ConsentRow, NewConsent, WithdrawalRow};
 pub use counts::{Pilot, Stats};
 pub use error::{Fault, StoreError};
 use fingerprint::Fingerprints;
 pub(crate) use fingerprint::hex;
+pub use proof::Signature;
 pub use rows::{
     AgentRow, CallFilter, CallRow, CampaignRow, Card, Claimed, Cursor, DecisionRow, Delivery,
     DispositionRow, DncScope, DoNotCallRow, EndpointRow, EventRow, ImportSource, ImportSummary,
@@ -168,10 +172,11 @@ struct Commit {
 }
 
 /// Every statement there is.
-const ALL_STATEMENTS: [&[(&str, Sql)]; 14] = [
+const ALL_STATEMENTS: [&[(&str, Sql)]; 15] = [
     attempt::STATEMENTS,
     campaigns::STATEMENTS,
     claim::STATEMENTS,
+    consent::STATEMENTS,
     decisions::STATEMENTS,
     identity::STATEMENTS,
     import::STATEMENTS,

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::backend::{Row, both, statements};
+use super::consent::take_back;
 use super::text::{at, read_agent_state, read_scope, scope, some_at};
 use super::{
     AgentRow, DncScope, DoNotCallRow, Ha1, NewAgent, NewDoNotCall, PAGE_MAX, Store, StoreError,
@@ -184,6 +185,10 @@ impl Store {
                 .bind(some_at(wish.until))
                 .execute(&mut db)
                 .await?;
+            // Whoever wants no call for a time only takes back nothing that gave the right to.
+            if wish.until.is_none() {
+                take_back(&mut db, &fingerprint, wish.scope, wish.at, &wish.source).await?;
+            }
             let person: i64 = PERSON.bind(fingerprint).fetch_one(&mut db).await?.try_get(0)?;
             persons.push(PersonId(person.cast_unsigned()));
         }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::NewConsent;
 use crate::core::campaign::DispositionClass;
 use crate::core::fact::{Callback, Heard, Lead, NumberClass, Supply};
 use crate::core::order::{AgentState, CampaignState, EndedBy, Outcome, Record};
@@ -164,6 +165,8 @@ pub struct NewContact {
     pub owner: Option<AgentId>,
     /// Its numbers in the order to be tried, at most [`NUMBERS_MAX`]; more are dropped.
     pub numbers: Vec<NewNumber>,
+    /// What gives the right to call each of them.
+    pub consents: Vec<NewConsent>,
 }
 
 /// Numbers one contact may have: a record of a list has a handful of columns for them.
@@ -192,6 +195,8 @@ pub struct ImportSource {
     pub file: String,
     /// SHA-256 of its bytes, in hexadecimal.
     pub sha256: String,
+    /// SHA-256 of the file it was made from, such as a workbook, if it was made from one.
+    pub original: Option<String>,
     /// When it is imported.
     pub at: Wall,
     /// Whether contacts are added whom another live campaign of the client has to call.
@@ -220,6 +225,8 @@ pub struct ImportSummary {
     pub numbers_dropped: u64,
     /// Added contacts with at least one number under a do-not-call wish; the gate refuses those.
     pub do_not_call: u64,
+    /// Rights to call that were recorded, also of contacts the campaign had already.
+    pub consents: u64,
     /// When this very file was imported before, if it was.
     pub seen_before: Option<Wall>,
 }

@@ -9,12 +9,16 @@ use crate::sip::StoredDialog;
 use crate::units::{AgentId, CallId, CampaignId, LegId, PersonId, Wall};
 
 statements! {
-    DO_NOT_CALL = both(
+    /// Whoever wants no call of a client company takes back what gave it the right to call.
+    DO_NOT_CALL = together!(
         "insert into do_not_call (person_id, scope, scope_id, reason, source, at)
          values ($1, $2, $3, 'asked not to be called', $4, $5)
          on conflict (person_id, scope, scope_id) do update set reason = excluded.reason,
            source = excluded.source, at = excluded.at, until_at = null
          where do_not_call.until_at <= excluded.at",
+        "insert into consent_withdrawal (client_id, person_id, at, source)
+         select id, $1, $5, $4 from client
+         where $2 = 'everyone' or $2 = 'client' and id = $3 on conflict do nothing"
     );
     /// Of several states in one instant the last one lasts; the others took no time.
     AGENT_IS = together!(

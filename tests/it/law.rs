@@ -11,11 +11,12 @@ use std::error::Error;
 use cadran::config::law::{Called, Purpose, regimes};
 use cadran::core::campaign::{Disposition, DispositionClass, Mode, Settings as Campaign, Then};
 use cadran::core::fact::{AgentFact, CallFact, CampaignFact, Lead, LeadNumber, Supply, TrunkFact};
+use cadran::core::rules::consent::{Basis, Right};
 use cadran::core::rules::law::LawId;
 use cadran::core::rules::{Refusal, RuleId};
 use cadran::core::{Dialer, Fact, Order, Record, Settings, agent, trunks};
-use cadran::units::{AgentId, CallId, CampaignId, ContactId, DispositionId, NumberId, PauseId};
-use cadran::units::{Mono, Now, PersonId, Span, Territory, TrunkId, Wall, Zone};
+use cadran::units::{AgentId, CallId, CampaignId, ClientId, ContactId, DispositionId};
+use cadran::units::{Mono, Now, NumberId, PauseId, PersonId, Span, Territory, TrunkId, Wall, Zone};
 use jiff::civil::{Date, DateTime, Weekday, date};
 use jiff::tz::TimeZone;
 use jiff::{ToSpan as _, Zoned};
@@ -60,6 +61,19 @@ struct Question {
     /// Earlier attempts, and the latest refusal in conversation.
     tried: Vec<Zoned>,
     refused: Option<Zoned>,
+    /// What gives the right to call, and when all of that was taken back.
+    given: Vec<Given>,
+    withdrawn: Option<Zoned>,
+}
+
+/// A consent or a contract.
+#[derive(Clone, Debug)]
+struct Given {
+    contract: bool,
+    obtained: Option<Zoned>,
+    /// The first moment at which it is over by itself.
+    until: Option<Zoned>,
+    out_of_hours: bool,
 }
 
 /// Every public holiday of 2024 to 2035 by territory, from a calendar unrelated to the product's.
@@ -87,6 +101,7 @@ impl Oracle {
     /// The answer, by the texts themselves.
     fn allows(&self, question: &Question) -> bool {
         let Question { territory, at, purpose, called, tried, refused, .. } = question;
+        let (entitled, any_hour) = question.entitled();
         let selling = *purpose == Purpose::Prospecting;
         let consumer = *called == Called::Consumers;
         let holiday = self.holidays.get(territory).is_some_and(|days| days.contains(&at.date()));
@@ -95,16 +110,22 @@ impl Oracle {
             (at.weekday() == Weekday::Sunday, at.weekday() == Weekday::Saturday);
         let within = |days: i64| tried.iter().filter(|then| apart(then, at) < days).count();
         match territory.get(..2) {
-            // D.223-9: weekdays 10 to 13 and 14 to 20, no holiday, four in thirty days, sixty days.
+            // D.223-9: weekdays 10 to 13 and 14 to 20, no holiday, four in thirty days, sixty days;
+            // L.223-1: nobody without a consent or a contract.
             Some("FR") if selling && consumer => {
                 let hours = (10.0..13.0).contains(&hour) || (14.0..20.0).contains(&hour);
                 let left_alone = refused.as_ref().is_some_and(|then| apart(then, at) <= 60);
-                hours && !sunday && !saturday && !holiday && within(30) < 4 && !left_alone
+                let open = any_hour || hours && !sunday && !saturday && !holiday;
+                (entitled || !opted_in(at)) && open && within(30) < 4 && !left_alone
             }
-            Some("DE") => (8.0..20.0).contains(&hour) && !sunday && !holiday && within(1) < 3,
+            // UWG § 7: no consumer is sold anything without his or her consent.
+            Some("DE") => {
+                let may = !(selling && consumer) || entitled;
+                may && (8.0..20.0).contains(&hour) && !sunday && !holiday && within(1) < 3
+            }
             Some("IT") if selling => (9.0..20.0).contains(&hour) && !sunday && !holiday,
             Some("ES") if selling && consumer => {
-                (9.0..21.0).contains(&hour) && !sunday && !saturday && !holiday
+                entitled && (9.0..21.0).contains(&hour) && !sunday && !saturday && !holiday
             }
             Some("US") if selling => (8.0..21.0).contains(&hour),
             Some("CA") if selling && (saturday || sunday) => (10.0..18.0).contains(&hour),
@@ -112,6 +133,44 @@ impl Oracle {
             _ => true,
         }
     }
+}
+
+impl Question {
+    /// Whether something gives the right to call at this moment, and to call at any hour.
+    fn entitled(&self) -> (bool, bool) {
+        let at = &self.at;
+        let country = self.territory.get(..2);
+        let days_max = match country {
+            Some("FR") if opted_in(at) => 365,
+            Some("ES") => 730,
+            _ => i64::MAX,
+        };
+        let stands = |given: &&Given| {
+            let Given { contract, obtained, until, .. } = given;
+            let begun = obtained.as_ref().is_none_or(|then| then <= at);
+            let over = until.as_ref().is_some_and(|end| at >= end);
+            let taken_back = match (&self.withdrawn, obtained) {
+                (Some(back), Some(then)) => then <= back,
+                (Some(_), None) => true,
+                (None, _) => false,
+            };
+            let young = obtained.as_ref().is_some_and(|then| apart(then, at) <= days_max);
+            let known = if *contract {
+                until.is_some() && (country == Some("ES") || country == Some("FR") && opted_in(at))
+            } else {
+                young
+            };
+            begun && !over && !taken_back && known
+        };
+        let mut standing = self.given.iter().filter(stands);
+        let any_hour = standing.clone().any(|given| given.out_of_hours && !given.contract);
+        (standing.next().is_some(), any_hour)
+    }
+}
+
+/// Whether the French law of 2025 is in force: from 11 August 2026.
+fn opted_in(at: &Zoned) -> bool {
+    at.timestamp().as_second() >= 1_786_399_200
 }
 
 /// Calendar days between two moments, on the later one's clock.
@@ -172,7 +231,36 @@ impl Chance {
         let days = self.of(&[0, 30, 59, 60, 61]).unwrap_or(0);
         let refused = if self.below(3) == 0 { Some(self.before(&at, days)?) } else { None };
         let purpose = purpose.unwrap_or_default();
-        Ok(Question { territory, zone, at, purpose, called, tried, refused })
+        let mut given = Vec::new();
+        for _ in 0..self.below(3) {
+            given.push(self.given(&at)?);
+        }
+        let withdrawn = match self.below(12) {
+            0 | 1 => Some(self.before(&at, 40)?),
+            2 => given.iter().find_map(|given| given.obtained.clone()).filter(|then| *then <= at),
+            _ => None,
+        };
+        Ok(Question { territory, zone, at, purpose, called, tried, refused, given, withdrawn })
+    }
+
+    /// A consent or contract at the edges of its life.
+    fn given(&mut self, at: &Zoned) -> Result<Given, Box<dyn Error>> {
+        let days = self.of(&[0, 1, 40, 364, 365, 366, 729, 730, 731]).unwrap_or(0);
+        let obtained = match self.below(12) {
+            0 => None,
+            1 => Some(at.checked_add(1.second())?),
+            2 => Some(at.clone()),
+            _ => Some(self.before(at, days)?),
+        };
+        let until = match self.below(8) {
+            0 => Some(at.clone()),
+            1 => Some(at.checked_sub(1.day())?),
+            2 => Some(at.checked_add(1.second())?),
+            3 | 4 => Some(at.checked_add(20.days())?),
+            _ => None,
+        };
+        let (contract, out_of_hours) = (self.below(3) == 0, self.below(3) == 0);
+        Ok(Given { contract, obtained, until, out_of_hours })
     }
 }
 
@@ -190,6 +278,7 @@ fn dials(question: &Question) -> Result<bool, Box<dyn Error>> {
         territory: Some(Territory::new(question.territory)?),
         recent: tried,
         refused: question.refused.as_ref().map(|at| at.timestamp().into()),
+        rights: question.given.iter().map(right).collect(),
         ..LeadNumber::new(NumberId(1), PersonId(1), zone)
     };
     let lead = Lead::new(ContactId(1), vec![number]);
@@ -198,6 +287,11 @@ fn dials(question: &Question) -> Result<bool, Box<dyn Error>> {
     let claimed = CampaignFact::Claimed { leads: vec![lead], supply: Supply::default() };
     let mut dialer = Dialer::new(Settings { node: 1, first_call: 1, seed: 1 });
     let mut dialled = false;
+    if let Some(back) = &question.withdrawn {
+        let now = Now { mono: Mono::START, wall: back.timestamp().into() };
+        dialer.take(now, Fact::Withdrawn(PersonId(1), ClientId(1)));
+        dialer.settle(now);
+    }
     let batches = [
         vec![
             Fact::Trunk(TRUNK, TrunkFact::Set(trunk)),
@@ -220,6 +314,17 @@ fn dials(question: &Question) -> Result<bool, Box<dyn Error>> {
     Ok(dialled)
 }
 
+/// A right as the gate reads it.
+fn right(given: &Given) -> Right {
+    let moment = |at: &Option<Zoned>| at.as_ref().map(|at| Wall::from(at.timestamp()));
+    Right {
+        basis: if given.contract { Basis::Contract } else { Basis::Consent },
+        obtained: moment(&given.obtained),
+        until: moment(&given.until),
+        out_of_hours: given.out_of_hours,
+    }
+}
+
 /// The law is read from its files once for each kind of campaign.
 fn regimes_of(purpose: Purpose, called: Called) -> Vec<cadran::core::rules::law::Regime> {
     type Known = Vec<((Purpose, Called), Vec<cadran::core::rules::law::Regime>)>;
@@ -236,6 +341,91 @@ fn regimes_of(purpose: Purpose, called: Called) -> Vec<cadran::core::rules::law:
     })
 }
 
+/// A consent of 1 November 2026.
+const CONSENT: Right = Right {
+    basis: Basis::Consent,
+    obtained: Some(Wall::micros(1_793_487_600_000_000)),
+    until: None,
+    out_of_hours: false,
+};
+
+/// Asks about a consumer in Paris who is sold something, at a moment of Monday 23 November 2026.
+fn monday(at: &str, given: &[(bool, &str, &str)]) -> Result<Question, Box<dyn Error>> {
+    let zone = TimeZone::get("Europe/Paris")?;
+    let moment = |text: &str| -> Result<Option<Zoned>, Box<dyn Error>> {
+        if text.is_empty() {
+            return Ok(None);
+        }
+        Ok(Some(zone.to_zoned(text.parse()?)?))
+    };
+    let given = given.iter().map(|(contract, obtained, until)| {
+        let (obtained, until) = (moment(obtained)?, moment(until)?);
+        Ok(Given { contract: *contract, obtained, until, out_of_hours: false })
+    });
+    let given = given.collect::<Result<_, Box<dyn Error>>>()?;
+    Ok(Question {
+        territory: "FR",
+        zone: "Europe/Paris",
+        at: moment(&format!("2026-11-23T{at}"))?.ok_or("no moment")?,
+        purpose: Purpose::Prospecting,
+        called: Called::Consumers,
+        tried: Vec::new(),
+        refused: None,
+        given,
+        withdrawn: None,
+    })
+}
+
+#[test]
+fn a_right_to_call_holds_to_the_end_of_its_last_day_and_no_second_longer()
+-> Result<(), Box<dyn Error>> {
+    type Case<'c> = (&'c str, &'c [(bool, &'c str, &'c str)], bool);
+    let cases: [Case<'_>; 11] = [
+        ("10:00", &[], false),
+        // Days 365 and 366.
+        ("10:00", &[(false, "2025-11-23T00:00", "")], true),
+        ("19:59:59", &[(false, "2025-11-23T23:59", "")], true),
+        ("10:00", &[(false, "2025-11-22T23:59:59", "")], false),
+        // A second later than now.
+        ("10:00", &[(false, "2026-11-23T10:00:01", "")], false),
+        // The end it was given with.
+        ("10:00", &[(false, "2026-11-01T00:00", "2026-11-23T10:00")], false),
+        ("10:00", &[(false, "2026-11-01T00:00", "2026-11-24T00:00")], true),
+        // A contract that ends today, one that ended yesterday, one without an end.
+        ("19:59:59", &[(true, "", "2026-11-24T00:00")], true),
+        ("10:00", &[(true, "", "2026-11-23T00:00")], false),
+        ("10:00", &[(true, "2026-11-01T00:00", "")], false),
+        ("10:00", &[(true, "", "2026-11-23T00:00"), (false, "2026-11-01T00:00", "")], true),
+    ];
+    for (at, given, may) in cases {
+        assert_eq!(dials(&monday(at, given)?)?, may, "{at} {given:?}");
+    }
+    Ok(())
+}
+
+#[test]
+fn what_was_taken_back_a_second_ago_gives_no_right() -> Result<(), Box<dyn Error>> {
+    let given = [(false, "2026-11-23T09:00:00", "")];
+    for (back, may) in [("08:59:59", true), ("09:00:00", false), ("09:59:59", false)] {
+        let mut question = monday("10:00", &given)?;
+        question.withdrawn = Some(monday(back, &[])?.at);
+        assert_eq!(dials(&question)?, may, "{back}");
+    }
+    Ok(())
+}
+
+#[test]
+fn only_a_consent_to_other_hours_opens_them_and_only_where_it_may() -> Result<(), Box<dyn Error>> {
+    let mut question = monday("21:30", &[(false, "2026-11-01T00:00", "")])?;
+    assert!(!dials(&question)?, "a consent to calls is none to calls at night");
+    question.given.iter_mut().for_each(|given| given.out_of_hours = true);
+    assert!(dials(&question)?);
+    question.territory = "DE";
+    question.zone = "Europe/Berlin";
+    assert!(!dials(&question)?, "that of Germany knows no such consent");
+    Ok(())
+}
+
 #[test]
 fn a_refusal_in_conversation_silences_the_person_at_once() -> Result<(), Box<dyn Error>> {
     let zone = Zone::new("Europe/Paris")?;
@@ -249,7 +439,8 @@ fn a_refusal_in_conversation_silences_the_person_at_once() -> Result<(), Box<dyn
     // Two contacts that are one person.
     let claimed = |contact: u64| -> Result<Fact, Box<dyn Error>> {
         let number = LeadNumber::new(NumberId(contact), PersonId(7), zone.clone());
-        let number = LeadNumber { territory: Some(Territory::new("FR")?), ..number };
+        let rights = vec![CONSENT];
+        let number = LeadNumber { territory: Some(Territory::new("FR")?), rights, ..number };
         let leads = vec![Lead::new(ContactId(contact), vec![number])];
         let supply = Supply::default();
         Ok(Fact::Campaign(CAMPAIGN, CampaignFact::Claimed { leads, supply }))
@@ -305,7 +496,11 @@ fn no_call_is_placed_against_the_law_and_none_is_refused_without_it() -> Result<
         let may = oracle.allows(&question);
         let told = || {
             let Question { territory, at, purpose, called, tried, refused, .. } = &question;
-            format!("{territory} {at} {purpose:?} {called:?} tried {tried:?} refused {refused:?}")
+            let Question { given, withdrawn, .. } = &question;
+            format!(
+                "{territory} {at} {purpose:?} {called:?} tried {tried:?} refused {refused:?} \
+                 given {given:?} withdrawn {withdrawn:?}"
+            )
         };
         assert_eq!(dials(&question)?, may, "{}", told());
         if may { allowed += 1 } else { refused += 1 }

@@ -4,6 +4,7 @@
 //! SQLite and in one on PostgreSQL.
 
 mod calls;
+mod consents;
 mod decisions;
 pub(crate) mod fixture;
 mod lists;
@@ -64,6 +65,14 @@ suite! {
         an_attempt_of_an_unknown_campaign_is_refused_alone,
         a_refused_or_skipped_contact_goes_where_the_core_says,
         many_callers_share_few_transactions,
+    }
+    consents {
+        a_lead_tells_the_rights_of_its_client_that_nobody_took_back,
+        the_same_consent_in_another_list_adds_nothing,
+        whoever_wants_no_call_takes_every_right_back,
+        a_right_is_taken_back_on_every_number_of_a_consumer,
+        a_right_lets_go_whoever_waited_for_one,
+        a_right_that_cannot_be_read_is_none,
     }
     decisions {
         a_decision_is_read_back_as_it_was_made,

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use csv::StringRecord;
 use serde::{Deserialize, Serialize};
 
+use super::consent::About;
 use super::rejects::ARMED;
 use crate::units::Zone;
 
@@ -25,6 +26,8 @@ pub(super) enum Meaning {
     Priority,
     /// The agent whose portfolio holds the contact.
     Agent,
+    /// Something of the right to call the person.
+    Right(About),
     /// Any other field, under this name.
     Field(String),
     /// A column we wrote ourselves into a file of rejects.
@@ -32,7 +35,7 @@ pub(super) enum Meaning {
 }
 
 /// Titles as [`plain`] writes them, digits at the end left out, by what they mean.
-const TITLES: [(Meaning, &str); 7] = [
+const TITLES: [(Meaning, &str); 17] = [
     (
         Meaning::Phone,
         "tel tels telephone telephones telephone_fixe telephone_mobile telephone_portable \
@@ -63,6 +66,68 @@ const TITLES: [(Meaning, &str); 7] = [
     (Meaning::Zone, "zone fuseau fuseau_horaire timezone time_zone tz"),
     (Meaning::Priority, "priorite priority"),
     (Meaning::Agent, "agent teleconseiller"),
+    (
+        Meaning::Right(About::ObtainedAt),
+        "consentement date_consentement date_de_consentement date_du_consentement \
+         consentement_date consentement_le consenti_le date_recueil date_de_recueil \
+         date_recueil_consentement recueil_consentement consent consent_date date_of_consent \
+         consent_at consent_given_at consent_obtained_at consent_timestamp opt_in optin \
+         opt_in_date optin_date date_optin date_opt_in opt_in_at",
+    ),
+    (
+        Meaning::Right(About::Source),
+        "source_consentement source_du_consentement origine_consentement \
+         origine_du_consentement canal_consentement consent_source consent_channel \
+         opt_in_source optin_source source_optin source_opt_in",
+    ),
+    (
+        Meaning::Right(About::Proof),
+        "preuve preuve_consentement preuve_de_consentement preuve_du_consentement \
+         empreinte_consentement id_consentement consent_proof proof_of_consent consent_hash \
+         consent_id",
+    ),
+    (
+        Meaning::Right(About::Scope),
+        "objet_consentement objet_du_consentement portee_consentement consent_scope",
+    ),
+    (
+        Meaning::Right(About::ExpiresAt),
+        "fin_consentement fin_de_consentement date_fin_consentement expiration_consentement \
+         consent_expires consent_expires_at consent_expiry consent_until",
+    ),
+    (
+        Meaning::Right(About::OutOfHours),
+        "consentement_hors_horaires hors_horaires consent_out_of_hours out_of_hours",
+    ),
+    (
+        Meaning::Right(About::Contract),
+        "contrat numero_contrat numero_de_contrat num_contrat no_contrat n_contrat \
+         n_de_contrat id_contrat contract contract_id contract_number contract_no",
+    ),
+    (
+        Meaning::Right(About::Object),
+        "objet_contrat objet_du_contrat contract_object contract_subject",
+    ),
+    (
+        Meaning::Right(About::BeginsAt),
+        "debut_contrat debut_du_contrat date_debut_contrat date_contrat contract_start \
+         contract_begin contract_start_date contract_date",
+    ),
+    (
+        Meaning::Right(About::EndsAt),
+        "fin_contrat fin_de_contrat fin_du_contrat date_fin_contrat date_de_fin_de_contrat \
+         echeance_contrat contract_end contract_ends contract_end_date contract_until",
+    ),
+];
+
+/// Titles that mean something else in a file of consents alone, where nothing else can be meant.
+const IN_CONSENTS: [(About, &str); 6] = [
+    (About::ObtainedAt, "date obtained_at obtained given_at le collected_at recueilli_le"),
+    (About::Source, "source origine canal channel formulaire form"),
+    (About::Proof, "proof hash empreinte"),
+    (About::Scope, "scope portee objet purpose finalite"),
+    (About::ExpiresAt, "expires expires_at expiration fin until"),
+    (About::Object, "object"),
 ];
 
 /// Titles of time zones that sales districts have as well.
@@ -91,8 +156,8 @@ const FIELDS: [(&str, &str); 6] = [
 ];
 
 /// What the columns of lists mean, by title: `phone`, `name`, `first_name`, `external_id`, `zone`,
-/// `priority`, `agent`, `ignored`, or `fields.` and a name. Columns it does not name are told by
-/// their titles.
+/// `priority`, `agent`, `consent.obtained_at` and its like, `ignored`, or `fields.` and a name.
+/// Columns it does not name are told by their titles.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "BTreeMap<String, String>", into = "BTreeMap<String, String>")]
 pub struct Mapping(BTreeMap<String, Meaning>);
@@ -101,7 +166,9 @@ pub struct Mapping(BTreeMap<String, Meaning>);
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "column {title:?}: {word:?} is no meaning: write phone, name, first_name, external_id, zone, \
-     priority, agent, ignored, or fields. and a name"
+     priority, agent, ignored, consent.obtained_at, consent.source, consent.proof, \
+     consent.scope, consent.expires_at, consent.out_of_hours, contract.id, contract.object, \
+     contract.begins_at, contract.ends_at, or fields. and a name"
 )]
 pub struct NotAMeaning {
     title: String,
@@ -113,6 +180,17 @@ impl Mapping {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+
+    /// Takes titles as they are meant in a file of consents, but for those it names itself.
+    #[must_use]
+    pub fn of_consents(mut self) -> Self {
+        for (about, titles) in IN_CONSENTS {
+            for title in titles.split(' ') {
+                self.0.entry(title.to_owned()).or_insert(Meaning::Right(about));
+            }
+        }
+        self
     }
 }
 
@@ -145,6 +223,7 @@ impl Meaning {
             Self::Zone => "zone".to_owned(),
             Self::Priority => "priority".to_owned(),
             Self::Agent => "agent".to_owned(),
+            Self::Right(about) => right_word(*about).to_owned(),
             Self::Field(name) => format!("fields.{name}"),
             Self::Ignored => "ignored".to_owned(),
         }
@@ -159,10 +238,27 @@ impl Meaning {
     }
 }
 
+fn right_word(about: About) -> &'static str {
+    match about {
+        About::ObtainedAt => "consent.obtained_at",
+        About::Source => "consent.source",
+        About::Proof => "consent.proof",
+        About::Scope => "consent.scope",
+        About::ExpiresAt => "consent.expires_at",
+        About::OutOfHours => "consent.out_of_hours",
+        About::Contract => "contract.id",
+        About::Object => "contract.object",
+        About::BeginsAt => "contract.begins_at",
+        About::EndsAt => "contract.ends_at",
+    }
+}
+
 /// The columns of a list.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Columns {
     meanings: Vec<Meaning>,
+    /// The titles as fields are named.
+    names: Vec<String>,
 }
 
 impl Columns {
@@ -180,7 +276,14 @@ impl Columns {
                 _ => meaning,
             }
         };
-        Self { meanings: header.iter().enumerate().map(meaning).collect() }
+        let meanings = header.iter().enumerate().map(meaning).collect();
+        Self { meanings, names: header.iter().map(plain).collect() }
+    }
+
+    /// Gives the name of a field of a column's title.
+    #[must_use]
+    pub(super) fn name(&self, place: usize) -> Option<&str> {
+        self.names.get(place).map(String::as_str)
     }
 
     /// Gives the place of the first column of telephone numbers.

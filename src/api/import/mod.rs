@@ -5,6 +5,8 @@
 //! a store, so that a dry run needs no engine.
 
 mod columns;
+mod consent;
+mod date;
 pub mod fiction;
 mod phone;
 mod reason;
@@ -27,10 +29,12 @@ pub use rlibphonenumber::Region;
 
 use super::types::{ImportReport, Rejected};
 use crate::config::encoding::Foreign;
-use crate::store::{NUMBERS_MAX, NewContact, NewNumber, PRIORITY_DEFAULT};
-use crate::units::{AgentId, Zone};
+use crate::store::{NUMBERS_MAX, NewConsent, NewContact, NewNumber, PRIORITY_DEFAULT};
+use crate::units::{AgentId, Wall, Zone};
 use columns::{Columns, Meaning};
 pub use columns::{Mapping, NotAMeaning};
+pub use consent::Need;
+use consent::{Cells, Dates};
 use phone::Hints;
 pub use reason::Reason;
 pub use rejects::{Dialect, Reject, RejectsFile, unarmed};
@@ -72,11 +76,22 @@ pub struct Options {
     pub agents: Option<BTreeMap<String, AgentId>>,
     /// What columns mean whose titles do not tell.
     pub mapping: Mapping,
+    /// What right to call a record must bring.
+    pub need: Need,
+    /// When the list is imported; `None` takes no notice of what is to come or over.
+    pub at: Option<Wall>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { region: Region::FR, zone: None, agents: None, mapping: Mapping::default() }
+        Self {
+            region: Region::FR,
+            zone: None,
+            agents: None,
+            mapping: Mapping::default(),
+            need: Need::default(),
+            at: None,
+        }
     }
 }
 
@@ -154,9 +169,19 @@ struct Seen {
 impl Seen {
     /// Tells whether a number is the first of its kind.
     fn is_new(&mut self, number: &NewNumber) -> bool {
-        let digits = number.number.reveal().trim_start_matches('+').parse();
-        self.numbers.insert(digits.unwrap_or(u64::MAX))
+        self.numbers.insert(digits(number))
     }
+
+    /// Forgets the numbers of a record that is rejected: one further down may be right.
+    fn forget(&mut self, numbers: &[NewNumber]) {
+        numbers.iter().for_each(|number| {
+            self.numbers.remove(&digits(number));
+        });
+    }
+}
+
+fn digits(number: &NewNumber) -> u64 {
+    number.number.reveal().trim_start_matches('+').parse().unwrap_or(u64::MAX)
 }
 
 impl<R: BufRead> List<R> {
@@ -222,7 +247,7 @@ impl<R: BufRead> List<R> {
         }
         self.report.rows += 1;
         let line = self.record.position().map_or(0, csv::Position::line) + self.lines_before;
-        let row = match self.contact() {
+        let row = match self.contact(line) {
             Ok(contact) => {
                 self.report.importable += 1;
                 Row::Contact(contact)
@@ -275,7 +300,7 @@ impl<R: BufRead> List<R> {
         }
     }
 
-    fn contact(&mut self) -> Result<NewContact, Wrong> {
+    fn contact(&mut self, line: u64) -> Result<NewContact, Wrong> {
         if self.record.as_slice().len() > RECORD_BYTES_MAX {
             return Err(Reason::TooLong.into());
         }
@@ -288,6 +313,10 @@ impl<R: BufRead> List<R> {
         let record =
             StringRecord::from_byte_record(self.record.clone()).map_err(|_| Reason::Encoding)?;
         let mut draft = Draft::read(&self.columns, &record, &self.options)?;
+        if self.options.need == Need::Always {
+            // Whoever stands there again renewed a consent, or has a contract besides.
+            self.seen = Seen::default();
+        }
         if draft.contact.external_id.as_ref().is_some_and(|id| self.seen.ids.contains(id)) {
             return Err(Wrong { reason: Reason::IdDoubled, column: self.columns.external_id() });
         }
@@ -302,11 +331,15 @@ impl<R: BufRead> List<R> {
             column: wrong.column.or_else(|| self.columns.phone()),
             ..wrong
         })?;
+        let cells = (&draft.rights, line);
+        let rights = rights(cells, &read.numbers, &self.options, &mut self.report)
+            .inspect_err(|_| self.seen.forget(&read.numbers))?;
         self.seen.ids.extend(draft.contact.external_id.clone());
         self.report.repaired += u64::from(read.repaired);
         self.report.numbers_left_out += u64::from(read.left_out);
         self.report.zones_supposed += u64::from(read.supposed);
         draft.contact.numbers = read.numbers;
+        draft.contact.consents = rights;
         Ok(draft.contact)
     }
 }
@@ -325,6 +358,28 @@ impl From<Reason> for Wrong {
     fn from(reason: Reason) -> Self {
         Self { reason, column: None }
     }
+}
+
+/// Reads what gives the right to call a record's numbers; one that is none is counted, where none
+/// is needed.
+fn rights(
+    (cells, line): (&Cells<'_>, u64),
+    numbers: &[NewNumber],
+    options: &Options,
+    report: &mut ImportReport,
+) -> Result<Vec<NewConsent>, Wrong> {
+    let Some(first) = numbers.first() else { return Ok(Vec::new()) };
+    let (month_first, at) = (options.region == Region::US, options.at);
+    let read = cells.read(line, &Dates { zone: &first.zone, month_first, at });
+    if let Some(wrong) = options.need.lacks(numbers, &read, at) {
+        return Err(wrong);
+    }
+    if let Some(wrong) = read.wrong {
+        let reason = wrong.reason.code().to_owned();
+        *report.consents_unusable.entry(reason).or_default() += 1;
+    }
+    report.consents += u64::from(!read.consents.is_empty());
+    Ok(read.consents)
 }
 
 /// The telephone numbers of one record.
@@ -372,6 +427,7 @@ struct Draft<'r> {
     contact: NewContact,
     phones: Vec<(usize, &'r str)>,
     zone: Option<Zone>,
+    rights: Cells<'r>,
 }
 
 impl<'r> Draft<'r> {
@@ -383,6 +439,7 @@ impl<'r> Draft<'r> {
         let (mut phones, mut zone, mut owner) = (Vec::new(), None, None);
         let (mut name, mut first_name, mut external_id) = (None, None, None);
         let (mut fields, mut priority) = (BTreeMap::new(), PRIORITY_DEFAULT);
+        let mut rights = Cells::default();
         for (place, meaning, cell) in columns.cells(record) {
             let at = |reason| Wrong { reason, column: Some(place) };
             match meaning {
@@ -395,6 +452,12 @@ impl<'r> Draft<'r> {
                 }
                 Meaning::Priority => priority = priority_of(cell).map_err(at)?,
                 Meaning::Agent => owner = owner_of(cell, options).map_err(at)?,
+                Meaning::Right(about) => {
+                    rights.add(*about, place, cell);
+                    // Whoever calls reads it, too.
+                    let name = columns.name(place).unwrap_or_default();
+                    fields.insert(name.to_owned(), cell.to_owned());
+                }
                 Meaning::Field(title) => {
                     fields.insert(title.clone(), cell.to_owned());
                 }
@@ -405,9 +468,9 @@ impl<'r> Draft<'r> {
             (Some(first), Some(last)) => Some(format!("{first} {last}")),
             (first, last) => first.or(last).map(str::to_owned),
         };
-        let numbers = Vec::new();
-        let contact = NewContact { external_id, name, fields, priority, owner, numbers };
-        Ok(Self { contact, phones, zone })
+        let (numbers, consents) = (Vec::new(), Vec::new());
+        let contact = NewContact { external_id, name, fields, priority, owner, numbers, consents };
+        Ok(Self { contact, phones, zone, rights })
     }
 }
 

@@ -31,6 +31,16 @@ pub enum Reason {
     PriorityInvalid,
     /// The agent is not known.
     AgentUnknown,
+    /// The law asks for a right to call, and the record has none.
+    ConsentMissing,
+    /// The date of a consent or contract is none.
+    ConsentUnreadable,
+    /// The consent is to be given yet.
+    ConsentFuture,
+    /// The consent or the contract is over.
+    ConsentOver,
+    /// A contract without number, object or end.
+    ContractIncomplete,
     /// Another record of the file has the same number.
     Doubled,
     /// Another record of the file has the same reference.
@@ -43,9 +53,36 @@ pub enum Reason {
     TooLong,
 }
 
+const NUMBER_PREMIUM: [&str; 2] = [
+    "numéro surtaxé, jamais celui d'une personne : mettez un numéro ordinaire",
+    "a premium-rate number is no person's: write an ordinary one",
+];
+const CELLS: [&str; 2] = [
+    "pas autant de cellules que de titres : un guillemet ou un séparateur est de trop",
+    "not as many cells as titles: a quote or a delimiter is too much",
+];
+const CONSENT_MISSING: [&str; 2] = [
+    "ajoutez une colonne « date consentement » avec le jour où il a été donné",
+    "add a column \"consent date\" with the day on which it was given",
+];
+const CONSENT_UNREADABLE: [&str; 2] =
+    ["écrivez un jour, par ex. 12/09/2026", "write a day, such as 2026-09-12"];
+const CONSENT_FUTURE: [&str; 2] = [
+    "ce jour est à venir : écrivez celui où le consentement a été donné",
+    "that day is to come: write the one on which the consent was given",
+];
+const CONSENT_OVER: [&str; 2] = [
+    "le consentement (un an au plus) ou le contrat est échu : faites-le renouveler",
+    "the consent (a year at most) or the contract is over: have it renewed",
+];
+const CONTRACT_INCOMPLETE: [&str; 2] = [
+    "un contrat demande numéro, objet et fin : complétez ces colonnes",
+    "a contract needs its number, object and end: complete those columns",
+];
+
 impl Reason {
     /// Every reason.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 24] = [
         Self::NumberMissing,
         Self::NumberLost,
         Self::NumberShort,
@@ -60,6 +97,11 @@ impl Reason {
         Self::ZoneInvalid,
         Self::PriorityInvalid,
         Self::AgentUnknown,
+        Self::ConsentMissing,
+        Self::ConsentUnreadable,
+        Self::ConsentFuture,
+        Self::ConsentOver,
+        Self::ContractIncomplete,
         Self::Doubled,
         Self::IdDoubled,
         Self::Cells,
@@ -85,6 +127,11 @@ impl Reason {
             Self::ZoneInvalid => "zone_invalid",
             Self::PriorityInvalid => "priority_invalid",
             Self::AgentUnknown => "agent_unknown",
+            Self::ConsentMissing => "consent_missing",
+            Self::ConsentUnreadable => "consent_unreadable",
+            Self::ConsentFuture => "consent_future",
+            Self::ConsentOver => "consent_over",
+            Self::ContractIncomplete => "contract_incomplete",
             Self::Doubled => "doubled",
             Self::IdDoubled => "id_doubled",
             Self::Cells => "cells",
@@ -127,10 +174,7 @@ impl Reason {
                 "aucun pays n'a cet indicatif : vérifiez ce qui suit le + ou le 00",
                 "no country has this code: check what follows the + or 00",
             ],
-            Self::NumberPremium => [
-                "numéro surtaxé, jamais celui d'une personne : mettez un numéro ordinaire",
-                "a premium-rate number is no person's: write an ordinary one",
-            ],
+            Self::NumberPremium => NUMBER_PREMIUM,
             Self::ZoneUnknown => [
                 "ce numéro ne dit pas son fuseau : colonne zone (America/Chicago), ou --zone",
                 "this number does not tell its zone: column zone (America/Chicago), or --zone",
@@ -146,6 +190,11 @@ impl Reason {
                 "ajoutez cet agent (cadran agent add) ou videz la cellule",
                 "add this agent (cadran agent add) or empty the cell",
             ],
+            Self::ConsentMissing => CONSENT_MISSING,
+            Self::ConsentUnreadable => CONSENT_UNREADABLE,
+            Self::ConsentFuture => CONSENT_FUTURE,
+            Self::ConsentOver => CONSENT_OVER,
+            Self::ContractIncomplete => CONTRACT_INCOMPLETE,
             Self::Doubled => [
                 "le même numéro figure plus haut : supprimez cette ligne",
                 "the same number stands above: delete this line",
@@ -154,10 +203,7 @@ impl Reason {
                 "la même référence figure plus haut : corrigez-la, ou videz la cellule",
                 "the same reference stands above: mend it, or empty the cell",
             ],
-            Self::Cells => [
-                "pas autant de cellules que de titres : un guillemet ou un séparateur est de trop",
-                "not as many cells as titles: a quote or a delimiter is too much",
-            ],
+            Self::Cells => CELLS,
             Self::Encoding => ["enregistrez le fichier en CSV UTF-8", "save the file as CSV UTF-8"],
             Self::TooLong => [
                 "plus de 64 Ko : un guillemet n'est pas fermé",

@@ -243,3 +243,60 @@ fn numbers_that_take_the_lists_zone_are_counted() -> Result<(), Box<dyn std::err
     assert_eq!(report.reasons.get("zone_unknown"), Some(&1));
     Ok(())
 }
+
+#[test]
+fn consents_and_contracts_are_read_and_what_is_none_is_counted()
+-> Result<(), Box<dyn std::error::Error>> {
+    let text = "tél;Date optin;source consentement;Preuve;hors horaires;N° contrat;Objet contrat;\
+                Fin contrat;Début contrat\n\
+                0199000001;12/09/2026;salon;abc;oui;;;;\n\
+                0199000002;;;;;C-9;pergola;31/12/2026;01/02/2026\n\
+                0199000003;oui;;;;;;;\n\
+                0199000004;;;;;C-9;;31/12/2026;\n\
+                0199000005;13/09/2026;;;;;;;\n";
+    let at = "2026-09-12T20:00:00Z".parse::<jiff::Timestamp>().map(Wall::from)?;
+    let mut list = List::open(text.as_bytes(), Options { at: Some(at), ..Options::default() })?;
+    let mut rows = Vec::new();
+    while let Some(row) = list.next_row()? {
+        let Row::Contact(contact) = row else { return Err("a reject".into()) };
+        rows.push(contact);
+    }
+    let given: Vec<_> = rows.iter().flat_map(|contact| contact.consents.clone()).collect();
+    let [consent, contract] = given.as_slice() else { panic!("{given:?}") };
+    let told = |at: Option<Wall>| at.map(|at| at.to_string());
+    assert_eq!(told(consent.obtained).as_deref(), Some("2026-09-11T22:00:00Z"));
+    assert_eq!((consent.line, consent.out_of_hours, consent.expires), (2, true, None));
+    assert_eq!(consent.source.as_deref().zip(consent.proof.as_deref()), Some(("salon", "abc")));
+    assert_eq!(told(contract.obtained).as_deref(), Some("2026-01-31T23:00:00Z"));
+    assert_eq!(told(contract.expires).as_deref(), Some("2026-12-31T23:00:00Z"));
+    assert_eq!((contract.line, contract.contract.as_deref()), (3, Some("C-9")));
+    let card = rows.first().and_then(|contact| contact.fields.get("date_optin"));
+    assert_eq!(card.map(String::as_str), Some("12/09/2026"), "whoever calls reads it");
+    let report = list.report();
+    assert_eq!(report.consents, 2);
+    let unusable = ["consent_future", "consent_unreadable", "contract_incomplete"];
+    assert!(report.consents_unusable.keys().eq(unusable.iter()), "{report:?}");
+    assert_eq!(report.columns.get("Fin contrat").map(String::as_str), Some("contract.ends_at"));
+    Ok(())
+}
+
+#[test]
+fn a_number_rejected_for_want_of_a_consent_may_stand_further_down_with_one()
+-> Result<(), Box<dyn std::error::Error>> {
+    let text = "tel;date consentement\n+33612345678;\n+33612345678;12/09/2026\n\
+                +33612345678;11/09/2026\n";
+    let at = "2026-09-12T20:00:00Z".parse::<jiff::Timestamp>().map(Wall::from)?;
+    let law = crate::config::law::regimes(Default::default(), Default::default());
+    for (need, importable, reasons) in [
+        (Need::ByLaw(law), 1, vec!["consent_missing", "doubled"]),
+        (Need::Always, 2, vec!["consent_missing"]),
+    ] {
+        let options = Options { at: Some(at), need, ..Options::default() };
+        let mut list = List::open(text.as_bytes(), options)?;
+        while list.next_row()?.is_some() {}
+        let report = list.report();
+        assert_eq!(report.importable, importable);
+        assert!(report.reasons.keys().eq(reasons.iter()), "{report:?}");
+    }
+    Ok(())
+}

@@ -32,39 +32,30 @@ pub(super) struct Spell {
 /// The windows of one campaign, remembered by zone and territory: asking costs some comparisons.
 #[derive(Debug, Default)]
 pub(crate) struct Hours {
-    spells: BTreeMap<Zone, BTreeMap<Option<Territory>, Spell>>,
+    /// First of all persons, then of those whose consent opens hours of the law.
+    spells: [BTreeMap<Zone, BTreeMap<Option<Territory>, Spell>>; 2],
 }
 
 impl Hours {
-    /// Gives the spell that holds at a moment.
+    /// Gives the spell that holds at a moment, for a person who consented to more hours or not.
     pub(super) fn at(
         &mut self,
         rules: &Settings,
-        (zone, territory): (&Zone, &Option<Territory>),
+        (zone, territory, opened): (&Zone, &Option<Territory>, bool),
         at: Wall,
     ) -> Spell {
-        if let Some(spell) =
-            self.spells.get(zone).and_then(|territories| territories.get(territory))
+        let [usual, open] = &mut self.spells;
+        let spells = if opened { open } else { usual };
+        if let Some(spell) = spells.get(zone).and_then(|territories| territories.get(territory))
             && spell.from <= at
             && at < spell.until
         {
             return spell.clone();
         }
-        let spell = spell(rules, (zone, territory.as_ref()), at);
-        let territories = self.spells.entry(zone.clone()).or_default();
+        let spell = spell(rules, (zone, territory.as_ref()), opened, at);
+        let territories = spells.entry(zone.clone()).or_default();
         territories.insert(territory.clone(), spell.clone());
         spell
-    }
-
-    /// Gives when the windows shut within a time; `None` if they stay open as long.
-    pub(crate) fn shuts(
-        &mut self,
-        rules: &Settings,
-        there: (&Zone, &Option<Territory>),
-        at: Wall,
-        within: Span,
-    ) -> Option<Wall> {
-        self.shut_within(rules, there, at, within).map(|(at, _)| at)
     }
 
     /// Gives when the windows shut within a time, at once if they are not open, and the spell that
@@ -72,7 +63,7 @@ impl Hours {
     pub(super) fn shut_within(
         &mut self,
         rules: &Settings,
-        there: (&Zone, &Option<Territory>),
+        there: (&Zone, &Option<Territory>, bool),
         at: Wall,
         within: Span,
     ) -> Option<(Wall, Spell)> {
@@ -82,7 +73,7 @@ impl Hours {
             if from >= at + within {
                 return None;
             }
-            spell = self::spell(rules, (there.0, there.1.as_ref()), from);
+            spell = self::spell(rules, (there.0, there.1.as_ref()), there.2, from);
         }
         Some((from, spell))
     }
@@ -135,24 +126,30 @@ impl Window<'_> {
     }
 }
 
-/// Gives the windows that all must be open, the campaign's own first.
+/// Gives the windows that all must be open, the campaign's own first; without those that a consent
+/// opens where the person gave it.
 fn windows<'a>(
     rules: &'a Settings,
-    territory: Option<&'a Territory>,
+    (territory, opened): (Option<&'a Territory>, bool),
     at: Wall,
 ) -> impl Iterator<Item = Window<'a>> {
     let own = Window { law: None, week: &rules.week, holidays: &[], territory, ends: None };
     let law = at_territory(&rules.law, territory).flat_map(move |regime| {
         let rules = regime.rules.iter().filter(move |rule| rule.holds(at));
         rules.filter_map(move |rule| match &rule.asks {
-            Asks::Hours { week, closed_on_holidays } => Some(Window {
+            Asks::Hours { opened_by_consent: true, .. } if opened => None,
+            Asks::Hours { week, closed_on_holidays, .. } => Some(Window {
                 law: Some(&rule.id),
                 week,
                 holidays: if *closed_on_holidays { &regime.holidays } else { &[] },
                 territory,
                 ends: rule.until,
             }),
-            Asks::Attempts { .. } | Asks::Silence { .. } => None,
+            Asks::Attempts { .. }
+            | Asks::Silence { .. }
+            | Asks::Consent
+            | Asks::OrContract
+            | Asks::ConsentLife { .. } => None,
         })
     });
     std::iter::once(own).chain(law)
@@ -162,13 +159,14 @@ fn windows<'a>(
 pub(super) fn spell(
     rules: &Settings,
     (zone, territory): (&Zone, Option<&Territory>),
+    opened: bool,
     at: Wall,
 ) -> Spell {
     let until = at + Span::secs(86_400);
     let mut spell = Spell { from: at, until, open: false, law: None, opens: None };
     let Ok(zone) = TimeZone::get(zone.name()) else { return spell };
     spell.open = true;
-    for window in windows(rules, territory, at) {
+    for window in windows(rules, (territory, opened), at) {
         let (open, until, _) = window.at(&zone, at);
         spell.until = spell.until.min(until);
         if spell.open && !open {
@@ -184,7 +182,7 @@ pub(super) fn spell(
     let shift = zone.following(at.timestamp()).next().map(|shift| Wall::from(shift.timestamp()));
     spell.until = shift.map_or(spell.until, |shift| shift.min(spell.until));
     if !spell.open {
-        spell.opens = next_opening(rules, territory, &zone, at);
+        spell.opens = next_opening(rules, (territory, opened), &zone, at);
     }
     spell
 }
@@ -192,13 +190,13 @@ pub(super) fn spell(
 /// Gives the first moment at which every window is open.
 fn next_opening(
     rules: &Settings,
-    territory: Option<&Territory>,
+    there: (Option<&Territory>, bool),
     zone: &TimeZone,
     at: Wall,
 ) -> Option<Wall> {
     let mut moment = at;
     for _ in 0..OPENINGS_MAX {
-        let closed = windows(rules, territory, moment).find_map(|window| {
+        let closed = windows(rules, there, moment).find_map(|window| {
             let (open, _, opens) = window.at(zone, moment);
             (!open).then_some(opens)
         });
@@ -261,7 +259,7 @@ pub(crate) fn today(
     at: Wall,
 ) -> Option<Today> {
     let (zone, date, mut day) = day(zone, at)?;
-    for window in windows(rules, territory, at) {
+    for window in windows(rules, (territory, false), at) {
         let span =
             |span: &DaySpan| Some((moment(date, span.from, &zone)?, moment(date, span.to, &zone)?));
         day.cut(&window.spans(date).filter_map(span).collect::<Vec<_>>());

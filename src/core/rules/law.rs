@@ -44,12 +44,24 @@ pub enum Asks {
         week: Week,
         /// Whether public holidays of the territory are closed.
         closed_on_holidays: bool,
+        /// Whether who consented to calls out of these hours may be called in others.
+        #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+        opened_by_consent: bool,
     },
     /// At most so many attempts in so many calendar days, counted per person and client.
     Attempts {
         /// Attempts at most, 1 to [`ATTEMPTS_MAX`].
         max: u8,
         /// Calendar days of the called number's zone, the first attempt's among them; at least 1.
+        days: u16,
+    },
+    /// A person is called with a right to it only, such as a consent.
+    Consent,
+    /// A contract that runs does in the place of a consent.
+    OrContract,
+    /// A consent lasts so many calendar days after the day it was given.
+    ConsentLife {
+        /// Calendar days of the called number's zone.
         days: u16,
     },
     /// Whoever refused in conversation is left alone for so many full calendar days.

@@ -1,6 +1,7 @@
 //! May this lead be called now? One gate, asked at the hopper and again before the INVITE.
 
 pub(super) mod attempts;
+pub mod consent;
 pub(super) mod dnc;
 pub mod holidays;
 pub(crate) mod hours;
@@ -11,6 +12,7 @@ use std::collections::{BTreeMap, VecDeque};
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
+use consent::Standing;
 use law::{Asks, LawId, Regime};
 
 use super::campaign;
@@ -101,6 +103,10 @@ pub enum RuleId {
     RecallLock,
     /// The person refused in conversation, and the law leaves him or her alone for a time.
     Refused,
+    /// The law asks for a right to call, and there is none.
+    NoConsent,
+    /// The law asks for a right to call, and there is none any more.
+    ConsentExpired,
     /// No trunk for the number's prefix is in use, and enough such contacts wait in stock.
     NoRoute,
 }
@@ -109,7 +115,7 @@ pub enum RuleId {
 const PERSON_BUSY_WAIT: Span = Span::secs(60);
 
 /// How long a contact waits for a rule that does not say when it passes: a day.
-const UNKNOWN_WAIT: Span = Span::secs(86_400);
+pub const UNKNOWN_WAIT: Span = Span::secs(86_400);
 
 /// What this run knows of persons, beyond what their leads carried.
 #[derive(Debug, Default)]
@@ -123,6 +129,8 @@ pub(super) struct Persons {
     /// Who was abandoned in this run, and until when he is not called again; leads claimed before
     /// cannot know of it.
     locks: BTreeMap<(ClientId, PersonId), Wall>,
+    /// Who took back a right to call.
+    pub(super) withdrawals: consent::Withdrawals,
     /// Who refused in conversation in this run, in which call and when.
     refusals: BTreeMap<(ClientId, PersonId, CallId), Wall>,
     refusals_order: VecDeque<(Mono, (ClientId, PersonId, CallId))>,
@@ -160,6 +168,7 @@ impl Persons {
     pub(super) fn forget_before(&mut self, moment: Mono) {
         self.attempts.forget_before(moment);
         self.wishes.forget_before(moment);
+        self.withdrawals.forget_before(moment);
         while let Some((_, who)) = self.refusals_order.pop_front_if(|(at, _)| *at < moment) {
             if !self.refusals_order.iter().any(|(_, later)| *later == who) {
                 self.refusals.remove(&who);
@@ -178,7 +187,7 @@ pub fn rings(
     there: (&Zone, Option<&Territory>),
     at: Wall,
 ) -> Result<(), Refusal> {
-    let spell = hours::spell(rules, there, at);
+    let spell = hours::spell(rules, there, false, at);
     let refusal = || Refusal { rule: RuleId::Window, law: spell.law.clone(), until: spell.opens };
     if spell.open { Ok(()) } else { Err(refusal()) }
 }
@@ -248,7 +257,12 @@ impl Gate<'_> {
             return Some(Refusal::of(RuleId::DoNotCall, None));
         }
         let rules = &self.settings.rules;
-        let there = (&number.zone, &number.territory);
+        let consent = self.standing(number, at);
+        if consent.refusal.is_some() {
+            return consent.refusal;
+        }
+        let opened = consent.opens_hours.is_some();
+        let there = (&number.zone, &number.territory, opened);
         // The bell ends a call that rings on: one that it would end too soon is not begun.
         if let Some((_, shut)) = self.hours.shut_within(rules, there, at, self.settings.ring_min) {
             return Some(Refusal { rule: RuleId::Window, law: shut.law, until: shut.opens });
@@ -258,8 +272,28 @@ impl Gate<'_> {
             return (stage == Stage::Dial).then_some(Refusal::of(rule, Some(until)));
         }
         // Worked out beside the memory, which is of the present.
-        let spell = hours::spell(rules, (there.0, there.1.as_ref()), until);
+        let spell = hours::spell(rules, (there.0, there.1.as_ref()), opened, until);
         Some(Refusal { rule, law, until: Some(spell.opens.unwrap_or(until)) })
+    }
+
+    /// Gives when the calling windows of a number shut, or what gives the right to call it ends, if
+    /// a call placed now may ring as long.
+    pub(super) fn bell(&mut self, number: &LeadNumber, now: Now) -> Option<Mono> {
+        // The ring time is counted anew once it rings.
+        let longest = self.settings.ring_max.times(2);
+        let consent = self.standing(number, now.wall);
+        let there = (&number.zone, &number.territory, consent.opens_hours.is_some());
+        let shuts = self.hours.shut_within(&self.settings.rules, there, now.wall, longest);
+        let ends = [shuts.map(|(at, _)| at), consent.until, consent.opens_hours];
+        let bell = ends.into_iter().flatten().min().filter(|&bell| bell < now.wall + longest)?;
+        Some(now.mono + bell.since(now.wall))
+    }
+
+    /// Says what the rights to call a number give now.
+    fn standing(&self, number: &LeadNumber, at: Wall) -> Standing {
+        let withdrawn = self.persons.withdrawals.of((self.settings.client, number.person));
+        let here = (&number.zone, number.territory.as_ref());
+        consent::standing(&self.settings.rules.law, here, (&number.rights, withdrawn), at)
     }
 
     /// Gives the first rule that makes an open number wait, and until when.
@@ -298,7 +332,9 @@ fn law_waits(
     let rules = regimes.flat_map(|regime| &regime.rules).filter(|rule| rule.holds(at));
     let waits = rules.filter_map(|rule| {
         let (kind, until) = match rule.asks {
-            Asks::Hours { .. } => return None,
+            Asks::Hours { .. } | Asks::Consent | Asks::OrContract | Asks::ConsentLife { .. } => {
+                return None;
+            }
             Asks::Attempts { max, days } => {
                 (RuleId::AttemptCap, attempts::forbidden_in_days((max, days), tried, &zone, at)?)
             }
@@ -331,6 +367,8 @@ pub(super) fn refused(lead: &Lead, number: NumberId, refusal: Refusal, at: Wall)
         | RuleId::AgentAway
         | RuleId::RecallLock
         | RuleId::Refused
+        | RuleId::NoConsent
+        | RuleId::ConsentExpired
         | RuleId::NoRoute => {
             recycle::postponed(lead, refusal.until.unwrap_or(at + UNKNOWN_WAIT), Some(number))
         }

@@ -72,7 +72,9 @@ fn a_contact_the_law_protects_waits_and_its_campaign_names_the_rule() -> Claim {
         format!("Etc/GMT-{ahead}")
     };
     let engine = Engine::start()?;
-    let list = format!("ref;téléphone;zone\nK1;+33612345678;{zone}\n");
+    // Whoever is left alone now has consented to be called.
+    let day = now.date().yesterday()?;
+    let list = format!("ref;téléphone;zone;consentement\nK1;+33612345678;{zone};{day}\n");
     std::fs::write(engine.folder.path().join("list.csv"), list)?;
     engine.ask(&["list", "import", "list.csv", "--campaign", "essai"])?;
     engine.ask(&["agent", "add", "a1", "--sip", "sip:{name}@127.0.0.1:9"])?;

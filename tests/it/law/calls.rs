@@ -8,11 +8,12 @@ use cadran::core::fact::{
     AgentFact, CallFact, CampaignFact, Failure, Lead, LeadNumber, Supply, TrunkFact,
 };
 use cadran::core::order::{EndedBy, Next, Outcome};
+use cadran::core::rules::consent::Right;
 use cadran::core::rules::law::LawId;
 use cadran::core::rules::{Refusal, RuleId};
 use cadran::core::{Dialer, Fact, Order, Record, Settings, agent, trunks};
-use cadran::units::{AgentId, CallId, CampaignId, ContactId, DispositionId, NumberId, PauseId};
-use cadran::units::{Mono, Now, PersonId, Span, Territory, TrunkId, Wall, Zone};
+use cadran::units::{AgentId, CallId, CampaignId, ClientId, ContactId, DispositionId};
+use cadran::units::{Mono, Now, NumberId, PauseId, PersonId, Span, Territory, TrunkId, Wall, Zone};
 
 const CAMPAIGN: CampaignId = CampaignId(1);
 const TRUNK: TrunkId = TrunkId(1);
@@ -24,6 +25,8 @@ type Claim = Result<(), Box<dyn Error>>;
 /// A campaign among French consumers with one agent, who is ready.
 struct Desk {
     dialer: Dialer,
+    /// What every number is offered with.
+    rights: Vec<Right>,
     begun: Wall,
     now: Now,
 }
@@ -45,7 +48,8 @@ impl Desk {
         let trunk = trunks::Settings { channels: 5, calls_per_second: 5.0, burst: 5, rest: None };
         let settings = agent::Settings { campaigns: vec![CAMPAIGN], pause_at_login: PauseId(0) };
         let dialer = Dialer::new(Settings { node: 1, first_call: 1, seed: 1 });
-        let mut desk = Self { dialer, begun, now: Now { mono: Mono::START, wall: begun } };
+        let rights = vec![super::CONSENT];
+        let mut desk = Self { dialer, rights, begun, now: Now { mono: Mono::START, wall: begun } };
         desk.tell([
             Fact::Trunk(TRUNK, TrunkFact::Set(trunk)),
             Fact::Campaign(CAMPAIGN, CampaignFact::Set(Box::new(campaign))),
@@ -82,7 +86,8 @@ impl Desk {
         let number = |&person: &u64| -> Result<LeadNumber, Box<dyn Error>> {
             let id = NumberId(contact * 10 + person);
             let number = LeadNumber::new(id, PersonId(person), Zone::new(PARIS)?);
-            Ok(LeadNumber { territory: Some(Territory::new("FR")?), ..number })
+            let rights = self.rights.clone();
+            Ok(LeadNumber { territory: Some(Territory::new("FR")?), rights, ..number })
         };
         let numbers = persons.iter().map(number).collect::<Result<_, _>>()?;
         let leads = vec![Lead::new(ContactId(contact), numbers)];
@@ -211,5 +216,38 @@ fn attempts_are_one_consumers_whatever_the_number() -> Claim {
     }
     let told = refusal(&desk.claim(5, &[2])?).ok_or("a fifth attempt")?;
     assert_eq!((told.rule, told.law), (RuleId::AttemptCap, Some(LawId::new("FR-6"))));
+    Ok(())
+}
+
+#[test]
+fn a_consent_to_other_hours_silences_the_bell_and_rings_its_own() -> Claim {
+    // Its 365th day ends at midnight in Paris, 23:00 in UTC.
+    let obtained = Some(wall("2025-11-23T10:00:00Z")?);
+    let rights = vec![Right { obtained, out_of_hours: true, ..super::CONSENT }];
+    for (at, bell) in
+        [("2026-11-23T11:59:40Z", None), ("2026-11-23T22:59:40Z", Some("2026-11-23T23:00:00Z"))]
+    {
+        let mut desk = Desk { rights: rights.clone(), ..Desk::opened(at)? };
+        let call = dialled(&desk.claim(1, &[1])?).ok_or("not dialled")?;
+        desk.tell([Fact::Call(call, CallFact::Ringing)]);
+        desk.at(bell.unwrap_or("2026-11-23T12:00:19Z"))?;
+        assert_eq!(desk.tell([]).contains(&Order::Cancel(call)), bell.is_some(), "{at}");
+    }
+    Ok(())
+}
+
+#[test]
+fn what_is_taken_back_ends_the_ring_at_once() -> Claim {
+    for (client, ends) in [(ClientId(1), true), (ClientId(2), false)] {
+        let mut desk = Desk::opened("2026-11-23T09:30:00Z")?;
+        let call = dialled(&desk.claim(1, &[1])?).ok_or("not dialled")?;
+        desk.tell([Fact::Call(call, CallFact::Ringing)]);
+        let orders = desk.tell([Fact::Withdrawn(PersonId(1), client)]);
+        assert_eq!(orders.contains(&Order::Cancel(call)), ends, "{orders:?}");
+        desk.tell([Fact::Call(call, CallFact::Gone)]);
+        desk.wait();
+        let rule = refusal(&desk.claim(2, &[1])?).map(|refusal| refusal.rule);
+        assert_eq!(rule, ends.then_some(RuleId::NoConsent));
+    }
     Ok(())
 }

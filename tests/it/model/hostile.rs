@@ -129,6 +129,8 @@ fn told() -> impl Strategy<Value = Told> {
         1 => (1..=2_u32, trunk_fact)
             .prop_map(|(id, fact)| Told::Fact(Fact::Trunk(TrunkId(id), fact))),
         1 => (0..40_u64, scope).prop_map(|(id, s)| Told::Fact(Fact::DoNotCall(PersonId(id), s))),
+        1 => (0..40_u64, 1..=2_u32)
+            .prop_map(|(id, of)| Told::Fact(Fact::Withdrawn(PersonId(id), ClientId(of)))),
         8 => (0..6_u64, call_fact()).prop_map(|(back, fact)| Told::Call(back, fact)),
         1 => (who(), 0..4_u64, 0..5_u16).prop_map(|(a, back, d)| Told::Qualified(a, back, d)),
         4 => (campaign(), 0..40_u64, 0..8_u64, owner)

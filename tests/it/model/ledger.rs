@@ -69,7 +69,11 @@ impl Ledger {
                 call.answered |= matches!(fact, CallFact::Answered | CallFact::Unusable(_));
                 call.over |= matches!(fact, CallFact::HungUp | CallFact::Gone);
             }
-            Fact::Agent(..) | Fact::Campaign(..) | Fact::Trunk(..) | Fact::DoNotCall(..) => {}
+            Fact::Agent(..)
+            | Fact::Campaign(..)
+            | Fact::Trunk(..)
+            | Fact::DoNotCall(..)
+            | Fact::Withdrawn(..) => {}
         }
     }
 

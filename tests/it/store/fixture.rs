@@ -161,6 +161,7 @@ pub(crate) fn contact(external_id: &str, n: u32) -> NewContact {
         priority: PRIORITY_DEFAULT,
         owner: None,
         numbers: vec![mobile(n)],
+        consents: Vec::new(),
     }
 }
 
@@ -182,7 +183,7 @@ pub(crate) async fn list(
 /// A file of that name.
 pub(crate) fn source(file: &str) -> ImportSource {
     let sha256 = format!("hash of {file}");
-    ImportSource { file: file.to_owned(), sha256, at: NOON, also_elsewhere: false }
+    ImportSource { file: file.to_owned(), sha256, original: None, at: NOON, also_elsewhere: false }
 }
 
 /// The nth call.

@@ -1,3 +1,4 @@
+use super::super::law::{Regime, Rule};
 use super::*;
 
 fn week() -> Settings {
@@ -27,7 +28,7 @@ fn french_windows_open_and_close_to_the_second() -> Result<(), Box<dyn std::erro
     ];
     let mut hours = Hours::default();
     for (at, zone, open, opens) in cases {
-        let spell = hours.at(&week(), (&Zone::new(zone)?, &None), wall(at)?);
+        let spell = hours.at(&week(), (&Zone::new(zone)?, &None, false), wall(at)?);
         let expected = if opens.is_empty() { None } else { Some(wall(opens)?) };
         assert_eq!((spell.open, spell.opens), (open, expected), "{at} {zone}");
     }
@@ -36,7 +37,8 @@ fn french_windows_open_and_close_to_the_second() -> Result<(), Box<dyn std::erro
 
 #[test]
 fn a_week_without_windows_never_opens() -> Result<(), Box<dyn std::error::Error>> {
-    let spell = spell(&Settings::default(), (&Zone::new("Europe/Paris")?, None), Wall::micros(0));
+    let zone = Zone::new("Europe/Paris")?;
+    let spell = spell(&Settings::default(), (&zone, None), false, Wall::micros(0));
     assert_eq!((spell.open, spell.opens), (false, None));
     Ok(())
 }
@@ -55,9 +57,36 @@ fn windows_shut_where_none_adjoins() -> Result<(), Box<dyn std::error::Error>> {
         ("2026-11-20T12:00:00Z", 1, Some("2026-11-20T12:00:00Z")),
     ];
     for (at, within, shuts) in cases {
-        let found = hours.shut_within(&rules, (&zone, &None), wall(at)?, Span::secs(within));
+        let found = hours.shut_within(&rules, (&zone, &None, false), wall(at)?, Span::secs(within));
         let shuts = shuts.map(wall).transpose()?;
         assert_eq!(found.map(|(at, _)| at), shuts, "{at} within {within} s");
+    }
+    Ok(())
+}
+
+#[test]
+fn a_consent_opens_hours_of_the_law_and_none_of_the_campaigns()
+-> Result<(), Box<dyn std::error::Error>> {
+    let mut law = Week::default();
+    law.days[4] = vec![DaySpan { from: 600, to: 720 }];
+    let asks = Asks::Hours { week: law, closed_on_holidays: false, opened_by_consent: true };
+    let rule = Rule { id: LawId::new("X-1"), from: None, until: None, asks };
+    let there = Territory::new("FR")?;
+    let regime = Regime { territory: there.clone(), holidays: Vec::new(), rules: vec![rule] };
+    let rules = Settings { law: vec![regime], ..week() };
+    let (zone, there) = (Zone::new("Europe/Paris")?, Some(there));
+    let mut hours = Hours::default();
+    let at = |minute: &str| wall(&format!("2026-11-20T{minute}:00Z"));
+    for (minute, consented, open) in [
+        ("10:30", false, true),
+        ("11:30", false, false),
+        ("11:30", true, true),
+        ("11:31", false, false),
+        ("12:30", true, false),
+    ] {
+        let spell = hours.at(&rules, (&zone, &there, consented), at(minute)?);
+        assert_eq!(spell.open, open, "{minute} {consented}");
+        assert_eq!(spell.law.is_some(), !open && !consented, "{minute}");
     }
     Ok(())
 }

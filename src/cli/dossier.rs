@@ -1,0 +1,171 @@
+//! The page of a consent's proof: one file to print, in French or English, without anything from
+//! elsewhere.
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+use super::consent::why;
+use super::french::told;
+use super::output::Lang;
+use crate::api::consents::{Attempt, ClientDossier, Dossier, RightRow, Said, Signed};
+
+/// How it looks; dark on white, tables that do not break over two pages.
+const STYLE: &str = "body{font:14px/1.5 sans-serif;margin:2em auto;max-width:60em;color:#111}\
+    table{border-collapse:collapse;width:100%;margin:0 0 1em}\
+    th,td{border:1px solid #999;padding:.3em .5em;text-align:left;vertical-align:top;\
+    overflow-wrap:anywhere}th{background:#eee}tr{break-inside:avoid}\
+    footer{font-size:11px;overflow-wrap:anywhere;border-top:1px solid #999;padding-top:1em}";
+
+/// Writes the page of a signed dossier.
+pub(super) fn page(signed: &Signed, dossier: &Dossier, lang: Lang) -> String {
+    let writer = Writer { lang, zone: TimeZone::get(&dossier.zone).unwrap_or(TimeZone::UTC) };
+    let title = lang.say("Right to call", "Droit d'appel");
+    let code = lang.say("en", "fr");
+    let number = escaped(&dossier.number);
+    let mut html = format!(
+        "<!doctype html>\n<html lang=\"{code}\"><head><meta charset=\"utf-8\">\
+         <title>{title} {number}</title><style>{STYLE}</style></head><body>\n<h1>{title}</h1>\n"
+    );
+    let none = lang.say("none known", "aucun connu");
+    let facts = [
+        (lang.say("Number", "Numéro"), dossier.number.clone()),
+        (
+            lang.say("Territory", "Territoire"),
+            dossier.territory.clone().unwrap_or_else(|| none.into()),
+        ),
+        (lang.say("Issued", "Établi le"), writer.at(&dossier.issued_at)),
+        (lang.say("Clock", "Heures de"), dossier.zone.clone()),
+    ];
+    writer.rows(&mut html, &[], facts.into_iter().map(|(name, value)| vec![name.into(), value]));
+    for client in &dossier.clients {
+        writer.client(&mut html, client);
+    }
+    let seal = &signed.signature;
+    let footer = lang.say(
+        "The file of the same name in JSON holds this statement with its signature: \
+         cadran consent prove --verify FILE.",
+        "Le fichier JSON de même nom contient cette déclaration avec sa signature : \
+         cadran consent prove --verify FICHIER.",
+    );
+    let (key, signature) = (lang.say("key", "clé"), lang.say("signature", "signature"));
+    html.push_str(&format!(
+        "<footer>{footer}<br>{} · {key} {}<br>{signature} {}</footer>\n</body></html>\n",
+        escaped(&seal.algorithm),
+        escaped(&seal.key),
+        escaped(&seal.value),
+    ));
+    html
+}
+
+struct Writer {
+    lang: Lang,
+    zone: TimeZone,
+}
+
+impl Writer {
+    /// Writes a moment on the called person's clock; one that cannot be read stays as it is.
+    fn at(&self, text: &str) -> String {
+        text.parse::<Timestamp>().map_or_else(
+            |_| text.to_owned(),
+            |at| at.to_zoned(self.zone.clone()).strftime("%Y-%m-%d %H:%M:%S %Z").to_string(),
+        )
+    }
+
+    fn some_at(&self, text: &Option<String>) -> String {
+        text.as_deref().map(|text| self.at(text)).unwrap_or_default()
+    }
+
+    fn client(&self, html: &mut String, client: &ClientDossier) {
+        let lang = self.lang;
+        let may = if client.may_call {
+            lang.say("may call", "peut appeler")
+        } else {
+            lang.say("may not call", "ne peut pas appeler")
+        };
+        let law = client.law.as_ref().map(|law| format!(" ({law})")).unwrap_or_default();
+        let until = client
+            .until
+            .as_deref()
+            .map(|at| format!(", {} {}", lang.say("until", "jusqu'au"), self.at(at)));
+        let standing = format!("{may} : {}{law}{}", why(client, lang), until.unwrap_or_default());
+        self.say(html, "h2", &client.client);
+        self.say(html, "p", &standing);
+        self.say(html, "h3", lang.say("Consents and contracts", "Consentements et contrats"));
+        let titles = [
+            lang.say("basis", "fondement"),
+            "source",
+            lang.say("proof", "preuve"),
+            lang.say("covers", "portée"),
+            lang.say("given", "recueilli le"),
+            lang.say("ends", "fin"),
+            lang.say("recorded", "enregistré le"),
+            lang.say("taken back", "retiré le"),
+        ];
+        self.rows(html, &titles, client.rights.iter().map(|right| self.right(right)));
+        self.say(html, "h3", lang.say("Withdrawals and opt-outs", "Retraits et oppositions"));
+        let said = |said: &Said| vec![self.at(&said.at), said.source.clone()];
+        let all = client.withdrawals.iter().chain(&client.opt_outs);
+        self.rows(html, &[lang.say("when", "le"), "source"], all.map(said));
+        self.say(html, "h3", lang.say("Attempts", "Tentatives"));
+        let titles = [
+            lang.say("when", "le"),
+            lang.say("campaign", "campagne"),
+            lang.say("outcome", "issue"),
+            lang.say("disposition", "qualification"),
+        ];
+        let attempt = |attempt: &Attempt| {
+            let empty = String::default;
+            let outcome = attempt.outcome.clone().unwrap_or_else(empty);
+            let disposition = attempt.disposition.clone().unwrap_or_else(empty);
+            vec![self.at(&attempt.at), attempt.campaign.clone(), outcome, disposition]
+        };
+        self.rows(html, &titles, client.attempts.iter().map(attempt));
+    }
+
+    fn right(&self, right: &RightRow) -> Vec<String> {
+        let hours = self.lang.say("out of hours too", "hors horaires aussi").to_owned();
+        let hours = right.out_of_hours.then_some(hours);
+        let covers = [right.scope.clone(), right.contract.clone(), right.object.clone(), hours];
+        vec![
+            told(&right.basis, self.lang),
+            right.source.clone().unwrap_or_default(),
+            right.proof.clone(),
+            covers.into_iter().flatten().collect::<Vec<_>>().join(", "),
+            self.some_at(&right.obtained_at),
+            self.some_at(&right.expires_at),
+            self.at(&right.recorded_at),
+            self.some_at(&right.withdrawn_at),
+        ]
+    }
+
+    fn say(&self, html: &mut String, tag: &str, text: &str) {
+        html.push_str(&format!("<{tag}>{}</{tag}>\n", escaped(text)));
+    }
+
+    /// Writes a table; of no rows, that there are none.
+    fn rows(&self, html: &mut String, titles: &[&str], rows: impl Iterator<Item = Vec<String>>) {
+        let row = |html: &mut String, tag: &str, cells: &[String]| {
+            html.push_str("<tr>");
+            cells.iter().for_each(|cell| {
+                html.push_str(&format!("<{tag}>{}</{tag}>", escaped(cell)));
+            });
+            html.push_str("</tr>\n");
+        };
+        let mut rows = rows.peekable();
+        if rows.peek().is_none() {
+            return self.say(html, "p", self.lang.say("None.", "Néant."));
+        }
+        html.push_str("<table>\n");
+        if !titles.is_empty() {
+            let titles: Vec<String> = titles.iter().map(|title| (*title).to_owned()).collect();
+            row(html, "th", &titles);
+        }
+        rows.for_each(|cells| row(html, "td", &cells));
+        html.push_str("</table>\n");
+    }
+}
+
+/// Writes a text so that HTML takes none of it for its own.
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}

@@ -1,0 +1,404 @@
+//! What gives a client company the right to call a person, and what took it back.
+//!
+//! Both only grow. A right counts while no withdrawal of the person's is as late as it is, so that
+//! an old list read in again revives nothing.
+
+use super::backend::{Db, Row, both, each, statements};
+use super::text::{at, read, scope, some_at};
+use super::{DncScope, ImportSource, NewContact, Store, StoreError, insist, next_id};
+use crate::core::rules::UNKNOWN_WAIT;
+use crate::core::rules::consent::{Basis, RIGHTS_MAX, Right};
+use crate::units::{ClientId, Number, PersonId, Wall};
+use serde_json::{Value, json};
+
+/// Contacts in one transaction, as in the import of lists.
+const CHUNK: usize = 500;
+
+/// A right to call that a list tells of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewConsent {
+    /// What it rests on.
+    pub basis: Basis,
+    /// Where it was given; the name of the list if that does not say.
+    pub source: Option<String>,
+    /// The hash, id or address of its proof, if the list names one.
+    pub proof: Option<String>,
+    /// The line of the list.
+    pub line: u64,
+    /// What it covers.
+    pub scope: Option<String>,
+    /// When it was given, a contract's beginning.
+    pub obtained: Option<Wall>,
+    /// The first moment at which it holds no more, a contract's end.
+    pub expires: Option<Wall>,
+    /// The contract.
+    pub contract: Option<String>,
+    /// What the contract is about.
+    pub object: Option<String>,
+    /// Whether the person agreed to calls outside the hours of the law.
+    pub out_of_hours: bool,
+}
+
+/// A right to call as it was recorded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConsentRow {
+    /// The client company it was given to.
+    pub client: ClientId,
+    /// What the list said of it.
+    pub told: NewConsent,
+    /// SHA-256 of the list, in hexadecimal.
+    pub list_sha256: String,
+    /// When it was recorded.
+    pub recorded: Wall,
+    /// When it was taken back.
+    pub withdrawn: Option<Wall>,
+}
+
+/// What a person took back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WithdrawalRow {
+    /// From which client company.
+    pub client: ClientId,
+    /// When.
+    pub at: Wall,
+    /// Where it was said.
+    pub source: String,
+}
+
+impl ConsentRow {
+    /// Gives it as the gate reads it; `None` once it was taken back.
+    #[must_use]
+    pub fn right(&self) -> Option<Right> {
+        let NewConsent { basis, obtained, expires: until, out_of_hours, .. } = self.told;
+        self.withdrawn.is_none().then_some(Right { basis, obtained, until, out_of_hours })
+    }
+}
+
+/// Rights of the persons behind some contacts that nobody took back, the latest recorded first.
+macro_rules! rights_of {
+    ($contacts:literal) => {
+        concat!(
+            "select person_id, basis, obtained_at, expires_at, out_of_hours from (
+               select k.*, row_number() over (
+                 partition by k.person_id order by k.recorded_at desc, k.id desc) as back
+               from number n
+                 join campaign c on c.id = $2
+                 join consent k on k.person_id = n.person_id and k.client_id = c.client_id
+               where n.contact_id in (",
+            $contacts,
+            ")
+                 and not exists (select 1 from consent_withdrawal w
+                   where w.person_id = k.person_id and w.client_id = k.client_id
+                     and w.at >= coalesce(k.obtained_at, w.at))
+             ) as given where back <= $3 order by person_id, back"
+        )
+    };
+}
+
+statements! {
+    HIGHEST = both("select max(id) from consent where id between $1 and $2");
+    HIGHEST_PERSON = both("select max(id) from person where id between $1 and $2");
+    /// A right needs the fingerprint only: the digits of a stranger are not kept.
+    ADD_PERSONS = each(
+        "insert into person (id, fingerprint)
+         select value ->> 0, value ->> 1 from json_each($1) where true
+         on conflict (fingerprint) do nothing",
+        "insert into person (id, fingerprint)
+         select cast(value ->> 0 as bigint), value ->> 1
+         from jsonb_array_elements(cast($1 as jsonb))
+         on conflict (fingerprint) do nothing",
+    );
+    ADD = each(
+        "insert into consent (id, client_id, person_id, basis, source, proof, list_sha256,
+           list_line, scope, obtained_at, expires_at, contract, object, out_of_hours, recorded_at)
+         select j.value ->> 0, $2, p.id, j.value ->> 2, j.value ->> 3, j.value ->> 4, $3,
+           j.value ->> 5, j.value ->> 6, j.value ->> 7, j.value ->> 8, j.value ->> 9,
+           j.value ->> 10, j.value ->> 11, $4
+         from json_each($1) j join person p on p.fingerprint = j.value ->> 1 where true
+         on conflict do nothing",
+        "insert into consent (id, client_id, person_id, basis, source, proof, list_sha256,
+           list_line, scope, obtained_at, expires_at, contract, object, out_of_hours, recorded_at)
+         select cast(j.value ->> 0 as bigint), $2, p.id, j.value ->> 2, j.value ->> 3,
+           j.value ->> 4, $3, cast(j.value ->> 5 as bigint), j.value ->> 6,
+           cast(j.value ->> 7 as bigint), cast(j.value ->> 8 as bigint), j.value ->> 9,
+           j.value ->> 10, cast(j.value ->> 11 as boolean), $4
+         from jsonb_array_elements(cast($1 as jsonb)) j (value)
+           join person p on p.fingerprint = j.value ->> 1
+         on conflict do nothing",
+    );
+    /// Contacts that waited for a right, since somebody has one now.
+    WAKE = both(
+        "update contact set next_at = $2, free_at = $2,
+           callback_at = case when callback_at is null then null else $2 end
+         where state = 'open' and open_call_id is null and free_at = next_at and next_at > $2
+           and id in (
+             select c.id from consent k cross join campaign g cross join number n
+               cross join contact c cross join rule_refusal r
+             where k.client_id = $1 and k.recorded_at = $2 and g.client_id = k.client_id
+               and n.campaign_id = g.id and n.person_id = k.person_id and c.id = n.contact_id
+               and r.contact_id = c.id and r.rule in ('no-consent', 'consent-expired')
+               and r.at + $3 = c.next_at)",
+    );
+    RIGHTS = each(
+        rights_of!("select value from json_each($1)"),
+        rights_of!(
+            "select cast(value as bigint) from jsonb_array_elements_text(cast($1 as jsonb))"
+        ),
+    );
+    /// Contacts that bring another number of a consumer who took rights back.
+    TAKEN_BACK = both(
+        "insert into consent_withdrawal (client_id, person_id, at, source)
+         select w.client_id, o.person_id, w.at, w.source from number n
+           join consent_withdrawal w on w.person_id = n.person_id and w.client_id = $1
+           join number o on o.contact_id = n.contact_id
+         where n.contact_id >= $2 and n.contact_id < $3 on conflict do nothing",
+    );
+    HISTORY = both(
+        "select k.*, (select min(w.at) from consent_withdrawal w
+             where w.person_id = k.person_id and w.client_id = k.client_id
+               and w.at >= coalesce(k.obtained_at, w.at)) as withdrawn_at
+         from consent k join person p on p.id = k.person_id
+         where p.fingerprint = $1 order by k.client_id, k.recorded_at, k.id",
+    );
+    WITHDRAWALS = both(
+        "select w.* from consent_withdrawal w join person p on p.id = w.person_id
+         where p.fingerprint = $1 order by w.client_id, w.at",
+    );
+    /// For every number of the contacts that share it: whoever has several is one consumer.
+    TAKE_BACK = both(
+        "insert into consent_withdrawal (client_id, person_id, at, source)
+         select c.id, p.id, cast($4 as bigint), cast($5 as text)
+         from person p join client c on $2 = 'everyone' or $2 = 'client' and c.id = $3
+         where p.fingerprint = $1
+         union
+         select c.id, o.person_id, cast($4 as bigint), cast($5 as text)
+         from person p join client c on $2 = 'everyone' or $2 = 'client' and c.id = $3
+           join number n on n.person_id = p.id
+           join campaign g on g.id = n.campaign_id and g.client_id = c.id
+           join number o on o.contact_id = n.contact_id
+         where p.fingerprint = $1
+         on conflict do nothing returning person_id",
+    );
+}
+
+impl Store {
+    /// Records the rights that contacts of a list tell of, for a client company; what is recorded
+    /// already adds nothing. Contacts that waited for one are due. Gives how many were added.
+    ///
+    /// # Errors
+    /// Patience ended, or the database failed; what was written before stays, and importing the
+    /// list again goes on from there.
+    pub async fn record_consents<I, P>(
+        &self,
+        client: ClientId,
+        source: &ImportSource,
+        contacts: I,
+        patience: impl Fn() -> P,
+    ) -> Result<u64, StoreError>
+    where
+        I: IntoIterator<Item = NewContact>,
+        P: Future<Output = bool>,
+    {
+        let mut contacts = contacts.into_iter();
+        let mut added = 0;
+        loop {
+            let chunk: Vec<NewContact> = contacts.by_ref().take(CHUNK).collect();
+            if chunk.is_empty() {
+                break;
+            }
+            let chunk: Vec<&NewContact> = chunk.iter().collect();
+            let record = || async {
+                let mut writer = self.writer().await;
+                let mut transaction = writer.begin().await?;
+                let mut db = transaction.db()?;
+                self.strangers(&mut db, &chunk).await?;
+                let added = self.add_consents(&mut db, client.0, source, &chunk).await?;
+                transaction.commit().await?;
+                Ok(added)
+            };
+            added += insist(record, &patience).await?;
+        }
+        if added > 0 {
+            insist(|| self.wake_entitled(client.0, source.at), &patience).await?;
+        }
+        Ok(added)
+    }
+
+    /// Makes person-slots for numbers that have none.
+    async fn strangers(&self, db: &mut Db<'_>, contacts: &[&NewContact]) -> Result<(), StoreError> {
+        let first = next_id(db, HIGHEST_PERSON, self.shared.node).await?;
+        let numbers = contacts.iter().flat_map(|contact| &contact.numbers);
+        let persons = (first..).zip(numbers);
+        let persons: Vec<Value> = persons
+            .map(|(id, new)| json!([id, self.shared.fingerprints.of(&new.number)]))
+            .collect();
+        ADD_PERSONS.bind(Value::from(persons).to_string()).execute(db).await?;
+        Ok(())
+    }
+
+    /// Adds what contacts tell of to the numbers that are known; gives how many rights were new.
+    pub(super) async fn add_consents(
+        &self,
+        db: &mut Db<'_>,
+        client: u32,
+        source: &ImportSource,
+        contacts: &[&NewContact],
+    ) -> Result<u64, StoreError> {
+        if contacts.iter().all(|contact| contact.consents.is_empty()) {
+            return Ok(0);
+        }
+        let first = next_id(db, HIGHEST, self.shared.node).await?;
+        let given = contacts.iter().flat_map(|contact| {
+            let numbers = contact.numbers.iter();
+            numbers.flat_map(|new| contact.consents.iter().map(move |given| (&new.number, given)))
+        });
+        let rows = (first..).zip(given);
+        let rows: Vec<Value> = rows
+            .map(|(id, (number, given))| {
+                json!([
+                    id,
+                    self.shared.fingerprints.of(number),
+                    given.basis.name(),
+                    given.source.as_ref().unwrap_or(&source.file),
+                    given.proof,
+                    given.line,
+                    given.scope,
+                    some_at(given.obtained),
+                    some_at(given.expires),
+                    given.contract,
+                    given.object,
+                    given.out_of_hours,
+                ])
+            })
+            .collect();
+        let sha256 = source.original.as_ref().unwrap_or(&source.sha256);
+        let rows = ADD.bind(Value::from(rows).to_string()).bind(client).bind(sha256);
+        rows.bind(at(source.at)).execute(db).await
+    }
+
+    /// Lets contacts go that waited for a right which was recorded at a moment.
+    pub(super) async fn wake_entitled(&self, client: u32, moment: Wall) -> Result<(), StoreError> {
+        let wait = UNKNOWN_WAIT.as_micros().cast_signed();
+        let mut writer = self.writer().await;
+        let wake = WAKE.bind(client).bind(at(moment)).bind(wait);
+        wake.execute(&mut writer.db().await?).await?;
+        Ok(())
+    }
+
+    /// Lists every right to call a number that was ever recorded, by client company and age.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn consents(&self, number: &Number) -> Result<Vec<ConsentRow>, StoreError> {
+        let rows = HISTORY.bind(self.shared.fingerprints.of(number));
+        let rows = rows.fetch_all(&mut self.reader().await?.db()).await?;
+        rows.iter().map(consent_row).collect()
+    }
+
+    /// Lists every time the person behind a number took rights back, by client company and age.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn withdrawals(&self, number: &Number) -> Result<Vec<WithdrawalRow>, StoreError> {
+        let rows = WITHDRAWALS.bind(self.shared.fingerprints.of(number));
+        let rows = rows.fetch_all(&mut self.reader().await?.db()).await?;
+        let row = |row: &Row| {
+            Ok(WithdrawalRow {
+                client: ClientId(row.try_get("client_id")?),
+                at: Wall::micros(row.try_get("at")?),
+                source: row.try_get("source")?,
+            })
+        };
+        rows.iter().map(row).collect()
+    }
+
+    /// Takes back every right of a client company to call a consumer, on this number and on those
+    /// of the contacts that share it; also rights that are recorded later and were given before.
+    /// Gives the person-slots.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn withdraw(
+        &self,
+        number: &Number,
+        client: ClientId,
+        moment: Wall,
+        source: &str,
+    ) -> Result<Vec<PersonId>, StoreError> {
+        let fingerprint = self.shared.fingerprints.of(number);
+        let mut writer = self.writer().await;
+        let mut transaction = writer.begin().await?;
+        let mut db = transaction.db()?;
+        let id = next_id(&mut db, HIGHEST_PERSON, self.shared.node).await?;
+        ADD_PERSONS.bind(json!([[id, fingerprint]]).to_string()).execute(&mut db).await?;
+        let reach = DncScope::Client(client);
+        let persons = take_back(&mut db, &fingerprint, reach, moment, source).await?;
+        transaction.commit().await?;
+        Ok(persons)
+    }
+}
+
+/// Lets what the persons of new contacts took back count on all numbers of each contact.
+pub(super) async fn spread_withdrawals(
+    db: &mut Db<'_>,
+    client: u32,
+    contacts: core::ops::Range<i64>,
+) -> Result<(), StoreError> {
+    TAKEN_BACK.bind(client).bind(contacts.start).bind(contacts.end).execute(db).await?;
+    Ok(())
+}
+
+/// Takes rights back that a wish reaches, of a number whose person-slot is there; gives those of
+/// the consumer.
+pub(super) async fn take_back(
+    db: &mut Db<'_>,
+    fingerprint: &str,
+    reach: DncScope,
+    moment: Wall,
+    source: &str,
+) -> Result<Vec<PersonId>, StoreError> {
+    let (word, id) = scope(reach);
+    let withdraw = TAKE_BACK.bind(fingerprint).bind(word).bind(id).bind(at(moment)).bind(source);
+    let rows = withdraw.fetch_all(db).await?;
+    rows.iter().map(|row| Ok(PersonId(row.try_get::<i64>(0)?.cast_unsigned()))).collect()
+}
+
+/// Gives the rights of the persons behind some contacts as rows of [`right`].
+pub(super) fn rights(contacts: &str, campaign: u32) -> super::backend::Query {
+    let most = u32::try_from(RIGHTS_MAX).unwrap_or(u32::MAX);
+    RIGHTS.bind(contacts).bind(campaign).bind(most)
+}
+
+/// Reads a right with its person; one that cannot be read is none.
+pub(super) fn right(row: &Row) -> Result<(PersonId, Option<Right>), StoreError> {
+    let person = PersonId(row.try_get::<i64>(0)?.cast_unsigned());
+    let Ok(basis) = read::<Basis>("basis", &row.try_get::<String>(1)?) else {
+        return Ok((person, None));
+    };
+    let moment = |place| Ok::<_, StoreError>(row.try_get::<Option<i64>>(place)?.map(Wall::micros));
+    let (obtained, until) = (moment(2)?, moment(3)?);
+    Ok((person, Some(Right { basis, obtained, until, out_of_hours: row.try_get(4)? })))
+}
+
+fn consent_row(row: &Row) -> Result<ConsentRow, StoreError> {
+    let moment =
+        |column: &str| Ok::<_, StoreError>(row.try_get::<Option<i64>>(column)?.map(Wall::micros));
+    Ok(ConsentRow {
+        client: ClientId(row.try_get("client_id")?),
+        told: NewConsent {
+            basis: read("basis", &row.try_get::<String>("basis")?)?,
+            source: row.try_get("source")?,
+            proof: row.try_get("proof")?,
+            line: row.try_get::<i64>("list_line")?.cast_unsigned(),
+            scope: row.try_get("scope")?,
+            obtained: moment("obtained_at")?,
+            expires: moment("expires_at")?,
+            contract: row.try_get("contract")?,
+            object: row.try_get("object")?,
+            out_of_hours: row.try_get("out_of_hours")?,
+        },
+        list_sha256: row.try_get("list_sha256")?,
+        recorded: Wall::micros(row.try_get("recorded_at")?),
+        withdrawn: moment("withdrawn_at")?,
+    })
+}
