@@ -141,8 +141,10 @@ pub fn events(endpoint: &mut Endpoint) -> Vec<Event> {
 /// Claims that another endpoint can read what this one sent: no peer's text broke its frame.
 pub fn claim_readable(transmit: &Transmit) {
     // An ACK says back to the far end what it called itself, readable or not (RFC 3261 §17.1.1.3);
-    // so does the answer to what could not be read, its Via among it (RFC 4475 §3.1.2.1).
-    if [&b"ACK "[..], b"SIP/2.0 400 "].iter().any(|start| transmit.bytes.starts_with(start)) {
+    // so does the answer to what could not be read, its Via among it (RFC 4475 §3.1.2.1), or is of
+    // a version whose fields are unknown (§3.1.2.16).
+    let said_back = [&b"ACK "[..], b"SIP/2.0 400 ", b"SIP/2.0 505 "];
+    if said_back.iter().any(|start| transmit.bytes.starts_with(start)) {
         return;
     }
     let mut reader = bare(CARRIER, true);
