@@ -58,22 +58,22 @@ pub(super) struct Home {
 
 impl Dialog {
     /// Makes the dialog of a 2xx to our INVITE (§12.1.2); `target` stands in for a missing
-    /// Contact.
+    /// Contact, and for a To that cannot be read.
     pub(super) fn of_response(
         response: &Message<'_>,
         target: &[u8],
         home: Home,
         wish: Wish,
     ) -> Self {
-        let to = response.first(Name::To).unwrap_or_default();
-        let tag = Address::read(to).and_then(|to| to.tag()).unwrap_or_default();
+        let to = response.first(Name::To).and_then(|to| Some((to, Address::read(to)?)));
+        let tag = to.as_ref().and_then(|(_, to)| to.tag()).unwrap_or_default();
         let number = response.first(Name::CSeq).and_then(cseq).map_or(1, |(number, _)| number);
         let mut routes = routes(response);
         routes.reverse();
         Self {
             call_id: party(response.first(Name::CallId).unwrap_or_default()),
             local: party(response.first(Name::From).unwrap_or_default()),
-            remote: party(to),
+            remote: to.map_or_else(|| [b"<", target, b">"].concat(), |(to, _)| party(to)),
             remote_tag: tag.to_vec(),
             cseq: number,
             credentials: None,

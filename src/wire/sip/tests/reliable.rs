@@ -62,6 +62,25 @@ fn reliable_answers_are_acknowledged_in_their_order() {
 }
 
 #[test]
+fn who_says_no_readable_callee_back_is_told_the_one_that_was_called() {
+    let mut stage = Stage::new(54);
+    let invite = stage.dial();
+    let called = header(&invite, "To").expect("an INVITE has a To").to_owned();
+    let to = format!("To: {called}");
+    let unread = |status: &str| {
+        let said = numbered(&invite, status, "callee", 7, ANSWER);
+        let line = said.lines().find(|line| line.starts_with(&to)).unwrap_or_default().to_owned();
+        said.replace(&line, "To: *callee : SIP/")
+    };
+    for (status, method) in [("183 Progress", "PRACK"), ("200 OK", "ACK")] {
+        stage.say(&unread(status));
+        let (_, sent) = stage.sent().expect("it is acknowledged");
+        assert!(sent.starts_with(&format!("{method} sip:callee@127.0.0.10:5070 ")), "{sent}");
+        assert_eq!(header(&sent, "To"), Some(called.as_str()), "{sent}");
+    }
+}
+
+#[test]
 fn a_lost_prack_is_repeated_until_it_is_answered() {
     let mut stage = Stage::new(51);
     let invite = stage.dial();
