@@ -10,7 +10,9 @@ use super::scope::Scope;
 use super::session::Wish;
 use super::settings::Credentials;
 use super::slab::Key;
-use super::values::{Address, Method, Request, cseq, has_tag, is_sip, request_uri, uri_hop};
+use super::values::{
+    Address, CSEQ_MAX, Method, Request, cseq, has_tag, is_sip, request_uri, uri_hop,
+};
 use super::writer::{ALLOW, Writer, party};
 use crate::units::TrunkId;
 
@@ -125,7 +127,7 @@ impl Dialog {
             local: stored.local.clone().into(),
             remote: stored.remote.clone().into(),
             remote_tag: Vec::new(),
-            cseq: stored.cseq.saturating_add(CSEQ_STEP),
+            cseq: later(stored.cseq, CSEQ_STEP),
             credentials: None,
             logins: Logins::default(),
             login_lines: Vec::new(),
@@ -174,7 +176,7 @@ impl Dialog {
 
     /// Passes every request sent that was not counted here.
     pub(super) fn skip_ahead(&mut self) {
-        self.cseq = self.cseq.saturating_add(CSEQ_STEP);
+        self.cseq = later(self.cseq, CSEQ_STEP);
     }
 
     /// Takes a new remote target from a re-INVITE, an UPDATE or their 2xx (§12.2).
@@ -202,7 +204,7 @@ impl Dialog {
 
     /// Begins a request with its own CSeq: all but its body.
     pub(super) fn request(&mut self, net: &mut Net, method: Method, key: Key) -> Writer {
-        self.cseq = self.cseq.saturating_add(1);
+        self.cseq = later(self.cseq, 1);
         self.write(net, method, self.cseq, key)
     }
 
@@ -245,6 +247,12 @@ impl Dialog {
         writer.header("User-Agent", &net.agent);
         writer
     }
+}
+
+/// Advances a CSeq, never beyond what may be said: a far end that said the highest itself gets it
+/// again.
+fn later(cseq: u32, by: u32) -> u32 {
+    cseq.saturating_add(by).min(CSEQ_MAX)
 }
 
 /// Gives where the far end wants further requests: a SIP URI always (§8.1.1.8).

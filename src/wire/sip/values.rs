@@ -167,11 +167,14 @@ fn host_port(sent_by: &[u8]) -> Option<(&[u8], Option<u16>)> {
     fits.then_some((host, port))
 }
 
+/// The highest CSeq (RFC 3261 §8.1.1.5).
+pub(super) const CSEQ_MAX: u32 = (1 << 31) - 1;
+
 /// Reads a CSeq: its number below 2^31 (RFC 3261 §8.1.1.5) and its method's name.
 pub(super) fn cseq(value: &[u8]) -> Option<(u32, &[u8])> {
     let end = value.iter().position(u8::is_ascii_whitespace)?;
     let (digits, method) = value.split_at(end);
-    let number = u32::try_from(number(digits)?).ok().filter(|number| *number < 1 << 31)?;
+    let number = u32::try_from(number(digits)?).ok().filter(|number| *number <= CSEQ_MAX)?;
     Some((number, trim(method)))
 }
 

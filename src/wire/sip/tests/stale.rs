@@ -142,6 +142,18 @@ fn only_a_peers_answer_to_an_invite_of_our_address_is_ended() {
 }
 
 #[test]
+fn behind_the_highest_number_comes_none_that_may_not_be_said() {
+    let invite = Stage::new(1).dial();
+    let mut stage = Stage::new(2);
+    let ok = answer(&invite, "200 OK", "callee", CONTACT, ANSWER);
+    stage.say(&ok.replacen("1 INVITE", "2147483647 INVITE", 1));
+    for number in ["2147483647 ACK", "2147483647 BYE"] {
+        let (_, sent) = stage.sent().expect("the answer is acknowledged, and the call ended");
+        assert_eq!(header(&sent, "CSeq"), Some(number));
+    }
+}
+
+#[test]
 fn what_ends_an_answer_nobody_waits_for_goes_to_peers_alone() {
     let invite = Stage::new(1).dial();
     let home = trunk().address.address;
