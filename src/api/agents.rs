@@ -277,7 +277,7 @@ fn call_of(state: AgentState) -> Option<CallId> {
     }
 }
 
-fn view(
+pub(super) fn view(
     desk: &Desk,
     row: &AgentRow,
     snapshot: &Snapshot,

@@ -78,12 +78,12 @@ fn cursor(text: &str) -> Result<Cursor, ApiError> {
     })
 }
 
-async fn trunk_names(desk: &Desk) -> Result<BTreeMap<TrunkId, String>, ApiError> {
+pub(super) async fn trunk_names(desk: &Desk) -> Result<BTreeMap<TrunkId, String>, ApiError> {
     let trunks = desk.trunks().await?;
     Ok(trunks.into_iter().map(|(id, trunk)| (id, trunk.name.clone())).collect())
 }
 
-fn view(row: CallRow, trunks: &BTreeMap<TrunkId, String>) -> types::Call {
+pub(super) fn view(row: CallRow, trunks: &BTreeMap<TrunkId, String>) -> types::Call {
     let said = |at: Option<Wall>| at.map(|at| at.to_string());
     let talk = row.talked().map(crate::units::Span::as_secs_f64);
     types::Call {

@@ -36,17 +36,26 @@ pub(super) async fn show(
     Path(name): Path<String>,
     Search(query): Search<ShowQuery>,
 ) -> Answer<types::Campaign> {
-    let (campaign, row) = desk.campaign(&name)?;
     let snapshot = desk.handle.snapshot();
-    let view = view(campaign, row, &snapshot);
     if query.brief {
-        return Ok(axum::Json(view));
+        let (campaign, row) = desk.campaign(&name)?;
+        return Ok(axum::Json(view(campaign, row, &snapshot)));
     }
-    let idle = idle::why(&desk, campaign, row, &snapshot).await?;
-    let team = idle::team(&desk, row.id, &snapshot).await?;
+    Ok(axum::Json(whole(&desk, &name, &snapshot).await?))
+}
+
+/// Gives one campaign with what the whole list must be counted for.
+pub(super) async fn whole(
+    desk: &Desk,
+    name: &str,
+    snapshot: &Snapshot,
+) -> Result<types::Campaign, ApiError> {
+    let (campaign, row) = desk.campaign(name)?;
+    let idle = idle::why(desk, campaign, row, snapshot).await?;
+    let team = idle::team(desk, row.id, snapshot).await?;
     let occupancy = occupancy(team).map(Ratio::get);
-    let unmet = idle::unmet(&desk, campaign, row.id, &snapshot).await?;
-    Ok(axum::Json(types::Campaign { idle, occupancy, unmet, ..view }))
+    let unmet = idle::unmet(desk, campaign, row.id, snapshot).await?;
+    Ok(types::Campaign { idle, occupancy, unmet, ..view(campaign, row, snapshot) })
 }
 
 /// `POST /v1/campaigns/{name}/start|pause|drain|stop`; answers with the campaign as it is then.

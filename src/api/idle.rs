@@ -88,6 +88,44 @@ pub enum IdleCause {
     Starting,
 }
 
+impl IdleCause {
+    /// Gives the stable code of the cause in a list of causes; `now` tells apart what all agents do
+    /// while nobody is ready.
+    #[must_use]
+    pub fn code(self, now: &View) -> &'static str {
+        match self {
+            Self::Stopped => "stopped",
+            Self::Paused => "paused",
+            Self::Draining => "draining",
+            Self::Completed => "completed",
+            Self::NoContacts => "no-contacts",
+            Self::ContactsWait => "contacts-wait",
+            Self::LastCalls => "last-calls",
+            Self::ContactsPersonal => "contacts-personal",
+            Self::NobodySkilled => "nobody-skilled",
+            Self::NobodySignedIn => "nobody-signed-in",
+            Self::NoPhone => "no-phone",
+            Self::NobodyReady => match (now.talking, now.wrapping, now.resting, now.paused) {
+                (1.., 0, 0, 0) => "all-talking",
+                (0, 1.., 0, 0) => "all-wrapping",
+                (0, 0, 1.., 0) => "all-resting",
+                (0, 0, 0, 1..) => "all-paused",
+                (..) => "nobody-ready",
+            },
+            Self::AgentsLent => "agents-lent",
+            Self::AgentsAwaited => "agents-awaited",
+            Self::AgentDials => "agent-dials",
+            Self::NoTrunk => "no-trunk",
+            Self::Database => "database",
+            Self::Channels => "channels",
+            Self::CallsPerSecond => "calls-per-second",
+            Self::CallerIds => "caller-ids",
+            Self::Abandon => "abandon",
+            Self::Starting => "starting",
+        }
+    }
+}
+
 /// Refusals are counted this far back: a day of calling.
 const REFUSED_SINCE_S: u64 = 86_400;
 

@@ -6,12 +6,14 @@
 mod agents;
 mod calls;
 mod campaigns;
+pub mod cause;
 mod chance;
 pub mod consents;
 pub mod dnc;
 mod door;
 mod error;
 mod health;
+mod held;
 pub mod idle;
 pub mod import;
 mod inbox;
@@ -24,6 +26,7 @@ pub mod quality;
 mod trunks;
 pub mod types;
 mod webhooks;
+mod why;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -110,6 +113,7 @@ pub fn router(desk: Desk) -> Router {
         .route("/v1/trunks", get(trunks::list))
         .route("/v1/trunks/{name}/test", post(trunks::test))
         .route("/v1/trunks/{name}/quality", get(quality::show))
+        .route("/v1/why", get(why::why))
         .route("/v1/webhooks/deliveries", get(webhooks::deliveries))
         .route("/v1/webhooks/test", post(webhooks::test))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))

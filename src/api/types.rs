@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+pub use super::cause::{AgentWhy, CampaignWhy, Cause, ContactWhy, ContactsWhy, Explained, Kind};
 pub use super::health::Health;
 pub use super::idle::{Idle, IdleCause};
 pub use super::quality::{Hour, Hours, Trunk};

@@ -142,7 +142,7 @@ fn sheet(calls: &[types::Call], lang: Lang) -> Sheet {
 }
 
 /// Names an outcome as JSON does; the words are codes, in every language.
-fn outcome(call: &types::Call) -> String {
+pub(super) fn outcome(call: &types::Call) -> String {
     let word = call.outcome.map(serde_json::to_value);
     match word {
         Some(Ok(serde_json::Value::String(word))) => word,

@@ -1,9 +1,13 @@
 //! Why a campaign dials nobody, in one plain sentence.
 
+use serde::Deserialize as _;
+use serde::de::IntoDeserializer as _;
+
 use super::french::told;
 use super::output::{Lang, moment};
 use crate::api::types::{Campaign, Idle, IdleCause};
 use crate::core::pacing::View;
+use crate::core::rules::RuleId;
 
 /// Said of a campaign whose numbers shown have all reached their caps.
 const NUMBERS_FULL: (&str, &str) = (
@@ -136,6 +140,17 @@ fn nobody_ready(now: &View, lang: Lang) -> String {
             ),
         };
     }
+    if wrapping > 0 && talking + resting == 0 {
+        return match lang {
+            Lang::En => {
+                format!("all {wrapping} agents are writing up: calls follow once one is free")
+            }
+            Lang::Fr => format!(
+                "tous les agents ({wrapping}) sont en post-appel : les appels suivent dès qu'un \
+                 agent est libre"
+            ),
+        };
+    }
     if talking + wrapping + resting == 0 {
         let (en, fr) = (
             "no agent is free: calls follow once one is",
@@ -185,44 +200,83 @@ fn other(idle: &Idle) -> &str {
 
 /// Tells what the next contact waits for, and until when.
 fn waiting(idle: &Idle, lang: Lang) -> String {
-    let what = match idle.rule.as_deref() {
-        Some("window") => lang.say("outside the calling hours", "hors des horaires d'appel"),
-        Some("attempt-cap") => lang.say(
-            "every contact left had the attempts allowed",
-            "toutes les fiches restantes ont eu les tentatives permises",
-        ),
-        Some("refused") => lang.say(
-            "every contact left refused lately",
-            "toutes les fiches restantes ont refusé récemment",
-        ),
-        Some("no-consent") => lang.say(
-            "every contact left lacks the consent that the law asks for: cadran consent import",
-            "les fiches restantes n'ont pas le consentement que la loi exige : \
-             cadran consent import",
-        ),
-        Some("consent-expired") => lang.say(
-            "every contact left has a consent that is over: cadran consent import",
-            "les fiches restantes ont un consentement échu : cadran consent import",
-        ),
-        Some("agent-away") => lang.say(
-            "every contact left belongs to an agent who is away",
-            "toutes les fiches restantes appartiennent à un agent absent",
-        ),
-        Some("no-route") => lang.say(
-            "no trunk for the prefixes of the contacts left is in use: cadran trunk list",
-            "aucun trunk pour les préfixes des fiches restantes n'est en service : \
-             cadran trunk list",
-        ),
-        Some(_) | None => lang.say(
-            "every contact left waits for its next attempt or callback",
-            "toutes les fiches restantes attendent leur prochaine tentative ou leur rappel",
-        ),
+    let what = match idle.rule.as_deref().map(|rule| (rule, held(rule, lang))) {
+        Some(("window", hours)) => hours.to_owned(),
+        Some((_, rule)) => {
+            format!("{} {rule}", lang.say("every contact left:", "fiches restantes :"))
+        }
+        None => lang
+            .say(
+                "every contact left waits for its next attempt or callback",
+                "toutes les fiches restantes attendent leur prochaine tentative ou leur rappel",
+            )
+            .to_owned(),
     };
-    let law = |law: &str| format!(" ({law}, cadran law show {law})");
-    let what = format!("{what}{}", idle.law.as_deref().map(law).unwrap_or_default());
+    let what = format!("{what}{}", lawful(idle.law.as_deref()));
     match idle.until.as_deref().map(|at| moment(at, "%Y-%m-%d %H:%M %Z")) {
         Some(until) => format!("{what} {} {until}", lang.say("until", "jusqu'au")),
         None => what,
+    }
+}
+
+/// Names the rule of law behind a cause, and where it can be read.
+pub(super) fn lawful(law: Option<&str>) -> String {
+    law.map(|law| format!(" ({law}, cadran law show {law})")).unwrap_or_default()
+}
+
+/// Says what keeps a contact from being called, by the code of its cause; a code of another
+/// version stands for itself.
+pub(super) fn held(code: &str, lang: Lang) -> &str {
+    let (en, fr) = match code {
+        "holiday" => ("closed for a public holiday", "fermé, jour férié"),
+        "retry-delay" => ("the time until the next attempt", "délai avant la prochaine tentative"),
+        "callback" => ("a callback is promised for later", "un rappel est promis pour plus tard"),
+        "in-call" => ("in a call, or being written up", "en appel ou en post-appel"),
+        "qualified" => ("closed: an agent qualified it", "close : qualifiée par un agent"),
+        "skipped" => ("closed: an agent set it aside", "close : écartée par un agent"),
+        code => match RuleId::deserialize(code.into_deserializer()) {
+            Ok(rule) => ruled(rule),
+            Err(serde::de::value::Error { .. }) => return code,
+        },
+    };
+    lang.say(en, fr)
+}
+
+/// Says what a rule keeps from being called.
+fn ruled(rule: RuleId) -> (&'static str, &'static str) {
+    match rule {
+        RuleId::Window => ("outside the calling hours", "hors des horaires d'appel"),
+        RuleId::AttemptCap => (
+            "the attempts allowed in the time are made",
+            "tentatives permises sur la période atteintes",
+        ),
+        RuleId::DoNotCall => ("not to be called: do-not-call list", "liste d'opposition"),
+        RuleId::InvalidNumber => ("no number that exists", "aucun numéro qui existe"),
+        RuleId::PersonBusy => {
+            ("the same person is on the line already", "la même personne est déjà en ligne")
+        }
+        RuleId::Exhausted => (
+            "every attempt of the campaign is made",
+            "toutes les tentatives de la campagne sont faites",
+        ),
+        RuleId::AgentAway => ("kept for an agent who is away", "réservé à un agent absent"),
+        RuleId::RecallLock => (
+            "abandoned lately, and left alone since",
+            "appel abandonné récemment, pas de nouvel appel",
+        ),
+        RuleId::Refused => ("refused lately", "refus récent"),
+        RuleId::NoConsent => (
+            "the law asks for a consent, and there is none: cadran consent import",
+            "la loi exige un consentement, et il n'y en a pas : cadran consent import",
+        ),
+        RuleId::ConsentExpired => (
+            "the consent that the law asks for is over: cadran consent import",
+            "le consentement que la loi exige est échu : cadran consent import",
+        ),
+        RuleId::NoRoute => (
+            "no trunk for the number's prefix is in use: cadran trunk list",
+            "aucun trunk pour ce préfixe n'est en service : cadran trunk list",
+        ),
     }
 }
 
@@ -251,6 +305,44 @@ mod tests {
             assert!(called_back.contains(": cadran agent ready N"), "{called_back}");
             assert!(!called_back.contains("--all"), "a break may have been given on purpose");
         }
+    }
+
+    #[test]
+    fn all_who_write_up_are_told_apart_from_those_who_talk() {
+        let all_write = View { wrapping: 3, ..View::default() };
+        assert!(nobody_ready(&all_write, Lang::En).starts_with("all 3 agents are writing up"));
+        assert!(nobody_ready(&all_write, Lang::Fr).contains("(3) sont en post-appel"));
+        let one_talks = View { talking: 1, ..all_write };
+        assert!(nobody_ready(&one_talks, Lang::En).starts_with("all agents are talking or"));
+    }
+
+    #[test]
+    fn every_cause_of_a_contact_is_said_in_both_languages() {
+        let codes = [
+            "window",
+            "holiday",
+            "attempt-cap",
+            "do-not-call",
+            "invalid-number",
+            "person-busy",
+            "exhausted",
+            "agent-away",
+            "recall-lock",
+            "refused",
+            "no-consent",
+            "consent-expired",
+            "no-route",
+            "retry-delay",
+            "callback",
+            "in-call",
+            "qualified",
+            "skipped",
+        ];
+        for code in codes {
+            let (en, fr) = (held(code, Lang::En), held(code, Lang::Fr));
+            assert!(en != code && fr != code && en != fr, "{code}: {en}, {fr}");
+        }
+        assert_eq!(held("of-another-version", Lang::En), "of-another-version");
     }
 
     #[test]

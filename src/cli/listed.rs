@@ -58,7 +58,7 @@ pub(super) struct Listed {
 /// A country with the code it was named by.
 #[derive(Clone, Debug)]
 pub(super) struct Country {
-    code: String,
+    pub(super) code: String,
     pub(super) region: import::Region,
 }
 

@@ -33,6 +33,7 @@ mod trial;
 mod trunk;
 mod unread;
 mod webhook;
+mod why;
 
 use std::future::Future;
 use std::io::IsTerminal;
@@ -123,6 +124,8 @@ enum Command {
     Agent(agent::Agent),
     /// Count what campaigns did
     Stats(stats::Stats),
+    /// Explain why a campaign, an agent, a number or a contact waits
+    Why(why::Why),
     /// Explain how fast campaigns dial
     #[command(subcommand)]
     Pacing(pacing::Pacing),
@@ -210,6 +213,7 @@ impl Command {
             Self::Consent(consent) => consent.run(global, output),
             Self::Agent(agent) => agent.run(global, output),
             Self::Stats(stats) => stats.run(global, output),
+            Self::Why(why) => why.run(global, output),
             Self::Pacing(pacing) => pacing.run(global, output),
             Self::Report(report) => report.run(global, output),
             Self::Call(call) => call.run(global, output),

@@ -174,16 +174,7 @@ impl Store {
         let mut numbers = self.numbers(&json(&ids), campaign, now, &mut claimed.digits).await?;
         for row in leased {
             let contact = row.card.contact;
-            claimed.leads.push(Lead {
-                contact,
-                numbers: numbers.remove(&contact).unwrap_or_default(),
-                attempts: row.card.attempts,
-                faults: row.faults,
-                next_number: row.next_number,
-                callback: row.card.callback,
-                owner: row.owner,
-                list: row.list,
-            });
+            claimed.leads.push(row.lead(numbers.remove(&contact).unwrap_or_default()));
             claimed.cards.insert(contact, row.card);
         }
         Ok(claimed)
@@ -246,7 +237,7 @@ impl Store {
     }
 
     /// Reads the numbers of some contacts, with what the gate must know of their persons.
-    async fn numbers(
+    pub(super) async fn numbers(
         &self,
         contacts: &str,
         campaign: CampaignId,
@@ -322,17 +313,34 @@ impl Store {
     }
 }
 
-/// A leased contact.
-struct Leased {
+/// A contact as it is leased.
+pub(super) struct Leased {
     order: (i64, i64, ContactId),
-    card: Card,
+    pub(super) card: Card,
     faults: u32,
     next_number: Option<NumberId>,
     owner: Option<AgentId>,
     list: Option<ListId>,
 }
 
-fn leased(row: &Row) -> Result<Leased, StoreError> {
+impl Leased {
+    /// Gives what the gate is asked about, with the contact's numbers.
+    pub(super) fn lead(&self, numbers: Vec<LeadNumber>) -> Lead {
+        Lead {
+            contact: self.card.contact,
+            numbers,
+            attempts: self.card.attempts,
+            faults: self.faults,
+            next_number: self.next_number,
+            callback: self.card.callback,
+            owner: self.owner,
+            list: self.list,
+        }
+    }
+}
+
+/// Reads a row of contact, with the name and fields of its card.
+pub(super) fn leased(row: &Row) -> Result<Leased, StoreError> {
     let card = card(row)?;
     let next: Option<i64> = row.try_get("next_number_id")?;
     let list: Option<i64> = row.try_get("list_import_id")?;

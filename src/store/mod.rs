@@ -33,6 +33,7 @@ mod quality;
 mod recover;
 mod report;
 mod rows;
+mod standing;
 mod text;
 mod write;
 
@@ -54,6 +55,7 @@ pub use rows::{
     NUMBERS_MAX, NewAgent, NewCampaign, NewContact, NewDoNotCall, NewEvent, NewNumber, Outlook,
     PAGE_MAX, PRIORITY_DEFAULT, Page, Recovered, Then, TrunkHour, Write,
 };
+pub use standing::{Ready, STANDINGS_MAX, Standing, Waiting};
 
 use crate::engine::tasks::Tasks;
 pub use crate::sip::Ha1;
@@ -172,7 +174,7 @@ struct Commit {
 }
 
 /// Every statement there is.
-const ALL_STATEMENTS: [&[(&str, Sql)]; 15] = [
+const ALL_STATEMENTS: [&[(&str, Sql)]; 16] = [
     attempt::STATEMENTS,
     campaigns::STATEMENTS,
     claim::STATEMENTS,
@@ -187,6 +189,7 @@ const ALL_STATEMENTS: [&[(&str, Sql)]; 15] = [
     quality::STATEMENTS,
     recover::STATEMENTS,
     report::STATEMENTS,
+    standing::STATEMENTS,
     write::STATEMENTS,
 ];
 

@@ -17,6 +17,7 @@ mod scanned;
 mod silent;
 mod simulated;
 mod skills;
+mod why;
 
 use std::collections::BTreeSet;
 use std::error::Error;

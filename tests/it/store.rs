@@ -12,6 +12,7 @@ pub(crate) mod pilot;
 mod priors;
 mod quality;
 mod replay;
+mod standing;
 
 macro_rules! suite {
     ($($module:ident { $($claim:ident),* $(,)? })*) => {
@@ -119,5 +120,8 @@ suite! {
         a_trunks_hour_counted_again_stands_in_the_place_of_the_first_count,
         an_attempt_never_placed_counts_for_nothing,
         an_attempt_a_trunk_refused_reached_nobody,
+    }
+    standing {
+        where_contacts_stand_is_told_and_what_they_wait_for,
     }
 }

@@ -30,7 +30,7 @@ pub use rlibphonenumber::Region;
 use super::types::{ImportReport, Rejected};
 use crate::config::encoding::Foreign;
 use crate::store::{NUMBERS_MAX, NewConsent, NewContact, NewNumber, PRIORITY_DEFAULT};
-use crate::units::{AgentId, Wall, Zone};
+use crate::units::{AgentId, Number, Wall, Zone};
 use columns::{Columns, Meaning};
 pub use columns::{Mapping, NotAMeaning};
 pub use consent::Need;
@@ -100,6 +100,17 @@ impl Default for Options {
 pub fn region(code: &str) -> Option<Region> {
     let region = code.to_ascii_uppercase().parse().ok()?;
     PHONE_NUMBER_UTIL.get_supported_regions().find(|known| *known == region)
+}
+
+/// Reads one number as a list may have it; without a country code it is of `region`.
+#[must_use]
+pub fn number(text: &str, region: Region) -> Option<Number> {
+    // Who is meant does not hang on the hours there.
+    let zone = Zone::new("Etc/UTC").ok();
+    let read = phone::read(text, Hints { zone: zone.as_ref(), ..Hints::of(region) });
+    let mut found = read.found.into_iter().map(|phone| phone.number.number);
+    let number = found.next().or_else(|| Number::new(text).ok())?;
+    found.next().is_none().then_some(number)
 }
 
 /// Gives the codes of all regions with telephone numbers, sorted.

@@ -128,14 +128,15 @@ fn every_sentence_that_has_its_french_is_said_somewhere() -> std::io::Result<()>
     Ok(())
 }
 
-/// What the operating system, the TOML parser and the database driver say, and sentences that are
-/// put together of several.
-const FROM_OUTSIDE: [&str; 25] = [
+/// What the operating system, the TOML parser and the database driver say, sentences that are put
+/// together of several, and rules by their serialized names.
+const FROM_OUTSIDE: [&str; 28] = [
     "{}: error: cannot be read: {}",
     "{} is not an E.164 number: write + and 4 to 15 digits",
     "the engine does not answer at {}",
     "the engine does not answer in time at {}",
     "no action {}",
+    "no campaign, agent or contact {}",
     "integer",
     "datetime",
     "No such file or directory (os error {})",
@@ -156,6 +157,8 @@ const FROM_OUTSIDE: [&str; 25] = [
     "the demo's CRM took {} signed webhooks",
     "string",
     "boolean",
+    "attempt-cap",
+    "agent-away",
 ];
 
 #[test]

@@ -92,12 +92,23 @@ struct Window<'a> {
 impl Window<'_> {
     fn spans(&self, date: Date) -> impl Iterator<Item = &DaySpan> {
         let day = usize::from(date.weekday().to_monday_zero_offset().unsigned_abs());
-        let closed = self.territory.is_some_and(|territory| {
+        let spans = self.week.days.get(day).filter(|_| !self.rests(date));
+        spans.into_iter().flatten().filter(|span| span.from < span.to)
+    }
+
+    /// Whether a day is a public holiday on which it is closed.
+    fn rests(&self, date: Date) -> bool {
+        self.territory.is_some_and(|territory| {
             !self.holidays.is_empty()
                 && holidays::in_year(self.holidays, territory, date.year()).contains(&date)
-        });
-        let spans = self.week.days.get(day).filter(|_| !closed);
-        spans.into_iter().flatten().filter(|span| span.from < span.to)
+        })
+    }
+
+    /// Gives its spans of a day as moments.
+    fn stretches(&self, date: Date, zone: &TimeZone) -> Vec<(Wall, Wall)> {
+        let span =
+            |span: &DaySpan| Some((moment(date, span.from, zone)?, moment(date, span.to, zone)?));
+        self.spans(date).filter_map(span).collect()
     }
 
     /// Whether calls may ring, until when that is so at least, and when they may next if not.
@@ -260,11 +271,31 @@ pub(crate) fn today(
 ) -> Option<Today> {
     let (zone, date, mut day) = day(zone, at)?;
     for window in windows(rules, (territory, false), at) {
-        let span =
-            |span: &DaySpan| Some((moment(date, span.from, &zone)?, moment(date, span.to, &zone)?));
-        day.cut(&window.spans(date).filter_map(span).collect::<Vec<_>>());
+        day.cut(&window.stretches(date, &zone));
     }
     Some(day)
+}
+
+/// Gives the rule of law that keeps the rest of a day closed for a public holiday; `None` if calls
+/// may ring later that day, or would not on the same day of another week either.
+pub(super) fn holiday(
+    rules: &Settings,
+    (zone, territory): (&Zone, Option<&Territory>),
+    at: Wall,
+) -> Option<LawId> {
+    let (zone, date, whole) = day(zone, at)?;
+    let left = |kept: bool| {
+        let mut day = whole.clone();
+        for window in windows(rules, (territory, false), at) {
+            let window = if kept { window } else { Window { holidays: &[], ..window } };
+            day.cut(&window.stretches(date, &zone));
+        }
+        day.open.iter().any(|(_, until)| *until > at)
+    };
+    if left(true) || !left(false) {
+        return None;
+    }
+    windows(rules, (territory, false), at).find(|window| window.rests(date))?.law.cloned()
 }
 
 /// Gives the calendar day around a moment, open from end to end.

@@ -5,9 +5,11 @@ pub mod consent;
 pub(super) mod dnc;
 pub mod holidays;
 pub(crate) mod hours;
+pub mod inquiry;
 pub mod law;
 
 use std::collections::{BTreeMap, VecDeque};
+use std::ops::ControlFlow;
 
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
@@ -249,31 +251,45 @@ impl Gate<'_> {
 
     /// Gives the first rule that forbids calling a number, and when it may pass.
     fn forbids(&mut self, number: &LeadNumber, stage: Stage, at: Wall) -> Option<Refusal> {
+        self.ask(number, stage, at, ControlFlow::Break).break_value()
+    }
+
+    /// Asks one rule after the other whether it forbids calling a number, for as long as whoever
+    /// is told of those that do listens.
+    fn ask<B>(
+        &mut self,
+        number: &LeadNumber,
+        stage: Stage,
+        at: Wall,
+        mut told: impl FnMut(Refusal) -> ControlFlow<B>,
+    ) -> ControlFlow<B> {
         let client = self.settings.client;
         if number.invalid {
-            return Some(Refusal::of(RuleId::InvalidNumber, None));
+            told(Refusal::of(RuleId::InvalidNumber, None))?;
         }
         if number.do_not_call || self.persons.wishes.stands(number.person, client, self.campaign) {
-            return Some(Refusal::of(RuleId::DoNotCall, None));
+            told(Refusal::of(RuleId::DoNotCall, None))?;
         }
         let rules = &self.settings.rules;
         let consent = self.standing(number, at);
-        if consent.refusal.is_some() {
-            return consent.refusal;
-        }
         let opened = consent.opens_hours.is_some();
+        if let Some(refusal) = consent.refusal {
+            told(refusal)?;
+        }
         let there = (&number.zone, &number.territory, opened);
         // The bell ends a call that rings on: one that it would end too soon is not begun.
         if let Some((_, shut)) = self.hours.shut_within(rules, there, at, self.settings.ring_min) {
-            return Some(Refusal { rule: RuleId::Window, law: shut.law, until: shut.opens });
+            told(Refusal { rule: RuleId::Window, law: shut.law, until: shut.opens })?;
         }
-        let (rule, law, until) = self.waits(number, at)?;
-        if rule == RuleId::PersonBusy {
-            return (stage == Stage::Dial).then_some(Refusal::of(rule, Some(until)));
+        self.waits(number, at, |rule, law, until| {
+            // Worked out beside the memory, which is of the present.
+            let spell = hours::spell(rules, (there.0, there.1.as_ref()), opened, until);
+            told(Refusal { rule, law, until: Some(spell.opens.unwrap_or(until)) })
+        })?;
+        if stage == Stage::Dial && self.persons.on_line.contains_key(&number.person) {
+            told(Refusal::of(RuleId::PersonBusy, Some(at + PERSON_BUSY_WAIT)))?;
         }
-        // Worked out beside the memory, which is of the present.
-        let spell = hours::spell(rules, (there.0, there.1.as_ref()), opened, until);
-        Some(Refusal { rule, law, until: Some(spell.opens.unwrap_or(until)) })
+        ControlFlow::Continue(())
     }
 
     /// Gives when the calling windows of a number shut, or what gives the right to call it ends, if
@@ -296,25 +312,29 @@ impl Gate<'_> {
         consent::standing(&self.settings.rules.law, here, (&number.rights, withdrawn), at)
     }
 
-    /// Gives the first rule that makes an open number wait, and until when.
-    fn waits(&self, number: &LeadNumber, at: Wall) -> Option<(RuleId, Option<LawId>, Wall)> {
+    /// Asks the rules that make a number wait for what was before, and until when.
+    fn waits<B>(
+        &self,
+        number: &LeadNumber,
+        at: Wall,
+        mut told: impl FnMut(RuleId, Option<LawId>, Wall) -> ControlFlow<B>,
+    ) -> ControlFlow<B> {
         let rules = &self.settings.rules;
         let who = (self.settings.client, number.person);
         let tried = self.persons.attempts.of(&number.recent, who);
         if let Some(until) = attempts::forbidden_until(&rules.attempts, &tried, at) {
-            return Some((RuleId::AttemptCap, None, until));
+            told(RuleId::AttemptCap, None, until)?;
         }
         let refused = self.persons.refused(who.0, who.1).max(number.refused);
         if let Some((rule, law, until)) = law_waits(&rules.law, number, &tried, refused, at) {
-            return Some((rule, Some(law), until));
+            told(rule, Some(law), until)?;
         }
-        let told = number.abandoned.map(|then| then + self.settings.abandon.recall_lock);
-        let locked = self.persons.locks.get(&who).copied().max(told);
+        let past = number.abandoned.map(|then| then + self.settings.abandon.recall_lock);
+        let locked = self.persons.locks.get(&who).copied().max(past);
         if let Some(until) = locked.filter(|&until| until > at) {
-            return Some((RuleId::RecallLock, None, until));
+            told(RuleId::RecallLock, None, until)?;
         }
-        let busy = self.persons.on_line.contains_key(&number.person);
-        busy.then_some((RuleId::PersonBusy, None, at + PERSON_BUSY_WAIT))
+        ControlFlow::Continue(())
     }
 }
 

@@ -81,9 +81,17 @@ fn a_campaign_waits_for_consents_and_says_so() -> Claim {
     assert_eq!(field(&shown, "/idle/refused/no-consent"), 1, "{shown}");
     let told = engine.run(&[&show[..], &["--lang", "fr"]].concat())?;
     assert!(text(&told.stdout)?.contains("cadran consent import"), "{told:?}");
+    for (of, causes) in [(one, "/contacts/0/causes"), ("essai", "/causes")] {
+        let why = engine.ask(&["why", of])?;
+        let first = |key| field(&why, &format!("{causes}/0/{key}")).clone();
+        assert_eq!((first("code"), first("law")), ("no-consent".into(), "FR-1".into()), "{why}");
+        assert!(first("until").is_null() && field(&why, "/contacts/0/next").is_null(), "{why}");
+    }
     fs::write(folder.join("oui.csv"), format!("tél;date\n{one};{}\n", days_ago(3)?))?;
     let given = engine.ask(&["consent", "import", "oui.csv", "--client", "Acme"])?;
     assert_eq!(field(&given, "/consents_added"), 1, "{given}");
+    let why = engine.ask(&["why", one])?;
+    assert_ne!(field(&why, "/contacts/0/causes/0/code"), "no-consent", "{why}");
     // At once, not tomorrow: the contact waits for hours or an agent's phone now.
     let due = |value: &serde_json::Value| field(value, "/idle/rule") != "no-consent";
     assert!(
