@@ -48,8 +48,9 @@ const NEVER: [(&str, &str); 3] = [
 struct Sample {
     /// Seconds since the load began.
     at: f64,
-    /// Resident memory in MB.
+    /// Resident memory in MB, and what of it is no file's.
     memory: f64,
+    own: f64,
     /// Open files and sockets.
     files: usize,
     /// Bound UDP ports.
@@ -130,18 +131,24 @@ async fn sample(plant: &Plant, at: f64) -> Result<Sample, Box<dyn Error>> {
     let process = plant.program.process()?;
     let (files, ports) = sockets(process)?;
     let status = std::fs::read_to_string(format!("/proc/{process}/status"))?;
-    let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    let kilobytes = resident.and_then(|text| text.trim().strip_suffix(" kB")).ok_or("no VmRSS")?;
     let open = Look::open(&plant.place).await?.count(NEVER[0].1).await?;
     Ok(Sample {
         at,
-        memory: kilobytes.parse::<f64>()? / 1_024.0,
+        memory: megabytes(&status, "VmRSS:")?,
+        own: megabytes(&status, "RssAnon:")?,
         files,
         ports,
         legs: health.legs,
         transactions: health.transactions,
         open,
     })
+}
+
+/// Reads a size out of a process's status.
+fn megabytes(status: &str, name: &str) -> Result<f64, Box<dyn Error>> {
+    let size = status.lines().find_map(|line| line.strip_prefix(name));
+    let kilobytes = size.and_then(|text| text.trim().strip_suffix(" kB"));
+    Ok(kilobytes.ok_or_else(|| format!("no {name}"))?.parse::<f64>()? / 1_024.0)
 }
 
 /// Counts a process's open files, and those that are UDP sockets.
@@ -163,7 +170,7 @@ fn sockets(process: i32) -> Result<(usize, usize), Box<dyn Error>> {
 
 /// Tells the samples, and gives the slope of memory after the first third, in MB an hour.
 fn told(samples: &[Sample], before: Sample) -> f64 {
-    announce("     s  memory MB  files  ports   legs  transactions  open rows");
+    announce("     s  memory MB    own  files  ports   legs  transactions  open rows");
     announce(&row("before", &before));
     for held in samples {
         announce(&row(&format!("{:.0}", held.at), held));
@@ -177,9 +184,10 @@ fn told(samples: &[Sample], before: Sample) -> f64 {
 
 /// Writes a line of the table.
 fn row(at: &str, held: &Sample) -> String {
-    let Sample { memory, files, ports, legs, transactions, open, .. } = held;
+    let Sample { memory, own, files, ports, legs, transactions, open, .. } = held;
     format!(
-        "{at:>6}  {memory:>9.1}  {files:>5}  {ports:>5}  {legs:>5}  {transactions:>12}  {open:>9}"
+        "{at:>6}  {memory:>9.1}  {own:>5.1}  {files:>5}  {ports:>5}  {legs:>5}  \
+         {transactions:>12}  {open:>9}"
     )
 }
 
@@ -210,6 +218,7 @@ fn the_slope_of_a_line_is_its_own() {
     let at = |at: f64| Sample {
         at,
         memory: 50.0 + 0.25 * at,
+        own: 0.0,
         files: 0,
         ports: 0,
         legs: 0,
