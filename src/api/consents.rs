@@ -203,12 +203,16 @@ pub(super) async fn withdraw(
     let query = AboutQuery { number, client };
     let number = dnc::number(&query.number)?;
     let source = source.unwrap_or_else(|| "withdrawn by hand".to_owned());
-    for (client, _) in clients(&desk, query.client.as_deref())? {
-        let at = desk.clock.now().wall;
-        for person in desk.store.withdraw(&number, client, at, &source).await? {
-            desk.handle.ask(Ask::Withdrawn(person, client)).await?;
+    let (clients, taking) = (clients(&desk, query.client.as_deref())?, desk.clone());
+    desk.see_through(async move {
+        for (client, _) in clients {
+            let at = taking.clock.now().wall;
+            let persons = taking.store.withdraw(&number, client, at, &source).await?;
+            taking.tell(persons.into_iter().map(|person| Ask::Withdrawn(person, client))).await?;
         }
-    }
+        Ok(())
+    })
+    .await?;
     Ok(axum::Json(dossier(&desk, &query).await?))
 }
 
@@ -232,6 +236,7 @@ pub(super) async fn import(
         mapping: mapping.unwrap_or_default().of_consents(),
         need: Need::Always,
         at: Some(at),
+        uncalled: false,
     };
     let (list, sha256) = lists::spool(&desk.config.store.lists, body).await?;
     let mut contacts = lists::contacts(&list, options)?;

@@ -118,11 +118,13 @@ pub(super) async fn add(State(desk): State<Desk>, bytes: Bytes) -> Answer<Change
         Ok(NewDoNotCall { number: number(text)?, scope, reason, source, at, until })
     };
     let wishes = new.numbers.iter().map(wish).collect::<Result<Vec<_>, _>>()?;
-    let persons = desk.store.add_do_not_call(&wishes).await?;
-    let changed = u64::try_from(persons.len()).unwrap_or(u64::MAX);
-    for person in persons {
-        desk.handle.ask(Ask::DoNotCall(person, scope)).await?;
-    }
+    let changed = u64::try_from(wishes.len()).unwrap_or(u64::MAX);
+    let noted = desk.clone();
+    desk.see_through(async move {
+        let persons = noted.store.add_do_not_call(&wishes).await?;
+        noted.tell(persons.into_iter().map(|person| Ask::DoNotCall(person, scope))).await
+    })
+    .await?;
     Ok(axum::Json(Changed { changed }))
 }
 
@@ -156,6 +158,15 @@ pub(super) async fn list(
 }
 
 impl Desk {
+    /// Tells the engine of what was written down, all of it; gives the first fault.
+    pub(super) async fn tell(&self, news: impl Iterator<Item = Ask>) -> Result<(), ApiError> {
+        let mut told = Ok(());
+        for ask in news {
+            told = told.and(self.handle.ask(ask).await.map(drop));
+        }
+        Ok(told?)
+    }
+
     fn scope(&self, reach: &Reach) -> Result<DncScope, ApiError> {
         match (&reach.client, &reach.campaign) {
             (None, None) => Ok(DncScope::Everyone),

@@ -196,7 +196,7 @@ fn options(order: &Order, agents: Vec<AgentRow>, law: &[Regime]) -> Result<Optio
     let mapping = order.columns.clone();
     let need = if order.consent_later { Need::Nothing } else { Need::ByLaw(law.to_vec()) };
     let (zone, at) = (order.zone.clone(), Some(order.at));
-    Ok(Options { region, zone, agents: Some(agents), mapping, need, at })
+    Ok(Options { region, zone, agents: Some(agents), mapping, need, at, uncalled: false })
 }
 
 /// Finds the country of a list's numbers.

@@ -38,7 +38,7 @@ use axum::http::StatusCode;
 use axum::http::request::Parts;
 use axum::routing::{get, post};
 use serde::de::DeserializeOwned;
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 
 pub use door::{Door, DoorError, serve_http};
 pub use inspector::Inspector;
@@ -47,7 +47,7 @@ pub use pilot::{HOURLY_COST, MINUTE_COST};
 use crate::config::{self, Config};
 use crate::engine::clock::Clock;
 use crate::engine::gauge::Gauge;
-use crate::engine::handle::{Handle, Snapshot};
+use crate::engine::handle::{Handle, Refused, Snapshot};
 use crate::engine::tasks::Tasks;
 use crate::store::{CampaignRow, Store};
 use crate::units::{AgentId, CampaignId, Mono, TrunkId, Wall};
@@ -149,6 +149,16 @@ async fn no_such_method() -> ApiError {
 }
 
 impl Desk {
+    /// Sees work to its end, also when whoever asked for it goes away meanwhile.
+    async fn see_through<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = Result<T, ApiError>> + Send + 'static,
+    ) -> Result<T, ApiError> {
+        let (told, answer) = oneshot::channel();
+        self.tasks.spawn(async move { drop(told.send(work.await)) });
+        answer.await.unwrap_or_else(|_| Err(Refused::Leaving.into()))
+    }
+
     /// Gives a snapshot no older than now.
     async fn fresh(&self) -> Result<Arc<Snapshot>, ApiError> {
         let now = self.clock.mono();

@@ -13,7 +13,7 @@ use super::{Global, wait_for};
 use crate::api::dnc::{Changed, EndWishes, NUMBERS_MAX, NewWishes, Reach, Wish};
 use crate::api::import::{self, List, Options, Row};
 use crate::api::types::ImportReport;
-use crate::units::{Number, Zone};
+use crate::units::Number;
 
 /// Keep the list of those who must not be called.
 #[derive(Debug, Subcommand)]
@@ -42,7 +42,8 @@ The exit code is 4 when a wish stands against any of them.")]
   cadran dnc import oppositions.csv
   cadran dnc import bloctel.csv --client \"Jardins de France\" --reason Bloctel
 
-What is no number is told with its line; the exit code is then 8.")]
+What is no number is told with its line, and what beside a number was none is counted; the exit
+code is then 8.")]
     Import(Import),
     /// Print every wish that stands, as CSV or with --json
     #[command(before_help = "Examples:
@@ -234,7 +235,9 @@ impl Import {
             sheet.add([lang.say("noted", "notés").to_owned(), changed.to_string()]);
             sheet
         });
-        Ok(if report.rejected > 0 { Exit::Rejects } else { Exit::Done })
+        // A number beside another may be the one that is not to be called.
+        let left_out = report.rejected + report.numbers_left_out;
+        Ok(if left_out > 0 { Exit::Rejects } else { Exit::Done })
     }
 }
 
@@ -250,12 +253,7 @@ fn numbers_of(
     list: impl BufRead,
     region: &Country,
 ) -> Result<(Vec<Number>, ImportReport), Failure> {
-    let options = Options {
-        region: region.region,
-        // Wishes have no hours, so that the zone of a number is of no interest.
-        zone: Zone::new("Etc/UTC").ok(),
-        ..Options::default()
-    };
+    let options = Options { region: region.region, uncalled: true, ..Options::default() };
     let mut list = List::open(list, options).map_err(|error| listed::no_list(&error))?;
     let mut numbers = Vec::new();
     while let Some(row) = list.next_row()? {

@@ -43,8 +43,9 @@ macro_rules! numbers_of {
             behind!($contacts),
             ") select n.id, n.contact_id, n.person_id, n.zone, n.class, n.territory,
                n.invalid, p.e164,
-               exists (select 1 from do_not_call d
-                 where d.person_id = n.person_id and (d.until_at is null or d.until_at > $3)
+               exists (select 1 from behind b
+                 join do_not_call d on d.person_id = b.person_id
+                 where b.contact_id = n.contact_id and (d.until_at is null or d.until_at > $3)
                    and (d.scope = 'everyone'
                      or d.scope = 'campaign' and d.scope_id = n.campaign_id
                      or d.scope = 'client' and d.scope_id = c.client_id)) as do_not_call,

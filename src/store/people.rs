@@ -49,9 +49,20 @@ statements! {
         "insert into do_not_call (person_id, scope, scope_id, reason, source, at, until_at)
          select id, $2, $3, $4, $5, $6, $7 from person where fingerprint = $1
          on conflict (person_id, scope, scope_id) do update set reason = excluded.reason,
-           source = excluded.source, at = excluded.at, until_at = excluded.until_at",
+           source = excluded.source, at = excluded.at,
+           until_at = case when excluded.until_at < do_not_call.until_at
+             then do_not_call.until_at else excluded.until_at end
+         where do_not_call.until_at is not null",
     );
-    PERSON = both("select id from person where fingerprint = $1");
+    /// Every number of the contacts that share one: whoever has several is one consumer.
+    CONSUMER = both(
+        "select p.id from person p where p.fingerprint = $1
+         union
+         select o.person_id from person p
+           join number n on n.person_id = p.id
+           join number o on o.contact_id = n.contact_id
+         where p.fingerprint = $1",
+    );
     WISHES = both(
         "select d.*, n.e164 from do_not_call d
            join person p on p.id = d.person_id
@@ -157,8 +168,8 @@ impl Store {
         Ok(self.agents().await?.into_iter().find(|agent| agent.name == name))
     }
 
-    /// Adds do-not-call wishes from outside a call, all or none; a wish of the same number and
-    /// reach is replaced. Gives the person-slots, in the order of the wishes.
+    /// Adds do-not-call wishes from outside a call, all or none; of two of the same number and
+    /// reach the one that ends later stands. Gives the person-slots of the consumers.
     ///
     /// # Errors
     /// The database failed.
@@ -189,8 +200,9 @@ impl Store {
             if wish.until.is_none() {
                 take_back(&mut db, &fingerprint, wish.scope, wish.at, &wish.source).await?;
             }
-            let person: i64 = PERSON.bind(fingerprint).fetch_one(&mut db).await?.try_get(0)?;
-            persons.push(PersonId(person.cast_unsigned()));
+            for row in CONSUMER.bind(fingerprint).fetch_all(&mut db).await? {
+                persons.push(PersonId(row.try_get::<i64>(0)?.cast_unsigned()));
+            }
         }
         transaction.commit().await?;
         Ok(persons)

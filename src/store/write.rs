@@ -15,7 +15,7 @@ statements! {
          values ($1, $2, $3, 'asked not to be called', $4, $5)
          on conflict (person_id, scope, scope_id) do update set reason = excluded.reason,
            source = excluded.source, at = excluded.at, until_at = null
-         where do_not_call.until_at <= excluded.at",
+         where do_not_call.until_at is not null and do_not_call.at < excluded.at",
         "insert into consent_withdrawal (client_id, person_id, at, source)
          select id, $1, $5, $4 from client
          where $2 = 'everyone' or $2 = 'client' and id = $3 on conflict do nothing"
@@ -100,7 +100,11 @@ async fn record_one(
         Record::Skipped { campaign, contact, agent, reason, next } => {
             attempt::skipped(*campaign, *contact, *agent, *reason, next, moment)
         }
-        Record::DoNotCall { person, scope, call } => do_not_call(*person, *scope, *call, moment),
+        Record::DoNotCall { person, scope, call: Some(call) } => {
+            do_not_call(*person, *scope, *call, moment)
+        }
+        // Whoever told the engine of it outside a call had written it down.
+        Record::DoNotCall { call: None, .. } => return Ok(0),
         Record::AgentState { agent, state } => agent_is(*agent, *state, moment),
         Record::CampaignState { campaign, state } => campaign_is(*campaign, *state, moment),
         Record::Decided(campaign, decision) => decisions::decided(*campaign, decision, moment),
@@ -110,13 +114,13 @@ async fn record_one(
     Ok(0)
 }
 
-fn do_not_call(person: PersonId, reach: DncScope, call: Option<CallId>, moment: Wall) -> Query {
+fn do_not_call(person: PersonId, reach: DncScope, call: CallId, moment: Wall) -> Query {
     let (word, id) = scope(reach);
     DO_NOT_CALL
         .bind(person.0.cast_signed())
         .bind(word)
         .bind(id)
-        .bind(call.map_or_else(|| "engine".to_owned(), |call| call.to_string()))
+        .bind(call.to_string())
         .bind(at(moment))
 }
 

@@ -93,6 +93,8 @@ suite! {
         calls_are_listed_newest_first_page_by_page,
         stats_count_what_the_calls_tell,
         a_do_not_call_wish_reaches_as_far_as_it_says,
+        a_wish_holds_on_every_number_of_a_consumer,
+        of_two_wishes_the_one_that_ends_later_stands,
         an_ended_wish_stands_no_more_and_can_be_said_again,
         digits_and_names_stand_in_personal_tables_only,
         another_key_file_is_refused,

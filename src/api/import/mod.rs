@@ -80,6 +80,8 @@ pub struct Options {
     pub need: Need,
     /// When the list is imported; `None` takes no notice of what is to come or over.
     pub at: Option<Wall>,
+    /// Whether its numbers are not to be called: they need no zone, and may stand there twice.
+    pub uncalled: bool,
 }
 
 impl Default for Options {
@@ -91,6 +93,7 @@ impl Default for Options {
             mapping: Mapping::default(),
             need: Need::default(),
             at: None,
+            uncalled: false,
         }
     }
 }
@@ -105,12 +108,16 @@ pub fn region(code: &str) -> Option<Region> {
 /// Reads one number as a list may have it; without a country code it is of `region`.
 #[must_use]
 pub fn number(text: &str, region: Region) -> Option<Number> {
-    // Who is meant does not hang on the hours there.
-    let zone = Zone::new("Etc/UTC").ok();
+    let zone = anywhere();
     let read = phone::read(text, Hints { zone: zone.as_ref(), ..Hints::of(region) });
     let mut found = read.found.into_iter().map(|phone| phone.number.number);
     let number = found.next().or_else(|| Number::new(text).ok())?;
     found.next().is_none().then_some(number)
+}
+
+/// Gives a zone for numbers whose hours are of no interest.
+fn anywhere() -> Option<Zone> {
+    Zone::new("Etc/UTC").ok()
 }
 
 /// Gives the codes of all regions with telephone numbers, sorted.
@@ -324,16 +331,17 @@ impl<R: BufRead> List<R> {
         let record =
             StringRecord::from_byte_record(self.record.clone()).map_err(|_| Reason::Encoding)?;
         let mut draft = Draft::read(&self.columns, &record, &self.options)?;
-        if self.options.need == Need::Always {
+        if self.options.need == Need::Always || self.options.uncalled {
             // Whoever stands there again renewed a consent, or has a contract besides.
             self.seen = Seen::default();
         }
         if draft.contact.external_id.as_ref().is_some_and(|id| self.seen.ids.contains(id)) {
             return Err(Wrong { reason: Reason::IdDoubled, column: self.columns.external_id() });
         }
+        let anywhere = self.options.uncalled.then(anywhere).flatten();
         let hints = Hints {
             region: self.options.region,
-            zone: draft.zone.as_ref(),
+            zone: draft.zone.as_ref().or(anywhere.as_ref()),
             supposed: self.options.zone.as_ref(),
             postal_code: draft.contact.fields.get(POSTAL_CODE).map(String::as_str),
         };

@@ -232,6 +232,10 @@ impl Gate<'_> {
         if lead.callback.is_none() && recycle::exhausted(&self.settings.retry, lead) {
             return Err(refused(lead, tried.number, Refusal::of(RuleId::Exhausted, None), at));
         }
+        // Whoever has several numbers is one consumer.
+        if lead.numbers.iter().any(|number| self.unwanted(number)) {
+            return Err(refused(lead, tried.number, Refusal::of(RuleId::DoNotCall, None), at));
+        }
         let mut nearest: Option<(NumberId, Refusal)> = None;
         for step in 0..lead.numbers.len() {
             let index = (first + step) % lead.numbers.len();
@@ -249,6 +253,12 @@ impl Gate<'_> {
         Err(refused(lead, number, refusal, at))
     }
 
+    /// Tells whether a wish stands against calling a number.
+    fn unwanted(&self, number: &LeadNumber) -> bool {
+        let (client, wishes) = (self.settings.client, &self.persons.wishes);
+        number.do_not_call || wishes.stands(number.person, client, self.campaign)
+    }
+
     /// Gives the first rule that forbids calling a number, and when it may pass.
     fn forbids(&mut self, number: &LeadNumber, stage: Stage, at: Wall) -> Option<Refusal> {
         self.ask(number, stage, at, ControlFlow::Break).break_value()
@@ -263,11 +273,10 @@ impl Gate<'_> {
         at: Wall,
         mut told: impl FnMut(Refusal) -> ControlFlow<B>,
     ) -> ControlFlow<B> {
-        let client = self.settings.client;
         if number.invalid {
             told(Refusal::of(RuleId::InvalidNumber, None))?;
         }
-        if number.do_not_call || self.persons.wishes.stands(number.person, client, self.campaign) {
+        if self.unwanted(number) {
             told(Refusal::of(RuleId::DoNotCall, None))?;
         }
         let rules = &self.settings.rules;

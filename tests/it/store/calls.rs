@@ -134,7 +134,7 @@ pub(super) async fn a_lead_tells_what_the_gate_must_know(house: House) -> Done {
     assert_eq!(fixed.person, other.numbers.first().ok_or("none")?.person, "one slot per number");
     assert_eq!(fixed.recent.len(), 16, "at most 16, pooled over the client's campaigns");
     assert!(fixed.recent.is_sorted());
-    assert_eq!((fixed.do_not_call, mobile.do_not_call), (false, true));
+    assert_eq!((fixed.do_not_call, mobile.do_not_call), (true, true), "one consumer");
     assert_eq!(claimed.digits.get(&mobile.number), Some(&number_of(2)?));
     assert_eq!(fixed.zone.name(), "Europe/Paris");
     Ok(())

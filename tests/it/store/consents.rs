@@ -7,7 +7,7 @@ use cadran::store::{DncScope, ImportSource, NewConsent, NewContact, NewDoNotCall
 use cadran::units::{CampaignId, ClientId, NumberId, Span, Wall};
 
 use super::fixture::{
-    Done, House, LEASE, NOON, campaign, contact, list, number_of, record, source,
+    Done, House, LEASE, NOON, call, campaign, contact, list, number_of, record, source,
 };
 
 const ACME: ClientId = ClientId(1);
@@ -125,7 +125,7 @@ pub(super) async fn whoever_wants_no_call_takes_every_right_back(house: House) -
     list(store, campaign, (1..=4).map(|n| entitled(n, given()))).await?;
     let leads = store.claim(campaign, 9, LEASE, NOON).await?.leads;
     let person = |at: usize| leads.get(at).and_then(|lead| lead.numbers.first()).map(|n| n.person);
-    let in_a_call = |person, scope| Record::DoNotCall { person, scope, call: None };
+    let in_a_call = |person, scope| Record::DoNotCall { person, scope, call: Some(call(1)) };
     let first = person(0).ok_or("nobody is due")?;
     store.commit(vec![record(in_a_call(first, DncScope::Client(ACME)), NOON)]).await?;
     let reaches = [

@@ -222,6 +222,51 @@ pub(super) async fn a_do_not_call_wish_reaches_as_far_as_it_says(house: House) -
     Ok(())
 }
 
+pub(super) async fn a_wish_holds_on_every_number_of_a_consumer(house: House) -> Done {
+    let store = &house.store;
+    let (here, there) = (campaign(store, "vente").await?, campaign(store, "relance").await?);
+    let two = |name: &str, one: u32, other: u32| {
+        let mut two = contact(name, one);
+        two.numbers.extend(contact(name, other).numbers);
+        two
+    };
+    list(store, here, [two("a", 1, 2), contact("b", 4)]).await?;
+    list(store, there, [two("a", 2, 3)]).await?;
+    let persons = store.add_do_not_call(&[wish(1, DncScope::Client(ClientId(1)))?]).await?;
+    assert_eq!(persons.len(), 2, "the engine is told of both numbers");
+    let mut forbidden = Vec::new();
+    for campaign in [here, there] {
+        let leads = store.claim(campaign, 9, LEASE, NOON).await?.leads;
+        let numbers = leads.iter().flat_map(|lead| &lead.numbers);
+        forbidden.push(numbers.map(|number| number.do_not_call).collect::<Vec<_>>());
+    }
+    assert_eq!(forbidden, [vec![true, true, false], vec![true, true]]);
+    Ok(())
+}
+
+pub(super) async fn of_two_wishes_the_one_that_ends_later_stands(house: House) -> Done {
+    let store = &house.store;
+    let campaign = campaign(store, "vente").await?;
+    list(store, campaign, [contact("a", 1), contact("b", 2), contact("c", 3)]).await?;
+    let client = DncScope::Client(ClientId(1));
+    let after = |seconds| NOON + Span::secs(seconds);
+    let ends =
+        |n, seconds| wish(n, client).map(|it| NewDoNotCall { until: Some(after(seconds)), ..it });
+    store.add_do_not_call(&[wish(1, client)?, ends(1, 60)?]).await?;
+    store.add_do_not_call(&[ends(2, 120)?, ends(2, 60)?]).await?;
+    let persons = store.add_do_not_call(&[ends(3, 60)?]).await?;
+    let person = *persons.first().ok_or("nobody")?;
+    let said = Record::DoNotCall { person, scope: client, call: Some(call(1)) };
+    store.commit(vec![record(said, after(1))]).await?;
+    for (seconds, standing) in [(90, [1, 1, 1]), (150, [1, 0, 1])] {
+        for (n, standing) in (1..).zip(standing) {
+            let stands = store.do_not_call(&number_of(n)?, after(seconds)).await?;
+            assert_eq!(stands.len(), standing, "{n} after {seconds} s");
+        }
+    }
+    Ok(())
+}
+
 pub(super) async fn an_ended_wish_stands_no_more_and_can_be_said_again(house: House) -> Done {
     let store = &house.store;
     let campaign = campaign(store, "vente").await?;

@@ -102,7 +102,7 @@ impl Story {
             4 | 10 => {
                 let Some(number) = self.leads[contact].numbers.first() else { return };
                 let (person, scope) = (number.person, DncScope::Campaign(campaign));
-                record(Record::DoNotCall { person, scope, call: None }, at)
+                record(Record::DoNotCall { person, scope, call: Some(call(seed)) }, at)
             }
             6 => bound(agent, u16::try_from(seed).unwrap_or(0), at),
             7 => Write::BindingGone(agent),
