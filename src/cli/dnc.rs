@@ -146,19 +146,14 @@ impl From<Whose> for Reach {
 impl Numbers {
     /// Reads the numbers as a list is read.
     fn read(&self) -> Result<Vec<Number>, Failure> {
-        let mut all = Vec::new();
-        for text in &self.numbers {
-            let list = format!("telephone\n\"{}\"\n", text.replace('"', ""));
-            let (mut found, report) = numbers_of(list.as_bytes(), &self.region)?;
-            if found.is_empty() {
-                let fix = report.examples.first().map(|example| example.fix.clone());
+        let read = |text: &String| {
+            import::number(text, self.region.region).ok_or_else(|| {
                 let message = format!("{text:?} is no telephone number");
                 let failure = Failure::new(Exit::Invalid, "number_invalid", message);
-                return Err(failure.hint(fix.unwrap_or_else(|| "write +33639981234".to_owned())));
-            }
-            all.append(&mut found);
-        }
-        Ok(all)
+                failure.hint("write it as +33639981234")
+            })
+        };
+        self.numbers.iter().map(read).collect()
     }
 }
 

@@ -2,12 +2,11 @@
 //!
 //! What is missing, or cannot be read, gives no right.
 
-use std::collections::{BTreeMap, VecDeque};
-
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
 use super::law::{Asks, LawId, Regime, Rule, at_territory};
+use super::noted::Noted;
 use super::{Refusal, RuleId, hours};
 use crate::units::{ClientId, Mono, PersonId, Territory, Wall, Zone};
 
@@ -174,31 +173,22 @@ fn judge<'r>(
 
 /// The withdrawals of this run, which a lead claimed earlier cannot know of.
 #[derive(Debug, Default)]
-pub(crate) struct Withdrawals {
-    latest: BTreeMap<(ClientId, PersonId), Wall>,
-    order: VecDeque<(Mono, (ClientId, PersonId))>,
-}
+pub(crate) struct Withdrawals(Noted<(ClientId, PersonId), Wall>);
 
 impl Withdrawals {
     /// Notes that a person took back what gave a client company the right to call.
     pub(crate) fn note(&mut self, now: Mono, who: (ClientId, PersonId), at: Wall) {
-        let latest = self.latest.entry(who).or_insert(at);
-        *latest = (*latest).max(at);
-        self.order.push_back((now, who));
+        self.0.note(now, who, self.of(who).map_or(at, |known| known.max(at)));
     }
 
     /// Forgets withdrawals older than any lease: leads claimed since then have no such right.
     pub(crate) fn forget_before(&mut self, moment: Mono) {
-        while let Some((_, who)) = self.order.pop_front_if(|(at, _)| *at < moment) {
-            if !self.order.iter().any(|(_, later)| *later == who) {
-                self.latest.remove(&who);
-            }
-        }
+        self.0.forget_before(moment);
     }
 
     /// Gives a person's latest withdrawal.
     pub(super) fn of(&self, who: (ClientId, PersonId)) -> Option<Wall> {
-        self.latest.get(&who).copied()
+        self.0.get(&who).copied()
     }
 }
 

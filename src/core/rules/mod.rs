@@ -7,8 +7,9 @@ pub mod holidays;
 pub(crate) mod hours;
 pub mod inquiry;
 pub mod law;
+mod noted;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
 use jiff::tz::TimeZone;
@@ -16,6 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use consent::Standing;
 use law::{Asks, LawId, Regime};
+use noted::Noted;
 
 use super::campaign;
 use super::fact::{Lead, LeadNumber};
@@ -134,8 +136,7 @@ pub(super) struct Persons {
     /// Who took back a right to call.
     pub(super) withdrawals: consent::Withdrawals,
     /// Who refused in conversation in this run, in which call and when.
-    refusals: BTreeMap<(ClientId, PersonId, CallId), Wall>,
-    refusals_order: VecDeque<(Mono, (ClientId, PersonId, CallId))>,
+    refusals: Noted<(ClientId, PersonId, CallId), Wall>,
 }
 
 impl Persons {
@@ -153,8 +154,7 @@ impl Persons {
         refused: bool,
     ) {
         if refused {
-            self.refusals.insert(who, now.wall);
-            self.refusals_order.push_back((now.mono, who));
+            self.refusals.note(now.mono, who, now.wall);
         } else {
             self.refusals.remove(&who);
         }
@@ -163,7 +163,7 @@ impl Persons {
     /// Gives when a person last refused in a conversation of this run.
     fn refused(&self, client: ClientId, person: PersonId) -> Option<Wall> {
         let [first, last] = [u64::MIN, u64::MAX].map(|call| (client, person, CallId(call)));
-        self.refusals.range(first..=last).map(|(_, at)| *at).max()
+        self.refusals.range(first..=last).max().copied()
     }
 
     /// Forgets what every lead claimed since that moment carries itself.
@@ -171,11 +171,7 @@ impl Persons {
         self.attempts.forget_before(moment);
         self.wishes.forget_before(moment);
         self.withdrawals.forget_before(moment);
-        while let Some((_, who)) = self.refusals_order.pop_front_if(|(at, _)| *at < moment) {
-            if !self.refusals_order.iter().any(|(_, later)| *later == who) {
-                self.refusals.remove(&who);
-            }
-        }
+        self.refusals.forget_before(moment);
     }
 }
 
