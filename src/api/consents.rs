@@ -12,7 +12,7 @@ use super::{Desk, Search, dnc};
 use crate::config::law::{self, Called, Purpose};
 use crate::core::fact::DncScope;
 use crate::core::rules::consent::{self, Right};
-use crate::engine::handle::Ask;
+use crate::engine::handle::{Ask, Refused};
 use crate::store::{CallFilter, CallRow, ConsentRow, Cursor, DoNotCallRow, ImportSource, PAGE_MAX};
 use crate::units::{CampaignId, ClientId, Number, Wall, Zone};
 
@@ -210,9 +210,10 @@ pub(super) async fn withdraw(
             let persons = taking.store.withdraw(&number, client, at, &source).await?;
             taking.tell(persons.into_iter().map(|person| Ask::Withdrawn(person, client))).await?;
         }
-        Ok(())
+        Ok::<(), ApiError>(())
     })
-    .await?;
+    .await
+    .ok_or(Refused::Leaving)??;
     Ok(axum::Json(dossier(&desk, &query).await?))
 }
 

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::consents::no_client;
 use super::error::{Answer, ApiError};
 use super::{Desk, Search, body};
-use crate::engine::handle::Ask;
+use crate::engine::handle::{Ask, Refused};
 use crate::store::{CampaignRow, DncScope, DoNotCallRow, NewDoNotCall, PAGE_MAX};
 use crate::units::{CampaignId, ClientId, Number, PersonId, Wall};
 
@@ -124,7 +124,8 @@ pub(super) async fn add(State(desk): State<Desk>, bytes: Bytes) -> Answer<Change
         let persons = noted.store.add_do_not_call(&wishes).await?;
         noted.tell(persons.into_iter().map(|person| Ask::DoNotCall(person, scope))).await
     })
-    .await?;
+    .await
+    .ok_or(Refused::Leaving)??;
     Ok(axum::Json(Changed { changed }))
 }
 

@@ -12,7 +12,6 @@ use serde::Deserialize;
 use sha2::Digest;
 use tempfile::NamedTempFile;
 use tokio::io::AsyncWriteExt;
-use tokio::sync::oneshot;
 
 use super::error::{Answer, ApiError};
 use super::import::{self, List, Need, Options, Row};
@@ -94,13 +93,9 @@ pub(super) async fn import(
     }
     let kept = Kept::keep(folder, list, campaign.id, order);
     let kept = kept.map_err(|error| spool_error(&error))?;
-    let (told, answer) = oneshot::channel();
     let reading = desk.clone();
-    desk.tasks.spawn(async move {
-        // Whoever sent it may have gone.
-        drop(told.send(kept.read(&reading).await));
-    });
-    answer.await.unwrap_or_else(|_| Err(cut())).map(axum::Json)
+    let read = desk.see_through(async move { kept.read(&reading).await }).await;
+    read.unwrap_or_else(|| Err(cut())).map(axum::Json)
 }
 
 /// Makes the error of a list that the engine's end leaves to the next start.

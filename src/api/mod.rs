@@ -47,7 +47,7 @@ pub use pilot::{HOURLY_COST, MINUTE_COST};
 use crate::config::{self, Config};
 use crate::engine::clock::Clock;
 use crate::engine::gauge::Gauge;
-use crate::engine::handle::{Handle, Refused, Snapshot};
+use crate::engine::handle::{Handle, Snapshot};
 use crate::engine::tasks::Tasks;
 use crate::store::{CampaignRow, Store};
 use crate::units::{AgentId, CampaignId, Mono, TrunkId, Wall};
@@ -149,14 +149,15 @@ async fn no_such_method() -> ApiError {
 }
 
 impl Desk {
-    /// Sees work to its end, also when whoever asked for it goes away meanwhile.
+    /// Sees work to its end, also when whoever asked for it goes away meanwhile; `None` if the
+    /// engine's end cut it.
     async fn see_through<T: Send + 'static>(
         &self,
-        work: impl Future<Output = Result<T, ApiError>> + Send + 'static,
-    ) -> Result<T, ApiError> {
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> Option<T> {
         let (told, answer) = oneshot::channel();
         self.tasks.spawn(async move { drop(told.send(work.await)) });
-        answer.await.unwrap_or_else(|_| Err(Refused::Leaving.into()))
+        answer.await.ok()
     }
 
     /// Gives a snapshot no older than now.
