@@ -6,7 +6,7 @@ use super::client::{At, Client};
 use super::failure::{Exit, Failure, Outcome};
 use super::listed::{self, Listed};
 use super::output::Output;
-use super::{Global, wait_for};
+use super::{Global, score, wait_for};
 use crate::api::import::Need;
 use crate::api::types::{Agent, Campaign, ImportReport};
 use crate::config::likeness::suggestion;
@@ -28,6 +28,12 @@ pub(super) enum List {
 Rejected records go to mars.rejets.csv beside the list, or to mars.rejets-2.csv if that one holds
 others, with reason and fix; mend them there and import that file. The exit code is then 8.")]
     Import(Import),
+    /// Give contacts of a campaign other scores: within a priority the highest is called first
+    #[command(before_help = "Examples:
+  cadran list score appetence.csv --campaign prospection-fr
+
+The file is a CSV with two columns, the reference of the contacts (ref, id) and score, 0 to 100.")]
+    Score(score::Score),
 }
 
 /// A list to be imported.
@@ -51,6 +57,7 @@ impl List {
     pub(super) fn run(self, global: &Global, output: &Output) -> Outcome {
         match self {
             Self::Import(import) => import.run(global, output),
+            Self::Score(score) => score.run(global, output),
         }
     }
 }

@@ -25,6 +25,7 @@ mod pacing;
 mod qualify;
 mod replay;
 mod report;
+mod score;
 mod serve;
 mod simulate;
 mod speed;
