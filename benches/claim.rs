@@ -56,6 +56,9 @@ async fn prepare() -> Result<Bench, Box<dyn Error>> {
         endpoint: Some("crm".to_owned()),
         caller_ids: vec![Number::new("+33199000900")?],
         dispositions: vec![],
+        shares: vec![],
+        quotas: vec![],
+        history: false,
     };
     let campaign = store.set_campaign(&campaign).await?;
     let zone = Zone::new("Europe/Paris")?;
@@ -66,6 +69,7 @@ async fn prepare() -> Result<Bench, Box<dyn Error>> {
         name: Some(format!("Camille {n}")),
         fields: BTreeMap::from([("ville".to_owned(), "Paris".to_owned())]),
         priority: PRIORITY_DEFAULT,
+        score: 0,
         owner: None,
         numbers: vec![NewNumber {
             number,

@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use super::error::{Answer, ApiError};
 use super::types::{NewAgent, PauseRequest, QualifyRequest, SkipRequest};
-use super::{Desk, Search, body, types};
+use super::{Desk, Search, body, promise, types};
 use crate::config::campaign::plain_skill;
 use crate::config::{self, Need};
 use crate::core::fact::Callback;
@@ -205,7 +205,7 @@ async fn qualification(
     complete(disposition, &request)?;
     let callback = match &request.callback_at {
         Some(at) => Some(Callback {
-            at: moment("callback_at", at)?,
+            at: promise::callback_at(desk, name, call, at).await?,
             agent: request.callback_personal.then_some(agent),
         }),
         None => None,
@@ -256,7 +256,8 @@ fn complete(disposition: &config::Disposition, request: &QualifyRequest) -> Resu
     Ok(())
 }
 
-fn moment(key: &str, text: &str) -> Result<Wall, ApiError> {
+/// Reads a moment with its offset from UTC.
+pub(super) fn moment(key: &str, text: &str) -> Result<Wall, ApiError> {
     text.parse::<jiff::Timestamp>().map(Wall::from).map_err(|_| {
         ApiError::invalid(format!("{key}: {text:?} is no moment"))
             .hint("write 2026-11-24T10:30:00+01:00")

@@ -57,6 +57,9 @@ pub struct Cause {
     /// The agent or campaign that is waited for, or the break of the agent who was asked about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub who: Option<String>,
+    /// The quota that is full.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quota: Option<FullQuota>,
     /// The skills that are missing.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub skills: Vec<String>,
@@ -66,6 +69,17 @@ pub struct Cause {
     /// What to do about it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub remedy: Option<Words>,
+}
+
+/// A quota that keeps contacts from being called.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FullQuota {
+    /// Its name.
+    pub name: String,
+    /// Contacts with a disposition of its class.
+    pub reached: u64,
+    /// How many were wanted.
+    pub max: u32,
 }
 
 /// Why a campaign dials nobody, or no more.
@@ -129,6 +143,27 @@ pub struct ContactWhy {
     /// knows when.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next: Option<String>,
+    /// Why it is tried again at the hour it is, where the retry plan looks for the best one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hour: Option<BestHour>,
     /// Its campaign.
     pub campaign: Campaign,
+}
+
+/// The hour a contact is tried again at, and how likely it is reached then
+/// ([`Habits`](crate::core::habits)).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct BestHour {
+    /// When it is due.
+    pub at: String,
+    /// The chance to reach it then, 0 to 1.
+    pub chance: f64,
+    /// Attempts at that hour in its list, all working days being one.
+    pub tried: u32,
+    /// Those that reached a person.
+    pub reached: u32,
+    /// The contact's own attempts at that hour.
+    pub own_tried: u32,
+    /// Those that reached a person.
+    pub own_reached: u32,
 }

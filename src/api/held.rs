@@ -5,17 +5,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use axum::http::StatusCode;
 
 use super::Desk;
-use super::cause::Cause;
+use super::cause::{Cause, FullQuota};
 use super::error::ApiError;
 use crate::config;
 use crate::core::campaign::Settings;
-use crate::core::fact::{Lead, LeadNumber};
+use crate::core::fact::{Callback, Lead, LeadNumber};
 use crate::core::order::{AgentState, DoneReason};
 use crate::core::rules::inquiry::{Inquiry, holiday};
 use crate::core::rules::law::LawId;
 use crate::core::rules::{Refusal, RuleId};
 use crate::engine::handle::Snapshot;
-use crate::store::{CampaignRow, Standing, Waiting};
+use crate::store::{CampaignRow, QuotaRow, Standing, Waiting};
 use crate::units::{AgentId, CallId, NumberId, PersonId, Territory, Wall, Zone};
 
 /// Contacts of a campaign put to the gate one by one: a second of work, and far more than tell
@@ -103,8 +103,14 @@ pub(super) async fn all(
     for (reason, count) in &ready.closed {
         closed.add(done(*reason), None, *count, None);
     }
+    let mut waits = tally.causes();
+    for quota in desk.store.quotas(row.id).await?.iter().filter(|quota| quota.held > 0) {
+        contacts += quota.held;
+        waits.push(Cause { contacts: Some(quota.held), ..full(quota) });
+    }
+    waits.sort_by_key(|cause| core::cmp::Reverse(cause.contacts));
     Ok(Held {
-        waits: tally.causes(),
+        waits,
         closed: closed.causes(),
         contacts,
         in_call: ready.in_call,
@@ -223,6 +229,34 @@ impl<'a> Gatehouse<'a> {
         None
     }
 
+    /// Says whether a callback to a contact may be promised for a moment.
+    ///
+    /// # Errors
+    /// It may not: the rule that says so, and the zone of the number it was asked about.
+    pub(super) fn promise(
+        &mut self,
+        standing: &Standing,
+        at: Wall,
+    ) -> Result<(), (Option<Zone>, Refusal)> {
+        let lead = promised(standing, at);
+        self.inquiry.may_call(&lead, at).map(drop).map_err(|(number, refusal)| {
+            let found = lead.numbers.iter().find(|own| own.number == number);
+            (found.or_else(|| lead.numbers.first()).map(|own| own.zone.clone()), refusal)
+        })
+    }
+
+    /// Gives the first moment from another on for which a callback may be promised.
+    pub(super) fn promised_next(&mut self, standing: &Standing, from: Wall) -> Option<Wall> {
+        let mut at = from;
+        for _ in 0..OPENINGS_MAX {
+            match self.promise(standing, at) {
+                Ok(()) => return Some(at),
+                Err((_, refusal)) => at = refusal.until.filter(|until| *until > at)?,
+            }
+        }
+        None
+    }
+
     /// Tells what puts a contact off until it is due.
     fn waits(&self, standing: &Standing) -> Cause {
         match &standing.put_off {
@@ -246,6 +280,21 @@ impl<'a> Gatehouse<'a> {
         }
     }
 }
+
+/// Gives the lead of a contact as it will be when a callback is due.
+fn promised(standing: &Standing, at: Wall) -> Lead {
+    Lead { callback: Some(Callback { at, agent: None }), ..standing.lead.clone() }
+}
+
+/// Tells of a quota that is full.
+pub(super) fn full(row: &QuotaRow) -> Cause {
+    let quota =
+        FullQuota { name: row.quota.name.clone(), reached: row.reached, max: row.quota.max };
+    Cause { code: QUOTA_FULL.to_owned(), quota: Some(quota), ..Cause::default() }
+}
+
+/// The code of contacts whose cell has reached its quota.
+const QUOTA_FULL: &str = "quota-full";
 
 /// The code of hours that are closed because the day is a public holiday.
 const HOLIDAY: &str = "holiday";

@@ -23,8 +23,10 @@ mod lists;
 pub mod network;
 mod pacing;
 mod pilot;
+mod promise;
 pub mod quality;
 pub mod recycle;
+mod scores;
 mod trunks;
 pub mod types;
 mod webhooks;
@@ -92,6 +94,9 @@ pub fn router(desk: Desk) -> Router {
         .route("/v1/campaigns/{name}/contacts:import", post(lists::import))
         .route("/v1/clients/{client}/consents:import", post(consents::import))
         .layer(DefaultBodyLimit::disable());
+    let scores = Router::new()
+        .route("/v1/campaigns/{name}/contacts:score", post(scores::score))
+        .layer(DefaultBodyLimit::max(scores::BYTES_MAX));
     Router::new()
         .route("/v1/health", get(health::health))
         .route("/v1/configuration", get(configuration))
@@ -123,6 +128,7 @@ pub fn router(desk: Desk) -> Router {
         .route("/v1/webhooks/test", post(webhooks::test))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .merge(lists)
+        .merge(scores)
         .fallback(no_such_path)
         .method_not_allowed_fallback(no_such_method)
         .with_state(desk)

@@ -7,10 +7,13 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-pub use super::cause::{AgentWhy, CampaignWhy, Cause, ContactWhy, ContactsWhy, Explained, Kind};
+pub use super::cause::{
+    AgentWhy, BestHour, CampaignWhy, Cause, ContactWhy, ContactsWhy, Explained, FullQuota, Kind,
+};
 pub use super::health::Health;
 pub use super::idle::{Idle, IdleCause};
 pub use super::quality::{Hour, Hours, Trunk};
+pub use super::scores::{ScoreReport, Scored};
 use crate::core::campaign::{DispositionClass, Guarantee};
 use crate::core::fact::SkipReason;
 use crate::core::floor::Totals;
@@ -342,7 +345,7 @@ pub struct QualifyRequest {
     /// The call; the agent's present one otherwise.
     #[serde(default)]
     pub call: Option<u64>,
-    /// When to call back, RFC 3339 with offset.
+    /// When to call back, RFC 3339; without offset in the zone of the number called.
     #[serde(default)]
     pub callback_at: Option<String>,
     /// Whether the callback is the agent's own.

@@ -4,18 +4,22 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use serde::Deserialize;
 
-use super::cause::{AgentWhy, CampaignWhy, Cause, ContactWhy, ContactsWhy, Explained, Kind};
+use super::cause::{
+    AgentWhy, BestHour, CampaignWhy, Cause, ContactWhy, ContactsWhy, Explained, Kind,
+};
 use super::error::{Answer, ApiError};
 use super::held::{self, Gatehouse, Held};
 use super::types::{Agent, Campaign, Idle, IdleCause};
 use super::{Desk, Search, agents, calls, campaigns, import};
 use crate::config::Response;
 use crate::config::campaign::lacks;
+use crate::core::campaign::Settings;
 use crate::core::floor::TrunkFloor;
+use crate::core::habits::{Habits, KEPT_DAYS};
 use crate::core::order::Outcome;
 use crate::engine::handle::Snapshot;
-use crate::store::{AgentRow, CallFilter, Standing};
-use crate::units::{CampaignId, ContactId, Number, TrunkId, Wall};
+use crate::store::{AgentRow, CallFilter, QuotaRow, Standing};
+use crate::units::{CampaignId, ContactId, Number, Span, TrunkId, Wall};
 
 /// The query of `GET /v1/why`.
 #[derive(Debug, Deserialize)]
@@ -327,8 +331,10 @@ async fn contact(desk: &Desk, standing: &Standing) -> Result<Option<ContactWhy>,
     let names = agents.iter().map(|row| (row.id, row.name.clone())).collect();
     let mut gate = Gatehouse::new(row, &settings, on_line, (&snapshot, now));
     let (mut causes, number) = gate.one(standing, &names);
+    let quota = full_quota(desk, standing).await?;
+    let next = gate.next(standing).filter(|_| quota.is_none()).map(|at| at.to_string());
+    causes.splice(0..0, quota.as_ref().map(held::full));
     let callable = causes.is_empty();
-    let next = gate.next(standing).map(|at| at.to_string());
     let shown = campaigns::whole(desk, &name, &snapshot).await?;
     if let Some(idle) = shown.idle.as_ref().filter(|idle| !is_of_contacts(idle.cause))
         && standing.done.is_none()
@@ -352,8 +358,51 @@ async fn contact(desk: &Desk, standing: &Standing) -> Result<Option<ContactWhy>,
         causes,
         callable,
         next,
+        hour: best_hour(desk, &settings, standing).await?,
         campaign: shown,
     }))
+}
+
+/// Tells why a contact that waits for its next attempt is tried again at that hour.
+async fn best_hour(
+    desk: &Desk,
+    settings: &Settings,
+    standing: &Standing,
+) -> Result<Option<BestHour>, ApiError> {
+    let lead = &standing.lead;
+    let last = lead.tried.last().map(|tried| tried.outcome);
+    let delay = last.and_then(|outcome| settings.retry.after.get(&outcome));
+    let waits = standing.done.is_none() && standing.put_off.is_none() && lead.callback.is_none();
+    let sought = waits && delay.is_some_and(|delay| delay.best_hour);
+    let number = lead.numbers.iter().find(|own| Some(own.number) == lead.next_number);
+    let Some(number) = number.or_else(|| lead.numbers.first()).filter(|_| sought) else {
+        return Ok(None);
+    };
+    let since = desk.clock.now().wall - Span::secs(KEPT_DAYS * 86_400);
+    let mut habits = Habits::default();
+    for habit in desk.store.habits(standing.campaign, since).await? {
+        habits.learn(habit);
+    }
+    let odds = habits.explain(lead.list, &lead.tried, &number.zone, standing.due);
+    Ok(odds.map(|odds| BestHour {
+        at: standing.due.to_string(),
+        chance: odds.chance,
+        tried: odds.segment.tried,
+        reached: odds.segment.reached,
+        own_tried: odds.own.tried,
+        own_reached: odds.own.reached,
+    }))
+}
+
+/// Gives the full quota an open contact falls under.
+async fn full_quota(desk: &Desk, standing: &Standing) -> Result<Option<QuotaRow>, ApiError> {
+    if standing.done.is_some() || standing.in_call.is_some() {
+        return Ok(None);
+    }
+    let (campaign, contact) = (standing.campaign, standing.lead.contact);
+    let Some(name) = desk.store.full_quota(campaign, contact).await? else { return Ok(None) };
+    let quotas = desk.store.quotas(campaign).await?;
+    Ok(quotas.into_iter().find(|row| row.quota.name == name))
 }
 
 /// Whether a campaign's cause is that of its contacts, each of which has its own.

@@ -13,7 +13,7 @@ use crate::api::import::Mapping;
 /// What stands above the columns.
 const HEAD: &str = "\
 # What the columns of lists mean / ce que veulent dire les colonnes :
-# phone, name, first_name, external_id, zone, priority, agent, ignored, fields.NAME,
+# phone, name, first_name, external_id, zone, priority, score, agent, ignored, fields.NAME,
 # consent.obtained_at, consent.source, consent.proof, consent.scope, consent.expires_at,
 # consent.out_of_hours, contract.id, contract.object, contract.begins_at, contract.ends_at
 # cadran list import LIST --columns THIS_FILE

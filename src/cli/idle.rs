@@ -230,6 +230,10 @@ pub(super) fn held(code: &str, lang: Lang) -> &str {
     let (en, fr) = match code {
         "holiday" => ("closed for a public holiday", "fermé, jour férié"),
         "retry-delay" => ("the time until the next attempt", "délai avant la prochaine tentative"),
+        "quota-full" => (
+            "its quota is full: raise `max` of the [[quota]]",
+            "quota atteint : relevez `max` du [[quota]]",
+        ),
         "callback" => ("a callback is promised for later", "un rappel est promis pour plus tard"),
         "in-call" => ("in a call, or being written up", "en appel ou en post-appel"),
         "qualified" => ("closed: an agent qualified it", "close : qualifiée par un agent"),
@@ -333,6 +337,7 @@ mod tests {
             "consent-expired",
             "no-route",
             "retry-delay",
+            "quota-full",
             "callback",
             "in-call",
             "qualified",

@@ -7,7 +7,7 @@ use super::failure::{Exit, Failure, Outcome};
 use super::listed::{self, Listed};
 use super::output::Output;
 use super::recycle::Recycling;
-use super::{Global, wait_for};
+use super::{Global, score, wait_for};
 use crate::api::import::Need;
 use crate::api::types::{Agent, Campaign, ImportReport};
 use crate::config::likeness::suggestion;
@@ -37,6 +37,12 @@ others, with reason and fix; mend them there and import that file. The exit code
 
 What the law counts of a person stays: attempts, refusals and wishes hold as before.")]
     Recycle(Recycling),
+    /// Give contacts of a campaign other scores: within a priority the highest is called first
+    #[command(before_help = "Examples:
+  cadran list score appetence.csv --campaign prospection-fr
+
+The file is a CSV with two columns, the reference of the contacts (ref, id) and score, 0 to 100.")]
+    Score(score::Score),
 }
 
 /// A list to be imported.
@@ -61,6 +67,7 @@ impl List {
         match self {
             Self::Import(import) => import.run(global, output),
             Self::Recycle(recycling) => recycling.run(global, output),
+            Self::Score(score) => score.run(global, output),
         }
     }
 }

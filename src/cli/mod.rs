@@ -27,6 +27,7 @@ mod qualify;
 mod recycle;
 mod replay;
 mod report;
+mod score;
 mod serve;
 mod simulate;
 mod speed;

@@ -20,7 +20,7 @@ pub(super) struct Qualify {
     /// The call's number [default: the agent's present one]
     #[arg(long)]
     call: Option<u64>,
-    /// When to call back, with offset from UTC
+    /// When to call back; without offset from UTC in the time of the number called
     #[arg(long, value_name = "TIME")]
     callback: Option<String>,
     /// The agent calls back in person

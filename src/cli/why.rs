@@ -10,7 +10,8 @@ use super::listed::{self, Country};
 use super::output::{Form, Lang, Output, Sheet, moment};
 use super::{Global, idle, wait_for};
 use crate::api::types::{
-    self, AgentWhy, CampaignWhy, Cause, ContactWhy, ContactsWhy, Explained, IdleCause,
+    self, AgentWhy, BestHour, CampaignWhy, Cause, ContactWhy, ContactsWhy, Explained, FullQuota,
+    IdleCause,
 };
 use crate::watch::{agent_state_word, campaign_state_word, clock, rest_word};
 
@@ -175,9 +176,27 @@ fn contacts(why: &ContactsWhy, lang: Lang) -> Vec<String> {
             let from = lang.say("may be called from", "appelable à partir du");
             format!("  {from} {}", moment_ahead(next, &why.at, lang))
         }));
+        lines.extend(contact.hour.as_ref().map(|hour| format!("  {}", best_hour(hour, lang))));
         lines.push(format!("  {}", tried(contact, lang)));
     }
     lines
+}
+
+/// Tells why the next attempt is at the hour it is.
+fn best_hour(hour: &BestHour, lang: Lang) -> String {
+    let at = moment(&hour.at, "%Y-%m-%d %H:%M %Z");
+    let BestHour { tried, reached, own_tried, own_reached, .. } = hour;
+    let chance = 100.0 * hour.chance;
+    match lang {
+        Lang::En => format!(
+            "hour chosen: {at}, reached {chance:.0} % (list {reached} of {tried} at that hour, \
+             contact {own_reached} of {own_tried})"
+        ),
+        Lang::Fr => format!(
+            "heure choisie : {at}, joint {chance:.0} % (liste {reached} sur {tried} à cette heure, \
+             fiche {own_reached} sur {own_tried})"
+        ),
+    }
 }
 
 /// Tells of the last attempt.
@@ -329,6 +348,12 @@ fn of_rule(cause: &Cause, lang: Lang) -> String {
         };
         let carrier = lang.say("the carrier says:", "l'opérateur dit :");
         return format!("{carrier} {means}; {remedy}");
+    }
+    if let Some(FullQuota { name, reached, max }) = &cause.quota {
+        return match lang {
+            Lang::En => format!("quota full: {name}, {reached} of {max}"),
+            Lang::Fr => format!("quota atteint : {name}, {reached} sur {max}"),
+        };
     }
     let who = cause.who.as_deref().map(|who| format!(" ({who})")).unwrap_or_default();
     format!("{}{who}{}", idle::held(&cause.code, lang), idle::lawful(cause.law.as_deref()))

@@ -6,13 +6,14 @@ use std::path::{Path, PathBuf};
 use super::dispositions::{self, Disposition};
 use super::law::{self, Called, Purpose};
 use super::likeness::suggestion;
+use super::order::Order;
 use super::problem::{Problem, Problems, Severity};
 use super::reader::{Fields, Reader, Value};
 use super::routes::{NamedRoute, PrefixRoutes, ShownNumber};
 use super::secret::Webhook;
 use super::shared::SharedRate;
 use super::trunk::Trunk;
-use super::{hours, measure, read_file, routes};
+use super::{hours, measure, order, read_file, routes};
 use crate::core::campaign::{Abandon, Guarantee, Mode, RING_MAX, RING_MIN, Settings, VALUE, Wrap};
 use crate::core::pacing::account;
 use crate::core::rules::{AttemptCap, Week};
@@ -68,6 +69,8 @@ pub struct Campaign {
     pub attempt_caps: Vec<AttemptCap>,
     /// When a contact is tried again.
     pub retry: recycle::Settings,
+    /// Shares of its lists, and quotas.
+    pub order: Order,
     /// The stock of claimed contacts.
     pub hopper: hopper::Settings,
     /// How often the pacer runs when nothing happens.
@@ -219,6 +222,7 @@ fn campaign(root: &Fields<'_, '_>, path: &Path, around: Around<'_>) -> Option<Ca
     let week = week(root);
     let webhook = root.table("webhook").and_then(|fields| Webhook::of(&fields));
     let retry = super::retry::read(root, abandon.recall_lock);
+    let order = order::read(root);
     let hopper = hopper(root);
     let caps = root.get("attempt_caps").map(Value::one_or_more).unwrap_or_default();
     let title = root.get("title").and_then(|value| value.name());
@@ -248,6 +252,7 @@ fn campaign(root: &Fields<'_, '_>, path: &Path, around: Around<'_>) -> Option<Ca
         week: week?,
         attempt_caps: caps.iter().filter_map(|cap| cap.parse(measure::attempt_cap)).collect(),
         retry,
+        order,
         hopper,
         pace_every,
         dispositions,

@@ -48,7 +48,8 @@ const DISPOSITIONS_MAX: usize = 100;
 /// A contact comes back after a day unless the disposition says otherwise.
 const AFTER: Span = Span::secs(86_400);
 
-const CLASSES: [(&str, DispositionClass); 6] = [
+/// The words for the classes.
+pub(super) const CLASSES: [(&str, DispositionClass); 6] = [
     ("argued_positive", DispositionClass::ArguedPositive),
     ("ca+", DispositionClass::ArguedPositive),
     ("argued_negative", DispositionClass::ArguedNegative),

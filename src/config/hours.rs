@@ -83,7 +83,10 @@ fn day(text: &str) -> Result<usize, String> {
 }
 
 /// Reads one window such as `10:00-13:00` or `14h-20h`.
-fn day_span(text: &str) -> Result<DaySpan, String> {
+///
+/// # Errors
+/// The text is no window.
+pub(super) fn day_span(text: &str) -> Result<DaySpan, String> {
     let wrong = || format!("has no window: {:?} is not like 10:00-13:00", text.trim());
     let (from, to) = text.split_once('-').ok_or_else(wrong)?;
     let (from, to) = (minute(from).ok_or_else(wrong)?, minute(to).ok_or_else(wrong)?);

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::call::{Call, Effect, Manner};
 use super::floor::{CallStage, Totals};
+use super::habits::Habits;
 use super::hopper::Hopper;
 use super::order::{CampaignState, Outcome};
 use super::pacing::account::{self, Entry};
@@ -250,7 +251,7 @@ impl Settings {
             wrap: Wrap { max: None, default: None, extension_max: Span::ZERO },
             respect: respect::Settings::default(),
             rules: rules::Settings { week: rules::Week::always(), ..rules::Settings::default() },
-            retry: recycle::Settings { attempts_max: 1, after: BTreeMap::new() },
+            retry: recycle::Settings { attempts_max: 1, after: BTreeMap::new(), plan: None },
             hopper: hopper::Settings::default(),
             dispositions: BTreeMap::new(),
             pace_every: PACE_EVERY,
@@ -311,6 +312,8 @@ pub(super) struct Campaign {
     pub(super) pacer: Option<Box<Pacer>>,
     /// What it remembers and keeps for later days.
     pub(super) memory: Memory,
+    /// At which hours its contacts are reached.
+    pub(super) habits: Habits,
     pub(super) decision: Option<Decision>,
     /// Since when its pacer has wanted no more calls, and why it does not now.
     pub(super) quiet: Option<Quiet>,
@@ -344,6 +347,7 @@ impl Campaign {
             totals: Totals::default(),
             pacer: None,
             memory: Memory::default(),
+            habits: Habits::default(),
             decision: None,
             quiet: None,
             directed: 0,

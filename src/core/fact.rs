@@ -5,6 +5,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::habits::Habit;
+use super::order::Outcome;
 use super::pacing::account::Bucket;
 use super::pacing::prior::Lesson;
 use super::pacing::truth::Truth;
@@ -69,6 +71,12 @@ pub enum CampaignFact {
     },
     /// New contacts were imported or became due: ask the store again.
     Refilled,
+    /// What is in stock may not be what should be called any more, as a quota was filled or the
+    /// order of the list changed: give it back and ask the store again.
+    Restocked,
+    /// At which hours people were reached before the dialer was made, for campaigns that look for
+    /// the best one.
+    Habits(Vec<Habit>),
     /// What the abandon rule counted before the dialer was made, as far as it is still in the
     /// rule's window.
     Counted(Vec<Bucket>),
@@ -86,11 +94,12 @@ pub enum CampaignFact {
 /// What a campaign's list still holds, as counted by the store when it answered a claim.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Supply {
-    /// Contacts that could be claimed now beyond those given.
+    /// Contacts that could be claimed now beyond those given; `u64::MAX` for more than are counted.
     pub due: u64,
-    /// Contacts that wait for a retry delay, a callback time or a lock, or are leased.
+    /// Contacts that wait for a retry delay, a callback time or a lock, or are leased; counted
+    /// where few are due.
     pub waiting: u64,
-    /// When the earliest of the waiting ones falls due.
+    /// When the earliest of the waiting ones falls due; told where few are due.
     pub next_due: Option<Wall>,
 }
 
@@ -116,6 +125,19 @@ pub struct Lead {
     /// The list it came from, if it came with one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub list: Option<ListId>,
+    /// Its latest attempts that ended, oldest first, at most
+    /// [`TOLD_MAX`](super::recycle::TOLD_MAX); told where the campaign's retry plan asks for it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tried: Vec<Tried>,
+}
+
+/// An attempt of a contact.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tried {
+    /// When it began.
+    pub at: Wall,
+    /// How it ended.
+    pub outcome: Outcome,
 }
 
 /// One telephone number of a lead.
@@ -169,6 +191,7 @@ impl Lead {
             callback: None,
             owner: None,
             list: None,
+            tried: Vec::new(),
         }
     }
 }

@@ -6,10 +6,12 @@ use super::agent::{self, State as Seat, Writing};
 use super::breaker::Word;
 use super::call::{self, Call, Effect, State};
 use super::campaign::Settings;
-use super::fact::{Answerer, CallFact, Lead};
+use super::fact::{Answerer, CallFact, Lead, Tried};
 use super::floor::CallStage;
+use super::habits::{Habits, Hour};
 use super::order::{Abandoned, Bridged, Closed, EndedBy, Next, Outcome};
 use super::pacing::account::Entry;
+use super::spread::spread;
 use super::{Dialer, Order, Record, Wake, recycle};
 use crate::units::{AgentId, CallId, CampaignId, Now, Wall};
 
@@ -251,7 +253,7 @@ impl Dialer {
         let Some(call) = self.calls.get(&id) else { return };
         let Some(campaign) = self.campaigns.get(&call.campaign) else { return };
         let ended = (Outcome::Abandoned, EndedBy::Dialer);
-        let next = next_of(&campaign.settings, call, ended, now.wall);
+        let next = next_of((&campaign.settings, &campaign.habits), call, ended, now);
         self.record(Record::Abandoned(Abandoned {
             call: id,
             contact: call.lead.contact,
@@ -290,7 +292,11 @@ impl Dialer {
             let client = campaign.settings.client;
             self.persons.lock(now.wall, client, call.number().person, lock);
         }
-        let next = next_of(&campaign.settings, &call, (outcome, by), now.wall);
+        let next = next_of((&campaign.settings, &campaign.habits), &call, (outcome, by), now);
+        if campaign.settings.retry.seeks_best() && by != EndedBy::Nobody {
+            let hour = Hour::of(began(&call, now), &call.number().zone);
+            hour.into_iter().for_each(|hour| campaign.habits.note(call.lead.list, hour, outcome));
+        }
         self.resolve(now, call.campaign, call.lead.contact, next);
         let closed = closed(&call, id, now, outcome, cause, by, next);
         if closed.reached_nobody()
@@ -318,7 +324,13 @@ impl Dialer {
 /// Gives what an attempt of that outcome makes of its contact: what the agent said, or what the
 /// campaign does after such an outcome, but no sooner than the number asked for; the abandoned are
 /// left alone for its lock.
-fn next_of(settings: &Settings, call: &Call, (outcome, by): (Outcome, EndedBy), at: Wall) -> Next {
+fn next_of(
+    (settings, habits): (&Settings, &Habits),
+    call: &Call,
+    (outcome, by): (Outcome, EndedBy),
+    now: Now,
+) -> Next {
+    let at = now.wall;
     if let Some((_, next)) = call.qualified {
         return next;
     }
@@ -328,7 +340,13 @@ fn next_of(settings: &Settings, call: &Call, (outcome, by): (Outcome, EndedBy), 
     let next = recycle::after(&settings.retry, outcome, &call.lead, call.index, at);
     let lock =
         if outcome == Outcome::Abandoned { settings.abandon.recall_lock } else { call.spare };
-    recycle::no_earlier(next, at + lock)
+    let next = recycle::no_earlier(next, at + lock);
+    spread((settings, habits), &call.lead, Tried { at: began(call, now), outcome }, next)
+}
+
+/// Gives when an attempt began.
+fn began(call: &Call, now: Now) -> Wall {
+    now.wall - now.mono.since(call.dialed)
 }
 
 /// Tells what a call that ended says of its trunk.

@@ -7,6 +7,7 @@ pub mod check;
 pub mod fact;
 pub mod floor;
 pub mod foresight;
+pub mod habits;
 pub mod hopper;
 pub mod order;
 pub mod pacing;
@@ -26,6 +27,7 @@ mod routing;
 mod running;
 mod seat;
 mod sharing;
+mod spread;
 mod team;
 mod timers;
 

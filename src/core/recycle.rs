@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::fact::{Callback, Lead, LeadNumber};
 use super::order::{DoneReason, Next, Outcome};
+use super::rules::DaySpan;
 use crate::units::{NumberId, Span, Wall};
 
 /// When a contact is tried again.
@@ -16,6 +17,34 @@ pub struct Settings {
     /// The delay after each outcome; an outcome without one closes the contact, unless it was
     /// no word of the contact's: those are tried again after [`OURS_WAIT`].
     pub after: BTreeMap<Outcome, Delay>,
+    /// At which hours, if that is not left to the calling windows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plan: Option<Plan>,
+}
+
+impl Settings {
+    /// Whether some contacts are tried at the hour they are likeliest reached.
+    #[must_use]
+    pub fn seeks_best(&self) -> bool {
+        self.plan.is_some() && self.after.values().any(|delay| delay.best_hour)
+    }
+
+    /// Whether leads must tell of their earlier attempts.
+    #[must_use]
+    pub fn asks_history(&self) -> bool {
+        self.plan.is_some() || self.after.values().any(|delay| delay.max.is_some())
+    }
+}
+
+/// At which hours contacts are tried again.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Plan {
+    /// The parts of the day among which attempts are spread, in the called number's zone; none for
+    /// the whole day.
+    pub slots: Vec<DaySpan>,
+    /// How much later than the first moment allowed the hour may be at which the contact is
+    /// likeliest reached.
+    pub best_within: Span,
 }
 
 /// The delay after one outcome.
@@ -25,12 +54,33 @@ pub struct Delay {
     pub wait: Span,
     /// Whether the contact's next number is tried first, at once if `wait` is zero.
     pub next_number: bool,
+    /// Attempts with this outcome at most, 1 to [`TOLD_MAX`]; the last of them closes the contact.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max: Option<u32>,
+    /// Whether the next attempt is made on another day, in the called number's zone.
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    pub other_day: bool,
+    /// Whether the next attempt is made in the part of the day that was tried least.
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    pub other_slot: bool,
+    /// Whether it is made at the hour at which the contact is likeliest reached.
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    pub best_hour: bool,
 }
 
 impl Delay {
     /// The outcome closes the contact.
-    pub const NEVER: Self = Self { wait: Span::MAX, next_number: false };
+    pub const NEVER: Self = Self::of(Span::MAX, false);
+
+    /// Makes a delay, whatever the day and hour and however often.
+    #[must_use]
+    pub const fn of(wait: Span, next_number: bool) -> Self {
+        Self { wait, next_number, max: None, other_day: false, other_slot: false, best_hour: false }
+    }
 }
+
+/// Attempts of a contact told with its lead, the latest: more in one campaign are rare.
+pub const TOLD_MAX: u32 = 16;
 
 /// Congestions, trunk faults and calls never placed that cost a contact none of its attempts;
 /// further ones do, so that a number which always fails is not tried for ever.
@@ -62,6 +112,9 @@ pub(super) fn after(
         return Next::Done(DoneReason::Exhausted);
     }
     let delay = settings.after.get(&outcome).copied();
+    if !kept && delay.and_then(|delay| delay.max).is_some_and(|max| often(lead, outcome) >= max) {
+        return Next::Done(DoneReason::Exhausted);
+    }
     if outcome == Outcome::Invalid {
         return following(lead, index)
             .filter(|&next| next != index)
@@ -141,7 +194,13 @@ fn standing(outcome: Outcome) -> Option<Delay> {
         | Outcome::Invalid
         | Outcome::Declined => return None,
     };
-    Some(Delay { wait, next_number: false })
+    Some(Delay::of(wait, false))
+}
+
+/// Counts the attempts with an outcome, the one that just ended among them.
+fn often(lead: &Lead, outcome: Outcome) -> u32 {
+    let before = lead.tried.iter().filter(|tried| tried.outcome == outcome).count();
+    u32::try_from(before).unwrap_or(u32::MAX).saturating_add(1)
 }
 
 fn retry(at: Wall, lead: &Lead, index: usize) -> Next {

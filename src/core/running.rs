@@ -52,6 +52,16 @@ impl Dialer {
             (CampaignFact::Refilled, Stopped | Running | Paused | Draining) => {
                 campaign.hopper.refilled(now.mono);
             }
+            (CampaignFact::Restocked, _) => {
+                let leads = campaign.hopper.empty_out(None);
+                self.release(now, id, &leads);
+                if let Some(campaign) = self.campaigns.get_mut(&id) {
+                    campaign.hopper.refilled(now.mono);
+                }
+            }
+            (CampaignFact::Habits(habits), _) => {
+                habits.into_iter().for_each(|habit| campaign.habits.learn(habit));
+            }
             (CampaignFact::Directed(calls), Running) if campaign.is_directed() => {
                 campaign.directed = calls;
             }

@@ -17,7 +17,7 @@ use super::scribe::Scribe;
 use super::tape::{self, Recorder};
 use super::tasks::Tasks;
 use super::trunks::{carrier_side, doors};
-use super::{Engine, Inbox, Parts, foresight, forget, quality, resume};
+use super::{Engine, Inbox, Parts, foresight, forget, quality, quotas, resume};
 use crate::config::campaign::UnknownTrunk;
 use crate::config::{self, Campaign, Config, Database, Disposition, Webhook};
 use crate::core::campaign::Mode;
@@ -29,7 +29,7 @@ use crate::hooks::sign::{NotAKey, SigningKey};
 use crate::hooks::{self, Courier, Endpoint, NotAnEndpoint};
 use crate::media::{self, MediaHandle, PromptError, Prompts};
 use crate::sip;
-use crate::store::{self, CampaignRow, DispositionRow, NewCampaign, Recovered, Store};
+use crate::store::{self, CampaignRow, DispositionRow, ListShare, NewCampaign, Recovered, Store};
 use crate::units::{CampaignId, ClientId, Span, TrunkId};
 use crate::wire::sdp::Srtp;
 
@@ -270,13 +270,14 @@ pub async fn start(config: Config) -> Result<Running, BootError> {
     let mut engine = Engine::new(parts, recovered.first_leg);
     first.extend(engine.resume(recovered));
     let (ending, ended) = oneshot::channel::<Infallible>();
+    let handle = Handle::new(asks, watched);
+    tasks.spawn(quotas::watch(store.clone(), handle.clone()));
     tasks.spawn(async move {
         engine.run(first).await;
         drop(stop_courier);
         drop(ending);
     });
-    let (handle, config) = (Handle::new(asks, watched), Arc::new(config));
-    let (ended, tape) = (Some(ended), path);
+    let (config, ended, tape) = (Arc::new(config), Some(ended), path);
     Ok(Running { handle, store, gauge, clock, tasks, config, campaigns, tape, ended, delivered })
 }
 
@@ -403,6 +404,9 @@ fn stored(campaign: &Campaign, config: &Config) -> NewCampaign {
         endpoint: endpoint(campaign, config).map(|(name, _)| name.to_owned()),
         caller_ids: campaign.caller_ids.clone(),
         dispositions: campaign.dispositions.iter().map(disposition).collect(),
+        shares: campaign.order.shares.iter().map(share).collect(),
+        quotas: campaign.order.quotas.iter().map(quota).collect(),
+        history: campaign.retry.asks_history(),
     }
 }
 
@@ -412,6 +416,15 @@ fn disposition(disposition: &Disposition) -> DispositionRow {
         label: disposition.label.clone(),
         class: disposition.class,
     }
+}
+
+fn share((file, percent): &(String, u8)) -> ListShare {
+    ListShare { file: file.clone(), percent: *percent }
+}
+
+fn quota(quota: &config::Quota) -> store::Quota {
+    let config::Quota { name, fields, lists, zones, class, max } = quota.clone();
+    store::Quota { name, fields, lists, zones, class, max }
 }
 
 /// The endpoint of campaigns without a webhook of their own.

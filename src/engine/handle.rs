@@ -24,6 +24,8 @@ pub enum Ask {
     Campaign(CampaignId, CampaignVerb),
     /// Contacts were imported: claim again.
     Refill(CampaignId),
+    /// A quota was filled or a list put in another order: give the stock back and claim again.
+    Restock(CampaignId),
     /// Something an agent does or has done for him or her.
     Agent(AgentId, AgentVerb),
     /// An agent was added to the store or changed in it: take the new row.
@@ -47,6 +49,7 @@ impl Ask {
             Self::Agent(_, verb) => matches!(verb, AgentVerb::Login | AgentVerb::Dial),
             Self::TestTrunk(..) => true,
             Self::Refill(_)
+            | Self::Restock(_)
             | Self::AgentChanged(_)
             | Self::DoNotCall(..)
             | Self::Withdrawn(..)

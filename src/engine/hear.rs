@@ -212,6 +212,7 @@ impl Engine {
         let fact = match ask {
             Ask::Campaign(campaign, verb) => Fact::Campaign(campaign, campaign_fact(verb)),
             Ask::Refill(campaign) => Fact::Campaign(campaign, CampaignFact::Refilled),
+            Ask::Restock(campaign) => Fact::Campaign(campaign, CampaignFact::Restocked),
             Ask::Agent(agent, verb) => Fact::Agent(agent, self.agent_fact(now, agent, verb)?),
             Ask::DoNotCall(person, scope) => Fact::DoNotCall(person, scope),
             Ask::Withdrawn(person, client) => Fact::Withdrawn(person, client),

@@ -15,6 +15,7 @@ mod hear;
 pub mod legs;
 mod perform;
 pub mod quality;
+mod quotas;
 mod resume;
 pub mod scribe;
 pub mod tape;
@@ -219,11 +220,14 @@ impl Engine {
             }
             match ask {
                 // The contacts are in the store: the next start of the engine claims them.
-                Ask::Refill(_) if self.draining => words.push((back, Ok(Reply::Done))),
+                Ask::Refill(_) | Ask::Restock(_) if self.draining => {
+                    words.push((back, Ok(Reply::Done)))
+                }
                 Ask::TestTrunk(trunk, call) => self.begin_trial(trunk, call, back),
                 Ask::AgentChanged(row) => self.change_agent(now, *row, &mut facts, back),
                 ask @ (Ask::Campaign(..)
                 | Ask::Refill(_)
+                | Ask::Restock(_)
                 | Ask::Agent(..)
                 | Ask::DoNotCall(..)
                 | Ask::Withdrawn(..)

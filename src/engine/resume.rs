@@ -7,10 +7,11 @@ use crate::config::Config;
 use crate::core::Fact;
 use crate::core::campaign::Mode;
 use crate::core::fact::CampaignFact;
+use crate::core::habits::KEPT_DAYS;
 use crate::core::order::CampaignState;
 use crate::sip::Phone;
 use crate::store::{Recovered, Store, StoreError};
-use crate::units::Wall;
+use crate::units::{Span, Wall};
 
 impl Engine {
     /// Gives the facts that restore what an earlier run left; the signalling has what is its own.
@@ -62,6 +63,14 @@ pub(super) async fn remembered(
         let account = &campaign.account;
         let counted = store.counted(row.id, account.begins(now), account.part()).await?;
         facts.push(Fact::Campaign(row.id, CampaignFact::Counted(counted)));
+        if campaign.retry.seeks_best() {
+            match store.habits(row.id, now - Span::secs(KEPT_DAYS * 86_400)).await {
+                Ok(known) => facts.push(Fact::Campaign(row.id, CampaignFact::Habits(known))),
+                Err(error) => {
+                    tracing::warn!(campaign = %row.name, %error, "the best hours cannot be read");
+                }
+            }
+        }
         if !matches!(campaign.mode, Mode::Predictive { .. }) {
             continue;
         }

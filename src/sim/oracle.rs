@@ -277,6 +277,8 @@ impl Oracle {
             | CampaignFact::Drained
             | CampaignFact::Claimed { .. }
             | CampaignFact::Refilled
+            | CampaignFact::Restocked
+            | CampaignFact::Habits(_)
             | CampaignFact::Known(_)
             | CampaignFact::Counted(_)
             | CampaignFact::Remembered(_)

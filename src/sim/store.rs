@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::plan::{List, Plan};
 use super::rng::{Actor, Stream};
-use crate::core::fact::{Answerer, Callback, Lead, LeadNumber, Supply};
+use crate::core::fact::{Answerer, Callback, Lead, LeadNumber, Supply, Tried};
 use crate::core::order::{
     Abandoned, Bridged, Closed, EndedBy, Next, Opened, Outcome, Qualified, Record,
 };
 use crate::core::pacing::account::Bucket;
 use crate::core::pacing::prior::Lesson;
+use crate::core::recycle;
 use crate::units::{
     CallId, CampaignId, ClientId, ContactId, ListId, Mono, Now, NumberId, PersonId, RouteGroup,
     Span, Wall, Zone,
@@ -17,6 +18,9 @@ use crate::units::{
 
 /// Latest attempts told with a number (`LeadNumber::recent`).
 const RECENT_MAX: usize = 16;
+
+/// Latest attempts told with a lead.
+const TRIED_MAX: usize = recycle::TOLD_MAX as usize;
 
 /// What survives a crash.
 #[derive(Clone, Debug)]
@@ -57,6 +61,7 @@ struct Contact {
     faults: u32,
     next_number: Option<NumberId>,
     callback: Option<Callback>,
+    tried: Vec<Tried>,
     state: State,
 }
 
@@ -268,6 +273,8 @@ impl Store {
         {
             let fault = matches!(closed.outcome, Outcome::Congestion | Outcome::TrunkFault);
             contact.faults += u32::from(fault);
+            contact.tried.push(Tried { at: opened.at, outcome: closed.outcome });
+            contact.tried.drain(..contact.tried.len().saturating_sub(TRIED_MAX));
             if matches!(closed.next, Next::Retry { .. }) {
                 contact.callback = None;
             }
@@ -422,7 +429,8 @@ fn lost_for_good(opened: &Opened, lost: &Abandoned) -> Closed {
 impl Contact {
     fn new(numbers: Vec<(NumberId, PersonId)>, due: Wall) -> Self {
         let state = State::Free { due };
-        Self { numbers, attempts: 0, faults: 0, next_number: None, callback: None, state }
+        let tried = Vec::new();
+        Self { numbers, attempts: 0, faults: 0, next_number: None, callback: None, tried, state }
     }
 
     fn lead(
@@ -454,6 +462,7 @@ impl Contact {
             faults: self.faults,
             next_number: self.next_number,
             callback: self.callback,
+            tried: self.tried.clone(),
             ..Lead::new(id, self.numbers.iter().map(number).collect())
         }
     }

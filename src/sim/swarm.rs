@@ -268,10 +268,10 @@ fn retry(chance: &mut Stream) -> recycle::Settings {
         if chance.yes(0.8) {
             let wait = if chance.yes(0.2) { 0 } else { 30 + chance.below(1_800) };
             let next_number = chance.yes(0.5);
-            after.insert(outcome, recycle::Delay { wait: Span::secs(wait), next_number });
+            after.insert(outcome, recycle::Delay::of(Span::secs(wait), next_number));
         }
     }
-    recycle::Settings { attempts_max: small(1 + chance.below(6)), after }
+    recycle::Settings { attempts_max: small(1 + chance.below(6)), after, plan: None }
 }
 
 fn scenario(chance: &mut Stream, day: Span) -> Result<Scenario, NoWorld> {

@@ -5,7 +5,7 @@
 
 use super::backend::{Db, Query, Sql, both, each, guarded, statements, together};
 use super::text::{NextColumns, at, json, some_at, word};
-use super::{Shared, StoreError, report};
+use super::{Shared, StoreError, quota, report};
 use crate::core::fact::SkipReason;
 use crate::core::order::{Abandoned, Bridged, Closed, Next, Opened, Qualified, RuleRefusal};
 use crate::core::rules::law::LawId;
@@ -18,7 +18,8 @@ macro_rules! set_next {
         "update contact set
            state = coalesce($1, state),
            done_reason = case when $1 is null then done_reason else $2 end,
-           turn = case when $1 is null then turn else coalesce($3, priority) end,
+           turn = case when $1 is null then turn
+             else turn / 1000 * 1000 + coalesce($3, 101 * priority - score) end,
            next_at = coalesce($4, next_at),
            callback_at = case when $1 is null then callback_at else $5 end,
            callback_agent_id = case when $1 is null then callback_agent_id else $6 end,
@@ -289,6 +290,10 @@ pub(super) async fn complete(
     if story.call.ended.is_none() {
         tracing::error!(%call, "a call was completed before it was closed; it stays open");
         return Ok(0);
+    }
+    if let Some(said) = &story.call.disposition {
+        let contact = (story.call.campaign, story.call.contact);
+        quota::count(db, shared, contact, said.class).await?;
     }
     story.call.completed = Some(moment);
     COMPLETED

@@ -3,7 +3,7 @@
 use super::Store;
 use super::backend::{Db, both, statements};
 use super::text::{read, word};
-use super::{CampaignRow, NewCampaign, StoreError};
+use super::{CampaignRow, NewCampaign, StoreError, mix};
 use crate::core::order::CampaignState;
 use crate::units::{CampaignId, ClientId, TrunkId};
 
@@ -64,8 +64,12 @@ impl Store {
         let id = campaign_row(&mut db, campaign).await?;
         caller_ids(&mut db, id, campaign).await?;
         dispositions(&mut db, id, campaign).await?;
+        mix::set(&mut db, id, campaign).await?;
         transaction.commit().await?;
-        Ok(CampaignId(id))
+        drop(writer);
+        let id = CampaignId(id);
+        self.plan(id, campaign).await?;
+        Ok(id)
     }
 
     /// Lists every campaign by name.

@@ -1,18 +1,28 @@
 //! Leasing contacts to a hopper.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use super::backend::{Row, both, each, statements};
+use super::mix::LANE_TURNS;
 use super::text::{at, from_json, json, read};
-use super::{CLAIM_MAX, Card, Claimed, Outlook, StoreError, consent};
-use super::{IN_CALL, NEVER, Store};
-use crate::core::fact::{Callback, Lead, LeadNumber, NumberClass, Supply};
+use super::{CLAIM_MAX, Card, Claimed, HELD, IN_CALL, NEVER, Outlook, Store};
+use super::{StoreError, consent, quota};
+use crate::core::fact::{Callback, Lead, LeadNumber, NumberClass, Supply, Tried};
+use crate::core::recycle::TOLD_MAX;
 use crate::core::rules::UNKNOWN_WAIT;
 use crate::core::rules::consent::Right;
 use crate::units::{
     AgentId, CampaignId, ContactId, ListId, Number, NumberId, PersonId, RouteGroup, Span,
     Territory, Wall, Zone,
 };
+
+/// Contacts counted of those that are due and of those that wait, unless more are claimed at once:
+/// a pacer must know how a list ends, and all of a long one take too long to count. More than so
+/// many due ones are told as more than there can be.
+const SUPPLY_MAX: u32 = 2_000;
+
+/// Contacts due with which a campaign is not at its end, so that those that wait are not counted.
+const ENOUGH: u64 = 500;
 
 /// Earlier attempts told with a number, as `LeadNumber::recent` has it.
 const RECENT_MAX: u32 = 16;
@@ -100,6 +110,86 @@ macro_rules! recent_of {
     };
 }
 
+/// How the latest attempts of some contacts ended.
+macro_rules! tried_of {
+    ($contacts:literal) => {
+        concat!(
+            "select contact_id, opened_at, outcome from (
+               select contact_id, opened_at, outcome, row_number() over (
+                 partition by contact_id order by opened_at desc, call_id desc) as back
+               from attempt where outcome is not null and contact_id in (",
+            $contacts,
+            ")) as tried where back <= $2 order by contact_id, back desc"
+        )
+    };
+}
+
+/// Every turn of a campaign's contacts between two, each found by one look into the index, however
+/// many contacts wait on it.
+macro_rules! turns {
+    ($campaign:literal, $from:literal, $to:literal) => {
+        concat!(
+            "with recursive step (turn) as (
+               select min(turn) from contact where campaign_id = ",
+            $campaign,
+            " and turn >= ",
+            $from,
+            " union all
+               select (select min(k.turn) from contact k
+                 where k.campaign_id = ",
+            $campaign,
+            " and k.turn > step.turn)
+               from step where step.turn < ",
+            $to,
+            ")"
+        )
+    };
+}
+
+/// Leases the contacts that are due, turn by turn.
+macro_rules! lease {
+    ($among:literal, $due:literal, $end:literal) => {
+        concat!(
+            "update contact set free_at = $4,
+               lease_epoch = (select owner_epoch from campaign where id = $1)
+             where id ",
+            $among,
+            turns!("$1", "$5", "$6"),
+            $due,
+            $end,
+            " returning *, (select name from contact_personal where contact_id = id) as name,
+               (select fields from contact_personal where contact_id = id) as fields"
+        )
+    };
+}
+
+/// Counts contacts, turn by turn, and no more than are asked for.
+macro_rules! count {
+    ($of:literal) => {
+        concat!(
+            turns!("$1", "0", "9223372036854775807"),
+            " select count(*) from (",
+            $of,
+            ") as found"
+        )
+    };
+}
+
+/// Counts what waits in a list, and finds what falls due next.
+macro_rules! waits {
+    ($waiting:literal) => {
+        concat!(
+            turns!("$1", "0", "9223372036854775807"),
+            " select (select count(*) from (",
+            $waiting,
+            ") as waiting),
+             (select min(next_at) from (select (select min(k.free_at) from contact k
+                where k.campaign_id = $1 and k.turn = step.turn and k.free_at > $2) as next_at
+              from step) as following where next_at < $4)"
+        )
+    };
+}
+
 statements! {
     RELEASE = each(
         "update contact set free_at = next_at
@@ -113,20 +203,23 @@ statements! {
            and lease_epoch = (select owner_epoch from campaign where id = campaign_id)",
     );
     LEASE = each(
-        "update contact set free_at = $4,
-           lease_epoch = (select owner_epoch from campaign where id = $1)
-         where id in (
-           select id from contact where campaign_id = $1 and free_at <= $3
-           order by turn, free_at, id limit $2)
-         returning *, (select name from contact_personal where contact_id = id) as name,
-           (select fields from contact_personal where contact_id = id) as fields",
-        "update contact set free_at = $4,
-           lease_epoch = (select owner_epoch from campaign where id = $1)
-         where id in (
-           select id from contact where campaign_id = $1 and free_at <= $3
-           order by turn, free_at, id limit $2 for update skip locked)
-         returning *, (select name from contact_personal where contact_id = id) as name,
-           (select fields from contact_personal where contact_id = id) as fields",
+        lease!(
+            "in (",
+            " select k.id from step cross join contact k
+              where k.campaign_id = $1 and k.turn = step.turn and k.turn <= $6
+                and k.free_at <= $3 limit $2",
+            ")"
+        ),
+        // An array is made once: `in` may be joined the other way round, contact by contact.
+        lease!(
+            "= any (array(",
+            " select due.id from step cross join lateral (
+                select k.id from contact k
+                where k.campaign_id = $1 and k.turn = step.turn and k.turn <= $6
+                  and k.free_at <= $3
+                order by k.free_at, k.id limit $2 for update skip locked) as due limit $2",
+            "))"
+        ),
     );
     NEXT_RULE = both(
         "select r.rule, r.law from contact k
@@ -134,11 +227,28 @@ statements! {
              on r.contact_id = k.id and coalesce(r.until_at, r.at + $3) = k.free_at
          where k.campaign_id = $1 and k.free_at = $2 order by r.at desc limit 1",
     );
-    SUPPLY = both(
-        "select count(*) filter (where free_at <= $2),
-           count(*) filter (where free_at > $2 and free_at < $3),
-           min(free_at) filter (where free_at > $2 and free_at < $4)
-         from contact where campaign_id = $1",
+    DUE = each(
+        count!(
+            "select 1 from step cross join contact k
+             where k.campaign_id = $1 and k.turn = step.turn and k.free_at <= $2 limit $3"
+        ),
+        count!(
+            "select 1 from step cross join lateral (select 1 from contact k
+               where k.campaign_id = $1 and k.turn = step.turn and k.free_at <= $2
+               limit $3) as one limit $3"
+        ),
+    );
+    WAITS = each(
+        waits!(
+            "select 1 from step cross join contact k
+             where k.campaign_id = $1 and k.turn = step.turn and k.free_at > $2
+               and k.free_at < $3 limit $5"
+        ),
+        waits!(
+            "select 1 from step cross join lateral (select 1 from contact k
+               where k.campaign_id = $1 and k.turn = step.turn and k.free_at > $2
+                 and k.free_at < $3 limit $5) as one limit $5"
+        ),
     );
     NUMBERS = each(
         numbers_of!("select value from json_each($1)"),
@@ -152,6 +262,10 @@ statements! {
             "select cast(value as bigint) from jsonb_array_elements_text(cast($1 as jsonb))"
         ),
     );
+    TRIED = each(
+        tried_of!("select value from json_each($1)"),
+        tried_of!("select cast(value as bigint) from jsonb_array_elements_text(cast($1 as jsonb))"),
+    );
     CARD = both(
         "select k.*, p.name, p.fields
          from contact k left join contact_personal p on p.contact_id = k.id where k.id = $1",
@@ -164,10 +278,11 @@ statements! {
 
 impl Store {
     /// Leases up to `count` due contacts (at most [`CLAIM_MAX`]) until `now + lease`: promised
-    /// callbacks first, then by priority, due time and id.
+    /// callbacks first, then by priority, score, due time and id; lists that have a share in turn.
     ///
-    /// Contacts in a call and leased ones are never given. A number under a do-not-call wish is
-    /// given with its flag, so that the gate refuses it once, by its rule, on the record.
+    /// Contacts in a call and leased ones are never given, nor those of a full quota. A number
+    /// under a do-not-call wish is given with its flag, so that the gate refuses it once, by its
+    /// rule, on the record.
     ///
     /// # Errors
     /// The database failed.
@@ -178,18 +293,59 @@ impl Store {
         lease: Span,
         now: Wall,
     ) -> Result<Claimed, StoreError> {
-        let mut leased = self.lease(campaign, count.min(CLAIM_MAX), lease, now).await?;
-        leased.sort_unstable_by_key(|row| row.order);
+        let count = count.min(CLAIM_MAX);
+        let (mut leased, mut wanted) = (Vec::new(), count);
+        for _ in 0..quota::GOES_MAX {
+            let mut more = self.lease_mixed(campaign, wanted, lease, now).await?;
+            let dry = more.len() < to_usize(wanted);
+            let contacts: Vec<ContactId> = more.iter().map(|row| row.card.contact).collect();
+            let held = self.hold(campaign, &contacts).await?;
+            more.retain(|row| !held.contains(&row.card.contact));
+            leased.append(&mut more);
+            if dry || leased.len() >= to_usize(count) {
+                break;
+            }
+            wanted = quota::BEHIND.max(count);
+        }
+        let spare = leased.split_off(leased.len().min(to_usize(count)));
+        if !spare.is_empty() {
+            let spare: Vec<ContactId> = spare.iter().map(|row| row.card.contact).collect();
+            self.release(&spare).await?;
+        }
         let ids: Vec<i64> = leased.iter().map(|row| row.card.contact.0.cast_signed()).collect();
-        let mut claimed =
-            Claimed { supply: self.supply(campaign, now, NEVER).await?, ..Claimed::default() };
+        let supply = self.supply(campaign, now, NEVER, SUPPLY_MAX.max(count)).await?;
+        let mut claimed = Claimed { supply, ..Claimed::default() };
         let mut numbers = self.numbers(&json(&ids), campaign, now, &mut claimed.digits).await?;
+        let history = self.shared.plans().get(&campaign).is_some_and(|plan| plan.history);
+        let mut tried = if history { self.tried(&json(&ids)).await? } else { BTreeMap::new() };
         for row in leased {
             let contact = row.card.contact;
-            claimed.leads.push(row.lead(numbers.remove(&contact).unwrap_or_default()));
+            let lead = row.lead(numbers.remove(&contact).unwrap_or_default());
+            let tried = tried.remove(&contact).unwrap_or_default();
+            claimed.leads.push(Lead { tried, ..lead });
             claimed.cards.insert(contact, row.card);
         }
         Ok(claimed)
+    }
+
+    /// Tells how the database would run the statements of a claim of a hundred, a line a step: that
+    /// it looks no contact up but by the index, and sorts none but those it leases.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn explain_claim(
+        &self,
+        campaign: CampaignId,
+        now: Wall,
+    ) -> Result<String, StoreError> {
+        let mut reader = self.reader().await?;
+        let lease = LEASE.bind(campaign.0).bind(100).bind(at(now)).bind(at(now));
+        let lease = lease.bind(0).bind(NEVER).explained(&mut reader.db()).await?;
+        let due = DUE.bind(campaign.0).bind(at(now)).bind(SUPPLY_MAX);
+        let due = due.explained(&mut reader.db()).await?;
+        let waits = WAITS.bind(campaign.0).bind(at(now)).bind(NEVER).bind(HELD);
+        let waits = waits.bind(SUPPLY_MAX).explained(&mut reader.db()).await?;
+        Ok(format!("{lease}\n{due}\n{waits}"))
     }
 
     /// Gives leased contacts back untouched.
@@ -203,18 +359,65 @@ impl Store {
         Ok(())
     }
 
-    /// Leases the contacts in one statement, so that no two claims can give the same one.
-    async fn lease(
+    /// Leases contacts, of each list as many as its share is.
+    async fn lease_mixed(
         &self,
         campaign: CampaignId,
         count: u32,
         lease: Span,
         now: Wall,
     ) -> Result<Vec<Leased>, StoreError> {
+        let mut trial = self.shared.plans().get(&campaign).map(|plan| plan.mix.clone());
+        let Some(mix) = trial.as_mut().filter(|mix| mix.lanes() > 0) else {
+            return self.lease(campaign, (0, NEVER), (count, lease), now).await;
+        };
+        let mut open = vec![true; mix.lanes()];
+        let mut given: Vec<VecDeque<Leased>> = open.iter().map(|_| VecDeque::new()).collect();
+        let mut promised = Vec::new();
+        for lane in (0_i64..).map(|lane| lane * LANE_TURNS).take(open.len()) {
+            let left = count - to_u32(promised.len());
+            promised.extend(self.lease(campaign, (lane, lane), (left, lease), now).await?);
+        }
+        promised.sort_unstable_by_key(|row| (row.order.1, row.order.2));
+        let count = to_usize(count) - promised.len();
+        loop {
+            let short = count - given.iter().map(VecDeque::len).sum::<usize>();
+            let allotted = mix.allot(short, &open);
+            if allotted.iter().all(|wanted| *wanted == 0) {
+                break;
+            }
+            for (lane, wanted) in (0_i64..).zip(allotted).filter(|(_, wanted)| *wanted > 0) {
+                let turns = (lane * LANE_TURNS + 1, (lane + 1) * LANE_TURNS - 1);
+                let more = self.lease(campaign, turns, (to_u32(wanted), lease), now).await?;
+                let place = to_usize(lane);
+                if let (Some(open), Some(given)) = (open.get_mut(place), given.get_mut(place)) {
+                    *open = more.len() == wanted;
+                    given.extend(more);
+                }
+            }
+        }
+        if let Some(plan) = self.shared.plans().get_mut(&campaign) {
+            promised.extend(plan.mix.interleave(given, &open));
+        }
+        Ok(promised)
+    }
+
+    /// Leases the contacts of some turns in one statement, so that no two claims can give the same
+    /// one, and gives them in the order to be called.
+    async fn lease(
+        &self,
+        campaign: CampaignId,
+        (from, to): (i64, i64),
+        (count, lease): (u32, Span),
+        now: Wall,
+    ) -> Result<Vec<Leased>, StoreError> {
         let lease = LEASE.bind(campaign.0).bind(count).bind(at(now)).bind(at(now + lease));
+        let lease = lease.bind(from).bind(to);
         let mut writer = self.writer().await;
         let rows = lease.fetch_all(&mut writer.db().await?).await?;
-        rows.iter().map(leased).collect()
+        let mut leased = rows.iter().map(leased).collect::<Result<Vec<_>, _>>()?;
+        leased.sort_unstable_by_key(|row| row.order);
+        Ok(leased)
     }
 
     /// Tells what a campaign's list still holds and what makes its next contact wait.
@@ -222,7 +425,7 @@ impl Store {
     /// # Errors
     /// The database failed.
     pub async fn outlook(&self, campaign: CampaignId, now: Wall) -> Result<Outlook, StoreError> {
-        let supply = self.supply(campaign, now, IN_CALL).await?;
+        let supply = self.supply(campaign, now, IN_CALL, SUPPLY_MAX).await?;
         let wait = UNKNOWN_WAIT.as_micros().cast_signed();
         let rule = NEXT_RULE.bind(campaign.0).bind(supply.next_due.map(at)).bind(wait);
         let rule = rule.fetch_optional(&mut self.reader().await?.db()).await?;
@@ -231,20 +434,30 @@ impl Store {
         Ok(Outlook { supply, next_rule, next_law })
     }
 
-    /// Counts what the list still holds, out of the index alone. Contacts in a call are waiting
-    /// without a due time: they are counted before [`NEVER`] and not before [`IN_CALL`].
+    /// Counts what the list still holds up to `most`, out of the index alone. Contacts in a call
+    /// are waiting without a due time: they are counted before [`NEVER`] and not before
+    /// [`IN_CALL`]; those that a full quota holds are counted before both. While enough are due,
+    /// nobody asks for those that wait.
     async fn supply(
         &self,
         campaign: CampaignId,
         now: Wall,
         before: i64,
+        most: u32,
     ) -> Result<Supply, StoreError> {
-        let supply = SUPPLY.bind(campaign.0).bind(at(now)).bind(before).bind(IN_CALL);
-        let row = supply.fetch_one(&mut self.reader().await?.db()).await?;
+        let mut reader = self.reader().await?;
+        let due = DUE.bind(campaign.0).bind(at(now)).bind(most);
+        let due = due.fetch_one(&mut reader.db()).await?.try_get::<i64>(0)?.cast_unsigned();
+        if due >= ENOUGH {
+            let due = if due < u64::from(most) { due } else { u64::MAX };
+            return Ok(Supply { due, ..Supply::default() });
+        }
+        let waits = WAITS.bind(campaign.0).bind(at(now)).bind(before).bind(HELD).bind(most);
+        let row = waits.fetch_one(&mut reader.db()).await?;
         Ok(Supply {
-            due: row.try_get::<i64>(0)?.cast_unsigned(),
-            waiting: row.try_get::<i64>(1)?.cast_unsigned(),
-            next_due: row.try_get::<Option<i64>>(2)?.map(Wall::micros),
+            due,
+            waiting: row.try_get::<i64>(0)?.cast_unsigned(),
+            next_due: row.try_get::<Option<i64>>(1)?.map(Wall::micros),
         })
     }
 
@@ -285,6 +498,23 @@ impl Store {
             recent.entry(contact).or_default().push(Wall::micros(row.try_get(1)?));
         }
         Ok(recent)
+    }
+
+    /// Reads how the latest attempts of some contacts ended.
+    pub(super) async fn tried(
+        &self,
+        contacts: &str,
+    ) -> Result<BTreeMap<ContactId, Vec<Tried>>, StoreError> {
+        let rows = TRIED.bind(contacts).bind(TOLD_MAX);
+        let rows = rows.fetch_all(&mut self.reader().await?.db()).await?;
+        let mut tried: BTreeMap<ContactId, Vec<Tried>> = BTreeMap::new();
+        for row in rows {
+            let contact = ContactId(row.try_get::<i64>(0)?.cast_unsigned());
+            let outcome = read("outcome", &row.try_get::<String>(2)?)?;
+            let one = Tried { at: Wall::micros(row.try_get(1)?), outcome };
+            tried.entry(contact).or_default().push(one);
+        }
+        Ok(tried)
     }
 
     /// Reads what gives the campaign's client the right to call the persons behind some contacts.
@@ -347,6 +577,7 @@ impl Leased {
             callback: self.card.callback,
             owner: self.owner,
             list: self.list,
+            tried: Vec::new(),
         }
     }
 }
@@ -421,4 +652,12 @@ fn lead_number(
         do_not_call: row.try_get("do_not_call")?,
     };
     Ok((ContactId(id("contact_id")?), lead))
+}
+
+fn to_usize<T: TryInto<usize>>(count: T) -> usize {
+    count.try_into().unwrap_or(usize::MAX)
+}
+
+fn to_u32(count: usize) -> u32 {
+    u32::try_from(count).unwrap_or(u32::MAX)
 }

@@ -7,8 +7,8 @@ use super::backend::{Db, both, each, statements};
 use super::consent::spread_withdrawals;
 use super::text::{at, word};
 use super::{
-    IMPORT_MAX, ImportSource, ImportSummary, NUMBERS_MAX, NewContact, NewNumber, Store, StoreError,
-    insist, next_id,
+    IMPORT_MAX, ImportSource, ImportSummary, NUMBERS_MAX, NewContact, NewNumber, SCORE_MAX, Store,
+    StoreError, insist, next_id,
 };
 use crate::units::{CampaignId, Number, Territory, Wall};
 use serde_json::{Value, json};
@@ -21,6 +21,7 @@ struct Target<'s> {
     campaign: CampaignId,
     client: u32,
     list: i64,
+    lane: i64,
     due: i64,
     source: &'s ImportSource,
 }
@@ -86,10 +87,12 @@ statements! {
     HIGHEST_NUMBER = both("select max(id) from number where id between $1 and $2");
     ADD_LIST = both(
         "insert into list_import
-           (id, campaign_id, file, sha256, started_at, read_count, added_count)
-         values ($1, $2, $3, $4, $5, 0, 0) on conflict (campaign_id, sha256) do nothing",
+           (id, campaign_id, file, sha256, started_at, read_count, added_count, lane)
+         values ($1, $2, $3, $4, $5, 0, 0, $6) on conflict (campaign_id, sha256) do nothing",
     );
-    LIST = both("select id, ended_at from list_import where campaign_id = $1 and sha256 = $2");
+    LIST = both(
+        "select id, ended_at, lane from list_import where campaign_id = $1 and sha256 = $2",
+    );
     END_LIST = both(
         "update list_import set ended_at = $2, read_count = $3, added_count = added_count + $4
          where id = $1",
@@ -131,14 +134,15 @@ statements! {
     );
     ADD_CONTACTS = each(
         "insert into contact (id, campaign_id, client_id, list_import_id, external_id, priority,
-           owner_agent_id, state, attempts, faults, turn, next_at, free_at, lease_epoch)
+           owner_agent_id, state, attempts, faults, score, turn, next_at, free_at, lease_epoch)
          select value ->> 0, $2, $3, $4, value ->> 1, value ->> 2, value ->> 3, 'open', 0, 0,
-           value ->> 2, $5, $5, 0
+           value ->> 6, 1000 * $6 + 101 * (value ->> 2) - (value ->> 6), $5, $5, 0
          from json_each($1)",
         "insert into contact (id, campaign_id, client_id, list_import_id, external_id, priority,
-           owner_agent_id, state, attempts, faults, turn, next_at, free_at, lease_epoch)
+           owner_agent_id, state, attempts, faults, score, turn, next_at, free_at, lease_epoch)
          select cast(value ->> 0 as bigint), $2, $3, $4, value ->> 1, cast(value ->> 2 as bigint),
-           cast(value ->> 3 as bigint), 'open', 0, 0, cast(value ->> 2 as bigint), $5, $5, 0
+           cast(value ->> 3 as bigint), 'open', 0, 0, cast(value ->> 6 as bigint),
+           1000 * $6 + 101 * cast(value ->> 2 as bigint) - cast(value ->> 6 as bigint), $5, $5, 0
          from jsonb_array_elements(cast($1 as jsonb))",
     );
     ADD_CARDS = each(
@@ -222,18 +226,21 @@ impl Store {
         let client = CLIENT.bind(campaign.0).fetch_optional(&mut db).await?;
         let client = client.ok_or(StoreError::Unknown("campaign"))?.try_get(0)?;
         let id = next_id(&mut db, HIGHEST_LIST, self.shared.node).await?;
+        let lane = self.shared.plans().get(&campaign).map_or(0, |plan| plan.lane(&source.file));
         ADD_LIST
             .bind(id)
             .bind(campaign.0)
             .bind(&source.file)
             .bind(&source.sha256)
             .bind(at(source.at))
+            .bind(lane)
             .execute(&mut db)
             .await?;
         let row = LIST.bind(campaign.0).bind(&source.sha256).fetch_one(&mut db).await?;
         transaction.commit().await?;
         let (list, ended) = (row.try_get(0)?, row.try_get::<Option<i64>>(1)?);
-        let target = Target { campaign, client, list, due: at(source.at), source };
+        let lane = row.try_get(2)?;
+        let target = Target { campaign, client, list, lane, due: at(source.at), source };
         Ok((target, ended.map(Wall::micros)))
     }
 
@@ -417,6 +424,7 @@ fn contact_row(id: i64, contact: &NewContact) -> Value {
         contact.owner.map(|agent| agent.0),
         contact.name,
         json!(contact.fields).to_string(),
+        contact.score.min(SCORE_MAX),
     ])
 }
 
@@ -438,6 +446,7 @@ async fn insert(
         .bind(target.client)
         .bind(target.list)
         .bind(target.due)
+        .bind(target.lane)
         .execute(db)
         .await?;
     ADD_CARDS.bind(contacts).execute(db).await?;

@@ -25,22 +25,26 @@ mod error;
 mod fingerprint;
 mod identity;
 mod import;
+mod mix;
 mod outbox;
 mod people;
 mod pilot;
 mod prior;
 mod proof;
 mod quality;
+mod quota;
 mod recover;
 mod reopen;
 mod report;
 mod rows;
+mod score;
 mod standing;
 mod text;
 mod write;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex as Mutexed, MutexGuard as Guard, PoisonError};
 
 use tokio::sync::{Mutex, MutexGuard, Notify, mpsc, oneshot};
 
@@ -51,19 +55,22 @@ pub use counts::{Pilot, Stats};
 pub use error::{Fault, StoreError};
 use fingerprint::Fingerprints;
 pub(crate) use fingerprint::hex;
+pub use mix::ListShare;
 pub use proof::Signature;
 pub use reopen::{ClosedAlike, Reopening};
+pub use quota::{Quota, QuotaRow};
 pub use rows::{
     AgentRow, CallFilter, CallRow, CampaignRow, Card, Claimed, Cursor, DecisionRow, Delivery,
     DispositionRow, DncScope, DoNotCallRow, EndpointRow, EventRow, ImportSource, ImportSummary,
     NUMBERS_MAX, NewAgent, NewCampaign, NewContact, NewDoNotCall, NewEvent, NewNumber, Outlook,
-    PAGE_MAX, PRIORITY_DEFAULT, Page, Recovered, Then, TrunkHour, Write,
+    PAGE_MAX, PRIORITY_DEFAULT, Page, Recovered, SCORE_MAX, Then, TrunkHour, Write,
 };
+pub use score::SCORES_MAX;
 pub use standing::{Ready, STANDINGS_MAX, Standing, Waiting};
 
 use crate::engine::tasks::Tasks;
 pub use crate::sip::Ha1;
-use crate::units::Span;
+use crate::units::{CampaignId, Span};
 
 /// Writes in one transaction at most: a few milliseconds of work (benches/claim.rs).
 pub const GROUP_MAX: usize = 500;
@@ -101,6 +108,9 @@ const NEVER: i64 = i64::MAX;
 
 /// The moment before, for contacts in a call or being written up.
 const IN_CALL: i64 = NEVER - 1;
+
+/// The moment before that, for contacts that a full quota holds.
+const HELD: i64 = IN_CALL - 1;
 
 /// Where the database is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -168,6 +178,21 @@ struct Shared {
     interrupted_rest: Span,
     tell: Teller,
     event_added: Notify,
+    /// What claims must know of campaigns, kept by whoever writes.
+    plans: Mutexed<BTreeMap<CampaignId, quota::Plan>>,
+    /// Campaigns with a quota filled since anybody asked.
+    filled: Mutexed<BTreeSet<CampaignId>>,
+    quota_filled: Notify,
+}
+
+impl Shared {
+    fn plans(&self) -> Guard<'_, BTreeMap<CampaignId, quota::Plan>> {
+        self.plans.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn filled(&self) -> Guard<'_, BTreeSet<CampaignId>> {
+        self.filled.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// A caller's writes and the way back.
@@ -178,7 +203,7 @@ struct Commit {
 }
 
 /// Every statement there is.
-const ALL_STATEMENTS: [&[(&str, Sql)]; 18] = [
+const ALL_STATEMENTS: [&[(&str, Sql)]; 21] = [
     attempt::STATEMENTS,
     campaigns::STATEMENTS,
     claim::STATEMENTS,
@@ -187,14 +212,17 @@ const ALL_STATEMENTS: [&[(&str, Sql)]; 18] = [
     decisions::STATEMENTS,
     identity::STATEMENTS,
     import::STATEMENTS,
+    mix::STATEMENTS,
     outbox::STATEMENTS,
     people::STATEMENTS,
     pilot::STATEMENTS,
     prior::STATEMENTS,
     quality::STATEMENTS,
+    quota::STATEMENTS,
     recover::STATEMENTS,
     reopen::STATEMENTS,
     report::STATEMENTS,
+    score::STATEMENTS,
     standing::STATEMENTS,
     write::STATEMENTS,
 ];
@@ -242,6 +270,9 @@ impl Store {
             interrupted_rest: settings.interrupted_rest,
             tell: settings.tell,
             event_added: Notify::new(),
+            plans: Mutexed::default(),
+            filled: Mutexed::default(),
+            quota_filled: Notify::new(),
         });
         let writer = Arc::new(Mutex::new(writer));
         let (commits, waiting) = mpsc::channel(COMMITS_MAX);

@@ -26,7 +26,7 @@ statements! {
     NEW_EPOCH = both("update campaign set owner_epoch = owner_epoch + 1");
     END_LEASES = both(
         "update contact set free_at = next_at
-         where state = 'open' and open_call_id is null and free_at <> next_at",
+         where state = 'open' and open_call_id is null and free_at <> next_at and held is null",
     );
     HIGHEST_CALL = both("select max(call_id) from attempt where call_id between $1 and $2");
     DIALOGS = both("select leg_id, dialog from dialog_personal order by leg_id");

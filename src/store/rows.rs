@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::NewConsent;
+use super::{ListShare, NewConsent, Quota};
 use crate::core::campaign::DispositionClass;
 use crate::core::fact::{Callback, Heard, Lead, NumberClass, Supply};
 use crate::core::order::{AgentState, CampaignState, EndedBy, Outcome, Record};
@@ -120,6 +120,12 @@ pub struct NewCampaign {
     /// The dispositions; their place in the list is their
     /// [`DispositionId`](crate::units::DispositionId).
     pub dispositions: Vec<DispositionRow>,
+    /// The shares of its lists.
+    pub shares: Vec<ListShare>,
+    /// What stops cells of its contacts.
+    pub quotas: Vec<Quota>,
+    /// Whether its leads tell how their earlier attempts ended.
+    pub history: bool,
 }
 
 /// A disposition as reports and webhooks name it.
@@ -161,6 +167,9 @@ pub struct NewContact {
     pub fields: BTreeMap<String, String>,
     /// 1 is called first, 9 last; values outside are held inside.
     pub priority: u8,
+    /// Of two contacts with one priority the one with the higher score is called first, 0 to
+    /// [`SCORE_MAX`]; more is taken for that.
+    pub score: u8,
     /// The agent whose portfolio holds it.
     pub owner: Option<AgentId>,
     /// Its numbers in the order to be tried, at most [`NUMBERS_MAX`]; more are dropped.
@@ -171,6 +180,9 @@ pub struct NewContact {
 
 /// Numbers one contact may have: a record of a list has a handful of columns for them.
 pub const NUMBERS_MAX: usize = 8;
+
+/// The highest score.
+pub const SCORE_MAX: u8 = 100;
 
 /// The priority of a contact whose list names none.
 pub const PRIORITY_DEFAULT: u8 = 5;

@@ -107,20 +107,20 @@ statements! {
              left join rule_refusal r
                on r.contact_id = k.id and coalesce(r.until_at, r.at + $4) = k.next_at
              left join number n on n.id = r.number_id
-           where k.campaign_id = $1 and k.free_at < $3 and k.next_at > $2
+           where k.campaign_id = $1 and k.free_at < $3 and k.next_at > $2 and k.held is null
          ) as put_off
          where nth = 1 group by rule, law, zone, territory, promised",
     );
     READY = each(
         "select k.*, null as name, null as fields from contact k
-         where k.campaign_id = $1 and k.free_at < $3 and k.next_at <= $2
+         where k.campaign_id = $1 and k.free_at < $3 and k.next_at <= $2 and k.held is null
          order by k.turn, k.next_at, k.id limit $4",
         "select k.*, cast(null as text) as name, cast(null as text) as fields from contact k
-         where k.campaign_id = $1 and k.free_at < $3 and k.next_at <= $2
+         where k.campaign_id = $1 and k.free_at < $3 and k.next_at <= $2 and k.held is null
          order by k.turn, k.next_at, k.id limit $4",
     );
     TALLY = both(
-        "select count(*) filter (where free_at < $3 and next_at <= $2) as ready,
+        "select count(*) filter (where free_at < $3 and next_at <= $2 and held is null) as ready,
            count(*) filter (where free_at = $3) as in_call
          from contact where campaign_id = $1",
     );
@@ -192,6 +192,7 @@ impl Store {
         let (campaign, mut digits) = (leased.card.campaign, BTreeMap::new());
         let ids = json(&[contact.0.cast_signed()]);
         let mut numbers = self.numbers(&ids, campaign, now, &mut digits).await?;
+        let tried = self.tried(&ids).await?.remove(&contact).unwrap_or_default();
         let call = |column| {
             let id: Option<i64> = row.try_get(column)?;
             Ok::<_, StoreError>(id.map(|id| CallId(id.cast_unsigned())))
@@ -200,7 +201,7 @@ impl Store {
         let done = read_some("reason of a closed contact", done.as_deref())?;
         Ok(Standing {
             campaign,
-            lead: leased.lead(numbers.remove(&contact).unwrap_or_default()),
+            lead: Lead { tried, ..leased.lead(numbers.remove(&contact).unwrap_or_default()) },
             digits,
             done: done.filter(|_| leased.card.done),
             in_call: call("open_call_id")?,

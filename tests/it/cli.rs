@@ -9,6 +9,7 @@ mod lists;
 mod mistakes;
 mod names;
 mod newcomer;
+mod order;
 mod outside;
 mod pilot;
 mod protected;

@@ -9,6 +9,7 @@ mod consents;
 mod decisions;
 pub(crate) mod fixture;
 mod lists;
+mod order;
 pub(crate) mod pilot;
 mod priors;
 mod quality;
@@ -79,6 +80,15 @@ suite! {
         a_right_is_taken_back_on_every_number_of_a_consumer,
         a_right_lets_go_whoever_waited_for_one,
         a_right_that_cannot_be_read_is_none,
+    }
+    order {
+        within_a_priority_the_highest_score_is_called_first,
+        a_retry_keeps_the_score_and_a_callback_comes_first,
+        lists_with_a_share_are_claimed_in_turn,
+        a_full_quota_is_led_past_until_it_is_raised,
+        leads_tell_their_attempts_where_the_retry_plan_asks,
+        a_claim_scans_no_list_and_sorts_none,
+        fifty_thousand_contacts_are_put_in_another_order,
     }
     decisions {
         a_decision_is_read_back_as_it_was_made,

@@ -24,6 +24,8 @@ pub(super) enum Meaning {
     Zone,
     /// 1 is called first, 9 last.
     Priority,
+    /// From 0 to 100, the highest first within a priority.
+    Score,
     /// The agent whose portfolio holds the contact.
     Agent,
     /// Something of the right to call the person.
@@ -35,7 +37,7 @@ pub(super) enum Meaning {
 }
 
 /// Titles as [`plain`] writes them, digits at the end left out, by what they mean.
-const TITLES: [(Meaning, &str); 17] = [
+const TITLES: [(Meaning, &str); 18] = [
     (
         Meaning::Phone,
         "tel tels telephone telephones telephone_fixe telephone_mobile telephone_portable \
@@ -65,6 +67,7 @@ const TITLES: [(Meaning, &str); 17] = [
     ),
     (Meaning::Zone, "zone fuseau fuseau_horaire timezone time_zone tz"),
     (Meaning::Priority, "priorite priority"),
+    (Meaning::Score, "score scoring note_score lead_score appetence"),
     (Meaning::Agent, "agent teleconseiller"),
     (
         Meaning::Right(About::ObtainedAt),
@@ -156,7 +159,8 @@ const FIELDS: [(&str, &str); 6] = [
 ];
 
 /// What the columns of lists mean, by title: `phone`, `name`, `first_name`, `external_id`, `zone`,
-/// `priority`, `agent`, `consent.obtained_at` and its like, `ignored`, or `fields.` and a name.
+/// `priority`, `score`, `agent`, `consent.obtained_at` and its like, `ignored`, or `fields.` and a
+/// name.
 /// Columns it does not name are told by their titles.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "BTreeMap<String, String>", into = "BTreeMap<String, String>")]
@@ -166,7 +170,7 @@ pub struct Mapping(BTreeMap<String, Meaning>);
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "column {title:?}: {word:?} is no meaning: write phone, name, first_name, external_id, zone, \
-     priority, agent, ignored, consent.obtained_at, consent.source, consent.proof, \
+     priority, score, agent, ignored, consent.obtained_at, consent.source, consent.proof, \
      consent.scope, consent.expires_at, consent.out_of_hours, contract.id, contract.object, \
      contract.begins_at, contract.ends_at, or fields. and a name"
 )]
@@ -222,6 +226,7 @@ impl Meaning {
             Self::ExternalId => "external_id".to_owned(),
             Self::Zone => "zone".to_owned(),
             Self::Priority => "priority".to_owned(),
+            Self::Score => "score".to_owned(),
             Self::Agent => "agent".to_owned(),
             Self::Right(about) => right_word(*about).to_owned(),
             Self::Field(name) => format!("fields.{name}"),

@@ -29,8 +29,8 @@ pub use rlibphonenumber::Region;
 
 use super::types::{ImportReport, Rejected};
 use crate::config::encoding::Foreign;
-use crate::store::{NUMBERS_MAX, NewConsent, NewContact, NewNumber, PRIORITY_DEFAULT};
-use crate::units::{AgentId, Number, Wall, Zone};
+use crate::store::{NUMBERS_MAX, NewConsent, NewContact, NewNumber, PRIORITY_DEFAULT, SCORE_MAX};
+use crate::units::{AgentId, Number, Wall, Zone, whole};
 use columns::{Columns, Meaning};
 pub use columns::{Mapping, NotAMeaning};
 pub use consent::Need;
@@ -457,7 +457,7 @@ impl<'r> Draft<'r> {
     ) -> Result<Self, Wrong> {
         let (mut phones, mut zone, mut owner) = (Vec::new(), None, None);
         let (mut name, mut first_name, mut external_id) = (None, None, None);
-        let (mut fields, mut priority) = (BTreeMap::new(), PRIORITY_DEFAULT);
+        let (mut fields, mut priority, mut score) = (BTreeMap::new(), PRIORITY_DEFAULT, 0);
         let mut rights = Cells::default();
         for (place, meaning, cell) in columns.cells(record) {
             let at = |reason| Wrong { reason, column: Some(place) };
@@ -470,6 +470,7 @@ impl<'r> Draft<'r> {
                     zone = Some(Zone::new(cell).map_err(|_| at(Reason::ZoneInvalid))?);
                 }
                 Meaning::Priority => priority = priority_of(cell).map_err(at)?,
+                Meaning::Score => score = score_of(cell).ok_or_else(|| at(Reason::ScoreInvalid))?,
                 Meaning::Agent => owner = owner_of(cell, options).map_err(at)?,
                 Meaning::Right(about) => {
                     rights.add(*about, place, cell);
@@ -488,7 +489,8 @@ impl<'r> Draft<'r> {
             (first, last) => first.or(last).map(str::to_owned),
         };
         let (numbers, consents) = (Vec::new(), Vec::new());
-        let contact = NewContact { external_id, name, fields, priority, owner, numbers, consents };
+        let contact =
+            NewContact { external_id, name, fields, priority, score, owner, numbers, consents };
         Ok(Self { contact, phones, zone, rights })
     }
 }
@@ -498,6 +500,14 @@ fn priority_of(cell: &str) -> Result<u8, Reason> {
         Ok(priority @ 1..=9) => Ok(priority),
         Ok(_) | Err(_) => Err(Reason::PriorityInvalid),
     }
+}
+
+/// Reads a score from 0 to 100, to the nearest whole one; a comma may stand for the point.
+#[must_use]
+pub fn score_of(cell: &str) -> Option<u8> {
+    let score: f64 = cell.trim().replace(',', ".").parse().ok()?;
+    let sound = (0.0..=f64::from(SCORE_MAX)).contains(&score);
+    u8::try_from(whole(score)).ok().filter(|_| sound)
 }
 
 fn owner_of(cell: &str, options: &Options) -> Result<Option<AgentId>, Reason> {

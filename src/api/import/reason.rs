@@ -29,6 +29,8 @@ pub enum Reason {
     ZoneInvalid,
     /// The priority is no digit from 1 to 9.
     PriorityInvalid,
+    /// The score is no number from 0 to 100.
+    ScoreInvalid,
     /// The agent is not known.
     AgentUnknown,
     /// The law asks for a right to call, and the record has none.
@@ -82,7 +84,7 @@ const CONTRACT_INCOMPLETE: [&str; 2] = [
 
 impl Reason {
     /// Every reason.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 25] = [
         Self::NumberMissing,
         Self::NumberLost,
         Self::NumberShort,
@@ -96,6 +98,7 @@ impl Reason {
         Self::ZoneUnknown,
         Self::ZoneInvalid,
         Self::PriorityInvalid,
+        Self::ScoreInvalid,
         Self::AgentUnknown,
         Self::ConsentMissing,
         Self::ConsentUnreadable,
@@ -126,6 +129,7 @@ impl Reason {
             Self::ZoneUnknown => "zone_unknown",
             Self::ZoneInvalid => "zone_invalid",
             Self::PriorityInvalid => "priority_invalid",
+            Self::ScoreInvalid => "score_invalid",
             Self::AgentUnknown => "agent_unknown",
             Self::ConsentMissing => "consent_missing",
             Self::ConsentUnreadable => "consent_unreadable",
@@ -186,6 +190,7 @@ impl Reason {
             Self::PriorityInvalid => {
                 ["écrivez une priorité de 1 à 9", "write a priority from 1 to 9"]
             }
+            Self::ScoreInvalid => ["écrivez un score de 0 à 100", "write a score from 0 to 100"],
             Self::AgentUnknown => [
                 "ajoutez cet agent (cadran agent add) ou videz la cellule",
                 "add this agent (cadran agent add) or empty the cell",

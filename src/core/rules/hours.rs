@@ -198,6 +198,28 @@ pub(super) fn spell(
     spell
 }
 
+/// Gives the stretches of time between two moments in which calls may ring.
+pub(crate) fn open_between(
+    rules: &Settings,
+    there: (&Zone, Option<&Territory>),
+    from: Wall,
+    until: Wall,
+) -> Vec<(Wall, Wall)> {
+    let (mut at, mut open) = (from, Vec::new());
+    for _ in 0..OPENINGS_MAX {
+        let spell = spell(rules, there, false, at);
+        if spell.open {
+            open.push((at, spell.until.min(until)));
+        }
+        let next = if spell.open { Some(spell.until) } else { spell.opens };
+        match next.filter(|next| *next > at && *next < until) {
+            Some(next) => at = next,
+            None => break,
+        }
+    }
+    open
+}
+
 /// Gives the first moment at which every window is open.
 fn next_opening(
     rules: &Settings,

@@ -49,7 +49,7 @@ pub(super) const fn each(sqlite: &'static str, postgres: &'static str) -> Sql {
 impl Sql {
     /// Begins to fill it in.
     pub(super) fn query(self) -> Query {
-        Query { sql: self, more: String::new(), values: Vec::new() }
+        Query { sql: self, more: String::new(), whole: None, values: Vec::new() }
     }
 
     /// Begins to fill it in with its first parameter.
@@ -117,6 +117,8 @@ pub(super) struct Query {
     sql: Sql,
     /// What was appended, the same for both engines.
     more: String,
+    /// Another text in its place.
+    whole: Option<String>,
     values: Vec<Value>,
 }
 
@@ -142,6 +144,9 @@ impl Query {
     }
 
     fn text(&self, text: &'static str) -> SqlStr {
+        if let Some(whole) = &self.whole {
+            return AssertSqlSafe(whole.clone()).into_sql_str();
+        }
         if self.more.is_empty() {
             return SqlStr::from_static(text);
         }
@@ -188,6 +193,19 @@ impl Query {
                 rows.into_iter().map(Row::Postgres).collect()
             }
         })
+    }
+
+    /// Tells how the database would run it, a line a step.
+    pub(super) async fn explained(mut self, db: &mut Db<'_>) -> Result<String, StoreError> {
+        let text = match db {
+            Db::Sqlite(_) => format!("explain query plan {}", self.sql.sqlite),
+            Db::Postgres(_) => format!("explain {}", self.sql.postgres),
+        };
+        let column = if matches!(db, Db::Sqlite(_)) { "detail" } else { "QUERY PLAN" };
+        self.whole = Some(text);
+        let rows = self.fetch_all(db).await?;
+        let lines = rows.iter().map(|row| row.try_get::<String>(column));
+        Ok(lines.collect::<Result<Vec<_>, _>>()?.join("\n"))
     }
 
     /// Runs it and gives its first row, if there is one.

@@ -410,7 +410,7 @@ fn campaign(story: &Story, mode: Mode, zone: Zone) -> campaign::Settings {
             attempts: vec![AttemptCap { max: 6, window: Span::secs(300) }],
             law: Vec::new(),
         },
-        retry: recycle::Settings { attempts_max: 4, after: BTreeMap::new() },
+        retry: recycle::Settings { attempts_max: 4, after: BTreeMap::new(), plan: None },
         hopper: hopper::Settings { size: 6, low: 4, lease: Span::secs(90) },
         dispositions: dispositions.collect(),
         pace_every: Span::millis(250),

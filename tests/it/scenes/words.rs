@@ -162,7 +162,7 @@ fn arrives(id: AgentId) -> [Fact; 3] {
 
 fn standing() -> Result<campaign::Settings, String> {
     let zone = Zone::new("Europe/Paris").map_err(|error| error.to_string())?;
-    let delay = |secs| recycle::Delay { wait: Span::secs(secs), next_number: false };
+    let delay = |secs| recycle::Delay::of(Span::secs(secs), false);
     let disposition = |class, then| Disposition { class, then };
     Ok(campaign::Settings {
         wrap: Wrap { max: Some(Span::secs(60)), default: None, extension_max: Span::secs(30) },
@@ -173,6 +173,7 @@ fn standing() -> Result<campaign::Settings, String> {
                 (Outcome::NoAnswer, delay(7_200)),
                 (Outcome::Machine, delay(3_600)),
             ]),
+            plan: None,
         },
         hopper: hopper::Settings { size: 10, low: 5, lease: Span::secs(600) },
         dispositions: BTreeMap::from([
@@ -224,7 +225,7 @@ fn settings(
             "caps" => settings.rules.attempts = list(value, cap)?,
             "week" => settings.rules.week = Week { days: week(value)? },
             "next_number" => {
-                let delay = recycle::Delay { wait: span(value)?, next_number: true };
+                let delay = recycle::Delay::of(span(value)?, true);
                 settings.retry.after.insert(Outcome::NoAnswer, delay);
             }
             "size" => settings.hopper.size = parse(value)?,

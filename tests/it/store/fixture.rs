@@ -129,6 +129,9 @@ pub(crate) fn new_campaign(name: &str) -> NewCampaign {
             disposition("faux", "Faux numéro", DispositionClass::NotArgued),
             disposition("refus", "Refus", DispositionClass::ArguedNegative),
         ],
+        shares: Vec::new(),
+        quotas: Vec::new(),
+        history: false,
     }
 }
 
@@ -159,6 +162,7 @@ pub(crate) fn contact(external_id: &str, n: u32) -> NewContact {
         name: Some(format!("Camille {n}")),
         fields: BTreeMap::from([("ville".to_owned(), "Paris".to_owned())]),
         priority: PRIORITY_DEFAULT,
+        score: 0,
         owner: None,
         numbers: vec![mobile(n)],
         consents: Vec::new(),
