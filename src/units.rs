@@ -317,6 +317,8 @@ ids! {
     NumberId(u64) "N";
     /// One person-slot: one per physical telephone number, whatever the records that hold it.
     PersonId(u64) "S";
+    /// One recorded right to call: a consent, or a contract.
+    ConsentId(u64) "E";
     /// One disposition (*qualification*) of a campaign, by its place in the campaign's list.
     DispositionId(u16) "D";
     /// One pause code of the centre, by its place in the configured list.

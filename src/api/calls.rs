@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::error::{Answer, ApiError};
+use super::receipt::Decided;
 use super::{Desk, Search, types};
 use crate::core::order::Outcome;
 use crate::store::{CallFilter, CallRow, Cursor, PAGE_MAX};
@@ -57,14 +58,26 @@ pub(super) async fn list(
     }))
 }
 
+/// A call with what decided that it might be placed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ShownCall {
+    /// The call.
+    #[serde(flatten)]
+    pub call: types::Call,
+    /// What decided; `None` for calls of before decisions were kept.
+    pub decided: Option<Decided>,
+}
+
 /// `GET /v1/calls/{id}`.
-pub(super) async fn show(State(desk): State<Desk>, Path(id): Path<String>) -> Answer<types::Call> {
+pub(super) async fn show(State(desk): State<Desk>, Path(id): Path<String>) -> Answer<ShownCall> {
     let unknown =
         || ApiError::new(StatusCode::NOT_FOUND, "call_unknown", format!("no call {id:?}"));
     let call = id.trim_start_matches('C').parse().map(CallId).map_err(|_| unknown())?;
     let row = desk.store.call(call).await?.ok_or_else(unknown)?;
+    let receipt = desk.store.receipt(call).await?;
+    let decided = receipt.map(|receipt| Decided::of(&receipt, row.opened));
     let trunks = trunk_names(&desk).await?;
-    Ok(axum::Json(view(row, &trunks)))
+    Ok(axum::Json(ShownCall { call: view(row, &trunks), decided }))
 }
 
 fn cursor(text: &str) -> Result<Cursor, ApiError> {

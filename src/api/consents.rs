@@ -13,6 +13,7 @@ use crate::config::law::{self, Called, Purpose};
 use crate::core::fact::DncScope;
 use crate::core::rules::consent::{self, Right};
 use crate::engine::handle::{Ask, Refused};
+use crate::store::proof::Signature;
 use crate::store::{CallFilter, CallRow, ConsentRow, Cursor, DoNotCallRow, ImportSource, PAGE_MAX};
 use crate::units::{CampaignId, ClientId, Number, Wall, Zone};
 
@@ -189,7 +190,7 @@ pub(super) async fn prove(
     Search(query): Search<AboutQuery>,
 ) -> Answer<Signed> {
     let statement = serde_json::json!(dossier(&desk, &query).await?);
-    let signature = desk.store.sign(statement.to_string().as_bytes())?;
+    let signature = desk.store.sign(statement.to_string().as_bytes());
     let (algorithm, key, value) = ("Ed25519".to_owned(), signature.key, signature.value);
     Ok(axum::Json(Signed { statement, signature: Seal { algorithm, key, value } }))
 }
@@ -242,7 +243,7 @@ pub(super) async fn import(
     let (list, sha256) = lists::spool(&desk.config.store.lists, body).await?;
     let mut contacts = lists::contacts(&list, options)?;
     let file = query.file.unwrap_or_else(|| "list.csv".to_owned());
-    let original = query.original;
+    let original = lists::original_of(query.original)?;
     let source = ImportSource { file: file.clone(), sha256, original, at, also_elsewhere: true };
     let patience = async || false;
     let added = desk.store.record_consents(*client, &source, &mut contacts, patience).await?;
@@ -426,9 +427,8 @@ impl Signed {
     #[must_use]
     pub fn is_whole(&self) -> bool {
         let Seal { algorithm, key, value } = &self.signature;
-        let Some((key, value)) = from_hex(key).zip(from_hex(value)) else { return false };
-        let key = ring::signature::UnparsedPublicKey::new(&ring::signature::ED25519, key);
-        algorithm == "Ed25519" && key.verify(self.statement.to_string().as_bytes(), &value).is_ok()
+        let signature = Signature { key: key.clone(), value: value.clone() };
+        algorithm == "Ed25519" && signature.fits(self.statement.to_string().as_bytes())
     }
 
     /// Gives what is stated.
@@ -438,11 +438,4 @@ impl Signed {
     pub fn dossier(&self) -> Result<Dossier, serde_json::Error> {
         serde_json::from_value(self.statement.clone())
     }
-}
-
-fn from_hex(text: &str) -> Option<Vec<u8>> {
-    let pairs = text.as_bytes().chunks_exact(2);
-    let whole = pairs.remainder().is_empty() && text.is_ascii();
-    let bytes = pairs.map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok());
-    bytes.collect::<Option<_>>().filter(|_| whole)
 }

@@ -81,7 +81,7 @@ pub(super) async fn import(
         columns,
         elsewhere: query.elsewhere,
         consent_later: query.consent_later,
-        original: query.original,
+        original: original_of(query.original)?,
     };
     let agents = desk.store.agents().await?;
     let copy = || list.reopen().map(BufReader::new).map_err(|error| spool_error(&error));
@@ -96,6 +96,18 @@ pub(super) async fn import(
     let reading = desk.clone();
     let read = desk.see_through(async move { kept.read(&reading).await }).await;
     read.unwrap_or_else(|| Err(cut())).map(axum::Json)
+}
+
+/// Takes the hash of the file a list was made from: what stands as the proof of a right to call is
+/// SHA-256 in hexadecimal, or is refused.
+pub(super) fn original_of(text: Option<String>) -> Result<Option<String>, ApiError> {
+    let Some(text) = text else { return Ok(None) };
+    let digits = text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    if digits && text.len() == 64 {
+        return Ok(Some(text.to_ascii_lowercase()));
+    }
+    let detail = format!("original: {text:?} is no SHA-256 of a file");
+    Err(ApiError::invalid(detail).hint("give its 64 hexadecimal digits, or leave it out"))
 }
 
 /// Makes the error of a list that the engine's end leaves to the next start.

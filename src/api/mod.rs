@@ -4,7 +4,7 @@
 //! shapes are in [`types`]; errors are RFC 9457 problems with a stable code and a hint.
 
 mod agents;
-mod calls;
+pub mod calls;
 mod campaigns;
 pub mod cause;
 mod chance;
@@ -27,6 +27,7 @@ mod promise;
 pub mod quality;
 pub mod recycle;
 mod scores;
+pub mod receipt;
 mod trunks;
 pub mod types;
 mod webhooks;

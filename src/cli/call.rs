@@ -4,8 +4,11 @@ use clap::{Args, Subcommand};
 
 use super::client::{At, Client};
 use super::failure::{Exit, Outcome};
+use super::french::told;
 use super::output::{Lang, Output, Sheet, moment};
 use super::{Global, wait_for};
+use crate::api::calls::ShownCall;
+use crate::api::receipt::Decided;
 use crate::api::types;
 use crate::config::measure;
 use crate::units::Span;
@@ -153,13 +156,14 @@ pub(super) fn outcome(call: &types::Call) -> String {
 impl Show {
     fn run(self, client: &Client, output: &Output) -> Outcome {
         let id = self.call.to_string();
-        let call: types::Call = wait_for(client.get(&At::path(["calls", &id])))?;
-        output.show(&call, |lang| described(&call, lang));
+        let shown: ShownCall = wait_for(client.get(&At::path(["calls", &id])))?;
+        output.show(&shown, |lang| described(&shown, lang));
         Ok(Exit::Done)
     }
 }
 
-fn described(call: &types::Call, lang: Lang) -> Sheet {
+fn described(shown: &ShownCall, lang: Lang) -> Sheet {
+    let call = &shown.call;
     let mut sheet = Sheet::new(&["", ""]);
     let mut line = |english: &str, french: &str, value: Option<String>| {
         if let Some(value) = value.filter(|value| !value.is_empty()) {
@@ -193,7 +197,54 @@ fn described(call: &types::Call, lang: Lang) -> Sheet {
     line("amount", "montant", amount.map(|cents| format!("{}.{:02}", cents / 100, cents % 100)));
     let appointment = call.details.appointment.as_ref();
     line("appointment", "rendez-vous", appointment.map(|appointment| appointment.at.clone()));
+    for (name, value) in shown.decided.iter().flat_map(|decided| why(decided, lang)) {
+        sheet.add([name.to_owned(), value]);
+    }
     sheet
+}
+
+/// Says what decided that a call might be placed.
+fn why(decided: &Decided, lang: Lang) -> Vec<(&'static str, String)> {
+    let exactly = |text: &str| moment(text, "%Y-%m-%d %H:%M:%S %Z");
+    let mut lines = vec![(lang.say("called person's clock", "heure du client"), {
+        let (local, zone) = decided.local_time.split_once('[').unwrap_or_default();
+        let local = local.get(..16).unwrap_or(local).replace('T', " ");
+        format!("{local} {}", zone.trim_end_matches(']'))
+    })];
+    let pack = decided.law_pack.as_ref().zip(decided.territory.as_ref());
+    lines.extend(pack.map(|(day, territory)| {
+        let rules = decided.rules.join(", ");
+        let of = lang.say("pack of", "recueil du");
+        (lang.say("law", "loi"), format!("{territory}, {of} {day} : {rules}"))
+    }));
+    lines.extend(decided.right.as_ref().map(|right| {
+        let id = right.id.map(|id| format!(" {id}")).unwrap_or_default();
+        let until = right
+            .until
+            .as_deref()
+            .map(|until| format!(" {} {}", lang.say("until", "jusqu'au"), exactly(until)));
+        let what = format!("{}{id}{}", told(&right.basis, lang), until.unwrap_or_default());
+        (lang.say("right to call", "droit d'appel"), what)
+    }));
+    let opened = decided.out_of_hours_until.as_deref();
+    lines.extend(
+        opened.map(|until| {
+            (lang.say("out of hours until", "hors horaires jusqu'au"), exactly(until))
+        }),
+    );
+    for counted in &decided.attempts {
+        let own = lang.say("the campaign's cap", "plafond de la campagne");
+        let rule = counted.rule.as_deref().unwrap_or(own);
+        let (made, allowed) = (counted.made, counted.allowed);
+        let of = lang.say("of", "sur");
+        let before = lang.say("attempts before", "tentatives avant");
+        lines.push((before, format!("{made} {of} {allowed} ({rule})")));
+    }
+    let refused = decided.refused_at.as_deref();
+    lines.extend(refused.map(|at| (lang.say("last refusal", "dernier refus"), exactly(at))));
+    let abandoned = decided.abandoned_at.as_deref();
+    lines.extend(abandoned.map(|at| (lang.say("last abandoned", "dernier abandon"), exactly(at))));
+    lines
 }
 
 #[cfg(test)]

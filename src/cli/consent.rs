@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand, ValueHint};
 
+use super::audit;
 use super::client::{At, Client};
 use super::dossier;
 use super::failure::{Exit, Failure, Outcome};
@@ -52,9 +53,11 @@ given after now does.")]
     /// Write a signed file and a page to print of all that is known about a number
     #[command(before_help = "Examples:
   cadran consent prove +33612345678 --to proofs
-  cadran consent prove --verify proofs/33612345678.json
+  cadran consent prove --verify proofs/33612345678.json --key 5f1c…
 
-Checking needs no engine; the exit code is 4 if the file was changed after it was signed.")]
+Checking needs no engine; the exit code is 4 if the file was changed after it was signed, or was
+signed with another key than --key, which `cadran audit key` prints. Without it only the file itself
+says whose key it is.")]
     Prove(Prove),
 }
 
@@ -105,9 +108,12 @@ pub(super) struct Prove {
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     #[arg(conflicts_with_all = ["number", "client"])]
     verify: Option<PathBuf>,
+    /// The public key it must be signed with, as `cadran audit key` prints it
+    #[arg(long, value_name = "KEY", requires = "verify", value_parser = audit::key)]
+    key: Option<String>,
 }
 
-fn number(text: &str) -> Result<String, String> {
+pub(super) fn number(text: &str) -> Result<String, String> {
     let number = Number::new(&text.replace([' ', '.', '\u{a0}', '\u{202f}'], ""));
     number.map(|number| number.reveal().to_owned()).map_err(|error| error.to_string())
 }
@@ -184,7 +190,7 @@ impl Withdraw {
 impl Prove {
     fn run(self, global: &Global, output: &Output) -> Outcome {
         if let Some(file) = &self.verify {
-            return verify(file, output);
+            return verify(file, self.key.as_deref(), output);
         }
         let path = At::path(["consents", "proof"])
             .with("number", self.number.as_ref())
@@ -206,7 +212,7 @@ impl Prove {
 }
 
 /// Checks a signed file without an engine.
-fn verify(file: &Path, output: &Output) -> Outcome {
+fn verify(file: &Path, key: Option<&str>, output: &Output) -> Outcome {
     let wrong = |what: &dyn std::fmt::Display| {
         Failure::new(Exit::Invalid, "proof_invalid", format!("{}: {what}", file.display()))
     };
@@ -217,8 +223,7 @@ fn verify(file: &Path, output: &Output) -> Outcome {
         return Err(Failure::new(Exit::Refused, "proof_changed", message));
     }
     let dossier = read(&signed)?;
-    let said = output.lang.say("signed by the key", "signé par la clé");
-    output.note(&format!("{said} {}", signed.signature.key));
+    audit::check_key(file, &signed.signature.key, key, output)?;
     output.show(&dossier, |lang| checked(&dossier, lang));
     Ok(Exit::Done)
 }

@@ -5,6 +5,7 @@
 
 mod about;
 mod agent;
+mod audit;
 mod call;
 mod campaign;
 mod client;
@@ -147,6 +148,9 @@ enum Command {
     /// Print the law of the countries called, and ask it about a number
     #[command(subcommand)]
     Law(law::Law),
+    /// Verify, show and hand out the chain of what was done under the law
+    #[command(subcommand)]
+    Audit(audit::Audit),
     /// Test webhooks and list their deliveries
     #[command(subcommand)]
     Webhook(webhook::Webhook),
@@ -223,6 +227,7 @@ impl Command {
             Self::Trunk(trunk) => trunk.run(global, output),
             Self::Dnc(dnc) => dnc.run(global, output),
             Self::Law(law) => law.run(output),
+            Self::Audit(audit) => audit.run(global, output),
             Self::Webhook(webhook) => webhook.run(global, output),
             Self::Simulate(simulate) => simulate.run(output),
             Self::Replay(replay) => replay.run(output),

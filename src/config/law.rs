@@ -151,7 +151,8 @@ impl Pack {
         } else {
             Vec::new()
         };
-        Regime { territory: self.territory.clone(), holidays, rules }
+        let edition = self.version.to_string().into();
+        Regime { territory: self.territory.clone(), edition, holidays, rules }
     }
 }
 

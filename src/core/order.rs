@@ -8,6 +8,7 @@ use super::pacing::Decision;
 use super::pacing::prior::Lesson;
 use super::respect::Rest;
 use super::rules::Refusal;
+use super::rules::receipt::Receipt;
 use crate::units::{
     AgentId, CallId, CampaignId, ContactId, DispositionId, NumberId, PauseId, PersonId, Ratio,
     Span, TrunkId, Wall,
@@ -169,6 +170,9 @@ pub struct Opened {
     /// answer; `None` if no forecast placed it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub chance: Option<Ratio>,
+    /// What the gate had before it when it let the call out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub receipt: Option<Box<Receipt>>,
     /// When.
     pub at: Wall,
 }
@@ -378,6 +382,9 @@ pub struct RuleRefusal {
     pub stage: Stage,
     /// The rule and when it may pass.
     pub refusal: Refusal,
+    /// What the gate had before it; `None` for a contact without a number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub receipt: Option<Box<Receipt>>,
     /// What becomes of the contact.
     pub next: Next,
     /// When.

@@ -257,10 +257,14 @@ impl Dialer {
         stage: Stage,
         refused: Refused,
     ) {
+        let Refused { number, refusal, next } = refused;
+        let mut receipt = None;
         if let Some(campaign) = self.campaigns.get_mut(&id) {
             campaign.totals.refused += 1;
+            let asked = lead.numbers.iter().find(|asked| asked.number == number);
+            let gate = campaign.gate(id, &self.persons);
+            receipt = asked.map(|asked| Box::new(gate.receipt(asked, now.wall)));
         }
-        let Refused { number, refusal, next } = refused;
         self.resolve(now, id, lead.contact, next);
         self.record(Record::Refused(RuleRefusal {
             campaign: id,
@@ -268,6 +272,7 @@ impl Dialer {
             number,
             stage,
             refusal,
+            receipt,
             next,
             at: now.wall,
         }));
@@ -286,7 +291,9 @@ impl Dialer {
         campaign.reserved += u32::from(agent.is_some());
         campaign.recount(None, Some(CallStage::Dialing));
         self.trunks.seize(trunk, call, now.mono);
-        let bell = campaign.gate(id, &self.persons).bell(number, now);
+        let mut gate = campaign.gate(id, &self.persons);
+        let bell = gate.bell(number, now);
+        let receipt = Some(Box::new(gate.receipt(number, now.wall)));
         let cap = campaign.settings.caller_cap(caller_id);
         if let Some(cap) = cap {
             self.shown.seize(cap, now.mono);
@@ -318,6 +325,7 @@ impl Dialer {
             attempt: lead.attempts.saturating_add(1),
             agent,
             chance: placed.odds.map(Odds::foretold),
+            receipt,
             at: now.wall,
         };
         let Opened { contact, number, .. } = opened;

@@ -17,7 +17,7 @@ use super::scribe::Scribe;
 use super::tape::{self, Recorder};
 use super::tasks::Tasks;
 use super::trunks::{carrier_side, doors};
-use super::{Engine, Inbox, Parts, foresight, forget, quality, quotas, resume};
+use super::{Engine, Inbox, Parts, audited, foresight, forget, quality, quotas, resume};
 use crate::config::campaign::UnknownTrunk;
 use crate::config::{self, Campaign, Config, Database, Disposition, Webhook};
 use crate::core::campaign::Mode;
@@ -224,6 +224,7 @@ pub async fn start(config: Config) -> Result<Running, BootError> {
     let mut first = Vec::new();
     let trunks = set_trunks(&config, &store, &mut book, &mut first).await?;
     first.extend(set_campaigns(&config, &store, &prompts, &trunks, &mut book).await?);
+    audited::start(&config, &store, clock.now().wall).await?;
     first.extend(resume::remembered(&config, &store, clock.now().wall).await?);
     let (sip, sip_events) =
         sip::start(signalling(&config, &trunks, &recovered, seed)?, clock, &tasks).await?;
@@ -234,11 +235,10 @@ pub async fn start(config: Config) -> Result<Running, BootError> {
     let courier = Courier::new(store.clone(), clock, tasks.clone(), receivers, deliveries)?;
     let campaigns: Arc<[CampaignRow]> = store.campaigns().await?.into();
     let paced = predictive(&config, &campaigns);
-    tasks.spawn(foresight::compare(store.clone(), clock, paced, stopped.clone()));
     let names = book.trunks.iter().map(|(id, page)| (*id, page.name.clone())).collect();
     let (fallen, falls) = watch::channel(BTreeMap::new());
     tasks.spawn(quality::watch(store.clone(), clock, Judged { names, fallen }, stopped.clone()));
-    tasks.spawn(forget::decisions(store.clone(), clock, stopped.clone()));
+    keep_books(&tasks, &store, clock, (paced, &stopped));
     let (delivering, delivered) = oneshot::channel::<Infallible>();
     tasks.spawn(async move {
         courier.run(stopped).await;
@@ -279,6 +279,18 @@ pub async fn start(config: Config) -> Result<Running, BootError> {
     });
     let (config, ended, tape) = (Arc::new(config), Some(ended), path);
     Ok(Running { handle, store, gauge, clock, tasks, config, campaigns, tape, ended, delivered })
+}
+
+/// Starts what looks after the store's contents, until `stopped` says so.
+fn keep_books(
+    tasks: &Tasks,
+    store: &Store,
+    clock: Clock,
+    (paced, stopped): (Vec<(CampaignId, String)>, &watch::Receiver<bool>),
+) {
+    tasks.spawn(foresight::compare(store.clone(), clock, paced, stopped.clone()));
+    tasks.spawn(forget::decisions(store.clone(), clock, stopped.clone()));
+    tasks.spawn(audited::sign(store.clone(), stopped.clone()));
 }
 
 /// Gives the campaigns whose pacers foretell.

@@ -3,6 +3,7 @@
 //! One task owns the dialer. It waits for anything to happen, turns a batch of happenings into
 //! facts (`hear`), lets the dialer take and settle them, and performs its orders (`perform`).
 
+mod audited;
 pub mod book;
 pub mod boot;
 pub mod clock;

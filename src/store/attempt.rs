@@ -3,7 +3,10 @@
 //! Statements are guarded by keys and by what the statement before them changed: what was written
 //! once is not written again.
 
-use super::backend::{Db, Query, Sql, both, each, guarded, statements, together};
+use super::audit::Kind;
+use super::audit::chain::Notes;
+use super::audit::said;
+use super::backend::{Db, Query, Sql, both, each, guarded, statements, together, told};
 use super::text::{NextColumns, at, json, some_at, word};
 use super::{Shared, StoreError, quota, report};
 use crate::core::fact::SkipReason;
@@ -40,7 +43,7 @@ macro_rules! set_next_free {
 }
 
 statements! {
-    OPEN = guarded!(
+    OPEN = told!(
         "insert into attempt (call_id, campaign_id, client_id, contact_id, number_id, person_id,
            trunk_id, caller_id, caller_e164, attempt, agent_id, opened_at, cause, held_us,
            wrong_number, chance)
@@ -48,7 +51,8 @@ statements! {
            (select e164 from caller_id where campaign_id = $2 and position = $7), $8, $9, $10, 0, 0,
            false, $11
          from campaign where id = $2
-         on conflict (call_id) do nothing",
+         on conflict (call_id) do nothing"
+        => "client_id",
         "update contact set attempts = case when attempts < $8 then $8 else attempts end,
            last_number_id = $4, last_call_id = $1, open_call_id = $1,
            free_at = 9223372036854775806
@@ -76,12 +80,13 @@ statements! {
          where id = $8 and open_call_id is null and coalesce(last_call_id, 0) < $9
            and not exists (select 1 from attempt where call_id = $9)"
     ));
-    CLOSED = guarded!(
+    CLOSED = told!(
         "update attempt set outcome = $10, cause = $11, ended_by = $12,
            agent_id = coalesce($13, agent_id), heard = $14, heard_confidence = $15,
            ringing_at = $16, answered_at = $17, bridged_at = $18, ended_at = $19, held_us = $20,
            forced = $22
-         where call_id = $9 and ended_at is null",
+         where call_id = $9 and ended_at is null"
+        => "call_id",
         concat!(
             set_next!(),
             ", faults = faults + case when $10 in ('congestion', 'trunk_fault') or $12 = 'nobody'
@@ -91,19 +96,22 @@ statements! {
         ),
         "update number set invalid = true where id = $21 and $10 = 'invalid' and not invalid"
     );
-    QUALIFIED = guarded!(
+    QUALIFIED = told!(
         "update attempt set qualified_at = $13, wrap_us = $12, agent_id = coalesce(agent_id, $14),
            wrong_number = $15,
            disposition_code = coalesce(
              (select code from disposition where campaign_id = $11 and position = $10),
              '#' || cast($10 as text))
-         where call_id = $9 and completed_at is null",
+         where call_id = $9 and completed_at is null"
+        => "disposition_code, (select class from disposition
+             where campaign_id = attempt.campaign_id and code = attempt.disposition_code) as class",
         concat!(set_next!(), " where id = $8 and last_call_id = $9")
     );
-    REFUSED = guarded!(
+    REFUSED = told!(
         "insert into rule_refusal
            (contact_id, number_id, stage, at, campaign_id, rule, until_at, law)
-         values ($8, $9, $10, $11, $12, $13, $14, $15) on conflict do nothing",
+         values ($8, $9, $10, $11, $12, $13, $14, $15) on conflict do nothing"
+        => "contact_id",
         concat!(set_next_free!(), " where id = $8 and open_call_id is null")
     );
     SKIPPED = guarded!(
@@ -153,7 +161,11 @@ fn with_next(statement: Sql, next: &Next) -> Query {
         .bind(next.next_number)
 }
 
-pub(super) async fn open(db: &mut Db<'_>, record: &Opened) -> Result<(), StoreError> {
+pub(super) async fn open(
+    db: &mut Db<'_>,
+    notes: &mut Notes,
+    record: &Opened,
+) -> Result<(), StoreError> {
     let opened = OPEN
         .bind(record.call.0.cast_signed())
         .bind(record.campaign.0)
@@ -166,9 +178,11 @@ pub(super) async fn open(db: &mut Db<'_>, record: &Opened) -> Result<(), StoreEr
         .bind(record.agent.map(|agent| agent.0))
         .bind(at(record.at))
         .bind(record.chance.map(Ratio::get))
-        .execute(db)
+        .fetch_all(db)
         .await?;
-    if opened > 0 {
+    if let Some(row) = opened.first() {
+        let said = said::attempt(record, row.try_get(0)?);
+        notes.add(record.at, Kind::Attempt, record.call.0.cast_signed(), &said);
         return Ok(());
     }
     // Nothing was written: a replay, or a campaign that does not exist. No call without a row.
@@ -200,9 +214,15 @@ pub(super) fn abandoned(record: &Abandoned) -> Query {
         .bind(record.forced)
 }
 
-pub(super) async fn close(db: &mut Db<'_>, record: &Closed) -> Result<(), StoreError> {
-    if closed(record).execute(db).await? == 0 {
+pub(super) async fn close(
+    db: &mut Db<'_>,
+    notes: &mut Notes,
+    record: &Closed,
+) -> Result<(), StoreError> {
+    if closed(record).fetch_all(db).await?.is_empty() {
         unrecorded(record).execute(db).await?;
+    } else {
+        notes.add(record.ended, Kind::End, record.call.0.cast_signed(), &said::end(record));
     }
     Ok(())
 }
@@ -233,7 +253,21 @@ fn closed(record: &Closed) -> Query {
         .bind(record.forced)
 }
 
-pub(super) fn qualified(record: &Qualified) -> Query {
+pub(super) async fn qualify(
+    db: &mut Db<'_>,
+    notes: &mut Notes,
+    record: &Qualified,
+) -> Result<(), StoreError> {
+    for row in qualified(record).fetch_all(db).await? {
+        let (code, class) = (row.try_get::<String>(0)?, row.try_get::<Option<String>>(1)?);
+        let said = said::disposition(&code, class.as_deref(), record.wrong_number);
+        let what = (record.at, Kind::Disposition, record.call.0.cast_signed());
+        notes.add_once(db, what, &said).await?;
+    }
+    Ok(())
+}
+
+fn qualified(record: &Qualified) -> Query {
     with_next(QUALIFIED, &record.next)
         .bind(record.contact.0.cast_signed())
         .bind(record.call.0.cast_signed())
@@ -245,7 +279,19 @@ pub(super) fn qualified(record: &Qualified) -> Query {
         .bind(record.wrong_number)
 }
 
-pub(super) fn refused(record: &RuleRefusal) -> Query {
+pub(super) async fn refuse(
+    db: &mut Db<'_>,
+    notes: &mut Notes,
+    record: &RuleRefusal,
+) -> Result<(), StoreError> {
+    if !refused(record).fetch_all(db).await?.is_empty() {
+        let contact = record.contact.0.cast_signed();
+        notes.add(record.at, Kind::Refusal, contact, &said::refusal(record));
+    }
+    Ok(())
+}
+
+fn refused(record: &RuleRefusal) -> Query {
     with_next(REFUSED, &record.next)
         .bind(record.contact.0.cast_signed())
         .bind(record.number.0.cast_signed())

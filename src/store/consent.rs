@@ -3,12 +3,15 @@
 //! Both only grow. A right counts while no withdrawal of the person's is as late as it is, so that
 //! an old list read in again revives nothing.
 
+use super::audit::Kind;
+use super::audit::chain::Notes;
+use super::audit::said;
 use super::backend::{Db, Row, both, each, statements};
 use super::text::{at, read, scope, some_at};
 use super::{DncScope, ImportSource, NewContact, Store, StoreError, insist, next_id};
 use crate::core::rules::UNKNOWN_WAIT;
 use crate::core::rules::consent::{Basis, RIGHTS_MAX, Right};
-use crate::units::{ClientId, Number, PersonId, Wall};
+use crate::units::{ClientId, ConsentId, Number, PersonId, Wall};
 use serde_json::{Value, json};
 
 /// Contacts in one transaction, as in the import of lists.
@@ -65,12 +68,41 @@ pub struct WithdrawalRow {
     pub source: String,
 }
 
+impl NewConsent {
+    /// Gives it as the chain tells it, without its words.
+    fn told(&self, client: i64, person: i64) -> said::Consent<'_> {
+        said::Consent {
+            client,
+            person,
+            basis: self.basis.name(),
+            obtained: some_at(self.obtained),
+            expires: some_at(self.expires),
+            out_of_hours: if self.out_of_hours { "true" } else { "false" },
+            words: [None; 7],
+        }
+    }
+
+    /// Gives its words, with what the list itself tells: its name, its hash and the line.
+    fn words<'a>(&'a self, file: &'a str, sha256: &'a str, line: &'a str) -> [Option<&'a str>; 7] {
+        [
+            Some(self.source.as_deref().unwrap_or(file)),
+            self.proof.as_deref(),
+            Some(sha256),
+            Some(line),
+            self.scope.as_deref(),
+            self.contract.as_deref(),
+            self.object.as_deref(),
+        ]
+    }
+}
+
 impl ConsentRow {
     /// Gives it as the gate reads it; `None` once it was taken back.
     #[must_use]
     pub fn right(&self) -> Option<Right> {
         let NewConsent { basis, obtained, expires: until, out_of_hours, .. } = self.told;
-        self.withdrawn.is_none().then_some(Right { basis, obtained, until, out_of_hours })
+        let right = Right { id: None, basis, obtained, until, out_of_hours };
+        self.withdrawn.is_none().then_some(right)
     }
 }
 
@@ -78,7 +110,7 @@ impl ConsentRow {
 macro_rules! rights_of {
     ($contacts:literal) => {
         concat!(
-            "select person_id, basis, obtained_at, expires_at, out_of_hours from (
+            "select person_id, basis, obtained_at, expires_at, out_of_hours, id from (
                select k.*, row_number() over (
                  partition by k.person_id order by k.recorded_at desc, k.id desc) as back
                from number n
@@ -115,7 +147,7 @@ statements! {
            j.value ->> 5, j.value ->> 6, j.value ->> 7, j.value ->> 8, j.value ->> 9,
            j.value ->> 10, j.value ->> 11, $4
          from json_each($1) j join person p on p.fingerprint = j.value ->> 1 where true
-         on conflict do nothing",
+         on conflict do nothing returning id, person_id",
         "insert into consent (id, client_id, person_id, basis, source, proof, list_sha256,
            list_line, scope, obtained_at, expires_at, contract, object, out_of_hours, recorded_at)
          select cast(j.value ->> 0 as bigint), $2, p.id, j.value ->> 2, j.value ->> 3,
@@ -124,7 +156,7 @@ statements! {
            j.value ->> 10, cast(j.value ->> 11 as boolean), $4
          from jsonb_array_elements(cast($1 as jsonb)) j (value)
            join person p on p.fingerprint = j.value ->> 1
-         on conflict do nothing",
+         on conflict do nothing returning id, person_id",
     );
     /// Contacts that waited for a right, since somebody has one now.
     WAKE = both(
@@ -151,7 +183,8 @@ statements! {
          select w.client_id, o.person_id, w.at, w.source from number n
            join consent_withdrawal w on w.person_id = n.person_id and w.client_id = $1
            join number o on o.contact_id = n.contact_id
-         where n.contact_id >= $2 and n.contact_id < $3 on conflict do nothing",
+         where n.contact_id >= $2 and n.contact_id < $3 on conflict do nothing
+         returning client_id, person_id, at, source",
     );
     HISTORY = both(
         "select k.*, (select min(w.at) from consent_withdrawal w
@@ -177,7 +210,7 @@ statements! {
            join campaign g on g.id = n.campaign_id and g.client_id = c.id
            join number o on o.contact_id = n.contact_id
          where p.fingerprint = $1
-         on conflict do nothing returning person_id",
+         on conflict do nothing returning client_id, person_id",
     );
 }
 
@@ -209,11 +242,11 @@ impl Store {
             let chunk: Vec<&NewContact> = chunk.iter().collect();
             let record = || async {
                 let mut writer = self.writer().await;
-                let mut transaction = writer.begin().await?;
-                let mut db = transaction.db()?;
+                let mut entry = writer.begin().await?;
+                let (mut db, notes) = entry.parts()?;
                 self.strangers(&mut db, &chunk).await?;
-                let added = self.add_consents(&mut db, client.0, source, &chunk).await?;
-                transaction.commit().await?;
+                let added = self.add_consents(&mut db, notes, (client.0, source), &chunk).await?;
+                entry.commit().await?;
                 Ok(added)
             };
             added += insist(record, &patience).await?;
@@ -240,8 +273,8 @@ impl Store {
     pub(super) async fn add_consents(
         &self,
         db: &mut Db<'_>,
-        client: u32,
-        source: &ImportSource,
+        notes: &mut Notes,
+        (client, source): (u32, &ImportSource),
         contacts: &[&NewContact],
     ) -> Result<u64, StoreError> {
         if contacts.iter().all(|contact| contact.consents.is_empty()) {
@@ -252,7 +285,8 @@ impl Store {
             let numbers = contact.numbers.iter();
             numbers.flat_map(|new| contact.consents.iter().map(move |given| (&new.number, given)))
         });
-        let rows = (first..).zip(given);
+        let given: Vec<_> = given.collect();
+        let rows = (first..).zip(&given);
         let rows: Vec<Value> = rows
             .map(|(id, (number, given))| {
                 json!([
@@ -273,7 +307,19 @@ impl Store {
             .collect();
         let sha256 = source.original.as_ref().unwrap_or(&source.sha256);
         let rows = ADD.bind(Value::from(rows).to_string()).bind(client).bind(sha256);
-        rows.bind(at(source.at)).execute(db).await
+        let mut added = 0;
+        for row in rows.bind(at(source.at)).fetch_all(db).await? {
+            let (id, person): (i64, i64) = (row.try_get(0)?, row.try_get(1)?);
+            let place = usize::try_from(id - first).unwrap_or(usize::MAX);
+            let Some((_, given)) = given.get(place) else { continue };
+            let of = given.told(i64::from(client), person);
+            let line = given.line.to_string();
+            let words = given.words(&source.file, sha256, &line);
+            let said = said::Consent { words, ..of }.said(|words| notes.of_words(words));
+            notes.add(source.at, Kind::Consent, id, &said);
+            added += 1;
+        }
+        Ok(added)
     }
 
     /// Lets contacts go that waited for a right which was recorded at a moment.
@@ -327,13 +373,13 @@ impl Store {
     ) -> Result<Vec<PersonId>, StoreError> {
         let fingerprint = self.shared.fingerprints.of(number);
         let mut writer = self.writer().await;
-        let mut transaction = writer.begin().await?;
-        let mut db = transaction.db()?;
+        let mut entry = writer.begin().await?;
+        let (mut db, notes) = entry.parts()?;
         let id = next_id(&mut db, HIGHEST_PERSON, self.shared.node).await?;
         ADD_PERSONS.bind(json!([[id, fingerprint]]).to_string()).execute(&mut db).await?;
         let reach = DncScope::Client(client);
-        let persons = take_back(&mut db, &fingerprint, reach, moment, source).await?;
-        transaction.commit().await?;
+        let persons = take_back(&mut db, notes, (&fingerprint, reach), moment, source).await?;
+        entry.commit().await?;
         Ok(persons)
     }
 }
@@ -341,26 +387,47 @@ impl Store {
 /// Lets what the persons of new contacts took back count on all numbers of each contact.
 pub(super) async fn spread_withdrawals(
     db: &mut Db<'_>,
+    notes: &mut Notes,
     client: u32,
     contacts: core::ops::Range<i64>,
 ) -> Result<(), StoreError> {
-    TAKEN_BACK.bind(client).bind(contacts.start).bind(contacts.end).execute(db).await?;
+    let spread = TAKEN_BACK.bind(client).bind(contacts.start).bind(contacts.end);
+    for row in spread.fetch_all(db).await? {
+        let (moment, source) = (Wall::micros(row.try_get(2)?), row.try_get::<String>(3)?);
+        taken_back(notes, std::slice::from_ref(&row), moment, &source)?;
+    }
     Ok(())
+}
+
+/// Notes in the chain what was taken back, from rows that begin with the client company and the
+/// person; gives the persons.
+pub(super) fn taken_back(
+    notes: &mut Notes,
+    rows: &[Row],
+    moment: Wall,
+    source: &str,
+) -> Result<Vec<PersonId>, StoreError> {
+    let note = |row: &Row| {
+        let (client, person): (i64, i64) = (row.try_get(0)?, row.try_get(1)?);
+        let said = said::withdrawal(client, notes.of_words(source));
+        notes.add(moment, Kind::Withdrawal, person, &said);
+        Ok(PersonId(person.cast_unsigned()))
+    };
+    rows.iter().map(note).collect()
 }
 
 /// Takes rights back that a wish reaches, of a number whose person-slot is there; gives those of
 /// the consumer.
 pub(super) async fn take_back(
     db: &mut Db<'_>,
-    fingerprint: &str,
-    reach: DncScope,
+    notes: &mut Notes,
+    (fingerprint, reach): (&str, DncScope),
     moment: Wall,
     source: &str,
 ) -> Result<Vec<PersonId>, StoreError> {
     let (word, id) = scope(reach);
     let withdraw = TAKE_BACK.bind(fingerprint).bind(word).bind(id).bind(at(moment)).bind(source);
-    let rows = withdraw.fetch_all(db).await?;
-    rows.iter().map(|row| Ok(PersonId(row.try_get::<i64>(0)?.cast_unsigned()))).collect()
+    taken_back(notes, &withdraw.fetch_all(db).await?, moment, source)
 }
 
 /// Gives the rights of the persons behind some contacts as rows of [`right`].
@@ -377,7 +444,9 @@ pub(super) fn right(row: &Row) -> Result<(PersonId, Option<Right>), StoreError> 
     };
     let moment = |place| Ok::<_, StoreError>(row.try_get::<Option<i64>>(place)?.map(Wall::micros));
     let (obtained, until) = (moment(2)?, moment(3)?);
-    Ok((person, Some(Right { basis, obtained, until, out_of_hours: row.try_get(4)? })))
+    let id = Some(ConsentId(row.try_get::<i64>(5)?.cast_unsigned()));
+    let out_of_hours = row.try_get(4)?;
+    Ok((person, Some(Right { id, basis, obtained, until, out_of_hours })))
 }
 
 fn consent_row(row: &Row) -> Result<ConsentRow, StoreError> {

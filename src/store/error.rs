@@ -74,6 +74,9 @@ pub enum StoreError {
         /// What was found, never personal data.
         value: String,
     },
+    /// What was asked for cannot be written where it was to be.
+    #[error("the file cannot be written: {0}")]
+    Export(std::io::Error),
     /// The store is closing and takes nothing more.
     #[error("the store is closed")]
     Closed,
@@ -112,6 +115,7 @@ impl StoreError {
             | Self::Key { .. }
             | Self::WrongKey
             | Self::Corrupt { .. }
+            | Self::Export(_)
             | Self::Busy(_) => Fault::Operator,
             Self::Closed | Self::Database(_) => Fault::Us,
         }

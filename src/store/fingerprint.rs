@@ -35,7 +35,7 @@ impl Fingerprints {
             }
             (Err(error), _) => return Err(fault(error.to_string())),
         };
-        let key = from_hex(text.trim())
+        let key = from_hex::<KEY_BYTES>(&text.trim().to_ascii_lowercase())
             .ok_or_else(|| fault("it is not 64 hexadecimal digits".to_owned()))?;
         let mac = Hmac::new_from_slice(&key).map_err(|error| fault(error.to_string()))?;
         Ok(Self(mac))
@@ -49,6 +49,16 @@ impl Fingerprints {
     /// Gives a text that only this key makes, to recognise the key without storing it.
     pub(super) fn check(&self) -> String {
         self.digest(b"cadran key check")
+    }
+
+    /// Gives a short text that tells whether words of people's are the same, and not what they are:
+    /// half of HMAC-SHA256, as RFC 2104 §5 allows.
+    pub(super) fn of_words(&self, words: &str) -> String {
+        let mut mac = self.0.clone();
+        mac.update(b"cadran audit words\n");
+        mac.update(words.as_bytes());
+        let whole: [u8; KEY_BYTES] = mac.finalize().into_bytes().into();
+        hex(whole.split_at(KEY_BYTES / 2).0)
     }
 
     /// Gives a key of its own for each use, from which this one cannot be had.
@@ -80,20 +90,24 @@ fn make(path: &Path, random: Random) -> std::io::Result<String> {
 
 /// Writes bytes in hexadecimal, two lower-case digits each.
 pub(crate) fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        write!(text, "{byte:02x}").expect("writing to a string cannot fail");
-        text
-    })
+    let halves = bytes.iter().flat_map(|byte| [byte >> 4, byte & 0xF]);
+    halves.filter_map(|half| char::from_digit(half.into(), 16)).collect()
 }
 
-fn from_hex(text: &str) -> Option<[u8; KEY_BYTES]> {
-    let mut key = [0; KEY_BYTES];
-    if text.len() != KEY_BYTES * 2 || !text.is_ascii() {
+/// Reads bytes written so; capital letters are no digits here.
+pub(super) fn from_hex<const N: usize>(text: &str) -> Option<[u8; N]> {
+    let digit = |sign: u8| match sign {
+        b'0'..=b'9' => Some(sign - b'0'),
+        b'a'..=b'f' => Some(sign - b'a' + 10),
+        _ => None,
+    };
+    let mut bytes = [0; N];
+    if text.len() != N * 2 {
         return None;
     }
-    for (byte, digits) in key.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
-        *byte = u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?;
+    for (byte, digits) in bytes.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
+        let &[high, low] = digits else { return None };
+        *byte = digit(high)? << 4 | digit(low)?;
     }
-    Some(key)
+    Some(bytes)
 }

@@ -269,8 +269,8 @@ impl Store {
         mut summary: ImportSummary,
     ) -> Result<ImportSummary, StoreError> {
         let mut writer = self.writer().await;
-        let mut transaction = writer.begin().await?;
-        let mut db = transaction.db()?;
+        let mut entry = writer.begin().await?;
+        let (mut db, notes) = entry.parts()?;
         let node = self.shared.node;
         let taken = taken_external_ids(&mut db, target, contacts).await?;
         let is_new = |contact: &&NewContact| {
@@ -307,11 +307,12 @@ impl Store {
             contact_id += 1;
         }
         insert(&mut db, target, &Value::from(rows), &Value::from(numbers)).await?;
-        spread_withdrawals(&mut db, target.client, first_contact..contact_id).await?;
+        spread_withdrawals(&mut db, notes, target.client, first_contact..contact_id).await?;
         // Also of contacts the campaign has already: a consent is renewed by a new list.
         let told: Vec<&NewContact> = contacts.iter().collect();
-        summary.consents += self.add_consents(&mut db, target.client, target.source, &told).await?;
-        transaction.commit().await?;
+        let of = (target.client, target.source);
+        summary.consents += self.add_consents(&mut db, notes, of, &told).await?;
+        entry.commit().await?;
         Ok(summary)
     }
 

@@ -14,6 +14,7 @@
 //! person is known elsewhere by a keyed fingerprint of the number.
 
 mod attempt;
+pub mod audit;
 mod backend;
 mod campaigns;
 mod claim;
@@ -27,10 +28,11 @@ mod identity;
 mod import;
 mod mix;
 mod outbox;
+mod pen;
 mod people;
 mod pilot;
 mod prior;
-mod proof;
+pub mod proof;
 mod quality;
 mod quota;
 mod recover;
@@ -48,7 +50,8 @@ use std::sync::{Arc, Mutex as Mutexed, MutexGuard as Guard, PoisonError};
 
 use tokio::sync::{Mutex, MutexGuard, Notify, mpsc, oneshot};
 
-use backend::{Db, Reader, Readers, Sql, Writer};
+pub use audit::chain::AuditedSettings;
+use backend::{Db, Reader, Readers, Sql};
 pub use compliance::{Answers, Compliance, Tried};
 pub use consent::{ConsentRow, NewConsent, WithdrawalRow};
 pub use counts::{Pilot, Stats};
@@ -56,9 +59,10 @@ pub use error::{Fault, StoreError};
 use fingerprint::Fingerprints;
 pub(crate) use fingerprint::hex;
 pub use mix::ListShare;
-pub use proof::Signature;
-pub use reopen::{ClosedAlike, Reopening};
+use pen::Pen;
+use proof::Seal;
 pub use quota::{Quota, QuotaRow};
+pub use reopen::{ClosedAlike, Reopening};
 pub use rows::{
     AgentRow, CallFilter, CallRow, CampaignRow, Card, Claimed, Cursor, DecisionRow, Delivery,
     DispositionRow, DncScope, DoNotCallRow, EndpointRow, EventRow, ImportSource, ImportSummary,
@@ -162,7 +166,7 @@ pub struct Settings {
 /// The database; cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Store {
-    writer: Arc<Mutex<Writer>>,
+    writer: Arc<Mutex<Pen>>,
     commits: mpsc::Sender<Commit>,
     readers: Readers,
     shared: Arc<Shared>,
@@ -172,6 +176,7 @@ pub struct Store {
 #[derive(Debug)]
 struct Shared {
     fingerprints: Fingerprints,
+    seal: Arc<Seal>,
     /// Tells this database's events from another's.
     instance: String,
     node: u16,
@@ -203,8 +208,11 @@ struct Commit {
 }
 
 /// Every statement there is.
-const ALL_STATEMENTS: [&[(&str, Sql)]; 21] = [
+const ALL_STATEMENTS: [&[(&str, Sql)]; 24] = [
     attempt::STATEMENTS,
+    audit::ALL[0],
+    audit::ALL[1],
+    audit::ALL[2],
     campaigns::STATEMENTS,
     claim::STATEMENTS,
     compliance::STATEMENTS,
@@ -263,8 +271,11 @@ impl Store {
             backend::prepare_all(&mut db, &ALL_STATEMENTS).await?;
             identity::establish(&mut db, &settings).await?
         };
+        let seal = Arc::new(Seal::of(&fingerprints)?);
+        let pen = Pen::new(writer, fingerprints.clone(), Arc::clone(&seal));
         let shared = Arc::new(Shared {
             fingerprints,
+            seal,
             instance,
             node: settings.node,
             interrupted_rest: settings.interrupted_rest,
@@ -274,7 +285,7 @@ impl Store {
             filled: Mutexed::default(),
             quota_filled: Notify::new(),
         });
-        let writer = Arc::new(Mutex::new(writer));
+        let writer = Arc::new(Mutex::new(pen));
         let (commits, waiting) = mpsc::channel(COMMITS_MAX);
         tasks.spawn(commit_groups(Arc::clone(&writer), Arc::clone(&shared), waiting));
         Ok(Self { writer, commits, readers, shared })
@@ -300,7 +311,7 @@ impl Store {
     }
 
     /// Takes the one connection that writes.
-    async fn writer(&self) -> MutexGuard<'_, Writer> {
+    async fn writer(&self) -> MutexGuard<'_, Pen> {
         self.writer.lock().await
     }
 
@@ -332,9 +343,10 @@ where
     }
 }
 
-/// Writes what waits, group after group, until every sender is gone.
+/// Writes what waits, group after group, until every sender is gone; the audit chain is signed
+/// then, as far as it goes.
 async fn commit_groups(
-    writer: Arc<Mutex<Writer>>,
+    writer: Arc<Mutex<Pen>>,
     shared: Arc<Shared>,
     mut waiting: mpsc::Receiver<Commit>,
 ) {
@@ -349,11 +361,14 @@ async fn commit_groups(
         let mut writer = writer.lock().await;
         commit_group(&mut writer, &shared, group).await;
     }
+    if let Err(error) = writer.lock().await.sign().await {
+        tracing::warn!(%error, "the audit chain is not signed to its end; the next start does it");
+    }
 }
 
 /// Commits a group together; if a write of it is refused, each commit alone, so that only the
 /// culprit hears it. A database that is gone is not asked once more for each of them.
-async fn commit_group(writer: &mut Writer, shared: &Shared, group: Vec<Commit>) {
+async fn commit_group(writer: &mut Pen, shared: &Shared, group: Vec<Commit>) {
     let Err(error) = transaction(writer, shared, &group).await else {
         return group.into_iter().for_each(|commit| answer(commit.done, Ok(())));
     };
@@ -382,16 +397,17 @@ fn answer(done: oneshot::Sender<Result<(), StoreError>>, result: Result<(), Stor
 }
 
 async fn transaction(
-    writer: &mut Writer,
+    writer: &mut Pen,
     shared: &Shared,
     commits: &[Commit],
 ) -> Result<(), StoreError> {
-    let mut transaction = writer.begin().await?;
+    let mut entry = writer.begin().await?;
     let mut events = 0;
     for write in commits.iter().flat_map(|commit| &commit.writes) {
-        events += write::apply(&mut transaction.db()?, shared, write).await?;
+        let (mut db, notes) = entry.parts()?;
+        events += write::apply(&mut db, notes, shared, write).await?;
     }
-    transaction.commit().await?;
+    entry.commit().await?;
     if events > 0 {
         shared.event_added.notify_one();
     }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::audit::{Kind, said};
 use super::backend::{Row, both, statements};
 use super::consent::take_back;
 use super::text::{at, read_agent_state, read_scope, scope, some_at};
@@ -52,7 +53,8 @@ statements! {
            source = excluded.source, at = excluded.at,
            until_at = case when excluded.until_at < do_not_call.until_at
              then do_not_call.until_at else excluded.until_at end
-         where do_not_call.until_at is not null",
+         where do_not_call.until_at is not null
+         returning person_id, until_at",
     );
     /// Every number of the contacts that share one: whoever has several is one consumer.
     CONSUMER = both(
@@ -75,7 +77,8 @@ statements! {
         "update do_not_call set until_at = $2
          where person_id = (select id from person where fingerprint = $1)
            and (until_at is null or until_at > $2)
-           and ($3 = '' or scope = $3 and scope_id = $4)",
+           and ($3 = '' or scope = $3 and scope_id = $4)
+         returning person_id, scope, scope_id, at, reason, source",
     );
     STANDING = both(
         "select d.*, n.e164 from do_not_call d
@@ -124,14 +127,13 @@ impl Store {
     /// The database failed.
     pub async fn remove_agent(&self, agent: AgentId) -> Result<(), StoreError> {
         let mut writer = self.writer().await;
-        let mut transaction = writer.begin().await?;
-        let mut db = transaction.db()?;
+        let mut entry = writer.begin().await?;
+        let (mut db, notes) = entry.parts()?;
         for forget in [LEAVE_CAMPAIGNS, FORGET_SKILLS, REMOVE_AGENT] {
             forget.bind(agent.0).execute(&mut db).await?;
         }
-        write::apply(&mut db, &self.shared, &Write::BindingGone(agent)).await?;
-        transaction.commit().await?;
-        Ok(())
+        write::apply(&mut db, notes, &self.shared, &Write::BindingGone(agent)).await?;
+        entry.commit().await
     }
 
     /// Lists every agent by name.
@@ -178,15 +180,15 @@ impl Store {
         wishes: &[NewDoNotCall],
     ) -> Result<Vec<PersonId>, StoreError> {
         let mut writer = self.writer().await;
-        let mut transaction = writer.begin().await?;
-        let mut db = transaction.db()?;
+        let mut entry = writer.begin().await?;
+        let (mut db, notes) = entry.parts()?;
         let mut persons = Vec::with_capacity(wishes.len());
         for wish in wishes {
             let (word, id) = scope(wish.scope);
             let person = next_id(&mut db, HIGHEST_PERSON, self.shared.node).await?;
             let fingerprint = self.shared.fingerprints.of(&wish.number);
             ADD_PERSON.bind(person).bind(&fingerprint).execute(&mut db).await?;
-            ADD_WISH
+            let rows = ADD_WISH
                 .bind(&fingerprint)
                 .bind(word)
                 .bind(id)
@@ -194,17 +196,23 @@ impl Store {
                 .bind(&wish.source)
                 .bind(at(wish.at))
                 .bind(some_at(wish.until))
-                .execute(&mut db)
+                .fetch_all(&mut db)
                 .await?;
+            for row in rows {
+                let words = notes.of_words(&said::wish_words(&wish.reason, &wish.source));
+                let said = said::wish((word, id.into()), row.try_get(1)?, words);
+                notes.add(wish.at, Kind::Wish, row.try_get(0)?, &said);
+            }
             // Whoever wants no call for a time only takes back nothing that gave the right to.
             if wish.until.is_none() {
-                take_back(&mut db, &fingerprint, wish.scope, wish.at, &wish.source).await?;
+                let of = (fingerprint.as_str(), wish.scope);
+                take_back(&mut db, notes, of, wish.at, &wish.source).await?;
             }
             for row in CONSUMER.bind(fingerprint).fetch_all(&mut db).await? {
                 persons.push(PersonId(row.try_get::<i64>(0)?.cast_unsigned()));
             }
         }
-        transaction.commit().await?;
+        entry.commit().await?;
         Ok(persons)
     }
 
@@ -222,7 +230,18 @@ impl Store {
         let fingerprint = self.shared.fingerprints.of(number);
         let end = END_WISHES.bind(fingerprint).bind(at(now)).bind(word).bind(id);
         let mut writer = self.writer().await;
-        end.execute(&mut writer.db().await?).await
+        let mut entry = writer.begin().await?;
+        let (mut db, notes) = entry.parts()?;
+        let ended = end.fetch_all(&mut db).await?;
+        for row in &ended {
+            let (reach, id): (String, i64) = (row.try_get(1)?, row.try_get(2)?);
+            let (reason, source): (String, String) = (row.try_get(4)?, row.try_get(5)?);
+            let words = notes.of_words(&said::wish_words(&reason, &source));
+            let said = said::wish_end((&reach, id), row.try_get(3)?, words);
+            notes.add(now, Kind::WishEnd, row.try_get(0)?, &said);
+        }
+        entry.commit().await?;
+        Ok(ended.len() as u64)
     }
 
     /// Lists the wishes that stand against a number.

@@ -1,5 +1,6 @@
 //! Mending what a crash left, before the engine dials.
 
+use super::audit::chain::Notes;
 use super::backend::{Db, Row, both, statements};
 use super::report::heard;
 use super::text::{at, from_json};
@@ -48,15 +49,15 @@ impl Store {
         let mut recovered = Recovered::default();
         {
             let mut writer = self.writer().await;
-            let mut transaction = writer.begin().await?;
-            let mut db = transaction.db()?;
-            recovered.interrupted = close_open_attempts(&mut db, &self.shared, now).await?;
-            sign_everybody_out(&mut db, &self.shared, now).await?;
+            let mut entry = writer.begin().await?;
+            let (mut db, notes) = entry.parts()?;
+            recovered.interrupted = close_open_attempts(&mut db, notes, &self.shared, now).await?;
+            sign_everybody_out(&mut db, notes, &self.shared, now).await?;
             end_leases(&mut db).await?;
             recovered.first_call = first_call(&mut db, self.shared.node).await?;
             recovered.dialogs = dialogs(&mut db).await?;
             recovered.bindings = bindings(&mut db, now).await?;
-            transaction.commit().await?;
+            entry.commit().await?;
         }
         self.shared.event_added.notify_one();
         // Incoming legs have the highest bit and are counted by the signalling itself.
@@ -71,6 +72,7 @@ impl Store {
 /// Closes and completes every attempt whose story was not told to the end.
 async fn close_open_attempts(
     db: &mut Db<'_>,
+    notes: &mut Notes,
     shared: &Shared,
     now: Wall,
 ) -> Result<Vec<CallId>, StoreError> {
@@ -86,10 +88,10 @@ async fn close_open_attempts(
                 interrupted.push(call);
             }
             let record = Record::Closed(closed);
-            write::apply(db, shared, &Write::Record { record, at: now }).await?;
+            write::apply(db, notes, shared, &Write::Record { record, at: now }).await?;
         }
         let record = Record::Completed(call);
-        write::apply(db, shared, &Write::Record { record, at: now }).await?;
+        write::apply(db, notes, shared, &Write::Record { record, at: now }).await?;
     }
     Ok(interrupted)
 }
@@ -147,14 +149,19 @@ fn abandoned_record(row: &Row, cut: Closed, at: Wall) -> Result<Closed, StoreErr
 
 /// Signs out whoever was signed in, as of the last sign of life: nobody worked while the engine
 /// was gone, however long that was.
-async fn sign_everybody_out(db: &mut Db<'_>, shared: &Shared, now: Wall) -> Result<(), StoreError> {
+async fn sign_everybody_out(
+    db: &mut Db<'_>,
+    notes: &mut Notes,
+    shared: &Shared,
+    now: Wall,
+) -> Result<(), StoreError> {
     let agents = SIGNED_IN.query().fetch_all(db).await?;
     let last: Option<i64> = LAST_SIGN.query().fetch_one(db).await?.try_get(0)?;
     let at = last.map_or(now, |last| now.min(Wall::micros(last)));
     for row in agents {
         let agent = AgentId(row.try_get(0)?);
         let record = Record::AgentState { agent, state: AgentState::LoggedOut };
-        write::apply(db, shared, &Write::Record { record, at }).await?;
+        write::apply(db, notes, shared, &Write::Record { record, at }).await?;
     }
     Ok(())
 }

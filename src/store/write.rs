@@ -1,6 +1,10 @@
 //! One [`Write`] becomes rows, all its statements in one trip to the database where one suffices.
 
+use super::audit::Kind;
+use super::audit::chain::Notes;
+use super::audit::said;
 use super::backend::{Db, Query, both, guarded, statements, together};
+use super::consent::taken_back;
 use super::text::{agent_state, at, json, scope, word};
 use super::{Delivery, Shared, StoreError, Then, Write, attempt, decisions, prior};
 use crate::core::fact::DncScope;
@@ -9,16 +13,20 @@ use crate::sip::StoredDialog;
 use crate::units::{AgentId, CallId, CampaignId, LegId, PersonId, Wall};
 
 statements! {
-    /// Whoever wants no call of a client company takes back what gave it the right to call.
-    DO_NOT_CALL = together!(
+    DO_NOT_CALL = both(
         "insert into do_not_call (person_id, scope, scope_id, reason, source, at)
-         values ($1, $2, $3, 'asked not to be called', $4, $5)
+         values ($1, $2, $3, $4, $5, $6)
          on conflict (person_id, scope, scope_id) do update set reason = excluded.reason,
            source = excluded.source, at = excluded.at, until_at = null
-         where do_not_call.until_at is not null and do_not_call.at < excluded.at",
+         where do_not_call.until_at is not null and do_not_call.at < excluded.at
+         returning person_id",
+    );
+    /// Whoever wants no call of a client company takes back what gave it the right to call.
+    TAKE_BACK = both(
         "insert into consent_withdrawal (client_id, person_id, at, source)
-         select id, $1, $5, $4 from client
-         where $2 = 'everyone' or $2 = 'client' and id = $3 on conflict do nothing"
+         select id, cast($1 as bigint), cast($4 as bigint), cast($5 as text) from client
+         where $2 = 'everyone' or $2 = 'client' and id = $3
+         on conflict do nothing returning client_id, person_id",
     );
     /// Of several states in one instant the last one lasts; the others took no time.
     AGENT_IS = together!(
@@ -52,11 +60,12 @@ statements! {
 /// Writes one of them and gives the number of webhook events it added.
 pub(super) async fn apply(
     db: &mut Db<'_>,
+    notes: &mut Notes,
     shared: &Shared,
     write: &Write,
 ) -> Result<u32, StoreError> {
     match write {
-        Write::Record { record, at } => return record_one(db, shared, record, *at).await,
+        Write::Record { record, at } => return record_one(db, (notes, shared), record, *at).await,
         Write::Details { call, details } => attempt::details(db, *call, details).await?,
         Write::Dialog { leg, call, dialog } => {
             dialog_up(*leg, *call, dialog).execute(db).await?;
@@ -79,29 +88,23 @@ pub(super) async fn apply(
 
 async fn record_one(
     db: &mut Db<'_>,
-    shared: &Shared,
+    (notes, shared): (&mut Notes, &Shared),
     record: &Record,
     moment: Wall,
 ) -> Result<u32, StoreError> {
     let statement = match record {
-        Record::Opened(record) => {
-            attempt::open(db, record).await?;
-            return Ok(0);
-        }
+        Record::Opened(record) => return attempt::open(db, notes, record).await.map(|()| 0),
         Record::Completed(call) => return attempt::complete(db, shared, *call, moment).await,
         Record::Bridged(record) => attempt::bridged(record),
         Record::Abandoned(record) => attempt::abandoned(record),
-        Record::Closed(record) => {
-            attempt::close(db, record).await?;
-            return Ok(0);
-        }
-        Record::Qualified(record) => attempt::qualified(record),
-        Record::Refused(record) => attempt::refused(record),
+        Record::Closed(record) => return attempt::close(db, notes, record).await.map(|()| 0),
+        Record::Qualified(record) => return attempt::qualify(db, notes, record).await.map(|()| 0),
+        Record::Refused(record) => return attempt::refuse(db, notes, record).await.map(|()| 0),
         Record::Skipped { campaign, contact, agent, reason, next } => {
             attempt::skipped(*campaign, *contact, *agent, *reason, next, moment)
         }
         Record::DoNotCall { person, scope, call: Some(call) } => {
-            do_not_call(*person, *scope, *call, moment)
+            return do_not_call(db, notes, (*person, *scope, *call), moment).await.map(|()| 0);
         }
         // Whoever told the engine of it outside a call had written it down.
         Record::DoNotCall { call: None, .. } => return Ok(0),
@@ -114,14 +117,21 @@ async fn record_one(
     Ok(0)
 }
 
-fn do_not_call(person: PersonId, reach: DncScope, call: CallId, moment: Wall) -> Query {
-    let (word, id) = scope(reach);
-    DO_NOT_CALL
-        .bind(person.0.cast_signed())
-        .bind(word)
-        .bind(id)
-        .bind(call.to_string())
-        .bind(at(moment))
+async fn do_not_call(
+    db: &mut Db<'_>,
+    notes: &mut Notes,
+    (person, reach, call): (PersonId, DncScope, CallId),
+    moment: Wall,
+) -> Result<(), StoreError> {
+    let (person, (word, id)) = (person.0.cast_signed(), scope(reach));
+    let (reason, source) = ("asked not to be called", call.to_string());
+    let wish = DO_NOT_CALL.bind(person).bind(word).bind(id).bind(reason).bind(&source);
+    if !wish.bind(at(moment)).fetch_all(db).await?.is_empty() {
+        let words = notes.of_words(&said::wish_words(reason, &source));
+        notes.add(moment, Kind::Wish, person, &said::wish((word, id.into()), None, words));
+    }
+    let back = TAKE_BACK.bind(person).bind(word).bind(id).bind(at(moment)).bind(&source);
+    taken_back(notes, &back.fetch_all(db).await?, moment, &source).map(drop)
 }
 
 fn agent_is(agent: AgentId, state: AgentState, moment: Wall) -> Query {

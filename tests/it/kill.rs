@@ -56,10 +56,12 @@ async fn killed(kills: u32, server: Option<Place>) -> Claim {
         let calls = 1 + dice.next_u64() % 12;
         let after = Span::millis(dice.next_u64() % 500);
         centre.work_then_kill(calls, after, &mut dice).await?;
+        centre.check_chain().await?;
     }
     centre.serve(false).await?;
     centre.work(30, &mut dice).await?;
     centre.leave().await?;
+    centre.check_chain().await?;
     let told = ledger::check(&centre).await?;
     assert!(told.interrupted > 0, "no kill hit a call: {told:?}");
     assert!(told.talks > 0, "no kill hit a conversation: {told:?}");
@@ -134,6 +136,7 @@ async fn a_server_that_goes_away_costs_no_attempt_and_no_conversation() -> Claim
     }
     centre.work(30, &mut dice).await?;
     centre.leave().await?;
+    centre.check_chain().await?;
     let told = ledger::check(&centre).await?;
     assert!(kept > 0, "no agent's leg stood when the server went: {told:?}");
     announce(&format!("{restarts} restarts: {told:?}, {kept} legs stood"));

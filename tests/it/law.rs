@@ -318,6 +318,7 @@ fn dials(question: &Question) -> Result<bool, Box<dyn Error>> {
 fn right(given: &Given) -> Right {
     let moment = |at: &Option<Zoned>| at.as_ref().map(|at| Wall::from(at.timestamp()));
     Right {
+        id: None,
         basis: if given.contract { Basis::Contract } else { Basis::Consent },
         obtained: moment(&given.obtained),
         until: moment(&given.until),
@@ -343,6 +344,7 @@ fn regimes_of(purpose: Purpose, called: Called) -> Vec<cadran::core::rules::law:
 
 /// A consent of 1 November 2026.
 const CONSENT: Right = Right {
+    id: None,
     basis: Basis::Consent,
     obtained: Some(Wall::micros(1_793_487_600_000_000)),
     until: None,

@@ -3,6 +3,7 @@
 //! Each claim is a function of a [`House`](fixture::House); `suite!` runs all of them in a house on
 //! SQLite and in one on PostgreSQL.
 
+pub(crate) mod audit;
 mod calls;
 mod compliance;
 mod consents;
@@ -47,6 +48,13 @@ macro_rules! suite {
 }
 
 suite! {
+    audit {
+        everything_is_told_once_and_verifies,
+        a_byte_flipped_in_the_database_names_its_record,
+        what_is_taken_out_put_in_or_hashed_anew_is_told,
+        a_file_verifies_alone_and_a_byte_flipped_in_it_names_its_record,
+        a_long_chain_is_verified_page_by_page,
+    }
     calls {
         a_claim_leases_callbacks_first_then_by_priority_and_age,
         a_leased_contact_is_free_again_when_its_lease_ends_or_is_given_back,

@@ -170,6 +170,7 @@ impl Need {
             Self::ByLaw(law) => (law, at?),
         };
         let right = |given: &NewConsent| Right {
+            id: None,
             basis: given.basis,
             obtained: given.obtained,
             until: given.expires,

@@ -65,18 +65,41 @@ pub(super) fn forbidden_in_days(
     zone: &TimeZone,
     at: Wall,
 ) -> Option<Wall> {
-    let frees = |moment: &Wall| day_after(zone, date(zone, *moment), days);
-    let counted: Vec<Wall> = tried.iter().filter_map(frees).filter(|frees| *frees > at).collect();
-    let over = counted.len().checked_sub(usize::from(max.max(1)))?;
-    counted.get(over).copied()
+    let over = counted_in_days(days, tried, zone, at).count();
+    let over = over.checked_sub(usize::from(max.max(1)))?;
+    counted_in_days(days, tried, zone, at).nth(over)
+}
+
+/// Counts the attempts that a cap over so many calendar days counts at a moment.
+pub(super) fn made_in_days(days: u16, tried: &[Wall], zone: &TimeZone, at: Wall) -> u32 {
+    u32::try_from(counted_in_days(days, tried, zone, at).count()).unwrap_or(u32::MAX)
+}
+
+/// Gives when each attempt that such a cap counts leaves it.
+fn counted_in_days(
+    days: u16,
+    tried: &[Wall],
+    zone: &TimeZone,
+    at: Wall,
+) -> impl Iterator<Item = Wall> {
+    let frees = move |moment: &Wall| day_after(zone, date(zone, *moment), days);
+    tried.iter().filter_map(frees).filter(move |frees| *frees > at)
+}
+
+/// Counts the attempts that a cap counts at a moment.
+pub(super) fn made(cap: AttemptCap, tried: &[Wall], at: Wall) -> u32 {
+    u32::try_from(counted(cap, tried, at).count()).unwrap_or(u32::MAX)
+}
+
+/// Gives when each attempt that a cap counts leaves it.
+fn counted(cap: AttemptCap, tried: &[Wall], at: Wall) -> impl Iterator<Item = Wall> {
+    tried.iter().map(move |moment| *moment + cap.window).filter(move |leaves| *leaves > at)
 }
 
 fn until(cap: AttemptCap, all: &[Wall], at: Wall) -> Option<Wall> {
-    let within = |moment: &&Wall| **moment + cap.window > at;
-    let count = all.iter().filter(within).count();
     let max = usize::try_from(cap.max.max(1)).unwrap_or(usize::MAX);
-    let over = count.checked_sub(max)?;
-    all.iter().filter(within).nth(over).map(|&moment| moment + cap.window)
+    let over = counted(cap, all, at).count().checked_sub(max)?;
+    counted(cap, all, at).nth(over)
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::law::{Asks, LawId, Regime, Rule, at_territory};
 use super::noted::Noted;
 use super::{Refusal, RuleId, hours};
-use crate::units::{ClientId, Mono, PersonId, Territory, Wall, Zone};
+use crate::units::{ClientId, ConsentId, Mono, PersonId, Territory, Wall, Zone};
 
 /// What a right to call rests on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -34,6 +34,9 @@ impl Basis {
 /// A right to call a person, given to one client company and not withdrawn since.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Right {
+    /// Which one of the store's; `None` while it is not recorded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<ConsentId>,
     /// What it rests on.
     pub basis: Basis,
     /// When it was given; without it a consent is none.
@@ -210,7 +213,8 @@ mod tests {
             rule("X-2", Asks::OrContract),
             rule("X-3", Asks::ConsentLife { days: 365 }),
         ];
-        Ok(vec![Regime { territory: Territory::new("FR")?, holidays: Vec::new(), rules }])
+        let (territory, edition) = (Territory::new("FR")?, std::sync::Arc::default());
+        Ok(vec![Regime { territory, edition, holidays: Vec::new(), rules }])
     }
 
     fn asked(
@@ -226,7 +230,7 @@ mod tests {
     }
 
     const CONSENT: Right =
-        Right { basis: Basis::Consent, obtained: None, until: None, out_of_hours: false };
+        Right { id: None, basis: Basis::Consent, obtained: None, until: None, out_of_hours: false };
 
     #[test]
     fn a_consent_lasts_to_the_end_of_its_365th_day() -> Claim {

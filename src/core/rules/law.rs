@@ -13,6 +13,9 @@ use crate::units::{Territory, Wall};
 pub struct Regime {
     /// Where it holds: there and in every part of it, unless a rule names parts.
     pub territory: Territory,
+    /// The day its pack was last looked over, such as `2026-11-23`; empty if it came without one.
+    #[serde(default, skip_serializing_if = "str::is_empty")]
+    pub edition: Arc<str>,
     /// Its public holidays and those of its parts.
     pub holidays: Vec<Holiday>,
     /// The rules that concern the campaign's purpose and the persons it calls.

@@ -8,6 +8,7 @@ pub(crate) mod hours;
 pub mod inquiry;
 pub mod law;
 mod noted;
+pub mod receipt;
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;

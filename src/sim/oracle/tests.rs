@@ -92,6 +92,7 @@ fn opened(now: Now, call: u64) -> Order {
         attempt: 1,
         agent: None,
         chance: None,
+        receipt: None,
         at: now.wall,
     }))
 }

@@ -18,7 +18,7 @@ use sqlx::sqlite::{SqliteArguments, SqliteConnection, SqlitePool};
 use sqlx::{AssertSqlSafe, Executor as _, SqlSafeStr as _, SqlStr};
 
 pub(super) use value::{Row, Value};
-pub(super) use writer::Writer;
+pub(super) use writer::{Transaction, Writer};
 
 use super::{Place, Settings, StoreError};
 
@@ -93,6 +93,24 @@ macro_rules! guarded {
     };
 }
 pub(super) use guarded;
+
+/// Makes such a statement that gives columns of the rows the first one changed; its rows are all to
+/// be fetched.
+macro_rules! told {
+    ($first:expr => $columns:literal, $then:expr $(, $also:expr)?) => {
+        $crate::store::backend::each(
+            concat!(
+                $first, " returning ", $columns, "; ", $then, " and changes() > 0" $(, "; ", $also)?
+            ),
+            concat!(
+                "with done as (", $first, " returning ", $columns, ")"
+                $(, ", also as (", $also, ")")?, ", second as (", $then,
+                " and exists (select 1 from done)) select * from done"
+            ),
+        )
+    };
+}
+pub(super) use told;
 
 /// Makes a statement that writes in several tables.
 macro_rules! together {
@@ -347,6 +365,18 @@ impl Look {
             Place::File(path) => Self::Sqlite(sqlite::look(path).await?),
             Place::Server(access) => Self::Postgres(postgres::look(access).await?),
         })
+    }
+
+    /// Lets all its statements from now on see the same moment.
+    pub(super) async fn begin(&mut self) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite(db) => db.execute("begin").await?.rows_affected(),
+            Self::Postgres(db) => {
+                let begin = "begin isolation level repeatable read read only";
+                answered(db.execute(begin)).await?.rows_affected()
+            }
+        };
+        Ok(())
     }
 
     /// Lends the connection.

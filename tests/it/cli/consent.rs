@@ -143,6 +143,17 @@ fn what_is_taken_back_counts_no_more_and_what_is_proved_can_be_checked() -> Clai
     assert!(page.contains("Consentements et contrats") && !page.contains("http"), "{page}");
     let path = file.to_str().ok_or("a path that is no text")?;
     assert_eq!(code(&run(&["consent", "prove", "--verify", path])?)?, 0, "without an engine");
+    let key = engine.ask(&["audit", "key"])?;
+    let key = field(&key, "/key").as_str().ok_or("no key")?.to_owned();
+    let prove = ["consent", "prove", "--verify", path, "--lang", "fr"];
+    let unpinned = run(&prove)?;
+    assert!(text(&unpinned.stderr)?.contains("seul le fichier"), "{unpinned:?}");
+    let pinned = run(&[&prove[..], &["--key", &key]].concat())?;
+    assert_eq!(code(&pinned)?, 0, "{pinned:?}");
+    assert!(!text(&pinned.stderr)?.contains("seul le fichier"), "{pinned:?}");
+    let other = run(&[&prove[..], &["--key", &"0".repeat(64)]].concat())?;
+    assert_eq!(code(&other)?, 4, "{other:?}");
+    assert!(text(&other.stderr)?.contains("une autre clé"), "{other:?}");
     let signed = fs::read_to_string(&file)?;
     fs::write(&file, signed.replace("REF-1", "REF-2"))?;
     let changed = run(&["consent", "prove", "--verify", path, "--lang", "fr"])?;

@@ -189,6 +189,7 @@ async fn sow(
                 number,
                 stage: Stage::Hopper,
                 refusal: Refusal { rule, law: law.map(LawId::new), until: Some(until) },
+                receipt: None,
                 next: Next::Retry { at: until, number: Some(number) },
                 at: now,
             };
@@ -248,6 +249,7 @@ fn attempt_of(
         attempt,
         agent: None,
         chance: None,
+        receipt: None,
         at,
     };
     let closed = Closed {

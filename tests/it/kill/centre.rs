@@ -20,6 +20,7 @@ use cadran::engine::handle::Details;
 use cadran::engine::tasks::Tasks;
 use cadran::sip::Transport;
 use cadran::store::Place;
+use cadran::store::audit::Auditor;
 use cadran::units::{CallId, Mono, Span};
 use rand_core::Rng;
 use rand_pcg::Pcg64;
@@ -355,6 +356,15 @@ impl Centre {
             }
         });
         waited.await.map_err(|_| self.trouble("the health is otherwise"))?
+    }
+
+    /// Verifies the audit chain against the rows it speaks of, whatever a kill cut.
+    pub(super) async fn check_chain(&self) -> Claim {
+        let key = self.program.folder().join("cadran.key");
+        let verdict = Auditor::open(&self.place, &key).await?.verify().await?;
+        assert!(verdict.is_sound(), "{:?}", verdict.faults);
+        assert!(verdict.rows > 0, "the chain tells of nothing: {verdict:?}");
+        Ok(())
     }
 
     /// Kills the engine and starts another.

@@ -8,8 +8,9 @@ use cadran::core::fact::{
     AgentFact, CallFact, CampaignFact, Failure, Lead, LeadNumber, Supply, TrunkFact,
 };
 use cadran::core::order::{EndedBy, Next, Outcome};
-use cadran::core::rules::consent::Right;
+use cadran::core::rules::consent::{Basis, Right};
 use cadran::core::rules::law::LawId;
+use cadran::core::rules::receipt::{Receipt, Tally};
 use cadran::core::rules::{Refusal, RuleId};
 use cadran::core::{Dialer, Fact, Order, Record, Settings, agent, trunks};
 use cadran::units::{AgentId, CallId, CampaignId, ClientId, ContactId, DispositionId};
@@ -121,6 +122,43 @@ fn refusal(orders: &[Order]) -> Option<Refusal> {
         let Order::Record(Record::Refused(refused)) = order else { return None };
         Some(refused.refusal.clone())
     })
+}
+
+/// What the gate had before it when it let a call out or refused it.
+fn receipt(orders: &[Order]) -> Option<Receipt> {
+    orders.iter().find_map(|order| {
+        let Order::Record(record) = order else { return None };
+        let receipt = if let Record::Refused(told) = record { told.receipt.as_ref() } else { None };
+        let opened = if let Record::Opened(told) = record { told.receipt.as_ref() } else { None };
+        receipt.or(opened).map(|receipt| Receipt::clone(receipt))
+    })
+}
+
+#[test]
+fn every_attempt_and_every_refusal_says_what_decided_it() -> Claim {
+    let mut desk = Desk::opened("2026-11-23T09:30:00Z")?;
+    let ends = Some(wall("2027-11-01T23:00:00Z")?);
+    for contact in 1..=5 {
+        let orders = desk.claim(contact, &[1])?;
+        let told = receipt(&orders).ok_or("no receipt")?;
+        assert_eq!(told.zone.name(), PARIS);
+        assert_eq!(told.territory.as_ref().map(Territory::code), Some("FR"));
+        assert!(told.edition.starts_with("20"), "{told:?}");
+        let rules: Vec<_> = told.rules.iter().map(LawId::as_str).collect();
+        assert_eq!(rules, ["FR-1", "FR-2", "FR-3", "FR-5", "FR-6", "FR-7"]);
+        let right = told.right.ok_or("no right")?;
+        assert_eq!((right.basis, right.until), (Basis::Consent, ends), "its 365th day");
+        let law = Some(LawId::new("FR-6"));
+        let made = u32::try_from(contact - 1)?;
+        assert_eq!(told.attempts, [Tally { law, made, allowed: 4 }]);
+        let Some(call) = dialled(&orders) else { continue };
+        assert!(contact < 5, "a fifth attempt");
+        let busy = CallFact::Failed { failure: Failure::Busy, cause: 17, after: None };
+        desk.tell([Fact::Call(call, CallFact::Ringing)]);
+        desk.tell([Fact::Call(call, busy)]);
+        desk.wait();
+    }
+    Ok(())
 }
 
 #[test]

@@ -58,12 +58,13 @@ async fn rights(
     let ids: Vec<_> = leads.iter().map(|lead| lead.contact).collect();
     store.release(&ids).await?;
     let numbers = leads.into_iter().flat_map(|lead| lead.numbers);
-    Ok(numbers.map(|number| number.rights).collect())
+    let unnamed = |right: Right| Right { id: None, ..right };
+    Ok(numbers.map(|number| number.rights.into_iter().map(unnamed).collect()).collect())
 }
 
 fn right(given: &NewConsent) -> Right {
     let NewConsent { basis, obtained, expires: until, out_of_hours, .. } = *given;
-    Right { basis, obtained, until, out_of_hours }
+    Right { id: None, basis, obtained, until, out_of_hours }
 }
 
 pub(super) async fn a_lead_tells_the_rights_of_its_client_that_nobody_took_back(
@@ -188,6 +189,7 @@ pub(super) async fn a_right_lets_go_whoever_waited_for_one(house: House) -> Done
             number: NumberId(1),
             stage: Stage::Hopper,
             refusal: Refusal { rule, law: None, until: None },
+            receipt: None,
             next: Next::Retry { at: until, number: None },
             at: NOON,
         };

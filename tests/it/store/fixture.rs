@@ -225,6 +225,7 @@ pub(crate) fn foretold(
         attempt,
         agent: None,
         chance: chance.map(Ratio::new),
+        receipt: None,
         at: NOON + Span::secs(n),
     };
     record(Record::Opened(opened), NOON)
@@ -329,6 +330,7 @@ pub(crate) fn refused(campaign: CampaignId, contact: ContactId, next: Next, at: 
         number: NumberId(1),
         stage: Stage::Hopper,
         refusal: Refusal { rule: RuleId::Window, law: None, until: None },
+        receipt: None,
         next,
         at,
     };

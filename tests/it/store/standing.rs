@@ -28,6 +28,7 @@ pub(super) async fn where_contacts_stand_is_told_and_what_they_wait_for(house: H
         number,
         stage: Stage::Hopper,
         refusal: hours.clone(),
+        receipt: None,
         next: Next::Retry { at: until, number: None },
         at: NOON,
     };

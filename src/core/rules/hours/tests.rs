@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use super::super::law::{Regime, Rule};
 use super::*;
 
@@ -72,7 +74,12 @@ fn a_consent_opens_hours_of_the_law_and_none_of_the_campaigns()
     let asks = Asks::Hours { week: law, closed_on_holidays: false, opened_by_consent: true };
     let rule = Rule { id: LawId::new("X-1"), from: None, until: None, asks };
     let there = Territory::new("FR")?;
-    let regime = Regime { territory: there.clone(), holidays: Vec::new(), rules: vec![rule] };
+    let regime = Regime {
+        territory: there.clone(),
+        edition: Arc::default(),
+        holidays: Vec::new(),
+        rules: vec![rule],
+    };
     let rules = Settings { law: vec![regime], ..week() };
     let (zone, there) = (Zone::new("Europe/Paris")?, Some(there));
     let mut hours = Hours::default();
