@@ -66,6 +66,7 @@ async fn prepare() -> Result<Bench, Box<dyn Error>> {
         name: Some(format!("Camille {n}")),
         fields: BTreeMap::from([("ville".to_owned(), "Paris".to_owned())]),
         priority: PRIORITY_DEFAULT,
+        kind: None,
         owner: None,
         numbers: vec![NewNumber {
             number,

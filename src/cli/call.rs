@@ -28,7 +28,7 @@ pub(super) enum Call {
 }
 
 /// The outcomes as the API names them.
-const OUTCOMES: [&str; 11] = [
+const OUTCOMES: [&str; 12] = [
     "connected",
     "abandoned",
     "machine",
@@ -36,6 +36,7 @@ const OUTCOMES: [&str; 11] = [
     "no_answer",
     "invalid",
     "declined",
+    "blocked",
     "cancelled",
     "congestion",
     "trunk_fault",

@@ -12,6 +12,7 @@ use super::{Global, idle, wait_for};
 use crate::api::types::{
     self, AgentWhy, CampaignWhy, Cause, ContactWhy, ContactsWhy, Explained, IdleCause,
 };
+use crate::core::fact::PersonKind;
 use crate::watch::{agent_state_word, campaign_state_word, clock, rest_word};
 
 /// Explain why a campaign, an agent, a number or a contact waits.
@@ -175,9 +176,22 @@ fn contacts(why: &ContactsWhy, lang: Lang) -> Vec<String> {
             let from = lang.say("may be called from", "appelable à partir du");
             format!("  {from} {}", moment_ahead(next, &why.at, lang))
         }));
+        lines.extend(contact.person.map(|kind| format!("  {}", person(kind, lang))));
         lines.push(format!("  {}", tried(contact, lang)));
     }
     lines
+}
+
+/// Says what kind of person a contact is, and how the law treats it.
+fn person(kind: PersonKind, lang: Lang) -> &'static str {
+    match kind {
+        PersonKind::Consumer => lang.say("a consumer", "un particulier"),
+        PersonKind::Professional => lang.say("a professional", "un professionnel"),
+        PersonKind::SoleTrader => lang.say(
+            "a sole trader: a consumer but on a fixed line (FR-19)",
+            "un entrepreneur individuel : un consommateur, sauf sur une ligne fixe (FR-19)",
+        ),
+    }
 }
 
 /// Tells of the last attempt.

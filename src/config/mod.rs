@@ -15,6 +15,7 @@ pub mod law;
 pub mod likeness;
 pub mod link;
 pub mod measure;
+pub mod numbering;
 mod pinpoint;
 mod problem;
 mod profile;
@@ -26,6 +27,7 @@ mod routes;
 pub mod scenario;
 mod secret;
 mod shared;
+mod shown;
 mod srtp;
 mod store;
 mod trunk;
@@ -42,9 +44,10 @@ pub use link::{Link, Sip};
 pub use problem::{Problem, Problems, Severity};
 pub use profile::{Card, Profile};
 pub use response::{Response, Words};
-pub use routes::{NamedRoute, PrefixRoutes, ShownNumber};
+pub use routes::{NamedRoute, PrefixRoutes};
 pub use secret::{Secret, SecretMissing, SecretPlace, Webhook};
 pub use shared::SharedRate;
+pub use shown::ShownNumber;
 pub use srtp::Srtp;
 pub use store::{Database, StorePlace};
 pub use trunk::{Auth, CallerId, Host, Identity, NumberFormat, Privacy, Redirect, Trunk};
@@ -72,7 +75,7 @@ pub struct Config {
     pub phones: Phones,
     /// The trunks, in the order of the file.
     pub trunks: Vec<Trunk>,
-    /// The numbers shown that have limits of their own.
+    /// The numbers shown, those with limits of their own first.
     pub shown: Vec<ShownNumber>,
     /// The pause codes; [`PauseId`] is a place in this list.
     pub pauses: Vec<Pause>,
@@ -313,7 +316,7 @@ impl Config {
         shared::number(&mut self.campaigns, problems);
         // A campaign that could not be read whole may show any number.
         if !self.campaigns.is_empty() && !has_error(problems) {
-            problems.extend(routes::unshown(self));
+            problems.extend(shown::complete(self));
         }
     }
 }
@@ -432,7 +435,7 @@ fn engine(reader: &Reader<'_>, root: &Fields<'_, '_>, path: &Path) -> Option<Con
         phones: phones(root, !sip.tls.is_empty()),
         sip,
         trunks,
-        shown: routes::shown(root),
+        shown: shown::read(root),
         pauses: pauses(root),
         webhook: webhook.and_then(|fields| Webhook::of(&fields)),
         prompts,

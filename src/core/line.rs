@@ -6,9 +6,9 @@ use super::agent::{self, State as Seat, Writing};
 use super::breaker::Word;
 use super::call::{self, Call, Effect, State};
 use super::campaign::Settings;
-use super::fact::{Answerer, CallFact, Lead};
+use super::fact::{Answerer, CallFact, DncScope, Failure, Lead};
 use super::floor::CallStage;
-use super::order::{Abandoned, Bridged, Closed, EndedBy, Next, Outcome};
+use super::order::{Abandoned, Bridged, Closed, DoneReason, EndedBy, Next, Outcome};
 use super::pacing::account::Entry;
 use super::{Dialer, Order, Record, Wake, recycle};
 use crate::units::{AgentId, CallId, CampaignId, Now, Wall};
@@ -22,8 +22,9 @@ impl Dialer {
             }
             return self.surprise();
         };
-        if let CallFact::Failed { after: Some(span), .. } = fact {
-            call.spare = span;
+        if let CallFact::Failed { failure, after, .. } = fact {
+            call.spare = after.unwrap_or(call.spare);
+            call.unwanted = failure == Failure::Unwanted;
         }
         self.step_call(now, id, fact.into());
     }
@@ -274,6 +275,9 @@ impl Dialer {
         self.trunks.release(call.trunk);
         if let Some(number) = call.shown {
             self.shown.release(number);
+            if outcome == Outcome::Blocked {
+                self.shown.refused(number, now.wall);
+            }
         }
         let reached = call.ringing.is_some() || call.answered.is_some();
         let fault = recycle::is_fault(outcome) && !reached;
@@ -302,6 +306,9 @@ impl Dialer {
             }
         }
         self.record(Record::Closed(closed));
+        if call.unwanted {
+            self.unwanted(now, id, &call);
+        }
         if !call.writing {
             self.record(Record::Completed(id));
         }
@@ -315,6 +322,18 @@ impl Dialer {
     }
 }
 
+impl Dialer {
+    /// Notes that the person called wants no such calls (RFC 8197): who says no on one number says
+    /// it for all he or she has.
+    fn unwanted(&mut self, now: Now, id: CallId, call: &Call) {
+        let Some(campaign) = self.campaigns.get(&call.campaign) else { return };
+        let client = DncScope::Client(campaign.settings.client);
+        for number in &call.lead.numbers {
+            self.note_wish(now, number.person, client, Some(id));
+        }
+    }
+}
+
 /// Gives what an attempt of that outcome makes of its contact: what the agent said, or what the
 /// campaign does after such an outcome, but no sooner than the number asked for; the abandoned are
 /// left alone for its lock.
@@ -324,6 +343,9 @@ fn next_of(settings: &Settings, call: &Call, (outcome, by): (Outcome, EndedBy), 
     }
     if by == EndedBy::Nobody {
         return recycle::unplaced(&settings.retry, outcome, &call.lead, call.index, at);
+    }
+    if call.unwanted && call.answered.is_none() {
+        return Next::Done(DoneReason::DoNotCall);
     }
     let next = recycle::after(&settings.retry, outcome, &call.lead, call.index, at);
     let lock =
@@ -343,6 +365,7 @@ fn word_of(outcome: Outcome, fault: bool) -> Word {
         | Outcome::NoAnswer
         | Outcome::Invalid
         | Outcome::Declined
+        | Outcome::Blocked
         | Outcome::Congestion
         | Outcome::TrunkFault => Word::Through,
     }

@@ -33,6 +33,7 @@ mod quality;
 mod recover;
 mod report;
 mod rows;
+mod shown;
 mod standing;
 mod text;
 mod write;
@@ -174,7 +175,7 @@ struct Commit {
 }
 
 /// Every statement there is.
-const ALL_STATEMENTS: [&[(&str, Sql)]; 16] = [
+const ALL_STATEMENTS: [&[(&str, Sql)]; 17] = [
     attempt::STATEMENTS,
     campaigns::STATEMENTS,
     claim::STATEMENTS,
@@ -189,6 +190,7 @@ const ALL_STATEMENTS: [&[(&str, Sql)]; 16] = [
     quality::STATEMENTS,
     recover::STATEMENTS,
     report::STATEMENTS,
+    shown::STATEMENTS,
     standing::STATEMENTS,
     write::STATEMENTS,
 ];

@@ -12,6 +12,7 @@ pub(crate) mod pilot;
 mod priors;
 mod quality;
 mod replay;
+mod shown;
 mod standing;
 
 macro_rules! suite {
@@ -44,6 +45,11 @@ macro_rules! suite {
 }
 
 suite! {
+    shown {
+        a_lead_tells_what_kind_of_person_it_is_and_which_number_was_shown,
+        what_a_number_carried_is_counted_and_refusals_are_kept,
+        contacts_that_wait_for_a_number_are_due_at_the_next_start,
+    }
     calls {
         a_claim_leases_callbacks_first_then_by_priority_and_age,
         a_leased_contact_is_free_again_when_its_lease_ends_or_is_given_back,

@@ -159,6 +159,7 @@ pub(crate) fn contact(external_id: &str, n: u32) -> NewContact {
         name: Some(format!("Camille {n}")),
         fields: BTreeMap::from([("ville".to_owned(), "Paris".to_owned())]),
         priority: PRIORITY_DEFAULT,
+        kind: None,
         owner: None,
         numbers: vec![mobile(n)],
         consents: Vec::new(),
