@@ -70,6 +70,7 @@ async fn prepare() -> Result<Bench, Box<dyn Error>> {
         fields: BTreeMap::from([("ville".to_owned(), "Paris".to_owned())]),
         priority: PRIORITY_DEFAULT,
         score: 0,
+        kind: None,
         owner: None,
         numbers: vec![NewNumber {
             number,

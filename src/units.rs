@@ -173,6 +173,14 @@ impl Wall {
         Self(self.0.saturating_sub(self.0.rem_euclid(3_600_000_000)))
     }
 
+    /// Gives the beginning of the stretch of a length that the moment lies in, as stretches follow
+    /// each other from the Unix epoch on; the moment itself for a length of zero.
+    #[must_use]
+    pub fn floor(self, length: Span) -> Self {
+        let length = length.as_micros().cast_signed();
+        Self(self.0.saturating_sub(self.0.checked_rem_euclid(length).unwrap_or(0)))
+    }
+
     /// Gives the moment as a `jiff` timestamp, held inside the range `jiff` can express.
     #[must_use]
     pub fn timestamp(self) -> jiff::Timestamp {

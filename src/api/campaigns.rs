@@ -166,6 +166,7 @@ fn view(campaign: &config::Campaign, row: &CampaignRow, snapshot: &Snapshot) -> 
         client: campaign.client.clone(),
         purpose: law::word(campaign.purpose, &law::PURPOSES).to_owned(),
         persons: law::word(campaign.persons, &law::CALLED).to_owned(),
+        subject: campaign.subject.clone(),
         mode: mode_word(campaign.mode).to_owned(),
         guarantee: campaign.mode.guarantee(),
         state: floor.map_or(row.state, |floor| floor.state),

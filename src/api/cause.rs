@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::types::{Agent, Call, Campaign};
 use crate::config::Words;
+use crate::core::fact::PersonKind;
 
 /// Why who or what was asked about is not dialled, or waits.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -130,6 +131,10 @@ pub struct ContactWhy {
     pub external_id: Option<String>,
     /// The number the rules were asked about, E.164; left out once erased.
     pub number: Option<String>,
+    /// What kind of person it is, where its list told: `consumer`, `professional` or
+    /// `sole_trader`; one as the campaign calls otherwise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub person: Option<PersonKind>,
     /// Attempts made.
     pub attempts: u32,
     /// The last of them.

@@ -13,7 +13,7 @@ use crate::core::fact::{Callback, Lead, LeadNumber};
 use crate::core::order::{AgentState, DoneReason};
 use crate::core::rules::inquiry::{Inquiry, holiday};
 use crate::core::rules::law::LawId;
-use crate::core::rules::{Refusal, RuleId};
+use crate::core::rules::{self, Refusal, RuleId};
 use crate::engine::handle::Snapshot;
 use crate::store::{CampaignRow, QuotaRow, Standing, Waiting};
 use crate::units::{AgentId, CallId, NumberId, PersonId, Territory, Wall, Zone};
@@ -87,7 +87,7 @@ pub(super) async fn all(
             Ok(_) => callable += 1,
             Err((number, refusal)) => {
                 let found = lead.numbers.iter().find(|own| own.number == number);
-                let (code, law) = gate.named(&refusal, found.map(place));
+                let (code, law) = gate.named(&refusal, gate.around(found));
                 tally.add(code, law, 1, refusal.until);
             }
         }
@@ -143,13 +143,21 @@ impl<'a> Gatehouse<'a> {
         own.filter(|agent| !self.at_work.contains(agent))
     }
 
+    /// Gives the rules that hold for a number, and where it is called.
+    fn around<'n>(
+        &self,
+        number: Option<&'n LeadNumber>,
+    ) -> (&rules::Settings, Option<(&'n Zone, Option<&'n Territory>)>) {
+        let rules = number.map_or(&self.settings.rules, |number| self.settings.rules_of(number));
+        (rules, number.map(place))
+    }
+
     /// Names a refusal, a holiday apart from plain hours.
     fn named(
         &self,
         refusal: &Refusal,
-        there: Option<(&Zone, Option<&Territory>)>,
+        (rules, there): (&rules::Settings, Option<(&Zone, Option<&Territory>)>),
     ) -> (String, Option<LawId>) {
-        let rules = &self.settings.rules;
         let rests = there.filter(|_| refusal.rule == RuleId::Window);
         match rests.and_then(|there| holiday(rules, there, self.now)) {
             Some(law) => (HOLIDAY.to_owned(), Some(law)),
@@ -163,7 +171,8 @@ impl<'a> Gatehouse<'a> {
         let there = waiting.there.as_ref();
         let there = there.map(|(zone, territory)| (zone, territory.as_ref()));
         let until = waiting.until;
-        self.named(&Refusal { rule: *rule, law: law.clone(), until }, there)
+        let refusal = Refusal { rule: *rule, law: law.clone(), until };
+        self.named(&refusal, (&self.settings.rules, there))
     }
 
     /// Gives what keeps one contact, the first cause first, and the number the rules are about;
@@ -271,7 +280,7 @@ impl<'a> Gatehouse<'a> {
 
     fn cause(&self, refusal: &Refusal, standing: &Standing, number: Option<NumberId>) -> Cause {
         let found = standing.lead.numbers.iter().find(|own| Some(own.number) == number);
-        let (code, law) = self.named(refusal, found.map(place));
+        let (code, law) = self.named(refusal, self.around(found));
         Cause {
             code,
             law: law.map(|law| law.as_str().to_owned()),

@@ -5,14 +5,14 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::error::ApiError;
-use super::{Desk, config};
+use super::{Desk, config, shown};
 use crate::config::campaign::lacks;
-use crate::core::floor::{AgentFloor, CampaignFloor, Totals};
+use crate::core::floor::{AgentFloor, CampaignFloor, ShownFloor, Totals};
 use crate::core::order::{AgentState, CampaignState};
 use crate::core::pacing::{Limit, View, Why};
 use crate::engine::handle::Snapshot;
 use crate::store::{AgentRow, CampaignRow, Outlook};
-use crate::units::{CampaignId, TrunkId};
+use crate::units::{CampaignId, TrunkId, Wall};
 
 /// Why a campaign dials nobody.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -82,6 +82,10 @@ pub enum IdleCause {
     CallsPerSecond,
     /// Every number it may show carries all the calls that number may.
     CallerIds,
+    /// Every number it may show has carried all the calls of its hour or day.
+    CallerIdBudgets,
+    /// Every number it may show rests because networks refused it, or has no budget left.
+    CallerIdsRest,
     /// Too many persons were abandoned.
     Abandon,
     /// Contacts are being fetched: calls come in a moment.
@@ -120,6 +124,8 @@ impl IdleCause {
             Self::Channels => "channels",
             Self::CallsPerSecond => "calls-per-second",
             Self::CallerIds => "caller-ids",
+            Self::CallerIdBudgets => "caller-id-budgets",
+            Self::CallerIdsRest => "caller-ids-rest",
             Self::Abandon => "abandon",
             Self::Starting => "starting",
         }
@@ -153,9 +159,7 @@ pub(super) async fn why(
     // The store is asked about a campaign that runs and dials nobody only.
     match at_a_glance(floor, snapshot.store_fails) {
         Glance::Dials => return Ok(None),
-        Glance::Rests(cause) => {
-            return Ok(Some(resting(cause)));
-        }
+        Glance::Rests(cause) => return Ok(Some(resting(cause))),
         Glance::Unclear => {}
     }
     let outlook = desk.store.outlook(row.id, now).await?;
@@ -180,13 +184,14 @@ pub(super) async fn why(
         open,
         trunks,
     };
-    let cause = scene.cause(floor, &outlook, snapshot);
+    let numbers = shown::of_campaign(desk, campaign, snapshot);
+    let (cause, opens) = of_numbers(scene.cause(floor, &outlook, snapshot), &numbers);
     let lent_to = elsewhere.filter(|(of, _)| *of == cause);
     let lent_to = lent_to.and_then(|(_, other)| desk.campaign_names().remove(&other));
     let waits = cause == IdleCause::ContactsWait;
     Ok(Some(Idle {
         cause,
-        until: outlook.supply.next_due.filter(|_| waits).map(|at| at.to_string()),
+        until: opens.or(outlook.supply.next_due.filter(|_| waits)).map(|at| at.to_string()),
         rule: outlook.next_rule.filter(|_| waits),
         law: outlook.next_law.filter(|_| waits),
         skills: if cause == IdleCause::NobodySkilled {
@@ -199,6 +204,19 @@ pub(super) async fn why(
         lent_to,
         refused: stats.refused,
     }))
+}
+
+/// Tells numbers that have carried all of an hour or a day, and those that rest, from those that
+/// are only full at this moment; and when the first of them may be shown again.
+fn of_numbers(cause: IdleCause, numbers: &[ShownFloor]) -> (IdleCause, Option<Wall>) {
+    let held = |number: &ShownFloor| number.spent_until.max(number.rests_until);
+    let opens = numbers.iter().map(held).min().flatten();
+    if cause != IdleCause::CallerIds || opens.is_none() {
+        return (cause, None);
+    }
+    let rests = numbers.iter().any(|number| number.rests_until.is_some());
+    let cause = if rests { IdleCause::CallerIdsRest } else { IdleCause::CallerIdBudgets };
+    (cause, opens)
 }
 
 /// Makes the answer of a campaign that does not run, or cannot.

@@ -18,7 +18,7 @@ use super::import::{self, List, Need, Options, Row};
 use super::inbox::{self, Kept, Order};
 use super::types::ImportReport;
 use super::{Desk, LIST_BYTES_MAX, Search};
-use crate::core::rules::law::Regime;
+use crate::config::law::Laws;
 use crate::engine::handle::{Ask, Refused};
 use crate::store::{
     AgentRow, CampaignRow, IMPORT_MAX, ImportSource, NewContact, StoreError, hex, insist,
@@ -65,7 +65,7 @@ pub(super) async fn import(
     body: Body,
 ) -> Answer<ImportReport> {
     let (settings, campaign) = desk.campaign(&name)?;
-    let law = settings.rules().law;
+    let laws = settings.laws();
     let columns = query.columns.as_deref().map(serde_json::from_str).transpose();
     let columns =
         columns.map_err(|error| ApiError::invalid(error.to_string()))?.unwrap_or_default();
@@ -86,9 +86,9 @@ pub(super) async fn import(
     let agents = desk.store.agents().await?;
     let copy = || list.reopen().map(BufReader::new).map_err(|error| spool_error(&error));
     // Before the list is kept: what cannot be read now never will be.
-    measure(open(copy()?, &order, agents.clone(), &law)?.list).await?;
+    measure(open(copy()?, &order, agents.clone(), &laws)?.list).await?;
     if query.dry_run {
-        let contacts = open(copy()?, &order, agents, &law)?;
+        let contacts = open(copy()?, &order, agents, &laws)?;
         return Ok(axum::Json(look_through(&desk, contacts, order.file)?));
     }
     let kept = Kept::keep(folder, list, campaign.id, order);
@@ -123,14 +123,14 @@ pub(super) async fn read_in(
 ) -> Result<ImportReport, ApiError> {
     let started = desk.clock.mono();
     let (settings, campaign) = desk.campaign(&order.campaign)?;
-    let law = settings.rules().law;
+    let laws = settings.laws();
     let patience = || async {
         let mut closing = desk.closing.clone();
         tokio::time::timeout(RETRY_EVERY, closing.wait_for(|closing| *closing)).await.is_err()
     };
     let failed = |error: StoreError| if error.again() { cut() } else { error.into() };
     let agents = insist(|| desk.store.agents(), patience).await.map_err(failed)?;
-    let mut contacts = open(list, order, agents, &law)?;
+    let mut contacts = open(list, order, agents, &laws)?;
     let Order { file, sha256, original, at, elsewhere: also_elsewhere, .. } = order.clone();
     let source = ImportSource { file: file.clone(), sha256, original, at, also_elsewhere };
     let written = desk.store.import(campaign.id, &source, &mut contacts, patience).await;
@@ -185,9 +185,9 @@ fn open(
     list: BufReader<File>,
     order: &Order,
     agents: Vec<AgentRow>,
-    law: &[Regime],
+    laws: &Laws,
 ) -> Result<Contacts, ApiError> {
-    opened(list, options(order, agents, law)?)
+    opened(list, options(order, agents, laws)?)
 }
 
 fn opened(list: BufReader<File>, options: Options) -> Result<Contacts, ApiError> {
@@ -197,11 +197,11 @@ fn opened(list: BufReader<File>, options: Options) -> Result<Contacts, ApiError>
     Ok(Contacts { list, failed: None })
 }
 
-fn options(order: &Order, agents: Vec<AgentRow>, law: &[Regime]) -> Result<Options, ApiError> {
+fn options(order: &Order, agents: Vec<AgentRow>, laws: &Laws) -> Result<Options, ApiError> {
     let region = region_of(order.region.as_deref())?;
     let agents = agents.into_iter().map(|row| (row.name, row.id)).collect();
     let mapping = order.columns.clone();
-    let need = if order.consent_later { Need::Nothing } else { Need::ByLaw(law.to_vec()) };
+    let need = if order.consent_later { Need::Nothing } else { Need::ByLaw(laws.clone()) };
     let (zone, at) = (order.zone.clone(), Some(order.at));
     Ok(Options { region, zone, agents: Some(agents), mapping, need, at, uncalled: false })
 }

@@ -28,6 +28,7 @@ pub mod quality;
 pub mod recycle;
 mod scores;
 pub mod receipt;
+mod shown;
 mod trunks;
 pub mod types;
 mod webhooks;
@@ -121,6 +122,7 @@ pub fn router(desk: Desk) -> Router {
         .route("/v1/do-not-call", get(dnc::list).post(dnc::add))
         .route("/v1/do-not-call/end", post(dnc::end))
         .route("/v1/do-not-call/{number}", get(dnc::check))
+        .route("/v1/caller-ids", get(shown::list))
         .route("/v1/trunks", get(trunks::list))
         .route("/v1/trunks/{name}/test", post(trunks::test))
         .route("/v1/trunks/{name}/quality", get(quality::show))

@@ -10,6 +10,17 @@ use crate::engine::quality::falls;
 use crate::store::TrunkHour;
 use crate::units::{Ratio, Span};
 
+/// Calls of a trunk that were refused because the number shown is not signed, or not rightly.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unsigned {
+    /// The status of the latest: 428, 436, 437 or 438 (RFC 8224 §6.2.2).
+    pub status: u16,
+    /// When that was.
+    pub at: String,
+    /// How many there were.
+    pub calls: u32,
+}
+
 /// One trunk.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Trunk {
@@ -51,6 +62,9 @@ pub struct Trunk {
     pub hour: Option<Hour>,
     /// Set while that hour is far below the trunk's own record.
     pub fall: Option<Fall>,
+    /// Its calls that were refused for want of a signature, since the engine started.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unsigned: Option<Unsigned>,
 }
 
 /// One hour of a trunk.

@@ -5,7 +5,7 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 
 use super::error::{Answer, ApiError};
-use super::quality::Hour;
+use super::quality::{Hour, Unsigned};
 use super::{Desk, body, types};
 use crate::config::Trunk;
 use crate::core::floor::TrunkFloor;
@@ -50,6 +50,11 @@ pub(super) async fn list(State(desk): State<Desk>) -> Answer<Vec<types::Trunk>> 
                 .find(|hour| hour.trunk == id && hour.at == wall.hour())
                 .map(Hour::from),
             fall: falls.get(&id).copied(),
+            unsigned: snapshot.unsigned.get(&id).map(|unsigned| Unsigned {
+                status: unsigned.status,
+                at: unsigned.at.to_string(),
+                calls: unsigned.calls,
+            }),
         }
     };
     Ok(axum::Json(desk.trunks().await?.into_iter().map(view).collect()))

@@ -12,8 +12,9 @@ pub use super::cause::{
 };
 pub use super::health::Health;
 pub use super::idle::{Idle, IdleCause};
-pub use super::quality::{Hour, Hours, Trunk};
+pub use super::quality::{Hour, Hours, Trunk, Unsigned};
 pub use super::scores::{ScoreReport, Scored};
+pub use super::shown::CallerIdView;
 use crate::core::campaign::{DispositionClass, Guarantee};
 use crate::core::fact::SkipReason;
 use crate::core::floor::Totals;
@@ -69,6 +70,9 @@ pub struct Campaign {
     /// Whom it calls, as its file says it.
     #[serde(default)]
     pub persons: String,
+    /// What it calls about, if its file says it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
     /// `preview`, `progressive`, `power` or `predictive`.
     pub mode: String,
     /// What a predictive campaign guarantees of its cap.
@@ -546,6 +550,9 @@ pub struct ImportReport {
     pub repaired: u64,
     /// Numbers left out of importable records because they are none.
     pub numbers_left_out: u64,
+    /// Importable records whose kind of person cannot be read: they are treated as consumers.
+    #[serde(default)]
+    pub persons_unread: u64,
     /// Importable records with a number whose zone is only that named for the whole list.
     #[serde(default)]
     pub zones_supposed: u64,

@@ -141,6 +141,9 @@ async fn campaign(desk: &Desk, name: &str) -> Result<CampaignWhy, ApiError> {
             cause.contacts = Some(held.in_call);
         }
     }
+    for cause in own.iter_mut().filter(|cause| cause.code.starts_with("caller-id")) {
+        cause.contacts = Some(held.callable).filter(|held| *held > 0);
+    }
     let Held { waits, closed, contacts, callable, unasked, .. } = held;
     let unheard = |cause: &Cause| !matches!(&*cause.code, "qualified" | "skipped");
     let closed: Vec<_> = closed.into_iter().filter(unheard).collect();
@@ -175,6 +178,8 @@ fn engine_cause(shown: &Campaign, idle: &Idle, members: usize, snapshot: &Snapsh
         | IdleCause::Channels
         | IdleCause::CallsPerSecond
         | IdleCause::CallerIds
+        | IdleCause::CallerIdBudgets
+        | IdleCause::CallerIdsRest
         | IdleCause::Abandon
         | IdleCause::Starting => None,
     };
@@ -353,6 +358,7 @@ async fn contact(desk: &Desk, standing: &Standing) -> Result<Option<ContactWhy>,
         contact: standing.lead.contact.0,
         external_id: standing.external_id.clone(),
         number: digits.map(|number| number.reveal().to_owned()),
+        person: standing.lead.numbers.iter().find_map(|number| number.kind),
         attempts: standing.lead.attempts,
         last: last.map(|row| calls::view(row, &trunks)),
         causes,

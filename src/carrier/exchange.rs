@@ -252,7 +252,7 @@ impl Exchange {
             Step::Decide => match call.plan.persona {
                 Persona::RingsOut => self.refuse(now, leg, 480),
                 Persona::Busy => self.refuse(now, leg, 486),
-                Persona::Declines => self.refuse(now, leg, 603),
+                Persona::Declines => self.decline(now, leg),
                 Persona::Invalid => self.refuse(now, leg, 404),
                 Persona::Congested => self.refuse(now, leg, 503),
                 Persona::Talks
@@ -340,6 +340,14 @@ impl Exchange {
 
     fn refuse(&mut self, now: Mono, leg: LegId, status: u16) {
         note(self.port.endpoint.reject(now, leg, status, &[]));
+        self.close(now, leg, Outcome::Refused(status), Party::Callee);
+    }
+
+    fn decline(&mut self, now: Mono, leg: LegId) {
+        let (status, reason) = self.settings.town.declines;
+        let header = [("Reason", reason)];
+        let headers = if reason.is_empty() { &[][..] } else { &header[..] };
+        note(self.port.endpoint.reject(now, leg, status, headers));
         self.close(now, leg, Outcome::Refused(status), Party::Callee);
     }
 

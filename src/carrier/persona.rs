@@ -25,7 +25,7 @@ pub enum Persona {
     Invalid,
     /// Talks as well, but answers only after a long ring.
     Slow,
-    /// Rings, then 603.
+    /// Rings, then 603, or what [`Town::declines`] says.
     Declines,
     /// Cannot be reached for want of room: 503.
     Congested,
@@ -87,6 +87,8 @@ pub struct Town {
     pub long_ring: Lasting,
     /// From the ringing to 486 or 603.
     pub refusal: Lasting,
+    /// The status of who declines, and the Reason header with it, empty for none.
+    pub declines: (u16, &'static str),
     /// From the answer to the called person's own hang-up.
     pub talk: Lasting,
     /// How long the network lets a phone ring.
@@ -116,6 +118,7 @@ impl Default for Town {
             ring: lasting(6_000, 0.6, 25_000),
             long_ring: lasting(15_000, 0.25, 40_000),
             refusal: lasting(1_000, 0.5, 4_000),
+            declines: (603, ""),
             talk: lasting(30_000, 0.9, 600_000),
             patience: Span::secs(60),
             silence_patience: Span::secs(6),

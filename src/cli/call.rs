@@ -31,7 +31,7 @@ pub(super) enum Call {
 }
 
 /// The outcomes as the API names them.
-pub(super) const OUTCOMES: [&str; 11] = [
+pub(super) const OUTCOMES: [&str; 12] = [
     "connected",
     "abandoned",
     "machine",
@@ -39,6 +39,7 @@ pub(super) const OUTCOMES: [&str; 11] = [
     "no_answer",
     "invalid",
     "declined",
+    "blocked",
     "cancelled",
     "congestion",
     "trunk_fault",

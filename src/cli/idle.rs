@@ -15,6 +15,22 @@ const NUMBERS_FULL: (&str, &str) = (
     "chaque numéro présenté porte tout ce qu'il peut : voir [[caller_id]] de cadran.toml",
 );
 
+/// Said of a campaign whose numbers shown have carried all the calls of their hour or day.
+const NUMBERS_SPENT: (&str, &str) = (
+    "the calls per hour or day of every number it shows are spent: add numbers to caller_ids, or \
+     see cadran trunk numbers",
+    "les appels par heure ou par jour de chaque numéro présenté sont épuisés : ajoutez des numéros \
+     à caller_ids, ou voyez cadran trunk numbers",
+);
+
+/// Said of a campaign whose numbers shown are refused by networks.
+const NUMBERS_REST: (&str, &str) = (
+    "networks take every number it shows for an unwanted caller's, and they rest: cadran trunk \
+     numbers",
+    "les réseaux prennent chaque numéro présenté pour celui d'un indésirable, ils sont au repos : \
+     cadran trunk numbers",
+);
+
 /// Said while nothing else hinders a campaign.
 const STARTING: (&str, &str) = (
     "contacts are being fetched: calls come in a moment",
@@ -96,6 +112,8 @@ pub(super) fn cause(name: &str, now: &View, trunks: &[String], idle: &Idle, lang
             "un trunk ne prend plus d'appels cette seconde : le suivant part de lui-même",
         ),
         IdleCause::CallerIds => NUMBERS_FULL,
+        IdleCause::CallerIdBudgets => NUMBERS_SPENT,
+        IdleCause::CallerIdsRest => NUMBERS_REST,
         IdleCause::Abandon => (
             "too many answered persons were abandoned: it waits for idle agents",
             "trop de personnes décrochées ont été abandonnées : elle attend des agents libres",
@@ -277,6 +295,18 @@ fn ruled(rule: RuleId) -> (&'static str, &'static str) {
             "the consent that the law asks for is over: cadran consent import",
             "le consentement que la loi exige est échu : cadran consent import",
         ),
+        RuleId::CallerId => (
+            "the law lets no number of caller_ids be shown there: cadran campaign check",
+            "la loi ne permet d'y présenter aucun numéro de caller_ids : cadran campaign check",
+        ),
+        RuleId::NoMandate => (
+            "no trunk has the mandate of a number that may be shown: cadran campaign check",
+            "aucun trunk n'a le mandat d'un numéro présentable : cadran campaign check",
+        ),
+        RuleId::BannedSubject => (
+            "the law forbids calling about this subject without a contract that runs",
+            "la loi interdit d'appeler à ce sujet sans contrat en cours",
+        ),
         RuleId::NoRoute => (
             "no trunk for the number's prefix is in use: cadran trunk list",
             "aucun trunk pour ce préfixe n'est en service : cadran trunk list",
@@ -335,6 +365,9 @@ mod tests {
             "refused",
             "no-consent",
             "consent-expired",
+            "caller-id",
+            "no-mandate",
+            "banned-subject",
             "no-route",
             "retry-delay",
             "quota-full",

@@ -10,9 +10,9 @@ use super::recycle::Recycling;
 use super::{Global, score, wait_for};
 use crate::api::import::Need;
 use crate::api::types::{Agent, Campaign, ImportReport};
+use crate::config::Config;
+use crate::config::law::{self, Laws};
 use crate::config::likeness::suggestion;
-use crate::config::{Config, law};
-use crate::core::rules::law::Regime;
 use crate::units::AgentId;
 
 /// Import lists of contacts, and call closed contacts again.
@@ -119,26 +119,23 @@ impl Import {
     }
 
     /// Says what right to call a record must bring.
-    fn need(&self, law: Vec<Regime>) -> Need {
-        if self.consent_later { Need::Nothing } else { Need::ByLaw(law) }
+    fn need(&self, laws: Laws) -> Need {
+        if self.consent_later { Need::Nothing } else { Need::ByLaw(laws) }
     }
 }
 
 /// Gives the law that concerns a campaign.
-fn law_of(campaign: &Campaign) -> Vec<Regime> {
-    law::regimes(
+fn law_of(campaign: &Campaign) -> Laws {
+    Laws::of(
         law::meant(&campaign.purpose, &law::PURPOSES),
         law::meant(&campaign.persons, &law::CALLED),
+        campaign.subject.as_deref(),
     )
 }
 
 /// Looks the campaign up without an engine, in the files, if there are any; gives the law that
 /// concerns it.
-fn find_campaign(
-    name: &str,
-    global: &Global,
-    output: &Output,
-) -> Result<Option<Vec<Regime>>, Failure> {
+fn find_campaign(name: &str, global: &Global, output: &Output) -> Result<Option<Laws>, Failure> {
     if global.config.is_none() && !global.config_path().exists() {
         output.warn(output.lang.say(
             "no ./cadran.toml here, so the campaign was not looked up: name it with --config",
@@ -148,7 +145,7 @@ fn find_campaign(
     }
     let config = Config::load(&global.config_path())?;
     if let Some(campaign) = config.campaign(name) {
-        return Ok(Some(campaign.rules().law));
+        return Ok(Some(campaign.laws()));
     }
     let known = config.campaigns.iter().map(|campaign| campaign.name.as_str());
     let hint = suggestion(name, known);

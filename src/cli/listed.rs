@@ -132,6 +132,7 @@ impl Listed {
     pub(super) fn advise(&self, report: &ImportReport, output: &Output) {
         self.doubt_region(report, output);
         self.doubt_zone(report, output);
+        doubt_persons(report, output);
         if report.ids_taken > 0 {
             let said = output.lang.say(
                 "{count} records were left out because the campaign has their reference with \
@@ -412,4 +413,18 @@ fn shown(example: &Rejected, lang: Lang) -> String {
     let fix = Reason::of_code(&example.reason).map(Reason::fix);
     let fix = fix.map_or(example.fix.as_str(), |[french, english]| lang.say(english, french));
     format!("    {at}{column} → {fix}")
+}
+
+/// Says whom the law of consumers holds for because nobody can tell what they are.
+fn doubt_persons(report: &ImportReport, output: &Output) {
+    if report.persons_unread == 0 {
+        return;
+    }
+    let said = output.lang.say(
+        "{count} records have a kind of person that cannot be read, and are treated as consumers: \
+         write consumer, professional or sole trader",
+        "{count} fiches ont un type de personne illisible, et sont traitées comme des particuliers \
+         : écrivez particulier, professionnel ou auto-entrepreneur",
+    );
+    output.warn(&said.replace("{count}", &report.persons_unread.to_string()));
 }

@@ -35,6 +35,11 @@ pub(super) enum Trunk {
 NER is the share of calls that reach the far end (ITU-T E.425), ASR of those that are answered
 (E.411), ACD their average duration, PDD the average time until it rings.")]
     Quality(Quality),
+    /// List the numbers shown: what each carried, how often networks refused it, which rest
+    #[command(before_help = "Examples:
+  cadran trunk numbers
+  cadran trunk numbers --json")]
+    Numbers,
     /// Place one test call and say how it went
     #[command(before_help = "Examples:
   cadran trunk test ovh-1 --to +33972101010 --from +33162000000
@@ -75,6 +80,7 @@ impl Trunk {
         match self {
             Self::List => list(&Client::open(global)?, output),
             Self::Show { trunk } => show(&Client::open(global)?, &trunk, output),
+            Self::Numbers => numbers(&Client::open(global)?, output),
             Self::Quality(quality) => quality.run(&Client::open(global)?, output),
             Self::Test(test) => test.run(&Client::open(global)?, output),
             Self::Profiles { profile: None } => profiles(output),
@@ -151,6 +157,41 @@ fn list(client: &Client, output: &Output) -> Outcome {
     Ok(Exit::Done)
 }
 
+fn numbers(client: &Client, output: &Output) -> Outcome {
+    let numbers: Vec<types::CallerIdView> = wait_for(client.get(&At::path(["caller-ids"])))?;
+    output.show(&numbers, |lang| {
+        let mut sheet = Sheet::new(&[
+            lang.say("number", "numéro"),
+            lang.say("class", "classe"),
+            lang.say("operator", "opérateur"),
+            "trunks",
+            lang.say("hour", "heure"),
+            lang.say("day", "jour"),
+            lang.say("blocked", "bloqués"),
+            lang.say("until", "jusqu'au"),
+        ]);
+        let of = |count: u32, most: Option<u32>| match most {
+            Some(most) => format!("{count}/{most}"),
+            None => count.to_string(),
+        };
+        for number in &numbers {
+            let held = number.rests_until.as_ref().max(number.spent_until.as_ref());
+            sheet.add([
+                number.number.clone(),
+                number.class.clone(),
+                number.operator.clone().unwrap_or_else(|| "–".to_owned()),
+                number.trunks.join(", "),
+                of(number.hour, number.calls_per_hour),
+                of(number.day, number.calls_per_day),
+                number.blocks.to_string(),
+                held.map_or_else(|| "–".to_owned(), |at| moment(at, "%Y-%m-%d %H:%M %Z")),
+            ]);
+        }
+        sheet
+    });
+    Ok(Exit::Done)
+}
+
 fn show(client: &Client, name: &str, output: &Output) -> Outcome {
     let trunks: Vec<types::Trunk> = wait_for(client.get(&At::path(["trunks"])))?;
     let Some(trunk) = trunks.iter().find(|trunk| trunk.name == name) else {
@@ -170,7 +211,7 @@ fn show(client: &Client, name: &str, output: &Output) -> Outcome {
             ("calls/s", "appels/s", trunk.calls_per_second.to_string()),
             ("NER", "NER", share(hour.and_then(|hour| hour.ner), lang)),
             ("ASR", "ASR", share(hour.and_then(|hour| hour.asr), lang)),
-            ("alarm", "alarme", trunk.fall.map_or_else(|| "–".into(), |fall| below(&fall, lang))),
+            ("alarm", "alarme", alarm(trunk, lang).unwrap_or_else(|| "–".into())),
         ] {
             sheet.add([lang.say(english, french).to_owned(), value]);
         }
@@ -196,11 +237,25 @@ fn state(trunk: &types::Trunk, lang: Lang) -> String {
         ("resting", ..) => {
             lang.say("rests at the carrier's wish", "au repos, l'opérateur le demande").to_owned()
         }
-        _ => match &trunk.fall {
-            Some(fall) => below(fall, lang),
-            None => told(trunk, why, lang),
-        },
+        _ => alarm(trunk, lang).unwrap_or_else(|| told(trunk, why, lang)),
     }
+}
+
+/// Says what is wrong with the calls of a trunk that answers.
+fn alarm(trunk: &types::Trunk, lang: Lang) -> Option<String> {
+    let unsigned = trunk.unsigned.as_ref().map(|unsigned| {
+        let types::Unsigned { status, calls, at } = unsigned;
+        let at = moment(at, "%Y-%m-%d %H:%M %Z");
+        match lang {
+            Lang::En => {
+                format!("{calls} calls refused as not rightly signed ({status}, last {at})")
+            }
+            Lang::Fr => {
+                format!("{calls} appels refusés, signature absente ou fausse ({status}, le {at})")
+            }
+        }
+    });
+    unsigned.or_else(|| trunk.fall.map(|fall| below(&fall, lang)))
 }
 
 /// Says how a trunk is by its signs of life.
@@ -342,6 +397,7 @@ mod tests {
             rests_s: None,
             hour: None,
             fall: None,
+            unsigned: None,
         }
     }
 

@@ -13,6 +13,7 @@ use crate::api::types::{
     self, AgentWhy, BestHour, CampaignWhy, Cause, ContactWhy, ContactsWhy, Explained, FullQuota,
     IdleCause,
 };
+use crate::core::fact::PersonKind;
 use crate::watch::{agent_state_word, campaign_state_word, clock, rest_word};
 
 /// Explain why a campaign, an agent, a number or a contact waits.
@@ -177,6 +178,7 @@ fn contacts(why: &ContactsWhy, lang: Lang) -> Vec<String> {
             format!("  {from} {}", moment_ahead(next, &why.at, lang))
         }));
         lines.extend(contact.hour.as_ref().map(|hour| format!("  {}", best_hour(hour, lang))));
+        lines.extend(contact.person.map(|kind| format!("  {}", person(kind, lang))));
         lines.push(format!("  {}", tried(contact, lang)));
     }
     lines
@@ -195,6 +197,18 @@ fn best_hour(hour: &BestHour, lang: Lang) -> String {
         Lang::Fr => format!(
             "heure choisie : {at}, joint {chance:.0} % (liste {reached} sur {tried} à cette heure, \
              fiche {own_reached} sur {own_tried})"
+        ),
+    }
+}
+
+/// Says what kind of person a contact is, and how the law treats it.
+fn person(kind: PersonKind, lang: Lang) -> &'static str {
+    match kind {
+        PersonKind::Consumer => lang.say("a consumer", "un particulier"),
+        PersonKind::Professional => lang.say("a professional", "un professionnel"),
+        PersonKind::SoleTrader => lang.say(
+            "a sole trader: a consumer but on a fixed line (FR-19)",
+            "un entrepreneur individuel : un consommateur, sauf sur une ligne fixe (FR-19)",
         ),
     }
 }

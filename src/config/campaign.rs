@@ -4,18 +4,22 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::dispositions::{self, Disposition};
-use super::law::{self, Called, Purpose};
-use super::likeness::suggestion;
+use super::law::{self, Called, Laws, Purpose};
+use super::likeness::{likeliest, suggestion};
 use super::order::Order;
 use super::problem::{Problem, Problems, Severity};
 use super::reader::{Fields, Reader, Value};
-use super::routes::{NamedRoute, PrefixRoutes, ShownNumber};
+use super::routes::{NamedRoute, PrefixRoutes};
 use super::secret::Webhook;
 use super::shared::SharedRate;
+use super::shown::{self, ShownNumber};
 use super::trunk::Trunk;
-use super::{hours, measure, order, read_file, routes};
-use crate::core::campaign::{Abandon, Guarantee, Mode, RING_MAX, RING_MIN, Settings, VALUE, Wrap};
+use super::{hours, measure, numbering, order, read_file, routes};
+use crate::core::campaign::{
+    Abandon, Guarantee, Mode, Others, RING_MAX, RING_MIN, Settings, VALUE, Wrap,
+};
 use crate::core::pacing::account;
+use crate::core::rules::law::Regime;
 use crate::core::rules::{AttemptCap, Week};
 use crate::core::{hopper, recycle, respect, rules};
 use crate::units::{ClientId, Number, Ratio, Span, TrunkId};
@@ -35,6 +39,8 @@ pub struct Campaign {
     pub purpose: Purpose,
     /// Whom it calls.
     pub persons: Called,
+    /// What it calls about, where the law forbids to sell some things by telephone.
+    pub subject: Option<String>,
     /// How calls are started.
     pub mode: Mode,
     /// The skills an agent must have to take its calls, such as a language.
@@ -83,6 +89,8 @@ pub struct Campaign {
     pub warnings: Vec<Problem>,
     /// The line of the name, for problems found among campaigns.
     pub(super) name_line: usize,
+    /// The line of the numbers shown, likewise.
+    pub(super) caller_ids_line: usize,
 }
 
 /// A campaign names a trunk nobody configured.
@@ -130,6 +138,8 @@ impl Campaign {
         trunks: &BTreeMap<String, TrunkId>,
         shown: &[ShownNumber],
     ) -> Result<Settings, UnknownTrunk> {
+        let laws = self.laws();
+        let others = Others { consumers: !laws.consumers, rules: self.rules_by(laws.others) };
         Ok(Settings {
             client,
             mode: self.mode,
@@ -137,6 +147,7 @@ impl Campaign {
             by_group: self.core_groups(trunks)?,
             caller_ids: u16::try_from(self.caller_ids.len()).unwrap_or(u16::MAX),
             caller_caps: self.caller_caps(shown),
+            caller_cards: self.caller_cards(shown, trunks),
             ring_max: self.ring_max,
             ring_min: self.ring_min,
             listen: false,
@@ -144,7 +155,8 @@ impl Campaign {
             account: self.account.clone(),
             wrap: self.wrap,
             respect: self.respect,
-            rules: self.rules(),
+            rules: self.rules_by(laws.own),
+            others: Some(Box::new(others)),
             retry: self.retry.clone(),
             hopper: self.hopper,
             dispositions: self.dispositions.iter().map(Disposition::meaning).collect(),
@@ -156,11 +168,18 @@ impl Campaign {
     /// Gives who may be called when: its own hours and caps, and the law.
     #[must_use]
     pub fn rules(&self) -> rules::Settings {
-        rules::Settings {
-            week: self.week.clone(),
-            attempts: self.attempt_caps.clone(),
-            law: law::regimes(self.purpose, self.persons),
-        }
+        self.rules_by(self.laws().own)
+    }
+
+    /// Gives the law for the persons it calls, and for those it calls by exception.
+    #[must_use]
+    pub fn laws(&self) -> Laws {
+        Laws::of(self.purpose, self.persons, self.subject.as_deref())
+    }
+
+    fn rules_by(&self, law: Vec<Regime>) -> rules::Settings {
+        let (week, attempts) = (self.week.clone(), self.attempt_caps.clone());
+        rules::Settings { week, attempts, law }
     }
 
     /// Finds a disposition by its code or its key.
@@ -212,7 +231,8 @@ fn campaign(root: &Fields<'_, '_>, path: &Path, around: Around<'_>) -> Option<Ca
     let requires = requires.iter().filter_map(|skill| skill.parse(plain_skill)).collect();
     let by_prefix = routes::by_prefix(root, around.trunks);
     let routes = routes::usual(root, by_prefix.is_empty(), around.trunks);
-    let caller_ids = caller_ids(root);
+    let (caller_ids, caller_ids_line) = caller_ids(root, mode.map(|mode| (purpose, persons, mode)));
+    let subject = subject(root, (purpose, persons), &caller_ids);
     let (dispositions, whole) = dispositions::read(root);
     let (ring_min, ring_max) = ring(root);
     let (abandon, (account, shared), notice) = abandon(root, mode, &caller_ids, around.prompts);
@@ -235,6 +255,7 @@ fn campaign(root: &Fields<'_, '_>, path: &Path, around: Around<'_>) -> Option<Ca
         client: client?,
         purpose,
         persons,
+        subject,
         mode: mode?,
         requires,
         routes,
@@ -259,6 +280,7 @@ fn campaign(root: &Fields<'_, '_>, path: &Path, around: Around<'_>) -> Option<Ca
         webhook,
         warnings: Vec::new(),
         name_line,
+        caller_ids_line,
     })
 }
 
@@ -356,21 +378,79 @@ fn mode(root: &Fields<'_, '_>) -> Option<Mode> {
 /// A campaign shows at most this many numbers in turn; the core counts them in 16 bits.
 const CALLER_IDS_MAX: usize = 1_000;
 
-fn caller_ids(root: &Fields<'_, '_>) -> Vec<Number> {
-    let Some(value) = root.must("caller_ids", "[\"+33162000000\"]") else { return Vec::new() };
+/// Reads the numbers shown, and tells of those that the law lets no such campaign show.
+fn caller_ids(
+    root: &Fields<'_, '_>,
+    campaign: Option<(Purpose, Called, Mode)>,
+) -> (Vec<Number>, usize) {
+    let Some(value) = root.must("caller_ids", "[\"+33162000000\"]") else { return (Vec::new(), 0) };
+    let line = value.line();
+    let packs = law::built_in();
+    let read = |value: &Value<'_, '_>| {
+        let number = caller_id(value)?;
+        if let Some(campaign) = campaign {
+            shown::forbidden(value, &number, campaign, &packs);
+        }
+        Some(number)
+    };
     if !value.is_list() {
-        return caller_id(&value).into_iter().collect();
+        return (read(&value).into_iter().collect(), line);
     }
     let values = value.list();
     if values.is_empty() || values.len() > CALLER_IDS_MAX {
         let hint = format!("list 1 to {CALLER_IDS_MAX} numbers your carrier lets you show");
         value.error("shows no number, or too many", Some(hint));
     }
-    values.iter().filter_map(caller_id).collect()
+    (values.iter().filter_map(read).collect(), line)
+}
+
+/// Reads what a campaign is about. One that the law of a country whose number it shows lets nobody
+/// sell by telephone cannot be prospected among its consumers.
+fn subject(
+    root: &Fields<'_, '_>,
+    (purpose, persons): (Purpose, Called),
+    caller_ids: &[Number],
+) -> Option<String> {
+    let value = root.get("subject")?;
+    let subject = value.parse(|text| plain_subject(text))?;
+    let packs = law::built_in();
+    let rules = packs.iter().flat_map(|pack| pack.rules.iter().map(move |rule| (pack, rule)));
+    let banning = rules.filter(|(_, rule)| !rule.subjects.is_empty());
+    let known: Vec<_> = banning.clone().flat_map(|(_, rule)| &rule.subjects).collect();
+    if !known.contains(&&subject)
+        && let Some(meant) = likeliest(&subject, known.iter().map(|known| known.as_str()))
+    {
+        let hint = format!("write `{meant}`, or a word less like it");
+        value.error("is almost the name of a subject that the law names", Some(hint));
+    }
+    let here = |pack: &law::Pack| {
+        let country = |number| numbering::of(number, &packs).0;
+        caller_ids.iter().any(|number| country(number).as_ref() == Some(&pack.territory))
+    };
+    let banned = banning
+        .filter(|(pack, rule)| rule.concerns(purpose, persons) && here(pack))
+        .find(|(_, rule)| rule.is_about(Some(&subject)));
+    if let Some((_, rule)) = banned {
+        let message = format!("may not be sold to consumers by telephone ({})", rule.id.as_str());
+        let hint = "write `purpose = \"contract\"` for calls about a contract that runs, or \
+                    `persons = \"professionals\"`";
+        value.error(&message, Some(hint.to_owned()));
+    }
+    Some(subject)
+}
+
+/// A subject is a word or two in one, as `purpose` is.
+fn plain_subject(text: &str) -> Result<String, String> {
+    let letter = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
+    if (1..=40).contains(&text.len()) && text.bytes().all(letter) {
+        Ok(text.to_owned())
+    } else {
+        Err("is no subject: use 1 to 40 small letters, digits and _".to_owned())
+    }
 }
 
 pub(super) fn caller_id(value: &Value<'_, '_>) -> Option<Number> {
-    let number = value.parse(|text| {
+    value.parse(|text| {
         let number = Number::new(&text.replace([' ', '.'], ""));
         national(number.map_err(|error| match abroad(text) {
             Some(whole) => {
@@ -378,15 +458,7 @@ pub(super) fn caller_id(value: &Value<'_, '_>) -> Option<Number> {
             }
             None => format!("is {error}"),
         })?)
-    })?;
-    let digits = number.reveal();
-    if digits.starts_with("+336") || digits.starts_with("+337") {
-        value.warn(
-            "06 and 07 numbers may not be shown by a call centre (Arcep, numbering plan)",
-            "show a 0162, 0163, 0270, 0271, 0377, 0378, 0424, 0425, 0568, 0569 or 0948, 0949",
-        );
-    }
-    Some(number)
+    })
 }
 
 /// Gives a French number as it is dialled from abroad, if it is written as in France: ten digits

@@ -4,9 +4,11 @@
 
 use std::path::Path;
 
+use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
+use super::numbering::{Block, CLASSES, MODES};
 use super::reader::{Fields, Reader, Value};
 use super::response::Words;
 use super::{holidays, hours};
@@ -98,6 +100,8 @@ pub struct Pack {
     pub version: Date,
     /// Its rules.
     pub rules: Vec<PackRule>,
+    /// Its numbering plan, as far as a rule asks for classes of numbers.
+    pub numbers: Vec<Block>,
 }
 
 /// A rule as its pack tells it.
@@ -119,6 +123,8 @@ pub struct PackRule {
     pub purposes: Vec<Purpose>,
     /// Whose calls it concerns.
     pub persons: Vec<Called>,
+    /// The subjects it concerns alone; every one if none is named.
+    pub subjects: Vec<String>,
     /// What the engine holds of it before each call; nothing of a rule the people must hold.
     pub asks: Vec<Asks>,
     /// Since when and until when the engine holds it.
@@ -134,15 +140,50 @@ pub fn built_in() -> Vec<Pack> {
 /// Gives what the law of every known country asks of a campaign.
 #[must_use]
 pub fn regimes(purpose: Purpose, called: Called) -> Vec<Regime> {
-    let regimes = built_in().into_iter().map(|pack| pack.regime(purpose, called));
+    regimes_about(purpose, called, None)
+}
+
+/// Gives what the law of every known country asks of a campaign about a subject.
+#[must_use]
+pub fn regimes_about(purpose: Purpose, called: Called, subject: Option<&str>) -> Vec<Regime> {
+    let regimes = built_in().into_iter().map(|pack| pack.regime(purpose, called, subject));
     regimes.filter(|regime| !regime.rules.is_empty()).collect()
+}
+
+/// The law for the persons a campaign calls, and for those it calls by exception.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Laws {
+    /// Whether it calls consumers; professionals otherwise.
+    pub consumers: bool,
+    /// The law for those it calls.
+    pub own: Vec<Regime>,
+    /// The law for the others.
+    pub others: Vec<Regime>,
+}
+
+impl Laws {
+    /// Gives the law for a campaign about a subject.
+    #[must_use]
+    pub fn of(purpose: Purpose, called: Called, subject: Option<&str>) -> Self {
+        let consumers = called == Called::Consumers;
+        let other = if consumers { Called::Professionals } else { Called::Consumers };
+        let law = |called| regimes_about(purpose, called, subject);
+        Self { consumers, own: law(called), others: law(other) }
+    }
+
+    /// Gives the law for a person, who may be known as a consumer or not.
+    #[must_use]
+    pub fn among(&self, consumer: Option<bool>) -> &[Regime] {
+        if consumer.is_some_and(|is| is != self.consumers) { &self.others } else { &self.own }
+    }
 }
 
 impl Pack {
     /// Gives what it asks of a campaign, as the gate needs it.
     #[must_use]
-    pub fn regime(&self, purpose: Purpose, called: Called) -> Regime {
+    pub fn regime(&self, purpose: Purpose, called: Called, subject: Option<&str>) -> Regime {
         let concerned = self.rules.iter().filter(|rule| rule.concerns(purpose, called));
+        let concerned = concerned.filter(|rule| rule.is_about(subject));
         let rules: Vec<Rule> = concerned.flat_map(PackRule::asked).collect();
         let closed =
             |rule: &Rule| matches!(rule.asks, Asks::Hours { closed_on_holidays: true, .. });
@@ -163,11 +204,24 @@ impl PackRule {
         self.purposes.contains(&purpose) && self.persons.contains(&called)
     }
 
+    /// Whether it concerns a subject.
+    #[must_use]
+    pub fn is_about(&self, subject: Option<&str>) -> bool {
+        let named = |about: &String| subject == Some(about.as_str());
+        self.subjects.is_empty() || self.subjects.iter().any(named)
+    }
+
     fn asked(&self) -> impl Iterator<Item = Rule> {
         let (from, until) = self.holds;
         let asks = self.asks.iter().cloned();
         asks.map(move |asks| Rule { id: self.id.clone(), from, until, asks })
     }
+}
+
+/// A moment at which every rule that has an end, and one only, is over: what a file may hold is
+/// asked of the law that will be, not of that of a day.
+pub(super) fn latest() -> Wall {
+    Wall::from(Timestamp::MAX)
 }
 
 /// Reads a pack, with the problems it has.
@@ -192,9 +246,10 @@ fn pack(fields: &Fields<'_, '_>) -> Option<Pack> {
         .must("zone", "\"Europe/Paris\"")?
         .parse(|name| TimeZone::get(name).map_err(|_| "is no time zone".to_owned()))?;
     let version = fields.must("version", "\"2026-11-23\"").and_then(|value| date(&value));
+    let numbers = super::numbering::blocks(fields);
     let rules = fields.tables("rule");
     let rules = rules.iter().filter_map(|fields| rule(fields, &zone)).collect();
-    Some(Pack { title: title?, territory: territory?, version: version?, rules })
+    Some(Pack { title: title?, territory: territory?, version: version?, rules, numbers })
 }
 
 fn rule(fields: &Fields<'_, '_>, zone: &TimeZone) -> Option<PackRule> {
@@ -206,6 +261,7 @@ fn rule(fields: &Fields<'_, '_>, zone: &TimeZone) -> Option<PackRule> {
     let until = fields.get("until").and_then(|value| date(&value));
     let purposes = listed(fields, "purposes");
     let persons = listed(fields, "persons");
+    let subjects = listed(fields, "subjects");
     let asks = asks(fields);
     fields.finish();
     let midnight = |date: Option<Date>| {
@@ -221,6 +277,7 @@ fn rule(fields: &Fields<'_, '_>, zone: &TimeZone) -> Option<PackRule> {
         until,
         purposes: chosen(&purposes, &PURPOSES),
         persons: chosen(&persons, &CALLED),
+        subjects: subjects.iter().filter_map(Value::name).collect(),
         asks,
         holds: (midnight(from), midnight(until)),
     })
@@ -240,17 +297,37 @@ fn chosen<T: Copy>(values: &[Value<'_, '_>], words: &[(&str, T)]) -> Vec<T> {
 
 /// Reads what the engine holds of a rule.
 fn asks(fields: &Fields<'_, '_>) -> Vec<Asks> {
-    rights(fields).into_iter().chain(limits(fields)).collect()
+    rights(fields).into_iter().chain(shown(fields)).chain(limits(fields)).collect()
 }
 
 /// Reads what right to call is needed.
 fn rights(fields: &Fields<'_, '_>) -> Vec<Asks> {
-    let named = |key: &'static str, word| fields.get(key)?.choice(&[(word, ())]);
-    let needs = named("needs", "consent").map(|()| Asks::Consent);
-    let accepts = named("accepts", "contract").map(|()| Asks::OrContract);
+    let needs = fields.get("needs").and_then(|value| {
+        let known = ["consent", "contract", "mandate"];
+        let needed = value.choice(&known.map(|word| (word, word)))?;
+        Some(match needed {
+            "contract" => Asks::Contract,
+            "mandate" => Asks::Mandate,
+            _ => Asks::Consent,
+        })
+    });
+    let accepts = fields.get("accepts").and_then(|value| value.choice(&[("contract", ())]));
+    let accepts = accepts.map(|()| Asks::OrContract);
     let days = fields.get("consent_days").and_then(|value| whole(&value, 1..=3_660));
     let life = days.map(|days| Asks::ConsentLife { days });
     [needs, accepts, life].into_iter().flatten().collect()
+}
+
+/// Reads which numbers may be shown.
+fn shown(fields: &Fields<'_, '_>) -> Vec<Asks> {
+    let classes = |key| {
+        let classes = listed(fields, key);
+        (!classes.is_empty()).then(|| chosen(&classes, &CLASSES))
+    };
+    let modes = chosen(&listed(fields, "modes"), &MODES);
+    let shows = classes("shows").map(|classes| Asks::Shows { modes, classes });
+    let hides = classes("hides").map(|classes| Asks::Hides { classes });
+    [shows, hides].into_iter().flatten().collect()
 }
 
 /// Reads when and how often calls are placed.

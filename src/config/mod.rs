@@ -15,6 +15,7 @@ pub mod law;
 pub mod likeness;
 pub mod link;
 pub mod measure;
+pub mod numbering;
 mod order;
 mod pinpoint;
 mod problem;
@@ -27,6 +28,7 @@ mod routes;
 pub mod scenario;
 mod secret;
 mod shared;
+mod shown;
 mod srtp;
 mod store;
 mod trunk;
@@ -44,9 +46,10 @@ pub use order::{Order, Quota};
 pub use problem::{Problem, Problems, Severity};
 pub use profile::{Card, Profile};
 pub use response::{Response, Words};
-pub use routes::{NamedRoute, PrefixRoutes, ShownNumber};
+pub use routes::{NamedRoute, PrefixRoutes};
 pub use secret::{Secret, SecretMissing, SecretPlace, Webhook};
 pub use shared::SharedRate;
+pub use shown::ShownNumber;
 pub use srtp::Srtp;
 pub use store::{Database, StorePlace};
 pub use trunk::{Auth, CallerId, Host, Identity, NumberFormat, Privacy, Redirect, Trunk};
@@ -74,7 +77,7 @@ pub struct Config {
     pub phones: Phones,
     /// The trunks, in the order of the file.
     pub trunks: Vec<Trunk>,
-    /// The numbers shown that have limits of their own.
+    /// The numbers shown, those with limits of their own first.
     pub shown: Vec<ShownNumber>,
     /// The pause codes; [`PauseId`] is a place in this list.
     pub pauses: Vec<Pause>,
@@ -315,7 +318,7 @@ impl Config {
         shared::number(&mut self.campaigns, problems);
         // A campaign that could not be read whole may show any number.
         if !self.campaigns.is_empty() && !has_error(problems) {
-            problems.extend(routes::unshown(self));
+            problems.extend(shown::complete(self));
         }
     }
 }
@@ -434,7 +437,7 @@ fn engine(reader: &Reader<'_>, root: &Fields<'_, '_>, path: &Path) -> Option<Con
         phones: phones(root, !sip.tls.is_empty()),
         sip,
         trunks,
-        shown: routes::shown(root),
+        shown: shown::read(root),
         pauses: pauses(root),
         webhook: webhook.and_then(|fields| Webhook::of(&fields)),
         prompts,

@@ -25,13 +25,14 @@ const SLOTS_MAX: usize = 24;
 
 /// The delay after each outcome unless the file says otherwise, and whether the contact's next
 /// number is tried first. Minutes; chosen for French business-to-consumer lists.
-const RETRY: [(&str, Outcome, u64, bool); 10] = [
+const RETRY: [(&str, Outcome, u64, bool); 11] = [
     ("busy", Outcome::Busy, 15, false),
     ("no_answer", Outcome::NoAnswer, 240, true),
     ("machine", Outcome::Machine, 240, true),
     ("declined", Outcome::Declined, 1_440, false),
     ("invalid", Outcome::Invalid, 0, true),
     ("cancelled", Outcome::Cancelled, 30, false),
+    ("blocked", Outcome::Blocked, 60, false),
     ("congestion", Outcome::Congestion, 5, false),
     ("trunk_fault", Outcome::TrunkFault, 5, false),
     ("interrupted", Outcome::Interrupted, 30, false),

@@ -1,19 +1,16 @@
-//! The ways out of a campaign: its trunks, those for the numbers of some prefixes, and how many
-//! calls a number shown may carry.
+//! The ways out of a campaign: its trunks, and those for the numbers of some prefixes.
 
 use std::collections::BTreeMap;
 
+use super::Campaign;
 use super::campaign::UnknownTrunk;
 use super::likeness::suggestion;
 use super::measure;
-use super::problem::{Problem, Severity};
 use super::reader::{Fields, Value};
-use super::trunk::{CHANNELS_MAX, Trunk};
-use super::{Campaign, Config};
+use super::trunk::Trunk;
 use crate::core::breaker;
 use crate::core::campaign::Route;
-use crate::core::shown::Cap;
-use crate::units::{Number, RouteGroup, ShownId, Span, TrunkId, whole};
+use crate::units::{RouteGroup, Span, TrunkId, whole};
 
 /// A trunk by its name, with its place among others.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,18 +32,6 @@ pub struct PrefixRoutes {
     pub to: Vec<String>,
     /// The trunks, in the place of the campaign's others.
     pub over: Vec<NamedRoute>,
-}
-
-/// How many calls may show a number, in all campaigns together.
-#[derive(Clone, Debug, PartialEq)]
-pub struct ShownNumber {
-    /// The number.
-    pub number: Number,
-    /// Calls at once at most.
-    pub channels: Option<u32>,
-    /// Calls started per second at most.
-    pub calls_per_second: Option<f64>,
-    line: usize,
 }
 
 /// What a price's fraction is counted in.
@@ -107,17 +92,6 @@ impl Campaign {
     ) -> Result<BTreeMap<RouteGroup, Vec<Route>>, UnknownTrunk> {
         let groups = self.by_prefix.iter().zip((1..).map(RouteGroup));
         groups.map(|(prefix, group)| Ok((group, self.core_routes(&prefix.over, trunks)?))).collect()
-    }
-
-    /// Gives what each of its numbers may carry, or nothing if none has a limit.
-    pub(super) fn caller_caps(&self, shown: &[ShownNumber]) -> Vec<Option<Cap>> {
-        let cap = |number: &Number| {
-            let place = shown.iter().position(|shown| shown.number == *number)?;
-            let ShownNumber { channels, calls_per_second, .. } = *shown.get(place)?;
-            Some(Cap { number: ShownId(u16::try_from(place).ok()?), channels, calls_per_second })
-        };
-        let caps: Vec<_> = self.caller_ids.iter().map(cap).collect();
-        if caps.iter().all(Option::is_none) { Vec::new() } else { caps }
     }
 }
 
@@ -207,7 +181,7 @@ pub(super) fn by_prefix(root: &Fields<'_, '_>, trunks: Option<&[Trunk]>) -> Vec<
 }
 
 /// Reads a prefix such as `+336`.
-fn prefix(text: &str) -> Result<String, String> {
+pub(super) fn prefix(text: &str) -> Result<String, String> {
     let text = text.replace([' ', '.'], "");
     let digits = text.strip_prefix('+').unwrap_or("");
     let fits = (1..=PREFIX_DIGITS_MAX).contains(&digits.len()) && !digits.starts_with('0');
@@ -216,51 +190,6 @@ fn prefix(text: &str) -> Result<String, String> {
     } else {
         Err("is no prefix: write it international, \"+336\" for French 06".to_owned())
     }
-}
-
-/// Reads every `[[caller_id]]` of the engine's file.
-pub(super) fn shown(root: &Fields<'_, '_>) -> Vec<ShownNumber> {
-    let mut all: Vec<ShownNumber> = Vec::new();
-    for fields in root.tables("caller_id") {
-        let value = fields.must("number", "\"+33162000000\"");
-        let channels = fields.get("channels");
-        let rate = fields.get("calls_per_second");
-        fields.finish();
-        if channels.is_none() && rate.is_none() {
-            fields.error(
-                "",
-                "limits nothing",
-                "add `channels = 5` or `calls_per_second = \"1/s\"`",
-            );
-        }
-        let Some(value) = value else { continue };
-        let line = value.line();
-        let Some(number) = super::campaign::caller_id(&value) else { continue };
-        if all.iter().any(|other| other.number == number) {
-            value.error("has its limits already", Some("keep one".to_owned()));
-        }
-        let channels = channels.and_then(|value| value.whole(1..=CHANNELS_MAX));
-        let calls_per_second = rate.and_then(|value| value.per_second());
-        all.push(ShownNumber { number, channels, calls_per_second, line });
-    }
-    all
-}
-
-/// Tells of numbers with limits that no campaign shows: they may be misspelt.
-pub(super) fn unshown(config: &Config) -> Vec<Problem> {
-    let nowhere = |shown: &&ShownNumber| {
-        !config.campaigns.iter().any(|campaign| campaign.caller_ids.contains(&shown.number))
-    };
-    let warning = |shown: &ShownNumber| Problem {
-        severity: Severity::Warning,
-        path: config.path.clone(),
-        line: shown.line,
-        column: 1,
-        key: "caller_id.number".to_owned(),
-        message: "no campaign shows this number".to_owned(),
-        hint: Some("write it as `caller_ids` of a campaign does, or remove it".to_owned()),
-    };
-    config.shown.iter().filter(nowhere).map(warning).collect()
 }
 
 /// Reads when a trunk is left alone after faults of its own.

@@ -52,6 +52,8 @@ pub struct Trunk {
     pub redirect: Redirect,
     /// Whether INVITEs carry the call's id as `X-Cadran-Call`.
     pub call_header: bool,
+    /// The operators whose mandates it holds: numbers of others do not leave by it.
+    pub operators: Vec<String>,
     /// When it is left alone after faults of its own.
     pub rest: Option<breaker::Settings>,
     /// Whether its audio is protected.
@@ -227,6 +229,7 @@ impl Trunk {
             options_every: options_every(fields),
             redirect: fields.or("redirect", Redirect::Refuse, |value| value.choice(&REDIRECT)),
             call_header: fields.or("call_header", false, |value| value.flag()),
+            operators: operators(fields),
             rest: super::routes::rest(fields),
             srtp: Srtp::of(fields, link.is_secret()),
             link,
@@ -237,6 +240,18 @@ impl Trunk {
             calls_per_second: rate?,
         })
     }
+}
+
+/// A trunk holds the mandates of so many operators at most: it is one carrier's.
+const OPERATORS_MAX: usize = 20;
+
+fn operators(fields: &Fields<'_, '_>) -> Vec<String> {
+    let values = fields.get("operators").map(Value::one_or_more).unwrap_or_default();
+    if let Some(value) = values.get(OPERATORS_MAX) {
+        let hint = format!("name {OPERATORS_MAX} at most");
+        value.error("is an operator too many", Some(hint));
+    }
+    values.iter().filter_map(Value::name).collect()
 }
 
 const FORMS: [(&str, NumberForm); 4] = [

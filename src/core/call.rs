@@ -179,6 +179,8 @@ pub(super) struct Call {
     pub(super) cause: u16,
     /// For how long the number asked not to be called.
     pub(super) spare: Span,
+    /// The person does not want such calls.
+    pub(super) unwanted: bool,
     /// The disposition given, and what it made of the contact.
     pub(super) qualified: Option<(DispositionId, Next)>,
     /// A person answered, and was counted.
@@ -196,6 +198,8 @@ pub(super) struct Call {
     pub(super) tried: Vec<TrunkId>,
     /// The number it shows, if that has limits of its own.
     pub(super) shown: Option<ShownId>,
+    /// The caller ID it shows, by its place in the campaign's list.
+    pub(super) caller_id: u16,
 }
 
 impl Call {
@@ -228,6 +232,7 @@ impl Call {
             heard: None,
             cause: 0,
             spare: Span::ZERO,
+            unwanted: false,
             qualified: None,
             person: false,
             lost: false,
@@ -236,6 +241,7 @@ impl Call {
             writing: false,
             tried: Vec::new(),
             shown: None,
+            caller_id: 0,
         }
     }
 
@@ -485,7 +491,8 @@ fn meaning(failure: Failure) -> (Outcome, EndedBy) {
         Failure::Busy => (Outcome::Busy, EndedBy::Callee),
         Failure::NoAnswer => (Outcome::NoAnswer, EndedBy::Callee),
         Failure::Invalid => (Outcome::Invalid, EndedBy::Carrier),
-        Failure::Declined => (Outcome::Declined, EndedBy::Callee),
+        Failure::Declined | Failure::Unwanted => (Outcome::Declined, EndedBy::Callee),
+        Failure::Blocked => (Outcome::Blocked, EndedBy::Carrier),
         Failure::Cancelled => (Outcome::Cancelled, EndedBy::Dialer),
         Failure::Congestion => (Outcome::Congestion, EndedBy::Carrier),
         Failure::TrunkFault => (Outcome::TrunkFault, EndedBy::Carrier),

@@ -1,10 +1,12 @@
 //! A running campaign: settings, counters, members.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
 use super::call::{Call, Effect, Manner};
+use super::fact::LeadNumber;
 use super::floor::{CallStage, Totals};
 use super::habits::Habits;
 use super::hopper::Hopper;
@@ -14,6 +16,7 @@ use super::pacing::memory::Memory;
 use super::pacing::predictive::{Line, Pacer};
 use super::pacing::rate::{Key, Rate};
 use super::pacing::{Decision, Quiet, View};
+use super::rules::caller_id::Card;
 use super::rules::hours::{Hours, Today, today};
 use super::rules::{Gate, Persons};
 use super::trunks::Rota;
@@ -40,6 +43,9 @@ pub struct Settings {
     /// What each caller ID may carry, by its place, if any of them has a limit.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub caller_caps: Vec<Option<shown::Cap>>,
+    /// What the law knows of each caller ID, by its place; none is asked about without.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub caller_cards: Vec<Card>,
     /// How long a call may ring before it is given up.
     pub ring_max: Span,
     /// How long a call must have rung before a surplus one may be given up.
@@ -57,6 +63,9 @@ pub struct Settings {
     pub respect: respect::Settings,
     /// Who may be called when.
     pub rules: rules::Settings,
+    /// The rules for contacts of another kind than those it calls for the most part.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub others: Option<Box<Others>>,
     /// When a contact is tried again.
     pub retry: recycle::Settings,
     /// The stock of claimed contacts.
@@ -69,6 +78,15 @@ pub struct Settings {
     /// within [`VALUE`]. Calls that prediction alone allows go where they are worth most.
     #[serde(default = "worth_one")]
     pub value: f64,
+}
+
+/// The rules for contacts of the kind that a campaign calls by exception.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Others {
+    /// Whether these are the consumers; the professionals otherwise.
+    pub consumers: bool,
+    /// Who of them may be called when.
+    pub rules: rules::Settings,
 }
 
 fn worth_one() -> f64 {
@@ -243,6 +261,7 @@ impl Settings {
             by_group: BTreeMap::new(),
             caller_ids: 1,
             caller_caps: Vec::new(),
+            caller_cards: Vec::new(),
             ring_max: RING_MAX,
             ring_min: RING_MIN,
             listen: false,
@@ -251,6 +270,7 @@ impl Settings {
             wrap: Wrap { max: None, default: None, extension_max: Span::ZERO },
             respect: respect::Settings::default(),
             rules: rules::Settings { week: rules::Week::always(), ..rules::Settings::default() },
+            others: None,
             retry: recycle::Settings { attempts_max: 1, after: BTreeMap::new(), plan: None },
             hopper: hopper::Settings::default(),
             dispositions: BTreeMap::new(),
@@ -269,6 +289,34 @@ impl Settings {
         self.routes.iter().chain(self.by_group.values().flatten())
     }
 
+    /// Whether a number's contact is of the kind that the campaign calls by exception.
+    pub(super) fn is_other(&self, number: &LeadNumber) -> bool {
+        let consumer = number.is_consumer();
+        self.others.as_ref().is_some_and(|others| consumer == Some(others.consumers))
+    }
+
+    /// Gives the rules for a number, by the kind of its contact.
+    #[must_use]
+    pub fn rules_of(&self, number: &LeadNumber) -> &rules::Settings {
+        let others = self.others.as_ref().filter(|_| self.is_other(number));
+        others.map_or(&self.rules, |others| &others.rules)
+    }
+
+    /// Gives the routes to the numbers of a group that a caller ID may leave by.
+    pub(super) fn routes_by(&self, group: RouteGroup, caller_id: u16) -> Cow<'_, [Route]> {
+        let routes = self.routes_of(group);
+        let Some(card) = self.caller_cards.get(usize::from(caller_id)) else {
+            return Cow::Borrowed(routes);
+        };
+        let holds = |route: &&Route| card.trunks.contains(&route.trunk);
+        Cow::Owned(routes.iter().filter(holds).copied().collect())
+    }
+
+    /// Whether every call goes the same ways, whoever is called.
+    pub(super) fn is_one_way(&self) -> bool {
+        self.by_group.is_empty() && self.caller_cards.is_empty()
+    }
+
     /// Gives what a caller ID may carry, if it has a limit.
     pub(super) fn caller_cap(&self, index: u16) -> Option<&shown::Cap> {
         self.caller_caps.get(usize::from(index)).and_then(Option::as_ref)
@@ -281,7 +329,8 @@ pub(super) struct Campaign {
     pub(super) settings: Settings,
     pub(super) state: CampaignState,
     pub(super) hopper: Hopper,
-    pub(super) hours: Hours,
+    /// Its calling windows, and those of contacts of the other kind.
+    pub(super) hours: [Hours; 2],
     /// Whose turn it is among the routes of each group.
     pub(super) rotas: BTreeMap<RouteGroup, Rota>,
     /// Persons waiting for an agent, the longest waiting first.
@@ -332,7 +381,7 @@ impl Campaign {
             settings,
             state: CampaignState::Stopped,
             hopper: Hopper::default(),
-            hours: Hours::default(),
+            hours: <[Hours; 2]>::default(),
             rotas: BTreeMap::new(),
             waiting: BTreeSet::new(),
             stages: [0; CallStage::ALL.len()],
@@ -364,7 +413,7 @@ impl Campaign {
             pacer.waits(within);
         }
         self.settings = settings;
-        self.hours = Hours::default();
+        self.hours = <[Hours; 2]>::default();
         self.days.clear();
     }
 
@@ -548,6 +597,7 @@ impl Campaign {
             Outcome::NoAnswer => totals.no_answer += 1,
             Outcome::Invalid
             | Outcome::Declined
+            | Outcome::Blocked
             | Outcome::Cancelled
             | Outcome::Congestion
             | Outcome::TrunkFault => totals.failed += 1,

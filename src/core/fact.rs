@@ -14,7 +14,7 @@ use super::rules::consent::Right;
 use super::{agent, campaign, trunks};
 use crate::units::{
     AgentId, CallId, CampaignId, ClientId, ContactId, DispositionId, ListId, NumberId, PauseId,
-    PersonId, Ratio, RouteGroup, Span, Territory, TrunkId, Wall, Zone,
+    PersonId, Ratio, RouteGroup, ShownId, Span, Territory, TrunkId, Wall, Zone,
 };
 
 /// One thing that happened.
@@ -33,6 +33,17 @@ pub enum Fact {
     DoNotCall(PersonId, DncScope),
     /// A person took back every right to call him or her that a client company had.
     Withdrawn(PersonId, ClientId),
+    /// What a number shown had carried before the dialer was made, as far as it still counts.
+    Shown(ShownId, Carried),
+}
+
+/// What a number shown carried.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Carried {
+    /// Calls that showed it, counted by the minute they began in, the oldest first.
+    pub calls: Vec<(Wall, u32)>,
+    /// When a network refused a call for it, the oldest first.
+    pub blocks: Vec<Wall>,
 }
 
 /// How far a do-not-call wish reaches.
@@ -172,6 +183,13 @@ pub struct LeadNumber {
     /// [`RIGHTS_MAX`](super::rules::consent::RIGHTS_MAX).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rights: Vec<Right>,
+    /// What kind of person the contact is, where it is not one as the campaign calls.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kind: Option<PersonKind>,
+    /// The caller ID that was last shown to the person, by its place in the campaign's list, if it
+    /// is still there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shown: Option<u16>,
     /// The number was found not to exist.
     pub invalid: bool,
     /// A do-not-call wish stands against it.
@@ -211,8 +229,43 @@ impl LeadNumber {
             abandoned: None,
             refused: None,
             rights: Vec::new(),
+            kind: None,
+            shown: None,
             invalid: false,
             do_not_call: false,
+        }
+    }
+}
+
+impl LeadNumber {
+    /// Whether its contact is treated as a consumer; `None` where only the campaign tells.
+    #[must_use]
+    pub fn is_consumer(&self) -> Option<bool> {
+        Some(self.kind?.is_consumer(self.class))
+    }
+}
+
+/// What kind of person a contact is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PersonKind {
+    /// A consumer.
+    Consumer,
+    /// A professional, called in his or her profession.
+    Professional,
+    /// A professional without a company, whose mobile may be a consumer's.
+    SoleTrader,
+}
+
+impl PersonKind {
+    /// Whether such a person is treated as a consumer on a number of that class. A sole trader is a
+    /// professional on a fixed line alone (FR-19): any other may be his or her own.
+    #[must_use]
+    pub fn is_consumer(self, class: NumberClass) -> bool {
+        match self {
+            Self::Consumer => true,
+            Self::Professional => false,
+            Self::SoleTrader => class != NumberClass::Fixed,
         }
     }
 }
@@ -379,6 +432,10 @@ pub enum Failure {
     Invalid,
     /// The person or his equipment declined the call.
     Declined,
+    /// The person does not want such calls, from whomever of the client (RFC 8197).
+    Unwanted,
+    /// A network took the number shown for an unwanted caller's (RFC 8688, ATIS-1000099).
+    Blocked,
     /// The call was cancelled on our order.
     Cancelled,
     /// The carrier has no room at present.

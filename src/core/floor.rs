@@ -1,5 +1,7 @@
 //! The state of everything, as others may read it between two batches.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::agent::{Agent, Leg, State};
@@ -8,8 +10,11 @@ use super::campaign::DispositionClass;
 use super::order::{AgentState, CampaignState};
 use super::pacing::prior::Recalled;
 use super::pacing::{Decision, Quiet, View};
+use super::shown::Cap;
 use super::{Dialer, call};
-use crate::units::{AgentId, CallId, CampaignId, ContactId, Mono, Now, Ratio, Span, TrunkId};
+use crate::units::{
+    AgentId, CallId, CampaignId, ContactId, Mono, Now, Ratio, ShownId, Span, TrunkId, Wall,
+};
 
 /// A copy of what the dialer knows, taken after a batch.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -20,6 +25,9 @@ pub struct Floor {
     pub agents: Vec<AgentFloor>,
     /// Every trunk, by id.
     pub trunks: Vec<TrunkFloor>,
+    /// Every number shown that has limits, by id.
+    #[serde(default)]
+    pub shown: Vec<ShownFloor>,
     /// Every call in progress, by id.
     pub calls: Vec<CallFloor>,
     /// Facts that made no sense in the state they met.
@@ -131,6 +139,25 @@ pub struct TrunkFloor {
     pub rest: Option<Rest>,
 }
 
+/// One number shown, and how it fares.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ShownFloor {
+    /// The number.
+    pub number: ShownId,
+    /// Calls that show it now.
+    pub busy: u32,
+    /// Calls that showed it within an hour.
+    pub hour: u32,
+    /// Calls that showed it within a day.
+    pub day: u32,
+    /// Until when its budgets are spent, if one is.
+    pub spent_until: Option<Wall>,
+    /// How often a network refused it within a day.
+    pub blocks: usize,
+    /// Until when it rests for that, if it does.
+    pub rests_until: Option<Wall>,
+}
+
 /// One call in progress.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CallFloor {
@@ -225,10 +252,13 @@ impl Dialer {
             since: call.since,
             agent: talker(call).or(call.reserved),
         });
+        let caps = self.campaigns.values().flat_map(|campaign| &campaign.settings.caller_caps);
+        let caps: BTreeMap<ShownId, &Cap> = caps.flatten().map(|cap| (cap.number, cap)).collect();
         Floor {
             campaigns: campaigns.collect(),
             agents: self.agents(now).collect(),
             trunks: self.trunks.each(now.mono).collect(),
+            shown: caps.values().map(|cap| self.shown.told(cap, now.wall)).collect(),
             calls: calls.collect(),
             surprises: self.surprises,
         }

@@ -6,10 +6,10 @@ use super::agent::{self, State as Seat, Writing};
 use super::breaker::Word;
 use super::call::{self, Call, Effect, State};
 use super::campaign::Settings;
-use super::fact::{Answerer, CallFact, Lead, Tried};
+use super::fact::{Answerer, CallFact, DncScope, Failure, Lead, Tried};
 use super::floor::CallStage;
 use super::habits::{Habits, Hour};
-use super::order::{Abandoned, Bridged, Closed, EndedBy, Next, Outcome};
+use super::order::{Abandoned, Bridged, Closed, DoneReason, EndedBy, Next, Outcome};
 use super::pacing::account::Entry;
 use super::spread::spread;
 use super::{Dialer, Order, Record, Wake, recycle};
@@ -24,8 +24,9 @@ impl Dialer {
             }
             return self.surprise();
         };
-        if let CallFact::Failed { after: Some(span), .. } = fact {
-            call.spare = span;
+        if let CallFact::Failed { failure, after, .. } = fact {
+            call.spare = after.unwrap_or(call.spare);
+            call.unwanted = failure == Failure::Unwanted;
         }
         self.step_call(now, id, fact.into());
     }
@@ -276,6 +277,9 @@ impl Dialer {
         self.trunks.release(call.trunk);
         if let Some(number) = call.shown {
             self.shown.release(number);
+            if outcome == Outcome::Blocked {
+                self.shown.refused(number, now.wall);
+            }
         }
         let reached = call.ringing.is_some() || call.answered.is_some();
         let fault = recycle::is_fault(outcome) && !reached;
@@ -308,6 +312,9 @@ impl Dialer {
             }
         }
         self.record(Record::Closed(closed));
+        if call.unwanted {
+            self.unwanted(now, id, &call);
+        }
         if !call.writing {
             self.record(Record::Completed(id));
         }
@@ -317,6 +324,18 @@ impl Dialer {
         let over = call.gave_up() || matches!(next, Next::Done(_));
         if fault && !over && call.tried.len() < REFUSALS_MAX {
             self.replace(now, *call, reserved, next);
+        }
+    }
+}
+
+impl Dialer {
+    /// Notes that the person called wants no such calls (RFC 8197): who says no on one number says
+    /// it for all he or she has.
+    fn unwanted(&mut self, now: Now, id: CallId, call: &Call) {
+        let Some(campaign) = self.campaigns.get(&call.campaign) else { return };
+        let client = DncScope::Client(campaign.settings.client);
+        for number in &call.lead.numbers {
+            self.note_wish(now, number.person, client, Some(id));
         }
     }
 }
@@ -336,6 +355,9 @@ fn next_of(
     }
     if by == EndedBy::Nobody {
         return recycle::unplaced(&settings.retry, outcome, &call.lead, call.index, at);
+    }
+    if call.unwanted && call.answered.is_none() {
+        return Next::Done(DoneReason::DoNotCall);
     }
     let next = recycle::after(&settings.retry, outcome, &call.lead, call.index, at);
     let lock =
@@ -361,6 +383,7 @@ fn word_of(outcome: Outcome, fault: bool) -> Word {
         | Outcome::NoAnswer
         | Outcome::Invalid
         | Outcome::Declined
+        | Outcome::Blocked
         | Outcome::Congestion
         | Outcome::TrunkFault => Word::Through,
     }

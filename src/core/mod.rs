@@ -144,6 +144,7 @@ impl Dialer {
             Fact::Call(id, fact) => self.take_call(now, id, fact),
             Fact::DoNotCall(person, scope) => self.note_wish(now, person, scope, None),
             Fact::Withdrawn(person, client) => self.note_withdrawal(now, person, client),
+            Fact::Shown(number, carried) => self.shown.carried(number, &carried),
         }
     }
 
@@ -228,7 +229,7 @@ impl Dialer {
         let campaign = self.campaigns.get(&call.campaign);
         let number = call.number();
         let needed = campaign.and_then(|campaign| {
-            let law = &campaign.settings.rules.law;
+            let law = &campaign.settings.rules_of(number).law;
             rules::consent::needed(law, number.territory.as_ref(), now.wall)
         });
         if needed.is_some() {

@@ -284,6 +284,8 @@ pub enum Outcome {
     Invalid,
     /// The call was declined.
     Declined,
+    /// A network took the number shown for an unwanted caller's: no word of the contact's.
+    Blocked,
     /// We gave it up before the answer: surplus, drained, or the agent left.
     Cancelled,
     /// The carrier had no room.

@@ -153,28 +153,29 @@ impl Dialer {
     ) -> Result<(), Blocked> {
         let empty = Blocked { limit: Limit::Stock, until: None };
         let mut nearest: Option<Blocked> = None;
-        let mut closed = Closed::default();
+        let mut closed = Closed::of(&self.campaigns.get(&id).ok_or(empty)?.settings);
         let mut place = 0;
         loop {
             let campaign = self.campaigns.get(&id).ok_or(empty)?;
             let Some(stocked) = campaign.hopper.peek(place) else {
                 return Err(nearest.unwrap_or(empty));
             };
-            let one_way = campaign.settings.by_group.is_empty();
+            let one_way = campaign.settings.is_one_way();
             if closed.holds(&stocked.lead) {
                 place = self.pass_over(now, id, place, &mut closed);
                 continue;
             }
             let (lead, tried) = (Arc::clone(&stocked.lead), stocked.tried.clone());
             match self.prospect(now, id, &lead, &tried).ok_or(empty)? {
-                Prospect::Blocked(blocked, group) => {
+                Prospect::Blocked(blocked, index) => {
                     let sooner = nearest.map_or(blocked, |nearest| nearest.sooner(blocked));
                     if tried.is_empty() && one_way {
                         return Err(sooner);
                     }
                     nearest = Some(sooner);
                     if tried.is_empty() {
-                        closed.add(group, self.is_dead_end(now, id, group, blocked));
+                        let group = group_of(&lead, index);
+                        closed.add(&lead, index, self.is_dead_end(now, id, group, blocked));
                     }
                     place = self.pass_over(now, id, place, &mut closed);
                 }
@@ -286,7 +287,10 @@ impl Dialer {
         let Some(number) = lead.numbers.get(index) else { return };
         let call = CallId::of(self.settings.node, self.next_call);
         self.next_call += 1;
-        campaign.showed(caller_id);
+        let again = number.shown == Some(caller_id) && !campaign.settings.caller_cards.is_empty();
+        if !again {
+            campaign.showed(caller_id);
+        }
         campaign.totals.attempts += 1;
         campaign.reserved += u32::from(agent.is_some());
         campaign.recount(None, Some(CallStage::Dialing));
@@ -296,7 +300,7 @@ impl Dialer {
         let receipt = Some(Box::new(gate.receipt(number, now.wall)));
         let cap = campaign.settings.caller_cap(caller_id);
         if let Some(cap) = cap {
-            self.shown.seize(cap, now.mono);
+            self.shown.seize(cap, now);
         }
         let (client, ring_max) = (campaign.settings.client, campaign.settings.ring_max);
         self.persons.on_line.insert(number.person, call);
@@ -333,8 +337,10 @@ impl Dialer {
         let dial = Dial { call, campaign: id, contact, number, trunk, caller_id, ring_max };
         self.orders.push_back(Order::Dial(dial));
         let opened = Call::new(id, lead, index, trunk, now.mono, due);
-        self.calls
-            .insert(call, Box::new(Call { bell, reserved: agent, tried, shown, odds, ..opened }));
+        self.calls.insert(
+            call,
+            Box::new(Call { bell, reserved: agent, tried, shown, caller_id, odds, ..opened }),
+        );
         if let Some(agent) = agent {
             self.step_agent(now, agent, agent::Event::SetAside(call));
         }
@@ -348,6 +354,7 @@ impl Dialer {
             self.agents.get(agent).is_some_and(|agent| agent.label() == AgentState::Ready)
         };
         let Some(campaign) = self.campaigns.get(&id) else { return };
+        let keeps_number = !campaign.settings.caller_cards.is_empty();
         let view = self.view(id);
         let lines = pacing::lines_of(campaign.settings.mode, view.ready);
         let wanted = match agent {
@@ -365,6 +372,10 @@ impl Dialer {
         lead.attempts += 1;
         lead.faults += 1;
         lead.next_number = Some(number);
+        // The person sees the same number over another trunk, where the law or mandates choose it.
+        if keeps_number && let Some(number) = lead.numbers.get_mut(failed.index) {
+            number.shown = Some(failed.caller_id);
+        }
         if !wanted {
             if agent.is_none() {
                 self.put_first(now, id, lead, tried, next);
@@ -373,7 +384,7 @@ impl Dialer {
         }
         let Some(Ok(index)) = self.may_call(now, id, &lead, Stage::Dial) else { return };
         let way = self
-            .room(now, id, group_of(&lead, index), &tried)
+            .opening(now, id, (&lead, index), &tried)
             .ok()
             .and_then(|opening| self.choose_way(now, id, (&lead, index), &tried, opening));
         let Some(way) = way else {

@@ -14,7 +14,8 @@ pub struct Quality {
     pub seizures: u64,
     /// Of those, the answered ones.
     pub answered: u64,
-    /// Of those, the ones that reached the far end: answered, busy, rung without answer, declined.
+    /// Of those, the ones that reached the far end: answered, busy, rung without answer, declined,
+    /// or refused there for the number shown.
     pub effective: u64,
     /// Of those, the ones that rang, or brought early media.
     pub rang: u64,

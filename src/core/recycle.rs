@@ -103,7 +103,7 @@ pub(super) fn after(
     index: usize,
     at: Wall,
 ) -> Next {
-    let fault = u32::from(is_fault(outcome));
+    let fault = u32::from(costs_nothing(outcome));
     // A promise that a trunk or we broke is kept later, whatever the attempts, but not for ever.
     let broken = fault > 0 || matches!(outcome, Outcome::Cancelled | Outcome::Interrupted);
     let kept = broken && lead.callback.is_some() && lead.faults < FAULTS_FREE;
@@ -176,6 +176,11 @@ pub(super) fn is_fault(outcome: Outcome) -> bool {
     matches!(outcome, Outcome::Congestion | Outcome::TrunkFault)
 }
 
+/// Whether the outcome is no word of the contact's: a few of them cost it none of its attempts.
+fn costs_nothing(outcome: Outcome) -> bool {
+    is_fault(outcome) || outcome == Outcome::Blocked
+}
+
 fn spent(attempts: u32, faults: u32) -> u32 {
     attempts.saturating_sub(faults.min(FAULTS_FREE))
 }
@@ -187,6 +192,7 @@ fn standing(outcome: Outcome) -> Option<Delay> {
         | Outcome::Cancelled
         | Outcome::Congestion
         | Outcome::TrunkFault
+        | Outcome::Blocked
         | Outcome::Interrupted => OURS_WAIT,
         Outcome::Machine
         | Outcome::Busy

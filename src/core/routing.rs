@@ -4,13 +4,13 @@
 use std::collections::BTreeSet;
 
 use super::Dialer;
-use super::campaign::Campaign;
-use super::fact::Lead;
+use super::campaign::{Campaign, Settings};
+use super::fact::{Lead, LeadNumber};
 use super::order::Stage;
 use super::pacing::Limit;
 use super::rules::Refused;
 use super::trunks::{Blocked, Tariff};
-use crate::units::{CampaignId, Now, RouteGroup, Span, TrunkId};
+use crate::units::{CampaignId, Now, RouteGroup, Span, Territory, TrunkId};
 
 /// A trunk that rests no longer than this is waited for.
 const MOMENT: Span = Span::secs(60);
@@ -22,6 +22,10 @@ pub(super) struct Way {
     /// By its place in the campaign's list.
     pub(super) caller_id: u16,
 }
+
+/// The kinds of numbers that go the same ways: those of a group, in a territory where the law says
+/// which numbers may be shown.
+type Direction = (RouteGroup, Option<Territory>);
 
 /// The routes among which a call's turn goes now, and the number it would show.
 #[derive(Clone, Copy, Debug)]
@@ -35,47 +39,59 @@ pub(super) struct Opening {
 pub(super) enum Prospect {
     /// A rule, for good or for a while.
     Refused(Refused),
-    /// No trunk for the numbers of that group, or no number shown, has room.
-    Blocked(Blocked, RouteGroup),
+    /// No trunk to its number at that place, or no number that may be shown there, has room.
+    Blocked(Blocked, usize),
     /// Nothing: its number at that place may be called.
     Clear(usize, Opening),
 }
 
-/// The groups found without a way while a lead is looked for.
+/// The directions found without a way while a lead is looked for.
 #[derive(Debug, Default)]
 pub(super) struct Closed {
-    groups: BTreeSet<RouteGroup>,
+    /// Whether the country called tells which numbers may be shown.
+    by_country: bool,
+    ways: BTreeSet<Direction>,
     /// Those whose way will not open soon.
-    dead_ends: BTreeSet<RouteGroup>,
+    dead_ends: BTreeSet<Direction>,
     /// Leads of these that were passed over.
     pub(super) waiting: u32,
 }
 
 impl Closed {
-    /// Adds a group; `dead_end` says that its way will not open soon.
-    pub(super) fn add(&mut self, group: RouteGroup, dead_end: bool) {
-        self.groups.insert(group);
+    /// Makes an empty set for a campaign.
+    pub(super) fn of(settings: &Settings) -> Self {
+        Self { by_country: !settings.caller_cards.is_empty(), ..Self::default() }
+    }
+
+    fn direction(&self, number: &LeadNumber) -> Direction {
+        (number.group, number.territory.clone().filter(|_| self.by_country))
+    }
+
+    /// Adds the way to a lead's number at that place; `dead_end` says that it will not open soon.
+    pub(super) fn add(&mut self, lead: &Lead, index: usize, dead_end: bool) {
+        let Some(way) = lead.numbers.get(index).map(|it| self.direction(it)) else { return };
         if dead_end {
-            self.dead_ends.insert(group);
+            self.dead_ends.insert(way.clone());
         }
+        self.ways.insert(way);
     }
 
     /// Whether no number of a lead has a way.
     pub(super) fn holds(&self, lead: &Lead) -> bool {
-        !self.groups.is_empty()
-            && lead.numbers.iter().all(|number| self.groups.contains(&number.group))
+        let closed = |number: &LeadNumber| self.ways.contains(&self.direction(number));
+        !self.ways.is_empty() && lead.numbers.iter().all(closed)
     }
 
     /// Whether no number of a lead will have one soon.
     pub(super) fn is_dead_end(&self, lead: &Lead) -> bool {
-        !self.dead_ends.is_empty()
-            && lead.numbers.iter().all(|number| self.dead_ends.contains(&number.group))
+        let dead = |number: &LeadNumber| self.dead_ends.contains(&self.direction(number));
+        !self.dead_ends.is_empty() && lead.numbers.iter().all(dead)
     }
 }
 
 impl Dialer {
     /// Looks whether a lead may be called now and has a way. Where every number of the campaign
-    /// goes the same ways, no rule is asked while these are blocked.
+    /// goes over the same trunks, no rule is asked while these are blocked.
     pub(super) fn prospect(
         &mut self,
         now: Now,
@@ -83,21 +99,56 @@ impl Dialer {
         lead: &Lead,
         tried: &[TrunkId],
     ) -> Option<Prospect> {
-        let one_way = self.campaigns.get(&id)?.settings.by_group.is_empty();
-        let same = match one_way.then(|| self.room(now, id, RouteGroup::DEFAULT, tried)) {
-            Some(Err(blocked)) => return Some(Prospect::Blocked(blocked, RouteGroup::DEFAULT)),
-            Some(Ok(opening)) => Some(opening),
+        let settings = &self.campaigns.get(&id)?.settings;
+        let (one_group, one_way) = (settings.by_group.is_empty(), settings.is_one_way());
+        let same = match one_group.then(|| self.room(now, id, RouteGroup::DEFAULT, tried)) {
+            Some(Err(blocked)) => return Some(Prospect::Blocked(blocked, 0)),
+            Some(Ok(opening)) => Some(opening).filter(|_| one_way),
             None => None,
         };
         let index = match self.may_call(now, id, lead, Stage::Dial)? {
             Ok(index) => index,
             Err(refused) => return Some(Prospect::Refused(refused)),
         };
-        let group = group_of(lead, index);
-        match same.map_or_else(|| self.room(now, id, group, tried), Ok) {
+        match same.map_or_else(|| self.opening(now, id, (lead, index), tried), Ok) {
             Ok(opening) => Some(Prospect::Clear(index, opening)),
-            Err(blocked) => Some(Prospect::Blocked(blocked, group)),
+            Err(blocked) => Some(Prospect::Blocked(blocked, index)),
         }
+    }
+
+    /// Says which ways a call to a lead's number at that place has now and which number it shows,
+    /// and if it has none, why: the number that the person was shown before, else the next in turn
+    /// that may be shown there, has room and a trunk with its mandate.
+    pub(super) fn opening(
+        &self,
+        now: Now,
+        id: CampaignId,
+        (lead, index): (&Lead, usize),
+        tried: &[TrunkId],
+    ) -> Result<Opening, Blocked> {
+        let campaign = self.campaigns.get(&id).ok_or(NOWHERE)?;
+        let settings = &campaign.settings;
+        let number = lead.numbers.get(index).ok_or(NOWHERE)?;
+        if settings.caller_cards.is_empty() {
+            return self.room(now, id, number.group, tried);
+        }
+        let mut nearest: Option<Blocked> = None;
+        let turns = (campaign.caller_id..settings.caller_ids).chain(0..campaign.caller_id);
+        let shown = number.shown.filter(|shown| *shown < settings.caller_ids);
+        for caller_id in shown.into_iter().chain(turns) {
+            if settings.forbids_showing(usize::from(caller_id), number, now.wall).is_some() {
+                continue;
+            }
+            let room = self.shown.room(settings.caller_cap(caller_id), now);
+            let routes = || settings.routes_by(number.group, caller_id);
+            match room.and_then(|()| self.trunks.room(&routes(), now.mono, tried)) {
+                Ok(routes) => return Ok(Opening { routes, caller_id }),
+                Err(blocked) => {
+                    nearest = Some(nearest.map_or(blocked, |nearest| nearest.sooner(blocked)));
+                }
+            }
+        }
+        Err(nearest.unwrap_or(NOWHERE))
     }
 
     /// Says which ways a call to the numbers of a group has now, and if it has none, why.
@@ -111,7 +162,7 @@ impl Dialer {
         let campaign = self.campaigns.get(&id).ok_or(NOWHERE)?;
         let routes = self.trunks.room(campaign.settings.routes_of(group), now.mono, tried)?;
         let caps = &campaign.settings.caller_caps;
-        let caller_id = self.shown.choose(caps, campaign.caller_id, now.mono)?;
+        let caller_id = self.shown.choose(caps, campaign.caller_id, now)?;
         Ok(Opening { routes, caller_id })
     }
 
@@ -121,7 +172,7 @@ impl Dialer {
         let caps = &settings.caller_caps;
         let mut groups = [&settings.routes].into_iter().chain(settings.by_group.values());
         groups.any(|routes| self.trunks.room(routes, now.mono, &[]).is_ok())
-            && self.shown.choose(caps, campaign.caller_id, now.mono).is_ok()
+            && self.shown.choose(caps, campaign.caller_id, now).is_ok()
     }
 
     /// Whether every trunk for a group is out of use for longer than a moment, while others of the
@@ -152,9 +203,9 @@ impl Dialer {
     ) -> Option<Way> {
         let campaign = self.campaigns.get_mut(&id)?;
         let group = group_of(lead, index);
-        let routes = campaign.settings.routes_of(group);
+        let routes = campaign.settings.routes_by(group, opening.caller_id);
         let rota = campaign.rotas.entry(group).or_default();
-        let trunk = self.trunks.turn(routes, rota, now.mono, tried, opening.routes)?;
+        let trunk = self.trunks.turn(&routes, rota, now.mono, tried, opening.routes)?;
         Some(Way { trunk, caller_id: opening.caller_id })
     }
 

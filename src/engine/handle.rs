@@ -332,6 +332,17 @@ pub struct TrunkHealth {
     pub since: Wall,
 }
 
+/// Calls that a trunk sent and others did not believe: they were not signed, or not rightly.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unsigned {
+    /// The status of the latest refusal (RFC 8224 §6.2.2).
+    pub status: u16,
+    /// When that was.
+    pub at: Wall,
+    /// How many there were since the engine started.
+    pub calls: u32,
+}
+
 /// The snapshot others read: the core's floor with what only the shell knows.
 #[derive(Clone, Debug, Default)]
 pub struct Snapshot {
@@ -345,6 +356,8 @@ pub struct Snapshot {
     pub previews: BTreeMap<AgentId, (CampaignId, ContactId)>,
     /// How the trunks are that told of themselves.
     pub trunks: BTreeMap<TrunkId, TrunkHealth>,
+    /// The trunks whose calls were refused for want of a signature.
+    pub unsigned: BTreeMap<TrunkId, Unsigned>,
     /// The trunks whose present hour is far below their record.
     pub falls: BTreeMap<TrunkId, Fall>,
     /// Whether no call is placed because the database takes no records, or did not a moment ago.

@@ -225,9 +225,11 @@ impl Engine {
         let about = match &fact {
             Fact::Agent(agent, _) => About::Agent(*agent),
             Fact::Campaign(campaign, _) => About::Campaign(*campaign),
-            Fact::Trunk(..) | Fact::Call(..) | Fact::DoNotCall(..) | Fact::Withdrawn(..) => {
-                About::Engine
-            }
+            Fact::Trunk(..)
+            | Fact::Call(..)
+            | Fact::DoNotCall(..)
+            | Fact::Withdrawn(..)
+            | Fact::Shown(..) => About::Engine,
         };
         let before = self.parts.dialer.surprises();
         self.note(now, fact, facts);
@@ -468,6 +470,9 @@ impl Engine {
                     let trunk_name = self.parts.book.trunk_name(trunk);
                     tracing::warn!(trunk = trunk_name, %span, "the carrier asks to be spared");
                     self.pending.push(Fact::Trunk(trunk, TrunkFact::Spared(span)));
+                }
+                if let Some(trunk) = leg.trunk.filter(|_| sip::is_of_attestation(status)) {
+                    self.unbelieved(trunk, status);
                 }
                 let after = retry_after.filter(|_| AVAILABLE_AGAIN.contains(&status));
                 Some(Fact::Call(call, CallFact::Failed { failure, cause: status, after }))

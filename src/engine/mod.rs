@@ -32,7 +32,7 @@ use tokio::sync::{mpsc, watch};
 
 use self::book::Book;
 use self::clock::Clock;
-use self::handle::{Ask, Asked, Refused, Reply, Snapshot, TrunkHealth};
+use self::handle::{Ask, Asked, Refused, Reply, Snapshot, TrunkHealth, Unsigned};
 use self::legs::Legs;
 use self::scribe::{Scribe, Written};
 use self::tape::Recorder;
@@ -128,6 +128,8 @@ pub(crate) struct Engine {
     rests: BTreeMap<TrunkId, u32>,
     /// How trunks are by their signs of life.
     health: BTreeMap<TrunkId, TrunkHealth>,
+    /// The trunks whose calls were refused for want of a signature.
+    unsigned: BTreeMap<TrunkId, Unsigned>,
     /// Until when the store is taken to fail, unless it fails again.
     store_fails_until: Mono,
     /// Since when the store takes no records, while it does not.
@@ -152,6 +154,7 @@ impl Engine {
             answer_to_audio_ms: VecDeque::new(),
             rests: BTreeMap::new(),
             health: BTreeMap::new(),
+            unsigned: BTreeMap::new(),
             store_fails_until: Mono::START,
             store_away: None,
             published: Mono::START,
@@ -319,6 +322,7 @@ impl Engine {
             answer_to_audio_ms: Arc::new(self.answer_to_audio_ms.iter().copied().collect()),
             previews: self.previews.clone(),
             trunks: self.health.clone(),
+            unsigned: self.unsigned.clone(),
             falls: self.parts.falls.borrow().clone(),
             store_fails: self.store_fails_until > now.mono,
             store_away: self.store_away,

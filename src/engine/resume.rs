@@ -11,7 +11,7 @@ use crate::core::habits::KEPT_DAYS;
 use crate::core::order::CampaignState;
 use crate::sip::Phone;
 use crate::store::{Recovered, Store, StoreError};
-use crate::units::{Span, Wall};
+use crate::units::{ShownId, Span, Wall};
 
 impl Engine {
     /// Gives the facts that restore what an earlier run left; the signalling has what is its own.
@@ -51,7 +51,8 @@ impl Engine {
     }
 }
 
-/// Gives what each campaign's abandon rule has counted in its window, and what its pacer learnt.
+/// Gives what each campaign's abandon rule has counted in its window, what its pacer learnt, and
+/// what the numbers shown carried.
 pub(super) async fn remembered(
     config: &Config,
     store: &Store,
@@ -80,6 +81,13 @@ pub(super) async fn remembered(
             Err(error) => {
                 tracing::warn!(campaign = %row.name, %error, "what was learnt cannot be read");
             }
+        }
+    }
+    store.wake_unshown(now).await?;
+    let mut carried = store.carried(now).await?;
+    for (place, shown) in (0..).zip(&config.shown) {
+        if let Some(carried) = carried.remove(&shown.number) {
+            facts.push(Fact::Shown(ShownId(place), carried));
         }
     }
     Ok(facts)

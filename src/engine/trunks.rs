@@ -3,13 +3,13 @@
 use std::net::SocketAddr;
 
 use super::Engine;
-use super::handle::TrunkHealth;
+use super::handle::{TrunkHealth, Unsigned};
 use crate::config::link::{Identification, Transport, Trust};
 use crate::config::{self, Refresher, Reliable, SecretMissing, SessionTimer};
 use crate::core::Fact;
 use crate::core::fact::TrunkFact;
 use crate::sip::{self, Ailment, Door, Reliability, SessionTimers, TimerMode, TrunkState};
-use crate::units::TrunkId;
+use crate::units::{Span, TrunkId};
 
 /// How often a call follows a redirection inside its trunk's host: carriers move a call once, and a
 /// second time only when they balance load.
@@ -47,6 +47,31 @@ impl Engine {
         Some(Fact::Trunk(trunk, if down { TrunkFact::Down } else { TrunkFact::Up }))
     }
 }
+
+impl Engine {
+    /// Keeps that a call of a trunk was refused for want of a signature, and says so: no contact
+    /// and no other trunk is to blame, and somebody must talk to the operator.
+    pub(super) fn unbelieved(&mut self, trunk: TrunkId, status: u16) {
+        let at = self.parts.clock.now().wall;
+        let before = self.unsigned.get(&trunk);
+        let (calls, last) = before.map_or((0, None), |before| (before.calls, Some(before.at)));
+        if last.is_none_or(|last| at.since(last) >= UNSIGNED_SAID_EVERY) {
+            let trunk = self.parts.book.trunk_name(trunk);
+            tracing::warn!(
+                trunk,
+                status,
+                "a call was refused because its caller ID is not signed, or not rightly: have the \
+                 operator sign calls of that number, or name another operator of its mandate"
+            );
+        }
+        let calls = calls.saturating_add(1);
+        self.unsigned.insert(trunk, Unsigned { status, at, calls });
+        self.changed = true;
+    }
+}
+
+/// A trunk without signatures is told of again after so long without such a refusal.
+const UNSIGNED_SAID_EVERY: Span = Span::secs(60);
 
 /// Gives a trunk as the signalling needs it.
 ///

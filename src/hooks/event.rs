@@ -246,7 +246,11 @@ fn status(call: &CallRow) -> Status {
         Some(Outcome::Cancelled) => Status::Canceled,
         Some(Outcome::Interrupted) if call.answered.is_some() => Status::Completed,
         Some(
-            Outcome::Invalid | Outcome::Congestion | Outcome::TrunkFault | Outcome::Interrupted,
+            Outcome::Invalid
+            | Outcome::Blocked
+            | Outcome::Congestion
+            | Outcome::TrunkFault
+            | Outcome::Interrupted,
         )
         | None => Status::Failed,
     }

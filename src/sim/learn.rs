@@ -120,7 +120,8 @@ impl Learner {
             | Fact::Agent(..)
             | Fact::Call(..)
             | Fact::DoNotCall(..)
-            | Fact::Withdrawn(..) => {}
+            | Fact::Withdrawn(..)
+            | Fact::Shown(..) => {}
         }
     }
 
@@ -456,9 +457,11 @@ const fn fate_of(outcome: Outcome) -> Option<Fate> {
         Outcome::Machine => Some(Fate::Machine),
         Outcome::Busy => Some(Fate::Busy),
         Outcome::NoAnswer => Some(Fate::NoAnswer),
-        Outcome::Invalid | Outcome::Declined | Outcome::Congestion | Outcome::TrunkFault => {
-            Some(Fate::Fail)
-        }
+        Outcome::Invalid
+        | Outcome::Declined
+        | Outcome::Blocked
+        | Outcome::Congestion
+        | Outcome::TrunkFault => Some(Fate::Fail),
         Outcome::Cancelled | Outcome::Interrupted => None,
     }
 }

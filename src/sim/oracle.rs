@@ -257,7 +257,7 @@ impl Oracle {
                     TrunkFact::Set(_) | TrunkFact::Spared(_) => {}
                 }
             }
-            Fact::DoNotCall(..) | Fact::Withdrawn(..) => {}
+            Fact::DoNotCall(..) | Fact::Withdrawn(..) | Fact::Shown(..) => {}
         }
     }
 

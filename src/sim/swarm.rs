@@ -11,12 +11,9 @@ use super::scenario::{Amd, Block, Habits, NoScenario, Outcomes, Ring, Scenario, 
 use super::{Witness, World};
 use crate::core::campaign::{Abandon, Guarantee, Mode, Route, Settings, Wrap};
 use crate::core::order::Outcome;
-use crate::core::pacing::account;
 use crate::core::shown::Cap;
 use crate::core::{breaker, hopper, recycle, respect, rules, trunks};
-use crate::units::{
-    CampaignId, ClientId, DispositionId, RateId, Ratio, RouteGroup, ShownId, Span, TrunkId,
-};
+use crate::units::{CampaignId, DispositionId, RateId, Ratio, RouteGroup, ShownId, Span, TrunkId};
 
 /// The numbers of a random world were no numbers: a defect of its maker.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -141,9 +138,9 @@ fn ways(seed: u64, plan: &mut Plan) {
         }
         if chance.yes(0.3) {
             let cap = Cap {
-                number: ShownId(1),
                 channels: Some(small(1 + chance.below(4))),
                 calls_per_second: chance.yes(0.5).then_some(0.1 + chance.unit()),
+                ..Cap::none(ShownId(1))
             };
             let others = usize::from(settings.caller_ids).saturating_sub(1);
             settings.caller_caps = [vec![Some(cap)], vec![None; others]].concat();
@@ -195,12 +192,8 @@ fn campaign(
         list,
         full_info: false,
         settings: Settings {
-            client: ClientId(1),
-            mode,
             routes: (1..=trunks).map(|trunk| route(chance, trunk)).collect(),
-            by_group: BTreeMap::new(),
             caller_ids: if chance.yes(0.5) { 1 } else { 3 },
-            caller_caps: Vec::new(),
             ring_max: Span::secs(15 + chance.below(30)),
             ring_min: Span::secs(chance.below(15)),
             listen: scenario.amd.enabled,
@@ -210,13 +203,11 @@ fn campaign(
                 recall_lock: Span::secs(chance.below(72 * 3_600)),
                 cap: scenario.cap,
             },
-            account: account::Settings::calendar_day(super::zone()),
             wrap: Wrap {
                 max: chance.yes(0.7).then(|| Span::secs(10 + chance.below(60))),
                 default: chance.yes(0.5).then_some(DispositionId(1)),
                 extension_max: Span::secs(60),
             },
-            respect: respect::Settings::default(),
             rules: rules::Settings { week: week(chance), attempts: caps(chance), law: Vec::new() },
             retry: retry(chance),
             hopper: hopper::Settings {
@@ -226,7 +217,7 @@ fn campaign(
             },
             dispositions: dispositions(),
             pace_every: Span::millis(250 + chance.below(2_000)),
-            value: 1.0,
+            ..Settings::new(mode, TrunkId(1), super::zone())
         },
         scenario,
     })

@@ -25,7 +25,7 @@ pub use crate::wire::sip::{
 };
 pub use handle::{Figures, Peer, SipHandle};
 pub use health::{Ailment, Refusal, TrunkState};
-pub use outcome::failure;
+pub use outcome::{failure, is_of_attestation};
 pub use phones::Phone;
 pub use probe::Said;
 pub use resolver::{By, FindError, Found, Resolver};

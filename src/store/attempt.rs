@@ -89,7 +89,8 @@ statements! {
         => "call_id",
         concat!(
             set_next!(),
-            ", faults = faults + case when $10 in ('congestion', 'trunk_fault') or $12 = 'nobody'
+            ", faults = faults + case
+                 when $10 in ('congestion', 'trunk_fault', 'blocked') or $12 = 'nobody'
                then 1 else 0 end
              where id = $8 and last_call_id = $9 and not exists
                (select 1 from attempt where call_id = $9 and qualified_at is not null)"

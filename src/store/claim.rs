@@ -7,7 +7,9 @@ use super::mix::LANE_TURNS;
 use super::text::{at, from_json, json, read};
 use super::{CLAIM_MAX, Card, Claimed, HELD, IN_CALL, NEVER, Outlook, Store};
 use super::{StoreError, consent, quota};
-use crate::core::fact::{Callback, Lead, LeadNumber, NumberClass, Supply, Tried};
+use crate::core::fact::{
+    Callback, Lead, LeadNumber, NumberClass, PersonKind, Supply, Tried,
+};
 use crate::core::recycle::TOLD_MAX;
 use crate::core::rules::UNKNOWN_WAIT;
 use crate::core::rules::consent::Right;
@@ -65,7 +67,12 @@ macro_rules! numbers_of {
             "with behind as materialized (",
             behind!($contacts),
             ") select n.id, n.contact_id, n.person_id, n.zone, n.class, n.territory,
-               n.invalid, p.e164,
+               n.invalid, p.e164, k.kind,
+               (select s.position from attempt a
+                  join caller_id s on s.campaign_id = c.id and s.e164 = a.caller_e164
+                where a.person_id = n.person_id and a.client_id = c.client_id
+                  and coalesce(a.outcome, '') <> 'blocked'
+                order by a.opened_at desc, s.position limit 1) as shown,
                exists (select 1 from behind b
                  join do_not_call d on d.person_id = b.person_id
                  where b.contact_id = n.contact_id and (d.until_at is null or d.until_at > $3)
@@ -83,6 +90,7 @@ macro_rules! numbers_of {
                    and d.class = 'argued_negative') as refused_at
              from number n
                join campaign c on c.id = $2
+               join contact k on k.id = n.contact_id
                left join person_personal p on p.person_id = n.person_id
              where n.contact_id in (",
             $contacts,
@@ -631,6 +639,9 @@ fn lead_number(
     let territory = territory.map(|code| Territory::new(&code)).transpose();
     let e164: Option<String> = row.try_get("e164")?;
     let e164 = e164.and_then(|text| Number::new(&text).ok());
+    // What cannot be read is treated as the stricter law treats it.
+    let kind: Option<String> = row.try_get("kind")?;
+    let kind = kind.map(|kind| read("person kind", &kind).unwrap_or(PersonKind::Consumer));
     let unusable = zone.is_err() || class.is_err() || territory.is_err() || e164.is_none();
     if let Some(e164) = e164 {
         digits.insert(number, e164);
@@ -646,6 +657,8 @@ fn lead_number(
         group: RouteGroup::DEFAULT,
         recent: Vec::new(),
         rights: Vec::new(),
+        kind,
+        shown: row.try_get::<Option<u32>>("shown")?.and_then(|at| u16::try_from(at).ok()),
         abandoned: row.try_get::<Option<i64>>("abandoned_at")?.map(Wall::micros),
         refused: row.try_get::<Option<i64>>("refused_at")?.map(Wall::micros),
         invalid: unusable || row.try_get("invalid")?,

@@ -8,7 +8,7 @@ use super::claim::{behind, reached};
 use super::report::{count, counts};
 use super::text::{at, json, read};
 use super::{Store, StoreError};
-use crate::core::fact::LeadNumber;
+use crate::core::fact::{LeadNumber, NumberClass, PersonKind};
 use crate::core::rules::consent::{Basis, RIGHTS_MAX, Right};
 use crate::units::{CallId, CampaignId, NumberId, PersonId, Territory, Wall, Zone};
 
@@ -142,8 +142,10 @@ statements! {
            and answered_at is not null",
     );
     TRIED = both(
-        "select a.call_id, a.opened_at, n.id, n.contact_id, n.person_id, n.zone, n.territory
+        "select a.call_id, a.opened_at, n.id, n.contact_id, n.person_id, n.zone, n.territory,
+           n.class, k.kind
          from attempt a left join number n on n.id = a.number_id
+           left join contact k on k.id = n.contact_id
          where a.campaign_id = $1 and (a.opened_at, a.call_id) > ($2, $3) and a.opened_at < $4
          order by a.opened_at, a.call_id limit $5",
     );
@@ -316,6 +318,11 @@ fn tried(
     let mut number =
         LeadNumber::new(NumberId(id.cast_unsigned()), PersonId(person.cast_unsigned()), zone);
     number.territory = territory.and_then(|code| Territory::new(&code).ok());
+    let class: Option<String> = row.try_get(7)?;
+    let class = class.and_then(|class| read("number class", &class).ok());
+    number.class = class.unwrap_or(NumberClass::Other);
+    let kind: Option<String> = row.try_get(8)?;
+    number.kind = kind.map(|kind| read("person kind", &kind).unwrap_or(PersonKind::Consumer));
     number.recent = whole().flat_map(|one| &one.tried).copied().filter(|then| *then < at).collect();
     number.recent.sort_unstable();
     let old = number.recent.len().saturating_sub(RECENT_MAX);

@@ -168,7 +168,8 @@ statements! {
                cross join contact c cross join rule_refusal r
              where k.client_id = $1 and k.recorded_at = $2 and g.client_id = k.client_id
                and n.campaign_id = g.id and n.person_id = k.person_id and c.id = n.contact_id
-               and r.contact_id = c.id and r.rule in ('no-consent', 'consent-expired')
+               and r.contact_id = c.id
+               and r.rule in ('no-consent', 'consent-expired', 'banned-subject')
                and r.at + $3 = c.next_at)",
     );
     RIGHTS = each(

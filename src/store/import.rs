@@ -134,15 +134,18 @@ statements! {
     );
     ADD_CONTACTS = each(
         "insert into contact (id, campaign_id, client_id, list_import_id, external_id, priority,
-           owner_agent_id, state, attempts, faults, score, turn, next_at, free_at, lease_epoch)
+           owner_agent_id, state, attempts, faults, score, turn, next_at, free_at, lease_epoch,
+           kind)
          select value ->> 0, $2, $3, $4, value ->> 1, value ->> 2, value ->> 3, 'open', 0, 0,
-           value ->> 6, 1000 * $6 + 101 * (value ->> 2) - (value ->> 6), $5, $5, 0
+           value ->> 6, 1000 * $6 + 101 * (value ->> 2) - (value ->> 6), $5, $5, 0, value ->> 7
          from json_each($1)",
         "insert into contact (id, campaign_id, client_id, list_import_id, external_id, priority,
-           owner_agent_id, state, attempts, faults, score, turn, next_at, free_at, lease_epoch)
+           owner_agent_id, state, attempts, faults, score, turn, next_at, free_at, lease_epoch,
+           kind)
          select cast(value ->> 0 as bigint), $2, $3, $4, value ->> 1, cast(value ->> 2 as bigint),
            cast(value ->> 3 as bigint), 'open', 0, 0, cast(value ->> 6 as bigint),
-           1000 * $6 + 101 * cast(value ->> 2 as bigint) - cast(value ->> 6 as bigint), $5, $5, 0
+           1000 * $6 + 101 * cast(value ->> 2 as bigint) - cast(value ->> 6 as bigint), $5, $5, 0,
+           value ->> 7
          from jsonb_array_elements(cast($1 as jsonb))",
     );
     ADD_CARDS = each(
@@ -426,6 +429,7 @@ fn contact_row(id: i64, contact: &NewContact) -> Value {
         contact.name,
         json!(contact.fields).to_string(),
         contact.score.min(SCORE_MAX),
+        contact.kind.map(|kind| word(&kind)),
     ])
 }
 

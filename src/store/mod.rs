@@ -40,6 +40,7 @@ mod reopen;
 mod report;
 mod rows;
 mod score;
+mod shown;
 mod standing;
 mod text;
 mod write;
@@ -208,7 +209,7 @@ struct Commit {
 }
 
 /// Every statement there is.
-const ALL_STATEMENTS: [&[(&str, Sql)]; 24] = [
+const ALL_STATEMENTS: [&[(&str, Sql)]; 25] = [
     attempt::STATEMENTS,
     audit::ALL[0],
     audit::ALL[1],
@@ -231,6 +232,7 @@ const ALL_STATEMENTS: [&[(&str, Sql)]; 24] = [
     reopen::STATEMENTS,
     report::STATEMENTS,
     score::STATEMENTS,
+    shown::STATEMENTS,
     standing::STATEMENTS,
     write::STATEMENTS,
 ];

@@ -13,7 +13,7 @@ statements! {
         "select trunk_id, opened_at - opened_at % 3600000000 as hour_at, count(*) as seizures,
            count(answered_at) as answered,
            count(*) filter (where answered_at is not null
-             or outcome in ('busy', 'no_answer', 'declined', 'cancelled')) as effective,
+             or outcome in ('busy', 'no_answer', 'declined', 'blocked', 'cancelled')) as effective,
            count(ringing_at) as rang,
            cast(coalesce(sum(ringing_at - opened_at), 0) as bigint) as delay_us,
            cast(coalesce(sum(ended_at - answered_at), 0) as bigint) as talk_us

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{ListShare, NewConsent, Quota};
 use crate::core::campaign::DispositionClass;
-use crate::core::fact::{Callback, Heard, Lead, NumberClass, Supply};
+use crate::core::fact::{Callback, Heard, Lead, NumberClass, PersonKind, Supply};
 use crate::core::order::{AgentState, CampaignState, EndedBy, Outcome, Record};
 use crate::core::pacing::Decision;
 use crate::core::quality::Quality;
@@ -172,6 +172,8 @@ pub struct NewContact {
     pub score: u8,
     /// The agent whose portfolio holds it.
     pub owner: Option<AgentId>,
+    /// What kind of person it is; `None` for one as the campaign calls.
+    pub kind: Option<PersonKind>,
     /// Its numbers in the order to be tried, at most [`NUMBERS_MAX`]; more are dropped.
     pub numbers: Vec<NewNumber>,
     /// What gives the right to call each of them.

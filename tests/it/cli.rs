@@ -17,6 +17,7 @@ mod protected;
 mod routes;
 pub(crate) mod running;
 mod scanned;
+mod shown;
 mod silent;
 mod simulated;
 mod skills;

@@ -4,6 +4,7 @@
 //! `CADRAN_QUESTIONS=1000000` asks more often.
 
 mod calls;
+mod shown;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;

@@ -16,6 +16,7 @@ mod priors;
 mod quality;
 mod reopen;
 mod replay;
+mod shown;
 mod standing;
 
 macro_rules! suite {
@@ -54,6 +55,11 @@ suite! {
         what_is_taken_out_put_in_or_hashed_anew_is_told,
         a_file_verifies_alone_and_a_byte_flipped_in_it_names_its_record,
         a_long_chain_is_verified_page_by_page,
+    }
+    shown {
+        a_lead_tells_what_kind_of_person_it_is_and_which_number_was_shown,
+        what_a_number_carried_is_counted_and_refusals_are_kept,
+        contacts_that_wait_for_a_number_are_due_at_the_next_start,
     }
     calls {
         a_claim_leases_callbacks_first_then_by_priority_and_age,

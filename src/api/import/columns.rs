@@ -28,6 +28,8 @@ pub(super) enum Meaning {
     Score,
     /// The agent whose portfolio holds the contact.
     Agent,
+    /// What kind of person the contact is.
+    Kind,
     /// Something of the right to call the person.
     Right(About),
     /// Any other field, under this name.
@@ -69,6 +71,13 @@ const TITLES: [(Meaning, &str); 18] = [
     (Meaning::Priority, "priorite priority"),
     (Meaning::Score, "score scoring note_score lead_score appetence"),
     (Meaning::Agent, "agent teleconseiller"),
+    (
+        Meaning::Kind,
+        "type type_contact type_de_contact type_client type_de_client type_personne \
+         type_de_personne nature_client nature_du_client nature_contact categorie_client \
+         particulier_professionnel particulier_pro pro_part kind person_kind person_type \
+         contact_kind contact_type client_type customer_type consumer_or_business",
+    ),
     (
         Meaning::Right(About::ObtainedAt),
         "consentement date_consentement date_de_consentement date_du_consentement \
@@ -136,6 +145,9 @@ const IN_CONSENTS: [(About, &str); 6] = [
 /// Titles of time zones that sales districts have as well.
 const DOUBTFUL_ZONES: [&str; 1] = ["zone"];
 
+/// Titles of kinds of persons that other sorts have as well.
+const DOUBTFUL_KINDS: [&str; 4] = ["type", "type_contact", "contact_type", "kind"];
+
 /// Common fields under one name in both languages.
 const FIELDS: [(&str, &str); 6] = [
     ("postal_code", "cp code_postal codepostal zip zip_code zipcode postcode post_code"),
@@ -159,8 +171,8 @@ const FIELDS: [(&str, &str); 6] = [
 ];
 
 /// What the columns of lists mean, by title: `phone`, `name`, `first_name`, `external_id`, `zone`,
-/// `priority`, `score`, `agent`, `consent.obtained_at` and its like, `ignored`, or `fields.` and a
-/// name.
+/// `priority`, `score`, `agent`, `person`, `consent.obtained_at` and its like, `ignored`, or
+/// `fields.` and a name.
 /// Columns it does not name are told by their titles.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "BTreeMap<String, String>", into = "BTreeMap<String, String>")]
@@ -170,7 +182,7 @@ pub struct Mapping(BTreeMap<String, Meaning>);
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "column {title:?}: {word:?} is no meaning: write phone, name, first_name, external_id, zone, \
-     priority, score, agent, ignored, consent.obtained_at, consent.source, consent.proof, \
+     priority, score, agent, person, ignored, consent.obtained_at, consent.source, consent.proof, \
      consent.scope, consent.expires_at, consent.out_of_hours, contract.id, contract.object, \
      contract.begins_at, contract.ends_at, or fields. and a name"
 )]
@@ -228,6 +240,7 @@ impl Meaning {
             Self::Priority => "priority".to_owned(),
             Self::Score => "score".to_owned(),
             Self::Agent => "agent".to_owned(),
+            Self::Kind => "person".to_owned(),
             Self::Right(about) => right_word(*about).to_owned(),
             Self::Field(name) => format!("fields.{name}"),
             Self::Ignored => "ignored".to_owned(),
@@ -308,6 +321,27 @@ impl Columns {
         if let Some(meaning) = self.meanings.get_mut(place)
             && other
             && !told
+        {
+            *meaning = Meaning::Field(title);
+        }
+    }
+
+    /// Takes a column called type for a field after all where none of its first cells names a kind
+    /// of person. A mapping is obeyed.
+    pub(super) fn doubt_kind(
+        &mut self,
+        titles: &StringRecord,
+        mapping: &Mapping,
+        sample: &[StringRecord],
+    ) {
+        let place = self.meanings.iter().position(|meaning| *meaning == Meaning::Kind);
+        let Some(place) = place else { return };
+        let title = plain(titles.get(place).unwrap_or_default());
+        let told = mapping.0.contains_key(&title) || !DOUBTFUL_KINDS.contains(&title.as_str());
+        let mut cells = sample.iter().filter_map(|record| record.get(place));
+        if let Some(meaning) = self.meanings.get_mut(place)
+            && !told
+            && !cells.any(|cell| super::person::read(cell).is_some())
         {
             *meaning = Meaning::Field(title);
         }

@@ -3,9 +3,10 @@
 use super::Wrong;
 use super::date::Date;
 use super::reason::Reason;
+use crate::config::law::Laws;
+use crate::core::fact::PersonKind;
 use crate::core::rules::RuleId;
 use crate::core::rules::consent::{Basis, Right, standing};
-use crate::core::rules::law::Regime;
 use crate::store::{NewConsent, NewNumber};
 use crate::units::{Wall, Zone};
 
@@ -40,8 +41,8 @@ pub enum Need {
     /// None: whoever has none is not called before there is one.
     #[default]
     Nothing,
-    /// Those whose numbers this law lets nobody call without.
-    ByLaw(Vec<Regime>),
+    /// Those whose numbers the law lets nobody call without.
+    ByLaw(Laws),
     /// Every one.
     Always,
 }
@@ -159,15 +160,15 @@ impl Need {
     /// Says why a record with these numbers and rights is not imported; `None` if it is.
     pub(super) fn lacks(
         &self,
-        numbers: &[NewNumber],
+        (numbers, kind): (&[NewNumber], Option<PersonKind>),
         read: &Read,
         at: Option<Wall>,
     ) -> Option<Wrong> {
         let missing = || read.wrong.unwrap_or_else(|| Reason::ConsentMissing.into());
-        let (law, at) = match self {
+        let (laws, at) = match self {
             Self::Nothing => return None,
             Self::Always => return read.consents.is_empty().then(missing),
-            Self::ByLaw(law) => (law, at?),
+            Self::ByLaw(laws) => (laws, at?),
         };
         let right = |given: &NewConsent| Right {
             id: None,
@@ -180,6 +181,7 @@ impl Need {
         let mut last = None;
         for number in numbers {
             let there = (&number.zone, number.territory.as_ref());
+            let law = laws.among(kind.map(|kind| kind.is_consumer(number.class)));
             let refusal = standing(law, there, (&rights, None), at).refusal?;
             last = Some(refusal.rule);
         }

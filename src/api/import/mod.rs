@@ -8,6 +8,7 @@ mod columns;
 mod consent;
 mod date;
 pub mod fiction;
+mod person;
 mod phone;
 mod reason;
 mod rejects;
@@ -29,6 +30,7 @@ pub use rlibphonenumber::Region;
 
 use super::types::{ImportReport, Rejected};
 use crate::config::encoding::Foreign;
+use crate::core::fact::PersonKind;
 use crate::store::{NUMBERS_MAX, NewConsent, NewContact, NewNumber, PRIORITY_DEFAULT, SCORE_MAX};
 use crate::units::{AgentId, Number, Wall, Zone, whole};
 use columns::{Columns, Meaning};
@@ -238,6 +240,7 @@ impl<R: BufRead> List<R> {
         let zones = columns.zone().map(|place| sample.iter().filter_map(move |r| r.get(place)));
         let zones: Vec<&str> = zones.into_iter().flatten().collect();
         columns.doubt_zone(&titles, &options.mapping, &zones);
+        columns.doubt_kind(&titles, &options.mapping, &sample);
         let report = ImportReport {
             encoding: Encoding::Utf8 { mark: false }.name().to_owned(),
             delimiter: char::from(delimiter).to_string(),
@@ -350,13 +353,14 @@ impl<R: BufRead> List<R> {
             column: wrong.column.or_else(|| self.columns.phone()),
             ..wrong
         })?;
-        let cells = (&draft.rights, line);
-        let rights = rights(cells, &read.numbers, &self.options, &mut self.report)
+        let (cells, kind) = ((&draft.rights, line), draft.contact.kind);
+        let rights = rights(cells, (&read.numbers, kind), &self.options, &mut self.report)
             .inspect_err(|_| self.seen.forget(&read.numbers))?;
         self.seen.ids.extend(draft.contact.external_id.clone());
         self.report.repaired += u64::from(read.repaired);
         self.report.numbers_left_out += u64::from(read.left_out);
         self.report.zones_supposed += u64::from(read.supposed);
+        self.report.persons_unread += u64::from(draft.kind_unread);
         draft.contact.numbers = read.numbers;
         draft.contact.consents = rights;
         Ok(draft.contact)
@@ -383,14 +387,14 @@ impl From<Reason> for Wrong {
 /// is needed.
 fn rights(
     (cells, line): (&Cells<'_>, u64),
-    numbers: &[NewNumber],
+    (numbers, kind): (&[NewNumber], Option<PersonKind>),
     options: &Options,
     report: &mut ImportReport,
 ) -> Result<Vec<NewConsent>, Wrong> {
     let Some(first) = numbers.first() else { return Ok(Vec::new()) };
     let (month_first, at) = (options.region == Region::US, options.at);
     let read = cells.read(line, &Dates { zone: &first.zone, month_first, at });
-    if let Some(wrong) = options.need.lacks(numbers, &read, at) {
+    if let Some(wrong) = options.need.lacks((numbers, kind), &read, at) {
         return Err(wrong);
     }
     if let Some(wrong) = read.wrong {
@@ -447,6 +451,8 @@ struct Draft<'r> {
     phones: Vec<(usize, &'r str)>,
     zone: Option<Zone>,
     rights: Cells<'r>,
+    /// Whether its kind of person could not be read.
+    kind_unread: bool,
 }
 
 impl<'r> Draft<'r> {
@@ -459,6 +465,7 @@ impl<'r> Draft<'r> {
         let (mut name, mut first_name, mut external_id) = (None, None, None);
         let (mut fields, mut priority, mut score) = (BTreeMap::new(), PRIORITY_DEFAULT, 0);
         let mut rights = Cells::default();
+        let (mut kind, mut kind_unread) = (None, false);
         for (place, meaning, cell) in columns.cells(record) {
             let at = |reason| Wrong { reason, column: Some(place) };
             match meaning {
@@ -478,6 +485,13 @@ impl<'r> Draft<'r> {
                     let name = columns.name(place).unwrap_or_default();
                     fields.insert(name.to_owned(), cell.to_owned());
                 }
+                Meaning::Kind => {
+                    let read = person::read(cell);
+                    // The stricter law holds for whoever may be a consumer.
+                    (kind, kind_unread) = (read.or(Some(PersonKind::Consumer)), read.is_none());
+                    let name = columns.name(place).unwrap_or_default();
+                    fields.insert(name.to_owned(), cell.to_owned());
+                }
                 Meaning::Field(title) => {
                     fields.insert(title.clone(), cell.to_owned());
                 }
@@ -490,8 +504,8 @@ impl<'r> Draft<'r> {
         };
         let (numbers, consents) = (Vec::new(), Vec::new());
         let contact =
-            NewContact { external_id, name, fields, priority, score, owner, numbers, consents };
-        Ok(Self { contact, phones, zone, rights })
+            NewContact { external_id, name, fields, priority, score, owner, kind, numbers, consents };
+        Ok(Self { contact, phones, zone, rights, kind_unread })
     }
 }
 

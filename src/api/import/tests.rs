@@ -286,7 +286,7 @@ fn a_number_rejected_for_want_of_a_consent_may_stand_further_down_with_one()
     let text = "tel;date consentement\n+33612345678;\n+33612345678;12/09/2026\n\
                 +33612345678;11/09/2026\n";
     let at = "2026-09-12T20:00:00Z".parse::<jiff::Timestamp>().map(Wall::from)?;
-    let law = crate::config::law::regimes(Default::default(), Default::default());
+    let law = crate::config::law::Laws::of(Default::default(), Default::default(), None);
     for (need, importable, reasons) in [
         (Need::ByLaw(law), 1, vec!["consent_missing", "doubled"]),
         (Need::Always, 2, vec!["consent_missing"]),

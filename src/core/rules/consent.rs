@@ -91,11 +91,13 @@ pub fn standing(
         rules.filter(|rule| rule.holds(at))
     };
     let needed = rules().find(|rule| rule.asks == Asks::Consent);
-    if rights.is_empty() && needed.is_none() {
+    let banned = rules().find(|rule| rule.asks == Asks::Contract);
+    if rights.is_empty() && needed.is_none() && banned.is_none() {
         return standing;
     }
     let mut over = None;
-    for right in rights {
+    // Where the subject is banned, no consent does in the place of a contract.
+    for right in rights.iter().filter(|it| banned.is_none() || it.basis == Basis::Contract) {
         match judge(right, (zone, withdrawn), rules(), at) {
             Ok(until) => {
                 if right.out_of_hours && right.basis == Basis::Consent {
@@ -111,6 +113,11 @@ pub fn standing(
             Err(Flaw::Over(law)) => over = Some(law),
             Err(Flaw::None) => {}
         }
+    }
+    if let Some(banned) = banned.filter(|_| standing.right.is_none()) {
+        let (rule, law) = (RuleId::BannedSubject, Some(banned.id.clone()));
+        standing.refusal = Some(Refusal { rule, law, until: None });
+        return standing;
     }
     let Some(needed) = needed.filter(|_| standing.right.is_none()) else { return standing };
     let (rule, law) = match over {
@@ -130,7 +137,8 @@ pub fn needed<'l>(
     at: Wall,
 ) -> Option<&'l LawId> {
     let mut rules = at_territory(law, territory).flat_map(|regime| &regime.rules);
-    let rule = rules.find(|rule| rule.holds(at) && rule.asks == Asks::Consent)?;
+    let asked = |rule: &&Rule| matches!(rule.asks, Asks::Consent | Asks::Contract);
+    let rule = rules.find(|rule| rule.holds(at) && asked(rule))?;
     Some(&rule.id)
 }
 

@@ -160,7 +160,11 @@ fn windows<'a>(
             | Asks::Silence { .. }
             | Asks::Consent
             | Asks::OrContract
-            | Asks::ConsentLife { .. } => None,
+            | Asks::ConsentLife { .. }
+            | Asks::Contract
+            | Asks::Shows { .. }
+            | Asks::Hides { .. }
+            | Asks::Mandate => None,
         })
     });
     std::iter::once(own).chain(law)

@@ -16,7 +16,7 @@ use crate::units::{CallId, CampaignId, NumberId, PersonId, Territory, Wall, Zone
 pub struct Inquiry<'a> {
     campaign: CampaignId,
     settings: &'a campaign::Settings,
-    hours: Hours,
+    hours: [Hours; 2],
     persons: Persons,
 }
 
@@ -29,7 +29,7 @@ impl<'a> Inquiry<'a> {
         on_line: impl IntoIterator<Item = (PersonId, CallId)>,
     ) -> Self {
         let persons = Persons { on_line: on_line.into_iter().collect(), ..Persons::default() };
-        Self { campaign, settings, hours: Hours::default(), persons }
+        Self { campaign, settings, hours: <[Hours; 2]>::default(), persons }
     }
 
     /// Says which number of a contact may be called at a moment, as the dialer asks in the instant

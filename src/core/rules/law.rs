@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::Week;
+use super::caller_id::{Class, Dialing};
 use super::holidays::Holiday;
 use crate::units::{Territory, Wall};
 
@@ -67,6 +68,23 @@ pub enum Asks {
         /// Calendar days of the called number's zone.
         days: u16,
     },
+    /// A contract that runs is needed: nothing else gives the right to call about the campaign's
+    /// subject.
+    Contract,
+    /// In these modes only numbers of the country's own, of these classes, are shown.
+    Shows {
+        /// The modes.
+        modes: Vec<Dialing>,
+        /// The classes.
+        classes: Vec<Class>,
+    },
+    /// No number of these classes is shown, of whatever country.
+    Hides {
+        /// The classes.
+        classes: Vec<Class>,
+    },
+    /// A number of the country's own is shown only by an operator that holds its mandate.
+    Mandate,
     /// Whoever refused in conversation is left alone for so many full calendar days.
     Silence {
         /// Calendar days after the refusal's own.

@@ -1,6 +1,7 @@
 //! May this lead be called now? One gate, asked at the hopper and again before the INVITE.
 
 pub(super) mod attempts;
+pub mod caller_id;
 pub mod consent;
 pub(super) mod dnc;
 pub mod holidays;
@@ -112,6 +113,12 @@ pub enum RuleId {
     NoConsent,
     /// The law asks for a right to call, and there is none any more.
     ConsentExpired,
+    /// The law lets the campaign show none of its numbers.
+    CallerId,
+    /// No trunk to the number holds the mandate of a number that may be shown.
+    NoMandate,
+    /// The law forbids calling about the campaign's subject without a contract.
+    BannedSubject,
     /// No trunk for the number's prefix is in use, and enough such contacts wait in stock.
     NoRoute,
 }
@@ -196,7 +203,8 @@ pub fn rings(
 pub(super) struct Gate<'a> {
     pub(super) campaign: CampaignId,
     pub(super) settings: &'a campaign::Settings,
-    pub(super) hours: &'a mut hours::Hours,
+    /// The memory of its calling windows, and of those of contacts of the other kind.
+    pub(super) hours: &'a mut [hours::Hours; 2],
     pub(super) persons: &'a Persons,
 }
 
@@ -276,7 +284,10 @@ impl Gate<'_> {
         if self.unwanted(number) {
             told(Refusal::of(RuleId::DoNotCall, None))?;
         }
-        let rules = &self.settings.rules;
+        let rules = self.settings.rules_of(number);
+        if let Some(refusal) = self.settings.unshowable(number, at) {
+            told(refusal)?;
+        }
         let consent = self.standing(number, at);
         let opened = consent.opens_hours.is_some();
         if let Some(refusal) = consent.refusal {
@@ -284,7 +295,8 @@ impl Gate<'_> {
         }
         let there = (&number.zone, &number.territory, opened);
         // The bell ends a call that rings on: one that it would end too soon is not begun.
-        if let Some((_, shut)) = self.hours.shut_within(rules, there, at, self.settings.ring_min) {
+        let hours = &mut self.hours[usize::from(self.settings.is_other(number))];
+        if let Some((_, shut)) = hours.shut_within(rules, there, at, self.settings.ring_min) {
             told(Refusal { rule: RuleId::Window, law: shut.law, until: shut.opens })?;
         }
         self.waits(number, at, |rule, law, until| {
@@ -305,7 +317,9 @@ impl Gate<'_> {
         let longest = self.settings.ring_max.times(2);
         let consent = self.standing(number, now.wall);
         let there = (&number.zone, &number.territory, consent.opens_hours.is_some());
-        let shuts = self.hours.shut_within(&self.settings.rules, there, now.wall, longest);
+        let rules = self.settings.rules_of(number);
+        let hours = &mut self.hours[usize::from(self.settings.is_other(number))];
+        let shuts = hours.shut_within(rules, there, now.wall, longest);
         let ends = [shuts.map(|(at, _)| at), consent.until, consent.opens_hours];
         let bell = ends.into_iter().flatten().min().filter(|&bell| bell < now.wall + longest)?;
         Some(now.mono + bell.since(now.wall))
@@ -315,7 +329,12 @@ impl Gate<'_> {
     fn standing(&self, number: &LeadNumber, at: Wall) -> Standing {
         let withdrawn = self.persons.withdrawals.of((self.settings.client, number.person));
         let here = (&number.zone, number.territory.as_ref());
-        consent::standing(&self.settings.rules.law, here, (&number.rights, withdrawn), at)
+        consent::standing(
+            &self.settings.rules_of(number).law,
+            here,
+            (&number.rights, withdrawn),
+            at,
+        )
     }
 
     /// Asks the rules that make a number wait for what was before, and until when.
@@ -325,7 +344,7 @@ impl Gate<'_> {
         at: Wall,
         mut told: impl FnMut(RuleId, Option<LawId>, Wall) -> ControlFlow<B>,
     ) -> ControlFlow<B> {
-        let rules = &self.settings.rules;
+        let rules = self.settings.rules_of(number);
         let who = (self.settings.client, number.person);
         let tried = self.persons.attempts.of(&number.recent, who);
         if let Some(until) = attempts::forbidden_until(&rules.attempts, &tried, at) {
@@ -358,7 +377,14 @@ fn law_waits(
     let rules = regimes.flat_map(|regime| &regime.rules).filter(|rule| rule.holds(at));
     let waits = rules.filter_map(|rule| {
         let (kind, until) = match rule.asks {
-            Asks::Hours { .. } | Asks::Consent | Asks::OrContract | Asks::ConsentLife { .. } => {
+            Asks::Hours { .. }
+            | Asks::Consent
+            | Asks::OrContract
+            | Asks::ConsentLife { .. }
+            | Asks::Contract
+            | Asks::Shows { .. }
+            | Asks::Hides { .. }
+            | Asks::Mandate => {
                 return None;
             }
             Asks::Attempts { max, days } => {
@@ -395,6 +421,9 @@ pub(super) fn refused(lead: &Lead, number: NumberId, refusal: Refusal, at: Wall)
         | RuleId::Refused
         | RuleId::NoConsent
         | RuleId::ConsentExpired
+        | RuleId::CallerId
+        | RuleId::NoMandate
+        | RuleId::BannedSubject
         | RuleId::NoRoute => {
             recycle::postponed(lead, refusal.until.unwrap_or(at + UNKNOWN_WAIT), Some(number))
         }

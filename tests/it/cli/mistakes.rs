@@ -73,7 +73,7 @@ calls_per_second = "2/s"
 /// and the key that must be named.
 type Mistake = (&'static str, &'static str, &'static str);
 
-const CAMPAIGN_MISTAKES: [Mistake; 53] = [
+const CAMPAIGN_MISTAKES: [Mistake; 57] = [
     (r#"mode = "progressive""#, r#"mode = §"progresive""#, "mode"),
     (r#"mode = "progressive""#, "mode = \"progressive\"\nguarantee = §\"strict\"", "guarantee"),
     (r#"mode = "progressive""#, r#"§mod = "progressive""#, "mod"),
@@ -93,6 +93,18 @@ const CAMPAIGN_MISTAKES: [Mistake; 53] = [
     (r#"["+33162000000"]"#, r#"[§"+33 1 62"]"#, "caller_ids[1]"),
     (r#"["+33162000000"]"#, r#"§"0162000000""#, "caller_ids"),
     (r#"["+33162000000"]"#, "§33162000000", "caller_ids"),
+    (r#"["+33162000000"]"#, r#"[§"+33123456789"]"#, "caller_ids[1]"),
+    (r#"["+33162000000"]"#, r#"["+33162000000", §"+33612345678"]"#, "caller_ids[2]"),
+    (
+        r#"mode = "progressive""#,
+        "mode = \"progressive\"\nsubject = §\"energy_renovation\"",
+        "subject",
+    ),
+    (
+        r#"mode = "progressive""#,
+        "mode = \"progressive\"\nsubject = §\"energy_renovaton\"",
+        "subject",
+    ),
     (r#"routes = ["t1"]"#, "routes = §[]", "routes"),
     (r#"cap = "3%""#, r#"cap = §"100%""#, "abandon.cap"),
     (r#"cap = "3%""#, "cap = \"3%\"\nwindow = §\"campain\"", "abandon.window"),
@@ -145,7 +157,7 @@ const LAST: &str = "calls_per_second = \"2/s\"";
 const CPS: &str = "trunk[1].calls_per_second";
 const CHANNELS: &str = "trunk[1].channels";
 
-const ENGINE_MISTAKES: [Mistake; 29] = [
+const ENGINE_MISTAKES: [Mistake; 31] = [
     ("channels = 10", "channels = 10\nrest_after = §\"5\"", "trunk[1].rest_after"),
     ("channels = 10", "channels = 10\nrest_min = §\"2h\"", "trunk[1].rest_min"),
     (
@@ -157,6 +169,16 @@ const ENGINE_MISTAKES: [Mistake; 29] = [
         "[folders]",
         "[[caller_id]]\nnumber = \"+33162000000\"\nchannels = §0\n[folders]",
         "caller_id[1].channels",
+    ),
+    (
+        "[folders]",
+        "[[caller_id]]\nnumber = \"+33162000000\"\ncalls_per_hour = §0\n[folders]",
+        "caller_id[1].calls_per_hour",
+    ),
+    (
+        "[folders]",
+        "[[caller_id]]\nnumber = \"+33162000000\"\nrest_after = §\"5\"\n[folders]",
+        "caller_id[1].rest_after",
     ),
     (r#"bind = "127.0.0.1:5060""#, r#"bind = §"localhost""#, "sip.bind"),
     ("[api]", "[store]\ndatabase = §\"postgres://u@h/d?sslmod=require\"\n[api]", "store.database"),

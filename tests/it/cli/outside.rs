@@ -119,7 +119,7 @@ fn campaign(carrier: u16, phones: u16) -> Result<Engine, Box<dyn std::error::Err
     let engine = Engine::start_with(|folder| {
         let path = folder.join("cadran.toml");
         let text = fs::read_to_string(&path)?;
-        let (head, _) = text.split_once("[[trunk]]").unwrap_or((&text, ""));
+        let (head, _) = text.split_once("[[caller_id]]").unwrap_or((&text, ""));
         fs::write(folder.join("carrier.secret"), "s3cret\n")?;
         let trunk = format!(
             "[[trunk]]\nname = \"t1\"\nhost = \"127.0.0.10:{carrier}\"\nuser = \"cadran\"\n\

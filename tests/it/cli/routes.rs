@@ -28,7 +28,7 @@ async fn town(everybody: Persona, tasks: &Tasks) -> std::io::Result<CarrierHandl
 fn write(folder: &Path, cheap: SocketAddr, good: SocketAddr) -> std::io::Result<()> {
     let path = folder.join("cadran.toml");
     let (head, _) = fs::read_to_string(&path)?
-        .split_once("[[trunk]]")
+        .split_once("[[caller_id]]")
         .map(|(head, tail)| (head.to_owned(), tail.to_owned()))
         .ok_or_else(|| std::io::Error::other("the project has no trunk"))?;
     let trunk = |name: &str, host: SocketAddr| {

@@ -379,7 +379,7 @@ fn campaign(story: &Story, mode: Mode, zone: Zone) -> campaign::Settings {
     let dispositions = (0..).map(DispositionId).zip(then.map(|then| Disposition { class, then }));
     let cap = |number| {
         let (channels, calls_per_second) = (Some(1), Some(0.5));
-        Some(Cap { number: ShownId(number), channels, calls_per_second })
+        Some(Cap { channels, calls_per_second, ..Cap::none(ShownId(number)) })
     };
     let route = |trunk| Route { trunk: TrunkId(trunk), tier: 0, cost: 0, weight: 1 };
     campaign::Settings {
@@ -389,6 +389,7 @@ fn campaign(story: &Story, mode: Mode, zone: Zone) -> campaign::Settings {
         by_group: BTreeMap::from([(RouteGroup(1), vec![route(2)])]),
         caller_ids: 3,
         caller_caps: vec![cap(1), None, cap(2)],
+        caller_cards: Vec::new(),
         ring_max: Span::secs(20),
         ring_min: Span::secs(5),
         listen: story.listen,
@@ -410,6 +411,7 @@ fn campaign(story: &Story, mode: Mode, zone: Zone) -> campaign::Settings {
             attempts: vec![AttemptCap { max: 6, window: Span::secs(300) }],
             law: Vec::new(),
         },
+        others: None,
         retry: recycle::Settings { attempts_max: 4, after: BTreeMap::new(), plan: None },
         hopper: hopper::Settings { size: 6, low: 4, lease: Span::secs(90) },
         dispositions: dispositions.collect(),

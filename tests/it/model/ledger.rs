@@ -73,7 +73,8 @@ impl Ledger {
             | Fact::Campaign(..)
             | Fact::Trunk(..)
             | Fact::DoNotCall(..)
-            | Fact::Withdrawn(..) => {}
+            | Fact::Withdrawn(..)
+            | Fact::Shown(..) => {}
         }
     }
 

@@ -270,7 +270,7 @@ fn shown(text: &str) -> Result<Option<Cap>, String> {
     let mut parts = text.split('/');
     let number = ShownId(number(parts.next().unwrap_or(""), 'Y')?);
     let channels = cap(parts.next())?;
-    Ok(Some(Cap { number, channels, calls_per_second: cap(parts.next())? }))
+    Ok(Some(Cap { channels, calls_per_second: cap(parts.next())?, ..Cap::none(number) }))
 }
 
 /// `T1/0/3/50`: trunk, tier, weight, cost; all but the first may be left out.

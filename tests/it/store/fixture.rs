@@ -163,6 +163,7 @@ pub(crate) fn contact(external_id: &str, n: u32) -> NewContact {
         fields: BTreeMap::from([("ville".to_owned(), "Paris".to_owned())]),
         priority: PRIORITY_DEFAULT,
         score: 0,
+        kind: None,
         owner: None,
         numbers: vec![mobile(n)],
         consents: Vec::new(),
