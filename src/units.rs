@@ -323,6 +323,8 @@ ids! {
     PauseId(u16) "Z";
     /// One media and signalling leg: a callee's, or an agent's nailed-up one.
     LegId(u64) "G";
+    /// One call that came in to a number that campaigns show.
+    InboundId(u64) "I";
 }
 
 impl Default for RouteGroup {
@@ -529,6 +531,27 @@ impl NumberForm {
                 None => format!("00{digits}"),
             },
         }
+    }
+
+    /// Reads a number that a carrier tells, written in this form, with a plus sign or with `00`;
+    /// visual separators count for nothing (RFC 3966 §5.1.1). `None` if it is no number.
+    #[must_use]
+    pub fn read(self, text: &str) -> Option<Number> {
+        let text: String = text.chars().filter(|sign| !"-.() ".contains(*sign)).collect();
+        let whole = if text.starts_with('+') {
+            text
+        } else if let Some(digits) = text.strip_prefix("00") {
+            format!("+{digits}")
+        } else if let Some(digits) = text.strip_prefix('0') {
+            // Ten digits from 01 on (Arcep, décision 2018-0881).
+            let french = self == Self::NationalFr && digits.len() == 9;
+            format!("+33{}", Some(digits).filter(|_| french)?)
+        } else {
+            // Fewer digits may be those of a place, which nobody knows here.
+            let whole = self == Self::Plain || text.len() >= 10;
+            format!("+{}", Some(text).filter(|_| whole)?)
+        };
+        Number::new(&whole).ok()
     }
 }
 

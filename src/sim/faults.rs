@@ -106,7 +106,8 @@ impl World<'_> {
             | Fact::Campaign(..)
             | Fact::Trunk(..)
             | Fact::DoNotCall(..)
-            | Fact::Withdrawn(..) => None,
+            | Fact::Withdrawn(..)
+            | Fact::Inbound(..) => None,
         };
         if !self.faults_last() {
             self.tell_surely(fact);

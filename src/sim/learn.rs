@@ -120,7 +120,8 @@ impl Learner {
             | Fact::Agent(..)
             | Fact::Call(..)
             | Fact::DoNotCall(..)
-            | Fact::Withdrawn(..) => {}
+            | Fact::Withdrawn(..)
+            | Fact::Inbound(..) => {}
         }
     }
 
@@ -138,7 +139,9 @@ impl Learner {
             | Record::Decided(..)
             | Record::Bridged(_)
             | Record::Abandoned(_)
-            | Record::Learnt(..) => {}
+            | Record::Learnt(..)
+            | Record::Received { .. }
+            | Record::ReceivedEnded { .. } => {}
         }
     }
 

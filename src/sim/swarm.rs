@@ -227,6 +227,7 @@ fn campaign(
             dispositions: dispositions(),
             pace_every: Span::millis(250 + chance.below(2_000)),
             value: 1.0,
+            inbound: Default::default(),
         },
         scenario,
     })

@@ -24,6 +24,7 @@ mod error;
 mod fingerprint;
 mod identity;
 mod import;
+mod inbound;
 mod outbox;
 mod people;
 mod pilot;
@@ -48,6 +49,7 @@ pub use counts::{Pilot, Stats};
 pub use error::{Fault, StoreError};
 use fingerprint::Fingerprints;
 pub(crate) use fingerprint::hex;
+pub use inbound::{InboundRow, NewOpposition};
 pub use proof::Signature;
 pub use rows::{
     AgentRow, CallFilter, CallRow, CampaignRow, Card, Claimed, Cursor, DecisionRow, Delivery,
@@ -82,6 +84,9 @@ pub const FORGET_MAX: u32 = 500;
 /// Makes the body of an event from a completed call: the seam to `hooks::event`, so that the
 /// body is written in the transaction of the record without the store knowing its public shape.
 pub type Teller = fn(sequence: u32, call: &CallRow) -> String;
+
+/// Makes the body of the event that a call came in, or that its caller refused to be called: `true`.
+pub type InboundTeller = fn(opposed: bool, call: &InboundRow) -> String;
 
 /// Fills bytes from the one source of true randomness.
 pub type Random = fn(&mut [u8]) -> std::io::Result<()>;
@@ -139,8 +144,10 @@ pub struct Settings {
     pub full_sync: bool,
     /// How long a contact rests whose call was interrupted by a crash.
     pub interrupted_rest: Span,
-    /// Makes the webhook bodies.
+    /// Makes the webhook bodies of calls placed.
     pub tell: Teller,
+    /// Makes those of calls that came in.
+    pub tell_inbound: InboundTeller,
     /// Fills bytes from the system's randomness, for a new database's key and name.
     pub random: Random,
 }
@@ -163,6 +170,7 @@ struct Shared {
     node: u16,
     interrupted_rest: Span,
     tell: Teller,
+    tell_inbound: InboundTeller,
     event_added: Notify,
 }
 
@@ -174,7 +182,7 @@ struct Commit {
 }
 
 /// Every statement there is.
-const ALL_STATEMENTS: [&[(&str, Sql)]; 16] = [
+const ALL_STATEMENTS: [&[(&str, Sql)]; 17] = [
     attempt::STATEMENTS,
     campaigns::STATEMENTS,
     claim::STATEMENTS,
@@ -182,6 +190,7 @@ const ALL_STATEMENTS: [&[(&str, Sql)]; 16] = [
     decisions::STATEMENTS,
     identity::STATEMENTS,
     import::STATEMENTS,
+    inbound::STATEMENTS,
     outbox::STATEMENTS,
     people::STATEMENTS,
     pilot::STATEMENTS,
@@ -235,6 +244,7 @@ impl Store {
             node: settings.node,
             interrupted_rest: settings.interrupted_rest,
             tell: settings.tell,
+            tell_inbound: settings.tell_inbound,
             event_added: Notify::new(),
         });
         let writer = Arc::new(Mutex::new(writer));

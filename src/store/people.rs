@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use super::backend::{Row, both, statements};
+use super::backend::{Db, Row, both, statements};
 use super::consent::take_back;
 use super::text::{at, read_agent_state, read_scope, scope, some_at};
 use super::{
-    AgentRow, DncScope, DoNotCallRow, Ha1, NewAgent, NewDoNotCall, PAGE_MAX, Store, StoreError,
-    Write, next_id, write,
+    AgentRow, DncScope, DoNotCallRow, Ha1, NewAgent, NewDoNotCall, PAGE_MAX, Shared, Store,
+    StoreError, Write, next_id, write,
 };
 use crate::units::{AgentId, CampaignId, Number, PersonId, Wall};
 
@@ -182,27 +182,7 @@ impl Store {
         let mut db = transaction.db()?;
         let mut persons = Vec::with_capacity(wishes.len());
         for wish in wishes {
-            let (word, id) = scope(wish.scope);
-            let person = next_id(&mut db, HIGHEST_PERSON, self.shared.node).await?;
-            let fingerprint = self.shared.fingerprints.of(&wish.number);
-            ADD_PERSON.bind(person).bind(&fingerprint).execute(&mut db).await?;
-            ADD_WISH
-                .bind(&fingerprint)
-                .bind(word)
-                .bind(id)
-                .bind(&wish.reason)
-                .bind(&wish.source)
-                .bind(at(wish.at))
-                .bind(some_at(wish.until))
-                .execute(&mut db)
-                .await?;
-            // Whoever wants no call for a time only takes back nothing that gave the right to.
-            if wish.until.is_none() {
-                take_back(&mut db, &fingerprint, wish.scope, wish.at, &wish.source).await?;
-            }
-            for row in CONSUMER.bind(fingerprint).fetch_all(&mut db).await? {
-                persons.push(PersonId(row.try_get::<i64>(0)?.cast_unsigned()));
-            }
+            persons.extend(add_wish(&mut db, &self.shared, wish).await?);
         }
         transaction.commit().await?;
         Ok(persons)
@@ -256,6 +236,34 @@ impl Store {
         let rows = rows.fetch_all(&mut self.reader().await?.db()).await?;
         rows.iter().map(wish_row).collect()
     }
+}
+
+/// Adds one wish; gives the person-slots of the consumer.
+pub(super) async fn add_wish(
+    db: &mut Db<'_>,
+    shared: &Shared,
+    wish: &NewDoNotCall,
+) -> Result<Vec<PersonId>, StoreError> {
+    let (word, id) = scope(wish.scope);
+    let person = next_id(db, HIGHEST_PERSON, shared.node).await?;
+    let fingerprint = shared.fingerprints.of(&wish.number);
+    ADD_PERSON.bind(person).bind(&fingerprint).execute(db).await?;
+    ADD_WISH
+        .bind(&fingerprint)
+        .bind(word)
+        .bind(id)
+        .bind(&wish.reason)
+        .bind(&wish.source)
+        .bind(at(wish.at))
+        .bind(some_at(wish.until))
+        .execute(db)
+        .await?;
+    // Whoever wants no call for a time only takes back nothing that gave the right to.
+    if wish.until.is_none() {
+        take_back(db, &fingerprint, wish.scope, wish.at, &wish.source).await?;
+    }
+    let rows = CONSUMER.bind(fingerprint).fetch_all(db).await?;
+    rows.iter().map(|row| Ok(PersonId(row.try_get::<i64>(0)?.cast_unsigned()))).collect()
 }
 
 fn wish_row(row: &Row) -> Result<DoNotCallRow, StoreError> {

@@ -1,5 +1,6 @@
 //! The command line as its users meet it: the built program, its output and its exit codes.
 
+mod called_back;
 mod consent;
 mod dnc;
 mod faults;

@@ -226,7 +226,8 @@ impl Adversary<'_> {
             | Order::Retrieve(_)
             | Order::RaiseLeg(_)
             | Order::DropLeg(_)
-            | Order::Release(..) => {}
+            | Order::Release(..)
+            | Order::Inbound(..) => {}
         }
     }
 

@@ -70,6 +70,13 @@ impl Engine {
         Err(format!("the engine did not start: {told}").into())
     }
 
+    /// Waits for the end of one that was killed, and starts it again on the same project.
+    pub(super) fn again(mut self) -> Result<Self, Box<dyn Error>> {
+        self.child.wait()?;
+        let folder = std::mem::replace(&mut self.folder, tempfile::tempdir()?);
+        Self::serve(folder)
+    }
+
     pub(super) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = cadran();
         command.args(arguments).current_dir(self.folder.path());

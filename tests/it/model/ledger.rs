@@ -73,7 +73,8 @@ impl Ledger {
             | Fact::Campaign(..)
             | Fact::Trunk(..)
             | Fact::DoNotCall(..)
-            | Fact::Withdrawn(..) => {}
+            | Fact::Withdrawn(..)
+            | Fact::Inbound(..) => {}
         }
     }
 
@@ -130,7 +131,8 @@ impl Ledger {
             | Order::DropLeg(_)
             | Order::ShowPreview(..)
             | Order::ClearPreview(_)
-            | Order::Claim { .. } => {}
+            | Order::Claim { .. }
+            | Order::Inbound(..) => {}
         }
         Ok(())
     }
@@ -201,7 +203,9 @@ impl Ledger {
             Record::DoNotCall { .. }
             | Record::CampaignState { .. }
             | Record::Decided(..)
-            | Record::Learnt(..) => {}
+            | Record::Learnt(..)
+            | Record::Received { .. }
+            | Record::ReceivedEnded { .. } => {}
         }
         Ok(())
     }
