@@ -606,6 +606,29 @@ mod tests {
     }
 
     #[test]
+    fn what_carriers_write_is_read_back_and_nothing_else() {
+        let all =
+            [NumberForm::Plus, NumberForm::Plain, NumberForm::DoubleZero, NumberForm::NationalFr];
+        for (text, number, by) in [
+            ("+33199001234", "+33199001234", &all[..]),
+            ("+33-1 99.00(12)34", "+33199001234", &all[..]),
+            ("0033199001234", "+33199001234", &all[..]),
+            ("33199001234", "+33199001234", &all[..]),
+            ("4520012345", "+4520012345", &all[..]),
+            ("0199001234", "+33199001234", &[NumberForm::NationalFr]),
+            ("299001", "+299001", &[NumberForm::Plain]),
+            ("anonymous", "", &[]),
+            ("", "", &[]),
+        ] {
+            for form in all {
+                let read = form.read(text).map(|number| number.reveal().to_owned());
+                let wanted = by.contains(&form).then(|| number.to_owned());
+                assert_eq!(read, wanted, "{text:?} {form:?}");
+            }
+        }
+    }
+
+    #[test]
     fn only_e164_makes_a_number() {
         for bad in ["", "+", "0199001234", "+0199001234", "+33 1", "+1234567890123456", "+331é2"] {
             assert_eq!(Number::new(bad), Err(NotE164), "{bad}");

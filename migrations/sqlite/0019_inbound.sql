@@ -23,3 +23,20 @@ create table inbound_call_personal (
     from_e164 text,
     to_e164 text not null
 );
+
+-- What agents corrected on contacts' cards, field by field; it only grows.
+create table contact_change_personal (
+    contact_id bigint not null,
+    -- a field of the list; name, or number
+    field text not null,
+    nth integer not null,
+    at bigint not null,
+    agent_id integer,
+    call_id bigint,
+    source text not null,
+    -- null for a field that was not there
+    before text,
+    -- null for a number that is wrong
+    after text,
+    primary key (contact_id, field, nth)
+);

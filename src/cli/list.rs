@@ -3,6 +3,7 @@
 use clap::{Args, Subcommand};
 
 use super::client::{At, Client};
+use super::exported::Export;
 use super::failure::{Exit, Failure, Outcome};
 use super::listed::{self, Listed};
 use super::output::Output;
@@ -14,7 +15,7 @@ use crate::config::{Config, law};
 use crate::core::rules::law::Regime;
 use crate::units::AgentId;
 
-/// Import lists of contacts.
+/// Import and export lists of contacts.
 #[derive(Debug, Subcommand)]
 pub(super) enum List {
     /// Import a list (CSV, or a sheet of a workbook) into a campaign
@@ -28,6 +29,15 @@ pub(super) enum List {
 Rejected records go to mars.rejets.csv beside the list, or to mars.rejets-2.csv if that one holds
 others, with reason and fix; mend them there and import that file. The exit code is then 8.")]
     Import(Import),
+    /// Export a campaign's list as it stands, or what agents corrected of it
+    #[command(before_help = "Examples:
+  cadran list export prospection-fr > prospection.csv
+  cadran list export qualification-fichier --changed > corrections.csv
+  cadran list export qualification-fichier --changed --json    with the history of each field
+
+The file is one that Excel in French opens, and that `cadran list import` reads back: it adds
+nothing and undoes no correction, as a list imported again never changes a card.")]
+    Export(Export),
 }
 
 /// A list to be imported.
@@ -51,6 +61,7 @@ impl List {
     pub(super) fn run(self, global: &Global, output: &Output) -> Outcome {
         match self {
             Self::Import(import) => import.run(global, output),
+            Self::Export(export) => export.run(global, output),
         }
     }
 }

@@ -9,6 +9,8 @@
 //! Whatever the stage, it ends by a moment of its own: no call is up for longer than [`LENGTH_MAX`]
 //! and its farewell. It has no part in pacing, and takes no trunk channel of the calls placed.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use serde::{Deserialize, Serialize};
 
 use super::campaign::Campaign;
@@ -136,6 +138,8 @@ impl Dialer {
             }
             InboundFact::Gone => self.inbound_gone(now, id),
             InboundFact::Identified(campaign) => self.identified(now, id, campaign),
+            // Whoever hung up meanwhile waits for nothing.
+            InboundFact::NotNoted if !self.inbound.contains_key(&id) => {}
             InboundFact::Answered
             | InboundFact::Played
             | InboundFact::Pressed(_)
@@ -306,11 +310,8 @@ const fn refuse(why: Turned) -> InboundOrder {
 }
 
 /// Gives the client companies of campaigns, each once.
-fn clients(
-    of: &[CampaignId],
-    campaigns: &std::collections::BTreeMap<CampaignId, Campaign>,
-) -> Vec<ClientId> {
+fn clients(of: &[CampaignId], campaigns: &BTreeMap<CampaignId, Campaign>) -> Vec<ClientId> {
     let all = of.iter().filter_map(|id| campaigns.get(id));
-    let all: std::collections::BTreeSet<_> = all.map(|known| known.settings.client).collect();
+    let all: BTreeSet<_> = all.map(|known| known.settings.client).collect();
     all.into_iter().collect()
 }

@@ -31,8 +31,9 @@ impl Engine {
                     learnt.writes.push(Write::Record { record, at: now.wall });
                 }
                 Order::Record(record) => {
-                    batch.writes.extend(self.caller_of(&record));
+                    let caller = self.caller_of(&record);
                     batch.writes.push(Write::Record { record, at: now.wall });
+                    batch.writes.extend(caller);
                 }
                 Order::Dial(dial) => {
                     self.uncommitted.insert(dial.call, Wanted::Yes);

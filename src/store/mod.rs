@@ -16,6 +16,7 @@
 mod attempt;
 mod backend;
 mod campaigns;
+mod cards;
 mod claim;
 mod consent;
 mod counts;
@@ -44,6 +45,7 @@ use std::sync::Arc;
 use tokio::sync::{Mutex, MutexGuard, Notify, mpsc, oneshot};
 
 use backend::{Db, Reader, Readers, Sql, Writer};
+pub use cards::{Change, Correction, ListedContact, NAME, NUMBER};
 pub use consent::{ConsentRow, NewConsent, WithdrawalRow};
 pub use counts::{Pilot, Stats};
 pub use error::{Fault, StoreError};
@@ -85,7 +87,7 @@ pub const FORGET_MAX: u32 = 500;
 /// body is written in the transaction of the record without the store knowing its public shape.
 pub type Teller = fn(sequence: u32, call: &CallRow) -> String;
 
-/// Makes the body of the event that a call came in, or that its caller refused to be called: `true`.
+/// Makes the body of the event that a call came in, or, if `true`, that its caller wants no calls.
 pub type InboundTeller = fn(opposed: bool, call: &InboundRow) -> String;
 
 /// Fills bytes from the one source of true randomness.
@@ -182,9 +184,10 @@ struct Commit {
 }
 
 /// Every statement there is.
-const ALL_STATEMENTS: [&[(&str, Sql)]; 17] = [
+const ALL_STATEMENTS: [&[(&str, Sql)]; 18] = [
     attempt::STATEMENTS,
     campaigns::STATEMENTS,
+    cards::STATEMENTS,
     claim::STATEMENTS,
     consent::STATEMENTS,
     decisions::STATEMENTS,

@@ -2,6 +2,7 @@
 
 mod called_back;
 mod consent;
+mod corrected;
 mod dnc;
 mod faults;
 mod law;

@@ -4,6 +4,7 @@
 //! SQLite and in one on PostgreSQL.
 
 mod calls;
+mod cards;
 mod consents;
 mod decisions;
 pub(crate) mod fixture;
@@ -66,6 +67,12 @@ suite! {
         an_attempt_of_an_unknown_campaign_is_refused_alone,
         a_refused_or_skipped_contact_goes_where_the_core_says,
         many_callers_share_few_transactions,
+    }
+    cards {
+        a_correction_keeps_what_was_before_with_agent_call_and_date,
+        a_number_is_added_or_wrong_and_a_list_imported_again_changes_no_card,
+        a_wish_of_a_caller_is_written_once_with_its_events,
+        a_call_that_came_in_and_was_cut_is_ended_by_the_next_start,
     }
     consents {
         a_lead_tells_the_rights_of_its_client_that_nobody_took_back,

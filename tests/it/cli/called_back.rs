@@ -58,7 +58,7 @@ fn prepare(folder: &Path, trunk: &str) -> std::io::Result<()> {
     fs::create_dir(folder.join("prompts"))?;
     fs::write(folder.join("prompts/appel.wav"), prompt(GREETING))?;
     fs::write(folder.join("prompts/note.wav"), prompt(CONFIRMATION))?;
-    fs::write(folder.join("key"), "whsec_Y2FkcmFuIHNpZ25zIHRoaXMgd2ViaG9vaw==")?;
+    fs::write(folder.join("campaigns/key"), "whsec_Y2FkcmFuIHNpZ25zIHRoaXMgd2ViaG9vaw==")?;
     let campaign = folder.join("campaigns/essai.toml");
     let text = fs::read_to_string(&campaign)?;
     let more = "[incoming]\nprompt = \"appel.wav\"\nconfirmation = \"note.wav\"\n\

@@ -71,9 +71,18 @@ impl Engine {
     }
 
     /// Waits for the end of one that was killed, and starts it again on the same project.
-    pub(super) fn again(mut self) -> Result<Self, Box<dyn Error>> {
+    pub(super) fn again(self) -> Result<Self, Box<dyn Error>> {
+        self.again_after(|_| Ok(()))
+    }
+
+    /// The same, and has something done to the project in between.
+    pub(super) fn again_after(
+        mut self,
+        change: impl FnOnce(&Path) -> Result<(), Box<dyn Error>>,
+    ) -> Result<Self, Box<dyn Error>> {
         self.child.wait()?;
         let folder = std::mem::replace(&mut self.folder, tempfile::tempdir()?);
+        change(folder.path())?;
         Self::serve(folder)
     }
 

@@ -190,9 +190,7 @@ impl Ledger {
             Record::Refused(refused) => {
                 self.leased.remove(&refused.contact);
             }
-            Record::Skipped { contact, .. } => {
-                self.leased.remove(contact);
-            }
+            Record::Skipped { contact, .. } => _ = self.leased.remove(contact),
             Record::AgentState { agent, state } => {
                 let before = self.agents.insert(*agent, *state);
                 must!(before != Some(*state), "{agent} is {state:?} again");
