@@ -76,7 +76,7 @@ fn csv(contacts: &[Contact], changed: bool) -> io::Result<String> {
     titles.extend(STANDING.map(str::to_owned));
     csv.write_record(&titles)?;
     for contact in contacts {
-        csv.write_record(&row(contact, &fields, phones, changed))?;
+        csv.write_record(row(contact, &fields, phones, changed))?;
     }
     let bytes = csv.into_inner().map_err(|error| error.into_error())?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
