@@ -47,6 +47,7 @@ async fn prepare() -> Result<Bench, Box<dyn Error>> {
         full_sync: false,
         interrupted_rest: Span::ZERO,
         tell: event::call_completed,
+        tell_inbound: cadran::hooks::received::tell,
         random: |bytes| getrandom::fill(bytes).map_err(std::io::Error::other),
     };
     let store = Store::open(settings, &tasks).await?;

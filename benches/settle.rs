@@ -95,7 +95,8 @@ impl Floor {
                 | Order::DropLeg(_)
                 | Order::ShowPreview(..)
                 | Order::ClearPreview(_)
-                | Order::Release(..) => {}
+                | Order::Release(..)
+                | Order::Inbound(..) => {}
             }
         }
     }

@@ -333,6 +333,8 @@ ids! {
     PauseId(u16) "Z";
     /// One media and signalling leg: a callee's, or an agent's nailed-up one.
     LegId(u64) "G";
+    /// One call that came in to a number that campaigns show.
+    InboundId(u64) "I";
 }
 
 impl Default for RouteGroup {
@@ -540,6 +542,27 @@ impl NumberForm {
             },
         }
     }
+
+    /// Reads a number that a carrier tells, written in this form, with a plus sign or with `00`;
+    /// visual separators count for nothing (RFC 3966 §5.1.1). `None` if it is no number.
+    #[must_use]
+    pub fn read(self, text: &str) -> Option<Number> {
+        let text: String = text.chars().filter(|sign| !"-.() ".contains(*sign)).collect();
+        let whole = if text.starts_with('+') {
+            text
+        } else if let Some(digits) = text.strip_prefix("00") {
+            format!("+{digits}")
+        } else if let Some(digits) = text.strip_prefix('0') {
+            // Ten digits from 01 on (Arcep, décision 2018-0881).
+            let french = self == Self::NationalFr && digits.len() == 9;
+            format!("+33{}", Some(digits).filter(|_| french)?)
+        } else {
+            // Fewer digits may be those of a place, which nobody knows here.
+            let whole = self == Self::Plain || text.len() >= 10;
+            format!("+{}", Some(text).filter(|_| whole)?)
+        };
+        Number::new(&whole).ok()
+    }
 }
 
 impl fmt::Display for Number {
@@ -590,6 +613,29 @@ mod tests {
             assert_eq!((form.write(&paris), form.write(&london)), (inside.into(), outside.into()));
         }
         Ok(())
+    }
+
+    #[test]
+    fn what_carriers_write_is_read_back_and_nothing_else() {
+        let all =
+            [NumberForm::Plus, NumberForm::Plain, NumberForm::DoubleZero, NumberForm::NationalFr];
+        for (text, number, by) in [
+            ("+33199001234", "+33199001234", &all[..]),
+            ("+33-1 99.00(12)34", "+33199001234", &all[..]),
+            ("0033199001234", "+33199001234", &all[..]),
+            ("33199001234", "+33199001234", &all[..]),
+            ("4520012345", "+4520012345", &all[..]),
+            ("0199001234", "+33199001234", &[NumberForm::NationalFr]),
+            ("299001", "+299001", &[NumberForm::Plain]),
+            ("anonymous", "", &[]),
+            ("", "", &[]),
+        ] {
+            for form in all {
+                let read = form.read(text).map(|number| number.reveal().to_owned());
+                let wanted = by.contains(&form).then(|| number.to_owned());
+                assert_eq!(read, wanted, "{text:?} {form:?}");
+            }
+        }
     }
 
     #[test]

@@ -215,6 +215,8 @@ fn stats_view(campaign: String, from: Wall, to: Wall, stats: crate::store::Stats
         humans: stats.humans,
         bridged: stats.bridged,
         abandoned: stats.abandoned,
+        called_back: stats.called_back,
+        oppositions: stats.oppositions,
         forced: stats.forced,
         abandon_ratio: share(stats.abandoned, stats.humans),
         outcomes: stats.outcomes,

@@ -10,6 +10,7 @@ pub mod cause;
 mod chance;
 pub mod compliance;
 pub mod consents;
+pub mod contacts;
 pub mod dnc;
 mod door;
 mod error;
@@ -42,7 +43,7 @@ use axum::Router;
 use axum::extract::{DefaultBodyLimit, FromRequestParts, Query, State};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
-use axum::routing::{get, post};
+use axum::routing::{get, patch, post};
 use serde::de::DeserializeOwned;
 use tokio::sync::{oneshot, watch};
 
@@ -119,6 +120,8 @@ pub fn router(desk: Desk) -> Router {
         .route("/v1/consents", get(consents::show))
         .route("/v1/consents/proof", get(consents::prove))
         .route("/v1/consents/withdraw", post(consents::withdraw))
+        .route("/v1/campaigns/{name}/contacts", get(contacts::list))
+        .route("/v1/contacts/{id}", patch(contacts::correct))
         .route("/v1/do-not-call", get(dnc::list).post(dnc::add))
         .route("/v1/do-not-call/end", post(dnc::end))
         .route("/v1/do-not-call/{number}", get(dnc::check))

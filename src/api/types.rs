@@ -444,6 +444,12 @@ pub struct Stats {
     /// them, too.
     #[serde(default)]
     pub forced: u64,
+    /// Calls to its numbers that were answered.
+    #[serde(default)]
+    pub called_back: u64,
+    /// Of those, the ones whose callers asked to be called no more.
+    #[serde(default)]
+    pub oppositions: u64,
     /// Abandoned of the persons who answered.
     pub abandon_ratio: f64,
     /// Attempts by outcome.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::{Args, Subcommand, ValueHint};
 
 use super::client::{At, Client};
+use super::correct::Correct;
 use super::failure::{Exit, Failure, Outcome};
 use super::output::{Lang, Output, Sheet};
 use super::qualify::Qualify;
@@ -67,6 +68,13 @@ pub(super) enum Agent {
   cadran agent qualify amina rappel --callback 2026-11-24T10:30:00+01:00 --personal
   cadran agent qualify amina rdv --appointment 2026-11-25T14:00:00+01:00 --place Lyon")]
     Qualify(Qualify),
+    /// Correct the card of a contact the agent has or had in a call
+    #[command(before_help = "Examples:
+  cadran agent correct amina email=camille@example.org fonction='responsable achats'
+  cadran agent correct amina --contact 42 --number +33639980042 --wrong-number +33199000042
+
+What was before stays in the history, with agent, call and date: `cadran list export --changed`.")]
+    Correct(Correct),
     /// Preview: dial the shown contact
     #[command(before_help = "Examples:
   cadran agent dial amina")]
@@ -184,6 +192,7 @@ impl Agent {
             }
             Self::Logout(who) => go(&client, output, &who, "logout", &()),
             Self::Qualify(qualify) => qualify.run(&client, output),
+            Self::Correct(correct) => correct.run(&client, output),
             Self::Dial(who) => act(&client, output, &who, "dial", &()),
             Self::Skip(skip) => {
                 act(&client, output, &skip.who, "skip", &SkipRequest { reason: skip.reason })

@@ -58,6 +58,15 @@ impl Client {
         self.answer(self.http.request(Method::POST, at.url()?).json(body)).await
     }
 
+    /// Has something changed.
+    pub(super) async fn patch<T: DeserializeOwned>(
+        &self,
+        at: &At<'_>,
+        body: &impl Serialize,
+    ) -> Result<T, Failure> {
+        self.answer(self.http.request(Method::PATCH, at.url()?).json(body)).await
+    }
+
     /// Sends a list.
     pub(super) async fn send<T: DeserializeOwned>(
         &self,

@@ -15,7 +15,9 @@ use super::{Global, wait_for};
 use crate::api::network::{Network, Signalling};
 use crate::api::types::Agent;
 use crate::config::campaign::lacks;
-use crate::config::{Campaign, Config, Database, Host, Problem, Response, SecretPlace, Sip, Trunk};
+use crate::config::{
+    Answering, Campaign, Config, Database, Host, Problem, Response, SecretPlace, Sip, Trunk,
+};
 use crate::engine::boot::store_place;
 use crate::engine::clock::Clock;
 use crate::hooks::sign::SigningKey;
@@ -124,12 +126,15 @@ fn configured(config: &Config, checks: &mut Vec<Check>) {
         checks.push(secret("webhook secret", &name, &webhook.secret, not_a_key));
     }
     for campaign in &config.campaigns {
-        let Some(notice) = &campaign.notice else { continue };
-        let path = config.prompts.join(notice);
-        checks.push(match Prompts::read(&path) {
-            Ok(_) => Check::fine("notice", path.display().to_string()),
-            Err(why) => Check::wrong("notice", format!("{}: {why}", campaign.name), RECORD),
-        });
+        let Answering { greeting, general, confirmation, .. } = &campaign.answering;
+        let spoken = [greeting, general, confirmation].map(|file| ("incoming", file, SPEAK));
+        for (what, file, hint) in [("notice", &campaign.notice, RECORD)].into_iter().chain(spoken) {
+            let Some(path) = file.as_ref().map(|file| config.prompts.join(file)) else { continue };
+            checks.push(match Prompts::read(&path) {
+                Ok(_) => Check::fine(what, path.display().to_string()),
+                Err(why) => Check::wrong(what, format!("{}: {why}", campaign.name), hint),
+            });
+        }
     }
 }
 
@@ -236,6 +241,7 @@ fn network(global: &Global) -> Vec<Check> {
 
 /// What makes a notice usable.
 const RECORD: &str = "record it as WAV, 8 kHz mono, or take `notice` out of the campaign";
+const SPEAK: &str = "record it as WAV, 8 kHz mono, or take the key out: then a tone is played";
 
 /// Looks the hosts of every trunk up, as the engine does.
 fn trunk_hosts(config: &Config) -> Vec<Check> {

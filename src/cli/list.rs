@@ -3,6 +3,7 @@
 use clap::{Args, Subcommand};
 
 use super::client::{At, Client};
+use super::exported::Export;
 use super::failure::{Exit, Failure, Outcome};
 use super::listed::{self, Listed};
 use super::output::Output;
@@ -15,7 +16,7 @@ use crate::config::law::{self, Laws};
 use crate::config::likeness::suggestion;
 use crate::units::AgentId;
 
-/// Import lists of contacts, and call closed contacts again.
+/// Import and export lists of contacts, order them, and call closed contacts again.
 #[derive(Debug, Subcommand)]
 pub(super) enum List {
     /// Import a list (CSV, or a sheet of a workbook) into a campaign
@@ -43,6 +44,15 @@ What the law counts of a person stays: attempts, refusals and wishes hold as bef
 
 The file is a CSV with two columns, the reference of the contacts (ref, id) and score, 0 to 100.")]
     Score(score::Score),
+    /// Export a campaign's list as it stands, or what agents corrected of it
+    #[command(before_help = "Examples:
+  cadran list export prospection-fr > prospection.csv
+  cadran list export qualification-fichier --changed > corrections.csv
+  cadran list export qualification-fichier --changed --json    with the history of each field
+
+The file is one that Excel in French opens, and that `cadran list import` reads back: it adds
+nothing and undoes no correction, as a list imported again never changes a card.")]
+    Export(Export),
 }
 
 /// A list to be imported.
@@ -68,6 +78,7 @@ impl List {
             Self::Import(import) => import.run(global, output),
             Self::Recycle(recycling) => recycling.run(global, output),
             Self::Score(score) => score.run(global, output),
+            Self::Export(export) => export.run(global, output),
         }
     }
 }

@@ -12,10 +12,12 @@ mod client;
 mod columns;
 mod compliance;
 mod consent;
+mod correct;
 mod demo;
 mod dnc;
 mod doctor;
 mod dossier;
+mod exported;
 mod failure;
 mod french;
 mod idle;
@@ -117,7 +119,7 @@ enum Command {
     /// Check, list and drive campaigns
     #[command(subcommand)]
     Campaign(campaign::Campaign),
-    /// Import lists of contacts
+    /// Import and export lists of contacts
     #[command(subcommand)]
     List(list::List),
     /// Record who may be called, show it and prove it

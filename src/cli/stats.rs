@@ -50,6 +50,7 @@ fn sheet(stats: &[types::Stats], lang: Lang) -> Sheet {
         "CNA",
         lang.say("sales", "ventes"),
         lang.say("talk", "conversation"),
+        lang.say("called back", "rappels reçus"),
         lang.say("list closed", "fiches closes"),
     ]);
     for stats in stats {
@@ -65,10 +66,20 @@ fn sheet(stats: &[types::Stats], lang: Lang) -> Sheet {
             stats.not_argued.to_string(),
             stats.sales.to_string(),
             crate::watch::clock(stats.talk_s),
+            called_back(stats, lang),
             format!("{}/{}", stats.contacts_done, stats.contacts),
         ]);
     }
     sheet
+}
+
+/// Says how many called back, and how many of them asked to be called no more, if any.
+fn called_back(stats: &types::Stats, lang: Lang) -> String {
+    let mut text = stats.called_back.to_string();
+    if stats.oppositions > 0 {
+        text += &format!(" ({} {})", stats.oppositions, lang.say("opposed", "oppositions"));
+    }
+    text
 }
 
 /// Says how many were abandoned, the share, and how many of them a lost agent forced, if any.

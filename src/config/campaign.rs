@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::dispositions::{self, Disposition};
+use super::incoming::Answering;
 use super::law::{self, Called, Laws, Purpose};
 use super::likeness::{likeliest, suggestion};
 use super::order::Order;
@@ -65,6 +66,8 @@ pub struct Campaign {
     pub value: f64,
     /// The prompt played to an abandoned person, in the prompts folder.
     pub notice: Option<PathBuf>,
+    /// What whoever calls its numbers hears, and may do.
+    pub answering: Answering,
     /// The write-up after a talk.
     pub wrap: Wrap,
     /// What is owed to the agents between and among its calls.
@@ -162,6 +165,7 @@ impl Campaign {
             dispositions: self.dispositions.iter().map(Disposition::meaning).collect(),
             pace_every: self.pace_every,
             value: self.value,
+            inbound: self.answering.settings,
         })
     }
 
@@ -237,6 +241,7 @@ fn campaign(root: &Fields<'_, '_>, path: &Path, around: Around<'_>) -> Option<Ca
     let (ring_min, ring_max) = ring(root);
     let (abandon, (account, shared), notice) = abandon(root, mode, &caller_ids, around.prompts);
     let value = root.or("value", 1.0, |value| value.real(VALUE.0..=VALUE.1));
+    let answering = Answering::read(root, around.prompts);
     let wrap = wrap(root, whole.then_some(&dispositions));
     let respect = super::respect::read(root);
     let week = week(root);
@@ -268,6 +273,7 @@ fn campaign(root: &Fields<'_, '_>, path: &Path, around: Around<'_>) -> Option<Ca
         shared,
         value,
         notice,
+        answering,
         wrap,
         respect,
         week: week?,

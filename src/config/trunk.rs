@@ -3,6 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use super::extensions::Extensions;
+use super::incoming::Incoming;
 use super::link::Link;
 use super::measure;
 use super::profile::{Card, Profile};
@@ -62,6 +63,8 @@ pub struct Trunk {
     pub responses: Vec<Response>,
     /// Which extensions of SIP it speaks.
     pub extensions: Extensions,
+    /// What becomes of the calls it brings.
+    pub incoming: Incoming,
 }
 
 /// A host with its port.
@@ -212,19 +215,21 @@ impl Trunk {
         let channels =
             fields.must("channels", "30").and_then(|value| value.whole(1..=CHANNELS_MAX));
         let rate = fields.must("calls_per_second", "\"2/s\"").and_then(|value| value.per_second());
+        let number_format = NumberFormat {
+            to: fields.or("to_format", NumberForm::Plus, |value| value.choice(&FORMS)),
+            from: fields.or("from_format", NumberForm::Plus, |value| value.choice(&FORMS)),
+        };
         // What may be left out stands first: every key is asked for before the first `?` gives up.
         Some(Self {
             domain: fields.get("domain").and_then(|value| value.name()),
             extensions: Extensions::of(fields, user.is_some()),
+            incoming: Incoming::of(fields, &FORMS, number_format.from),
             auth: user.zip(secret).map(|(user, secret)| Auth { user, secret }),
             burst: fields
                 .get("burst")
                 .and_then(|value| value.whole(1..=BURST_MAX))
                 .unwrap_or_else(|| least_burst(rate.unwrap_or_default())),
-            number_format: NumberFormat {
-                to: fields.or("to_format", NumberForm::Plus, |value| value.choice(&FORMS)),
-                from: fields.or("from_format", NumberForm::Plus, |value| value.choice(&FORMS)),
-            },
+            number_format,
             caller_id: caller_id(fields),
             options_every: options_every(fields),
             redirect: fields.or("redirect", Redirect::Refuse, |value| value.choice(&REDIRECT)),

@@ -20,7 +20,7 @@ use super::rules::caller_id::Card;
 use super::rules::hours::{Hours, Today, today};
 use super::rules::{Gate, Persons};
 use super::trunks::Rota;
-use super::{hopper, recycle, respect, rules, shown};
+use super::{hopper, inbound, recycle, respect, rules, shown};
 use crate::units::{
     AgentId, CallId, CampaignId, ClientId, DispositionId, Mono, Ratio, RouteGroup, Span, Territory,
     TrunkId, Wall, Zone,
@@ -78,6 +78,9 @@ pub struct Settings {
     /// within [`VALUE`]. Calls that prediction alone allows go where they are worth most.
     #[serde(default = "worth_one")]
     pub value: f64,
+    /// What a caller of its numbers may do.
+    #[serde(default, skip_serializing_if = "inbound::Settings::is_default")]
+    pub inbound: inbound::Settings,
 }
 
 /// The rules for contacts of the kind that a campaign calls by exception.
@@ -276,6 +279,7 @@ impl Settings {
             dispositions: BTreeMap::new(),
             pace_every: PACE_EVERY,
             value: worth_one(),
+            inbound: inbound::Settings::default(),
         }
     }
 

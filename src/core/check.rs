@@ -264,6 +264,7 @@ impl Dialer {
                 Wake::Pace(id) | Wake::Hopper(id) => self.campaigns.contains_key(&id),
                 Wake::Call(id) => self.calls.get(&id).is_some_and(|call| call.due.is_some()),
                 Wake::Agent(id) => self.agents.get(&id).is_some_and(|agent| agent.due().is_some()),
+                Wake::Inbound(id) => self.inbound.contains_key(&id),
                 Wake::Leg(id) => self.agents.get(&id).is_some_and(super::agent::Agent::at_work),
             };
             holds!(lives, "{wake:?} is to wake nobody");

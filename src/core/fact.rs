@@ -11,10 +11,10 @@ use super::pacing::account::Bucket;
 use super::pacing::prior::Lesson;
 use super::pacing::truth::Truth;
 use super::rules::consent::Right;
-use super::{agent, campaign, trunks};
+use super::{agent, campaign, inbound, trunks};
 use crate::units::{
-    AgentId, CallId, CampaignId, ClientId, ContactId, DispositionId, ListId, NumberId, PauseId,
-    PersonId, Ratio, RouteGroup, ShownId, Span, Territory, TrunkId, Wall, Zone,
+    AgentId, CallId, CampaignId, ClientId, ContactId, DispositionId, InboundId, ListId, NumberId,
+    PauseId, PersonId, Ratio, RouteGroup, ShownId, Span, Territory, TrunkId, Wall, Zone,
 };
 
 /// One thing that happened.
@@ -35,6 +35,8 @@ pub enum Fact {
     Withdrawn(PersonId, ClientId),
     /// What a number shown had carried before the dialer was made, as far as it still counts.
     Shown(ShownId, Carried),
+    /// Something about a call that came in.
+    Inbound(InboundId, InboundFact),
 }
 
 /// What a number shown carried.
@@ -44,6 +46,41 @@ pub struct Carried {
     pub calls: Vec<(Wall, u32)>,
     /// When a network refused a call for it, the oldest first.
     pub blocks: Vec<Wall>,
+}
+
+/// What happened to a call that came in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum InboundFact {
+    /// A trunk brought it.
+    Arrived {
+        /// The trunk.
+        trunk: TrunkId,
+        /// The campaigns that show the called number.
+        campaigns: Vec<CampaignId>,
+        /// Whether the caller's number is told.
+        known: bool,
+    },
+    /// The store answered [`InboundOrder::Identify`](super::order::InboundOrder::Identify): which
+    /// of the campaigns called the caller last, if any did.
+    Identified(Option<CampaignId>),
+    /// It is answered, and the caller hears.
+    Answered,
+    /// What was played has come to its end.
+    Played,
+    /// The caller pressed a key.
+    Pressed(char),
+    /// The caller's wish was written to the store; also told of a call that is over.
+    Noted {
+        /// Every person-slot of the consumer.
+        persons: Vec<PersonId>,
+        /// The client companies it reaches.
+        clients: Vec<ClientId>,
+    },
+    /// The store did not take the wish.
+    NotNoted,
+    /// It is over, whoever ended it.
+    Gone,
 }
 
 /// How far a do-not-call wish reaches.
@@ -303,6 +340,8 @@ pub enum TrunkFact {
     Down,
     /// It asked to be spared for a while (503 with Retry-After).
     Spared(Span),
+    /// It may bring calls, as many as these limits let in.
+    Receives(inbound::Limits),
 }
 
 /// What happened to an agent.

@@ -9,6 +9,7 @@ pub mod floor;
 pub mod foresight;
 pub mod habits;
 pub mod hopper;
+pub mod inbound;
 pub mod order;
 pub mod pacing;
 pub mod quality;
@@ -36,7 +37,9 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 pub use fact::Fact;
 pub use order::{Order, Record};
 
-use crate::units::{AgentId, CallId, CampaignId, ClientId, Mono, Now, PersonId, Span, TrunkId};
+use crate::units::{
+    AgentId, CallId, CampaignId, ClientId, InboundId, Mono, Now, PersonId, Span, TrunkId,
+};
 use agent::Agent;
 use call::Call;
 use campaign::Campaign;
@@ -69,6 +72,9 @@ pub struct Dialer {
     agents: BTreeMap<AgentId, Agent>,
     calls: BTreeMap<CallId, Box<Call>>,
     trunks: Trunks,
+    /// What each trunk may bring in.
+    doors: BTreeMap<TrunkId, inbound::Door>,
+    inbound: BTreeMap<InboundId, inbound::Inbound>,
     shown: Shown,
     teams: Teams,
     /// Agents kept for leads of their own.
@@ -103,6 +109,8 @@ pub enum Wake {
     Agent(AgentId),
     /// An agent's leg, to be raised again.
     Leg(AgentId),
+    /// A call that came in: the end of what it does now.
+    Inbound(InboundId),
 }
 
 /// How much longer than a lease is remembered what persons did: a claim's answer may be under way.
@@ -119,6 +127,8 @@ impl Dialer {
             agents: BTreeMap::new(),
             calls: BTreeMap::new(),
             trunks: Trunks::default(),
+            doors: BTreeMap::new(),
+            inbound: BTreeMap::new(),
             shown: Shown::default(),
             teams: Teams::default(),
             kept: BTreeSet::new(),
@@ -145,6 +155,7 @@ impl Dialer {
             Fact::DoNotCall(person, scope) => self.note_wish(now, person, scope, None),
             Fact::Withdrawn(person, client) => self.note_withdrawal(now, person, client),
             Fact::Shown(number, carried) => self.shown.carried(number, &carried),
+            Fact::Inbound(id, fact) => self.take_inbound(now, id, fact),
         }
     }
 
@@ -193,6 +204,7 @@ impl Dialer {
             Wake::Call(id) => self.step_call(now, id, call::Event::TimeUp),
             Wake::Agent(id) => self.step_agent(now, id, agent::Event::TimeUp),
             Wake::Leg(id) => self.raise_leg_again(now, id),
+            Wake::Inbound(id) => self.inbound_due(now, id),
         }
     }
 
@@ -205,6 +217,10 @@ impl Dialer {
             TrunkFact::Up => self.trunks.mark(id, true),
             TrunkFact::Down => self.trunks.mark(id, false),
             TrunkFact::Spared(span) => self.trunks.spare(id, now.mono + span),
+            TrunkFact::Receives(limits) => {
+                self.take_limits(id, limits);
+                true
+            }
         };
         self.surprises += u64::from(!known);
     }

@@ -10,8 +10,8 @@ use super::respect::Rest;
 use super::rules::Refusal;
 use super::rules::receipt::Receipt;
 use crate::units::{
-    AgentId, CallId, CampaignId, ContactId, DispositionId, NumberId, PauseId, PersonId, Ratio,
-    Span, TrunkId, Wall,
+    AgentId, CallId, CampaignId, ClientId, ContactId, DispositionId, InboundId, NumberId, PauseId,
+    PersonId, Ratio, Span, TrunkId, Wall,
 };
 
 /// One thing to be done by whoever drives the dialer.
@@ -60,6 +60,48 @@ pub enum Order {
     },
     /// Give leased contacts back untouched.
     Release(CampaignId, Vec<ContactId>),
+    /// Something for a call that came in.
+    Inbound(InboundId, InboundOrder),
+}
+
+/// What is asked for a call that came in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum InboundOrder {
+    /// Do not answer it.
+    Refuse(Turned),
+    /// Find which of these campaigns called the caller last.
+    Identify(Vec<CampaignId>),
+    /// Answer it.
+    Answer,
+    /// Play this campaign's words from their beginning.
+    Play(Words, CampaignId),
+    /// Play nothing, and write down that the caller wants no more calls of these client companies.
+    Note(Vec<ClientId>),
+    /// End it.
+    HangUp,
+}
+
+/// Why a call that came in is not answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Turned {
+    /// No campaign shows the called number, or the trunk is to bring no calls.
+    Unknown,
+    /// The trunk brought as many as it may.
+    Busy,
+}
+
+/// What a caller hears.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Words {
+    /// Who called, for which company, and which key ends that.
+    Greeting,
+    /// The same of callers who are not known, or of a number that several companies show.
+    General,
+    /// That the wish is written down.
+    Confirmation,
 }
 
 /// A call to place.
@@ -142,6 +184,24 @@ pub enum Record {
     /// A campaign's pacer has learnt, in place of an earlier lesson of the same list, hour and
     /// beginning. No call waits for it.
     Learnt(CampaignId, Box<Lesson>),
+    /// A call that came in was answered.
+    Received {
+        /// The call.
+        inbound: InboundId,
+        /// The trunk that brought it.
+        trunk: TrunkId,
+        /// The campaign it was answered for.
+        campaign: CampaignId,
+        /// When.
+        at: Wall,
+    },
+    /// A call that came in and was answered is over.
+    ReceivedEnded {
+        /// The call.
+        inbound: InboundId,
+        /// When.
+        at: Wall,
+    },
 }
 
 /// The beginning of an attempt.

@@ -27,6 +27,12 @@ pub struct CampaignPage {
     pub notice: Prompt,
     /// The music on hold.
     pub hold: Prompt,
+    /// What whoever calls one of its numbers hears.
+    pub greeting: Prompt,
+    /// The same for callers who are not known, or a number that several companies show.
+    pub general: Prompt,
+    /// That the caller's wish is written down.
+    pub confirmation: Prompt,
 }
 
 /// What the shell needs of a trunk.
@@ -42,6 +48,8 @@ pub struct TrunkPage {
     pub account: bool,
     /// What its carrier means by its responses, where that differs from the usual.
     pub responses: Vec<Response>,
+    /// The status of its calls to numbers that no campaign shows.
+    pub unknown: u16,
 }
 
 /// The book.
@@ -110,6 +118,13 @@ impl Book {
         let (_, numbers) = self.numbers.get(&contact)?;
         let (_, digits) = numbers.iter().find(|(id, _)| *id == number)?;
         Some(digits)
+    }
+
+    /// Gives the campaigns that show a number.
+    #[must_use]
+    pub fn showing(&self, number: &Number) -> Vec<CampaignId> {
+        let shows = |(_, page): &(_, &CampaignPage)| page.caller_ids.contains(number);
+        self.campaigns.iter().filter(shows).map(|(id, _)| *id).collect()
     }
 
     /// Gives the caller ID of a campaign by its index.

@@ -19,7 +19,7 @@ use super::tasks::Tasks;
 use super::trunks::{carrier_side, doors};
 use super::{Engine, Inbox, Parts, audited, foresight, forget, quality, quotas, resume};
 use crate::config::campaign::UnknownTrunk;
-use crate::config::{self, Campaign, Config, Database, Disposition, Webhook};
+use crate::config::{self, Answering, Campaign, Config, Database, Disposition, Webhook};
 use crate::core::campaign::Mode;
 use crate::core::fact::{CampaignFact, TrunkFact};
 use crate::core::pacing::prior::Lesson;
@@ -218,8 +218,7 @@ pub async fn start(config: Config) -> Result<Running, BootError> {
 
     let (media_out, media_events) = mpsc::channel(EVENTS_MAX);
     let media = MediaHandle::start(media_settings(&config, seed), clock, media_out)?;
-    let notices = config.campaigns.iter().filter_map(|campaign| notice(campaign, &config));
-    let prompts = Prompts::load(notices, &media)?;
+    let prompts = Prompts::load(prompt_files(&config), &media)?;
     let mut book = Book::default();
     let mut first = Vec::new();
     let trunks = set_trunks(&config, &store, &mut book, &mut first).await?;
@@ -267,7 +266,7 @@ pub async fn start(config: Config) -> Result<Running, BootError> {
         snapshot,
         falls,
     };
-    let mut engine = Engine::new(parts, recovered.first_leg);
+    let mut engine = Engine::new(parts, recovered.first_leg, recovered.first_inbound);
     first.extend(engine.resume(recovered));
     let (ending, ended) = oneshot::channel::<Infallible>();
     let handle = Handle::new(asks, watched);
@@ -344,6 +343,7 @@ async fn open_store(config: &Config, tasks: &Tasks) -> Result<Store, BootError> 
         interrupted_rest: INTERRUPTED_REST,
         random,
         tell: call_completed,
+        tell_inbound: hooks::received::tell,
     };
     Ok(Store::open(settings, tasks).await?)
 }
@@ -362,8 +362,11 @@ async fn set_trunks(
         let hidden = trunk.caller_id.hidden;
         let (name, srtp) = (trunk.name.clone(), srtp(trunk.srtp));
         let (account, responses) = (trunk.auth.is_some(), trunk.responses.clone());
-        book.trunks.insert(id, TrunkPage { name, hidden, srtp, account, responses });
+        let unknown = trunk.incoming.unknown;
+        book.trunks.insert(id, TrunkPage { name, hidden, srtp, account, responses, unknown });
         first.push(Fact::Trunk(id, TrunkFact::Set(trunk.settings())));
+        let limits = trunk.incoming.limits;
+        first.extend(limits.map(|limits| Fact::Trunk(id, TrunkFact::Receives(limits))));
     }
     Ok(trunks)
 }
@@ -390,6 +393,10 @@ async fn set_campaigns(
         };
         let settings = campaign.settings(client, trunks, &config.shown)?;
         facts.push(Fact::Campaign(id, CampaignFact::Set(Box::new(settings))));
+        let spoken = spoken(campaign, config);
+        // The name of one company would be the wrong one on another's call.
+        let own = || spoken.greeting.as_deref().filter(|_| alone(campaign, config));
+        let general = spoken.general.as_deref().or_else(own);
         let page = CampaignPage {
             name: campaign.name.clone(),
             requires: campaign.requires.clone(),
@@ -397,6 +404,9 @@ async fn set_campaigns(
             prefixes: campaign.prefixes(),
             notice: prompts.notice(notice(campaign, config).as_deref()),
             hold: prompts.hold(),
+            greeting: prompts.notice(spoken.greeting.as_deref()),
+            general: prompts.notice(general),
+            confirmation: prompts.confirmation(spoken.confirmation.as_deref()),
         };
         book.campaigns.insert(id, page);
     }
@@ -406,6 +416,31 @@ async fn set_campaigns(
 /// Gives the file of a campaign's notice.
 fn notice(campaign: &Campaign, config: &Config) -> Option<PathBuf> {
     campaign.notice.as_ref().map(|file| config.prompts.join(file))
+}
+
+/// Gives the files of what callers of a campaign's numbers hear.
+fn spoken(campaign: &Campaign, config: &Config) -> Answering {
+    let file = |file: &Option<PathBuf>| file.as_ref().map(|file| config.prompts.join(file));
+    let Answering { greeting, general, confirmation, settings } = &campaign.answering;
+    let (greeting, general) = (file(greeting), file(general));
+    Answering { greeting, general, confirmation: file(confirmation), settings: *settings }
+}
+
+/// Tells whether nobody else's campaign shows a number of this one's.
+fn alone(campaign: &Campaign, config: &Config) -> bool {
+    let shows = |other: &&Campaign| {
+        other.caller_ids.iter().any(|number| campaign.caller_ids.contains(number))
+    };
+    config.campaigns.iter().filter(shows).all(|other| other.client == campaign.client)
+}
+
+/// Gives every file that callees and callers hear.
+fn prompt_files(config: &Config) -> Vec<PathBuf> {
+    let of = |campaign| {
+        let Answering { greeting, general, confirmation, .. } = spoken(campaign, config);
+        [notice(campaign, config), greeting, general, confirmation].into_iter().flatten()
+    };
+    config.campaigns.iter().flat_map(of).collect()
 }
 
 /// Gives a campaign as the store keeps it.

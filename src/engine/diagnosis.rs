@@ -190,7 +190,14 @@ mod tests {
 
     fn page(account: bool) -> TrunkPage {
         let name = "t".to_owned();
-        TrunkPage { name, hidden: false, srtp: Srtp::Off, account, responses: Vec::new() }
+        TrunkPage {
+            name,
+            hidden: false,
+            srtp: Srtp::Off,
+            account,
+            responses: Vec::new(),
+            unknown: 404,
+        }
     }
 
     fn codes(report: &TrunkReport, account: bool, shown: bool) -> Vec<String> {

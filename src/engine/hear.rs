@@ -5,7 +5,7 @@ use super::legs::{Leg, Party};
 use super::perform::{STORE_REST, heard};
 use super::{Claimed, Engine, Written, failed_supply};
 use crate::config::campaign::lacks;
-use crate::core::fact::{AgentFact, CallFact, CampaignFact, Failure, TrunkFact};
+use crate::core::fact::{AgentFact, CallFact, CampaignFact, Failure, InboundFact, TrunkFact};
 use crate::core::order::AgentState;
 use crate::core::{Fact, agent};
 use crate::media::{self, Feed};
@@ -16,10 +16,10 @@ use crate::wire::sdp::{self, Direction, SdpError};
 
 /// The status kept for an answer without usable audio: 488 Not Acceptable Here
 /// (RFC 3261 §21.4.26).
-const NO_USABLE_AUDIO: u16 = 488;
+pub(super) const NO_USABLE_AUDIO: u16 = 488;
 
 /// 500 Server Internal Error: no port or no randomness is left for a leg.
-const INTERNAL: u16 = 500;
+pub(super) const INTERNAL: u16 = 500;
 
 /// 503 Service Unavailable: its Retry-After speaks for the whole trunk (RFC 3261 §21.5.4).
 const UNAVAILABLE: u16 = 503;
@@ -41,6 +41,9 @@ enum About {
 impl Engine {
     /// Hears the signalling.
     pub(super) fn hear_sip(&mut self, event: sip::Event) -> Option<Fact> {
+        if let Some(fact) = self.hear_caller(&event) {
+            return Some(fact);
+        }
         match event {
             sip::Event::Ringing(leg) => self.of_callee(leg, CallFact::Ringing),
             sip::Event::Progress(leg, sdp) => {
@@ -51,7 +54,7 @@ impl Engine {
             sip::Event::Dialog(leg, dialog) => {
                 let call = match self.legs.leg(leg)?.party {
                     Party::Callee(call) => Some(call),
-                    Party::Agent(_) | Party::Test => None,
+                    Party::Agent(_) | Party::Caller(_) | Party::Test => None,
                 };
                 self.write_later(Write::Dialog { leg, call, dialog });
                 None
@@ -81,6 +84,9 @@ impl Engine {
                 None
             }
             sip::Event::Incoming(leg, agent, offer) => self.hear_incoming(leg, agent, &offer),
+            sip::Event::Called(call) => self.hear_called(*call),
+            // Of others than callers it says nothing new.
+            sip::Event::Acked(_) | sip::Event::Digit(..) => None,
             sip::Event::Phone(agent, registered) => {
                 self.hear_phone(agent, registered);
                 None
@@ -126,7 +132,12 @@ impl Engine {
                 }
                 None
             }
-            media::Event::PromptDone(leg) => self.of_callee(leg, CallFact::NoticePlayed),
+            media::Event::PromptDone(leg) => match self.legs.leg(leg)?.party {
+                Party::Caller(id) => Some(Fact::Inbound(id, InboundFact::Played)),
+                Party::Callee(_) | Party::Agent(_) | Party::Test => {
+                    self.of_callee(leg, CallFact::NoticePlayed)
+                }
+            },
             media::Event::Closed(leg, quality) => {
                 self.end_trial(leg, &quality);
                 None
@@ -135,7 +146,10 @@ impl Engine {
                 self.hear_silence(leg);
                 None
             }
-            media::Event::Dtmf(leg, _) => {
+            media::Event::Dtmf(leg, key) => {
+                if let Some(Leg { party: Party::Caller(id), .. }) = self.legs.leg(leg) {
+                    return Some(Fact::Inbound(*id, InboundFact::Pressed(key.into())));
+                }
                 if let Some(trial) = self.trials.get_mut(&leg) {
                     trial.key_came_back();
                 }
@@ -148,7 +162,10 @@ impl Engine {
     /// Has a silent phone of an agent's asked whether it is still there: one that crashed says no
     /// BYE, and one that suppresses silence must not cost its agent the seat.
     fn hear_silence(&self, id: LegId) {
-        if let Some(Leg { party: Party::Agent(agent), .. }) = self.legs.leg(id) {
+        let party = self.legs.leg(id).map(|leg| leg.party);
+        if let Some(Party::Caller(_)) = party {
+            // A caller may be muted, and is not kept for long.
+        } else if let Some(Party::Agent(agent)) = party {
             tracing::info!(%agent, "the agent's phone is silent: it is asked whether it is there");
             self.signal(Command::Refresh(id));
         } else {
@@ -229,7 +246,8 @@ impl Engine {
             | Fact::Call(..)
             | Fact::DoNotCall(..)
             | Fact::Withdrawn(..)
-            | Fact::Shown(..) => About::Engine,
+            | Fact::Shown(..)
+            | Fact::Inbound(..) => About::Engine,
         };
         let before = self.parts.dialer.surprises();
         self.note(now, fact, facts);
@@ -392,7 +410,7 @@ impl Engine {
         }
         match self.legs.leg(leg)?.party {
             Party::Callee(call) => Some(Fact::Call(call, fact)),
-            Party::Agent(_) | Party::Test => None,
+            Party::Agent(_) | Party::Caller(_) | Party::Test => None,
         }
     }
 
@@ -447,6 +465,7 @@ impl Engine {
                 heard(self.parts.media.feed(id, Feed::Silence));
                 Some(Fact::Agent(agent, AgentFact::LegUp))
             }
+            Party::Caller(_) => None,
             Party::Test => {
                 let trial = self.trials.get_mut(&id)?;
                 trial.heard(now, CallFact::Answered);
@@ -481,7 +500,7 @@ impl Engine {
                 tracing::warn!(%agent, status, "the agent's phone cannot be reached");
                 Some(Fact::Agent(agent, AgentFact::LegDown))
             }
-            Party::Test => None,
+            Party::Caller(_) | Party::Test => None,
         }
     }
 
@@ -489,7 +508,7 @@ impl Engine {
         match self.drop_leg(id)?.party {
             Party::Callee(call) => Some(Fact::Call(call, how)),
             Party::Agent(agent) => Some(Fact::Agent(agent, AgentFact::LegDown)),
-            Party::Test => None,
+            Party::Caller(_) | Party::Test => None,
         }
     }
 

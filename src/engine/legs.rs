@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::units::{AgentId, CallId, CampaignId, LegId, Mono, TrunkId};
+use crate::units::{AgentId, CallId, CampaignId, InboundId, LegId, Mono, TrunkId};
 use crate::wire::sdp::{Local, Origin, Side, Srtp};
 
 /// Whom a leg serves.
@@ -12,6 +12,8 @@ pub enum Party {
     Callee(CallId),
     /// An agent's nailed-up leg.
     Agent(AgentId),
+    /// Whoever calls a number that campaigns show.
+    Caller(InboundId),
     /// A trunk test.
     Test,
 }
@@ -83,7 +85,7 @@ impl Legs {
             Party::Agent(agent) => {
                 self.agents.insert(agent, id);
             }
-            Party::Test => {}
+            Party::Caller(_) | Party::Test => {}
         }
         self.legs.insert(id, leg);
     }
@@ -98,7 +100,7 @@ impl Legs {
             Party::Agent(agent) if self.agents.get(&agent) == Some(&id) => {
                 self.agents.remove(&agent);
             }
-            Party::Callee(_) | Party::Agent(_) | Party::Test => {}
+            Party::Callee(_) | Party::Agent(_) | Party::Caller(_) | Party::Test => {}
         }
         Some(leg)
     }

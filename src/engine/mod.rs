@@ -13,6 +13,7 @@ pub mod forget;
 pub mod gauge;
 pub mod handle;
 mod hear;
+mod inbound;
 pub mod legs;
 mod perform;
 pub mod quality;
@@ -33,6 +34,7 @@ use tokio::sync::{mpsc, watch};
 use self::book::Book;
 use self::clock::Clock;
 use self::handle::{Ask, Asked, Refused, Reply, Snapshot, TrunkHealth, Unsigned};
+use self::inbound::Callers;
 use self::legs::Legs;
 use self::scribe::{Scribe, Written};
 use self::tape::Recorder;
@@ -69,6 +71,8 @@ enum Input {
     Asked(Asked),
     Written(Written),
     Claimed(CampaignId, Option<Claimed>),
+    /// What the store says of a call that came in.
+    Inbound(Fact),
     Time,
 }
 
@@ -120,6 +124,7 @@ pub(crate) struct Engine {
     trials: BTreeMap<LegId, Trial>,
     previews: BTreeMap<AgentId, (CampaignId, ContactId)>,
     claims: (mpsc::Sender<Answer>, mpsc::Receiver<Answer>),
+    callers: Callers,
     /// Facts of our own making, which go before the next one heard.
     pending: Vec<Fact>,
     uncommitted: BTreeMap<CallId, Wanted>,
@@ -140,8 +145,9 @@ pub(crate) struct Engine {
 }
 
 impl Engine {
-    /// Makes an engine whose legs are named from `first_leg` on.
-    pub(crate) fn new(parts: Parts, first_leg: u64) -> Self {
+    /// Makes an engine whose legs are named from `first_leg` on, calls that come in from
+    /// `first_inbound` on.
+    pub(crate) fn new(parts: Parts, first_leg: u64, first_inbound: u64) -> Self {
         Self {
             parts,
             legs: Legs::starting_at(first_leg),
@@ -149,6 +155,7 @@ impl Engine {
             trials: BTreeMap::new(),
             previews: BTreeMap::new(),
             claims: mpsc::channel(CLAIMS_MAX),
+            callers: Callers::starting_at(first_inbound),
             pending: Vec::new(),
             uncommitted: BTreeMap::new(),
             answer_to_audio_ms: VecDeque::new(),
@@ -189,6 +196,7 @@ impl Engine {
                     Input::Claimed(campaign, claimed) => {
                         facts.push(self.hear_claimed(campaign, claimed));
                     }
+                    Input::Inbound(fact) => facts.push(fact),
                     Input::Time => self.tend_trials(),
                 }
             }
@@ -277,6 +285,7 @@ impl Engine {
             Some(event) = inbox.media.recv() => Input::Media(event),
             Some(written) = self.parts.scribe.written() => Input::Written(written),
             Some((campaign, claimed)) = self.claims.1.recv() => Input::Claimed(campaign, claimed),
+            Some(fact) = self.callers.told() => Input::Inbound(fact),
             Some(asked) = inbox.asks.recv() => Input::Asked(asked),
             () = timer => Input::Time,
         }

@@ -30,7 +30,11 @@ impl Engine {
                 Order::Record(record @ Record::Learnt(..)) => {
                     learnt.writes.push(Write::Record { record, at: now.wall });
                 }
-                Order::Record(record) => batch.writes.push(Write::Record { record, at: now.wall }),
+                Order::Record(record) => {
+                    let caller = self.caller_of(&record);
+                    batch.writes.push(Write::Record { record, at: now.wall });
+                    batch.writes.extend(caller);
+                }
                 Order::Dial(dial) => {
                     self.uncommitted.insert(dial.call, Wanted::Yes);
                     batch.dials.push(dial);
@@ -54,6 +58,7 @@ impl Engine {
                     batch.claims.push(Claim { campaign, count, lease });
                 }
                 Order::Release(_, contacts) => self.release(contacts),
+                Order::Inbound(id, order) => self.perform_inbound(now, id, order),
             }
         }
         self.hand_over(batch);
@@ -150,7 +155,7 @@ impl Engine {
     }
 
     /// Ends a leg; its audio stops at once, its farewell may take a while.
-    fn end_leg(&mut self, id: LegId, command: Command) {
+    pub(super) fn end_leg(&mut self, id: LegId, command: Command) {
         if let Some(leg) = self.legs.leg_mut(id)
             && !std::mem::replace(&mut leg.ending, true)
         {

@@ -126,6 +126,8 @@ pub(super) fn carrier_side(
             expires: register.expires,
         }),
         options_every: trunk.options_every,
+        receives: trunk.incoming.limits.is_some(),
+        received_form: trunk.incoming.form,
     })
 }
 

@@ -185,7 +185,7 @@ pub fn test(endpoint: &str, now: Wall) -> String {
     body(TEST, now, Test { endpoint: endpoint.to_owned() })
 }
 
-fn body(kind: &str, happened: Wall, data: impl Serialize) -> String {
+pub(super) fn body(kind: &str, happened: Wall, data: impl Serialize) -> String {
     let event = Event { kind: kind.to_owned(), timestamp: time(happened), version: VERSION, data };
     serde_json::to_string(&event).expect("events have text keys and no failing parts")
 }
@@ -257,11 +257,11 @@ fn status(call: &CallRow) -> Status {
 }
 
 /// The receiver is the client company, whose numbers these are.
-fn digits(number: &Number) -> String {
+pub(super) fn digits(number: &Number) -> String {
     number.reveal().to_owned()
 }
 
-fn time(moment: Wall) -> String {
+pub(super) fn time(moment: Wall) -> String {
     format!("{:.3}", moment.timestamp())
 }
 

@@ -6,6 +6,7 @@
 
 mod deliver;
 pub mod event;
+pub mod received;
 pub mod retry;
 pub mod sign;
 

@@ -15,6 +15,7 @@ const FILE_BYTES_MAX: u64 = 10 << 20;
 pub struct Prompts {
     hold: Prompt,
     notice: Prompt,
+    confirmation: Prompt,
     files: BTreeMap<PathBuf, Prompt>,
 }
 
@@ -35,7 +36,7 @@ pub enum PromptError {
 }
 
 impl Prompts {
-    /// Reads the files and adds the built-in music and notice.
+    /// Reads the files and adds the built-in music, notice and confirmation.
     ///
     /// # Errors
     /// A file is missing, too large or no 8 kHz WAV, or there are too many.
@@ -45,6 +46,7 @@ impl Prompts {
     ) -> Result<Self, PromptError> {
         let hold = media.add_prompt(tone::hold())?;
         let notice = media.add_prompt(tone::notice())?;
+        let confirmation = media.add_prompt(tone::confirmation())?;
         let mut files = BTreeMap::new();
         for path in paths {
             if let Entry::Vacant(place) = files.entry(path) {
@@ -53,7 +55,7 @@ impl Prompts {
                 place.insert(prompt);
             }
         }
-        Ok(Self { hold, notice, files })
+        Ok(Self { hold, notice, confirmation, files })
     }
 
     /// Reads the file of one prompt.
@@ -70,10 +72,22 @@ impl Prompts {
         self.hold
     }
 
+    /// Gives the prompt of a file, if it was read.
+    #[must_use]
+    pub fn file(&self, file: &Path) -> Option<Prompt> {
+        self.files.get(file).copied()
+    }
+
+    /// Gives the confirmation of a file, or the built-in one.
+    #[must_use]
+    pub fn confirmation(&self, file: Option<&Path>) -> Prompt {
+        file.and_then(|path| self.file(path)).unwrap_or(self.confirmation)
+    }
+
     /// Gives the notice of a file, or the built-in one.
     #[must_use]
     pub fn notice(&self, file: Option<&Path>) -> Prompt {
-        file.and_then(|path| self.files.get(path)).copied().unwrap_or(self.notice)
+        file.and_then(|path| self.file(path)).unwrap_or(self.notice)
     }
 }
 

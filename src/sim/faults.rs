@@ -107,7 +107,8 @@ impl World<'_> {
             | Fact::Trunk(..)
             | Fact::DoNotCall(..)
             | Fact::Withdrawn(..)
-            | Fact::Shown(..) => None,
+            | Fact::Shown(..)
+            | Fact::Inbound(..) => None,
         };
         if !self.faults_last() {
             self.tell_surely(fact);

@@ -121,7 +121,8 @@ impl Learner {
             | Fact::Call(..)
             | Fact::DoNotCall(..)
             | Fact::Withdrawn(..)
-            | Fact::Shown(..) => {}
+            | Fact::Shown(..)
+            | Fact::Inbound(..) => {}
         }
     }
 
@@ -139,7 +140,9 @@ impl Learner {
             | Record::Decided(..)
             | Record::Bridged(_)
             | Record::Abandoned(_)
-            | Record::Learnt(..) => {}
+            | Record::Learnt(..)
+            | Record::Received { .. }
+            | Record::ReceivedEnded { .. } => {}
         }
     }
 

@@ -450,7 +450,8 @@ impl<'w> World<'w> {
                 Order::Comfort(_)
                 | Order::Hold(_)
                 | Order::Retrieve(_)
-                | Order::ClearPreview(_) => {}
+                | Order::ClearPreview(_)
+                | Order::Inbound(..) => {}
             }
         }
         if self.plan.faults.disk.is_none() {
@@ -485,7 +486,9 @@ impl<'w> World<'w> {
             | Record::Refused(_)
             | Record::Skipped { .. }
             | Record::DoNotCall { .. }
-            | Record::CampaignState { .. } => {}
+            | Record::CampaignState { .. }
+            | Record::Received { .. }
+            | Record::ReceivedEnded { .. } => {}
         }
     }
 

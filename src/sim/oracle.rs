@@ -254,10 +254,10 @@ impl Oracle {
                 match fact {
                     TrunkFact::Up => trunk.up = true,
                     TrunkFact::Down => trunk.up = false,
-                    TrunkFact::Set(_) | TrunkFact::Spared(_) => {}
+                    TrunkFact::Set(_) | TrunkFact::Spared(_) | TrunkFact::Receives(_) => {}
                 }
             }
-            Fact::DoNotCall(..) | Fact::Withdrawn(..) | Fact::Shown(..) => {}
+            Fact::DoNotCall(..) | Fact::Withdrawn(..) | Fact::Shown(..) | Fact::Inbound(..) => {}
         }
     }
 
@@ -381,7 +381,8 @@ impl Oracle {
                 | Order::ShowPreview(..)
                 | Order::ClearPreview(_)
                 | Order::Claim { .. }
-                | Order::Release(..) => {}
+                | Order::Release(..)
+                | Order::Inbound(..) => {}
             }
         }
         for campaign in dialling {
@@ -410,7 +411,9 @@ impl Oracle {
             | Record::Decided(..)
             | Record::Bridged(_)
             | Record::Abandoned(_)
-            | Record::Learnt(..) => {}
+            | Record::Learnt(..)
+            | Record::Received { .. }
+            | Record::ReceivedEnded { .. } => {}
         }
     }
 

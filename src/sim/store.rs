@@ -229,7 +229,9 @@ impl Store {
             Record::Completed(_)
             | Record::AgentState { .. }
             | Record::CampaignState { .. }
-            | Record::Decided(..) => Ok(()),
+            | Record::Decided(..)
+            | Record::Received { .. }
+            | Record::ReceivedEnded { .. } => Ok(()),
             Record::Learnt(campaign, lesson) => {
                 self.learns(*campaign, lesson);
                 Ok(())

@@ -118,6 +118,12 @@ pub enum Event {
     Reanswered(LegId, Sdp),
     /// An agent's phone calls in; answer with `Accept` or `Reject`.
     Incoming(LegId, AgentId, Sdp),
+    /// A call comes in over a trunk; answer with `Accept` or `Reject`.
+    Called(Box<Called>),
+    /// The far end acknowledged our answer: it hears from now on.
+    Acked(LegId),
+    /// A DTMF key came by INFO (`application/dtmf-relay`).
+    Digit(LegId, char),
     /// An agent's phone registered (`true`) or left (`false`).
     Phone(AgentId, bool),
     /// An agent's phone is registered there: keep that for so long, so that a restart finds it.
@@ -131,4 +137,19 @@ pub enum Event {
     Witnessed(LegId, Box<Said>),
     /// A trunk asks to be spared for so long (503 with Retry-After to OPTIONS).
     Rest(TrunkId, Span),
+}
+
+/// A call that comes in over a trunk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Called {
+    /// The new leg.
+    pub leg: LegId,
+    /// The trunk.
+    pub trunk: TrunkId,
+    /// What may be the number called, the likelier first: that of the request URI, that of To.
+    pub to: Vec<Number>,
+    /// Who calls, by P-Asserted-Identity or else From; `None` if that is hidden or no number.
+    pub from: Option<Number>,
+    /// The caller's offer; `None` asks us to offer in the answer.
+    pub offer: Option<Sdp>,
 }

@@ -19,7 +19,7 @@ use super::socket::{Door, Doors, Port, sleep_until};
 use super::tls::{Client, Identification, TlsError};
 use super::trouble::{Obstacle, Trouble};
 use super::trunk::{Ping, Trunk};
-use super::{Command, Event, outcome};
+use super::{Called, Command, Event, outcome};
 use crate::core::fact::Failure;
 use crate::engine::clock::Clock;
 use crate::engine::tasks::Tasks;
@@ -576,7 +576,10 @@ impl Shell {
             }
             sip::Event::Gone(leg) => Some(Event::Gone(leg)),
             sip::Event::Offer(leg, sdp) => Some(Event::Offer(leg, sdp)),
-            sip::Event::Acked(leg, sdp) => sdp.map(|sdp| Event::Reanswered(leg, sdp)),
+            sip::Event::Acked(leg, sdp) => {
+                self.waiting.extend(sdp.map(|sdp| Event::Reanswered(leg, sdp)));
+                Some(Event::Acked(leg))
+            }
             sip::Event::Incoming(call) => self.incoming(call),
             sip::Event::Phone(agent, here) => {
                 self.note_phone(agent);
@@ -604,7 +607,7 @@ impl Shell {
             sip::Event::Reoffered(leg, _, answer) => {
                 (!answer.is_empty()).then_some(Event::Reanswered(leg, answer))
             }
-            sip::Event::Digit(..) => None,
+            sip::Event::Digit(leg, key) => Some(Event::Digit(leg, key)),
         }
     }
 
@@ -614,17 +617,35 @@ impl Shell {
     }
 
     fn incoming(&mut self, call: sip::Incoming) -> Option<Event> {
+        if let Some(trunk) = call.trunk {
+            return self.called(trunk, call);
+        }
         let status = match (call.agent, call.offer) {
             (Some(agent), Some(offer)) => return Some(Event::Incoming(call.leg, agent, offer)),
             // A phone that makes no offer (RFC 3261 §13.2.1 allows it) cannot be joined at once.
             (Some(_), None) => 488,
-            // Calls from the public network have nobody to go to.
+            // Nobody's phone has nobody to go to.
             (None, _) => 404,
         };
         if let Err(error) = self.port.endpoint.reject(self.port.now(), call.leg, status, &[]) {
             tracing::debug!(%error, "an incoming call had gone before it was refused");
         }
         None
+    }
+}
+
+impl Shell {
+    /// Reads the numbers of a call that comes in, as its trunk writes them.
+    fn called(&self, trunk: TrunkId, call: sip::Incoming) -> Option<Event> {
+        let form = self.trunks.get(&trunk)?.trunk.received_form;
+        let asserted = call.asserted.as_deref().and_then(|user| form.read(user));
+        Some(Event::Called(Box::new(Called {
+            leg: call.leg,
+            trunk,
+            to: [call.to, call.named].iter().filter_map(|user| form.read(user)).collect(),
+            from: asserted.or_else(|| form.read(&call.from)),
+            offer: call.offer,
+        })))
     }
 }
 

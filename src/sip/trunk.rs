@@ -59,6 +59,10 @@ pub struct Trunk {
     pub register: Option<Register>,
     /// How often OPTIONS asks for a sign of life; never if `None`.
     pub options_every: Option<Span>,
+    /// Takes the calls it brings.
+    pub receives: bool,
+    /// How the numbers of such calls are written.
+    pub received_form: NumberForm,
 }
 
 impl Trunk {
@@ -88,6 +92,8 @@ impl Trunk {
             headers: Vec::new(),
             register: None,
             options_every: Some(Span::secs(30)),
+            receives: false,
+            received_form: NumberForm::Plus,
         }
     }
 }
@@ -122,6 +128,7 @@ impl Trunk {
             early_media: self.early_media,
             headers: self.headers.clone(),
             register,
+            receives: self.receives,
             ..sip::Trunk::new(self.id, places.first())
         }
     }

@@ -52,6 +52,14 @@ pub fn notice() -> Clip {
     play(&[high, middle, low, rest(500), high, middle, low, rest(300)])
 }
 
+/// Makes the confirmation played when nothing was recorded: three rising tones.
+#[must_use]
+pub fn confirmation() -> Clip {
+    let [low, middle, high] =
+        [440.0, 523.0, 659.0].map(|hertz| Note { hertz, level: 0.1, ms: 250 });
+    play(&[low, middle, high, rest(400)])
+}
+
 /// Makes the music on hold used when none is configured: a slow, soft arpeggio.
 #[must_use]
 pub fn hold() -> Clip {

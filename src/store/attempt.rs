@@ -8,7 +8,7 @@ use super::audit::chain::Notes;
 use super::audit::said;
 use super::backend::{Db, Query, Sql, both, each, guarded, statements, together, told};
 use super::text::{NextColumns, at, json, some_at, word};
-use super::{Shared, StoreError, quota, report};
+use super::{Shared, StoreError, cards, quota, report};
 use crate::core::fact::SkipReason;
 use crate::core::order::{Abandoned, Bridged, Closed, Next, Opened, Qualified, RuleRefusal};
 use crate::core::rules::law::LawId;
@@ -139,13 +139,6 @@ statements! {
         "insert into attempt_personal (call_id, details) values ($1, $2)
          on conflict (call_id) do update set details = excluded.details",
         "update attempt set amount_cents = $3 where call_id = $1"
-    );
-    SET_FIELDS = each(
-        "update contact_personal set fields = json_patch(fields, $2)
-         where contact_id = (select contact_id from attempt where call_id = $1)",
-        "update contact_personal
-         set fields = cast(cast(fields as jsonb) || cast($2 as jsonb) as text)
-         where contact_id = (select contact_id from attempt where call_id = $1)",
     );
 }
 
@@ -372,7 +365,7 @@ pub(super) async fn details(
     let id = call.0.cast_signed();
     SET_DETAILS.bind(id).bind(json(details)).bind(details.amount_cents).execute(db).await?;
     if !details.changed_fields.is_empty() {
-        SET_FIELDS.bind(id).bind(json(&details.changed_fields)).execute(db).await?;
+        cards::of_call(db, call, &details.changed_fields).await?;
     }
     Ok(())
 }

@@ -605,7 +605,7 @@ pub(super) fn leased(row: &Row) -> Result<Leased, StoreError> {
     })
 }
 
-fn card(row: &Row) -> Result<Card, StoreError> {
+pub(super) fn card(row: &Row) -> Result<Card, StoreError> {
     let fields: Option<String> = row.try_get("fields")?;
     let agent: Option<u32> = row.try_get("callback_agent_id")?;
     let callback: Option<i64> = row.try_get("callback_at")?;

@@ -53,6 +53,10 @@ pub struct Stats {
     pub contacts_done: u64,
     /// Contacts refused by a rule in the span, by rule id.
     pub refused: BTreeMap<String, u64>,
+    /// Calls to the campaign's numbers that were answered.
+    pub called_back: u64,
+    /// Of those, the ones whose callers asked to be called no more.
+    pub oppositions: u64,
 }
 
 /// What a campaign did in a span of time, counted per contact and not per call, and the time its

@@ -7,10 +7,10 @@ use super::backend::{Db, both, each, statements};
 use super::consent::spread_withdrawals;
 use super::text::{at, word};
 use super::{
-    IMPORT_MAX, ImportSource, ImportSummary, NUMBERS_MAX, NewContact, NewNumber, SCORE_MAX, Store,
-    StoreError, insist, next_id,
+    IMPORT_MAX, ImportSource, ImportSummary, NUMBERS_MAX, NewContact, NewNumber, SCORE_MAX, Shared,
+    Store, StoreError, insist, next_id,
 };
-use crate::units::{CampaignId, Number, Territory, Wall};
+use crate::units::{CampaignId, ContactId, Number, Territory, Wall};
 use serde_json::{Value, json};
 
 /// Contacts in one transaction: some ten milliseconds, so that no dial waits longer for it.
@@ -116,6 +116,19 @@ statements! {
          from jsonb_array_elements(cast($1 as jsonb)) j
            join person p on p.fingerprint = j.value ->> 1
          on conflict (person_id) do nothing",
+    );
+    /// A person-slot, who has it in the campaign of a contact, and where that contact's next number
+    /// stands.
+    PLACE = both(
+        "select k.campaign_id, p.id as person_id,
+           (select n.contact_id from number n
+             where n.campaign_id = k.campaign_id and n.person_id = p.id) as holder,
+           (select cast(coalesce(max(n.position), -1) + 1 as bigint) from number n
+             where n.contact_id = k.id) as position
+         from contact k cross join person p where k.id = $1 and p.fingerprint = $2",
+    );
+    MEND = both(
+        "update number set invalid = false where contact_id = $1 and person_id = $2 and invalid",
     );
     TAKEN = each(
         "select external_id from contact
@@ -282,7 +295,8 @@ impl Store {
         let (fresh, old): (Vec<&NewContact>, Vec<_>) = contacts.iter().partition(is_new);
         summary.doubled_in_campaign += old.len() as u64;
         summary.ids_taken += self.others(&mut db, target, &old).await?;
-        let persons = self.persons(&mut db, &fresh).await?;
+        let numbers: Vec<_> = fresh.iter().flat_map(|contact| &contact.numbers).collect();
+        let persons = persons(&mut db, &self.shared, &numbers).await?;
         let mut known = known_numbers(&mut db, target, &persons).await?.into_iter();
         let mut contact_id = next_id(&mut db, HIGHEST_CONTACT, node).await?;
         let first_contact = contact_id;
@@ -337,27 +351,62 @@ impl Store {
         let same = same.fetch_all(db).await?.len();
         Ok(old.len().saturating_sub(same) as u64)
     }
+}
 
-    /// Makes person-slots for numbers that have none; gives the fingerprints in order.
-    async fn persons(
-        &self,
-        db: &mut Db<'_>,
-        contacts: &[&NewContact],
-    ) -> Result<Value, StoreError> {
-        let first = next_id(db, HIGHEST_PERSON, self.shared.node).await?;
-        let numbers = contacts.iter().flat_map(|contact| &contact.numbers);
-        let persons: Vec<Value> = (first..)
-            .zip(numbers)
-            .map(|(id, new)| {
-                json!([id, self.shared.fingerprints.of(&new.number), new.number.reveal()])
-            })
-            .collect();
-        let persons = Value::from(persons);
-        let list = persons.to_string();
-        ADD_PERSONS.bind(&list).execute(db).await?;
-        ADD_DIGITS.bind(&list).execute(db).await?;
-        Ok(persons)
+/// Makes person-slots for numbers that have none; gives the fingerprints in order.
+async fn persons(
+    db: &mut Db<'_>,
+    shared: &Shared,
+    numbers: &[&NewNumber],
+) -> Result<Value, StoreError> {
+    let first = next_id(db, HIGHEST_PERSON, shared.node).await?;
+    let persons: Vec<Value> = (first..)
+        .zip(numbers)
+        .map(|(id, new)| json!([id, shared.fingerprints.of(&new.number), new.number.reveal()]))
+        .collect();
+    let persons = Value::from(persons);
+    let list = persons.to_string();
+    ADD_PERSONS.bind(&list).execute(db).await?;
+    ADD_DIGITS.bind(&list).execute(db).await?;
+    Ok(persons)
+}
+
+/// What became of a number that a contact is to have besides.
+pub(super) enum Taken {
+    /// It has it now.
+    Added,
+    /// It had it, and it was not wrong.
+    Already,
+    /// Another contact of the campaign has it.
+    Elsewhere,
+}
+
+/// Gives a contact a further number, behind those it has; one that was wrong is right again.
+pub(super) async fn add_number(
+    db: &mut Db<'_>,
+    shared: &Shared,
+    contact: ContactId,
+    new: &NewNumber,
+) -> Result<Taken, StoreError> {
+    let contact = contact.0.cast_signed();
+    persons(db, shared, &[new]).await?;
+    let place = PLACE.bind(contact).bind(shared.fingerprints.of(&new.number));
+    let row = place.fetch_optional(db).await?.ok_or(StoreError::Unknown("contact"))?;
+    let campaign: u32 = row.try_get("campaign_id")?;
+    let person: i64 = row.try_get("person_id")?;
+    match row.try_get::<Option<i64>>("holder")? {
+        None => {}
+        Some(holder) if holder != contact => return Ok(Taken::Elsewhere),
+        Some(_) => {
+            let mended = MEND.bind(contact).bind(person).execute(db).await?;
+            return Ok(if mended > 0 { Taken::Added } else { Taken::Already });
+        }
     }
+    let id = next_id(db, HIGHEST_NUMBER, shared.node).await?;
+    let position = usize::try_from(row.try_get::<i64>("position")?).unwrap_or(usize::MAX);
+    let numbers = Value::from(vec![number_row(id, contact, person, position, new)]);
+    ADD_NUMBERS.bind(numbers.to_string()).bind(campaign).execute(db).await?;
+    Ok(Taken::Added)
 }
 
 impl Seen {

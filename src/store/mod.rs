@@ -17,6 +17,7 @@ mod attempt;
 pub mod audit;
 mod backend;
 mod campaigns;
+mod cards;
 mod claim;
 mod compliance;
 mod consent;
@@ -27,6 +28,7 @@ mod fingerprint;
 mod identity;
 mod import;
 mod mix;
+mod inbound;
 mod outbox;
 mod pen;
 mod people;
@@ -53,12 +55,14 @@ use tokio::sync::{Mutex, MutexGuard, Notify, mpsc, oneshot};
 
 pub use audit::chain::AuditedSettings;
 use backend::{Db, Reader, Readers, Sql};
+pub use cards::{Change, Correction, ListedContact, NAME, NUMBER};
 pub use compliance::{Answers, Compliance, Tried};
 pub use consent::{ConsentRow, NewConsent, WithdrawalRow};
 pub use counts::{Pilot, Stats};
 pub use error::{Fault, StoreError};
 use fingerprint::Fingerprints;
 pub(crate) use fingerprint::hex;
+pub use inbound::{InboundRow, NewOpposition};
 pub use mix::ListShare;
 use pen::Pen;
 use proof::Seal;
@@ -98,6 +102,9 @@ pub const FORGET_MAX: u32 = 500;
 /// Makes the body of an event from a completed call: the seam to `hooks::event`, so that the
 /// body is written in the transaction of the record without the store knowing its public shape.
 pub type Teller = fn(sequence: u32, call: &CallRow) -> String;
+
+/// Makes the body of the event that a call came in, or, if `true`, that its caller wants no calls.
+pub type InboundTeller = fn(opposed: bool, call: &InboundRow) -> String;
 
 /// Fills bytes from the one source of true randomness.
 pub type Random = fn(&mut [u8]) -> std::io::Result<()>;
@@ -158,8 +165,10 @@ pub struct Settings {
     pub full_sync: bool,
     /// How long a contact rests whose call was interrupted by a crash.
     pub interrupted_rest: Span,
-    /// Makes the webhook bodies.
+    /// Makes the webhook bodies of calls placed.
     pub tell: Teller,
+    /// Makes those of calls that came in.
+    pub tell_inbound: InboundTeller,
     /// Fills bytes from the system's randomness, for a new database's key and name.
     pub random: Random,
 }
@@ -183,6 +192,7 @@ struct Shared {
     node: u16,
     interrupted_rest: Span,
     tell: Teller,
+    tell_inbound: InboundTeller,
     event_added: Notify,
     /// What claims must know of campaigns, kept by whoever writes.
     plans: Mutexed<BTreeMap<CampaignId, quota::Plan>>,
@@ -209,18 +219,20 @@ struct Commit {
 }
 
 /// Every statement there is.
-const ALL_STATEMENTS: [&[(&str, Sql)]; 25] = [
+const ALL_STATEMENTS: [&[(&str, Sql)]; 27] = [
     attempt::STATEMENTS,
     audit::ALL[0],
     audit::ALL[1],
     audit::ALL[2],
     campaigns::STATEMENTS,
+    cards::STATEMENTS,
     claim::STATEMENTS,
     compliance::STATEMENTS,
     consent::STATEMENTS,
     decisions::STATEMENTS,
     identity::STATEMENTS,
     import::STATEMENTS,
+    inbound::STATEMENTS,
     mix::STATEMENTS,
     outbox::STATEMENTS,
     people::STATEMENTS,
@@ -282,6 +294,7 @@ impl Store {
             node: settings.node,
             interrupted_rest: settings.interrupted_rest,
             tell: settings.tell,
+            tell_inbound: settings.tell_inbound,
             event_added: Notify::new(),
             plans: Mutexed::default(),
             filled: Mutexed::default(),

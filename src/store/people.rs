@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use super::audit::chain::Notes;
 use super::audit::{Kind, said};
-use super::backend::{Row, both, statements};
+use super::backend::{Db, Row, both, statements};
 use super::consent::take_back;
 use super::text::{at, read_agent_state, read_scope, scope, some_at};
 use super::{
-    AgentRow, DncScope, DoNotCallRow, Ha1, NewAgent, NewDoNotCall, PAGE_MAX, Store, StoreError,
-    Write, next_id, write,
+    AgentRow, DncScope, DoNotCallRow, Ha1, NewAgent, NewDoNotCall, PAGE_MAX, Shared, Store,
+    StoreError, Write, next_id, write,
 };
 use crate::units::{AgentId, CampaignId, Number, PersonId, Wall};
 
@@ -184,33 +185,7 @@ impl Store {
         let (mut db, notes) = entry.parts()?;
         let mut persons = Vec::with_capacity(wishes.len());
         for wish in wishes {
-            let (word, id) = scope(wish.scope);
-            let person = next_id(&mut db, HIGHEST_PERSON, self.shared.node).await?;
-            let fingerprint = self.shared.fingerprints.of(&wish.number);
-            ADD_PERSON.bind(person).bind(&fingerprint).execute(&mut db).await?;
-            let rows = ADD_WISH
-                .bind(&fingerprint)
-                .bind(word)
-                .bind(id)
-                .bind(&wish.reason)
-                .bind(&wish.source)
-                .bind(at(wish.at))
-                .bind(some_at(wish.until))
-                .fetch_all(&mut db)
-                .await?;
-            for row in rows {
-                let words = notes.of_words(&said::wish_words(&wish.reason, &wish.source));
-                let said = said::wish((word, id.into()), row.try_get(1)?, words);
-                notes.add(wish.at, Kind::Wish, row.try_get(0)?, &said);
-            }
-            // Whoever wants no call for a time only takes back nothing that gave the right to.
-            if wish.until.is_none() {
-                let of = (fingerprint.as_str(), wish.scope);
-                take_back(&mut db, notes, of, wish.at, &wish.source).await?;
-            }
-            for row in CONSUMER.bind(fingerprint).fetch_all(&mut db).await? {
-                persons.push(PersonId(row.try_get::<i64>(0)?.cast_unsigned()));
-            }
+            persons.extend(add_wish(&mut db, notes, &self.shared, wish).await?);
         }
         entry.commit().await?;
         Ok(persons)
@@ -275,6 +250,40 @@ impl Store {
         let rows = rows.fetch_all(&mut self.reader().await?.db()).await?;
         rows.iter().map(wish_row).collect()
     }
+}
+
+/// Adds one wish; gives the person-slots of the consumer.
+pub(super) async fn add_wish(
+    db: &mut Db<'_>,
+    notes: &mut Notes,
+    shared: &Shared,
+    wish: &NewDoNotCall,
+) -> Result<Vec<PersonId>, StoreError> {
+    let (word, id) = scope(wish.scope);
+    let person = next_id(db, HIGHEST_PERSON, shared.node).await?;
+    let fingerprint = shared.fingerprints.of(&wish.number);
+    ADD_PERSON.bind(person).bind(&fingerprint).execute(db).await?;
+    let rows = ADD_WISH
+        .bind(&fingerprint)
+        .bind(word)
+        .bind(id)
+        .bind(&wish.reason)
+        .bind(&wish.source)
+        .bind(at(wish.at))
+        .bind(some_at(wish.until))
+        .fetch_all(db)
+        .await?;
+    for row in rows {
+        let words = notes.of_words(&said::wish_words(&wish.reason, &wish.source));
+        let said = said::wish((word, id.into()), row.try_get(1)?, words);
+        notes.add(wish.at, Kind::Wish, row.try_get(0)?, &said);
+    }
+    // Whoever wants no call for a time only takes back nothing that gave the right to.
+    if wish.until.is_none() {
+        take_back(db, notes, (&fingerprint, wish.scope), wish.at, &wish.source).await?;
+    }
+    let rows = CONSUMER.bind(fingerprint).fetch_all(db).await?;
+    rows.iter().map(|row| Ok(PersonId(row.try_get::<i64>(0)?.cast_unsigned()))).collect()
 }
 
 fn wish_row(row: &Row) -> Result<DoNotCallRow, StoreError> {

@@ -5,7 +5,7 @@ use super::backend::{Db, Row, both, statements};
 use super::report::heard;
 use super::text::{at, from_json};
 use super::{Recovered, StoreError, Write};
-use super::{Shared, Store, write};
+use super::{Shared, Store, inbound, write};
 use crate::core::fact::Callback;
 use crate::core::order::{AgentState, Closed, EndedBy, Next, Outcome, Record};
 use crate::sip::{StoredBinding, StoredDialog};
@@ -55,6 +55,7 @@ impl Store {
             sign_everybody_out(&mut db, notes, &self.shared, now).await?;
             end_leases(&mut db).await?;
             recovered.first_call = first_call(&mut db, self.shared.node).await?;
+            recovered.first_inbound = inbound::recover(&mut db, &self.shared, now).await?;
             recovered.dialogs = dialogs(&mut db).await?;
             recovered.bindings = bindings(&mut db, now).await?;
             entry.commit().await?;

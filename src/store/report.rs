@@ -65,6 +65,10 @@ statements! {
         "select rule, count(*) from rule_refusal
          where campaign_id = $1 and at >= $2 and at < $3 group by rule",
     );
+    INBOUND = both(
+        "select count(*), count(opposed_at) from inbound_call
+         where campaign_id = $1 and answered_at >= $2 and answered_at < $3",
+    );
     CONTACTS = both(
         "select count(*), count(*) filter (where state = 'done')
          from contact where campaign_id = $1",
@@ -169,6 +173,10 @@ impl Store {
         outcomes(&mut db, campaign, from, to, &mut stats).await?;
         dispositions(&mut db, campaign, from, to, &mut stats).await?;
         refusals(&mut db, campaign, from, to, &mut stats).await?;
+        let inbound = INBOUND.bind(campaign.0).bind(at(from)).bind(at(to));
+        let inbound = inbound.fetch_one(&mut db).await?;
+        stats.called_back = count(&inbound, 0)?;
+        stats.oppositions = count(&inbound, 1)?;
         let contacts = CONTACTS.bind(campaign.0).fetch_one(&mut db).await?;
         stats.contacts = count(&contacts, 0)?;
         stats.contacts_done = count(&contacts, 1)?;

@@ -11,8 +11,8 @@ use crate::core::quality::Quality;
 use crate::engine::handle::Details;
 use crate::sip::{Ha1, StoredBinding, StoredDialog};
 use crate::units::{
-    AgentId, CallId, CampaignId, ClientId, ContactId, LegId, Number, NumberId, PersonId, Span,
-    Territory, TrunkId, Wall, Zone,
+    AgentId, CallId, CampaignId, ClientId, ContactId, InboundId, LegId, Number, NumberId, PersonId,
+    Span, Territory, TrunkId, Wall, Zone,
 };
 
 /// One thing to be written down. Writing the same sequence again changes nothing.
@@ -45,6 +45,15 @@ pub enum Write {
     },
     /// A stored SIP dialog ended.
     DialogGone(LegId),
+    /// Who called a number that campaigns show; to be committed with its [`Record::Received`].
+    Caller {
+        /// The call.
+        inbound: InboundId,
+        /// Who called, if that is known.
+        from: Option<Number>,
+        /// The number called.
+        called: Number,
+    },
     /// An agent's phone is registered: a restart finds it.
     Binding {
         /// The agent.
@@ -69,6 +78,7 @@ impl Write {
             Self::Details { .. } => "details",
             Self::Dialog { .. } => "dialog",
             Self::DialogGone(_) => "dialog gone",
+            Self::Caller { .. } => "caller",
             Self::Binding { .. } => "binding",
             Self::BindingGone(_) => "binding gone",
             Self::Delivery(_) => "delivery",
@@ -298,6 +308,8 @@ pub struct Recovered {
     pub first_call: u64,
     /// A leg id above every stored dialog's: new legs start here.
     pub first_leg: u64,
+    /// The first id of calls that come in.
+    pub first_inbound: u64,
     /// Attempts that were open and are now closed as interrupted.
     pub interrupted: Vec<CallId>,
     /// Dialogs an earlier run left up; each is to be ended, then [`Write::DialogGone`].

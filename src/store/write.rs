@@ -6,7 +6,7 @@ use super::audit::said;
 use super::backend::{Db, Query, both, guarded, statements, together};
 use super::consent::taken_back;
 use super::text::{agent_state, at, json, scope, word};
-use super::{Delivery, Shared, StoreError, Then, Write, attempt, decisions, prior};
+use super::{Delivery, Shared, StoreError, Then, Write, attempt, decisions, inbound, prior};
 use crate::core::fact::DncScope;
 use crate::core::order::{AgentState, CampaignState, Record};
 use crate::sip::StoredDialog;
@@ -73,6 +73,9 @@ pub(super) async fn apply(
         Write::DialogGone(leg) => {
             DIALOG_GONE.bind(leg.0.cast_signed()).execute(db).await?;
         }
+        Write::Caller { inbound, from, called } => {
+            inbound::caller(db, shared, *inbound, from.as_ref(), called).await?;
+        }
         Write::Binding { agent, binding, until } => {
             BOUND.bind(agent.0).bind(json(binding)).bind(at(*until)).execute(db).await?;
         }
@@ -112,6 +115,12 @@ async fn record_one(
         Record::CampaignState { campaign, state } => campaign_is(*campaign, *state, moment),
         Record::Decided(campaign, decision) => decisions::decided(*campaign, decision, moment),
         Record::Learnt(campaign, lesson) => prior::learnt(*campaign, lesson),
+        Record::Received { inbound, trunk, campaign, at } => {
+            inbound::received(*inbound, *trunk, *campaign, *at)
+        }
+        Record::ReceivedEnded { inbound, at } => {
+            return inbound::ended(db, shared, *inbound, *at).await;
+        }
     };
     statement.execute(db).await?;
     Ok(0)

@@ -2,7 +2,9 @@
 
 mod compliance;
 mod audit;
+mod called_back;
 mod consent;
+mod corrected;
 mod dnc;
 mod faults;
 mod law;

@@ -6,6 +6,7 @@
 pub(crate) mod audit;
 mod calls;
 mod compliance;
+mod cards;
 mod consents;
 mod decisions;
 pub(crate) mod fixture;
@@ -86,6 +87,12 @@ suite! {
     }
     compliance {
         attempts_are_told_with_what_was_recorded_as_of_their_moment,
+    }
+    cards {
+        a_correction_keeps_what_was_before_with_agent_call_and_date,
+        a_number_is_added_or_wrong_and_a_list_imported_again_changes_no_card,
+        a_wish_of_a_caller_is_written_once_with_its_events,
+        a_call_that_came_in_and_was_cut_is_ended_by_the_next_start,
     }
     consents {
         a_lead_tells_the_rights_of_its_client_that_nobody_took_back,

@@ -216,9 +216,7 @@ impl Adversary<'_> {
             Order::ShowPreview(agent, ..) => {
                 self.shown.insert(agent);
             }
-            Order::ClearPreview(agent) => {
-                self.shown.remove(&agent);
-            }
+            Order::ClearPreview(agent) => _ = self.shown.remove(&agent),
             Order::Record(_)
             | Order::Comfort(_)
             | Order::PlayNotice(..)
@@ -226,7 +224,8 @@ impl Adversary<'_> {
             | Order::Retrieve(_)
             | Order::RaiseLeg(_)
             | Order::DropLeg(_)
-            | Order::Release(..) => {}
+            | Order::Release(..)
+            | Order::Inbound(..) => {}
         }
     }
 

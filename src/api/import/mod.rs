@@ -117,6 +117,15 @@ pub fn number(text: &str, region: Region) -> Option<Number> {
     found.next().is_none().then_some(number)
 }
 
+/// Gives a number with its zone, place and kind as a list without further columns has it; `None`
+/// if it is none, or nobody knows its zone.
+#[must_use]
+pub fn whole(number: &Number) -> Option<NewNumber> {
+    let read = phone::read(number.reveal(), Hints::of(Region::FR));
+    let mut found = read.found.into_iter().map(|phone| phone.number);
+    found.next().filter(|_| found.next().is_none())
+}
+
 /// Gives a zone for numbers whose hours are of no interest.
 fn anywhere() -> Option<Zone> {
     Zone::new("Etc/UTC").ok()

@@ -264,12 +264,18 @@ pub enum Registered {
 pub struct Incoming {
     /// The new leg.
     pub leg: LegId,
-    /// The agent whose phone calls; `None` for others (with `Settings::open`).
+    /// The agent whose phone calls; `None` for others.
     pub agent: Option<AgentId>,
+    /// The trunk it comes over; `None` for others (with `Settings::open`).
+    pub trunk: Option<TrunkId>,
     /// The user part of the request URI.
     pub to: String,
+    /// The user part of To: the number called, where the request URI names our account.
+    pub named: String,
     /// The user part of From.
     pub from: String,
+    /// The user part of P-Asserted-Identity (RFC 3325 §9.1): who calls, as the trunk vouches.
+    pub asserted: Option<String>,
     /// The caller's offer; `None` asks us to offer in the 2xx.
     pub offer: Option<Sdp>,
 }

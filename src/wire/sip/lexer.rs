@@ -51,6 +51,7 @@ impl Fault {
 pub(super) enum Name {
     Accept,
     Allow,
+    AssertedIdentity,
     Authorization,
     CallId,
     Contact,
@@ -127,6 +128,7 @@ impl Name {
                 ("WWW-Authenticate", Self::WwwAuthenticate),
             ],
             18 => &[("Proxy-Authenticate", Self::ProxyAuthenticate)],
+            19 => &[("P-Asserted-Identity", Self::AssertedIdentity)],
             _ => &[],
         };
         let found = known.iter().find(|(name, _)| text.eq_ignore_ascii_case(name.as_bytes()));

@@ -64,6 +64,8 @@ pub struct Trunk {
     pub headers: Vec<(String, String)>,
     /// Keeps the account of `credentials` registered; without credentials nothing registers.
     pub register: Option<Registration>,
+    /// Takes the calls it brings.
+    pub receives: bool,
 }
 
 impl Trunk {
@@ -87,6 +89,7 @@ impl Trunk {
             early_media: EarlyMedia::default(),
             headers: Vec::new(),
             register: None,
+            receives: false,
         }
     }
 

@@ -2,13 +2,14 @@
 
 use super::dialog::Dialog;
 use super::endpoint::Endpoint;
-use super::event::{Event, Incoming};
+use super::event::{Event, Hop, Incoming};
 use super::leg::{INCOMING_BIT, Leg, Phase, Ringing, Session, State};
 use super::lexer::{Fault, Name, trim};
 use super::registrar::{EXPIRES_MIN, Verdict};
 use super::reliable::Reliable;
 use super::session::Wish;
-use super::values::{Method, Request, content_type_is, has_tag, uri_user};
+use super::settings::Trunk;
+use super::values::{Address, Method, Request, content_type_is, has_tag, uri_user};
 use super::writer::Writer;
 use crate::units::LegId;
 
@@ -73,7 +74,8 @@ impl Endpoint {
     fn incoming(&mut self, print: u64, request: &Request<'_>) {
         let from = uri_user(request.from.uri);
         let agent = self.registrar.agent_at(&from, request.source);
-        if agent.is_none() && !self.settings.open {
+        let trunk = self.trunk_at(request.source).filter(|_| agent.is_none());
+        if agent.is_none() && trunk.is_none() && !self.settings.open {
             self.refuse(request, Fault::new(403, "Forbidden"), b"");
             return;
         }
@@ -86,7 +88,10 @@ impl Endpoint {
             self.refuse(request, Fault::new(503, "Service Unavailable"), b"Retry-After: 5\r\n");
             return;
         }
-        let wish = Wish::default();
+        let (wish, credentials) = trunk.map_or_else(Default::default, |trunk| {
+            (Wish::new(trunk.session), trunk.credentials.clone())
+        });
+        let trunk = trunk.map(|trunk| trunk.id);
         let timer = match wish.of_request(request.message) {
             Ok(timer) => timer,
             Err(least) => return self.reply_brief(print, request, least),
@@ -94,7 +99,8 @@ impl Endpoint {
         let key = self.legs.next_key(self.net.draw());
         let mut tag = Writer(Vec::new());
         tag.key(key);
-        let dialog = Dialog::of_request(request, &tag.0, wish);
+        let mut dialog = Dialog::of_request(request, &tag.0, wish);
+        dialog.credentials = credentials;
         let server = self.servers.begin(&mut self.net, print, request, (key, &tag.0));
         self.incoming += 1;
         let id = LegId(INCOMING_BIT | self.incoming);
@@ -104,8 +110,25 @@ impl Endpoint {
         let state = State::Session(Box::new(Session { dialog, phase }));
         self.legs.insert(key, Leg { id, state, due: None, far: None });
         self.by_id.insert(id, key);
-        let (to, offer) = (uri_user(request.uri), request.sdp());
-        self.events.push_back(Event::Incoming(Incoming { leg: id, agent, to, from, offer }));
+        let asserted = request.message.list(Name::AssertedIdentity).next().and_then(Address::read);
+        self.events.push_back(Event::Incoming(Incoming {
+            leg: id,
+            agent,
+            trunk,
+            to: uri_user(request.uri),
+            named: uri_user(request.to.uri),
+            from,
+            asserted: asserted.map(|party| uri_user(party.uri)),
+            offer: request.sdp(),
+        }));
+    }
+
+    /// Finds the trunk that takes calls and sends from there: by address and port, or else by
+    /// address alone.
+    fn trunk_at(&self, source: Hop) -> Option<&Trunk> {
+        let mut taking = self.trunks.values().filter(|trunk| trunk.receives);
+        let exact = taking.clone().find(|trunk| trunk.address.address == source.address);
+        exact.or_else(|| taking.find(|trunk| trunk.owns(source.ip())))
     }
 
     fn register(&mut self, print: u64, request: &Request<'_>) {

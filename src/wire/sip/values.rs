@@ -304,8 +304,12 @@ pub(super) fn uri_user(uri: &[u8]) -> String {
     let after = uri.iter().position(|byte| *byte == b':').map_or(0, |colon| colon + 1);
     let rest = uri.get(after..).unwrap_or_default();
     let user = rest.iter().position(|byte| *byte == b'@').and_then(|end| rest.get(..end));
+    // The number of a tel URI stands alone (RFC 3966 §3).
+    let tel = uri.get(..4).is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"tel:"));
+    let user = user.or_else(|| tel.then_some(rest));
     let user = user.and_then(|user| user.split(|b| matches!(b, b':' | b';')).next());
-    String::from_utf8_lossy(user.unwrap_or_default()).into_owned()
+    // A plus sign may come escaped.
+    String::from_utf8_lossy(user.unwrap_or_default()).replace("%2B", "+").replace("%2b", "+")
 }
 
 /// Gives the host of a SIP URI as text: an address or a name.

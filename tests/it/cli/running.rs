@@ -70,6 +70,22 @@ impl Engine {
         Err(format!("the engine did not start: {told}").into())
     }
 
+    /// Waits for the end of one that was killed, and starts it again on the same project.
+    pub(super) fn again(self) -> Result<Self, Box<dyn Error>> {
+        self.again_after(|_| Ok(()))
+    }
+
+    /// The same, and has something done to the project in between.
+    pub(super) fn again_after(
+        mut self,
+        change: impl FnOnce(&Path) -> Result<(), Box<dyn Error>>,
+    ) -> Result<Self, Box<dyn Error>> {
+        self.child.wait()?;
+        let folder = std::mem::replace(&mut self.folder, tempfile::tempdir()?);
+        change(folder.path())?;
+        Self::serve(folder)
+    }
+
     pub(super) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = cadran();
         command.args(arguments).current_dir(self.folder.path());

@@ -7,18 +7,19 @@ use cadran::core::campaign::{
     self, Abandon, Disposition, DispositionClass, Guarantee, Mode, Route, Then, Wrap,
 };
 use cadran::core::fact::{
-    AgentFact, Answerer, CallFact, Callback, CampaignFact, DncScope, Failure, Heard, Lead,
-    LeadNumber, NumberClass, SkipReason, Supply, TrunkFact,
+    AgentFact, Answerer, CallFact, Callback, CampaignFact, DncScope, Failure, Heard, InboundFact,
+    Lead, LeadNumber, NumberClass, SkipReason, Supply, TrunkFact,
 };
+use cadran::core::order::InboundOrder;
 use cadran::core::pacing::account;
 use cadran::core::rules::{AttemptCap, Week};
 use cadran::core::shown::Cap;
 use cadran::core::{
-    Dialer, Fact, Order, Settings, agent, breaker, hopper, recycle, respect, rules, trunks,
+    Dialer, Fact, Order, Settings, agent, breaker, hopper, inbound, recycle, respect, rules, trunks,
 };
 use cadran::units::{
-    AgentId, CallId, CampaignId, ClientId, ContactId, DispositionId, Mono, Now, NumberId, PauseId,
-    PersonId, Ratio, RouteGroup, ShownId, Span, TrunkId, Wall, Zone,
+    AgentId, CallId, CampaignId, ClientId, ContactId, DispositionId, InboundId, Mono, Now,
+    NumberId, PauseId, PersonId, Ratio, RouteGroup, ShownId, Span, TrunkId, Wall, Zone,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -115,6 +116,9 @@ fn told() -> impl Strategy<Value = Told> {
         2 => Just(TrunkFact::Up),
         1 => Just(TrunkFact::Down),
         1 => Just(TrunkFact::Spared(Span::secs(3))),
+        1 => (0..3_u32).prop_map(|calls| {
+            TrunkFact::Receives(inbound::Limits { calls, calls_per_second: 0.5 })
+        }),
     ];
     let scope = prop_oneof![
         Just(DncScope::Everyone),
@@ -131,11 +135,31 @@ fn told() -> impl Strategy<Value = Told> {
         1 => (0..40_u64, scope).prop_map(|(id, s)| Told::Fact(Fact::DoNotCall(PersonId(id), s))),
         1 => (0..40_u64, 1..=2_u32)
             .prop_map(|(id, of)| Told::Fact(Fact::Withdrawn(PersonId(id), ClientId(of)))),
+        3 => (0..4_u64, inbound_fact())
+            .prop_map(|(id, fact)| Told::Fact(Fact::Inbound(InboundId(id), fact))),
         8 => (0..6_u64, call_fact()).prop_map(|(back, fact)| Told::Call(back, fact)),
         1 => (who(), 0..4_u64, 0..5_u16).prop_map(|(a, back, d)| Told::Qualified(a, back, d)),
         4 => (campaign(), 0..40_u64, 0..8_u64, owner)
             .prop_map(|(id, first, count, owner)| Told::Claimed(id, first, count, owner)),
         4 => any::<bool>().prop_map(Told::Obedient),
+    ]
+}
+
+fn inbound_fact() -> impl Strategy<Value = InboundFact> {
+    let campaigns = || vec((1..=CAMPAIGNS).prop_map(CampaignId), 0..3);
+    let wish =
+        (vec((0..40_u64).prop_map(PersonId), 0..2), vec((1..=2_u32).prop_map(ClientId), 0..2));
+    prop_oneof![
+        3 => (1..=2_u32, campaigns(), any::<bool>()).prop_map(|(trunk, campaigns, known)| {
+            InboundFact::Arrived { trunk: TrunkId(trunk), campaigns, known }
+        }),
+        2 => campaigns().prop_map(|some| InboundFact::Identified(some.first().copied())),
+        3 => Just(InboundFact::Answered),
+        2 => Just(InboundFact::Played),
+        2 => prop_oneof![Just('9'), Just('1')].prop_map(InboundFact::Pressed),
+        1 => wish.prop_map(|(persons, clients)| InboundFact::Noted { persons, clients }),
+        1 => Just(InboundFact::NotNoted),
+        2 => Just(InboundFact::Gone),
     ]
 }
 
@@ -288,7 +312,18 @@ impl Stage {
                 | Order::Retrieve(_)
                 | Order::ShowPreview(..)
                 | Order::ClearPreview(_)
-                | Order::Release(..) => {}
+                | Order::Release(..)
+                | Order::Inbound(
+                    _,
+                    InboundOrder::Refuse(_)
+                    | InboundOrder::Identify(_)
+                    | InboundOrder::Answer
+                    | InboundOrder::Play(..)
+                    | InboundOrder::Note(_),
+                ) => {}
+                Order::Inbound(id, InboundOrder::HangUp) => {
+                    self.owed.push(Fact::Inbound(id, InboundFact::Gone));
+                }
                 Order::Claim { campaign, count, .. } => {
                     let first = self.claimed;
                     self.claimed += u64::from(count);
@@ -417,5 +452,6 @@ fn campaign(story: &Story, mode: Mode, zone: Zone) -> campaign::Settings {
         dispositions: dispositions.collect(),
         pace_every: Span::millis(250),
         value: 1.0,
+        inbound: inbound::Settings::default(),
     }
 }

@@ -74,7 +74,8 @@ impl Ledger {
             | Fact::Trunk(..)
             | Fact::DoNotCall(..)
             | Fact::Withdrawn(..)
-            | Fact::Shown(..) => {}
+            | Fact::Shown(..)
+            | Fact::Inbound(..) => {}
         }
     }
 
@@ -131,7 +132,8 @@ impl Ledger {
             | Order::DropLeg(_)
             | Order::ShowPreview(..)
             | Order::ClearPreview(_)
-            | Order::Claim { .. } => {}
+            | Order::Claim { .. }
+            | Order::Inbound(..) => {}
         }
         Ok(())
     }
@@ -189,9 +191,7 @@ impl Ledger {
             Record::Refused(refused) => {
                 self.leased.remove(&refused.contact);
             }
-            Record::Skipped { contact, .. } => {
-                self.leased.remove(contact);
-            }
+            Record::Skipped { contact, .. } => _ = self.leased.remove(contact),
             Record::AgentState { agent, state } => {
                 let before = self.agents.insert(*agent, *state);
                 must!(before != Some(*state), "{agent} is {state:?} again");
@@ -202,7 +202,9 @@ impl Ledger {
             Record::DoNotCall { .. }
             | Record::CampaignState { .. }
             | Record::Decided(..)
-            | Record::Learnt(..) => {}
+            | Record::Learnt(..)
+            | Record::Received { .. }
+            | Record::ReceivedEnded { .. } => {}
         }
         Ok(())
     }

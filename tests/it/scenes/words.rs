@@ -7,16 +7,16 @@ use cadran::core::campaign::{
     self, Disposition, DispositionClass, Guarantee, Mode, Route, Then, Wrap,
 };
 use cadran::core::fact::{
-    AgentFact, Answerer, CallFact, Callback, CampaignFact, DncScope, Failure, Heard, Lead,
-    LeadNumber, SkipReason, Supply, TrunkFact,
+    AgentFact, Answerer, CallFact, Callback, CampaignFact, DncScope, Failure, Heard, InboundFact,
+    Lead, LeadNumber, SkipReason, Supply, TrunkFact,
 };
-use cadran::core::order::{Next, Order, Outcome, Record};
+use cadran::core::order::{InboundOrder, Next, Order, Outcome, Record};
 use cadran::core::rules::{AttemptCap, DaySpan, Week};
 use cadran::core::shown::Cap;
-use cadran::core::{self, Fact, agent, hopper, recycle, trunks};
+use cadran::core::{self, Fact, agent, hopper, inbound, recycle, trunks};
 use cadran::units::{
-    AgentId, CallId, CampaignId, ClientId, ContactId, DispositionId, Now, NumberId, PauseId,
-    PersonId, Ratio, RouteGroup, ShownId, Span, TrunkId, Wall, Zone,
+    AgentId, CallId, CampaignId, ClientId, ContactId, DispositionId, InboundId, Now, NumberId,
+    PauseId, PersonId, Ratio, RouteGroup, ShownId, Span, TrunkId, Wall, Zone,
 };
 
 /// What the header of a scene introduced.
@@ -95,6 +95,10 @@ impl World {
                 let fact = match what {
                     "up" => TrunkFact::Up,
                     "down" => TrunkFact::Down,
+                    "receives" => TrunkFact::Receives(inbound::Limits {
+                        calls: parse(rest.first().ok_or("how many?")?)?,
+                        calls_per_second: parse(rest.get(1).ok_or("how many a second?")?)?,
+                    }),
                     "spared" => TrunkFact::Spared(span(rest.first().ok_or("how long?")?)?),
                     _ => return Err(format!("no trunk does {what}")),
                 };
@@ -109,6 +113,10 @@ impl World {
                     Some(name) => DncScope::Campaign(CampaignId(number(name, 'K')?)),
                 };
                 Ok(vec![Fact::DoNotCall(PersonId(number(who, 'S')?), scope)])
+            }
+            Some('I') => {
+                let id = InboundId(number(who, 'I')?);
+                Ok(vec![Fact::Inbound(id, inbound_fact(what, rest)?)])
             }
             Some(_) | None => Err(format!("who is {who}?")),
         }
@@ -415,6 +423,35 @@ fn agent_fact(now: Now, what: &str, rest: &[&str]) -> Result<AgentFact, String> 
     })
 }
 
+/// `arrived T1 K1 K2 [hidden]`, `identified [K1]`, `answered`, `played`, `pressed 9`,
+/// `noted S1 P1`, `not-noted`, `gone`.
+fn inbound_fact(what: &str, rest: &[&str]) -> Result<InboundFact, String> {
+    let marked = |letter| rest.iter().copied().filter(move |word: &&str| word.starts_with(letter));
+    let campaigns = || marked('K').map(|name| number(name, 'K').map(CampaignId));
+    Ok(match what {
+        "arrived" => InboundFact::Arrived {
+            trunk: TrunkId(number(rest.first().unwrap_or(&""), 'T')?),
+            campaigns: campaigns().collect::<Result<_, _>>()?,
+            known: !rest.contains(&"hidden"),
+        },
+        "identified" => InboundFact::Identified(campaigns().next().transpose()?),
+        "answered" => InboundFact::Answered,
+        "played" => InboundFact::Played,
+        "pressed" => InboundFact::Pressed(parse(rest.first().ok_or("which key?")?)?),
+        "noted" => InboundFact::Noted {
+            persons: marked('S')
+                .map(|name| number(name, 'S').map(PersonId))
+                .collect::<Result<_, _>>()?,
+            clients: marked('P')
+                .map(|name| number(name, 'P').map(ClientId))
+                .collect::<Result<_, _>>()?,
+        },
+        "not-noted" => InboundFact::NotNoted,
+        "gone" => InboundFact::Gone,
+        _ => return Err(format!("no caller is {what}")),
+    })
+}
+
 /// `K1,K2`
 fn serves(campaigns: &str) -> Result<AgentFact, String> {
     let campaigns = list(campaigns, |name| number(name, 'K').map(CampaignId))?;
@@ -450,7 +487,25 @@ pub(super) fn tell(now: Now, order: &Order) -> Told {
             let contacts = contacts.iter().map(ToString::to_string).collect::<Vec<_>>();
             told("release", format!("release {campaign} {}", contacts.join(" ")))
         }
+        Order::Inbound(inbound, order) => told("inbound", inbound_told(*inbound, order)),
     }
+}
+
+fn inbound_told(inbound: InboundId, order: &InboundOrder) -> String {
+    match order {
+        InboundOrder::Refuse(why) => format!("refuse {inbound} {}", word(why)),
+        InboundOrder::Identify(campaigns) => format!("identify {inbound} {}", names(campaigns)),
+        InboundOrder::Answer => format!("answer {inbound}"),
+        InboundOrder::Play(words, campaign) => {
+            format!("play {inbound} {} {campaign}", word(words))
+        }
+        InboundOrder::Note(clients) => format!("note {inbound} {}", names(clients)),
+        InboundOrder::HangUp => format!("part {inbound}"),
+    }
+}
+
+fn names<T: ToString>(ids: &[T]) -> String {
+    ids.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
 }
 
 fn record_told(now: Now, record: &Record) -> Told {
@@ -510,6 +565,10 @@ fn record_told(now: Now, record: &Record) -> Told {
         Record::Learnt(campaign, lesson) => {
             told("learnt", format!("learnt {campaign} {} calls", lesson.calls.all()))
         }
+        Record::Received { inbound, trunk, campaign, .. } => {
+            told("received", format!("received {inbound} {trunk} {campaign}"))
+        }
+        Record::ReceivedEnded { inbound, .. } => told("received", format!("over {inbound}")),
     }
 }
 

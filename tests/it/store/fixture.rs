@@ -107,6 +107,7 @@ pub(crate) fn at(place: Place, dir: &Path) -> Settings {
         node: 0,
         interrupted_rest: REST,
         tell,
+        tell_inbound: cadran::hooks::received::tell,
         random: |bytes| getrandom::fill(bytes).map_err(std::io::Error::other),
     }
 }

@@ -312,6 +312,36 @@ fn a_registered_phone_may_call_in_and_others_may_not() {
 }
 
 #[test]
+fn a_trunk_that_may_brings_calls_and_says_who_calls() {
+    let mut desk = Desk::new();
+    desk.from = address("127.0.0.10:5070");
+    let invite = |branch: &str| {
+        format!(
+            "INVITE sip:0033199005678@127.0.0.1 SIP/2.0\r\n\
+             Via: SIP/2.0/UDP 127.0.0.10:5070;branch=z9hG4bK{branch}\r\nMax-Forwards: 70\r\n\
+             From: \"Anonymous\" <sip:anonymous@anonymous.invalid>;tag=1\r\n\
+             To: <sip:%2B33199005678@127.0.0.1>\r\nCall-ID: {branch}\r\nCSeq: 1 INVITE\r\n\
+             P-Asserted-Identity: <tel:+33199001234;phone-context=+33>\r\n\
+             Contact: <sip:127.0.0.10:5070>\r\nContent-Length: 0\r\n\r\n"
+        )
+    };
+    desk.endpoint.set_trunk(trunk());
+    assert!(desk.ask(&invite("never")).starts_with("SIP/2.0 403 "), "not unless it may");
+    desk.endpoint.set_trunk(Trunk { receives: true, ..trunk() });
+    desk.endpoint.receive(desk.now, desk.from, invite("now").as_bytes());
+    let events = desk.events();
+    let [Event::Incoming(call)] = &events[..] else {
+        panic!("{events:?}");
+    };
+    assert_eq!((call.trunk, call.agent, call.offer.as_ref()), (Some(TrunkId(1)), None, None));
+    assert_eq!((call.to.as_str(), call.named.as_str()), ("0033199005678", "+33199005678"));
+    assert_eq!((call.from.as_str(), call.asserted.as_deref()), ("anonymous", Some("+33199001234")));
+    desk.endpoint.accept(desk.now, call.leg, OFFER.to_vec()).expect("it asks us to offer");
+    let reply = desk.endpoint.poll_transmit().expect("it is answered");
+    assert!(reply.bytes.starts_with(b"SIP/2.0 200 OK\r\n") && reply.bytes.ends_with(OFFER));
+}
+
+#[test]
 fn a_phone_with_a_fixed_contact_needs_no_registration() {
     let mut desk = Desk::new();
     let contact = Some(("sip:a1@127.0.0.20:5080".to_owned(), address(PHONE).into()));
