@@ -7,9 +7,7 @@ use super::mix::LANE_TURNS;
 use super::text::{at, from_json, json, read};
 use super::{CLAIM_MAX, Card, Claimed, HELD, IN_CALL, NEVER, Outlook, Store};
 use super::{StoreError, consent, quota};
-use crate::core::fact::{
-    Callback, Lead, LeadNumber, NumberClass, PersonKind, Supply, Tried,
-};
+use crate::core::fact::{Callback, Lead, LeadNumber, NumberClass, PersonKind, Supply, Tried};
 use crate::core::recycle::TOLD_MAX;
 use crate::core::rules::UNKNOWN_WAIT;
 use crate::core::rules::consent::Right;

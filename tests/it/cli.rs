@@ -1,8 +1,8 @@
 //! The command line as its users meet it: the built program, its output and its exit codes.
 
-mod compliance;
 mod audit;
 mod called_back;
+mod compliance;
 mod consent;
 mod corrected;
 mod dnc;

@@ -5,8 +5,8 @@
 
 pub(crate) mod audit;
 mod calls;
-mod compliance;
 mod cards;
+mod compliance;
 mod consents;
 mod decisions;
 pub(crate) mod fixture;

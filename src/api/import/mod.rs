@@ -512,8 +512,17 @@ impl<'r> Draft<'r> {
             (first, last) => first.or(last).map(str::to_owned),
         };
         let (numbers, consents) = (Vec::new(), Vec::new());
-        let contact =
-            NewContact { external_id, name, fields, priority, score, owner, kind, numbers, consents };
+        let contact = NewContact {
+            external_id,
+            name,
+            fields,
+            priority,
+            score,
+            owner,
+            kind,
+            numbers,
+            consents,
+        };
         Ok(Self { contact, phones, zone, rights, kind_unread })
     }
 }
