@@ -250,7 +250,7 @@ async fn asked_again(
     let mut against: BTreeMap<(RuleId, Option<String>), (u64, Vec<CallId>)> = BTreeMap::new();
     let mut last = (from, CallId(0));
     while told.attempts + told.erased < ASKED_MAX {
-        let page = desk.store.tried(row.id, last, to).await?;
+        let page = desk.store.asked_again(row.id, last, to).await?;
         let Some(end) = page.last() else { break };
         last = (end.at, end.call);
         for tried in page {

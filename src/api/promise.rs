@@ -73,6 +73,9 @@ async fn allowed(
         | RuleId::AgentAway
         | RuleId::RecallLock
         | RuleId::Refused
+        | RuleId::CallerId
+        | RuleId::NoMandate
+        | RuleId::BannedSubject
         | RuleId::NoRoute => format!("callback_at: a rule forbids the call then ({rule})"),
     };
     let error = ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "callback_refused", detail);

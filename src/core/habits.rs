@@ -122,6 +122,7 @@ pub fn reached(outcome: Outcome) -> Option<bool> {
         | Outcome::Cancelled
         | Outcome::Congestion
         | Outcome::TrunkFault
+        | Outcome::Blocked
         | Outcome::Interrupted => None,
     }
 }

@@ -6,7 +6,7 @@
 use super::audit::Kind;
 use super::audit::chain::Notes;
 use super::audit::said;
-use super::backend::{Db, Query, Sql, both, each, guarded, statements, together, told};
+use super::backend::{Db, Query, Sql, both, guarded, statements, together, told};
 use super::text::{NextColumns, at, json, some_at, word};
 use super::{Shared, StoreError, cards, quota, report};
 use crate::core::fact::SkipReason;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::audit::chain::Notes;
 use super::backend::{Db, Row, both, each, statements};
 use super::claim::card;
 use super::consent::spread_withdrawals;
@@ -163,8 +164,8 @@ impl Store {
     /// the database failed.
     pub async fn correct(&self, new: &Correction) -> Result<u64, StoreError> {
         let mut writer = self.writer().await;
-        let mut transaction = writer.begin().await?;
-        let mut db = transaction.db()?;
+        let mut entry = writer.begin().await?;
+        let (mut db, notes) = entry.parts()?;
         let (id, source) = (new.contact, new.source.as_str());
         let author = Author { agent: Some(new.agent), call: new.call, source, at: new.at };
         let changed = set_fields(&mut db, id, &new.fields, &author).await?;
@@ -178,17 +179,17 @@ impl Store {
             }
         }
         for number in &new.added {
-            changed += u64::from(self.add(&mut db, id, number, &author).await?);
+            changed += u64::from(self.add(&mut db, notes, (id, number), &author).await?);
         }
-        transaction.commit().await?;
+        entry.commit().await?;
         Ok(changed)
     }
 
     async fn add(
         &self,
         db: &mut Db<'_>,
-        contact: ContactId,
-        new: &NewNumber,
+        notes: &mut Notes,
+        (contact, new): (ContactId, &NewNumber),
         author: &Author<'_>,
     ) -> Result<bool, StoreError> {
         match add_number(db, &self.shared, contact, new).await? {
@@ -204,7 +205,7 @@ impl Store {
         }
         // Whoever took rights back on another number did so on this one, too.
         let client = CLIENT.bind(key(contact)).fetch_one(db).await?.try_get(0)?;
-        spread_withdrawals(db, client, key(contact)..key(contact) + 1).await?;
+        spread_withdrawals(db, notes, client, key(contact)..key(contact) + 1).await?;
         note(db, contact, NUMBER, (None, Some(new.number.reveal())), author).await?;
         Ok(true)
     }

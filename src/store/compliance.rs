@@ -217,7 +217,7 @@ impl Store {
     ///
     /// # Errors
     /// The database failed.
-    pub async fn tried(
+    pub async fn asked_again(
         &self,
         campaign: CampaignId,
         after: (Wall, CallId),
@@ -281,6 +281,7 @@ async fn histories(
                 let basis = basis.and_then(|basis| read::<Basis>("basis", &basis).ok());
                 let out_of_hours = row.try_get(5)?;
                 history.rights.extend(basis.map(|basis| Right {
+                    id: None,
                     basis,
                     obtained: begins,
                     until: ends,

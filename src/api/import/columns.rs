@@ -39,7 +39,7 @@ pub(super) enum Meaning {
 }
 
 /// Titles as [`plain`] writes them, digits at the end left out, by what they mean.
-const TITLES: [(Meaning, &str); 18] = [
+const TITLES: [(Meaning, &str); 19] = [
     (
         Meaning::Phone,
         "tel tels telephone telephones telephone_fixe telephone_mobile telephone_portable \

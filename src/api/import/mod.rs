@@ -32,7 +32,7 @@ use super::types::{ImportReport, Rejected};
 use crate::config::encoding::Foreign;
 use crate::core::fact::PersonKind;
 use crate::store::{NUMBERS_MAX, NewConsent, NewContact, NewNumber, PRIORITY_DEFAULT, SCORE_MAX};
-use crate::units::{AgentId, Number, Wall, Zone, whole};
+use crate::units::{self, AgentId, Number, Wall, Zone};
 use columns::{Columns, Meaning};
 pub use columns::{Mapping, NotAMeaning};
 pub use consent::Need;
@@ -539,7 +539,7 @@ fn priority_of(cell: &str) -> Result<u8, Reason> {
 pub fn score_of(cell: &str) -> Option<u8> {
     let score: f64 = cell.trim().replace(',', ".").parse().ok()?;
     let sound = (0.0..=f64::from(SCORE_MAX)).contains(&score);
-    u8::try_from(whole(score)).ok().filter(|_| sound)
+    u8::try_from(units::whole(score)).ok().filter(|_| sound)
 }
 
 fn owner_of(cell: &str, options: &Options) -> Result<Option<AgentId>, Reason> {

@@ -51,6 +51,7 @@ fn attempt(campaign: CampaignId, lead: &Lead, n: u64, at: Wall) -> cadran::store
         attempt: 1,
         agent: None,
         chance: None,
+        receipt: None,
         at,
     };
     record(Record::Opened(opened), at)

@@ -61,7 +61,7 @@ pub(super) async fn attempts_are_told_with_what_was_recorded_as_of_their_moment(
     store.add_do_not_call(&[wish(2, at(2), Some(at(60))), wish(1, at(50), None)]).await?;
     store.withdraw(&number_of(3)?, ClientId(1), at(5), "letter").await?;
 
-    let page = store.tried(vente, (NOON, CallId(0)), at(60)).await?;
+    let page = store.asked_again(vente, (NOON, CallId(0)), at(60)).await?;
     let told = |tried: &Tried| {
         let number = tried.number.as_ref()?;
         Some((tried.at, number.recent.clone(), number.do_not_call, number.rights.len()))
@@ -75,8 +75,8 @@ pub(super) async fn attempts_are_told_with_what_was_recorded_as_of_their_moment(
     ];
     assert_eq!(page.iter().filter_map(told).collect::<Vec<_>>(), expected);
     let last = page.last().ok_or("five attempts")?;
-    assert_eq!(store.tried(vente, (last.at, last.call), at(60)).await?, [], "the end");
-    assert_eq!(store.tried(vente, (NOON, CallId(0)), at(3)).await?.len(), 2);
+    assert_eq!(store.asked_again(vente, (last.at, last.call), at(60)).await?, [], "the end");
+    assert_eq!(store.asked_again(vente, (NOON, CallId(0)), at(3)).await?.len(), 2);
 
     let counted = store.compliance(vente, (NOON, at(60))).await?;
     assert_eq!((counted.attempts, counted.numbers, counted.attempts_of_one), (5, 3, 2));

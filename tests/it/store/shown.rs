@@ -78,6 +78,7 @@ pub(crate) async fn contacts_that_wait_for_a_number_are_due_at_the_next_start(
             refusal: Refusal { rule, law: None, until: None },
             next: Next::Retry { at: tomorrow, number: None },
             at: NOON,
+            receipt: None,
         };
         house.store.commit(vec![record(Record::Refused(refused), NOON)]).await?;
     }
