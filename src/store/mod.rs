@@ -18,6 +18,7 @@ pub mod audit;
 mod backend;
 mod campaigns;
 mod claim;
+mod compliance;
 mod consent;
 mod counts;
 mod decisions;
@@ -33,6 +34,7 @@ mod prior;
 pub mod proof;
 mod quality;
 mod recover;
+mod reopen;
 mod report;
 mod rows;
 mod standing;
@@ -46,6 +48,7 @@ use tokio::sync::{Mutex, MutexGuard, Notify, mpsc, oneshot};
 
 pub use audit::chain::AuditedSettings;
 use backend::{Db, Reader, Readers, Sql};
+pub use compliance::{Answers, Compliance, Tried};
 pub use consent::{ConsentRow, NewConsent, WithdrawalRow};
 pub use counts::{Pilot, Stats};
 pub use error::{Fault, StoreError};
@@ -53,6 +56,7 @@ use fingerprint::Fingerprints;
 pub(crate) use fingerprint::hex;
 use pen::Pen;
 use proof::Seal;
+pub use reopen::{ClosedAlike, Reopening};
 pub use rows::{
     AgentRow, CallFilter, CallRow, CampaignRow, Card, Claimed, Cursor, DecisionRow, Delivery,
     DispositionRow, DncScope, DoNotCallRow, EndpointRow, EventRow, ImportSource, ImportSummary,
@@ -179,13 +183,14 @@ struct Commit {
 }
 
 /// Every statement there is.
-const ALL_STATEMENTS: [&[(&str, Sql)]; 19] = [
+const ALL_STATEMENTS: [&[(&str, Sql)]; 21] = [
     attempt::STATEMENTS,
     audit::ALL[0],
     audit::ALL[1],
     audit::ALL[2],
     campaigns::STATEMENTS,
     claim::STATEMENTS,
+    compliance::STATEMENTS,
     consent::STATEMENTS,
     decisions::STATEMENTS,
     identity::STATEMENTS,
@@ -196,6 +201,7 @@ const ALL_STATEMENTS: [&[(&str, Sql)]; 19] = [
     prior::STATEMENTS,
     quality::STATEMENTS,
     recover::STATEMENTS,
+    reopen::STATEMENTS,
     report::STATEMENTS,
     standing::STATEMENTS,
     write::STATEMENTS,
