@@ -107,6 +107,7 @@ fn attempt(call: u64, campaign: CampaignId, lead: &Lead) -> Vec<Write> {
         attempt: 1,
         agent: None,
         chance: None,
+        receipt: None,
         at,
     };
     let closed = Closed {

@@ -393,7 +393,7 @@ impl Shown {
             at: record.moment().to_string(),
             kind: record.kind,
             subject: record.subject,
-            said: serde_json::from_str(&record.said).unwrap_or(record.said.into()),
+            said: serde_json::from_str(&record.said).unwrap_or_else(|_| record.said.into()),
             hash: record.hash,
         }
     }

@@ -126,8 +126,8 @@ impl Notes {
         (at, kind, subject): (Wall, Kind, i64),
         said: &Value,
     ) -> Result<(), StoreError> {
-        let known = self.known(db, kind, subject).await?;
-        if known.first().is_none_or(|(_, known)| *known != said.to_string()) {
+        let (known, text) = (self.known(db, kind, subject).await?, said.to_string());
+        if known.first().is_none_or(|(_, known)| *known != text) {
             self.add(at, kind, subject, said);
         }
         Ok(())
