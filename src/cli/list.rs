@@ -6,6 +6,7 @@ use super::client::{At, Client};
 use super::failure::{Exit, Failure, Outcome};
 use super::listed::{self, Listed};
 use super::output::Output;
+use super::recycle::Recycling;
 use super::{Global, wait_for};
 use crate::api::import::Need;
 use crate::api::types::{Agent, Campaign, ImportReport};
@@ -14,7 +15,7 @@ use crate::config::law::{self, Laws};
 use crate::config::likeness::suggestion;
 use crate::units::AgentId;
 
-/// Import lists of contacts.
+/// Import lists of contacts, and call closed contacts again.
 #[derive(Debug, Subcommand)]
 pub(super) enum List {
     /// Import a list (CSV, or a sheet of a workbook) into a campaign
@@ -28,6 +29,14 @@ pub(super) enum List {
 Rejected records go to mars.rejets.csv beside the list, or to mars.rejets-2.csv if that one holds
 others, with reason and fix; mend them there and import that file. The exit code is then 8.")]
     Import(Import),
+    /// Call closed contacts again, as if they had never been tried
+    #[command(before_help = "Examples:
+  cadran list recycle prospection-fr                               how its closed contacts ended
+  cadran list recycle prospection-fr --outcomes no_answer,busy --dry-run
+  cadran list recycle prospection-fr --dispositions hors-cible
+
+What the law counts of a person stays: attempts, refusals and wishes hold as before.")]
+    Recycle(Recycling),
 }
 
 /// A list to be imported.
@@ -51,6 +60,7 @@ impl List {
     pub(super) fn run(self, global: &Global, output: &Output) -> Outcome {
         match self {
             Self::Import(import) => import.run(global, output),
+            Self::Recycle(recycling) => recycling.run(global, output),
         }
     }
 }

@@ -17,6 +17,7 @@ mod attempt;
 mod backend;
 mod campaigns;
 mod claim;
+mod compliance;
 mod consent;
 mod counts;
 mod decisions;
@@ -31,6 +32,7 @@ mod prior;
 mod proof;
 mod quality;
 mod recover;
+mod reopen;
 mod report;
 mod rows;
 mod shown;
@@ -44,12 +46,14 @@ use std::sync::Arc;
 use tokio::sync::{Mutex, MutexGuard, Notify, mpsc, oneshot};
 
 use backend::{Db, Reader, Readers, Sql, Writer};
+pub use compliance::{Answers, Compliance, Tried};
 pub use consent::{ConsentRow, NewConsent, WithdrawalRow};
 pub use counts::{Pilot, Stats};
 pub use error::{Fault, StoreError};
 use fingerprint::Fingerprints;
 pub(crate) use fingerprint::hex;
 pub use proof::Signature;
+pub use reopen::{ClosedAlike, Reopening};
 pub use rows::{
     AgentRow, CallFilter, CallRow, CampaignRow, Card, Claimed, Cursor, DecisionRow, Delivery,
     DispositionRow, DncScope, DoNotCallRow, EndpointRow, EventRow, ImportSource, ImportSummary,
@@ -175,10 +179,11 @@ struct Commit {
 }
 
 /// Every statement there is.
-const ALL_STATEMENTS: [&[(&str, Sql)]; 17] = [
+const ALL_STATEMENTS: [&[(&str, Sql)]; 19] = [
     attempt::STATEMENTS,
     campaigns::STATEMENTS,
     claim::STATEMENTS,
+    compliance::STATEMENTS,
     consent::STATEMENTS,
     decisions::STATEMENTS,
     identity::STATEMENTS,
@@ -189,6 +194,7 @@ const ALL_STATEMENTS: [&[(&str, Sql)]; 17] = [
     prior::STATEMENTS,
     quality::STATEMENTS,
     recover::STATEMENTS,
+    reopen::STATEMENTS,
     report::STATEMENTS,
     shown::STATEMENTS,
     standing::STATEMENTS,
