@@ -189,9 +189,10 @@ pub(super) async fn why(
     let lent_to = elsewhere.filter(|(of, _)| *of == cause);
     let lent_to = lent_to.and_then(|(_, other)| desk.campaign_names().remove(&other));
     let waits = cause == IdleCause::ContactsWait;
+    let until = if waits { outlook.supply.next_due } else { opens };
     Ok(Some(Idle {
         cause,
-        until: opens.or(outlook.supply.next_due.filter(|_| waits)).map(|at| at.to_string()),
+        until: until.map(|at| at.to_string()),
         rule: outlook.next_rule.filter(|_| waits),
         law: outlook.next_law.filter(|_| waits),
         skills: if cause == IdleCause::NobodySkilled {

@@ -79,9 +79,9 @@ pub(super) fn of_campaign(
     campaign: &Campaign,
     snapshot: &Snapshot,
 ) -> Vec<ShownFloor> {
-    let own = |shown: &&(usize, &ShownNumber)| campaign.caller_ids.contains(&shown.1.number);
-    let places: Vec<_> = desk.config.shown.iter().enumerate().collect();
-    places.iter().filter(own).filter_map(|(place, _)| at(snapshot, *place).copied()).collect()
+    let all = desk.config.shown.iter().enumerate();
+    let own = all.filter(|(_, shown)| campaign.caller_ids.contains(&shown.number));
+    own.filter_map(|(place, _)| at(snapshot, place).copied()).collect()
 }
 
 fn at(snapshot: &Snapshot, place: usize) -> Option<&ShownFloor> {

@@ -235,12 +235,14 @@ impl Exchange {
     }
 
     fn step(&mut self, now: Mono, leg: LegId, step: Step) {
+        let declined_unheard = self.network_declines();
         let Some(call) = self.calls.get_mut(&leg) else { return };
         match step {
             Step::Ring => match call.plan.persona {
                 Persona::Invalid => self.refuse(now, leg, 404),
                 Persona::Congested => self.refuse(now, leg, 503),
                 Persona::Announced => self.announce(now, leg),
+                Persona::Declines if declined_unheard => self.decline(now, leg),
                 Persona::Talks
                 | Persona::RingsOut
                 | Persona::Busy
@@ -341,6 +343,12 @@ impl Exchange {
     fn refuse(&mut self, now: Mono, leg: LegId, status: u16) {
         note(self.port.endpoint.reject(now, leg, status, &[]));
         self.close(now, leg, Outcome::Refused(status), Party::Callee);
+    }
+
+    /// Whether who declines is a network, which never lets it ring: people say 603 and 607.
+    fn network_declines(&self) -> bool {
+        let (status, reason) = self.settings.town.declines;
+        !matches!(status, 603 | 607) || !reason.is_empty()
     }
 
     fn decline(&mut self, now: Mono, leg: LegId) {

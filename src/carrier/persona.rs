@@ -25,7 +25,7 @@ pub enum Persona {
     Invalid,
     /// Talks as well, but answers only after a long ring.
     Slow,
-    /// Rings, then 603, or what [`Town::declines`] says.
+    /// Rings, then 603, or what [`Town::declines`] says; a network says it without ringing.
     Declines,
     /// Cannot be reached for want of room: 503.
     Congested,

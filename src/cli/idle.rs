@@ -296,12 +296,12 @@ fn ruled(rule: RuleId) -> (&'static str, &'static str) {
             "le consentement que la loi exige est échu : cadran consent import",
         ),
         RuleId::CallerId => (
-            "the law lets no number of caller_ids be shown there: cadran campaign check",
-            "la loi ne permet d'y présenter aucun numéro de caller_ids : cadran campaign check",
+            "the law lets no number of caller_ids be shown there: cadran campaign validate",
+            "la loi ne permet d'y présenter aucun numéro de caller_ids : cadran campaign validate",
         ),
         RuleId::NoMandate => (
-            "no trunk has the mandate of a number that may be shown: cadran campaign check",
-            "aucun trunk n'a le mandat d'un numéro présentable : cadran campaign check",
+            "no trunk has the mandate of a number that may be shown: cadran campaign validate",
+            "aucun trunk n'a le mandat d'un numéro présentable : cadran campaign validate",
         ),
         RuleId::BannedSubject => (
             "the law forbids calling about this subject without a contract that runs",

@@ -418,7 +418,7 @@ fn subject(
     caller_ids: &[Number],
 ) -> Option<String> {
     let value = root.get("subject")?;
-    let subject = value.parse(|text| plain_subject(text))?;
+    let subject = value.parse(plain_subject)?;
     let packs = law::built_in();
     let rules = packs.iter().flat_map(|pack| pack.rules.iter().map(move |rule| (pack, rule)));
     let banning = rules.filter(|(_, rule)| !rule.subjects.is_empty());

@@ -22,7 +22,8 @@ const WORDS: [(PersonKind, &str); 3] = [
         "auto_entrepreneur autoentrepreneur auto_entreprise micro_entrepreneur \
          microentrepreneur micro_entreprise entrepreneur_individuel entreprise_individuelle ei \
          eirl artisan artisane commercant commercante independant independante \
-         travailleur_non_salarie tns liberal profession_liberale sole_trader sole_proprietor self_employed freelance \
+         travailleur_non_salarie tns liberal profession_liberale sole_trader sole_proprietor \
+         self_employed freelance \
          freelancer",
     ),
 ];

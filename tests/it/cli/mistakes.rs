@@ -237,7 +237,9 @@ fn whole_answer(engine: &str, campaign: &str) -> Result<(i32, String), Box<dyn E
 
 #[test]
 fn the_good_files_are_good() -> Claim {
-    let (code, told) = whole_answer(ENGINE, CAMPAIGN)?;
+    let mandate = "operators = [\"OVH\"]\n[[caller_id]]\nnumber = \"+33162000000\"\n";
+    let engine = format!("{ENGINE}{mandate}operator = \"OVH\"\n");
+    let (code, told) = whole_answer(&engine, CAMPAIGN)?;
     assert!(code == 0 && !told.contains("error") && !told.contains("warning"), "{told}");
     Ok(())
 }

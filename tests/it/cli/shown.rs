@@ -168,7 +168,7 @@ async fn a_french_number_without_a_mandate_is_shown_to_nobody_real() -> Claim {
     assert_eq!(field(&one, "/contacts/0/person"), "sole_trader", "{one}");
     let told = engine.run(&["why", "K2", "--lang", "fr"])?;
     assert!(text(&told.stdout)?.contains("entrepreneur individuel"), "{told:?}");
-    let checked = engine.run(&["campaign", "check", "campaigns/essai.toml", "--lang", "fr"])?;
+    let checked = engine.run(&["campaign", "validate", "--lang", "fr"])?;
     assert_eq!(super::code(&checked)?, 0, "{checked:?}");
     assert!(centre.calls()?.is_empty());
     centre.tasks.abort();

@@ -227,7 +227,10 @@ fn no_call_shows_a_number_against_the_law_of_any_class_mode_country_and_mandate(
                         let expected = lawful(shown, word, territory, mandate, purpose);
                         let what = format!("{shown} {word} to {territory:?} {mandate:?}");
                         let told = desk.refused();
-                        assert_eq!(desk.dialled().is_some(), expected, "{what}: {told:?}");
+                        // A pacer that foretells may want no call, whatever the gate says.
+                        let placed = desk.dialled().is_some();
+                        let waits = expected && word == "predictive";
+                        assert!(placed == expected || waits, "{what}: {told:?}");
                         assert_eq!(told.is_none(), expected, "{what}");
                         *(if expected { &mut dials } else { &mut refuses }) += 1;
                     }
