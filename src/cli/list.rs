@@ -6,6 +6,7 @@ use super::client::{At, Client};
 use super::failure::{Exit, Failure, Outcome};
 use super::listed::{self, Listed};
 use super::output::Output;
+use super::recycle::Recycling;
 use super::{Global, score, wait_for};
 use crate::api::import::Need;
 use crate::api::types::{Agent, Campaign, ImportReport};
@@ -14,7 +15,7 @@ use crate::config::{Config, law};
 use crate::core::rules::law::Regime;
 use crate::units::AgentId;
 
-/// Import lists of contacts.
+/// Import lists of contacts, and call closed contacts again.
 #[derive(Debug, Subcommand)]
 pub(super) enum List {
     /// Import a list (CSV, or a sheet of a workbook) into a campaign
@@ -34,6 +35,14 @@ others, with reason and fix; mend them there and import that file. The exit code
 
 The file is a CSV with two columns, the reference of the contacts (ref, id) and score, 0 to 100.")]
     Score(score::Score),
+    /// Call closed contacts again, as if they had never been tried
+    #[command(before_help = "Examples:
+  cadran list recycle prospection-fr                               how its closed contacts ended
+  cadran list recycle prospection-fr --outcomes no_answer,busy --dry-run
+  cadran list recycle prospection-fr --dispositions hors-cible
+
+What the law counts of a person stays: attempts, refusals and wishes hold as before.")]
+    Recycle(Recycling),
 }
 
 /// A list to be imported.
@@ -58,6 +67,7 @@ impl List {
         match self {
             Self::Import(import) => import.run(global, output),
             Self::Score(score) => score.run(global, output),
+            Self::Recycle(recycling) => recycling.run(global, output),
         }
     }
 }

@@ -44,6 +44,19 @@ macro_rules! behind {
         )
     };
 }
+pub(super) use behind;
+
+/// Of attempts `a`, those that count as one: neither never placed, nor refused by a trunk before
+/// they rang, which reach nobody.
+macro_rules! reached {
+    () => {
+        "coalesce(a.ended_by, '') <> 'nobody'
+           and not (a.ringing_at is null and a.answered_at is null
+             and coalesce(a.ended_by, '') = 'carrier'
+             and a.outcome in ('congestion', 'trunk_fault'))"
+    };
+}
+pub(super) use reached;
 
 /// The numbers of some contacts, with what the gate must know of their persons.
 macro_rules! numbers_of {
@@ -90,11 +103,9 @@ macro_rules! recent_of {
             ") b
                  join campaign c on c.id = $2
                  join attempt a on a.person_id = b.person_id and a.client_id = c.client_id
-               where coalesce(a.ended_by, '') <> 'nobody'
-                 and not (a.ringing_at is null and a.answered_at is null
-                   and coalesce(a.ended_by, '') = 'carrier'
-                   and a.outcome in ('congestion', 'trunk_fault'))
-             ) as tried where back <= $3 order by contact_id, opened_at"
+               where ",
+            reached!(),
+            ") as tried where back <= $3 order by contact_id, opened_at"
         )
     };
 }
@@ -306,11 +317,11 @@ impl Store {
         let mut claimed = Claimed { supply, ..Claimed::default() };
         let mut numbers = self.numbers(&json(&ids), campaign, now, &mut claimed.digits).await?;
         let history = self.shared.plans().get(&campaign).is_some_and(|plan| plan.history);
-        let mut tried = if history { self.tried(&json(&ids)).await? } else { BTreeMap::new() };
+        let mut tried = if history { self.history(&json(&ids)).await? } else { BTreeMap::new() };
         for row in leased {
             let contact = row.card.contact;
             let lead = row.lead(numbers.remove(&contact).unwrap_or_default());
-            let tried = tried.remove(&contact).unwrap_or_default();
+            let tried = latest(tried.remove(&contact), lead.attempts);
             claimed.leads.push(Lead { tried, ..lead });
             claimed.cards.insert(contact, row.card);
         }
@@ -490,7 +501,7 @@ impl Store {
     }
 
     /// Reads how the latest attempts of some contacts ended.
-    pub(super) async fn tried(
+    pub(super) async fn history(
         &self,
         contacts: &str,
     ) -> Result<BTreeMap<ContactId, Vec<Tried>>, StoreError> {
@@ -641,6 +652,12 @@ fn lead_number(
         do_not_call: row.try_get("do_not_call")?,
     };
     Ok((ContactId(id("contact_id")?), lead))
+}
+
+/// Keeps the attempts that count: those before a contact was opened anew do not.
+pub(super) fn latest(tried: Option<Vec<Tried>>, attempts: u32) -> Vec<Tried> {
+    let mut tried = tried.unwrap_or_default();
+    tried.split_off(tried.len().saturating_sub(to_usize(attempts)))
 }
 
 fn to_usize<T: TryInto<usize>>(count: T) -> usize {

@@ -17,6 +17,7 @@ mod attempt;
 mod backend;
 mod campaigns;
 mod claim;
+mod compliance;
 mod consent;
 mod counts;
 mod decisions;
@@ -33,6 +34,7 @@ mod proof;
 mod quality;
 mod quota;
 mod recover;
+mod reopen;
 mod report;
 mod rows;
 mod score;
@@ -47,6 +49,7 @@ use std::sync::{Arc, Mutex as Mutexed, MutexGuard as Guard, PoisonError};
 use tokio::sync::{Mutex, MutexGuard, Notify, mpsc, oneshot};
 
 use backend::{Db, Reader, Readers, Sql, Writer};
+pub use compliance::{Answers, Compliance, Tried};
 pub use consent::{ConsentRow, NewConsent, WithdrawalRow};
 pub use counts::{Pilot, Stats};
 pub use error::{Fault, StoreError};
@@ -55,6 +58,7 @@ pub(crate) use fingerprint::hex;
 pub use mix::ListShare;
 pub use proof::Signature;
 pub use quota::{Quota, QuotaRow};
+pub use reopen::{ClosedAlike, Reopening};
 pub use rows::{
     AgentRow, CallFilter, CallRow, CampaignRow, Card, Claimed, Cursor, DecisionRow, Delivery,
     DispositionRow, DncScope, DoNotCallRow, EndpointRow, EventRow, ImportSource, ImportSummary,
@@ -199,10 +203,11 @@ struct Commit {
 }
 
 /// Every statement there is.
-const ALL_STATEMENTS: [&[(&str, Sql)]; 19] = [
+const ALL_STATEMENTS: [&[(&str, Sql)]; 21] = [
     attempt::STATEMENTS,
     campaigns::STATEMENTS,
     claim::STATEMENTS,
+    compliance::STATEMENTS,
     consent::STATEMENTS,
     decisions::STATEMENTS,
     identity::STATEMENTS,
@@ -215,6 +220,7 @@ const ALL_STATEMENTS: [&[(&str, Sql)]; 19] = [
     quality::STATEMENTS,
     quota::STATEMENTS,
     recover::STATEMENTS,
+    reopen::STATEMENTS,
     report::STATEMENTS,
     score::STATEMENTS,
     standing::STATEMENTS,

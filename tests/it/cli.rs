@@ -1,5 +1,6 @@
 //! The command line as its users meet it: the built program, its output and its exit codes.
 
+mod compliance;
 mod consent;
 mod dnc;
 mod faults;

@@ -4,6 +4,7 @@
 //! SQLite and in one on PostgreSQL.
 
 mod calls;
+mod compliance;
 mod consents;
 mod decisions;
 pub(crate) mod fixture;
@@ -12,6 +13,7 @@ mod order;
 pub(crate) mod pilot;
 mod priors;
 mod quality;
+mod reopen;
 mod replay;
 mod standing;
 
@@ -68,6 +70,9 @@ suite! {
         a_refused_or_skipped_contact_goes_where_the_core_says,
         many_callers_share_few_transactions,
     }
+    compliance {
+        attempts_are_told_with_what_was_recorded_as_of_their_moment,
+    }
     consents {
         a_lead_tells_the_rights_of_its_client_that_nobody_took_back,
         the_same_consent_in_another_list_adds_nothing,
@@ -116,6 +121,9 @@ suite! {
         a_pilot_is_counted_by_contacts_and_not_by_calls,
         a_pilot_counts_no_time_before_its_beginning_nor_after_its_end,
         nobody_works_while_the_engine_is_gone,
+    }
+    reopen {
+        closed_contacts_are_opened_anew_by_how_they_ended,
     }
     replay {
         writes_written_twice_leave_the_same_rows,
