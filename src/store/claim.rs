@@ -323,11 +323,11 @@ impl Store {
         let mut claimed = Claimed { supply, ..Claimed::default() };
         let mut numbers = self.numbers(&json(&ids), campaign, now, &mut claimed.digits).await?;
         let history = self.shared.plans().get(&campaign).is_some_and(|plan| plan.history);
-        let mut tried = if history { self.tried(&json(&ids)).await? } else { BTreeMap::new() };
+        let mut tried = if history { self.history(&json(&ids)).await? } else { BTreeMap::new() };
         for row in leased {
             let contact = row.card.contact;
             let lead = row.lead(numbers.remove(&contact).unwrap_or_default());
-            let tried = tried.remove(&contact).unwrap_or_default();
+            let tried = latest(tried.remove(&contact), lead.attempts);
             claimed.leads.push(Lead { tried, ..lead });
             claimed.cards.insert(contact, row.card);
         }
@@ -507,7 +507,7 @@ impl Store {
     }
 
     /// Reads how the latest attempts of some contacts ended.
-    pub(super) async fn tried(
+    pub(super) async fn history(
         &self,
         contacts: &str,
     ) -> Result<BTreeMap<ContactId, Vec<Tried>>, StoreError> {
@@ -663,6 +663,12 @@ fn lead_number(
         do_not_call: row.try_get("do_not_call")?,
     };
     Ok((ContactId(id("contact_id")?), lead))
+}
+
+/// Keeps the attempts that count: those before a contact was opened anew do not.
+pub(super) fn latest(tried: Option<Vec<Tried>>, attempts: u32) -> Vec<Tried> {
+    let mut tried = tried.unwrap_or_default();
+    tried.split_off(tried.len().saturating_sub(to_usize(attempts)))
 }
 
 fn to_usize<T: TryInto<usize>>(count: T) -> usize {

@@ -53,13 +53,11 @@ statements! {
     REOPEN = each(
         "update contact set state = 'open', done_reason = null, attempts = 0, faults = 0,
            next_number_id = null, callback_at = null, callback_agent_id = null,
-           turn = turn / 1000 * 1000 + 101 * priority - score,
-           next_at = $2, free_at = $2
+           turn = turn / 1000 * 1000 + 101 * priority - score, next_at = $2, free_at = $2
          where state = 'done' and id in (select value from json_each($1))",
         "update contact set state = 'open', done_reason = null, attempts = 0, faults = 0,
            next_number_id = null, callback_at = null, callback_agent_id = null,
-           turn = turn / 1000 * 1000 + 101 * priority - score,
-           next_at = $2, free_at = $2
+           turn = turn / 1000 * 1000 + 101 * priority - score, next_at = $2, free_at = $2
          where state = 'done' and id in (select cast(value as bigint)
              from jsonb_array_elements_text(cast($1 as jsonb)))",
     );

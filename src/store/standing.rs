@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::backend::{Row, both, each, statements};
-use super::claim::leased;
+use super::claim::{latest, leased};
 use super::text::{at, json, read, read_some};
 use super::{IN_CALL, Store, StoreError};
 use crate::core::fact::Lead;
@@ -192,7 +192,7 @@ impl Store {
         let (campaign, mut digits) = (leased.card.campaign, BTreeMap::new());
         let ids = json(&[contact.0.cast_signed()]);
         let mut numbers = self.numbers(&ids, campaign, now, &mut digits).await?;
-        let tried = self.tried(&ids).await?.remove(&contact).unwrap_or_default();
+        let tried = latest(self.history(&ids).await?.remove(&contact), leased.card.attempts);
         let call = |column| {
             let id: Option<i64> = row.try_get(column)?;
             Ok::<_, StoreError>(id.map(|id| CallId(id.cast_unsigned())))

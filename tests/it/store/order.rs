@@ -152,12 +152,12 @@ pub(super) async fn leads_tell_their_attempts_where_the_retry_plan_asks(house: H
     let with = |history| NewCampaign { history, ..new_campaign("vente") };
     let campaign = store.set_campaign(&with(true)).await?;
     list(store, campaign, [contact("a", 1)]).await?;
-    for n in 1..=2 {
+    for (n, attempt) in [(1, 1), (2, 2)] {
         let lead = house.first_lead(campaign).await?;
         let next = Next::Retry { at: NOON, number: None };
         let end = closed(n, campaign, &lead, Outcome::NoAnswer, next);
         let told = record(Record::Completed(call(n)), NOON);
-        store.commit(vec![opened(n, campaign, &lead, 1), end, told]).await?;
+        store.commit(vec![opened(n, campaign, &lead, attempt), end, told]).await?;
     }
     let tried = [1, 2].map(|n| Tried { at: NOON + Span::secs(n), outcome: Outcome::NoAnswer });
     assert_eq!(house.first_lead(campaign).await?.tried, tried);
