@@ -251,7 +251,7 @@ impl<'a> Gatehouse<'a> {
 const HOLIDAY: &str = "holiday";
 
 /// Gives a rule's id as it is printed and stored.
-fn code(rule: RuleId) -> String {
+pub(super) fn code(rule: RuleId) -> String {
     match serde_json::to_value(rule) {
         Ok(serde_json::Value::String(word)) => word,
         Ok(_) | Err(_) => format!("{rule:?}"),

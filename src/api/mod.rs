@@ -8,6 +8,7 @@ mod calls;
 mod campaigns;
 pub mod cause;
 mod chance;
+pub mod compliance;
 pub mod consents;
 pub mod contacts;
 pub mod dnc;
@@ -24,6 +25,7 @@ pub mod network;
 mod pacing;
 mod pilot;
 pub mod quality;
+pub mod recycle;
 mod trunks;
 pub mod types;
 mod webhooks;
@@ -98,8 +100,11 @@ pub fn router(desk: Desk) -> Router {
         .route("/v1/campaigns", get(campaigns::list))
         .route("/v1/campaigns/{name}", get(campaigns::show))
         .route("/v1/campaigns/{name}/pacing", get(pacing::explain))
+        .route("/v1/campaigns/{name}/contacts:closed", get(recycle::closed))
+        .route("/v1/campaigns/{name}/contacts:recycle", post(recycle::recycle))
         .route("/v1/campaigns/{name}/{verb}", post(campaigns::drive))
         .route("/v1/stats", get(campaigns::stats))
+        .route("/v1/reports/compliance", get(compliance::report))
         .route("/v1/reports/pilot", get(pilot::pilot))
         .route("/v1/agents", get(agents::list).post(agents::add))
         .route("/v1/agents/{name}/{verb}", post(agents::act))

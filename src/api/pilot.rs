@@ -4,6 +4,7 @@ use axum::extract::State;
 use serde::Deserialize;
 
 use super::chance::{self, float};
+use super::compliance::moment;
 use super::error::{Answer, ApiError};
 use super::types::{Estimate, PilotReport, Price, Projection, Share, Verdict};
 use super::{Desk, Search};
@@ -63,12 +64,7 @@ pub(super) async fn pilot(
     Search(query): Search<PilotQuery>,
 ) -> Answer<PilotReport> {
     let terms = query.terms()?;
-    let from = match &query.since {
-        Some(text) => text.parse::<jiff::Timestamp>().map(Wall::from).map_err(|_| {
-            ApiError::invalid(format!("{text:?} is no moment: write it as 2026-01-31T09:00:00Z"))
-        })?,
-        None => Wall::micros(0),
-    };
+    let from = moment(query.since.as_deref())?.unwrap_or(Wall::micros(0));
     let (_, row) = desk.campaign(&query.campaign)?;
     let to = desk.clock.now().wall;
     let counted = desk.store.pilot(row.id, from, to).await?;

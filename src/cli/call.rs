@@ -28,7 +28,7 @@ pub(super) enum Call {
 }
 
 /// The outcomes as the API names them.
-const OUTCOMES: [&str; 11] = [
+pub(super) const OUTCOMES: [&str; 11] = [
     "connected",
     "abandoned",
     "machine",

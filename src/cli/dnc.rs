@@ -28,8 +28,8 @@ pub(super) enum Dnc {
   cadran dnc remove +33639981234
   cadran dnc remove +33639981234 --campaign prospection-fr
 
-Contacts that were closed by the wish stay closed, and consents that it took back are not given
-back: import a new one.")]
+Contacts that were closed by the wish stay closed until `cadran list recycle CAMPAIGN --freed`, and
+consents that it took back are not given back: import a new one.")]
     Remove(Remove),
     /// Tell whether numbers must not be called, and why
     #[command(before_help = "Examples:

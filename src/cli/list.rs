@@ -7,6 +7,7 @@ use super::exported::Export;
 use super::failure::{Exit, Failure, Outcome};
 use super::listed::{self, Listed};
 use super::output::Output;
+use super::recycle::Recycling;
 use super::{Global, wait_for};
 use crate::api::import::Need;
 use crate::api::types::{Agent, Campaign, ImportReport};
@@ -15,7 +16,7 @@ use crate::config::{Config, law};
 use crate::core::rules::law::Regime;
 use crate::units::AgentId;
 
-/// Import and export lists of contacts.
+/// Import and export lists of contacts, and call closed contacts again.
 #[derive(Debug, Subcommand)]
 pub(super) enum List {
     /// Import a list (CSV, or a sheet of a workbook) into a campaign
@@ -38,6 +39,14 @@ others, with reason and fix; mend them there and import that file. The exit code
 The file is one that Excel in French opens, and that `cadran list import` reads back: it adds
 nothing and undoes no correction, as a list imported again never changes a card.")]
     Export(Export),
+    /// Call closed contacts again, as if they had never been tried
+    #[command(before_help = "Examples:
+  cadran list recycle prospection-fr                               how its closed contacts ended
+  cadran list recycle prospection-fr --outcomes no_answer,busy --dry-run
+  cadran list recycle prospection-fr --dispositions hors-cible
+
+What the law counts of a person stays: attempts, refusals and wishes hold as before.")]
+    Recycle(Recycling),
 }
 
 /// A list to be imported.
@@ -62,6 +71,7 @@ impl List {
         match self {
             Self::Import(import) => import.run(global, output),
             Self::Export(export) => export.run(global, output),
+            Self::Recycle(recycling) => recycling.run(global, output),
         }
     }
 }

@@ -5,6 +5,7 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
 use super::client::{At, Client};
+use super::compliance::Compliance;
 use super::failure::{Exit, Outcome};
 use super::output::{Form, Lang, Output, Sheet};
 use super::{Global, wait_for};
@@ -20,6 +21,14 @@ pub(super) enum Report {
   cadran report pilot vente --hourly-cost 29.50 --cost-per-appointment-max 60
   cadran report pilot vente --since 2026-03-02 --cost-per-argued-max 12 --json")]
     Pilot(Pilot),
+    /// Say whether a campaign kept the law: what was refused and wished, who was abandoned, and
+    /// every attempt put to the gate once more
+    #[command(before_help = "Examples:
+  cadran report compliance prospection-fr                       the last thirty days
+  cadran report compliance prospection-fr --since 2026-10-01 --until 2026-11-01 --json
+
+The exit code is 4 where an attempt stands against a rule.")]
+    Compliance(Compliance),
 }
 
 /// Which pilot, and what it may cost.
@@ -56,7 +65,7 @@ fn euros(text: &str) -> Result<f64, String> {
 }
 
 /// Reads a day, from its first moment on this machine's clock, or a moment.
-fn since(text: &str) -> Result<jiff::Timestamp, String> {
+pub(super) fn since(text: &str) -> Result<jiff::Timestamp, String> {
     let day = text.parse::<Date>().ok().filter(|_| !text.contains('T'));
     let begins = day.and_then(|day| day.to_zoned(TimeZone::system()).ok());
     begins.map(|day| day.timestamp()).or_else(|| text.parse().ok()).ok_or_else(|| {
@@ -68,6 +77,7 @@ impl Report {
     pub(super) fn run(self, global: &Global, output: &Output) -> Outcome {
         match self {
             Self::Pilot(pilot) => pilot.run(global, output),
+            Self::Compliance(compliance) => compliance.run(global, output),
         }
     }
 }

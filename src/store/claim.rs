@@ -34,6 +34,19 @@ macro_rules! behind {
         )
     };
 }
+pub(super) use behind;
+
+/// Of attempts `a`, those that count as one: neither never placed, nor refused by a trunk before
+/// they rang, which reach nobody.
+macro_rules! reached {
+    () => {
+        "coalesce(a.ended_by, '') <> 'nobody'
+           and not (a.ringing_at is null and a.answered_at is null
+             and coalesce(a.ended_by, '') = 'carrier'
+             and a.outcome in ('congestion', 'trunk_fault'))"
+    };
+}
+pub(super) use reached;
 
 /// The numbers of some contacts, with what the gate must know of their persons.
 macro_rules! numbers_of {
@@ -80,11 +93,9 @@ macro_rules! recent_of {
             ") b
                  join campaign c on c.id = $2
                  join attempt a on a.person_id = b.person_id and a.client_id = c.client_id
-               where coalesce(a.ended_by, '') <> 'nobody'
-                 and not (a.ringing_at is null and a.answered_at is null
-                   and coalesce(a.ended_by, '') = 'carrier'
-                   and a.outcome in ('congestion', 'trunk_fault'))
-             ) as tried where back <= $3 order by contact_id, opened_at"
+               where ",
+            reached!(),
+            ") as tried where back <= $3 order by contact_id, opened_at"
         )
     };
 }

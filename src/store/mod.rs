@@ -18,6 +18,7 @@ mod backend;
 mod campaigns;
 mod cards;
 mod claim;
+mod compliance;
 mod consent;
 mod counts;
 mod decisions;
@@ -33,6 +34,7 @@ mod prior;
 mod proof;
 mod quality;
 mod recover;
+mod reopen;
 mod report;
 mod rows;
 mod standing;
@@ -46,6 +48,7 @@ use tokio::sync::{Mutex, MutexGuard, Notify, mpsc, oneshot};
 
 use backend::{Db, Reader, Readers, Sql, Writer};
 pub use cards::{Change, Correction, ListedContact, NAME, NUMBER};
+pub use compliance::{Answers, Compliance, Tried};
 pub use consent::{ConsentRow, NewConsent, WithdrawalRow};
 pub use counts::{Pilot, Stats};
 pub use error::{Fault, StoreError};
@@ -53,6 +56,7 @@ use fingerprint::Fingerprints;
 pub(crate) use fingerprint::hex;
 pub use inbound::{InboundRow, NewOpposition};
 pub use proof::Signature;
+pub use reopen::{ClosedAlike, Reopening};
 pub use rows::{
     AgentRow, CallFilter, CallRow, CampaignRow, Card, Claimed, Cursor, DecisionRow, Delivery,
     DispositionRow, DncScope, DoNotCallRow, EndpointRow, EventRow, ImportSource, ImportSummary,
@@ -184,11 +188,12 @@ struct Commit {
 }
 
 /// Every statement there is.
-const ALL_STATEMENTS: [&[(&str, Sql)]; 18] = [
+const ALL_STATEMENTS: [&[(&str, Sql)]; 20] = [
     attempt::STATEMENTS,
     campaigns::STATEMENTS,
     cards::STATEMENTS,
     claim::STATEMENTS,
+    compliance::STATEMENTS,
     consent::STATEMENTS,
     decisions::STATEMENTS,
     identity::STATEMENTS,
@@ -200,6 +205,7 @@ const ALL_STATEMENTS: [&[(&str, Sql)]; 18] = [
     prior::STATEMENTS,
     quality::STATEMENTS,
     recover::STATEMENTS,
+    reopen::STATEMENTS,
     report::STATEMENTS,
     standing::STATEMENTS,
     write::STATEMENTS,

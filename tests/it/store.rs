@@ -5,6 +5,7 @@
 
 mod calls;
 mod cards;
+mod compliance;
 mod consents;
 mod decisions;
 pub(crate) mod fixture;
@@ -12,6 +13,7 @@ mod lists;
 pub(crate) mod pilot;
 mod priors;
 mod quality;
+mod reopen;
 mod replay;
 mod standing;
 
@@ -74,6 +76,9 @@ suite! {
         a_wish_of_a_caller_is_written_once_with_its_events,
         a_call_that_came_in_and_was_cut_is_ended_by_the_next_start,
     }
+    compliance {
+        attempts_are_told_with_what_was_recorded_as_of_their_moment,
+    }
     consents {
         a_lead_tells_the_rights_of_its_client_that_nobody_took_back,
         the_same_consent_in_another_list_adds_nothing,
@@ -113,6 +118,9 @@ suite! {
         a_pilot_is_counted_by_contacts_and_not_by_calls,
         a_pilot_counts_no_time_before_its_beginning_nor_after_its_end,
         nobody_works_while_the_engine_is_gone,
+    }
+    reopen {
+        closed_contacts_are_opened_anew_by_how_they_ended,
     }
     replay {
         writes_written_twice_leave_the_same_rows,
