@@ -203,11 +203,16 @@ impl Dialer {
         Ok((packet, from))
     }
 
+    /// Drops what was heard and not listened to.
+    pub(crate) fn forget_audio(&self) {
+        let mut old = [0; 1_500];
+        while self.audio.try_recv_from(&mut old).is_ok() {}
+    }
+
     /// Waits until the far end has certainly heard all that was sent to it: it listens before it
     /// speaks, so the second packet it says from now on comes after.
     pub(crate) async fn is_heard(&self, remote: SocketAddr) -> Checked {
-        let mut old = [0; 1_500];
-        while self.audio.try_recv_from(&mut old).is_ok() {}
+        self.forget_audio();
         let mut spoke = 0;
         while spoke < 2 {
             spoke += u32::from(self.packet().await?.1 == remote);
