@@ -52,6 +52,7 @@ async fn measure(what: &str, place: Place, dir: &tempfile::TempDir) -> Result<()
         full_sync: false,
         interrupted_rest: Span::ZERO,
         tell: event::call_completed,
+        tell_inbound: cadran::hooks::received::tell,
         random: |bytes| getrandom::fill(bytes).map_err(std::io::Error::other),
     };
     let tasks = Tasks::new();
@@ -118,6 +119,7 @@ async fn fill(store: &Store, contacts: u64) -> Result<CampaignId, Box<dyn Error>
                 priority: u8::try_from(n % 9 + 1).unwrap_or(9),
                 score: score(n),
                 owner: None,
+                kind: None,
                 numbers: vec![NewNumber { number, zone, territory: None, class }],
                 consents: Vec::new(),
             })
@@ -140,7 +142,9 @@ fn outcomes(campaign: CampaignId, leads: &[Lead], now: Wall) -> Vec<Write> {
         let number = lead.numbers.first().map_or(NumberId(0), |number| number.number);
         let refusal = Refusal { rule: RuleId::Window, law: None, until };
         let (contact, stage) = (lead.contact, Stage::Hopper);
-        let record = RuleRefusal { campaign, contact, number, stage, refusal, next, at: now };
+        let (at, receipt) = (now, None);
+        let record =
+            RuleRefusal { campaign, contact, number, stage, refusal, next, at, receipt };
         Write::Record { record: Record::Refused(record), at: now }
     };
     (0..).zip(leads).map(refused).collect()

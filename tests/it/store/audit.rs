@@ -319,7 +319,7 @@ impl Cell {
             _ => {
                 let untold = matches!(fault.flaw, Flaw::Untold(..));
                 let mut own = records.iter().filter(|record| record.seq == fault.seq);
-                untold || own.any(|record| of_row(record))
+                untold || own.any(&of_row)
             }
         })
     }
