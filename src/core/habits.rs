@@ -220,7 +220,8 @@ mod tests {
         let morning = habits.odds(LIST, MORNING, &own).chance;
         assert!(evening(2) > morning, "two do not");
         assert!(evening(8) < morning, "eight do");
-        assert!(habits.odds(LIST, MORNING, &[(MORNING, true)]).chance > evening(0));
+        let two = [(MORNING, true); 2];
+        assert!(habits.odds(LIST, MORNING, &two).chance > evening(0), "two answers bring it back");
     }
 
     #[test]

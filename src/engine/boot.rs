@@ -250,7 +250,7 @@ pub async fn start(config: Config) -> Result<Running, BootError> {
     tasks.spawn(writing);
     let (asks, asked) = mpsc::channel(ASKS_MAX);
     let (snapshot, watched) = watch::channel(Arc::new(Snapshot::default()));
-    let gauge = Gauge::new(sip.clone(), media.clone());
+    let (gauge, handle) = (Gauge::new(sip.clone(), media.clone()), Handle::new(asks, watched));
     let parts = Parts {
         clock,
         dialer: Dialer::new(settings),
@@ -269,7 +269,6 @@ pub async fn start(config: Config) -> Result<Running, BootError> {
     let mut engine = Engine::new(parts, recovered.first_leg, recovered.first_inbound);
     first.extend(engine.resume(recovered));
     let (ending, ended) = oneshot::channel::<Infallible>();
-    let handle = Handle::new(asks, watched);
     tasks.spawn(quotas::watch(store.clone(), handle.clone()));
     tasks.spawn(async move {
         engine.run(first).await;
