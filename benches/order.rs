@@ -8,6 +8,8 @@
 //! what waits piles up in front of what is due. `CADRAN_CONTACTS` (5,000,000) and `CADRAN_CLAIMS`
 //! (1,000) say how much.
 
+#![expect(clippy::print_stdout, reason = "a bench prints its figures")]
+
 use std::collections::BTreeMap;
 use std::error::Error;
 
