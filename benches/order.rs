@@ -145,8 +145,7 @@ fn outcomes(campaign: CampaignId, leads: &[Lead], now: Wall) -> Vec<Write> {
         let refusal = Refusal { rule: RuleId::Window, law: None, until };
         let (contact, stage) = (lead.contact, Stage::Hopper);
         let (at, receipt) = (now, None);
-        let record =
-            RuleRefusal { campaign, contact, number, stage, refusal, next, at, receipt };
+        let record = RuleRefusal { campaign, contact, number, stage, refusal, next, at, receipt };
         Write::Record { record: Record::Refused(record), at: now }
     };
     (0..).zip(leads).map(refused).collect()
