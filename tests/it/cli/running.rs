@@ -157,7 +157,8 @@ fn write_project(folder: &Path) -> Result<(), Box<dyn Error>> {
             "[sip]\nbind = \"127.0.0.1:{sip}\"\n[rtp]\nports = \"{rtp}-{rtp_last}\"\n\
              [folders]\ntapes = \"tapes\"\n\
              [[caller_id]]\nnumber = \"+33162000000\"\noperator = \"essai\"\n\
-             [[trunk]]\nname = \"t1\"\noperators = [\"essai\"]\nhost = \"127.0.0.1:{carrier}\"\nchannels = 5\n\
+             [[trunk]]\nname = \"t1\"\noperators = [\"essai\"]\n\
+             host = \"127.0.0.1:{carrier}\"\nchannels = 5\n\
              calls_per_second = \"5/s\"\noptions_every = \"never\"\n"
         ),
     )?;
