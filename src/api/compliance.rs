@@ -177,7 +177,7 @@ impl ComplianceQuery {
     fn period(&self, now: Wall) -> Result<(Wall, Wall), ApiError> {
         let day = |days: i64| Span::secs(86_400).times(days.unsigned_abs());
         let to = moment(self.until.as_deref())?.map_or(now, |to| to.min(now));
-        let from = moment(self.since.as_deref())?.unwrap_or(to - day(DAYS));
+        let from = moment(self.since.as_deref())?.unwrap_or_else(|| to - day(DAYS));
         if from >= to {
             return Err(ApiError::invalid(
                 "the report ends before it begins, or lies ahead".to_owned(),

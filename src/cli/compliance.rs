@@ -125,8 +125,8 @@ fn verdict(told: &ComplianceReport, lang: Lang) -> String {
         }
     } else {
         lang.say(
-            "Some attempts stand against a rule as it is now and with what is recorded now: look at \
-             them with cadran call show CALL.\n",
+            "Some attempts stand against a rule as it is now and with what is recorded now: look \
+             at them with cadran call show CALL.\n",
             "Des appels sont contraires à une règle telle qu'elle est aujourd'hui et à ce qui est \
              enregistré aujourd'hui : voyez-les par cadran call show APPEL.\n",
         )
