@@ -9,8 +9,6 @@
 //! (1,000) say how much.
 #![expect(clippy::print_stdout, reason = "a bench prints its figures")]
 
-#![expect(clippy::print_stdout, reason = "a bench prints its figures")]
-
 use std::collections::BTreeMap;
 use std::error::Error;
 
