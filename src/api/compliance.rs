@@ -61,7 +61,7 @@ pub struct ComplianceReport {
     pub refused: Vec<RefusedBy>,
     /// How many answered, and were abandoned.
     pub abandoned: AbandonedShare,
-    /// Do-not-call wishes noted, by their source.
+    /// Do-not-call wishes noted, by their reason.
     pub wishes: BTreeMap<String, u64>,
     /// Rights to call recorded for the client, by their basis.
     pub rights: BTreeMap<String, u64>,

@@ -48,6 +48,8 @@ pub(super) async fn score(
     let given = scores.len() as u64;
     let scores: Vec<_> = scores.into_iter().map(|one| (one.external_id, one.score)).collect();
     let changed = desk.store.score(row.id, &scores).await?;
-    desk.handle.ask(Ask::Restock(row.id)).await?;
+    if changed > 0 {
+        desk.handle.ask(Ask::Restock(row.id)).await?;
+    }
     Ok(axum::Json(ScoreReport { scored: changed, unknown: given.saturating_sub(changed) }))
 }

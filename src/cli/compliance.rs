@@ -24,7 +24,7 @@ pub(super) struct Compliance {
 }
 
 impl Compliance {
-    /// Exit code 4 where attempts stand against a rule.
+    /// Exit code 4 where attempts stand against a rule, or were too many to be asked about.
     pub(super) fn run(&self, global: &Global, output: &Output) -> Outcome {
         let path = At::path(["reports", "compliance"])
             .with("campaign", Some(&self.campaign))
@@ -38,7 +38,9 @@ impl Compliance {
         if output.form == Form::Table {
             output.text(&format!("\n{}", verdict(&told, output.lang)));
         }
-        Ok(if told.asked_again.against.is_empty() { Exit::Done } else { Exit::Refused })
+        let again = &told.asked_again;
+        let sound = again.against.is_empty() && again.unasked == 0;
+        Ok(if sound { Exit::Done } else { Exit::Refused })
     }
 }
 
@@ -59,7 +61,7 @@ fn sheet(told: &ComplianceReport, lang: Lang) -> Sheet {
         sheet.add([name.to_owned(), value, more]);
     };
     let numbers = format!("{} {}", told.numbers, lang.say("numbers", "numéros"));
-    add(lang.say("attempts", "appels"), told.attempts.to_string(), numbers);
+    add(lang.say("attempts", "tentatives"), told.attempts.to_string(), numbers);
     let of_one = lang.say("most at one number", "au plus pour un numéro");
     add(of_one, told.attempts_of_one.to_string(), String::new());
     for one in &told.refused {
@@ -84,9 +86,9 @@ fn sheet(told: &ComplianceReport, lang: Lang) -> Sheet {
     }
     let over = lang.say("days above the cap", "journées au-dessus du plafond");
     add(over, abandoned.days_over.to_string(), String::new());
-    for (source, count) in &told.wishes {
+    for (reason, count) in &told.wishes {
         let wish = lang.say("do-not-call wishes", "oppositions");
-        add(wish, count.to_string(), source.clone());
+        add(wish, count.to_string(), reason.clone());
     }
     for (basis, count) in &told.rights {
         let right = lang.say("rights to call recorded", "droits d'appeler enregistrés");

@@ -27,7 +27,7 @@ pub(super) enum Report {
   cadran report compliance prospection-fr                       the last thirty days
   cadran report compliance prospection-fr --since 2026-10-01 --until 2026-11-01 --json
 
-The exit code is 4 where an attempt stands against a rule.")]
+The exit code is 4 where an attempt stands against a rule, or there are too many to ask about.")]
     Compliance(Compliance),
 }
 

@@ -56,12 +56,15 @@ pub struct Rest {
     pub lasts: Span,
 }
 
+/// A number rests only where at least one call in so many was refused meanwhile: some persons have
+/// filters of their own, however many calls it places.
+pub const ONE_IN: u32 = 10;
+
 /// Refusals are counted up to here.
 pub const BLOCKS_MAX: u32 = 100;
 
 impl Default for Rest {
-    /// Gives an hour of rest after twenty refusals within an hour: one call in ten of a number that
-    /// places two hundred. A few refusals are some persons' own filters.
+    /// Gives an hour of rest after twenty refusals within an hour.
     fn default() -> Self {
         Self { blocks: 20, within: HOUR, lasts: HOUR }
     }
@@ -140,7 +143,11 @@ impl Number {
         let last = *self.blocks.back()?;
         let first = *self.blocks.get(self.blocks.len().checked_sub(count)?)?;
         let until = last + rest.lasts;
-        (last.since(first) <= rest.within && until > at).then_some(until)
+        let meanwhile = self.calls.iter();
+        let meanwhile = meanwhile.filter(|(minute, _)| *minute + GRAIN > first && *minute <= last);
+        let placed: u32 = meanwhile.map(|(_, calls)| *calls).sum();
+        let often = u32::try_from(count).is_ok_and(|count| count * ONE_IN >= placed);
+        (often && last.since(first) <= rest.within && until > at).then_some(until)
     }
 }
 
@@ -329,7 +336,13 @@ mod tests {
         assert_eq!(shown.room(Some(&cap), at(2_200)), Ok(()));
         let blocks = [700, 1_200].map(|secs| at(secs).wall).to_vec();
         let mut again = Shown::default();
-        again.carried(ShownId(1), &Carried { calls: Vec::new(), blocks });
+        again.carried(ShownId(1), &Carried { calls: Vec::new(), blocks: blocks.clone() });
         assert!(again.room(Some(&cap), at(2_199)).is_err());
+        for (calls, rests) in [(20, true), (21, false)] {
+            let mut busy = Shown::default();
+            let calls = vec![(at(0).wall, 500), (at(720).wall, calls)];
+            busy.carried(ShownId(1), &Carried { calls, blocks: blocks.clone() });
+            assert_eq!(busy.room(Some(&cap), at(2_199)).is_err(), rests, "one in ten");
+        }
     }
 }

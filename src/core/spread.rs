@@ -53,7 +53,8 @@ fn moment(
     let called = called.or_else(|| lead.numbers.first())?;
     let zone = TimeZone::get(called.zone.name()).ok()?;
     let there = (&called.zone, called.territory.as_ref());
-    let open = hours::open_between(&settings.rules, there, at, at + AHEAD);
+    let rules = settings.rules_of(called);
+    let open = hours::open_between(rules, there, at, at + AHEAD);
     let own: Vec<Tried> = lead.tried.iter().copied().chain([last]).collect();
     let mut moments = Vec::new();
     for (from, until) in open {

@@ -65,6 +65,11 @@ impl Callers {
         self.news.1.recv().await
     }
 
+    /// Takes what the store has said already.
+    pub(super) fn try_told(&mut self) -> Option<Fact> {
+        self.news.1.try_recv().ok()
+    }
+
     fn forget(&mut self, id: InboundId) -> Option<Caller> {
         let caller = self.calls.remove(&id)?;
         self.legs.remove(&caller.leg);

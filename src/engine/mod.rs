@@ -306,6 +306,9 @@ impl Engine {
         if let Ok((campaign, claimed)) = self.claims.1.try_recv() {
             return Some(Input::Claimed(campaign, claimed));
         }
+        if let Some(fact) = self.callers.try_told() {
+            return Some(Input::Inbound(fact));
+        }
         inbox.asks.try_recv().ok().map(Input::Asked)
     }
 

@@ -29,7 +29,7 @@ pub struct Compliance {
     pub attempts_of_one: u64,
     /// What the gate refused: rule, rule of law behind it, how often, and how many contacts.
     pub refused: Vec<(String, Option<String>, u64, u64)>,
-    /// Do-not-call wishes of the client's, the campaign's and everyone's reach, by their source.
+    /// Do-not-call wishes of the client's, the campaign's and everyone's reach, by their reason.
     pub wishes: BTreeMap<String, u64>,
     /// Rights to call given to the client, by their basis.
     pub rights: BTreeMap<String, u64>,
@@ -65,7 +65,7 @@ macro_rules! happened_to {
             "with who as materialized (select cast(value as bigint) as id from ",
             $persons,
             "), mine as materialized (select client_id from campaign where id = $2)
-             select a.person_id, 'tried' as what, a.opened_at as at,
+             select a.person_id, 'tried' as what, a.opened_at as at, a.opened_at as recorded_at,
                cast(null as bigint) as until_at, cast(null as text) as basis,
                false as out_of_hours
              from who join mine on true
@@ -73,30 +73,31 @@ macro_rules! happened_to {
              where a.opened_at < $3 and ",
             reached!(),
             " union all
-             select a.person_id, 'abandoned', a.ended_at, null, null, false
+             select a.person_id, 'abandoned', a.ended_at, a.ended_at, null, null, false
              from who join mine on true
                join attempt a on a.person_id = who.id and a.client_id = mine.client_id
              where a.ended_at < $3 and a.outcome = 'abandoned'
              union all
-             select a.person_id, 'refused', a.qualified_at, null, null, false
+             select a.person_id, 'refused', a.qualified_at, a.qualified_at, null, null, false
              from who join mine on true
                join attempt a on a.person_id = who.id and a.client_id = mine.client_id
                join disposition d
                  on d.campaign_id = a.campaign_id and d.code = a.disposition_code
              where a.qualified_at < $3 and d.class = 'argued_negative'
              union all
-             select d.person_id, 'wish', d.at, d.until_at, null, false
+             select d.person_id, 'wish', d.at, d.at, d.until_at, null, false
              from who join do_not_call d on d.person_id = who.id
              where d.at < $3 and (d.scope = 'everyone'
                or d.scope = 'campaign' and d.scope_id = $2
                or d.scope = 'client' and d.scope_id = (select client_id from mine))
              union all
-             select k.person_id, 'right', k.obtained_at, k.expires_at, k.basis, k.out_of_hours
+             select k.person_id, 'right', k.obtained_at, k.recorded_at, k.expires_at, k.basis,
+               k.out_of_hours
              from who join mine on true
                join consent k on k.person_id = who.id and k.client_id = mine.client_id
              where k.recorded_at < $3
              union all
-             select w.person_id, 'withdrawn', w.at, null, null, false
+             select w.person_id, 'withdrawn', w.at, w.at, null, null, false
              from who join mine on true
                join consent_withdrawal w
                  on w.person_id = who.id and w.client_id = mine.client_id
@@ -119,11 +120,11 @@ statements! {
          group by rule, law order by count(*) desc, rule, law",
     );
     WISHES = both(
-        "select d.source, count(*) from do_not_call d join campaign c on c.id = $1
+        "select d.reason, count(*) from do_not_call d join campaign c on c.id = $1
          where d.at >= $2 and d.at < $3 and (d.scope = 'everyone'
            or d.scope = 'campaign' and d.scope_id = c.id
            or d.scope = 'client' and d.scope_id = c.client_id)
-         group by d.source",
+         group by d.reason",
     );
     RIGHTS = both(
         "select k.basis, count(*) from consent k join campaign c on c.id = $1
@@ -167,7 +168,8 @@ struct History {
     refused: Vec<Wall>,
     /// From when to when.
     wishes: Vec<(Wall, Option<Wall>)>,
-    rights: Vec<Right>,
+    /// Each with when it was recorded.
+    rights: Vec<(Wall, Right)>,
     withdrawn: Vec<Wall>,
 }
 
@@ -268,7 +270,7 @@ async fn histories(
         let history = histories.entry(row.try_get(0)?).or_default();
         let moment =
             |place| Ok::<_, StoreError>(row.try_get::<Option<i64>>(place)?.map(Wall::micros));
-        let (begins, ends) = (moment(2)?, moment(3)?);
+        let (begins, ends) = (moment(2)?, moment(4)?);
         match row.try_get::<String>(1)?.as_str() {
             "tried" => history.tried.extend(begins),
             "abandoned" => history.abandoned.extend(begins),
@@ -277,16 +279,15 @@ async fn histories(
             "withdrawn" => history.withdrawn.extend(begins),
             _ => {
                 // One that cannot be read gives no right.
-                let basis = row.try_get::<Option<String>>(4)?;
+                let basis = row.try_get::<Option<String>>(5)?;
                 let basis = basis.and_then(|basis| read::<Basis>("basis", &basis).ok());
-                let out_of_hours = row.try_get(5)?;
-                history.rights.extend(basis.map(|basis| Right {
-                    id: None,
-                    basis,
-                    obtained: begins,
-                    until: ends,
-                    out_of_hours,
-                }));
+                let out_of_hours = row.try_get(6)?;
+                let recorded = Wall::micros(row.try_get(3)?);
+                let right = |basis| {
+                    let (obtained, until) = (begins, ends);
+                    (recorded, Right { id: None, basis, obtained, until, out_of_hours })
+                };
+                history.rights.extend(basis.map(right));
             }
         }
     }
@@ -342,11 +343,13 @@ fn tried(
 impl History {
     /// Gives the rights that nobody had taken back at a moment.
     fn rights_at(&self, at: Wall) -> Vec<Right> {
-        let stands = |right: &&Right| {
+        let stands = |(recorded, right): &&(Wall, Right)| {
             let mut later = self.withdrawn.iter().filter(|then| **then < at);
-            !later.any(|then| right.obtained.is_none_or(|obtained| *then >= obtained))
+            *recorded < at
+                && !later.any(|then| right.obtained.is_none_or(|obtained| *then >= obtained))
         };
-        let mut rights: Vec<Right> = self.rights.iter().filter(stands).copied().collect();
+        let rights = self.rights.iter().filter(stands).map(|(_, right)| *right);
+        let mut rights: Vec<Right> = rights.collect();
         // The latest given, as a lead tells of them.
         rights.sort_by_key(|right| core::cmp::Reverse(right.obtained));
         rights.truncate(RIGHTS_MAX);

@@ -27,7 +27,8 @@ macro_rules! chosen {
     ($outcomes:literal, $codes:literal) => {
         concat!(
             "select c.id from contact c left join attempt a on a.call_id = c.last_call_id
-             where c.campaign_id = $1 and c.state = 'done' and c.id > $2
+             where c.campaign_id = $1 and c.state = 'done' and c.open_call_id is null
+               and c.id > $2
                and (c.done_reason = 'exhausted' and a.outcome in (",
             $outcomes,
             ") or c.done_reason = 'qualified' and a.disposition_code in (",
@@ -54,11 +55,11 @@ statements! {
         "update contact set state = 'open', done_reason = null, attempts = 0, faults = 0,
            next_number_id = null, callback_at = null, callback_agent_id = null,
            turn = turn / 1000 * 1000 + 101 * priority - score, next_at = $2, free_at = $2
-         where state = 'done' and id in (select value from json_each($1))",
+         where state = 'done' and open_call_id is null and id in (select value from json_each($1))",
         "update contact set state = 'open', done_reason = null, attempts = 0, faults = 0,
            next_number_id = null, callback_at = null, callback_agent_id = null,
            turn = turn / 1000 * 1000 + 101 * priority - score, next_at = $2, free_at = $2
-         where state = 'done' and id in (select cast(value as bigint)
+         where state = 'done' and open_call_id is null and id in (select cast(value as bigint)
              from jsonb_array_elements_text(cast($1 as jsonb)))",
     );
     DONE = both(

@@ -145,6 +145,7 @@ suite! {
     }
     reopen {
         closed_contacts_are_opened_anew_by_how_they_ended,
+        whoever_is_on_the_line_is_not_opened_anew,
     }
     replay {
         writes_written_twice_leave_the_same_rows,

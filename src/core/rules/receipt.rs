@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::consent::{Basis, Standing};
 use super::law::{Asks, LawId, at_territory};
-use super::{Gate, attempts};
+use super::{Gate, Settings, attempts};
 use crate::core::fact::LeadNumber;
 use crate::units::{ConsentId, Territory, Wall, Zone};
 
@@ -85,15 +85,14 @@ impl Gate<'_> {
             abandoned: number.abandoned,
         };
         let tried = self.persons.attempts.of(&number.recent, who);
-        receipt.count(self, &tried, at);
+        receipt.count(self.settings.rules_of(number), &tried, at);
         receipt
     }
 }
 
 impl Receipt {
     /// Adds the rules in force, and the attempts that each cap counts.
-    fn count(&mut self, gate: &Gate<'_>, tried: &[Wall], at: Wall) {
-        let rules = &gate.settings.rules;
+    fn count(&mut self, rules: &Settings, tried: &[Wall], at: Wall) {
         let own = rules.attempts.iter().map(|cap| Tally {
             law: None,
             made: attempts::made(*cap, tried, at),

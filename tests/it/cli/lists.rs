@@ -138,7 +138,8 @@ fn lists_of_fifty_thousand_and_of_a_million_records_are_imported() -> Claim {
             writeln!(list, "R{n};Martin{};Léa;0199{n:06};Lyon;69003", n % 977)?;
         }
         fs::write(engine.folder.path().join("liste.csv"), list)?;
-        let told = engine.ask(&["list", "import", "liste.csv", "--campaign", "essai"])?;
+        let import = ["list", "import", "liste.csv", "--campaign", "essai", "--consent-later"];
+        let told = engine.ask(&import)?;
         assert_eq!(told.get("added"), Some(&records.into()), "{told}");
         let status = fs::read_to_string(format!("/proc/{}/status", engine.child.id()))?;
         let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or("?");

@@ -80,7 +80,7 @@ pub(super) async fn attempts_are_told_with_what_was_recorded_as_of_their_moment(
 
     let counted = store.compliance(vente, (NOON, at(60))).await?;
     assert_eq!((counted.attempts, counted.numbers, counted.attempts_of_one), (5, 3, 2));
-    assert_eq!(counted.wishes.into_iter().collect::<Vec<_>>(), [("letter".to_owned(), 2)]);
+    assert_eq!(counted.wishes.into_iter().collect::<Vec<_>>(), [("said so".to_owned(), 2)]);
     assert_eq!(counted.rights.into_iter().collect::<Vec<_>>(), [("consent".to_owned(), 1)]);
     assert_eq!(counted.withdrawals, 2, "one by letter, one by the wish that does not end");
     let answers = store.answers(vente, (NOON, at(60))).await?;

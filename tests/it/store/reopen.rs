@@ -6,7 +6,8 @@ use cadran::store::{ClosedAlike, DncScope, NewDoNotCall, Reopening};
 use cadran::units::{ContactId, Span};
 
 use super::fixture::{
-    Done, House, LEASE, NOON, call, campaign, closed, contact, list, number_of, opened, record,
+    Done, House, LEASE, NOON, call, campaign, closed, contact, list, number_of, opened, qualified,
+    record,
 };
 
 pub(super) async fn closed_contacts_are_opened_anew_by_how_they_ended(house: House) -> Done {
@@ -60,5 +61,21 @@ pub(super) async fn closed_contacts_are_opened_anew_by_how_they_ended(house: Hou
     let freed = Reopening { freed: true, ..Reopening::default() };
     assert_eq!(store.reopen(vente, &freed, later - Span::secs(1), true).await?, 0);
     assert_eq!(store.reopen(vente, &freed, later, false).await?, 1, "the other wish stands");
+    Ok(())
+}
+
+pub(super) async fn whoever_is_on_the_line_is_not_opened_anew(house: House) -> Done {
+    let store = &house.store;
+    let vente = campaign(store, "vente").await?;
+    list(store, vente, [contact("c1", 1)]).await?;
+    let lead = house.first_lead(vente).await?;
+    let said = qualified(1, vente, &lead, 1, Next::Done(DoneReason::Qualified));
+    store.commit(vec![opened(1, vente, &lead, 1), said]).await?;
+    let which = Reopening { dispositions: vec!["vente".to_owned()], ..Reopening::default() };
+    let later = NOON + LEASE;
+    assert_eq!(store.reopen(vente, &which, later, false).await?, 0, "the conversation goes on");
+    let closed = closed(1, vente, &lead, Outcome::Connected, Next::Untouched);
+    store.commit(vec![closed, record(Record::Completed(call(1)), NOON)]).await?;
+    assert_eq!(store.reopen(vente, &which, later, false).await?, 1);
     Ok(())
 }
