@@ -160,7 +160,6 @@ impl Dialer {
             let Some(stocked) = campaign.hopper.peek(place) else {
                 return Err(nearest.unwrap_or(empty));
             };
-            let one_way = campaign.settings.is_one_way();
             if closed.holds(&stocked.lead) {
                 place = self.pass_over(now, id, place, &mut closed);
                 continue;
@@ -169,7 +168,7 @@ impl Dialer {
             match self.prospect(now, id, &lead, &tried).ok_or(empty)? {
                 Prospect::Blocked(blocked, index) => {
                     let sooner = nearest.map_or(blocked, |nearest| nearest.sooner(blocked));
-                    if tried.is_empty() && one_way {
+                    if tried.is_empty() && self.is_shut(now, id) {
                         return Err(sooner);
                     }
                     nearest = Some(sooner);

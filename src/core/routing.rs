@@ -151,6 +151,14 @@ impl Dialer {
         Err(nearest.unwrap_or(NOWHERE))
     }
 
+    /// Whether no call of a campaign whose numbers all go over the same trunks has a way now,
+    /// whoever is called: the rest of its stock need not be looked at.
+    pub(super) fn is_shut(&self, now: Now, id: CampaignId) -> bool {
+        let settings = self.campaigns.get(&id).map(|campaign| &campaign.settings);
+        settings.is_some_and(|settings| settings.by_group.is_empty())
+            && self.room(now, id, RouteGroup::DEFAULT, &[]).is_err()
+    }
+
     /// Says which ways a call to the numbers of a group has now, and if it has none, why.
     pub(super) fn room(
         &self,
