@@ -246,10 +246,11 @@ pub(super) async fn import(
     let original = lists::original_of(query.original)?;
     let source = ImportSource { file: file.clone(), sha256, original, at, also_elsewhere: true };
     let patience = async || false;
-    let added = desk.store.record_consents(*client, &source, &mut contacts, patience).await?;
-    if added > 0 {
-        for campaign in campaigns_of(&desk, *client) {
-            desk.handle.ask(Ask::Refill(campaign)).await?;
+    let recorded = desk.store.record_consents(*client, &source, &mut contacts, patience).await?;
+    let (added, woken) = recorded;
+    if added + woken > 0 {
+        for row in desk.campaigns.iter().filter(|row| row.client == *client && desk.runs(row)) {
+            desk.handle.ask(Ask::Refill(row.id)).await?;
         }
     }
     let seconds = desk.clock.mono().since(started).as_secs_f64();
@@ -314,6 +315,12 @@ impl Known {
             calls,
         })
     }
+}
+
+/// Tells all that is known about the right to call one number.
+pub(super) async fn of_number(desk: &Desk, number: &Number) -> Result<Dossier, ApiError> {
+    let query = AboutQuery { number: number.reveal().to_owned(), client: None };
+    dossier(desk, &query).await
 }
 
 async fn dossier(desk: &Desk, query: &AboutQuery) -> Result<Dossier, ApiError> {

@@ -11,8 +11,10 @@ use super::dnc::number;
 use super::error::{Answer, ApiError};
 use super::{Desk, Search, body, import};
 use crate::core::order::{DoneReason, Outcome};
+use crate::engine::handle::{Ask, Refused};
 use crate::store::{
-    CallFilter, Change, Correction, ListedContact, NAME, NUMBER, NUMBERS_MAX, NewNumber, PAGE_MAX,
+    CallFilter, CampaignRow, Change, Claimed, Correction, ListedContact, NAME, NUMBER, NUMBERS_MAX,
+    NewNumber, PAGE_MAX, Standing,
 };
 use crate::units::{AgentId, CallId, ContactId, Number};
 
@@ -177,33 +179,99 @@ pub(super) async fn correct(
         source: "api".to_owned(),
         at: desk.clock.now().wall,
     };
-    let changed = desk.store.correct(&correction).await?;
-    Ok(axum::Json(Corrected { changed }))
+    let correcting = desk.clone();
+    let changed = desk.see_through(async move { correcting.correct(&correction).await }).await;
+    Ok(axum::Json(Corrected { changed: changed.ok_or(Refused::Leaving)?? }))
 }
 
-/// Gives the call in which an agent has or had a contact: the present one, or the latest.
+impl Desk {
+    /// Writes a correction, and has whoever holds the contact go by it; gives how many values
+    /// changed.
+    async fn correct(&self, new: &Correction) -> Result<u64, ApiError> {
+        let corrected = self.store.correct(new).await?;
+        if !corrected.numbers {
+            return Ok(corrected.changed);
+        }
+        let standing = self.store.standings(&[new.contact], new.at).await?.pop();
+        let Some(Standing { campaign, lead, digits, .. }) = standing else {
+            return Ok(corrected.changed);
+        };
+        let Some(own) = self.campaigns.iter().find(|row| row.id == campaign) else {
+            return Ok(corrected.changed);
+        };
+        let client = own.client;
+        let withdrawn = corrected.withdrawn.into_iter();
+        self.tell(withdrawn.map(|person| Ask::Withdrawn(person, client))).await?;
+        // What is wished and counted on a number that was added holds for all who share it.
+        let alike = self.campaigns.iter().filter(|row| row.client == client && row.id != campaign);
+        let others = alike.filter(|_| !new.added.is_empty()).filter(|row| self.runs(row));
+        self.tell(others.map(|row| Ask::Restock(row.id))).await?;
+        if self.runs(own) {
+            let read = Claimed { leads: vec![lead], digits, ..Claimed::default() };
+            self.tell([Ask::Corrected(campaign, Box::new(read))].into_iter()).await?;
+        }
+        Ok(corrected.changed)
+    }
+
+    /// Whether the engine has a campaign: one without a file is in the store alone.
+    pub(super) fn runs(&self, row: &CampaignRow) -> bool {
+        self.config.campaign(&row.name).is_some()
+    }
+}
+
+/// Gives the call in which an agent has or had a contact: the one named, the present one, or the
+/// latest.
 async fn had(
     desk: &Desk,
     agent: AgentId,
     contact: ContactId,
     named: Option<CallId>,
 ) -> Result<Option<CallId>, ApiError> {
+    if let Some(named) = named {
+        return with(desk, (agent, contact), named).await.map(Some);
+    }
     let filter = CallFilter { contact: Some(contact), agent: Some(agent), ..CallFilter::default() };
-    let calls = desk.store.calls(&filter, None, PAGE_MAX).await?.rows;
-    let meant = |call: CallId| named.is_none_or(|named| named == call);
-    if let Some(row) = calls.iter().find(|row| meant(row.call)) {
+    let calls = desk.store.calls(&filter, None, 1).await?.rows;
+    if let Some(row) = calls.first() {
         return Ok(Some(row.call));
     }
-    // The row of a call that was only just bridged may still be on its way.
-    let snapshot = desk.fresh().await?;
-    let floor = snapshot.floor.agents.iter().find(|floor| floor.agent == agent);
-    let shown = floor.and_then(|floor| floor.card).is_some_and(|card| card.1 == contact);
-    if shown {
-        return Ok(named);
+    if shows(desk, agent, contact).await? {
+        return Ok(None);
     }
     let detail = "this agent has no such contact on the card, and had no call with it";
     Err(ApiError::new(StatusCode::CONFLICT, "contact_not_had", detail)
         .hint("`cadran call list --agent NAME` shows the calls with their contacts"))
+}
+
+/// Takes a call that was named: one of the agent's with the contact.
+async fn with(
+    desk: &Desk,
+    (agent, contact): (AgentId, ContactId),
+    named: CallId,
+) -> Result<CallId, ApiError> {
+    let show = "`cadran call list --agent NAME` shows the calls with their contacts";
+    let Some(row) = desk.store.call(named).await? else {
+        let detail = format!("no call {named}");
+        return Err(ApiError::new(StatusCode::NOT_FOUND, "call_unknown", detail).hint(show));
+    };
+    let other = |detail: &str| {
+        ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "call_of_another", detail).hint(show)
+    };
+    if row.contact != contact {
+        return Err(other("call: that was a call with another contact"));
+    }
+    // Who was only just bridged to it may not be in its row yet.
+    if row.agent == Some(agent) || row.agent.is_none() && shows(desk, agent, contact).await? {
+        return Ok(named);
+    }
+    Err(other("call: that was another agent's call with this contact"))
+}
+
+/// Whether an agent has a contact on the card.
+async fn shows(desk: &Desk, agent: AgentId, contact: ContactId) -> Result<bool, ApiError> {
+    let snapshot = desk.fresh().await?;
+    let floor = snapshot.floor.agents.iter().find(|floor| floor.agent == agent);
+    Ok(floor.and_then(|floor| floor.card).is_some_and(|card| card.1 == contact))
 }
 
 fn checked(fields: BTreeMap<String, String>) -> Result<BTreeMap<String, String>, ApiError> {
@@ -262,7 +330,7 @@ fn contact(row: ListedContact) -> Contact {
     }
 }
 
-fn field_change(change: Change) -> FieldChange {
+pub(super) fn field_change(change: Change) -> FieldChange {
     FieldChange {
         field: change.field,
         before: change.before,

@@ -15,7 +15,7 @@ use crate::units::{CampaignId, ClientId, Number, PersonId, Wall};
 pub const NUMBERS_MAX: usize = 2_000;
 
 /// Letters of a reason or source at most.
-const WORDS_MAX: usize = 200;
+pub const WORDS_MAX: usize = 200;
 
 /// How far a wish reaches: one client company, one campaign, or everyone if neither is named.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -329,6 +329,7 @@ fn done(reason: DoneReason) -> String {
         DoneReason::DoNotCall => code(RuleId::DoNotCall),
         DoneReason::Qualified => "qualified".to_owned(),
         DoneReason::Skipped => "skipped".to_owned(),
+        DoneReason::Erased => "erased".to_owned(),
     }
 }
 
@@ -361,5 +362,43 @@ impl Tally {
         let mut causes: Vec<Cause> = self.0.into_iter().map(cause).collect();
         causes.sort_by_key(|cause| core::cmp::Reverse(cause.contacts));
         causes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::law::{Called, Purpose, regimes};
+    use crate::core::campaign::Mode;
+    use crate::core::order::CampaignState;
+    use crate::units::{CampaignId, ClientId, Span, TrunkId, UnknownZone};
+
+    /// 2026-12-25T11:00:00Z: noon of Christmas Day in Paris.
+    const CHRISTMAS: Wall = Wall::micros(1_798_196_400_000_000);
+
+    #[test]
+    fn hours_that_a_holiday_shuts_are_told_as_that() -> Result<(), UnknownZone> {
+        let paris = Zone::new("Europe/Paris")?;
+        let mut settings = Settings::new(Mode::Progressive, TrunkId(1), paris.clone());
+        settings.rules.law = regimes(Purpose::Prospecting, Called::Consumers);
+        let row = CampaignRow {
+            id: CampaignId(1),
+            name: "essai".to_owned(),
+            client: ClientId(1),
+            client_name: "Acme".to_owned(),
+            state: CampaignState::Running,
+            endpoint: None,
+        };
+        let mut number = LeadNumber::new(NumberId(1), PersonId(1), paris);
+        number.territory = Territory::new("FR").ok();
+        let law = Some(LawId::new("FR-5"));
+        let refusal = Refusal { rule: RuleId::Window, law: law.clone(), until: None };
+        let day = Span::secs(86_400);
+        for (now, told) in [(CHRISTMAS, "holiday"), (CHRISTMAS - day, "window")] {
+            let gate = Gatehouse::new(&row, &settings, Vec::new(), (&Snapshot::default(), now));
+            let said = gate.named(&refusal, gate.around(Some(&number)));
+            assert_eq!(said, (told.to_owned(), law.clone()));
+        }
+        Ok(())
     }
 }

@@ -50,6 +50,8 @@ pub enum IdleCause {
     Draining,
     /// Every contact is closed.
     Completed,
+    /// Every contact that is not closed is held by a full quota.
+    QuotasFull,
     /// No list was imported.
     NoContacts,
     /// Every open contact waits for its time.
@@ -102,6 +104,7 @@ impl IdleCause {
             Self::Paused => "paused",
             Self::Draining => "draining",
             Self::Completed => "completed",
+            Self::QuotasFull => "quotas-full",
             Self::NoContacts => "no-contacts",
             Self::ContactsWait => "contacts-wait",
             Self::LastCalls => "last-calls",
@@ -159,7 +162,7 @@ pub(super) async fn why(
     // The store is asked about a campaign that runs and dials nobody only.
     match at_a_glance(floor, snapshot.store_fails) {
         Glance::Dials => return Ok(None),
-        Glance::Rests(cause) => return Ok(Some(resting(cause))),
+        Glance::Rests(cause) => return Ok(Some(resting(ended(desk, row, cause).await?))),
         Glance::Unclear => {}
     }
     let outlook = desk.store.outlook(row.id, now).await?;
@@ -218,6 +221,15 @@ fn of_numbers(cause: IdleCause, numbers: &[ShownFloor]) -> (IdleCause, Option<Wa
     let rests = numbers.iter().any(|number| number.rests_until.is_some());
     let cause = if rests { IdleCause::CallerIdsRest } else { IdleCause::CallerIdBudgets };
     (cause, opens)
+}
+
+/// Tells a campaign that is at its end from one whose open contacts are held by full quotas.
+async fn ended(desk: &Desk, row: &CampaignRow, cause: IdleCause) -> Result<IdleCause, ApiError> {
+    if cause != IdleCause::Completed {
+        return Ok(cause);
+    }
+    let held = desk.store.quotas(row.id).await?.iter().any(|quota| quota.held > 0);
+    Ok(if held { IdleCause::QuotasFull } else { cause })
 }
 
 /// Makes the answer of a campaign that does not run, or cannot.
@@ -471,6 +483,7 @@ mod tests {
     use super::*;
     use crate::core::fact::Supply;
     use crate::core::floor::{Floor, TrunkFloor};
+    use crate::core::pacing::{Ask, Decision};
     use crate::units::{AgentId, ContactId, Mono, Span, Wall};
 
     const READY: View = View {
@@ -611,6 +624,26 @@ mod tests {
         assert_eq!(awaited(&[row(1, &[1])], &ready, 3), None);
         assert_eq!(awaited(&both, &leaving, 3), None);
         assert_eq!(awaited(&both, &away, 3), None);
+    }
+
+    #[test]
+    fn what_bound_the_latest_decision_is_the_cause_where_nothing_else_is() {
+        let (here, outlook, up) = (agent(true, None), Outlook::default(), snapshot(true, 0));
+        for (limit, code) in [
+            (Limit::Abandon, "abandon"),
+            (Limit::CallsPerSecond(TrunkId(1)), "calls-per-second"),
+            (Limit::Channels(TrunkId(1)), "channels"),
+            (Limit::NoTrunk, "no-trunk"),
+            (Limit::CallerIds, "caller-ids"),
+            (Limit::Ask, "starting"),
+        ] {
+            let ask = Ask { calls: 1, why: Why::Predicted };
+            let decision = Decision { view: READY, ask, placed: 0, limit, forecast: None };
+            let floor = CampaignFloor { decision: Some(decision), ..running(READY) };
+            let (team, trunks) = (vec![&here], vec![TrunkId(1)]);
+            let scene = Scene { team, contacts: 9, open: 9, trunks, ..Scene::default() };
+            assert_eq!(scene.cause(&floor, &outlook, &up).code(&READY), code);
+        }
     }
 
     #[test]

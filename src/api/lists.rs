@@ -135,11 +135,15 @@ pub(super) async fn read_in(
     let source = ImportSource { file: file.clone(), sha256, original, at, also_elsewhere };
     let written = desk.store.import(campaign.id, &source, &mut contacts, patience).await;
     let written = written.map_err(failed)?;
-    // A right to call may be what contacts of another campaign waited for.
-    let renewed = |row: &&CampaignRow| written.consents > 0 && row.client == campaign.client;
-    for row in desk.campaigns.iter().filter(|row| row.id == campaign.id || renewed(row)) {
-        desk.handle.ask(Ask::Refill(row.id)).await?;
+    let alike = |row: &&CampaignRow| row.client == campaign.client && row.id != campaign.id;
+    let others = desk.campaigns.iter().filter(alike).filter(|row| desk.runs(row));
+    for row in others.filter(|_| written.woken + written.withdrawn > 0) {
+        // A right to call may be what contacts of another campaign waited for; one in stock there
+        // may turn out to be of somebody who took it back.
+        let ask = if written.withdrawn > 0 { Ask::Restock } else { Ask::Refill };
+        desk.handle.ask(ask(row.id)).await?;
     }
+    desk.handle.ask(Ask::Refill(campaign.id)).await?;
     Ok(ImportReport {
         file,
         added: written.added,

@@ -14,6 +14,7 @@ pub mod contacts;
 pub mod dnc;
 mod door;
 mod error;
+pub mod gdpr;
 mod health;
 mod held;
 pub mod idle;
@@ -126,6 +127,9 @@ pub fn router(desk: Desk) -> Router {
         .route("/v1/do-not-call/end", post(dnc::end))
         .route("/v1/do-not-call/{number}", get(dnc::check))
         .route("/v1/caller-ids", get(shown::list))
+        .route("/v1/gdpr/export", get(gdpr::export))
+        .route("/v1/gdpr/erase", post(gdpr::erase))
+        .route("/v1/gdpr/purge", post(gdpr::purge))
         .route("/v1/trunks", get(trunks::list))
         .route("/v1/trunks/{name}/test", post(trunks::test))
         .route("/v1/trunks/{name}/quality", get(quality::show))

@@ -135,7 +135,8 @@ async fn campaign(desk: &Desk, name: &str) -> Result<CampaignWhy, ApiError> {
         let agents = desk.store.agents().await?;
         let members = agents.iter().filter(|agent| agent.campaigns.contains(&row.id)).count();
         own.extend(refused_by_carrier(desk, row.id, idle, &snapshot).await?);
-        let told = idle.cause == IdleCause::ContactsWait && !held.waits.is_empty();
+        let of_each = matches!(idle.cause, IdleCause::ContactsWait | IdleCause::QuotasFull);
+        let told = of_each && !held.waits.is_empty();
         own.extend((!told).then(|| engine_cause(&shown, idle, members, &snapshot)));
         for cause in own.iter_mut().filter(|cause| cause.code == "last-calls") {
             cause.contacts = Some(held.in_call);
@@ -145,7 +146,7 @@ async fn campaign(desk: &Desk, name: &str) -> Result<CampaignWhy, ApiError> {
         cause.contacts = Some(held.callable).filter(|held| *held > 0);
     }
     let Held { waits, closed, contacts, callable, unasked, .. } = held;
-    let unheard = |cause: &Cause| !matches!(&*cause.code, "qualified" | "skipped");
+    let unheard = |cause: &Cause| !matches!(&*cause.code, "qualified" | "skipped" | "erased");
     let closed: Vec<_> = closed.into_iter().filter(unheard).collect();
     // Where one rule closed every contact, that is what there is to know.
     let all = closed.first().is_some_and(|cause| cause.contacts == Some(contacts));
@@ -166,6 +167,7 @@ fn engine_cause(shown: &Campaign, idle: &Idle, members: usize, snapshot: &Snapsh
         | IdleCause::Paused
         | IdleCause::Draining
         | IdleCause::Completed
+        | IdleCause::QuotasFull
         | IdleCause::NoContacts
         | IdleCause::ContactsWait
         | IdleCause::LastCalls
@@ -413,6 +415,15 @@ async fn full_quota(desk: &Desk, standing: &Standing) -> Result<Option<QuotaRow>
 
 /// Whether a campaign's cause is that of its contacts, each of which has its own.
 fn is_of_contacts(cause: IdleCause) -> bool {
-    use IdleCause::{Completed, ContactsPersonal, ContactsWait, LastCalls, NoContacts, Starting};
-    matches!(cause, Completed | ContactsPersonal | ContactsWait | LastCalls | NoContacts | Starting)
+    use IdleCause::{Completed, ContactsPersonal, ContactsWait, LastCalls, NoContacts, QuotasFull};
+    matches!(
+        cause,
+        Completed
+            | ContactsPersonal
+            | ContactsWait
+            | LastCalls
+            | NoContacts
+            | QuotasFull
+            | IdleCause::Starting
+    )
 }

@@ -12,10 +12,13 @@ use super::output::{Lang, Output, Sheet, moment};
 use super::{Global, wait_for};
 use crate::config::Config;
 use crate::engine::boot::store_place;
-use crate::store::audit::{self, About, AuditRecord, Auditor, Fault, Flaw, Verdict};
+use crate::store::audit::{self, About, AuditRecord, Auditor, Fault, Flaw, Resumed, Verdict};
 use crate::store::proof::public_key;
 use crate::store::{Fault as Blame, StoreError};
 use crate::units::{CallId, ContactId, Number, Wall};
+
+/// Starts over unsigned records shown to people: the latest.
+const STARTS_SHOWN: usize = 10;
 
 /// Verify, show and hand out the chain of what was done under the law.
 #[derive(Debug, Subcommand)]
@@ -27,7 +30,9 @@ pub(super) enum Audit {
 
 The database is read beside a running engine or without one; a file needs neither. What was changed,
 removed or added is named record by record, and the exit code is then 4. Records after the last
-signature, made every minute and at the stop, could be cut off without a trace: they are told.")]
+signature, made every minute and at the stop, could be cut off without a trace: they are told. So
+is each start over records that nobody had signed: a crash leaves some, and so does who rewrites
+them.")]
     Verify(Verify),
     /// Write the chain as a file that anybody can verify
     #[command(before_help = "Examples:
@@ -168,6 +173,9 @@ struct Found {
     signed: i64,
     /// Records after it, which could be cut off without a trace.
     unsigned: i64,
+    /// Starts over records that nobody had signed; the latest thousand follow.
+    resumes: u64,
+    resumed: Vec<Start>,
     /// Rows compared; `None` for a file.
     rows: Option<u64>,
     key: String,
@@ -178,12 +186,50 @@ struct Found {
     faults: Vec<Wrong>,
 }
 
+/// A start over records that nobody had signed.
+#[derive(Serialize)]
+struct Start {
+    /// The record of it.
+    record: i64,
+    at: String,
+    /// What was not signed.
+    first: i64,
+    last: i64,
+    /// When the earliest and the latest of it happened.
+    since: Option<String>,
+    until: Option<String>,
+}
+
+impl Start {
+    fn of(resumed: &Resumed) -> Self {
+        let said = |at: i64| Wall::micros(at).to_string();
+        let (since, until) = resumed.tail.span.unzip();
+        Self {
+            record: resumed.seq,
+            at: said(resumed.at),
+            first: resumed.tail.first,
+            last: resumed.tail.last,
+            since: since.map(said),
+            until: until.map(said),
+        }
+    }
+
+    fn told(&self, lang: Lang) -> String {
+        let Self { record, first, last, .. } = self;
+        match lang {
+            Lang::En => format!("{record}: over {first} to {last}, signed by nobody before"),
+            Lang::Fr => format!("{record} : sur {first} à {last}, signés par personne avant"),
+        }
+    }
+}
+
 /// Something wrong.
 #[derive(Serialize)]
 struct Wrong {
     /// The record, or the first of several.
     record: i64,
-    /// `missing`, `order`, `changed`, `signature`, `row`, `untold`, `line`, `cut` or `key`.
+    /// `missing`, `order`, `changed`, `signature`, `unsigned`, `row`, `untold`, `line`, `cut` or
+    /// `key`.
     what: &'static str,
     /// The last record of several.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -252,6 +298,8 @@ impl Found {
             signatures: verdict.heads,
             signed: verdict.signed,
             unsigned: verdict.last - verdict.signed,
+            resumes: verdict.resumes,
+            resumed: verdict.resumed.iter().map(Start::of).collect(),
             rows: rows.then_some(verdict.rows),
             key: verdict.key.clone(),
             key_pinned,
@@ -285,6 +333,12 @@ impl Wrong {
                 format!("no right signature over the chain since {since}"),
                 format!("pas de signature juste sur la chaîne depuis {since}"),
             ),
+            Flaw::Unsigned(until) => {
+                wrong.until = Some(until);
+                let en = format!("unsigned up to {until}: more than a crash leaves");
+                let fr = "plus qu'un arrêt brutal n'en laisse";
+                ("unsigned", en, format!("sans signature jusqu'à {until} : {fr}"))
+            }
             Flaw::Row => (
                 "row",
                 "its row says otherwise or is gone".into(),
@@ -344,6 +398,16 @@ fn sheet(found: &Found, lang: Lang) -> Sheet {
         line("records after it", "enregistrements après", format!("{} ({what})", found.unsigned));
     }
     line("key", "clé", found.key.clone());
+    if found.resumes > 0 {
+        let what = lang.say(
+            "over records not signed yet: a crash leaves some, and so does who rewrites them",
+            "sur des enregistrements non signés : un arrêt brutal en laisse, une réécriture aussi",
+        );
+        line("starts", "démarrages", format!("{} ({what})", found.resumes));
+    }
+    for start in found.resumed.iter().rev().take(STARTS_SHOWN).rev() {
+        line("start", "démarrage", start.told(lang));
+    }
     for wrong in &found.faults {
         let (en, fr) = &wrong.said;
         line("record", "enregistrement", format!("{}: {}", wrong.record, lang.say(en, fr)));

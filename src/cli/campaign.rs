@@ -481,7 +481,9 @@ fn brief(name: &str) -> At<'_> {
 /// Says of a campaign that was started, or has ended, that it has nobody to call.
 fn without_contacts(campaign: &types::Campaign, lang: Lang) -> Option<String> {
     let idle = campaign.idle.as_ref()?;
-    let empty = matches!(idle.cause, IdleCause::Completed | IdleCause::NoContacts);
+    let cause = idle.cause;
+    let empty = cause == IdleCause::QuotasFull
+        || matches!(cause, IdleCause::Completed | IdleCause::NoContacts);
     empty.then(|| idle::sentence(campaign, idle, lang))
 }
 

@@ -154,12 +154,12 @@ impl About {
 
 impl Import {
     fn run(self, global: &Global, output: &Output) -> Outcome {
-        let mut options = self.list.options()?;
+        let mut options = self.list.source.options(global)?;
         options.need = Need::Always;
         let mapping = options.mapping.clone();
         options.mapping = options.mapping.of_consents();
-        let text = self.list.text(output)?;
-        let mut report = self.list.check(&text, options, output)?;
+        let text = self.list.source.text(output)?;
+        let mut report = self.list.check(&text, options, global, output)?;
         if !self.list.dry_run && report.importable > 0 {
             let path = At::path(["clients", &self.client, "consents:import"]);
             let sent = self.list.send(&Client::open(global)?, path, &mapping, text, output)?;

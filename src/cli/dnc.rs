@@ -1,6 +1,6 @@
 //! `cadran dnc`.
 
-use std::io::{self, BufRead};
+use std::io;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueHint};
@@ -9,10 +9,10 @@ use super::client::{At, Client};
 use super::failure::{Exit, Failure, Outcome};
 use super::listed::{self, Country};
 use super::output::{Form, Lang, Output, Sheet};
-use super::{Global, wait_for};
+use super::{Global, wait_for, wishes};
 use crate::api::dnc::{Changed, EndWishes, NUMBERS_MAX, NewWishes, Reach, Wish};
-use crate::api::import::{self, List, Options, Row};
-use crate::api::types::ImportReport;
+use crate::api::import;
+use crate::api::types::{Campaign, ImportReport};
 use crate::units::Number;
 
 /// Keep the list of those who must not be called.
@@ -41,6 +41,10 @@ The exit code is 4 when a wish stands against any of them.")]
     #[command(before_help = "Examples:
   cadran dnc import oppositions.csv
   cadran dnc import bloctel.csv --client \"Jardins de France\" --reason Bloctel
+
+Columns client, campagne or portée (tous, client, campagne) tell how far the wish of a line reaches,
+motif, source and jusqu'au why, where it comes from and when it ends: a line's own word counts
+before that given for the whole list.
 
 What is no number is told with its line, and what beside a number was none is counted; the exit
 code is then 8.")]
@@ -116,9 +120,12 @@ pub(super) struct Import {
     file: PathBuf,
     #[command(flatten)]
     whose: Whose,
-    /// Why
+    /// Why, where a line does not say
     #[arg(long, default_value = "asked not to be called")]
     reason: String,
+    /// When they end, where a line does not say, as 2027-11-23T00:00:00+01:00 [default: never]
+    #[arg(long)]
+    until: Option<String>,
     /// The country of numbers without a country code, such as FR, GB or US
     #[arg(long, value_name = "COUNTRY", default_value = "FR", value_parser = listed::region)]
     region: Country,
@@ -167,7 +174,8 @@ impl Add {
             until: self.until,
             numbers: Vec::new(),
         };
-        let changed = send(client, &wish, &numbers)?;
+        let numbers = numbers.iter().map(|number| number.reveal().to_owned()).collect();
+        let changed = send(client, &wish, numbers)?;
         told(changed, output);
         Ok(Exit::Done)
     }
@@ -208,20 +216,25 @@ impl Check {
 impl Import {
     fn run(self, client: &Client, output: &Output) -> Outcome {
         let text = listed::plain_text(&self.file)?;
-        let (numbers, report) = numbers_of(text.as_slice(), &self.region)?;
         let source = self.file.file_name().map(|name| name.to_string_lossy().into_owned());
-        let wish = NewWishes {
+        let given = NewWishes {
             reach: self.whose.into(),
             reason: self.reason,
             source: source.unwrap_or_else(|| "list".to_owned()),
-            until: None,
+            until: self.until,
             numbers: Vec::new(),
         };
-        let bar = output.progress(u64::try_from(numbers.len()).ok(), "dnc");
+        let campaigns: Vec<Campaign> = wait_for(client.get(&At::path(["campaigns"])))?;
+        let read = wishes::read(text.as_slice(), &self.region, &given, &campaigns);
+        let (wishes, report) = read?;
+        let numbers: usize = wishes.iter().map(|wish| wish.numbers.len()).sum();
+        let bar = output.progress(u64::try_from(numbers).ok(), "dnc");
         let mut changed = 0;
-        for some in numbers.chunks(NUMBERS_MAX) {
-            changed += send(client, &wish, some)?.changed;
-            bar.inc(u64::try_from(some.len()).unwrap_or(0));
+        for wish in &wishes {
+            for some in wish.numbers.chunks(NUMBERS_MAX) {
+                changed += send(client, wish, some.to_vec())?.changed;
+                bar.inc(u64::try_from(some.len()).unwrap_or(0));
+            }
         }
         bar.finish_and_clear();
         let report = ImportReport { file: self.file.display().to_string(), ..report };
@@ -243,24 +256,7 @@ struct Imported<'a> {
     list: &'a ImportReport,
 }
 
-/// Gives the numbers of a list.
-fn numbers_of(
-    list: impl BufRead,
-    region: &Country,
-) -> Result<(Vec<Number>, ImportReport), Failure> {
-    let options = Options { region: region.region, uncalled: true, ..Options::default() };
-    let mut list = List::open(list, options).map_err(|error| listed::no_list(&error))?;
-    let mut numbers = Vec::new();
-    while let Some(row) = list.next_row()? {
-        if let Row::Contact(contact) = row {
-            numbers.extend(contact.numbers.into_iter().map(|number| number.number));
-        }
-    }
-    Ok((numbers, list.report()))
-}
-
-fn send(client: &Client, wish: &NewWishes, numbers: &[Number]) -> Result<Changed, Failure> {
-    let numbers = numbers.iter().map(|number| number.reveal().to_owned()).collect();
+fn send(client: &Client, wish: &NewWishes, numbers: Vec<String>) -> Result<Changed, Failure> {
     let wishes = NewWishes { numbers, ..wish.clone() };
     wait_for(client.post(&At::path(["do-not-call"]), &wishes))
 }

@@ -15,9 +15,11 @@ use super::{Global, wait_for};
 use crate::api::network::{Network, Signalling};
 use crate::api::types::Agent;
 use crate::config::campaign::lacks;
+use crate::config::link::Transport;
 use crate::config::{
     Answering, Campaign, Config, Database, Host, Problem, Response, SecretPlace, Sip, Trunk,
 };
+use crate::engine;
 use crate::engine::boot::store_place;
 use crate::engine::clock::Clock;
 use crate::hooks::sign::SigningKey;
@@ -115,6 +117,8 @@ fn configured(config: &Config, checks: &mut Vec<Check>) {
     checks.extend(ips.map(|ip| port("first RTP port", SocketAddr::new(ip, rtp.first), "udp")));
     checks.push(rtp_room(config));
     checks.extend(trunk_hosts(config));
+    checks.extend(certificates(config));
+    checks.extend(doors(config));
     for trunk in &config.trunks {
         let auth = trunk.auth.as_ref();
         checks.extend(auth.map(|auth| secret("trunk secret", &trunk.name, &auth.secret, |_| None)));
@@ -261,6 +265,44 @@ fn trunk_hosts(config: &Config) -> Vec<Check> {
         Ok(checks)
     });
     looked.unwrap_or_else(|failure| vec![Check::wrong(HOST, failure.message, "run it again")])
+}
+
+/// Reads the certificates that connections over TLS need, as the start will.
+fn certificates(config: &Config) -> Vec<Check> {
+    const CERTIFICATES: &str = "certificates";
+    let judged = |name: &str, read: Result<(), sip::TlsError>| match read {
+        Ok(()) => Check::fine(CERTIFICATES, name.to_owned()),
+        Err(error) => Check::wrong(CERTIFICATES, format!("{name}: {error}"), MEND_CERTIFICATES),
+    };
+    let own = config.sip.identification.as_ref().map(sip::Identification::from);
+    let own = own.map(|own| judged("[sip]", own.check()));
+    let secured = config.trunks.iter().filter(|trunk| trunk.link.uses(Transport::Tls));
+    let trunks = secured.map(|trunk| judged(&trunk.name, engine::trunks::tls(trunk).check()));
+    own.into_iter().chain(trunks).collect()
+}
+
+/// What to do about certificates that are of no use.
+const MEND_CERTIFICATES: &str =
+    "look at ca_file, tls_name, certificate_file and key_file: without them no engine starts";
+
+/// Looks whether trunks over connections can connect to us too: a carrier that closed an idle one
+/// opens another to the address we told it, to hang up a call for instance.
+fn doors(config: &Config) -> Vec<Check> {
+    let sip = &config.sip;
+    let shut = |transport: &Transport| match transport {
+        Transport::Udp => false,
+        Transport::Tcp => sip.tcp.is_empty(),
+        Transport::Tls => sip.tls.is_empty(),
+    };
+    let trunks = config.trunks.iter().filter(|trunk| {
+        let link = &trunk.link;
+        std::iter::once(&link.transport).chain(&link.choices).any(shut)
+    });
+    let told = trunks.map(|trunk| {
+        let told = format!("{}: the carrier cannot connect to us", trunk.name);
+        Check::wrong("door", told, "add `tcp` or `tls` to [sip], as the trunk's transport").look()
+    });
+    told.collect()
 }
 
 /// Gives where a trunk's requests go, and its registrar, where that is another.

@@ -1,13 +1,17 @@
-//! The page of a consent's proof: one file to print, in French or English, without anything from
-//! elsewhere.
+//! Pages about a number or person, such as the proof of a consent: one file to print each, in
+//! French or English, without anything from elsewhere.
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
+use super::call::outcome;
 use super::consent::why;
 use super::french::told;
 use super::output::Lang;
 use crate::api::consents::{Attempt, ClientDossier, Dossier, RightRow, Said, Signed};
+use crate::api::contacts::FieldChange;
+use crate::api::gdpr::{Held, HeldContact, HeldInbound};
+use crate::api::types::Call;
 
 /// How it looks; dark on white, tables that do not break over two pages.
 const STYLE: &str = "body{font:14px/1.5 sans-serif;margin:2em auto;max-width:60em;color:#111}\
@@ -19,13 +23,7 @@ const STYLE: &str = "body{font:14px/1.5 sans-serif;margin:2em auto;max-width:60e
 /// Writes the page of a signed dossier.
 pub(super) fn page(signed: &Signed, dossier: &Dossier, lang: Lang) -> String {
     let writer = Writer { lang, zone: TimeZone::get(&dossier.zone).unwrap_or(TimeZone::UTC) };
-    let title = lang.say("Right to call", "Droit d'appel");
-    let code = lang.say("en", "fr");
-    let number = escaped(&dossier.number);
-    let mut html = format!(
-        "<!doctype html>\n<html lang=\"{code}\"><head><meta charset=\"utf-8\">\
-         <title>{title} {number}</title><style>{STYLE}</style></head><body>\n<h1>{title}</h1>\n"
-    );
+    let mut html = begun(lang.say("Right to call", "Droit d'appel"), &dossier.number, lang);
     let none = lang.say("none known", "aucun connu");
     let facts = [
         (lang.say("Number", "Numéro"), dossier.number.clone()),
@@ -57,6 +55,38 @@ pub(super) fn page(signed: &Signed, dossier: &Dossier, lang: Lang) -> String {
     html
 }
 
+/// Writes the page of everything held of a person.
+pub(super) fn held(held: &Held, lang: Lang) -> String {
+    let first = held.numbers.first().map_or("Etc/UTC", |dossier| &dossier.zone);
+    let writer = Writer { lang, zone: TimeZone::get(first).unwrap_or(TimeZone::UTC) };
+    let numbers: Vec<_> = held.numbers.iter().map(|dossier| dossier.number.as_str()).collect();
+    let title = lang.say("Personal data held", "Données personnelles détenues");
+    let mut html = begun(title, &numbers.join(", "), lang);
+    writer.say(&mut html, "p", &writer.at(&held.issued_at));
+    for contact in &held.contacts {
+        writer.contact(&mut html, contact);
+    }
+    for dossier in &held.numbers {
+        writer.say(&mut html, "h1", &dossier.number);
+        for client in &dossier.clients {
+            writer.client(&mut html, client);
+        }
+    }
+    if !held.received.is_empty() {
+        writer.received(&mut html, &held.received);
+    }
+    html.push_str("</body></html>\n");
+    html
+}
+
+fn begun(title: &str, of: &str, lang: Lang) -> String {
+    let (code, of) = (lang.say("en", "fr"), escaped(of));
+    format!(
+        "<!doctype html>\n<html lang=\"{code}\"><head><meta charset=\"utf-8\">\
+         <title>{title} {of}</title><style>{STYLE}</style></head><body>\n<h1>{title}</h1>\n"
+    )
+}
+
 struct Writer {
     lang: Lang,
     zone: TimeZone,
@@ -73,6 +103,94 @@ impl Writer {
 
     fn some_at(&self, text: &Option<String>) -> String {
         text.as_deref().map(|text| self.at(text)).unwrap_or_default()
+    }
+
+    fn contact(&self, html: &mut String, contact: &HeldContact) {
+        let lang = self.lang;
+        self.say(html, "h2", &format!("{} · {}", contact.client, contact.campaign));
+        let optional = |name: &str, value: &Option<String>| {
+            value.as_ref().map(|value| vec![name.to_owned(), value.clone()])
+        };
+        let facts = [
+            Some(vec![lang.say("Contact", "Fiche").to_owned(), contact.contact.to_string()]),
+            optional(lang.say("Reference", "Référence"), &contact.external_id),
+            optional(lang.say("Name", "Nom"), &contact.name),
+            Some(vec![lang.say("Numbers", "Numéros").to_owned(), contact.numbers.join(", ")]),
+            optional(lang.say("Callback", "Rappel promis"), &contact.callback_at),
+        ];
+        let fields = contact.fields.iter().map(|(key, value)| vec![key.clone(), value.clone()]);
+        self.rows(html, &[], facts.into_iter().flatten().chain(fields));
+        if !contact.changes.is_empty() {
+            self.changes(html, &contact.changes);
+        }
+        self.say(html, "h3", lang.say("Calls", "Appels"));
+        let titles = [
+            lang.say("when", "le"),
+            lang.say("to", "vers"),
+            lang.say("outcome", "issue"),
+            lang.say("disposition", "qualification"),
+            "notes",
+        ];
+        self.rows(html, &titles, contact.calls.iter().map(|call| self.call(call)));
+        self.say(html, "h3", lang.say("Refused by rules", "Refusé par les règles"));
+        let refusals = contact.refusals.iter().map(|refusal| {
+            let law = refusal.law.clone().unwrap_or_default();
+            vec![self.at(&refusal.at), told(&refusal.rule, lang), law]
+        });
+        self.rows(html, &[lang.say("when", "le"), lang.say("rule", "règle"), ""], refusals);
+        self.say(html, "h3", lang.say("Sent to other systems", "Transmis à d'autres systèmes"));
+        let events = contact.webhooks.iter().map(|event| {
+            vec![self.at(&event.at), event.endpoint.clone(), self.some_at(&event.delivered_at)]
+        });
+        let titles = [lang.say("when", "le"), lang.say("to", "vers"), lang.say("sent", "transmis")];
+        self.rows(html, &titles, events);
+    }
+
+    fn changes(&self, html: &mut String, changes: &[FieldChange]) {
+        let lang = self.lang;
+        self.say(html, "h3", lang.say("Corrected by agents", "Corrigé par les agents"));
+        let titles = [
+            lang.say("when", "le"),
+            lang.say("field", "champ"),
+            lang.say("before", "avant"),
+            lang.say("since", "depuis"),
+            "agent",
+        ];
+        let row = |change: &FieldChange| {
+            let text = |text: &Option<String>| text.clone().unwrap_or_default();
+            let (before, after) = (text(&change.before), text(&change.after));
+            vec![self.at(&change.at), change.field.clone(), before, after, text(&change.agent)]
+        };
+        self.rows(html, &titles, changes.iter().map(row));
+    }
+
+    fn received(&self, html: &mut String, calls: &[HeldInbound]) {
+        let lang = self.lang;
+        self.say(html, "h1", lang.say("Calls received", "Appels reçus"));
+        let titles = [
+            lang.say("when", "le"),
+            lang.say("from", "de"),
+            lang.say("to", "vers"),
+            lang.say("campaign", "campagne"),
+            lang.say("asked not to be called", "opposition"),
+        ];
+        let row = |call: &HeldInbound| {
+            let text = |text: &Option<String>| text.clone().unwrap_or_default();
+            let campaign = format!("{} · {}", call.client, call.campaign);
+            let (from, to) = (text(&call.from), text(&call.to));
+            vec![self.at(&call.at), from, to, campaign, self.some_at(&call.opposed_at)]
+        };
+        self.rows(html, &titles, calls.iter().map(row));
+    }
+
+    fn call(&self, call: &Call) -> Vec<String> {
+        vec![
+            self.at(&call.started_at),
+            call.to.clone().unwrap_or_default(),
+            outcome(call),
+            call.disposition.clone().unwrap_or_default(),
+            call.details.notes.clone().unwrap_or_default(),
+        ]
     }
 
     fn client(&self, html: &mut String, client: &ClientDossier) {

@@ -31,6 +31,20 @@ const NUMBERS_REST: (&str, &str) = (
      cadran trunk numbers",
 );
 
+/// Said of a campaign that has nobody else to call than those of full quotas.
+const QUOTAS_FULL: (&str, &str) = (
+    "every contact left is of a full quota: raise `max` of the [[quota]] and restart, or \
+     cadran list import FILE --campaign {name}",
+    "chaque fiche restante est d'un quota atteint : relevez `max` du [[quota]] et redémarrez, ou \
+     cadran list import FICHIER --campaign {name}",
+);
+
+/// Said while a campaign's last calls go on.
+const LAST_CALLS: (&str, &str) = (
+    "the last contacts are on the line or being written up: nothing else is left to dial",
+    "les dernières fiches sont en ligne ou en post-appel : il ne reste rien à appeler",
+);
+
 /// Said while nothing else hinders a campaign.
 const STARTING: (&str, &str) = (
     "contacts are being fetched: calls come in a moment",
@@ -68,15 +82,13 @@ pub(super) fn cause(name: &str, now: &View, trunks: &[String], idle: &Idle, lang
             "elle n'a plus de fiche ouverte, et reprend d'elle-même dès qu'il y en a : \
              cadran list import FICHIER --campaign {name}",
         ),
+        IdleCause::QuotasFull => QUOTAS_FULL,
         IdleCause::NoContacts => (
             "it has no contacts: cadran list import FILE --campaign {name}",
             "elle n'a pas de fiches : cadran list import FICHIER --campaign {name}",
         ),
         IdleCause::ContactsWait => return waiting(idle, lang),
-        IdleCause::LastCalls => (
-            "the last contacts are on the line or being written up: nothing else is left to dial",
-            "les dernières fiches sont en ligne ou en post-appel : il ne reste rien à appeler",
-        ),
+        IdleCause::LastCalls => LAST_CALLS,
         IdleCause::ContactsPersonal => (
             "every contact left is for one agent, who is busy or away: cadran agent list",
             "chaque fiche restante attend son agent, occupé ou absent : cadran agent list",
@@ -256,6 +268,7 @@ pub(super) fn held(code: &str, lang: Lang) -> &str {
         "in-call" => ("in a call, or being written up", "en appel ou en post-appel"),
         "qualified" => ("closed: an agent qualified it", "close : qualifiée par un agent"),
         "skipped" => ("closed: an agent set it aside", "close : écartée par un agent"),
+        "erased" => ("closed: the person was erased", "close : personne effacée"),
         code => match RuleId::deserialize(code.into_deserializer()) {
             Ok(rule) => ruled(rule),
             Err(serde::de::value::Error { .. }) => return code,
@@ -308,8 +321,8 @@ fn ruled(rule: RuleId) -> (&'static str, &'static str) {
             "la loi interdit d'appeler à ce sujet sans contrat en cours",
         ),
         RuleId::NoRoute => (
-            "no trunk for the number's prefix is in use: cadran trunk list",
-            "aucun trunk pour ce préfixe n'est en service : cadran trunk list",
+            "no trunk or no number to show is free for it: cadran trunk list, trunk numbers",
+            "ni trunk ni numéro présenté n'est libre : cadran trunk list, trunk numbers",
         ),
     }
 }
@@ -375,6 +388,7 @@ mod tests {
             "in-call",
             "qualified",
             "skipped",
+            "erased",
         ];
         for code in codes {
             let (en, fr) = (held(code, Lang::En), held(code, Lang::Fr));

@@ -5,7 +5,9 @@ use clap::{Args, Subcommand};
 use super::client::{At, Client};
 use super::exported::Export;
 use super::failure::{Exit, Failure, Outcome};
+use super::inspect::Inspect;
 use super::listed::{self, Listed};
+use super::map::Map;
 use super::output::Output;
 use super::recycle::Recycling;
 use super::{Global, score, wait_for};
@@ -30,6 +32,26 @@ pub(super) enum List {
 Rejected records go to mars.rejets.csv beside the list, or to mars.rejets-2.csv if that one holds
 others, with reason and fix; mend them there and import that file. The exit code is then 8.")]
     Import(Import),
+    /// Say what a list is and what an import would make of it; nothing is written
+    #[command(before_help = "Examples:
+  cadran list inspect mars.csv
+  cadran list inspect mars.xlsx --sheet Prospects --json
+  cadran list inspect mars.csv --columns crm --campaign prospection-fr    by the law for that one
+
+It tells the encoding and the sign between columns, what each column is taken for, how many of its
+cells are filled and one of them, what state the numbers are in and whose they are. It needs neither
+engine nor campaign.")]
+    Inspect(Inspect),
+    /// Keep what the columns of lists mean under a name, for `--columns NAME`
+    #[command(before_help = "Examples:
+  cadran list map                                 the names that are kept
+  cadran list map crm --from mars.csv             keep what the columns of that list are taken for
+  cadran list map crm                             show it
+  cadran list map crm --set \"Contact=phone\" --set \"CA=fields.turnover\" --unset Remarque
+  cadran list import avril.csv --columns crm --campaign prospection-fr
+
+They stand in the folder columns beside cadran.toml, as files that can be edited.")]
+    Map(Map),
     /// Call closed contacts again, as if they had never been tried
     #[command(before_help = "Examples:
   cadran list recycle prospection-fr                               how its closed contacts ended
@@ -76,6 +98,8 @@ impl List {
     pub(super) fn run(self, global: &Global, output: &Output) -> Outcome {
         match self {
             Self::Import(import) => import.run(global, output),
+            Self::Inspect(inspect) => inspect.run(global, output),
+            Self::Map(map) => map.run(global, output),
             Self::Recycle(recycling) => recycling.run(global, output),
             Self::Score(score) => score.run(global, output),
             Self::Export(export) => export.run(global, output),
@@ -85,7 +109,7 @@ impl List {
 
 impl Import {
     fn run(self, global: &Global, output: &Output) -> Outcome {
-        let mut options = self.list.options()?;
+        let mut options = self.list.source.options(global)?;
         // Nothing is written for a campaign that is not there.
         let engine = match &self.campaign {
             Some(name) if self.list.dry_run => {
@@ -105,9 +129,9 @@ impl Import {
             }
             None => None,
         };
-        let text = self.list.text(output)?;
+        let text = self.list.source.text(output)?;
         let mapping = options.mapping.clone();
-        let mut report = self.list.check(&text, options, output)?;
+        let mut report = self.list.check(&text, options, global, output)?;
         if let Some((client, campaign)) = engine.filter(|_| report.importable > 0) {
             let path = At::path(["campaigns", campaign, "contacts:import"])
                 .with("consent_later", self.consent_later.then_some(true))
@@ -146,7 +170,11 @@ fn law_of(campaign: &Campaign) -> Laws {
 
 /// Looks the campaign up without an engine, in the files, if there are any; gives the law that
 /// concerns it.
-fn find_campaign(name: &str, global: &Global, output: &Output) -> Result<Option<Laws>, Failure> {
+pub(super) fn find_campaign(
+    name: &str,
+    global: &Global,
+    output: &Output,
+) -> Result<Option<Laws>, Failure> {
     if global.config.is_none() && !global.config_path().exists() {
         output.warn(output.lang.say(
             "no ./cadran.toml here, so the campaign was not looked up: name it with --config",

@@ -12,7 +12,7 @@ use super::client::{At, Client};
 use super::failure::{Exit, Failure};
 use super::french::told;
 use super::output::{Lang, Output, Sheet};
-use super::{columns, wait_for};
+use super::{Global, columns, wait_for};
 use crate::api::LIST_BYTES_MAX;
 use crate::api::import::{self, Encoding, Mapping, NotAList, Options, Reason, RejectsFile, Row};
 use crate::api::types::{ImportReport, Rejected};
@@ -31,17 +31,14 @@ const REJECTS_FILES_MAX: u32 = 99;
 
 /// A list, and how it is to be read.
 #[derive(Debug, Args)]
-pub(super) struct Listed {
+pub(super) struct Source {
     /// The list; `-` reads standard input
     #[arg(value_hint = ValueHint::FilePath)]
-    file: PathBuf,
-    /// Check only: nothing is imported
-    #[arg(long)]
-    pub(super) dry_run: bool,
+    pub(super) file: PathBuf,
     /// The sheet of a workbook [default: the first]
     #[arg(long, value_name = "NAME")]
     sheet: Option<String>,
-    /// A file that says what columns mean; written if it is not there
+    /// What columns mean: a file, or a name of `cadran list map`; written if it is not there
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     columns: Option<PathBuf>,
     /// The country of numbers without a country code, such as FR, GB or US
@@ -50,6 +47,16 @@ pub(super) struct Listed {
     /// The time zone of numbers that tell none, such as +1 850, where the record names none either
     #[arg(long, value_parser = Zone::new)]
     zone: Option<Zone>,
+}
+
+/// A list to be imported.
+#[derive(Debug, Args)]
+pub(super) struct Listed {
+    #[command(flatten)]
+    pub(super) source: Source,
+    /// Check only: nothing is imported
+    #[arg(long)]
+    pub(super) dry_run: bool,
     /// Where rejected records go [default: beside the list, as NAME.rejets.csv]
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     rejects: Option<PathBuf>,
@@ -74,17 +81,23 @@ pub(super) fn region(code: &str) -> Result<Country, String> {
 
 /// A list's text, and where it comes from.
 pub(super) struct Text {
-    csv: Vec<u8>,
+    pub(super) csv: Vec<u8>,
     /// SHA-256 of the file as it is, in hexadecimal.
     sha256: String,
-    encoding: Encoding,
-    sheet: Option<String>,
+    pub(super) encoding: Encoding,
+    pub(super) sheet: Option<String>,
 }
 
-impl Listed {
+impl Source {
+    /// Gives the file that says what columns mean, if one is named.
+    fn mapping(&self, global: &Global) -> Option<PathBuf> {
+        self.columns.as_deref().map(|named| columns::path(named, global))
+    }
+
     /// Says how the list is read, as far as the command line tells it.
-    pub(super) fn options(&self) -> Result<Options, Failure> {
-        let mapping = self.columns.as_deref().map(columns::read).transpose()?.unwrap_or_default();
+    pub(super) fn options(&self, global: &Global) -> Result<Options, Failure> {
+        let mapping = self.mapping(global);
+        let mapping = mapping.as_deref().map(columns::read).transpose()?.unwrap_or_default();
         let (region, zone) = (self.region.region, self.zone.clone());
         let at = Some(Clock::start().now().wall);
         Ok(Options { region, zone, mapping, at, ..Options::default() })
@@ -128,37 +141,11 @@ impl Listed {
         Ok(Text { csv: sheet.csv, sha256, encoding, sheet: Some(sheet.name) })
     }
 
-    /// Says what else to do or to know.
-    pub(super) fn advise(&self, report: &ImportReport, output: &Output) {
+    /// Says what of it is doubtful.
+    pub(super) fn doubt(&self, report: &ImportReport, output: &Output) {
         self.doubt_region(report, output);
         self.doubt_zone(report, output);
         doubt_persons(report, output);
-        if report.ids_taken > 0 {
-            let said = output.lang.say(
-                "{count} records were left out because the campaign has their reference with \
-                 other numbers: if references only count the lines of a file, have that column \
-                 ignored (\"TITLE\" = \"ignored\" in a file for --columns)",
-                "{count} fiches ont été écartées parce que la campagne a leur référence avec \
-                 d'autres numéros : si elle ne fait que numéroter les lignes d'un fichier, faites \
-                 ignorer cette colonne (\"TITRE\" = \"ignored\" dans un fichier pour --columns)",
-            );
-            output.warn(&said.replace("{count}", &report.ids_taken.to_string()));
-        }
-        if report.elsewhere > 0 {
-            let said = output.lang.say(
-                "{count} records were left out because another live campaign of the client has to \
-                 call them: --elsewhere imports them too",
-                "{count} fiches ont été écartées parce qu'une autre campagne en cours du même \
-                 client doit les appeler : --elsewhere les importe aussi",
-            );
-            output.warn(&said.replace("{count}", &report.elsewhere.to_string()));
-        }
-        if self.dry_run {
-            output.note(output.lang.say(
-                "Nothing was imported: run it again without --dry-run.",
-                "Rien n'a été importé : relancez sans --dry-run.",
-            ));
-        }
     }
 
     /// Asks whether the list comes from another country when many of its numbers are none.
@@ -193,12 +180,46 @@ impl Listed {
         let said = said.replace("{count}", &report.zones_supposed.to_string());
         output.warn(&said.replace("{zone}", zone.name()));
     }
+}
+
+impl Listed {
+    /// Says what else to do or to know.
+    pub(super) fn advise(&self, report: &ImportReport, output: &Output) {
+        self.source.doubt(report, output);
+        if report.ids_taken > 0 {
+            let said = output.lang.say(
+                "{count} records were left out because the campaign has their reference with \
+                 other numbers: if references only count the lines of a file, have that column \
+                 ignored (\"TITLE\" = \"ignored\" in a file for --columns)",
+                "{count} fiches ont été écartées parce que la campagne a leur référence avec \
+                 d'autres numéros : si elle ne fait que numéroter les lignes d'un fichier, faites \
+                 ignorer cette colonne (\"TITRE\" = \"ignored\" dans un fichier pour --columns)",
+            );
+            output.warn(&said.replace("{count}", &report.ids_taken.to_string()));
+        }
+        if report.elsewhere > 0 {
+            let said = output.lang.say(
+                "{count} records were left out because another live campaign of the client has to \
+                 call them: --elsewhere imports them too",
+                "{count} fiches ont été écartées parce qu'une autre campagne en cours du même \
+                 client doit les appeler : --elsewhere les importe aussi",
+            );
+            output.warn(&said.replace("{count}", &report.elsewhere.to_string()));
+        }
+        if self.dry_run {
+            output.note(output.lang.say(
+                "Nothing was imported: run it again without --dry-run.",
+                "Rien n'a été importé : relancez sans --dry-run.",
+            ));
+        }
+    }
 
     /// Reads the whole list, writes the file of rejects and, if asked, what the columns mean.
     pub(super) fn check(
         &self,
         text: &Text,
         options: Options,
+        global: &Global,
         output: &Output,
     ) -> Result<ImportReport, Failure> {
         let clock = Clock::start();
@@ -221,14 +242,14 @@ impl Listed {
             let path = self.keep_rejects(&text.encoding.encode(&kept))?;
             output.note(&format!("{said} → {}", path.display()));
         }
-        if let Some(path) = &self.columns
-            && columns::write(path, &report.columns)?
+        if let Some(path) = self.source.mapping(global)
+            && columns::write(&path, &report.columns)?
         {
             let said = output.lang.say("meanings of the columns", "sens des colonnes");
             output.note(&format!("{said} → {}", path.display()));
         }
         Ok(ImportReport {
-            file: self.file.display().to_string(),
+            file: self.source.file.display().to_string(),
             dry_run: self.dry_run,
             encoding: text.encoding.name().to_owned(),
             sheet: text.sheet.clone(),
@@ -245,12 +266,12 @@ impl Listed {
         text: Text,
         output: &Output,
     ) -> Result<ImportReport, Failure> {
-        let name = self.file.file_name().map(|name| name.to_string_lossy().into_owned());
+        let name = self.source.file.file_name().map(|name| name.to_string_lossy().into_owned());
         let columns = (!mapping.is_empty()).then(|| serde_json::json!(mapping));
         let path = path
             .with("file", name)
-            .with("region", Some(&self.region.code))
-            .with("zone", self.zone.as_ref().map(Zone::name))
+            .with("region", Some(&self.source.region.code))
+            .with("zone", self.source.zone.as_ref().map(Zone::name))
             .with("columns", columns)
             .with("original", Some(text.sha256));
         let bar: ProgressBar = output.progress(None, output.lang.say("importing", "import"));
@@ -266,7 +287,8 @@ impl Listed {
             std::fs::write(path, text).map_err(|error| cannot_write(path, &error))?;
             return Ok(path.clone());
         }
-        let list = if self.file == Path::new("-") { Path::new("liste") } else { &self.file };
+        let file = &self.source.file;
+        let list = if file == Path::new("-") { Path::new("liste") } else { file };
         for nth in 1..=REJECTS_FILES_MAX {
             let path = match nth {
                 1 => list.with_extension("rejets.csv"),

@@ -20,10 +20,13 @@ mod dossier;
 mod exported;
 mod failure;
 mod french;
+mod gdpr;
 mod idle;
+mod inspect;
 mod law;
 mod list;
 mod listed;
+mod map;
 mod output;
 mod pacing;
 mod qualify;
@@ -40,6 +43,7 @@ mod trunk;
 mod unread;
 mod webhook;
 mod why;
+mod wishes;
 
 use std::future::Future;
 use std::io::IsTerminal;
@@ -147,6 +151,9 @@ enum Command {
     /// Keep the list of those who must not be called
     #[command(subcommand)]
     Dnc(dnc::Dnc),
+    /// Tell what is held of a person, erase it, and forget what is old (GDPR)
+    #[command(subcommand)]
+    Gdpr(gdpr::Gdpr),
     /// Print the law of the countries called, and ask it about a number
     #[command(subcommand)]
     Law(law::Law),
@@ -228,6 +235,7 @@ impl Command {
             Self::Call(call) => call.run(global, output),
             Self::Trunk(trunk) => trunk.run(global, output),
             Self::Dnc(dnc) => dnc.run(global, output),
+            Self::Gdpr(gdpr) => gdpr.run(global, output),
             Self::Law(law) => law.run(output),
             Self::Audit(audit) => audit.run(global, output),
             Self::Webhook(webhook) => webhook.run(global, output),

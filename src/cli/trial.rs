@@ -46,17 +46,32 @@ impl Test {
     }
 }
 
-/// A trunk serves when the call was answered and audio went both ways, as far as that was told.
+/// A trunk serves when the call was answered and audio went both ways, as far as that was told, and
+/// its account is registered, if it has one to be: without, no campaign's call goes out.
 fn serves(report: &TrunkReport) -> bool {
-    let heard = report.echo.is_none_or(|echo| echo.back > 0);
-    report.status == 200 && report.sent > 0 && report.received > 0 && heard
+    let heard = report.echo.is_none_or(|echo| echo.is_there());
+    let registered = report.register.is_none_or(|register| register.status == 200);
+    registered && report.status == 200 && report.sent > 0 && report.received > 0 && heard
+}
+
+/// A telephone rang, and whoever it is, or his telephone, did not take the call.
+fn rang_out(report: &TrunkReport) -> bool {
+    let rang = report.path.iter().any(|sign| sign.status == 180);
+    rang && matches!(report.status, 408 | 480 | 486 | 487 | 600 | 603)
 }
 
 fn judged(report: &TrunkReport, lang: Lang) -> Outcome {
     if serves(report) {
         return Ok(Exit::Done);
     }
-    let head = lang.say("the trunk does not serve", "le trunk ne convient pas");
+    let head = if rang_out(report) {
+        lang.say(
+            "nobody took the call, so that the trunk is not judged",
+            "personne n'a pris l'appel : le trunk n'est pas jugé",
+        )
+    } else {
+        lang.say("the trunk does not serve", "le trunk ne convient pas")
+    };
     let failed = |code: &str, means: &str| {
         Failure::new(Exit::Unreachable, code, format!("{head}{} {means}", lang.colon()))
     };
@@ -207,9 +222,9 @@ fn audio(report: &TrunkReport, lines: &mut Lines) {
     if let Some(echo) = report.echo {
         let lost = f64::from(echo.sent.saturating_sub(echo.back)) / f64::from(echo.sent.max(1));
         let (jitter, loss) = (lang.say("jitter", "gigue"), lang.say("loss", "perte"));
-        let way = match echo.back {
-            0 => lang.say("✘ nothing comes back", "✘ rien ne revient").to_owned(),
-            _ => format!(
+        let way = match echo.is_there() {
+            false => lang.say("✘ nothing comes back", "✘ rien ne revient").to_owned(),
+            true => format!(
                 "✔ {:.0} ms, {jitter} {:.0} ms, {loss} {}",
                 echo.round_trip_ms,
                 echo.jitter_ms,
@@ -287,12 +302,17 @@ mod tests {
             findings: vec![Finding { code: code.to_owned(), ..Finding::default() }],
             ..TrunkReport::default()
         };
-        let mute = Some(Echo { sent: 11, ..Echo::default() });
+        let mute = Some(Echo { sent: 10, back: 1, ..Echo::default() });
+        let register = Some(Sign { status: 403, ..Sign::default() });
         assert_eq!(judged(&report(200, 150, 149, "poor-line"), Lang::En), Ok(Exit::Done));
         for (report, code) in [
             (report(200, 150, 0, "no-audio-in"), "no-audio-in"),
             (report(200, 0, 150, "no-audio-out"), "no-audio-out"),
             (TrunkReport { echo: mute, ..report(200, 150, 150, "no-echo") }, "no-echo"),
+            (
+                TrunkReport { register, ..report(200, 150, 150, "register-refused") },
+                "register-refused",
+            ),
             (report(486, 0, 0, "sip-486"), "sip-486"),
             (TrunkReport::default(), "call_failed"),
         ] {

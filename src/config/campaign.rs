@@ -36,6 +36,8 @@ pub struct Campaign {
     pub title: String,
     /// The client company on whose behalf it calls.
     pub client: String,
+    /// How that company was called before.
+    pub client_was: Option<String>,
     /// What it calls for, which decides what the law asks.
     pub purpose: Purpose,
     /// Whom it calls.
@@ -228,6 +230,7 @@ fn campaign(root: &Fields<'_, '_>, path: &Path, around: Around<'_>) -> Option<Ca
     let name_line = named.as_ref().map_or(0, Value::line);
     let name = named.and_then(|value| value.parse(plain_name));
     let client = root.must("client", "\"Acme Jardin\"").and_then(|value| value.name());
+    let client_was = root.get("client_was").and_then(|value| value.name());
     let mode = mode(root);
     let purpose = root.or("purpose", Purpose::default(), |value| value.choice(&law::PURPOSES));
     let persons = root.or("persons", Called::default(), |value| value.choice(&law::CALLED));
@@ -258,6 +261,7 @@ fn campaign(root: &Fields<'_, '_>, path: &Path, around: Around<'_>) -> Option<Ca
         title: title.or_else(|| name.clone())?,
         name: name?,
         client: client?,
+        client_was,
         purpose,
         persons,
         subject,

@@ -73,6 +73,9 @@ pub struct Link {
     pub identification: Option<Identification>,
     /// The proxy every call is led through.
     pub proxy: Option<Host>,
+    /// Hosts of the carrier's besides, whose requests are its own: calls that come in, and the end
+    /// of calls whose route names a host.
+    pub sources: Vec<Host>,
     /// Whether requests too long for a datagram go over TCP.
     pub large_over_tcp: bool,
     /// How often a NAT is kept open; never if `None`.
@@ -208,6 +211,12 @@ impl Identification {
 }
 
 impl Link {
+    /// Tells whether a transport may carry its messages.
+    #[must_use]
+    pub fn uses(&self, transport: Transport) -> bool {
+        self.transport == transport || self.choices.contains(&transport)
+    }
+
     /// Tells whether nothing but TLS carries its messages.
     pub(super) fn is_secret(&self) -> bool {
         self.transport == Transport::Tls && self.choices.is_empty()
@@ -233,6 +242,7 @@ impl Link {
             tls_name: fields.get("tls_name").and_then(|value| value.name()),
             identification: Identification::of(fields),
             proxy: fields.get("proxy").and_then(|value| value.parse(host)),
+            sources: sources(fields),
             large_over_tcp: fields.or("large_over_tcp", false, |value| value.flag()),
             keep_alive: fields
                 .get("keep_alive")
@@ -247,6 +257,18 @@ impl Link {
         }
         link
     }
+}
+
+/// Further hosts of a trunk at most: each is looked up.
+const SOURCES_MAX: usize = 32;
+
+fn sources(fields: &Fields<'_, '_>) -> Vec<Host> {
+    let values = fields.get("sources").map(Value::one_or_more).unwrap_or_default();
+    if let Some(one_more) = values.get(SOURCES_MAX) {
+        let hint = format!("name {SOURCES_MAX} at most, or one host name that has all addresses");
+        one_more.error("is one too many", Some(hint));
+    }
+    values.iter().take(SOURCES_MAX).filter_map(|value| value.parse(host)).collect()
 }
 
 /// Reads a SHA-256: 64 hexadecimal digits, with or without colons, as `openssl x509 -fingerprint
@@ -298,6 +320,8 @@ mod tests {
             ("", "transport = \"sctp\"", "transport"),
             ("", "transport = \"tls\"\npin_sha256 = \"ab\"", "no SHA-256"),
             ("", "keep_alive = \"1s\"", "keep_alive"),
+            ("", "sources = [\"192.0.2.17\", \"no host!\"]", "no host!\" is no host"),
+            ("", &format!("sources = {:?}", ["192.0.2.17"; 33]), "one too many"),
         ] {
             let told = problems(sip, trunk);
             assert!(told.len() == 1 && told[0].contains(said), "{sip} {trunk}: {told:?}");

@@ -24,6 +24,7 @@ mod profile;
 mod reader;
 pub mod respect;
 mod response;
+mod retention;
 mod retry;
 mod routes;
 pub mod scenario;
@@ -44,10 +45,11 @@ pub use dispositions::{Disposition, Need};
 pub use extensions::{EarlyMedia, Extensions, Refresher, Register, Reliable, SessionTimer};
 pub use incoming::{Answering, Incoming};
 pub use link::{Link, Sip};
-pub use order::{Order, Quota};
+pub use order::Order;
 pub use problem::{Problem, Problems, Severity};
 pub use profile::{Card, Profile};
 pub use response::{Response, Words};
+pub use retention::Retention;
 pub use routes::{NamedRoute, PrefixRoutes};
 pub use secret::{Secret, SecretMissing, SecretPlace, Webhook};
 pub use shared::SharedRate;
@@ -73,6 +75,8 @@ pub struct Config {
     pub rtp: Rtp,
     /// The store.
     pub store: StorePlace,
+    /// How long each kind of data is kept.
+    pub retention: Retention,
     /// The door for the command line and other programs.
     pub api: Api,
     /// Agents' phones.
@@ -435,6 +439,7 @@ fn engine(reader: &Reader<'_>, root: &Fields<'_, '_>, path: &Path) -> Option<Con
         node: u16::try_from(node).unwrap_or(u16::MAX),
         rtp,
         store: StorePlace::of(reader, root),
+        retention: Retention::of(root),
         api: api(reader, root),
         phones: phones(root, !sip.tls.is_empty()),
         sip,

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::dispositions::CLASSES;
 use super::reader::{Fields, Value};
 use crate::core::campaign::DispositionClass;
+use crate::core::quota::Quota;
 use crate::units::Zone;
 
 /// What is said of the order.
@@ -15,23 +16,6 @@ pub struct Order {
     pub shares: Vec<(String, u8)>,
     /// The cells of contacts of which so many are wanted.
     pub quotas: Vec<Quota>,
-}
-
-/// A cell of contacts and how many dispositions of a class are wanted of it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Quota {
-    /// What people read.
-    pub name: String,
-    /// What the contact's fields must be, all of them.
-    pub fields: BTreeMap<String, String>,
-    /// The files of the lists it is about; none for all.
-    pub lists: Vec<String>,
-    /// The zones it is about; none for all.
-    pub zones: Vec<Zone>,
-    /// The class that counts.
-    pub class: DispositionClass,
-    /// Contacts at most.
-    pub max: u32,
 }
 
 /// Lists with a share in one campaign at most; each costs a claim a statement.

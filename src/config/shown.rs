@@ -211,6 +211,7 @@ pub(super) fn complete(config: &mut Config) -> Vec<Problem> {
     for campaign in &config.campaigns {
         let numbers = campaign.caller_ids.iter();
         problems.extend(numbers.filter_map(|number| stays(config, campaign, number, &packs)));
+        problems.extend(hidden(config, campaign, &packs));
     }
     problems
 }
@@ -239,8 +240,46 @@ fn stays(config: &Config, campaign: &Campaign, number: &Number, packs: &[Pack]) 
         ),
         (Some(_) | None, _) => return None,
     };
-    let place = campaign.caller_ids.iter().position(|own| own == number)?;
-    Some(Problem {
+    Some(of_caller_id(campaign, number, severity, (message, hint)))
+}
+
+/// Tells of the first number of a campaign that one of its trunks hides although the law of its
+/// country wants it shown. The gate need not ask again: a call there that shows a number of another
+/// country is refused for that number.
+fn hidden(config: &Config, campaign: &Campaign, packs: &[Pack]) -> Option<Problem> {
+    let laws = campaign.laws();
+    let law = [laws.own, laws.others].concat();
+    let (routes, now) = (campaign.trunks(), law::latest());
+    let hides =
+        |trunk: &&Trunk| trunk.caller_id.hidden && routes.iter().any(|route| *route == trunk.name);
+    config.trunks.iter().filter(hides).find_map(|trunk| {
+        let leaves = |number: &&Number| {
+            let mut leaving = config.shown.iter().filter(|shown| shown.number == **number);
+            leaving.any(|shown| shown.trunks.contains(&trunk.name))
+        };
+        campaign.caller_ids.iter().filter(leaves).find_map(|number| {
+            let card = numbering::card(number, packs);
+            let rule = card.must_be_shown(campaign.mode.into(), &law, now)?;
+            let (name, rule) = (&trunk.name, rule.as_str());
+            let message =
+                format!("is hidden by trunk {name:?}, and the law wants it shown ({rule})");
+            let hint = format!(
+                "write `hide_caller_id = false` in trunk {name:?}, or take it out of this campaign"
+            );
+            Some(of_caller_id(campaign, number, Severity::Error, (message, hint)))
+        })
+    })
+}
+
+/// Makes a problem of a number that a campaign shows.
+fn of_caller_id(
+    campaign: &Campaign,
+    number: &Number,
+    severity: Severity,
+    (message, hint): (String, String),
+) -> Problem {
+    let place = campaign.caller_ids.iter().position(|own| own == number).unwrap_or_default();
+    Problem {
         severity,
         path: campaign.path.clone(),
         line: campaign.caller_ids_line,
@@ -248,7 +287,7 @@ fn stays(config: &Config, campaign: &Campaign, number: &Number, packs: &[Pack]) 
         key: format!("caller_ids[{}]", place + 1),
         message,
         hint: Some(hint),
-    })
+    }
 }
 
 /// Tells of numbers with limits that no campaign shows: they may be misspelt.

@@ -12,6 +12,10 @@
 //! A call gets through when the far end rings, answers, is busy or says anything of its own; it
 //! fails when the carrier refuses it or is silent. While a trunk is probed no other call goes out
 //! over it.
+//!
+//! Two more runs bring a rest, each further one of the run twice as long: of answers that nobody
+//! can be heard in, which ringing telephones do not end, and of numbers that the carrier does not
+//! know, which is how a list ends that is written as the carrier does not want it.
 
 use std::collections::VecDeque;
 
@@ -35,6 +39,10 @@ pub struct Settings {
 /// Faults in a row are counted up to here.
 pub const FAULTS_MAX: u32 = 100;
 
+/// Unknown numbers in a row after which a trunk rests: of a list with one dead number in two, one
+/// run of 20 in a million is chance.
+const UNKNOWN_MAX: u32 = 20;
+
 impl Default for Settings {
     /// Gives a rest of 10 s to 10 min after five faults in a row within a minute. Of a trunk that
     /// refuses one call in ten, one run of five in a hundred thousand is chance.
@@ -57,8 +65,16 @@ pub struct Rest {
 /// What a call says of its trunk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Word {
-    /// The far end was reached.
+    /// The far end rings.
+    Rings,
+    /// The far end was reached, and the call is over.
     Through,
+    /// It was answered, and can be heard.
+    Heard,
+    /// It was answered, and nobody can hear the other.
+    Unheard,
+    /// The carrier knows no such number, and nothing rang.
+    Unknown,
     /// The trunk failed.
     Fault,
     /// Nothing: it was taken back before either.
@@ -70,6 +86,10 @@ pub(super) enum Word {
 pub(super) struct Breaker {
     /// The latest faults without a call that got through between them.
     faults: VecDeque<Mono>,
+    /// Answers in a row in which nobody could hear the other.
+    unheard: u32,
+    /// Unknown numbers in a row.
+    unknown: u32,
     state: State,
 }
 
@@ -98,22 +118,70 @@ impl Breaker {
 
     /// Hears what a call says.
     pub(super) fn hear(&mut self, settings: &Settings, call: CallId, word: Word, now: Mono) {
-        match (word, &self.state) {
-            (Word::Through, _) => *self = Self::default(),
-            (Word::Fault, State::Sound) => self.failed(settings, now),
-            (Word::Fault, &State::Probed { nth, by, .. }) if by == call => {
-                self.rest(settings, nth.saturating_add(1), now);
+        match word {
+            Word::Nothing => self.taken_back(call, now),
+            Word::Fault => self.failed(settings, call, now),
+            Word::Unheard => {
+                self.unheard = self.unheard.saturating_add(1);
+                self.told_of(self.is_silent(settings), settings, call, now);
             }
-            // The probe was taken back: the next call may be one.
-            (Word::Nothing, &State::Probed { nth, by, .. }) if by == call => {
-                self.state = State::Resting { until: now, nth };
+            Word::Unknown => {
+                self.unknown = self.unknown.saturating_add(1);
+                self.told_of(self.unknown >= UNKNOWN_MAX, settings, call, now);
             }
-            // Calls from before the rest say what is known.
-            (Word::Fault, State::Resting { .. } | State::Probed { .. }) | (Word::Nothing, _) => {}
+            Word::Rings | Word::Through => {
+                self.faults.clear();
+                self.unknown = 0;
+                if !self.is_silent(settings) {
+                    self.state = State::Sound;
+                } else if word == Word::Through {
+                    // The probe was not answered, which tells nothing of the sound.
+                    self.taken_back(call, now);
+                }
+            }
+            Word::Heard => *self = Self::default(),
         }
     }
 
-    fn failed(&mut self, settings: &Settings, now: Mono) {
+    /// Whether so many answers in a row could not be heard that ringing proves nothing.
+    fn is_silent(&self, settings: &Settings) -> bool {
+        self.unheard >= settings.faults.clamp(1, FAULTS_MAX)
+    }
+
+    /// Takes the end of one more call of a run that is as long as its bound, or is not yet: calls
+    /// from before a rest say what is known.
+    fn told_of(&mut self, bound: bool, settings: &Settings, call: CallId, now: Mono) {
+        match self.state {
+            State::Sound if bound => self.rest(settings, 1, now),
+            State::Probed { nth, by, .. } if by == call && bound => {
+                self.rest(settings, nth.saturating_add(1), now);
+            }
+            State::Probed { by, .. } if by == call => self.state = State::Sound,
+            State::Sound | State::Resting { .. } | State::Probed { .. } => {}
+        }
+    }
+
+    /// The probe says nothing of its trunk: the next call may be one.
+    fn taken_back(&mut self, call: CallId, now: Mono) {
+        if let State::Probed { nth, by, .. } = self.state
+            && by == call
+        {
+            self.state = State::Resting { until: now, nth };
+        }
+    }
+
+    fn failed(&mut self, settings: &Settings, call: CallId, now: Mono) {
+        match self.state {
+            State::Sound => self.count(settings, now),
+            State::Probed { nth, by, .. } if by == call => {
+                self.rest(settings, nth.saturating_add(1), now);
+            }
+            // Calls from before the rest say what is known.
+            State::Resting { .. } | State::Probed { .. } => {}
+        }
+    }
+
+    fn count(&mut self, settings: &Settings, now: Mono) {
         let limit = settings.faults.clamp(1, FAULTS_MAX) as usize;
         self.faults.push_back(now);
         while self.faults.len() > limit {
@@ -203,6 +271,57 @@ mod tests {
         breaker.hear(&Settings::default(), CallId(20), Word::Nothing, AT(now + 601));
         assert!(!breaker.is_probed(), "the next call may probe at once");
         breaker.hear(&Settings::default(), CallId(99), Word::Through, AT(now + 601));
+        assert_eq!(breaker.told(), None);
+    }
+
+    #[test]
+    fn answers_nobody_is_heard_in_bring_a_rest_whatever_rings_meanwhile() {
+        let (mut breaker, settings) = (Breaker::default(), Settings::default());
+        let hear = |breaker: &mut Breaker, call, word, at| {
+            breaker.hear(&settings, CallId(call), word, AT(at));
+        };
+        for call in 1..=5 {
+            assert_eq!(breaker.told(), None);
+            hear(&mut breaker, call, Word::Rings, call);
+            hear(&mut breaker, call, Word::Unheard, call);
+            hear(&mut breaker, call, Word::Through, call);
+        }
+        assert_eq!(breaker.rests_until(AT(5)), Some(AT(15)));
+        hear(&mut breaker, 6, Word::Rings, 6);
+        hear(&mut breaker, 6, Word::Unheard, 7);
+        assert_eq!(breaker.rests_until(AT(7)), Some(AT(15)), "it was under way");
+        breaker.begin(CallId(7), AT(15));
+        hear(&mut breaker, 7, Word::Rings, 16);
+        assert!(breaker.is_probed(), "a ringing telephone proves no sound");
+        hear(&mut breaker, 7, Word::Through, 40);
+        assert!(!breaker.is_probed(), "nobody answered: the next may try");
+        breaker.begin(CallId(8), AT(41));
+        hear(&mut breaker, 8, Word::Unheard, 50);
+        assert_eq!(breaker.rests_until(AT(50)), Some(AT(70)), "twice as long");
+        breaker.begin(CallId(9), AT(70));
+        hear(&mut breaker, 9, Word::Heard, 80);
+        assert_eq!(breaker.told(), None);
+    }
+
+    #[test]
+    fn a_run_of_unknown_numbers_brings_a_rest_and_a_ringing_telephone_ends_it() {
+        let (mut breaker, settings) = (Breaker::default(), Settings::default());
+        let unknown = |breaker: &mut Breaker, calls| {
+            for call in 1..=calls {
+                breaker.hear(&settings, CallId(call), Word::Unknown, AT(0));
+            }
+        };
+        unknown(&mut breaker, 19);
+        breaker.hear(&settings, CallId(30), Word::Rings, AT(0));
+        unknown(&mut breaker, 19);
+        assert_eq!(breaker.told(), None);
+        unknown(&mut breaker, 30);
+        assert_eq!(breaker.rests_until(AT(0)), Some(AT(10)), "those under way add nothing");
+        breaker.begin(CallId(50), AT(10));
+        breaker.hear(&settings, CallId(50), Word::Unknown, AT(11));
+        assert_eq!(breaker.rests_until(AT(11)), Some(AT(31)));
+        breaker.begin(CallId(51), AT(31));
+        breaker.hear(&settings, CallId(51), Word::Rings, AT(33));
         assert_eq!(breaker.told(), None);
     }
 }

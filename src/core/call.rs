@@ -190,6 +190,8 @@ pub(super) struct Call {
     /// Its person has no agent only because this one lost his leg, and the first call that was
     /// dialled without counting on him.
     pub(super) forsaken: Option<(AgentId, CallId)>,
+    /// It was answered, and nobody can hear the other.
+    pub(super) deaf: bool,
     /// It was closed without ever having been sent: it tells nothing of those who are called.
     pub(super) never_placed: bool,
     /// An agent writes it up.
@@ -237,6 +239,7 @@ impl Call {
             person: false,
             lost: false,
             forsaken: None,
+            deaf: false,
             never_placed: false,
             writing: false,
             tried: Vec::new(),
@@ -263,6 +266,11 @@ impl Call {
     /// Whether it was given up on our own wish before its ring time was over, or never placed.
     pub(super) fn was_given_up(&self) -> bool {
         self.never_placed || matches!(self.state, State::Ending { outcome: Outcome::Cancelled, .. })
+    }
+
+    /// Whether it is abandoned, if it is, for want of an agent's leg or of audio, not of an agent.
+    pub(super) fn is_forced(&self) -> bool {
+        self.deaf || self.forsaken.is_some()
     }
 
     /// Whether it still waits for an answer and was not given up.
@@ -319,6 +327,7 @@ impl Call {
             (Dialing | Ringing, Failed(failure, cause)) => failed(meaning(failure), cause),
             (Dialing | Ringing, HungUp) => gone(Abandoned, Callee),
             (Dialing | Ringing, Gone) => gone(TrunkFault, Carrier),
+            (Ending { outcome: Abandoned, by }, NotRecorded) => failed((Abandoned, by), self.cause),
             (Dialing | Ending { .. }, NotRecorded) => gone(Interrupted, Nobody),
             (Dialing | Ringing, TimeUp) => self.ring_out(now),
             (Dialing | Ringing, GivenUp | Stopped) => self.end(now, Cancelled, Dialer),
@@ -416,11 +425,11 @@ impl Call {
         Effect::Listen
     }
 
-    /// Ends an answered call in which nobody can hear the other.
+    /// Ends an answered call in which nobody can hear the other: whoever picked up got nobody.
     fn deaf(&mut self, now: Now, cause: u16) -> Effect {
         self.answered = Some(now.wall);
-        self.cause = cause;
-        self.end(now, Outcome::TrunkFault, EndedBy::Carrier)
+        (self.cause, self.deaf) = (cause, true);
+        self.end(now, Outcome::Abandoned, EndedBy::Carrier)
     }
 
     fn judge(&mut self, now: Now, manner: &Manner, heard: Heard) -> Effect {

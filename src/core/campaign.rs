@@ -316,6 +316,11 @@ impl Settings {
         Cow::Owned(routes.iter().filter(holds).copied().collect())
     }
 
+    /// Gives every caller ID by its place, one after the other from `turn` on, going round.
+    pub(super) fn turns(&self, turn: u16) -> impl Iterator<Item = u16> + use<> {
+        (turn..self.caller_ids).chain(0..turn.min(self.caller_ids))
+    }
+
     /// Whether every call goes the same ways, whoever is called.
     pub(super) fn is_one_way(&self) -> bool {
         self.by_group.is_empty() && self.caller_cards.is_empty()
@@ -531,8 +536,8 @@ impl Campaign {
         to: Option<CallStage>,
     ) {
         let (Some(pacer), Some(odds)) = (&mut self.pacer, call.odds) else { return };
-        // The pacer does not answer for what the loss of an agent forced.
-        let odds = if call.forsaken.is_some() { odds.off_the_record() } else { odds };
+        // The pacer does not answer for what the loss of an agent or of audio forced.
+        let odds = if call.is_forced() { odds.off_the_record() } else { odds };
         let line = Line { dialed: call.dialed, since, odds, given_up: call.was_given_up() };
         pacer.call_moved(now, rate, &line, (from, to));
         self.memory.call_moved(now, &line, call.lead.list, from, to);
@@ -588,14 +593,15 @@ impl Campaign {
         self.caller_id = (caller_id + 1).checked_rem(self.settings.caller_ids).unwrap_or(0);
     }
 
-    /// Counts an attempt's end, and whether its person missed an agent who was lost.
-    pub(super) fn tally(&mut self, outcome: Outcome, forsaken: bool) {
+    /// Counts an attempt's end, and whether its person was abandoned for want of something else
+    /// than an agent.
+    pub(super) fn tally(&mut self, outcome: Outcome, forced: bool) {
         let totals = &mut self.totals;
         match outcome {
             Outcome::Connected | Outcome::Machine => {}
             Outcome::Abandoned => {
                 totals.abandoned += 1;
-                totals.forced += u64::from(forsaken);
+                totals.forced += u64::from(forced);
             }
             Outcome::Busy => totals.busy += 1,
             Outcome::NoAnswer => totals.no_answer += 1,

@@ -33,6 +33,8 @@ pub enum Fact {
     DoNotCall(PersonId, DncScope),
     /// A person took back every right to call him or her that a client company had.
     Withdrawn(PersonId, ClientId),
+    /// A contact was erased from the store: nobody is behind its id any more.
+    Erased(ContactId),
     /// What a number shown had carried before the dialer was made, as far as it still counts.
     Shown(ShownId, Carried),
     /// Something about a call that came in.
@@ -122,6 +124,14 @@ pub enum CampaignFact {
     /// What is in stock may not be what should be called any more, as a quota was filled or the
     /// order of the list changed: give it back and ask the store again.
     Restocked,
+    /// Somebody corrected which numbers a contact has, or what is held against them: whoever holds
+    /// the contact goes by these.
+    Corrected {
+        /// The contact.
+        contact: ContactId,
+        /// All its numbers, in the order to be tried.
+        numbers: Vec<LeadNumber>,
+    },
     /// At which hours people were reached before the dialer was made, for campaigns that look for
     /// the best one.
     Habits(Vec<Habit>),
@@ -227,6 +237,10 @@ pub struct LeadNumber {
     /// is still there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shown: Option<u16>,
+    /// The caller IDs, likewise, with which a network refused the last call to the person as an
+    /// unwanted caller's.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub blocked: Vec<u16>,
     /// The number was found not to exist.
     pub invalid: bool,
     /// A do-not-call wish stands against it.
@@ -268,6 +282,7 @@ impl LeadNumber {
             rights: Vec::new(),
             kind: None,
             shown: None,
+            blocked: Vec::new(),
             invalid: false,
             do_not_call: false,
         }

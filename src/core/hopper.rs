@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::fact::{Lead, Supply};
+use super::fact::{Lead, LeadNumber, Supply};
 use super::order::Next;
 use crate::units::{AgentId, ContactId, Mono, Now, Span, TrunkId, Wall};
 
@@ -56,6 +56,11 @@ pub(super) struct Stocked {
 }
 
 impl Stocked {
+    /// Gives it the numbers its contact has now.
+    pub(super) fn correct(&mut self, numbers: &[LeadNumber]) {
+        Arc::make_mut(&mut self.lead).numbers = numbers.to_vec();
+    }
+
     /// The only agent who may be offered it, if there is one.
     pub(super) fn for_agent(&self) -> Option<AgentId> {
         self.lead.callback.and_then(|callback| callback.agent).or(self.lead.owner)
@@ -172,6 +177,28 @@ impl Hopper {
     /// Ends a contact's lease: it was closed, refused, passed over or given back.
     pub(super) fn resolved(&mut self, contact: ContactId) {
         self.leased.remove(&contact);
+    }
+
+    /// Takes a contact out of stock and ends its lease.
+    pub(super) fn forget(&mut self, contact: ContactId) {
+        let before = self.len();
+        for queue in self.personal.values_mut().chain([&mut self.callbacks, &mut self.open]) {
+            queue.retain(|stocked| stocked.lead.contact != contact);
+        }
+        self.personal.retain(|_, queue| !queue.is_empty());
+        self.personal_count = self.personal.values().map(VecDeque::len).sum();
+        if self.len() < before {
+            self.resolved(contact);
+        }
+    }
+
+    /// Gives a contact in stock the numbers it has now.
+    pub(super) fn correct(&mut self, contact: ContactId, numbers: &[LeadNumber]) {
+        let queues = self.personal.values_mut().chain([&mut self.callbacks, &mut self.open]);
+        let mut stock = queues.flatten();
+        if let Some(stocked) = stock.find(|stocked| stocked.lead.contact == contact) {
+            stocked.correct(numbers);
+        }
     }
 
     /// Takes every lead out of stock, or every one whose time is over; they stay leased.

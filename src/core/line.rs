@@ -47,7 +47,11 @@ impl Dialer {
         };
         campaign.recount(Some(stage), Some(call.stage()));
         if stage == CallStage::Dialing && (call.ringing.is_some() || call.answered.is_some()) {
-            self.trunks.hear(call.trunk, id, Word::Through, now.mono);
+            self.trunks.hear(call.trunk, id, Word::Rings, now.mono);
+        }
+        if !answered && call.answered.is_some() {
+            let word = if call.deaf { Word::Unheard } else { Word::Heard };
+            self.trunks.hear(call.trunk, id, word, now.mono);
         }
         let lost = campaign.count_lost(rate, now.wall, call, effect);
         if stage != call.stage() {
@@ -261,7 +265,7 @@ impl Dialer {
             heard: call.heard,
             answered: call.answered,
             at: now.wall,
-            forced: call.forsaken.is_some(),
+            forced: call.is_forced(),
             next,
         }));
     }
@@ -283,18 +287,18 @@ impl Dialer {
         }
         let reached = call.ringing.is_some() || call.answered.is_some();
         let fault = recycle::is_fault(outcome) && !reached;
-        self.trunks.hear(call.trunk, id, word_of(outcome, fault), now.mono);
+        self.trunks.hear(call.trunk, id, word_of(outcome, fault, reached), now.mono);
         let Some(campaign) = self.campaigns.get_mut(&call.campaign) else { return };
         campaign.recount(Some(call.stage()), None);
         campaign.reserved = campaign.reserved.saturating_sub(u32::from(reserved.is_some()));
         let rate = self.rates.entry(campaign.rate).or_default();
         campaign.watched(now.mono, rate, &call, (call.stage(), call.since), None);
         campaign.waiting.remove(&(call.since, id));
-        campaign.tally(outcome, call.forsaken.is_some());
+        campaign.tally(outcome, call.is_forced());
         if outcome == Outcome::Abandoned {
             let lock = now.wall + campaign.settings.abandon.recall_lock;
             let client = campaign.settings.client;
-            self.persons.lock(now.wall, client, call.number().person, lock);
+            self.persons.lock(now.mono, client, call.number().person, lock);
         }
         let next = next_of((&campaign.settings, &campaign.habits), &call, (outcome, by), now);
         if campaign.settings.retry.seeks_best() && by != EndedBy::Nobody {
@@ -372,10 +376,11 @@ fn began(call: &Call, now: Now) -> Wall {
 }
 
 /// Tells what a call that ended says of its trunk.
-fn word_of(outcome: Outcome, fault: bool) -> Word {
+fn word_of(outcome: Outcome, fault: bool, reached: bool) -> Word {
     match outcome {
         _ if fault => Word::Fault,
         Outcome::Cancelled | Outcome::Interrupted => Word::Nothing,
+        Outcome::Invalid if !reached => Word::Unknown,
         Outcome::Connected
         | Outcome::Abandoned
         | Outcome::Machine
@@ -407,7 +412,7 @@ fn closed(
         contact: call.lead.contact,
         number: call.number().number,
         outcome,
-        forced: call.forsaken.is_some() && outcome == Outcome::Abandoned,
+        forced: call.is_forced() && outcome == Outcome::Abandoned,
         cause,
         ended_by: by,
         agent: call.served,

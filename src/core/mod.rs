@@ -13,6 +13,7 @@ pub mod inbound;
 pub mod order;
 pub mod pacing;
 pub mod quality;
+pub mod quota;
 pub mod recycle;
 pub mod respect;
 pub mod rules;
@@ -38,7 +39,7 @@ pub use fact::Fact;
 pub use order::{Order, Record};
 
 use crate::units::{
-    AgentId, CallId, CampaignId, ClientId, InboundId, Mono, Now, PersonId, Span, TrunkId,
+    AgentId, CallId, CampaignId, ClientId, ContactId, InboundId, Mono, Now, PersonId, Span, TrunkId,
 };
 use agent::Agent;
 use call::Call;
@@ -156,6 +157,7 @@ impl Dialer {
             Fact::Withdrawn(person, client) => self.note_withdrawal(now, person, client),
             Fact::Shown(number, carried) => self.shown.carried(number, &carried),
             Fact::Inbound(id, fact) => self.take_inbound(now, id, fact),
+            Fact::Erased(contact) => self.forget(contact),
         }
     }
 
@@ -267,6 +269,14 @@ impl Dialer {
         };
         if meant && call.unanswered() {
             self.step_call(now, ringing, call::Event::GivenUp);
+        }
+    }
+
+    /// Takes an erased contact out of every stock. One that a claim under way still brings is let
+    /// go when the store refuses its attempt.
+    fn forget(&mut self, contact: ContactId) {
+        for campaign in self.campaigns.values_mut() {
+            campaign.hopper.forget(contact);
         }
     }
 

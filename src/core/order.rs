@@ -406,6 +406,8 @@ pub enum DoneReason {
     DoNotCall,
     /// An agent set it aside.
     Skipped,
+    /// It was erased.
+    Erased,
 }
 
 /// An agent's word on a call.

@@ -11,14 +11,14 @@ use super::hopper::{self, Stocked};
 use super::order::{AgentState, CampaignState, Dial, Next, Opened, RuleRefusal, Stage};
 use super::pacing::predictive::Odds;
 use super::pacing::{self, Decision, Limit, View};
-use super::routing::{Closed, Opening, Prospect, Way, group_of};
+use super::routing::{Closed, Opening, Prospect, Way};
 use super::rules::{self, Refusal, Refused, RuleId};
 use super::trunks::Blocked;
 use super::{Dialer, Order, Record, Wake};
 use crate::units::{AgentId, CallId, CampaignId, Mono, Now, Span, TrunkId};
 
-/// How long a contact waits whose prefix has no trunk in use, when enough others do so in stock:
-/// trunks come back within minutes or not today.
+/// How long a contact waits whose number has no way, when enough others do so in stock: trunks and
+/// numbers shown come back within minutes or not today.
 const DEAD_END_WAIT: Span = Span::secs(300);
 
 /// A call about to be opened.
@@ -173,8 +173,8 @@ impl Dialer {
                     }
                     nearest = Some(sooner);
                     if tried.is_empty() {
-                        let group = group_of(&lead, index);
-                        closed.add(&lead, index, self.is_dead_end(now, id, group, blocked));
+                        let number = lead.numbers.get(index).ok_or(empty)?;
+                        closed.add(number, self.is_dead_end(now, id, number, blocked));
                     }
                     place = self.pass_over(now, id, place, &mut closed);
                 }

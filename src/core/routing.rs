@@ -67,9 +67,9 @@ impl Closed {
         (number.group, number.territory.clone().filter(|_| self.by_country))
     }
 
-    /// Adds the way to a lead's number at that place; `dead_end` says that it will not open soon.
-    pub(super) fn add(&mut self, lead: &Lead, index: usize, dead_end: bool) {
-        let Some(way) = lead.numbers.get(index).map(|it| self.direction(it)) else { return };
+    /// Adds the way to a number; `dead_end` says that it will not open soon.
+    pub(super) fn add(&mut self, number: &LeadNumber, dead_end: bool) {
+        let way = self.direction(number);
         if dead_end {
             self.dead_ends.insert(way.clone());
         }
@@ -118,7 +118,8 @@ impl Dialer {
 
     /// Says which ways a call to a lead's number at that place has now and which number it shows,
     /// and if it has none, why: the number that the person was shown before, else the next in turn
-    /// that may be shown there, has room and a trunk with its mandate.
+    /// that may be shown there, has room and a trunk with its mandate. One with which a network
+    /// refused the last call to him comes after all others.
     pub(super) fn opening(
         &self,
         now: Now,
@@ -133,9 +134,11 @@ impl Dialer {
             return self.room(now, id, number.group, tried);
         }
         let mut nearest: Option<Blocked> = None;
-        let turns = (campaign.caller_id..settings.caller_ids).chain(0..campaign.caller_id);
         let shown = number.shown.filter(|shown| *shown < settings.caller_ids);
-        for caller_id in shown.into_iter().chain(turns) {
+        let turns = || shown.into_iter().chain(settings.turns(campaign.caller_id));
+        let blocked = |caller_id: &u16| number.blocked.contains(caller_id);
+        let unblocked = turns().filter(|caller_id| !blocked(caller_id));
+        for caller_id in unblocked.chain(turns().filter(blocked)) {
             if settings.forbids_showing(usize::from(caller_id), number, now.wall).is_some() {
                 continue;
             }
@@ -183,20 +186,30 @@ impl Dialer {
             && self.shown.choose(caps, campaign.caller_id, now).is_ok()
     }
 
-    /// Whether every trunk for a group is out of use for longer than a moment, while others of the
-    /// campaign are not: where nothing can be called at all, nobody stands in another's way.
+    /// Whether every way to a number is shut for longer than a moment, while others of the campaign
+    /// are not: where nothing can be called at all, nobody stands in another's way. A way is a
+    /// number that may be shown there and has a budget, with a trunk in use that it may leave by.
     pub(super) fn is_dead_end(
         &self,
         now: Now,
         id: CampaignId,
-        group: RouteGroup,
+        number: &LeadNumber,
         blocked: Blocked,
     ) -> bool {
         let Some(campaign) = self.campaigns.get(&id) else { return false };
         let settings = &campaign.settings;
+        let opens = |caller_id: u16, group: RouteGroup| {
+            let cap = settings.caller_cap(caller_id);
+            !cap.is_some_and(|cap| self.shown.is_held(cap, now.wall, now.wall + MOMENT))
+                && self.trunks.any_up(settings.routes_by(group, caller_id).iter(), now.mono)
+        };
+        let shows = |caller_id: &u16| {
+            settings.forbids_showing(usize::from(*caller_id), number, now.wall).is_none()
+        };
+        let groups = || settings.by_group.keys().copied().chain([RouteGroup::DEFAULT]);
         blocked.until.is_none_or(|until| until > now.mono + MOMENT)
-            && !self.trunks.any_up(settings.routes_of(group).iter(), now.mono)
-            && self.trunks.any_up(settings.all_routes(), now.mono)
+            && !settings.turns(0).filter(shows).any(|caller_id| opens(caller_id, number.group))
+            && settings.turns(0).any(|caller_id| groups().any(|group| opens(caller_id, group)))
     }
 
     /// Chooses the way of the call that is placed now to a lead's number at that place, for which
@@ -235,6 +248,6 @@ impl Dialer {
 /// There is no such campaign.
 const NOWHERE: Blocked = Blocked { limit: Limit::NoTrunk, until: None };
 
-pub(super) fn group_of(lead: &Lead, index: usize) -> RouteGroup {
+fn group_of(lead: &Lead, index: usize) -> RouteGroup {
     lead.numbers.get(index).map_or(RouteGroup::DEFAULT, |number| number.group)
 }

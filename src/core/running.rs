@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::agent::{self, State as Seat};
 use super::call;
 use super::campaign::{Campaign, Settings};
-use super::fact::{CampaignFact, Lead, Supply};
+use super::fact::{CampaignFact, Lead, LeadNumber, Supply};
 use super::floor::CallStage;
 use super::hopper::{self, Stocked};
 use super::order::{CampaignState, Next, Stage};
@@ -52,12 +52,9 @@ impl Dialer {
             (CampaignFact::Refilled, Stopped | Running | Paused | Draining) => {
                 campaign.hopper.refilled(now.mono);
             }
-            (CampaignFact::Restocked, _) => {
-                let leads = campaign.hopper.empty_out(None);
-                self.release(now, id, &leads);
-                if let Some(campaign) = self.campaigns.get_mut(&id) {
-                    campaign.hopper.refilled(now.mono);
-                }
+            (CampaignFact::Restocked, state) => self.restock(now, id, state == Completed),
+            (CampaignFact::Corrected { contact, numbers }, _) => {
+                self.correct(now, id, contact, &numbers);
             }
             (CampaignFact::Habits(habits), _) => {
                 habits.into_iter().for_each(|habit| campaign.habits.learn(habit));
@@ -242,6 +239,46 @@ impl Dialer {
         let refusal = Refusal::of(RuleId::AgentAway, Some(now.wall + AWAY_WAIT));
         let refused = refused(lead, number, refusal, now.wall);
         self.refuse(now, id, lead, Stage::Hopper, refused);
+    }
+
+    /// Gives the stock back and asks the store again; what completed may go on.
+    fn restock(&mut self, now: Now, id: CampaignId, completed: bool) {
+        let Some(campaign) = self.campaigns.get_mut(&id) else { return };
+        let leads = campaign.hopper.empty_out(None);
+        self.release(now, id, &leads);
+        if let Some(campaign) = self.campaigns.get_mut(&id) {
+            campaign.hopper.refilled(now.mono);
+        }
+        if completed {
+            self.set_state(id, CampaignState::Running);
+        }
+    }
+
+    /// Takes the numbers a contact has now, wherever it waits for its call; a call that only rings
+    /// where nobody may be called any more is given up.
+    fn correct(&mut self, now: Now, id: CampaignId, contact: ContactId, numbers: &[LeadNumber]) {
+        let Some(campaign) = self.campaigns.get_mut(&id) else { return };
+        campaign.hopper.correct(contact, numbers);
+        campaign.note_zones();
+        for agent in self.agents.values_mut() {
+            if let Seat::Previewing(own, stocked) = &mut agent.state
+                && *own == id
+                && stocked.lead.contact == contact
+            {
+                stocked.correct(numbers);
+            }
+        }
+        let barred = |called: NumberId| {
+            let now = numbers.iter().find(|number| number.number == called);
+            now.is_none_or(|number| number.invalid || number.do_not_call)
+        };
+        let mut ringing = self.calls.iter().filter(|(_, call)| {
+            call.campaign == id && call.lead.contact == contact && call.unanswered()
+        });
+        let rings = ringing.find(|(_, call)| barred(call.number().number)).map(|(&id, _)| id);
+        if let Some(call) = rings {
+            self.step_call(now, call, call::Event::GivenUp);
+        }
     }
 
     /// Gives contacts in stock back untouched.

@@ -136,6 +136,11 @@ impl Number {
         hour.max(self.spent(cap.calls_per_day, DAY, at))
     }
 
+    /// Says until when its budgets are spent or it rests, if either is so.
+    fn held_until(&self, cap: &Cap, at: Wall) -> Option<Wall> {
+        self.spent_until(cap, at).max(self.rests_until(cap, at))
+    }
+
     /// Says until when it rests, if it does.
     fn rests_until(&self, cap: &Cap, at: Wall) -> Option<Wall> {
         let rest = cap.rest?;
@@ -173,6 +178,11 @@ impl Shown {
     /// Says whether a number may show in one more call now.
     pub(super) fn room(&self, cap: Option<&Cap>, now: Now) -> Result<(), Blocked> {
         cap.and_then(|cap| self.blocked(cap, now)).map_or(Ok(()), Err)
+    }
+
+    /// Whether a number's budgets are spent, or it rests, beyond a later moment.
+    pub(super) fn is_held(&self, cap: &Cap, at: Wall, beyond: Wall) -> bool {
+        self.all.get(&cap.number).and_then(|number| number.held_until(cap, at)) > Some(beyond)
     }
 
     /// Counts a call onto a number.
@@ -227,8 +237,7 @@ impl Shown {
         if cap.channels.is_some_and(|channels| number.load.busy >= channels) {
             return Some(Blocked { limit, until: None });
         }
-        let held = number.spent_until(cap, now.wall).max(number.rests_until(cap, now.wall));
-        if let Some(until) = held {
+        if let Some(until) = number.held_until(cap, now.wall) {
             let until = Some(now.mono + until.since(now.wall));
             return Some(Blocked { limit, until });
         }

@@ -52,6 +52,9 @@ pub struct TrunkPage {
     pub unknown: u16,
 }
 
+/// A contact's numbers; no larger than they are, as there are a hundred thousand of them.
+type Digits = Box<[(NumberId, Number)]>;
+
 /// The book.
 #[derive(Debug, Default)]
 pub struct Book {
@@ -63,7 +66,7 @@ pub struct Book {
     pub trunks: BTreeMap<TrunkId, TrunkPage>,
     /// Whether the audio of agents' phones is protected.
     pub phones_srtp: Srtp,
-    numbers: BTreeMap<ContactId, (u64, Vec<(NumberId, Number)>)>,
+    numbers: BTreeMap<ContactId, (u64, Digits)>,
     /// The claims in their order; a contact claimed again counts from then.
     leased: VecDeque<(u64, ContactId)>,
     claims: u64,
@@ -88,8 +91,15 @@ impl Book {
             let digits = lead.numbers.iter().filter_map(|number| {
                 Some((number.number, claimed.digits.get(&number.number)?.clone()))
             });
+            let digits: Digits = digits.collect();
             self.claims += 1;
-            self.numbers.insert(lead.contact, (self.claims, digits.collect()));
+            let (latest, held) = self.numbers.entry(lead.contact).or_default();
+            *latest = self.claims;
+            // Whoever is claimed again stays where he is: what lives long among what does not
+            // keeps memory from being given back.
+            if *held != digits {
+                *held = digits;
+            }
             self.leased.push_back((self.claims, lead.contact));
             if self.leased.len() > CONTACTS_MAX
                 && let Some((claim, oldest)) = self.leased.pop_front()
@@ -98,6 +108,11 @@ impl Book {
                 self.numbers.remove(&oldest);
             }
         }
+    }
+
+    /// Forgets the numbers of an erased contact.
+    pub fn forget(&mut self, contact: ContactId) {
+        self.numbers.remove(&contact);
     }
 
     /// Sorts claimed numbers into the groups of routes of their campaign: the longest prefix that

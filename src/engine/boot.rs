@@ -17,7 +17,7 @@ use super::scribe::Scribe;
 use super::tape::{self, Recorder};
 use super::tasks::Tasks;
 use super::trunks::{carrier_side, doors};
-use super::{Engine, Inbox, Parts, audited, foresight, forget, quality, quotas, resume};
+use super::{Engine, Inbox, Parts, audited, foresight, forget, quality, restock, resume};
 use crate::config::campaign::UnknownTrunk;
 use crate::config::{self, Answering, Campaign, Config, Database, Disposition, Webhook};
 use crate::core::campaign::Mode;
@@ -33,8 +33,9 @@ use crate::store::{self, CampaignRow, DispositionRow, ListShare, NewCampaign, Re
 use crate::units::{CampaignId, ClientId, Span, TrunkId};
 use crate::wire::sdp::Srtp;
 
-/// How long a contact rests whose call was interrupted by a crash: the far end may still ring.
-const INTERRUPTED_REST: Span = Span::secs(120);
+/// How long a contact rests whose call was interrupted by a crash: what campaigns usually wait
+/// after `interrupted` (docs/campaigns.md), as the far end may still ring.
+const INTERRUPTED_REST: Span = Span::secs(1_800);
 
 /// Events the signalling and the media may hold ready at once: ten seconds of a busy engine.
 pub const EVENTS_MAX: usize = 65_536;
@@ -102,11 +103,16 @@ impl BootError {
                     | StoreError::InUse(_)
                     | StoreError::Key { .. }
                     | StoreError::WrongKey
+                    | StoreError::OtherClient { .. }
+                    | StoreError::ClientTaken { .. }
                     | StoreError::Setting(_)
             ),
             Self::Sip(error) => matches!(
                 error,
-                SipError::Bind { .. } | SipError::Unspecified(_) | SipError::Resolve { .. }
+                SipError::Bind { .. }
+                    | SipError::Unspecified(_)
+                    | SipError::Resolve { .. }
+                    | SipError::Tls { .. }
             ),
             Self::Media(error) => matches!(
                 error,
@@ -191,6 +197,7 @@ pub fn new_signing_key() -> Result<String, BootError> {
 pub async fn teach(config: &Config, name: &str, lessons: &[Lesson]) -> Result<(), BootError> {
     let (now, tasks) = (Clock::start().now().wall, Tasks::new());
     let store = open_store(config, &tasks).await?;
+    rename_clients(config, &store).await?;
     if let Some(campaign) = config.campaign(name) {
         let id = store.set_campaign(&stored(campaign, config)).await?;
         let taught = lessons.iter().map(|lesson| {
@@ -238,6 +245,7 @@ pub async fn start(config: Config) -> Result<Running, BootError> {
     let (fallen, falls) = watch::channel(BTreeMap::new());
     tasks.spawn(quality::watch(store.clone(), clock, Judged { names, fallen }, stopped.clone()));
     keep_books(&tasks, &store, clock, (paced, &stopped));
+    forget::start(&store, clock, &config.retention, &tasks, &stopped);
     let (delivering, delivered) = oneshot::channel::<Infallible>();
     tasks.spawn(async move {
         courier.run(stopped).await;
@@ -269,7 +277,7 @@ pub async fn start(config: Config) -> Result<Running, BootError> {
     let mut engine = Engine::new(parts, recovered.first_leg, recovered.first_inbound);
     first.extend(engine.resume(recovered));
     let (ending, ended) = oneshot::channel::<Infallible>();
-    tasks.spawn(quotas::watch(store.clone(), handle.clone()));
+    tasks.spawn(restock::watch(store.clone(), handle.clone()));
     tasks.spawn(async move {
         engine.run(first).await;
         drop(stop_courier);
@@ -287,7 +295,6 @@ fn keep_books(
     (paced, stopped): (Vec<(CampaignId, String)>, &watch::Receiver<bool>),
 ) {
     tasks.spawn(foresight::compare(store.clone(), clock, paced, stopped.clone()));
-    tasks.spawn(forget::decisions(store.clone(), clock, stopped.clone()));
     tasks.spawn(audited::sign(store.clone(), stopped.clone()));
 }
 
@@ -370,6 +377,16 @@ async fn set_trunks(
     Ok(trunks)
 }
 
+/// Gives client companies the names they have now, before a campaign brings them as new ones.
+async fn rename_clients(config: &Config, store: &Store) -> Result<(), store::StoreError> {
+    for campaign in &config.campaigns {
+        if let Some(was) = &campaign.client_was {
+            store.rename_client(was, &campaign.client).await?;
+        }
+    }
+    Ok(())
+}
+
 async fn set_campaigns(
     config: &Config,
     store: &Store,
@@ -377,6 +394,7 @@ async fn set_campaigns(
     trunks: &BTreeMap<String, TrunkId>,
     book: &mut Book,
 ) -> Result<Vec<Fact>, BootError> {
+    rename_clients(config, store).await?;
     let mut ids = BTreeMap::new();
     for campaign in &config.campaigns {
         ids.insert(&campaign.name, store.set_campaign(&stored(campaign, config)).await?);
@@ -451,7 +469,7 @@ fn stored(campaign: &Campaign, config: &Config) -> NewCampaign {
         caller_ids: campaign.caller_ids.clone(),
         dispositions: campaign.dispositions.iter().map(disposition).collect(),
         shares: campaign.order.shares.iter().map(share).collect(),
-        quotas: campaign.order.quotas.iter().map(quota).collect(),
+        quotas: campaign.order.quotas.clone(),
         history: campaign.retry.asks_history(),
     }
 }
@@ -466,11 +484,6 @@ fn disposition(disposition: &Disposition) -> DispositionRow {
 
 fn share((file, percent): &(String, u8)) -> ListShare {
     ListShare { file: file.clone(), percent: *percent }
-}
-
-fn quota(quota: &config::Quota) -> store::Quota {
-    let config::Quota { name, fields, lists, zones, class, max } = quota.clone();
-    store::Quota { name, fields, lists, zones, class, max }
 }
 
 /// The endpoint of campaigns without a webhook of their own.

@@ -111,7 +111,7 @@ fn audio(report: &TrunkReport) -> Vec<&'static str> {
     }
     if report.sent == 0 || report.hears_us == Some(false) {
         faults.push("no-audio-out");
-    } else if report.received > 0 && report.echo.is_some_and(|echo| echo.back == 0) {
+    } else if report.received > 0 && report.echo.is_some_and(|echo| !echo.is_there()) {
         faults.push("no-echo");
     }
     if report.refused.is_some() {
@@ -129,7 +129,7 @@ fn audio(report: &TrunkReport) -> Vec<&'static str> {
 fn is_poor(report: &TrunkReport) -> bool {
     #[expect(clippy::cast_precision_loss, reason = "2^53 packets take longer than any call")]
     let lost = report.lost as f64 / (report.lost + report.received).max(1) as f64;
-    let pings = report.echo.filter(|echo| echo.back > 0).is_some_and(|echo| {
+    let pings = report.echo.filter(|echo| echo.is_there()).is_some_and(|echo| {
         let away = echo.sent.saturating_sub(echo.back);
         away > 1 && f64::from(away) > PINGS_LOST_MAX * f64::from(echo.sent)
     });
@@ -284,6 +284,7 @@ mod tests {
             (TrunkReport { echo: away(11, 0), ..good() }, &["no-echo"]),
             (TrunkReport { echo: away(11, 0), received: 0, ..good() }, &["no-audio-in"]),
             (TrunkReport { echo: away(11, 7), ..good() }, &["poor-line"]),
+            (TrunkReport { echo: away(10, 1), ..good() }, &["no-echo"]),
             (TrunkReport { caller_seen: Some("+33199999999".into()), ..good() }, &["other-number"]),
             (TrunkReport { caller_seen: Some("anonymous".into()), ..good() }, &["other-number"]),
             (

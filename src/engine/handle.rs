@@ -11,7 +11,7 @@ use crate::core::fact::{Callback, DncScope, SkipReason};
 use crate::core::floor::Floor;
 use crate::core::quality::Fall;
 use crate::sip::{Ailment, TrunkState};
-use crate::store::AgentRow;
+use crate::store::{AgentRow, Claimed};
 use crate::units::{
     AgentId, CallId, CampaignId, ClientId, ContactId, DispositionId, Now, Number, PauseId,
     PersonId, Span, TrunkId, Wall,
@@ -34,6 +34,10 @@ pub enum Ask {
     DoNotCall(PersonId, DncScope),
     /// A person's withdrawal of a client company's rights was written to the store.
     Withdrawn(PersonId, ClientId),
+    /// A contact was erased from the store.
+    Erased(ContactId),
+    /// A contact's numbers were corrected in the store: as they are now, with their digits.
+    Corrected(CampaignId, Box<Claimed>),
     /// Place one test call over a trunk and report how it went.
     TestTrunk(TrunkId, TestCall),
     /// Stop dialling, let conversations end, then leave.
@@ -53,6 +57,8 @@ impl Ask {
             | Self::AgentChanged(_)
             | Self::DoNotCall(..)
             | Self::Withdrawn(..)
+            | Self::Erased(..)
+            | Self::Corrected(..)
             | Self::Drain => false,
         }
     }
@@ -192,6 +198,15 @@ pub struct Echo {
     pub round_trip_ms: f64,
     /// How much that differs from ping to ping, in milliseconds.
     pub jitter_ms: f64,
+}
+
+impl Echo {
+    /// Tells whether there is an echo: half of the pings came back, where a voice is taken for one
+    /// ping in ten at most.
+    #[must_use]
+    pub const fn is_there(&self) -> bool {
+        self.back > 0 && self.back.saturating_mul(2) >= self.sent
+    }
 }
 
 /// Why a trunk cannot be reached at all.

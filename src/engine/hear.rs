@@ -5,7 +5,7 @@ use super::legs::{Leg, Party};
 use super::perform::{STORE_REST, heard};
 use super::{Claimed, Engine, Written, failed_supply};
 use crate::config::campaign::lacks;
-use crate::core::fact::{AgentFact, CallFact, CampaignFact, Failure, InboundFact, TrunkFact};
+use crate::core::fact::{AgentFact, CallFact, CampaignFact, Failure, InboundFact, Lead, TrunkFact};
 use crate::core::order::AgentState;
 use crate::core::{Fact, agent};
 use crate::media::{self, Feed};
@@ -23,6 +23,10 @@ pub(super) const INTERNAL: u16 = 500;
 
 /// 503 Service Unavailable: its Retry-After speaks for the whole trunk (RFC 3261 §21.5.4).
 const UNAVAILABLE: u16 = 503;
+
+/// The longest a trunk is spared for what one call was answered, as its servers are: it may well be
+/// back earlier.
+const SPARED_MAX: Span = Span::secs(600);
 
 /// The statuses whose Retry-After says when the person can be reached again (RFC 3261 §20.33).
 const AVAILABLE_AGAIN: [u16; 5] = [404, 480, 486, 600, 603];
@@ -233,6 +237,18 @@ impl Engine {
             Ask::Agent(agent, verb) => Fact::Agent(agent, self.agent_fact(now, agent, verb)?),
             Ask::DoNotCall(person, scope) => Fact::DoNotCall(person, scope),
             Ask::Withdrawn(person, client) => Fact::Withdrawn(person, client),
+            Ask::Erased(contact) => {
+                self.parts.book.forget(contact);
+                Fact::Erased(contact)
+            }
+            Ask::Corrected(campaign, mut read) => {
+                self.parts.book.sort_numbers(campaign, &mut read);
+                self.parts.book.keep_numbers(&read);
+                let Some(Lead { contact, numbers, .. }) = read.leads.pop() else {
+                    return Ok(Reply::Done);
+                };
+                Fact::Campaign(campaign, CampaignFact::Corrected { contact, numbers })
+            }
             Ask::Drain => {
                 self.drain(now, facts);
                 return Ok(Reply::Done);
@@ -246,6 +262,7 @@ impl Engine {
             | Fact::Call(..)
             | Fact::DoNotCall(..)
             | Fact::Withdrawn(..)
+            | Fact::Erased(..)
             | Fact::Shown(..)
             | Fact::Inbound(..) => About::Engine,
         };
@@ -351,7 +368,7 @@ impl Engine {
         }
         let disposition = word.disposition.ok_or(Refused::Unknown("disposition"))?;
         if word.details != Details::default() {
-            self.write_later(Write::Details { call, details: word.details });
+            self.write_later(Write::Details { call, details: word.details, at: now.wall });
         }
         Ok(AgentFact::Qualified { call, disposition, callback: word.callback })
     }
@@ -485,7 +502,9 @@ impl Engine {
         let leg = self.drop_leg(id)?;
         match leg.party {
             Party::Callee(call) => {
-                if let (Some(span), Some(trunk), UNAVAILABLE) = (retry_after, leg.trunk, status) {
+                let full = (failure, status) == (Failure::Congestion, UNAVAILABLE);
+                if let (true, Some(span), Some(trunk)) = (full, retry_after, leg.trunk) {
+                    let span = span.min(SPARED_MAX);
                     let trunk_name = self.parts.book.trunk_name(trunk);
                     tracing::warn!(trunk = trunk_name, %span, "the carrier asks to be spared");
                     self.pending.push(Fact::Trunk(trunk, TrunkFact::Spared(span)));

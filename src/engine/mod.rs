@@ -17,13 +17,13 @@ mod inbound;
 pub mod legs;
 mod perform;
 pub mod quality;
-mod quotas;
+mod restock;
 mod resume;
 pub mod scribe;
 pub mod tape;
 pub mod tasks;
 mod trial;
-mod trunks;
+pub mod trunks;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io;
@@ -243,6 +243,8 @@ impl Engine {
                 | Ask::Agent(..)
                 | Ask::DoNotCall(..)
                 | Ask::Withdrawn(..)
+                | Ask::Erased(..)
+                | Ask::Corrected(..)
                 | Ask::Drain) => {
                     words.push((back, self.answer(now, ask, &mut facts)));
                 }

@@ -99,7 +99,7 @@ pub(super) fn carrier_side(
         large_over_tcp: link.large_over_tcp,
         keep_alive: link.keep_alive,
         domain: trunk.domain.clone(),
-        sources: Vec::new(),
+        sources: link.sources.iter().map(ToString::to_string).collect(),
         identity: identity(trunk),
         credentials,
         called_form: trunk.number_format.to,
@@ -132,7 +132,9 @@ pub(super) fn carrier_side(
 }
 
 /// Gives how a trunk is met where TLS carries its messages.
-fn tls(trunk: &config::Trunk) -> sip::Tls {
+/// Gives how a trunk is believed over TLS.
+#[must_use]
+pub fn tls(trunk: &config::Trunk) -> sip::Tls {
     let link = &trunk.link;
     let server = link.proxy.as_ref().unwrap_or(&trunk.host);
     sip::Tls {

@@ -3,8 +3,17 @@
 
 use std::net::SocketAddr;
 
+use crate::units::Span;
+
 /// Packets in a row that a source nobody announced must send before it is believed.
 const UNKNOWN_IN_A_ROW: u8 = 3;
+
+/// How long the far end must have been quiet before another port of its host may be its new one,
+/// and before another host may: a router that was restarted gives its telephones other ports, and
+/// often another address. By judgement; no source gives them. A telephone that is silent by itself
+/// (RFC 3389) still sends something every few seconds.
+const QUIET_NEAR: Span = Span::secs(1);
+const QUIET_FAR: Span = Span::secs(5);
 
 /// Takes packets from the announced address at once, or learns the true source of a far end
 /// behind address translation from the first packets; then keeps to it until the next answer.
@@ -35,6 +44,17 @@ impl Latch {
         let same = self.announced == announced || announced.ip().is_unspecified();
         let earlier = same.then(|| self.target());
         Self { earlier, ..Self::new(announced) }
+    }
+
+    /// Opens the lock for somebody else's packet when its holder has been quiet so long that this
+    /// may be the same far end, from another address. Until that is believed ours go where they
+    /// went.
+    pub(super) fn doubt(&mut self, from: SocketAddr, quiet: Span) {
+        let State::Locked(source) = self.state else { return };
+        let near = [source.ip(), self.announced.ip()].contains(&from.ip());
+        if from != source && quiet >= if near { QUIET_NEAR } else { QUIET_FAR } {
+            *self = Self { earlier: Some(source), ..Self::new(self.announced) };
+        }
     }
 
     /// Tells whether a packet from this source may be the far end's, and learns nothing.
@@ -137,6 +157,35 @@ mod tests {
         assert_eq!(latch.target(), at(1, 4_000));
         assert!(latch.takes(at(1, 4_000)));
         assert!(latch.admits(at(1, 4_000)) && !latch.admits(at(9, 7)));
+    }
+
+    #[test]
+    fn who_comes_from_elsewhere_after_a_silence_is_heard_again() {
+        let locked = || {
+            let mut latch = Latch::new(at(1, 4_000));
+            assert!(latch.takes(at(1, 4_000)));
+            latch
+        };
+        for (from, quiet, opens) in [
+            (at(1, 4_002), QUIET_NEAR, true),
+            (at(1, 4_002), Span::millis(900), false),
+            (at(2, 4_000), QUIET_NEAR, false),
+            (at(2, 4_000), QUIET_FAR, true),
+        ] {
+            let mut latch = locked();
+            let taken = (0..3).any(|_| {
+                latch.doubt(from, quiet);
+                latch.takes(from)
+            });
+            assert_eq!(taken, opens, "{from} after {quiet}");
+            assert_eq!(latch.target(), if opens { from } else { at(1, 4_000) });
+        }
+        let mut latch = locked();
+        latch.doubt(at(2, 4_000), QUIET_FAR);
+        assert!(!latch.takes(at(2, 4_000)), "one packet proves nothing");
+        assert_eq!(latch.target(), at(1, 4_000), "meanwhile ours go where they went");
+        assert!(latch.takes(at(1, 4_000)), "it was only silent");
+        assert!(!latch.takes(at(2, 4_000)));
     }
 
     #[test]

@@ -226,6 +226,7 @@ impl Leg {
         world: &mut World,
     ) -> Option<(usize, Heard)> {
         let remote = self.remote?;
+        self.latch.doubt(from, world.now.since(self.quiet_since));
         let packet = self.open(packet, from, world)?;
         let Ok(header) = rtp::read(packet) else {
             world.counters.malformed += 1;

@@ -107,6 +107,7 @@ impl World<'_> {
             | Fact::Trunk(..)
             | Fact::DoNotCall(..)
             | Fact::Withdrawn(..)
+            | Fact::Erased(..)
             | Fact::Shown(..)
             | Fact::Inbound(..) => None,
         };

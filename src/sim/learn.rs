@@ -121,6 +121,7 @@ impl Learner {
             | Fact::Call(..)
             | Fact::DoNotCall(..)
             | Fact::Withdrawn(..)
+            | Fact::Erased(..)
             | Fact::Shown(..)
             | Fact::Inbound(..) => {}
         }

@@ -257,7 +257,11 @@ impl Oracle {
                     TrunkFact::Set(_) | TrunkFact::Spared(_) | TrunkFact::Receives(_) => {}
                 }
             }
-            Fact::DoNotCall(..) | Fact::Withdrawn(..) | Fact::Shown(..) | Fact::Inbound(..) => {}
+            Fact::DoNotCall(..)
+            | Fact::Withdrawn(..)
+            | Fact::Erased(..)
+            | Fact::Shown(..)
+            | Fact::Inbound(..) => {}
         }
     }
 
@@ -278,6 +282,7 @@ impl Oracle {
             | CampaignFact::Claimed { .. }
             | CampaignFact::Refilled
             | CampaignFact::Restocked
+            | CampaignFact::Corrected { .. }
             | CampaignFact::Habits(_)
             | CampaignFact::Known(_)
             | CampaignFact::Counted(_)

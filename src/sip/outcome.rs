@@ -62,10 +62,12 @@ pub const fn is_of_attestation(status: u16) -> bool {
 }
 
 /// Tells what a cause of ITU-T Q.850 §2.2.7 means, by the statuses RFC 3398 §7.2.4.1 maps it to;
-/// `None` for causes that say no more than a status does.
+/// `None` for causes that say no more than a status does. 2 and 3, no route, are mapped to 404
+/// there: but it is the carrier who has no route, and the number stays good.
 fn by_cause(cause: u8) -> Option<Failure> {
     match cause {
-        1..=3 | 22 | 28 => Some(Failure::Invalid),
+        1 | 22 | 28 => Some(Failure::Invalid),
+        2 | 3 => Some(Failure::Congestion),
         17 => Some(Failure::Busy),
         18..=20 => Some(Failure::NoAnswer),
         21 => Some(Failure::Declined),
@@ -128,6 +130,8 @@ mod tests {
             (486, "Q.850;cause=34", Failure::Busy),
             (403, "Q.850;cause=21", Failure::TrunkFault),
             (603, "Network Blocked", Failure::Blocked),
+            (603, "Q.850;cause=21, Network Blocked", Failure::Blocked),
+            (503, "Q.850;cause=34, User Busy", Failure::Congestion),
             (
                 603,
                 "Q.850;cause=21;text=\"v=analytics1;url=https://a.example\";location=LN",

@@ -90,6 +90,14 @@ pub enum TlsError {
 }
 
 impl Tls {
+    /// Reads the files as a connection to the trunk will, and keeps nothing of them.
+    ///
+    /// # Errors
+    /// They, or the name, are of no use.
+    pub fn check(&self) -> Result<(), TlsError> {
+        self.client().map(drop)
+    }
+
     /// Reads the files and makes what connections to the trunk begin with.
     pub(crate) fn client(&self) -> Result<Client, TlsError> {
         let provider = Arc::new(ring::default_provider());
@@ -116,6 +124,14 @@ impl Tls {
 }
 
 impl Identification {
+    /// Reads the files as connections to us will, and keeps nothing of them.
+    ///
+    /// # Errors
+    /// They are of no use, or do not fit.
+    pub fn check(&self) -> Result<(), TlsError> {
+        self.server().map(drop)
+    }
+
     /// Reads the files and makes what connections to us begin with.
     pub(crate) fn server(&self) -> Result<Arc<ServerConfig>, TlsError> {
         let (chain, key) = self.read()?;

@@ -9,8 +9,10 @@ use super::audit::said;
 use super::backend::{Db, Query, Sql, both, guarded, statements, together, told};
 use super::text::{NextColumns, at, json, some_at, word};
 use super::{Shared, StoreError, cards, quota, report};
+use crate::core::campaign::DispositionClass;
 use crate::core::fact::SkipReason;
 use crate::core::order::{Abandoned, Bridged, Closed, Next, Opened, Qualified, RuleRefusal};
+use crate::core::rules::RuleId;
 use crate::core::rules::law::LawId;
 use crate::engine::handle::Details;
 use crate::units::{AgentId, CallId, CampaignId, ContactId, Ratio, Wall};
@@ -50,9 +52,10 @@ statements! {
          select $1, id, client_id, $3, $4, $5, $6, $7,
            (select e164 from caller_id where campaign_id = $2 and position = $7), $8, $9, $10, 0, 0,
            false, $11
-         from campaign where id = $2
+         from campaign where id = $2 and not exists
+           (select 1 from contact where id = $3 and erased_at is not null)
          on conflict (call_id) do nothing"
-        => "client_id",
+        => "client_id, caller_e164",
         "update contact set attempts = case when attempts < $8 then $8 else attempts end,
            last_number_id = $4, last_call_id = $1, open_call_id = $1,
            free_at = 9223372036854775806
@@ -77,7 +80,8 @@ statements! {
     UNRECORDED = both(concat!(
         set_next_free!(),
         ", last_call_id = $9
-         where id = $8 and open_call_id is null and coalesce(last_call_id, 0) < $9
+         where id = $8 and open_call_id is null and erased_at is null
+           and coalesce(last_call_id, 0) < $9
            and not exists (select 1 from attempt where call_id = $9)"
     ));
     CLOSED = told!(
@@ -108,17 +112,44 @@ statements! {
              where campaign_id = attempt.campaign_id and code = attempt.disposition_code) as class",
         concat!(set_next!(), " where id = $8 and last_call_id = $9")
     );
+    /// Whether a call was qualified as a refusal, and may be otherwise yet.
+    STOOD = both(
+        "select 1 from attempt a join disposition d
+           on d.campaign_id = a.campaign_id and d.code = a.disposition_code
+         where a.call_id = $1 and a.completed_at is null and d.class = $2",
+    );
+    /// Contacts of the consumer of a call that a rule put off, in the client company's campaigns.
+    FREE = both(
+        "update contact set next_at = $3, free_at = $3,
+           callback_at = case when callback_at is null then null else $3 end
+         where state = 'open' and open_call_id is null and free_at = next_at and next_at > $3
+           and id in (
+             select k.id from attempt a
+               join number p on p.person_id = a.person_id
+               join number o on o.contact_id = p.contact_id
+               join number n on n.person_id = o.person_id
+               join contact k on k.id = n.contact_id and k.client_id = a.client_id
+               join rule_refusal r on r.contact_id = k.id
+             where a.call_id = $1 and r.rule = $2 and r.until_at = k.next_at)
+         returning campaign_id",
+    );
     REFUSED = told!(
         "insert into rule_refusal
            (contact_id, number_id, stage, at, campaign_id, rule, until_at, law)
          values ($8, $9, $10, $11, $12, $13, $14, $15) on conflict do nothing"
         => "contact_id",
-        concat!(set_next_free!(), " where id = $8 and open_call_id is null")
+        concat!(
+            set_next_free!(),
+            " where id = $8 and open_call_id is null and erased_at is null"
+        )
     );
     SKIPPED = guarded!(
         "insert into preview_skip (contact_id, at, campaign_id, agent_id, reason)
          values ($8, $9, $10, $11, $12) on conflict do nothing",
-        concat!(set_next_free!(), " where id = $8 and open_call_id is null")
+        concat!(
+            set_next_free!(),
+            " where id = $8 and open_call_id is null and erased_at is null"
+        )
     );
     COMPLETED = together!(
         "update attempt set completed_at = $2 where call_id = $1",
@@ -138,7 +169,12 @@ statements! {
     SET_DETAILS = together!(
         "insert into attempt_personal (call_id, details) values ($1, $2)
          on conflict (call_id) do update set details = excluded.details",
-        "update attempt set amount_cents = $3 where call_id = $1"
+        "update attempt set amount_cents = $3, appointed = $4 where call_id = $1"
+    );
+    KEY = both(
+        "select k.key as contact_key
+         from attempt a join contact_personal k on k.contact_id = a.contact_id
+         where a.call_id = $1",
     );
 }
 
@@ -175,7 +211,8 @@ pub(super) async fn open(
         .fetch_all(db)
         .await?;
     if let Some(row) = opened.first() {
-        let said = said::attempt(record, row.try_get(0)?);
+        let shown = row.try_get::<Option<String>>(1)?.map(|number| notes.of_words(&number));
+        let said = said::attempt(record, row.try_get(0)?, shown);
         notes.add(record.at, Kind::Attempt, record.call.0.cast_signed(), &said);
         return Ok(());
     }
@@ -249,14 +286,29 @@ fn closed(record: &Closed) -> Query {
 
 pub(super) async fn qualify(
     db: &mut Db<'_>,
-    notes: &mut Notes,
+    (notes, shared): (&mut Notes, &Shared),
     record: &Qualified,
 ) -> Result<(), StoreError> {
+    let call = record.call.0.cast_signed();
+    let refusal = word(&DispositionClass::ArguedNegative);
+    let stood = STOOD.bind(call).bind(&refusal).fetch_optional(db).await?.is_some();
     for row in qualified(record).fetch_all(db).await? {
         let (code, class) = (row.try_get::<String>(0)?, row.try_get::<Option<String>>(1)?);
+        if stood && class.as_ref() != Some(&refusal) {
+            free(db, shared, call, record.at).await?;
+        }
         let said = said::disposition(&code, class.as_deref(), record.wrong_number);
         let what = (record.at, Kind::Disposition, record.call.0.cast_signed());
         notes.add_once(db, what, &said).await?;
+    }
+    Ok(())
+}
+
+/// Lets the contacts of a consumer go who waited for a refusal that was none.
+async fn free(db: &mut Db<'_>, shared: &Shared, call: i64, now: Wall) -> Result<(), StoreError> {
+    let rule = word(&RuleId::Refused);
+    for row in FREE.bind(call).bind(rule).bind(at(now)).fetch_all(db).await? {
+        shared.restock(CampaignId(row.try_get(0)?));
     }
     Ok(())
 }
@@ -320,7 +372,7 @@ pub(super) async fn complete(
     call: CallId,
     moment: Wall,
 ) -> Result<u32, StoreError> {
-    let Some(mut story) = report::story(db, call).await? else {
+    let Some(mut story) = report::story(db, &shared.seals, call).await? else {
         tracing::debug!(%call, "a call without a row was completed: nothing was dialled");
         return Ok(0);
     };
@@ -344,13 +396,15 @@ pub(super) async fn complete(
         .execute(db)
         .await?;
     let Some(endpoint) = story.endpoint else { return Ok(0) };
+    let body = (shared.tell)(story.sequence, &story.call);
+    let body = story.key.map_or_else(|| Ok(body.clone()), |key| key.seal(&body))?;
     let event = format!("evt_{}_{}_{}", shared.instance, call.0, story.sequence);
     TOLD.bind(event)
         .bind(endpoint)
         .bind(story.call.campaign.0)
         .bind(call.0.cast_signed())
         .bind(at(moment))
-        .bind((shared.tell)(story.sequence, &story.call))
+        .bind(body)
         .execute(db)
         .await?;
     Ok(1)
@@ -359,13 +413,23 @@ pub(super) async fn complete(
 /// Keeps what was agreed in a call, and what the agent changed of the contact's card.
 pub(super) async fn details(
     db: &mut Db<'_>,
+    shared: &Shared,
     call: CallId,
-    details: &Details,
+    (details, moment): (&Details, Wall),
 ) -> Result<(), StoreError> {
     let id = call.0.cast_signed();
-    SET_DETAILS.bind(id).bind(json(details)).bind(details.amount_cents).execute(db).await?;
+    // Without the key there is nobody any more whom the details could be about.
+    let Some(row) = KEY.bind(id).fetch_optional(db).await? else { return Ok(()) };
+    let Some(key) = shared.seals.contact(&row)? else { return Ok(()) };
+    SET_DETAILS
+        .bind(id)
+        .bind(key.seal(json(details))?)
+        .bind(details.amount_cents)
+        .bind(details.appointment.is_some())
+        .execute(db)
+        .await?;
     if !details.changed_fields.is_empty() {
-        cards::of_call(db, call, &details.changed_fields).await?;
+        cards::of_call(db, shared, (call, moment), &details.changed_fields).await?;
     }
     Ok(())
 }

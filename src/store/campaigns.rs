@@ -21,6 +21,14 @@ statements! {
         "insert into client (id, name) select coalesce(max(id), 0) + 1, $1 from client where true
          on conflict (name) do nothing",
     );
+    /// What a campaign's contacts and calls were for.
+    CLIENT_OF = both(
+        "select p.name, exists (select 1 from contact k where k.campaign_id = c.id)
+           or exists (select 1 from attempt a where a.campaign_id = c.id) as used
+         from campaign c join client p on p.id = c.client_id where c.name = $1",
+    );
+    CLIENT = both("select id from client where name = $1");
+    RENAME_CLIENT = both("update client set name = $2 where name = $1");
     ADD_ENDPOINT = both("insert into endpoint (name) values ($1) on conflict (name) do nothing");
     SET_CAMPAIGN = both(
         "insert into campaign (id, client_id, name, state, state_at, endpoint, owner_epoch)
@@ -53,10 +61,30 @@ impl Store {
         Ok(TrunkId(TRUNK.bind(name).fetch_one(&mut db).await?.try_get(0)?))
     }
 
+    /// Gives a client company another name: all that was called, refused and agreed for it stays
+    /// its own. What was done before changes nothing.
+    ///
+    /// # Errors
+    /// [`StoreError::ClientTaken`] if there is one of each name, or the database failed.
+    pub async fn rename_client(&self, was: &str, name: &str) -> Result<(), StoreError> {
+        let mut writer = self.writer().await;
+        let mut transaction = writer.begin().await?;
+        let mut db = transaction.db()?;
+        if was == name || CLIENT.bind(was).fetch_optional(&mut db).await?.is_none() {
+            return Ok(());
+        }
+        if CLIENT.bind(name).fetch_optional(&mut db).await?.is_some() {
+            return Err(StoreError::ClientTaken { was: was.to_owned(), name: name.to_owned() });
+        }
+        RENAME_CLIENT.bind(was).bind(name).execute(&mut db).await?;
+        transaction.commit().await
+    }
+
     /// Adds or changes a campaign, known by its name.
     ///
     /// # Errors
-    /// The database failed.
+    /// [`StoreError::OtherClient`] if it has contacts or calls of another client company, or the
+    /// database failed.
     pub async fn set_campaign(&self, campaign: &NewCampaign) -> Result<CampaignId, StoreError> {
         let mut writer = self.writer().await;
         let mut transaction = writer.begin().await?;
@@ -94,6 +122,13 @@ impl Store {
 }
 
 async fn campaign_row(db: &mut Db<'_>, campaign: &NewCampaign) -> Result<u32, StoreError> {
+    if let Some(row) = CLIENT_OF.bind(&campaign.name).fetch_optional(db).await? {
+        let was: String = row.try_get(0)?;
+        if was != campaign.client && row.try_get(1)? {
+            let (campaign, name) = (campaign.name.clone(), campaign.client.clone());
+            return Err(StoreError::OtherClient { campaign, was, name });
+        }
+    }
     ADD_CLIENT.bind(&campaign.client).execute(db).await?;
     if let Some(endpoint) = &campaign.endpoint {
         ADD_ENDPOINT.bind(endpoint).execute(db).await?;

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, VecDeque};
 
 use super::backend::{Row, both, each, statements};
 use super::mix::LANE_TURNS;
-use super::text::{at, from_json, json, read};
+use super::seal::{Seals, plain};
+use super::text::{Told, at, from_json, json, read};
 use super::{CLAIM_MAX, Card, Claimed, HELD, IN_CALL, NEVER, Outlook, Store};
 use super::{StoreError, consent, quota};
 use crate::core::fact::{Callback, Lead, LeadNumber, NumberClass, PersonKind, Supply, Tried};
@@ -28,11 +29,11 @@ const ENOUGH: u64 = 500;
 const RECENT_MAX: u32 = 16;
 
 /// Every person-slot behind some contacts, whether they hold its number or share another with a
-/// contact of the same client that does.
+/// contact of the same client that does, or did before it was erased.
 macro_rules! behind {
     ($contacts:literal) => {
         concat!(
-            "select distinct n.contact_id, o.person_id
+            "select n.contact_id, o.person_id
              from number n
                join campaign c on c.id = $2
                join number m on m.person_id = n.person_id
@@ -40,11 +41,19 @@ macro_rules! behind {
                join number o on o.contact_id = m.contact_id
              where n.contact_id in (",
             $contacts,
+            ")
+             union
+             select n.contact_id, o.person_id
+             from number n
+               join campaign c on c.id = $2
+               join erased_number e on e.person_id = n.person_id and e.client_id = c.client_id
+               join erased_number o on o.contact_id = e.contact_id
+             where n.contact_id in (",
+            $contacts,
             ")"
         )
     };
 }
-pub(super) use behind;
 
 /// Of attempts `a`, those that count as one: neither never placed, nor refused by a trunk before
 /// they rang, which reach nobody.
@@ -65,7 +74,7 @@ macro_rules! numbers_of {
             "with behind as materialized (",
             behind!($contacts),
             ") select n.id, n.contact_id, n.person_id, n.zone, n.class, n.territory,
-               n.invalid, p.e164, k.kind,
+               n.invalid, p.e164, p.key as digits_key, k.kind,
                (select s.position from attempt a
                   join caller_id s on s.campaign_id = c.id and s.e164 = a.caller_e164
                 where a.person_id = n.person_id and a.client_id = c.client_id
@@ -112,6 +121,27 @@ macro_rules! recent_of {
                where ",
             reached!(),
             ") as tried where back <= $3 order by contact_id, opened_at"
+        )
+    };
+}
+
+/// The caller IDs with which a network refused the last call to the persons behind some numbers.
+macro_rules! blocked_of {
+    ($contacts:literal) => {
+        concat!(
+            "select distinct n.person_id, s.position
+             from number n
+               join campaign c on c.id = $2
+               join attempt a on a.person_id = n.person_id and a.client_id = c.client_id
+               join caller_id s on s.campaign_id = c.id and s.e164 = a.caller_e164
+             where a.outcome = 'blocked' and n.contact_id in (",
+            $contacts,
+            ") and not exists (select 1 from attempt l
+                 where l.person_id = a.person_id and l.client_id = a.client_id
+                   and l.caller_e164 = a.caller_e164 and l.opened_at > a.opened_at
+                   and coalesce(l.outcome, 'blocked') <> 'blocked'
+                   and coalesce(l.ended_by, '') <> 'nobody')
+             order by n.person_id, s.position"
         )
     };
 }
@@ -163,7 +193,7 @@ macro_rules! lease {
             turns!("$1", "$5", "$6"),
             $due,
             $end,
-            " returning *, (select name from contact_personal where contact_id = id) as name,
+            " returning *, (select key from contact_personal where contact_id = id) as contact_key,
                (select fields from contact_personal where contact_id = id) as fields"
         )
     };
@@ -248,12 +278,12 @@ statements! {
         waits!(
             "select 1 from step cross join contact k
              where k.campaign_id = $1 and k.turn = step.turn and k.free_at > $2
-               and k.free_at < $3 limit $5"
+               and k.free_at < $3 and k.free_at <> $4 limit $5"
         ),
         waits!(
             "select 1 from step cross join lateral (select 1 from contact k
                where k.campaign_id = $1 and k.turn = step.turn and k.free_at > $2
-                 and k.free_at < $3 limit $5) as one limit $5"
+                 and k.free_at < $3 and k.free_at <> $4 limit $5) as one limit $5"
         ),
     );
     NUMBERS = each(
@@ -268,16 +298,23 @@ statements! {
             "select cast(value as bigint) from jsonb_array_elements_text(cast($1 as jsonb))"
         ),
     );
+    BLOCKED = each(
+        blocked_of!("select value from json_each($1)"),
+        blocked_of!(
+            "select cast(value as bigint) from jsonb_array_elements_text(cast($1 as jsonb))"
+        ),
+    );
     TRIED = each(
         tried_of!("select value from json_each($1)"),
         tried_of!("select cast(value as bigint) from jsonb_array_elements_text(cast($1 as jsonb))"),
     );
     CARD = both(
-        "select k.*, p.name, p.fields
+        "select k.*, p.key as contact_key, p.fields
          from contact k left join contact_personal p on p.contact_id = k.id where k.id = $1",
     );
     DIGITS = both(
-        "select p.e164 from number n join person_personal p on p.person_id = n.person_id
+        "select p.e164, p.key as digits_key
+         from number n join person_personal p on p.person_id = n.person_id
          where n.id = $1",
     );
 }
@@ -421,7 +458,8 @@ impl Store {
         let lease = lease.bind(from).bind(to);
         let mut writer = self.writer().await;
         let rows = lease.fetch_all(&mut writer.db().await?).await?;
-        let mut leased = rows.iter().map(leased).collect::<Result<Vec<_>, _>>()?;
+        let leased = rows.iter().map(|row| leased(&self.shared.seals, row));
+        let mut leased = leased.collect::<Result<Vec<_>, _>>()?;
         leased.sort_unstable_by_key(|row| row.order);
         Ok(leased)
     }
@@ -442,8 +480,8 @@ impl Store {
 
     /// Counts what the list still holds up to `most`, out of the index alone. Contacts in a call
     /// are waiting without a due time: they are counted before [`NEVER`] and not before
-    /// [`IN_CALL`]; those that a full quota holds are counted before both. While enough are due,
-    /// nobody asks for those that wait.
+    /// [`IN_CALL`]. Those that a full quota holds wait for nothing that comes by itself, and are
+    /// not counted. While enough are due, nobody asks for those that wait.
     async fn supply(
         &self,
         campaign: CampaignId,
@@ -477,13 +515,15 @@ impl Store {
     ) -> Result<BTreeMap<ContactId, Vec<LeadNumber>>, StoreError> {
         let recent = self.recent(contacts, campaign).await?;
         let rights = self.rights(contacts, campaign).await?;
+        let blocked = self.blocked(contacts, campaign).await?;
         let numbers = NUMBERS.bind(contacts).bind(campaign.0).bind(at(now));
         let rows = numbers.fetch_all(&mut self.reader().await?.db()).await?;
         let mut numbers: BTreeMap<ContactId, Vec<LeadNumber>> = BTreeMap::new();
         for row in &rows {
-            let (contact, mut number) = lead_number(row, digits)?;
+            let (contact, mut number) = lead_number(&self.shared.seals, row, digits)?;
             number.recent = recent.get(&contact).cloned().unwrap_or_default();
             number.rights = rights.get(&number.person).cloned().unwrap_or_default();
+            number.blocked = blocked.get(&number.person).cloned().unwrap_or_default();
             numbers.entry(contact).or_default().push(number);
         }
         Ok(numbers)
@@ -504,6 +544,23 @@ impl Store {
             recent.entry(contact).or_default().push(Wall::micros(row.try_get(1)?));
         }
         Ok(recent)
+    }
+
+    /// Reads the caller IDs with which a network refused the last call to the persons behind some
+    /// contacts' numbers, by their places.
+    async fn blocked(
+        &self,
+        contacts: &str,
+        campaign: CampaignId,
+    ) -> Result<BTreeMap<PersonId, Vec<u16>>, StoreError> {
+        let rows = BLOCKED.bind(contacts).bind(campaign.0);
+        let rows = rows.fetch_all(&mut self.reader().await?.db()).await?;
+        let mut blocked: BTreeMap<PersonId, Vec<u16>> = BTreeMap::new();
+        for row in rows {
+            let person = PersonId(row.try_get::<i64>(0)?.cast_unsigned());
+            blocked.entry(person).or_default().extend(u16::try_from(row.try_get::<u32>(1)?));
+        }
+        Ok(blocked)
     }
 
     /// Reads how the latest attempts of some contacts ended.
@@ -546,7 +603,7 @@ impl Store {
     pub async fn card(&self, contact: ContactId) -> Result<Option<Card>, StoreError> {
         let row = CARD.bind(contact.0.cast_signed());
         let row = row.fetch_optional(&mut self.reader().await?.db()).await?;
-        row.as_ref().map(card).transpose()
+        row.as_ref().map(|row| card(&self.shared.seals, row)).transpose()
     }
 
     /// Gives the digits of a number.
@@ -556,8 +613,7 @@ impl Store {
     pub async fn digits(&self, number: NumberId) -> Result<Option<Number>, StoreError> {
         let row = DIGITS.bind(number.0.cast_signed());
         let row = row.fetch_optional(&mut self.reader().await?.db()).await?;
-        let text: Option<String> = row.map(|row| row.try_get(0)).transpose()?;
-        Ok(text.and_then(|text| Number::new(&text).ok()))
+        Ok(row.map(|row| self.shared.seals.digits(&row)).transpose()?.flatten())
     }
 }
 
@@ -589,8 +645,8 @@ impl Leased {
 }
 
 /// Reads a row of contact, with the name and fields of its card.
-pub(super) fn leased(row: &Row) -> Result<Leased, StoreError> {
-    let card = card(row)?;
+pub(super) fn leased(seals: &Seals, row: &Row) -> Result<Leased, StoreError> {
+    let card = card(seals, row)?;
     let next: Option<i64> = row.try_get("next_number_id")?;
     let list: Option<i64> = row.try_get("list_import_id")?;
     Ok(Leased {
@@ -603,19 +659,16 @@ pub(super) fn leased(row: &Row) -> Result<Leased, StoreError> {
     })
 }
 
-pub(super) fn card(row: &Row) -> Result<Card, StoreError> {
-    let fields: Option<String> = row.try_get("fields")?;
+pub(super) fn card(seals: &Seals, row: &Row) -> Result<Card, StoreError> {
+    let (name, fields) = told(seals, row)?.unwrap_or_default();
     let agent: Option<u32> = row.try_get("callback_agent_id")?;
     let callback: Option<i64> = row.try_get("callback_at")?;
     Ok(Card {
         contact: ContactId(row.try_get::<i64>("id")?.cast_unsigned()),
         campaign: CampaignId(row.try_get("campaign_id")?),
         external_id: row.try_get("external_id")?,
-        name: row.try_get("name")?,
-        fields: fields
-            .map(|fields| from_json("contact's fields", &fields))
-            .transpose()?
-            .unwrap_or_default(),
+        name,
+        fields,
         attempts: row.try_get("attempts")?,
         callback: callback
             .map(|micros| Callback { at: Wall::micros(micros), agent: agent.map(AgentId) }),
@@ -623,9 +676,17 @@ pub(super) fn card(row: &Row) -> Result<Card, StoreError> {
     })
 }
 
+/// Reads what the list told of a contact; none once it was erased.
+pub(super) fn told(seals: &Seals, row: &Row) -> Result<Option<Told>, StoreError> {
+    let Some(text) = row.try_get::<Option<String>>("fields")? else { return Ok(None) };
+    let text = plain(seals.contact(row)?.as_ref(), text)?;
+    text.map(|text| from_json("contact's fields", &text)).transpose()
+}
+
 /// Reads a number. One whose digits were erased, or whose row cannot be read, is given as
 /// invalid, so that the gate closes it instead of the campaign standing still.
 fn lead_number(
+    seals: &Seals,
     row: &Row,
     digits: &mut BTreeMap<NumberId, Number>,
 ) -> Result<(ContactId, LeadNumber), StoreError> {
@@ -635,8 +696,7 @@ fn lead_number(
     let class = read::<NumberClass>("number class", &row.try_get::<String>("class")?);
     let territory: Option<String> = row.try_get("territory")?;
     let territory = territory.map(|code| Territory::new(&code)).transpose();
-    let e164: Option<String> = row.try_get("e164")?;
-    let e164 = e164.and_then(|text| Number::new(&text).ok());
+    let e164 = seals.digits(row).ok().flatten();
     // What cannot be read is treated as the stricter law treats it.
     let kind: Option<String> = row.try_get("kind")?;
     let kind = kind.map(|kind| read("person kind", &kind).unwrap_or(PersonKind::Consumer));
@@ -657,6 +717,7 @@ fn lead_number(
         rights: Vec::new(),
         kind,
         shown: row.try_get::<Option<u32>>("shown")?.and_then(|at| u16::try_from(at).ok()),
+        blocked: Vec::new(),
         abandoned: row.try_get::<Option<i64>>("abandoned_at")?.map(Wall::micros),
         refused: row.try_get::<Option<i64>>("refused_at")?.map(Wall::micros),
         invalid: unusable || row.try_get("invalid")?,

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::backend::{Db, Row, Sql, both, each, statements};
-use super::claim::{behind, reached};
+use super::claim::reached;
 use super::report::{count, counts};
 use super::text::{at, json, read};
 use super::{Store, StoreError};
@@ -33,7 +33,7 @@ pub struct Compliance {
     pub wishes: BTreeMap<String, u64>,
     /// Rights to call given to the client, by their basis.
     pub rights: BTreeMap<String, u64>,
-    /// Withdrawals of them.
+    /// Withdrawals of them, each where it was said.
     pub withdrawals: u64,
 }
 
@@ -57,8 +57,57 @@ pub struct Tried {
     pub number: Option<LeadNumber>,
 }
 
+/// Every person-slot behind some contacts, as a claim finds them, and since when it is known to be:
+/// since the latest of the numbers that show it was added.
+macro_rules! behind_since {
+    ($contacts:literal, $latest:literal) => {
+        concat!(
+            "select contact_id, person_id, min(since_at) from (
+               select n.contact_id, o.person_id, ",
+            $latest,
+            "(coalesce(n.added_at, 0), coalesce(m.added_at, 0), coalesce(o.added_at, 0)) as since_at
+               from number n
+                 join campaign c on c.id = $2
+                 join number m on m.person_id = n.person_id
+                 join campaign s on s.id = m.campaign_id and s.client_id = c.client_id
+                 join number o on o.contact_id = m.contact_id
+               where n.contact_id in (",
+            $contacts,
+            ")
+               union all
+               select n.contact_id, o.person_id, ",
+            $latest,
+            "(coalesce(n.added_at, 0), coalesce(e.added_at, 0), coalesce(o.added_at, 0))
+               from number n
+                 join campaign c on c.id = $2
+                 join erased_number e on e.person_id = n.person_id and e.client_id = c.client_id
+                 join erased_number o on o.contact_id = e.contact_id
+               where n.contact_id in (",
+            $contacts,
+            ")) as linked group by contact_id, person_id"
+        )
+    };
+}
+
+/// Wishes a campaign's gate heeds, out of the one table or the other.
+macro_rules! wished {
+    ($table:literal) => {
+        concat!(
+            "select d.person_id, 'wish', d.at, d.at, d.until_at, null, false
+             from who join ",
+            $table,
+            " d on d.person_id = who.id
+             where d.at < $3 and (d.scope = 'everyone'
+               or d.scope = 'campaign' and d.scope_id = $2
+               or d.scope = 'client' and d.scope_id = (select client_id from mine))
+             union all "
+        )
+    };
+}
+
 /// What happened to some persons for a client until a moment: attempts that count, abandoned
-/// calls, refusals, wishes, rights given and taken back, each with its moments.
+/// calls, refusals, wishes, rights given and taken back, each with its moments and when it was
+/// known of that person.
 macro_rules! happened_to {
     ($persons:literal) => {
         concat!(
@@ -84,24 +133,20 @@ macro_rules! happened_to {
                join disposition d
                  on d.campaign_id = a.campaign_id and d.code = a.disposition_code
              where a.qualified_at < $3 and d.class = 'argued_negative'
-             union all
-             select d.person_id, 'wish', d.at, d.at, d.until_at, null, false
-             from who join do_not_call d on d.person_id = who.id
-             where d.at < $3 and (d.scope = 'everyone'
-               or d.scope = 'campaign' and d.scope_id = $2
-               or d.scope = 'client' and d.scope_id = (select client_id from mine))
-             union all
-             select k.person_id, 'right', k.obtained_at, k.recorded_at, k.expires_at, k.basis,
+             union all ",
+            wished!("do_not_call"),
+            wished!("past_wish"),
+            "select k.person_id, 'right', k.obtained_at, k.recorded_at, k.expires_at, k.basis,
                k.out_of_hours
              from who join mine on true
                join consent k on k.person_id = who.id and k.client_id = mine.client_id
              where k.recorded_at < $3
              union all
-             select w.person_id, 'withdrawn', w.at, w.at, null, null, false
+             select w.person_id, 'withdrawn', w.at, coalesce(w.spread_at, w.at), null, null, false
              from who join mine on true
                join consent_withdrawal w
                  on w.person_id = who.id and w.client_id = mine.client_id
-             where w.at < $3"
+             where coalesce(w.spread_at, w.at) < $3"
         )
     };
 }
@@ -120,7 +165,10 @@ statements! {
          group by rule, law order by count(*) desc, rule, law",
     );
     WISHES = both(
-        "select d.reason, count(*) from do_not_call d join campaign c on c.id = $1
+        "select d.reason, count(*) from (
+             select scope, scope_id, reason, at from do_not_call
+             union all select scope, scope_id, reason, at from past_wish) d
+           join campaign c on c.id = $1
          where d.at >= $2 and d.at < $3 and (d.scope = 'everyone'
            or d.scope = 'campaign' and d.scope_id = c.id
            or d.scope = 'client' and d.scope_id = c.client_id)
@@ -133,7 +181,7 @@ statements! {
     );
     WITHDRAWALS = both(
         "select count(*) from consent_withdrawal w join campaign c on c.id = $1
-         where w.client_id = c.client_id and w.at >= $2 and w.at < $3",
+         where w.client_id = c.client_id and w.at >= $2 and w.at < $3 and w.spread_at is null",
     );
     ANSWERS = both(
         "select count(*) filter (where coalesce(heard, '') not in ('machine', 'fax')),
@@ -151,8 +199,11 @@ statements! {
          order by a.opened_at, a.call_id limit $5",
     );
     BEHIND = each(
-        behind!("select value from json_each($1)"),
-        behind!("select cast(value as bigint) from jsonb_array_elements_text(cast($1 as jsonb))"),
+        behind_since!("select value from json_each($1)", "max"),
+        behind_since!(
+            "select cast(value as bigint) from jsonb_array_elements_text(cast($1 as jsonb))",
+            "greatest"
+        ),
     );
     HAPPENED = each(
         happened_to!("json_each($1)"),
@@ -170,8 +221,12 @@ struct History {
     wishes: Vec<(Wall, Option<Wall>)>,
     /// Each with when it was recorded.
     rights: Vec<(Wall, Right)>,
-    withdrawn: Vec<Wall>,
+    /// Each with when it came to count on this number.
+    withdrawn: Vec<(Wall, Wall)>,
 }
+
+/// The person-slots behind contacts, each with since when.
+type Behind = BTreeMap<i64, Vec<(i64, Wall)>>;
 
 impl Store {
     /// Counts what the law may ask about a campaign from `from`, included, to `to`, excluded.
@@ -248,10 +303,11 @@ async fn behind(
     db: &mut Db<'_>,
     campaign: CampaignId,
     contacts: &[i64],
-) -> Result<BTreeMap<i64, Vec<i64>>, StoreError> {
-    let mut behind: BTreeMap<i64, Vec<i64>> = BTreeMap::new();
+) -> Result<Behind, StoreError> {
+    let mut behind = Behind::new();
     for row in BEHIND.bind(json(&contacts)).bind(campaign.0).fetch_all(db).await? {
-        behind.entry(row.try_get(0)?).or_default().push(row.try_get(1)?);
+        let since = Wall::micros(row.try_get(2)?);
+        behind.entry(row.try_get(0)?).or_default().push((row.try_get(1)?, since));
     }
     Ok(behind)
 }
@@ -260,10 +316,10 @@ async fn behind(
 async fn histories(
     db: &mut Db<'_>,
     campaign: CampaignId,
-    behind: &BTreeMap<i64, Vec<i64>>,
+    behind: &Behind,
     until: i64,
 ) -> Result<BTreeMap<i64, History>, StoreError> {
-    let persons: BTreeSet<i64> = behind.values().flatten().copied().collect();
+    let persons: BTreeSet<i64> = behind.values().flatten().map(|(person, _)| *person).collect();
     let query = HAPPENED.bind(json(&persons)).bind(campaign.0).bind(until);
     let mut histories: BTreeMap<i64, History> = BTreeMap::new();
     for row in query.fetch_all(db).await? {
@@ -271,12 +327,13 @@ async fn histories(
         let moment =
             |place| Ok::<_, StoreError>(row.try_get::<Option<i64>>(place)?.map(Wall::micros));
         let (begins, ends) = (moment(2)?, moment(4)?);
+        let told = moment(3)?;
         match row.try_get::<String>(1)?.as_str() {
             "tried" => history.tried.extend(begins),
             "abandoned" => history.abandoned.extend(begins),
             "refused" => history.refused.extend(begins),
             "wish" => history.wishes.extend(begins.map(|begins| (begins, ends))),
-            "withdrawn" => history.withdrawn.extend(begins),
+            "withdrawn" => history.withdrawn.extend(begins.zip(told)),
             _ => {
                 // One that cannot be read gives no right.
                 let basis = row.try_get::<Option<String>>(5)?;
@@ -297,7 +354,7 @@ async fn histories(
 /// Reads an attempt, and its number as the gate should have seen it.
 fn tried(
     row: &Row,
-    behind: &BTreeMap<i64, Vec<i64>>,
+    behind: &Behind,
     histories: &BTreeMap<i64, History>,
 ) -> Result<Tried, StoreError> {
     let call = CallId(row.try_get::<i64>(0)?.cast_unsigned());
@@ -314,7 +371,8 @@ fn tried(
     let own = histories.get(&person);
     let whole = || {
         let persons = behind.get(&contact).into_iter().flatten();
-        persons.filter_map(|person| histories.get(person))
+        let known = persons.filter(|(_, since)| *since <= at);
+        known.filter_map(|(person, _)| histories.get(person))
     };
     let before = |moments: &[Wall]| moments.iter().copied().filter(|then| *then < at).max();
     let mut number =
@@ -344,9 +402,9 @@ impl History {
     /// Gives the rights that nobody had taken back at a moment.
     fn rights_at(&self, at: Wall) -> Vec<Right> {
         let stands = |(recorded, right): &&(Wall, Right)| {
-            let mut later = self.withdrawn.iter().filter(|then| **then < at);
+            let mut later = self.withdrawn.iter().filter(|(_, told)| *told < at);
             *recorded < at
-                && !later.any(|then| right.obtained.is_none_or(|obtained| *then >= obtained))
+                && !later.any(|(then, _)| right.obtained.is_none_or(|obtained| *then >= obtained))
         };
         let rights = self.rights.iter().filter(stands).map(|(_, right)| *right);
         let mut rights: Vec<Right> = rights.collect();

@@ -7,7 +7,8 @@ use super::audit::Kind;
 use super::audit::chain::Notes;
 use super::audit::said;
 use super::backend::{Db, Row, both, each, statements};
-use super::text::{at, read, scope, some_at};
+use super::people::add_persons;
+use super::text::{self, at, read, scope, some_at};
 use super::{DncScope, ImportSource, NewContact, Store, StoreError, insist, next_id};
 use crate::core::rules::UNKNOWN_WAIT;
 use crate::core::rules::consent::{Basis, RIGHTS_MAX, Right};
@@ -127,19 +128,33 @@ macro_rules! rights_of {
     };
 }
 
+/// Takes rights back for every number of the contacts that share one: whoever has several is one
+/// consumer.
+macro_rules! take_back {
+    ($wishes:literal) => {
+        concat!(
+            "with said as (
+               select p.id, c.id as client_id, cast(j.value ->> 3 as bigint) as at,
+                 j.value ->> 4 as source
+               from ",
+            $wishes,
+            " cross join person p cross join client c
+               where p.fingerprint = j.value ->> 0 and (j.value ->> 1 = 'everyone'
+                 or j.value ->> 1 = 'client' and c.id = cast(j.value ->> 2 as bigint)))
+             insert into consent_withdrawal (client_id, person_id, at, source)
+             select client_id, id, at, source from said
+             union
+             select s.client_id, o.person_id, s.at, s.source from said s cross join number n
+               cross join campaign g cross join number o
+             where n.person_id = s.id and g.id = n.campaign_id and g.client_id = s.client_id
+               and o.contact_id = n.contact_id
+             on conflict do nothing returning client_id, person_id, at, source"
+        )
+    };
+}
+
 statements! {
     HIGHEST = both("select max(id) from consent where id between $1 and $2");
-    HIGHEST_PERSON = both("select max(id) from person where id between $1 and $2");
-    /// A right needs the fingerprint only: the digits of a stranger are not kept.
-    ADD_PERSONS = each(
-        "insert into person (id, fingerprint)
-         select value ->> 0, value ->> 1 from json_each($1) where true
-         on conflict (fingerprint) do nothing",
-        "insert into person (id, fingerprint)
-         select cast(value ->> 0 as bigint), value ->> 1
-         from jsonb_array_elements(cast($1 as jsonb))
-         on conflict (fingerprint) do nothing",
-    );
     ADD = each(
         "insert into consent (id, client_id, person_id, basis, source, proof, list_sha256,
            list_line, scope, obtained_at, expires_at, contract, object, out_of_hours, recorded_at)
@@ -158,19 +173,21 @@ statements! {
            join person p on p.fingerprint = j.value ->> 1
          on conflict do nothing returning id, person_id",
     );
-    /// Contacts that waited for a right, since somebody has one now.
+    /// Contacts that wait for a right although one was recorded since they began to, by this run of
+    /// a list or by one that was cut short before it let them go. The sign holds SQLite to the
+    /// rights of one person: it would read all that the client was given since, for each contact.
     WAKE = both(
         "update contact set next_at = $2, free_at = $2,
            callback_at = case when callback_at is null then null else $2 end
          where state = 'open' and open_call_id is null and free_at = next_at and next_at > $2
            and id in (
-             select c.id from consent k cross join campaign g cross join number n
-               cross join contact c cross join rule_refusal r
-             where k.client_id = $1 and k.recorded_at = $2 and g.client_id = k.client_id
-               and n.campaign_id = g.id and n.person_id = k.person_id and c.id = n.contact_id
-               and r.contact_id = c.id
+             select c.id from campaign g cross join rule_refusal r cross join contact c
+               cross join number n cross join consent k
+             where g.client_id = $1 and r.campaign_id = g.id and r.at > $2 - $3
                and r.rule in ('no-consent', 'consent-expired', 'banned-subject')
-               and r.at + $3 = c.next_at)",
+               and c.id = r.contact_id and c.next_at = r.at + $3 and n.contact_id = c.id
+               and k.person_id = n.person_id and k.client_id = g.client_id
+               and +k.recorded_at >= r.at)",
     );
     RIGHTS = each(
         rights_of!("select value from json_each($1)"),
@@ -180,8 +197,8 @@ statements! {
     );
     /// Contacts that bring another number of a consumer who took rights back.
     TAKEN_BACK = both(
-        "insert into consent_withdrawal (client_id, person_id, at, source)
-         select w.client_id, o.person_id, w.at, w.source from number n
+        "insert into consent_withdrawal (client_id, person_id, at, source, spread_at)
+         select w.client_id, o.person_id, w.at, w.source, cast($4 as bigint) from number n
            join consent_withdrawal w on w.person_id = n.person_id and w.client_id = $1
            join number o on o.contact_id = n.contact_id
          where n.contact_id >= $2 and n.contact_id < $3 on conflict do nothing
@@ -198,26 +215,16 @@ statements! {
         "select w.* from consent_withdrawal w join person p on p.id = w.person_id
          where p.fingerprint = $1 order by w.client_id, w.at",
     );
-    /// For every number of the contacts that share it: whoever has several is one consumer.
-    TAKE_BACK = both(
-        "insert into consent_withdrawal (client_id, person_id, at, source)
-         select c.id, p.id, cast($4 as bigint), cast($5 as text)
-         from person p join client c on $2 = 'everyone' or $2 = 'client' and c.id = $3
-         where p.fingerprint = $1
-         union
-         select c.id, o.person_id, cast($4 as bigint), cast($5 as text)
-         from person p join client c on $2 = 'everyone' or $2 = 'client' and c.id = $3
-           join number n on n.person_id = p.id
-           join campaign g on g.id = n.campaign_id and g.client_id = c.id
-           join number o on o.contact_id = n.contact_id
-         where p.fingerprint = $1
-         on conflict do nothing returning client_id, person_id",
+    TAKE_BACK = each(
+        take_back!("json_each($1) j"),
+        take_back!("jsonb_array_elements(cast($1 as jsonb)) j (value)"),
     );
 }
 
 impl Store {
     /// Records the rights that contacts of a list tell of, for a client company; what is recorded
-    /// already adds nothing. Contacts that waited for one are due. Gives how many were added.
+    /// already adds nothing. Contacts that waited for one are due. Gives how many rights were
+    /// added, and how many contacts are due for one.
     ///
     /// # Errors
     /// Patience ended, or the database failed; what was written before stays, and importing the
@@ -228,7 +235,7 @@ impl Store {
         source: &ImportSource,
         contacts: I,
         patience: impl Fn() -> P,
-    ) -> Result<u64, StoreError>
+    ) -> Result<(u64, u64), StoreError>
     where
         I: IntoIterator<Item = NewContact>,
         P: Future<Output = bool>,
@@ -245,29 +252,19 @@ impl Store {
                 let mut writer = self.writer().await;
                 let mut entry = writer.begin().await?;
                 let (mut db, notes) = entry.parts()?;
-                self.strangers(&mut db, &chunk).await?;
+                let numbers = chunk.iter().flat_map(|contact| &contact.numbers);
+                let prints = numbers.map(|new| self.shared.fingerprints.of(&new.number));
+                let prints: Vec<String> = prints.collect();
+                let node = self.shared.node;
+                add_persons(&mut db, node, prints.iter().map(String::as_str)).await?;
                 let added = self.add_consents(&mut db, notes, (client.0, source), &chunk).await?;
                 entry.commit().await?;
                 Ok(added)
             };
             added += insist(record, &patience).await?;
         }
-        if added > 0 {
-            insist(|| self.wake_entitled(client.0, source.at), &patience).await?;
-        }
-        Ok(added)
-    }
-
-    /// Makes person-slots for numbers that have none.
-    async fn strangers(&self, db: &mut Db<'_>, contacts: &[&NewContact]) -> Result<(), StoreError> {
-        let first = next_id(db, HIGHEST_PERSON, self.shared.node).await?;
-        let numbers = contacts.iter().flat_map(|contact| &contact.numbers);
-        let persons = (first..).zip(numbers);
-        let persons: Vec<Value> = persons
-            .map(|(id, new)| json!([id, self.shared.fingerprints.of(&new.number)]))
-            .collect();
-        ADD_PERSONS.bind(Value::from(persons).to_string()).execute(db).await?;
-        Ok(())
+        let woken = insist(|| self.wake_entitled(client.0, source.at), &patience).await?;
+        Ok((added, woken))
     }
 
     /// Adds what contacts tell of to the numbers that are known; gives how many rights were new.
@@ -323,13 +320,12 @@ impl Store {
         Ok(added)
     }
 
-    /// Lets contacts go that waited for a right which was recorded at a moment.
-    pub(super) async fn wake_entitled(&self, client: u32, moment: Wall) -> Result<(), StoreError> {
+    /// Lets contacts go that still wait for a right which is recorded; gives how many.
+    pub(super) async fn wake_entitled(&self, client: u32, moment: Wall) -> Result<u64, StoreError> {
         let wait = UNKNOWN_WAIT.as_micros().cast_signed();
         let mut writer = self.writer().await;
         let wake = WAKE.bind(client).bind(at(moment)).bind(wait);
-        wake.execute(&mut writer.db().await?).await?;
-        Ok(())
+        wake.execute(&mut writer.db().await?).await
     }
 
     /// Lists every right to call a number that was ever recorded, by client company and age.
@@ -376,59 +372,55 @@ impl Store {
         let mut writer = self.writer().await;
         let mut entry = writer.begin().await?;
         let (mut db, notes) = entry.parts()?;
-        let id = next_id(&mut db, HIGHEST_PERSON, self.shared.node).await?;
-        ADD_PERSONS.bind(json!([[id, fingerprint]]).to_string()).execute(&mut db).await?;
-        let reach = DncScope::Client(client);
-        let persons = take_back(&mut db, notes, (&fingerprint, reach), moment, source).await?;
+        add_persons(&mut db, self.shared.node, [fingerprint.as_str()].into_iter()).await?;
+        let taken = (fingerprint.as_str(), DncScope::Client(client), moment, source);
+        let persons = take_back(&mut db, notes, [taken].into_iter()).await?;
         entry.commit().await?;
         Ok(persons)
     }
 }
 
-/// Lets what the persons of new contacts took back count on all numbers of each contact.
+/// Lets what the persons of some contacts took back count on all numbers of each contact, from this
+/// moment on; gives the persons on whom it did not.
 pub(super) async fn spread_withdrawals(
     db: &mut Db<'_>,
     notes: &mut Notes,
     client: u32,
-    contacts: core::ops::Range<i64>,
-) -> Result<(), StoreError> {
+    (contacts, spread_at): (core::ops::Range<i64>, Wall),
+) -> Result<Vec<PersonId>, StoreError> {
     let spread = TAKEN_BACK.bind(client).bind(contacts.start).bind(contacts.end);
-    for row in spread.fetch_all(db).await? {
-        let (moment, source) = (Wall::micros(row.try_get(2)?), row.try_get::<String>(3)?);
-        taken_back(notes, std::slice::from_ref(&row), moment, &source)?;
-    }
-    Ok(())
+    taken_back(notes, &spread.bind(at(spread_at)).fetch_all(db).await?)
 }
 
-/// Notes in the chain what was taken back, from rows that begin with the client company and the
-/// person; gives the persons.
-pub(super) fn taken_back(
-    notes: &mut Notes,
-    rows: &[Row],
-    moment: Wall,
-    source: &str,
-) -> Result<Vec<PersonId>, StoreError> {
+/// Notes in the chain what was taken back, from rows of the client company, the person, when and
+/// where; gives the persons.
+pub(super) fn taken_back(notes: &mut Notes, rows: &[Row]) -> Result<Vec<PersonId>, StoreError> {
     let note = |row: &Row| {
         let (client, person): (i64, i64) = (row.try_get(0)?, row.try_get(1)?);
-        let said = said::withdrawal(client, notes.of_words(source));
+        let (moment, source) = (Wall::micros(row.try_get(2)?), row.try_get::<String>(3)?);
+        let said = said::withdrawal(client, notes.of_words(&source));
         notes.add(moment, Kind::Withdrawal, person, &said);
         Ok(PersonId(person.cast_unsigned()))
     };
     rows.iter().map(note).collect()
 }
 
-/// Takes rights back that a wish reaches, of a number whose person-slot is there; gives those of
-/// the consumer.
-pub(super) async fn take_back(
+/// Takes rights back: of a number by its fingerprint, whose person-slot is there, as far as a wish
+/// reaches, when and where it was said. Gives the person-slots of the consumers.
+pub(super) async fn take_back<'w>(
     db: &mut Db<'_>,
     notes: &mut Notes,
-    (fingerprint, reach): (&str, DncScope),
-    moment: Wall,
-    source: &str,
+    said: impl Iterator<Item = (&'w str, DncScope, Wall, &'w str)>,
 ) -> Result<Vec<PersonId>, StoreError> {
-    let (word, id) = scope(reach);
-    let withdraw = TAKE_BACK.bind(fingerprint).bind(word).bind(id).bind(at(moment)).bind(source);
-    taken_back(notes, &withdraw.fetch_all(db).await?, moment, source)
+    let row = |(print, reach, moment, source)| {
+        let (word, id) = scope(reach);
+        (print, word, id, at(moment), source)
+    };
+    let said: Vec<_> = said.map(row).collect();
+    if said.is_empty() {
+        return Ok(Vec::new());
+    }
+    taken_back(notes, &TAKE_BACK.bind(text::json(&said)).fetch_all(db).await?)
 }
 
 /// Gives the rights of the persons behind some contacts as rows of [`right`].

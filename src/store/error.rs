@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use sqlx::postgres::PgDatabaseError;
 
+use crate::units::{CallId, ContactId};
+
 /// Why the store did not do what was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -63,6 +65,35 @@ pub enum StoreError {
     /// The write contradicts what is stored, such as a name that is taken.
     #[error("{0} exists already, or names something that does not")]
     Conflict(&'static str),
+    /// The contact is in a call, or the call is being written up: it can be erased after that.
+    #[error("contact {0} is in call {1}, or that is being written up: erase it once it is over")]
+    Engaged(ContactId, CallId),
+    /// A campaign's contacts and calls are another client company's than its file says.
+    #[error(
+        "campaign {campaign}: its contacts and calls are those of {was:?}, its file says \
+         client = {name:?}; what was called, refused and agreed counts by client company. The same \
+         company under another name: write client_was = {was:?} beside it. Another company: give \
+         its campaign another name"
+    )]
+    OtherClient {
+        /// The campaign.
+        campaign: String,
+        /// Whose it is.
+        was: String,
+        /// Whose it is said to be.
+        name: String,
+    },
+    /// A client company cannot take the name of another one.
+    #[error(
+        "client_was: {was:?} cannot be called {name:?} now, for there is a client company of each \
+         name; two are never made one: leave client_was out, and keep each campaign's client"
+    )]
+    ClientTaken {
+        /// Its name until now.
+        was: String,
+        /// The other one's.
+        name: String,
+    },
     /// A list to be imported is larger than the store takes at once.
     #[error("the list holds more than {0} contacts: split it")]
     TooLong(usize),
@@ -104,9 +135,13 @@ impl StoreError {
     #[must_use]
     pub fn fault(&self) -> Fault {
         match self {
-            Self::Unknown(_) | Self::Conflict(_) | Self::TooLong(_) | Self::Setting(_) => {
-                Fault::Caller
-            }
+            Self::Unknown(_)
+            | Self::Conflict(_)
+            | Self::Engaged(..)
+            | Self::TooLong(_)
+            | Self::OtherClient { .. }
+            | Self::ClientTaken { .. }
+            | Self::Setting(_) => Fault::Caller,
             Self::Open { .. }
             | Self::Missing { .. }
             | Self::Migrate { .. }

@@ -36,7 +36,7 @@ pub(super) async fn establish(
     let instance = random_hex::<4>(settings.random)
         .map_err(|error| StoreError::Key { path, why: error.to_string() })?;
     for (name, value) in [("instance", &instance), ("key_check", &fingerprints.check())] {
-        SET_META.bind(name).bind(value).execute(db).await?;
+        set_meta(db, name, value).await?;
     }
     let instance = meta(db, "instance").await?.unwrap_or(instance);
     Ok((fingerprints, instance))
@@ -62,7 +62,13 @@ fn beside(database: &Path) -> PathBuf {
     PathBuf::from(path)
 }
 
-async fn meta(db: &mut Db<'_>, name: &str) -> Result<Option<String>, StoreError> {
+/// Notes something of the whole database, once.
+pub(super) async fn set_meta(db: &mut Db<'_>, name: &str, value: &str) -> Result<(), StoreError> {
+    SET_META.bind(name).bind(value).execute(db).await.map(drop)
+}
+
+/// Reads what was noted.
+pub(super) async fn meta(db: &mut Db<'_>, name: &str) -> Result<Option<String>, StoreError> {
     let row = META.bind(name).fetch_optional(db).await?;
     row.map(|row| row.try_get(0)).transpose()
 }

@@ -1,20 +1,27 @@
-//! Lists of contacts, taken in by chunks: each chunk is one transaction of a few statements, and
-//! between two chunks others may write.
+//! Lists of contacts, taken in by portions of a few statements each. While one is written the next
+//! is read; a transaction holds as many as are written before somebody else wants to write.
+//!
+//! Fingerprints are scattered over their whole index: the more of them a transaction brings, the
+//! more share a page, which is written once (docs/adr/0019-lists-written-while-nobody-waits.md).
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::BTreeSet;
+
+use tokio::sync::Mutex;
 
 use super::backend::{Db, both, each, statements};
 use super::consent::spread_withdrawals;
-use super::text::{at, word};
+use super::pen::{Entry, Pen};
+use super::people::add_persons;
+use super::reading::{Ahead, Fresh, Sealed};
+use super::text::{at, json, word};
 use super::{
-    IMPORT_MAX, ImportSource, ImportSummary, NUMBERS_MAX, NewContact, NewNumber, SCORE_MAX, Shared,
-    Store, StoreError, insist, next_id,
+    ImportSource, ImportSummary, NewContact, NewNumber, SCORE_MAX, Shared, Store, StoreError,
+    insist, next_id,
 };
-use crate::units::{CampaignId, ContactId, Number, Territory, Wall};
-use serde_json::{Value, json};
+use crate::units::{CampaignId, ContactId, Territory, Wall};
 
-/// Contacts in one transaction: some ten milliseconds, so that no dial waits longer for it.
-const CHUNK: usize = 500;
+/// Portions in one transaction at most: half a second of work where nobody else wants to write.
+const TOGETHER_MAX: usize = 40;
 
 /// Where the contacts of a list go.
 struct Target<'s> {
@@ -24,13 +31,6 @@ struct Target<'s> {
     lane: i64,
     due: i64,
     source: &'s ImportSource,
-}
-
-/// What stood earlier in the list.
-#[derive(Default)]
-struct Seen {
-    numbers: HashSet<Number>,
-    external_ids: HashSet<String>,
 }
 
 /// What the database knows about a number of the chunk.
@@ -82,7 +82,6 @@ macro_rules! same_of {
 statements! {
     CLIENT = both("select client_id from campaign where id = $1");
     HIGHEST_LIST = both("select max(id) from list_import where id between $1 and $2");
-    HIGHEST_PERSON = both("select max(id) from person where id between $1 and $2");
     HIGHEST_CONTACT = both("select max(id) from contact where id between $1 and $2");
     HIGHEST_NUMBER = both("select max(id) from number where id between $1 and $2");
     ADD_LIST = both(
@@ -97,24 +96,13 @@ statements! {
         "update list_import set ended_at = $2, read_count = $3, added_count = added_count + $4
          where id = $1",
     );
-    ADD_PERSONS = each(
-        "insert into person (id, fingerprint)
-         select value ->> 0, value ->> 1 from json_each($1) where true
-         on conflict (fingerprint) do nothing",
-        "insert into person (id, fingerprint)
-         select cast(value ->> 0 as bigint), value ->> 1
-         from jsonb_array_elements(cast($1 as jsonb))
-         on conflict (fingerprint) do nothing",
-    );
     ADD_DIGITS = each(
-        "insert into person_personal (person_id, e164)
-         select p.id, j.value ->> 2
-         from json_each($1) j join person p on p.fingerprint = j.value ->> 1 where true
+        "insert into person_personal (person_id, key, e164)
+         select value ->> 0, value ->> 1, value ->> 2 from json_each($1) where true
          on conflict (person_id) do nothing",
-        "insert into person_personal (person_id, e164)
-         select p.id, j.value ->> 2
-         from jsonb_array_elements(cast($1 as jsonb)) j
-           join person p on p.fingerprint = j.value ->> 1
+        "insert into person_personal (person_id, key, e164)
+         select cast(value ->> 0 as bigint), value ->> 1, value ->> 2
+         from jsonb_array_elements(cast($1 as jsonb))
          on conflict (person_id) do nothing",
     );
     /// A person-slot, who has it in the campaign of a contact, and where that contact's next number
@@ -150,50 +138,50 @@ statements! {
            owner_agent_id, state, attempts, faults, score, turn, next_at, free_at, lease_epoch,
            kind)
          select value ->> 0, $2, $3, $4, value ->> 1, value ->> 2, value ->> 3, 'open', 0, 0,
-           value ->> 6, 1000 * $6 + 101 * (value ->> 2) - (value ->> 6), $5, $5, 0, value ->> 7
+           value ->> 4, 1000 * $6 + 101 * (value ->> 2) - (value ->> 4), $5, $5, 0, value ->> 5
          from json_each($1)",
         "insert into contact (id, campaign_id, client_id, list_import_id, external_id, priority,
            owner_agent_id, state, attempts, faults, score, turn, next_at, free_at, lease_epoch,
            kind)
          select cast(value ->> 0 as bigint), $2, $3, $4, value ->> 1, cast(value ->> 2 as bigint),
-           cast(value ->> 3 as bigint), 'open', 0, 0, cast(value ->> 6 as bigint),
-           1000 * $6 + 101 * cast(value ->> 2 as bigint) - cast(value ->> 6 as bigint), $5, $5, 0,
-           value ->> 7
+           cast(value ->> 3 as bigint), 'open', 0, 0, cast(value ->> 4 as bigint),
+           1000 * $6 + 101 * cast(value ->> 2 as bigint) - cast(value ->> 4 as bigint), $5, $5, 0,
+           value ->> 5
          from jsonb_array_elements(cast($1 as jsonb))",
     );
     ADD_CARDS = each(
-        "insert into contact_personal (contact_id, name, fields)
-         select value ->> 0, value ->> 4, value ->> 5 from json_each($1)",
-        "insert into contact_personal (contact_id, name, fields)
-         select cast(value ->> 0 as bigint), value ->> 4, value ->> 5
+        "insert into contact_personal (contact_id, key, fields)
+         select value ->> 0, value ->> 1, value ->> 2 from json_each($1)",
+        "insert into contact_personal (contact_id, key, fields)
+         select cast(value ->> 0 as bigint), value ->> 1, value ->> 2
          from jsonb_array_elements(cast($1 as jsonb))",
     );
     ADD_NUMBERS = each(
-        "insert into number
-           (id, campaign_id, contact_id, person_id, position, zone, class, territory, invalid)
+        "insert into number (id, campaign_id, contact_id, person_id, position, zone, class,
+           territory, invalid, added_at)
          select value ->> 0, $2, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5,
-           value ->> 6, false
+           value ->> 6, false, $3
          from json_each($1)",
-        "insert into number
-           (id, campaign_id, contact_id, person_id, position, zone, class, territory, invalid)
+        "insert into number (id, campaign_id, contact_id, person_id, position, zone, class,
+           territory, invalid, added_at)
          select cast(value ->> 0 as bigint), $2, cast(value ->> 1 as bigint),
            cast(value ->> 2 as bigint), cast(value ->> 3 as bigint), value ->> 4, value ->> 5,
-           value ->> 6, false
+           value ->> 6, false, $3
          from jsonb_array_elements(cast($1 as jsonb))",
     );
 }
 
 impl Store {
-    /// Imports contacts into a campaign, in chunks between which others may write. The same list
-    /// again adds nothing. While the database is busy or away, the chunk waits with [`insist`].
+    /// Imports contacts into a campaign, by portions between which others may write. The same list
+    /// again adds nothing. While the database is busy or away, the portion waits with [`insist`].
     ///
     /// A number belongs to one contact of a campaign: one that is known already is left out, and
     /// a contact left without any is counted as doubled.
     ///
     /// # Errors
-    /// There is no such campaign, the list is longer than [`IMPORT_MAX`], patience ended, or the
-    /// database failed; the chunks written before stay, and importing the list again goes on from
-    /// there.
+    /// There is no such campaign, the list is longer than [`super::IMPORT_MAX`], patience ended, or
+    /// the database failed; the portions written before stay, and importing the list again goes on
+    /// from there.
     pub async fn import<I, P>(
         &self,
         campaign: CampaignId,
@@ -205,28 +193,24 @@ impl Store {
         I: IntoIterator<Item = NewContact>,
         P: Future<Output = bool>,
     {
-        let mut contacts = contacts.into_iter();
         let begin = || self.begin_list(campaign, source);
         let (target, seen_before) = insist(begin, &patience).await?;
+        let ahead = Ahead::begin(contacts.into_iter(), &self.shared, target.client).await?;
+        let ahead = Mutex::new(ahead);
         let mut summary = ImportSummary { seen_before, ..ImportSummary::default() };
-        let mut seen = Seen::default();
-        loop {
-            let chunk: Vec<NewContact> = contacts.by_ref().take(CHUNK).collect();
-            if chunk.is_empty() {
-                break;
-            }
-            summary.read += chunk.len() as u64;
-            if summary.read > IMPORT_MAX as u64 {
-                return Err(StoreError::TooLong(IMPORT_MAX));
-            }
-            let fresh = chunk.into_iter().filter_map(|contact| seen.sift(contact, &mut summary));
-            let fresh: Vec<NewContact> = fresh.collect();
-            let import = || self.import_chunk(&target, &fresh, summary);
-            summary = insist(import, &patience).await?;
+        while !ahead.lock().await.is_at_end() {
+            let together = || async {
+                let mut ahead = ahead.lock().await;
+                self.import_together(&target, &mut ahead, summary).await
+            };
+            summary = insist(together, &patience).await?;
         }
-        if summary.consents > 0 {
-            insist(|| self.wake_entitled(target.client, source.at), &patience).await?;
-        }
+        let told = ahead.into_inner().told();
+        summary.read = told.read;
+        summary.without_number = told.without_number;
+        summary.doubled_in_list = told.doubled_in_list;
+        summary.numbers_dropped += told.numbers_dropped;
+        summary.woken = insist(|| self.wake_entitled(target.client, source.at), &patience).await?;
         insist(|| self.end_list(&target, source.at, &summary), &patience).await?;
         Ok(summary)
     }
@@ -277,34 +261,72 @@ impl Store {
         Ok(())
     }
 
-    /// Writes a chunk and gives the summary with it.
-    async fn import_chunk(
+    /// Writes portions in one transaction, and reads on meanwhile; gives the summary with them.
+    async fn import_together<I: Iterator<Item = NewContact>>(
         &self,
         target: &Target<'_>,
-        contacts: &[NewContact],
+        ahead: &mut Ahead<'_, I>,
+        summary: ImportSummary,
+    ) -> Result<ImportSummary, StoreError> {
+        let mut pen = self.writer().await;
+        pen.make_room(true).await?;
+        let written = self.import_portions(&mut pen, target, ahead, summary).await;
+        pen.make_room(false).await?;
+        written
+    }
+
+    async fn import_portions<I: Iterator<Item = NewContact>>(
+        &self,
+        pen: &mut Pen,
+        target: &Target<'_>,
+        ahead: &mut Ahead<'_, I>,
         mut summary: ImportSummary,
     ) -> Result<ImportSummary, StoreError> {
-        let mut writer = self.writer().await;
-        let mut entry = writer.begin().await?;
+        let mut entry = pen.begin().await?;
+        let mut written = 0;
+        loop {
+            let Some((portion, reading)) = ahead.portion(written) else { break };
+            let write = self.import_portion(&mut entry, target, portion, summary);
+            let (done, read) = tokio::join!(write, reading);
+            // First what was read: it must not be lost with a transaction that failed.
+            ahead.keep(read?);
+            summary = done?;
+            written += 1;
+            if written == TOGETHER_MAX || self.writer.is_wanted() {
+                break;
+            }
+        }
+        entry.commit().await?;
+        ahead.forget(written);
+        Ok(summary)
+    }
+
+    /// Writes a portion and gives the summary with it.
+    async fn import_portion(
+        &self,
+        entry: &mut Entry<'_>,
+        target: &Target<'_>,
+        portion: &[Fresh],
+        mut summary: ImportSummary,
+    ) -> Result<ImportSummary, StoreError> {
         let (mut db, notes) = entry.parts()?;
         let node = self.shared.node;
-        let taken = taken_external_ids(&mut db, target, contacts).await?;
-        let is_new = |contact: &&NewContact| {
-            contact.external_id.as_ref().is_none_or(|id| !taken.contains(id))
-        };
-        let (fresh, old): (Vec<&NewContact>, Vec<_>) = contacts.iter().partition(is_new);
+        let taken = taken_external_ids(&mut db, target, portion).await?;
+        let is_new =
+            |own: &&Fresh| own.contact.external_id.as_ref().is_none_or(|id| !taken.contains(id));
+        let (fresh, old): (Vec<&Fresh>, Vec<_>) = portion.iter().partition(is_new);
         summary.doubled_in_campaign += old.len() as u64;
-        summary.ids_taken += self.others(&mut db, target, &old).await?;
-        let numbers: Vec<_> = fresh.iter().flat_map(|contact| &contact.numbers).collect();
-        let persons = persons(&mut db, &self.shared, &numbers).await?;
+        summary.ids_taken += others(&mut db, target, &old).await?;
+        let prints = fresh.iter().flat_map(|own| &own.numbers).map(|own| own.fingerprint.as_str());
+        let persons = add_persons(&mut db, node, prints).await?;
         let mut known = known_numbers(&mut db, target, &persons).await?.into_iter();
         let mut contact_id = next_id(&mut db, HIGHEST_CONTACT, node).await?;
         let first_contact = contact_id;
         let mut number_id = next_id(&mut db, HIGHEST_NUMBER, node).await?;
-        let (mut rows, mut numbers) = (Vec::new(), Vec::new());
-        for contact in fresh {
-            let mine: Vec<_> =
-                contact.numbers.iter().zip(&mut known).filter(|(_, known)| !known.taken).collect();
+        let mut rows = Rows::default();
+        for own in fresh {
+            let mine = own.contact.numbers.iter().zip(&own.numbers).zip(&mut known);
+            let mine: Vec<_> = mine.filter(|(_, known)| !known.taken).collect();
             if mine.is_empty() {
                 summary.doubled_in_campaign += 1;
                 continue;
@@ -314,61 +336,41 @@ impl Store {
                 continue;
             }
             summary.added += 1;
-            summary.numbers_dropped += (contact.numbers.len() - mine.len()) as u64;
+            summary.numbers_dropped += (own.numbers.len() - mine.len()) as u64;
             summary.do_not_call += u64::from(mine.iter().any(|(_, known)| known.do_not_call));
-            for (position, (number, known)) in mine.into_iter().enumerate() {
-                numbers.push(number_row(number_id, contact_id, known.person, position, number));
+            for (position, ((number, sealed), known)) in mine.into_iter().enumerate() {
+                let row = number_row(number_id, contact_id, known.person, position, number);
+                rows.numbers.push(row);
+                rows.digits.push(sealed.digits.row(known.person));
                 number_id += 1;
             }
-            rows.push(contact_row(contact_id, contact));
+            rows.contacts.push(contact_row(contact_id, &own.contact));
+            rows.cards.push(own.card.row(contact_id));
             contact_id += 1;
         }
-        insert(&mut db, target, &Value::from(rows), &Value::from(numbers)).await?;
-        spread_withdrawals(&mut db, notes, target.client, first_contact..contact_id).await?;
+        rows.insert(&mut db, target).await?;
+        let added = (first_contact..contact_id, target.source.at);
+        let spread = spread_withdrawals(&mut db, notes, target.client, added).await?;
+        summary.withdrawn += spread.len() as u64;
         // Also of contacts the campaign has already: a consent is renewed by a new list.
-        let told: Vec<&NewContact> = contacts.iter().collect();
+        let told: Vec<&NewContact> = portion.iter().map(|own| &own.contact).collect();
         let of = (target.client, target.source);
         summary.consents += self.add_consents(&mut db, notes, of, &told).await?;
-        entry.commit().await?;
         Ok(summary)
-    }
-
-    /// Counts the contacts whose external id the campaign has with other numbers.
-    async fn others(
-        &self,
-        db: &mut Db<'_>,
-        target: &Target<'_>,
-        old: &[&NewContact],
-    ) -> Result<u64, StoreError> {
-        if old.is_empty() {
-            return Ok(0);
-        }
-        let numbers = old.iter().flat_map(|old| old.numbers.iter().map(move |new| (old, new)));
-        let pairs: Vec<Value> = numbers
-            .map(|(old, new)| json!([old.external_id, self.shared.fingerprints.of(&new.number)]))
-            .collect();
-        let same = SAME.bind(target.campaign.0).bind(Value::from(pairs).to_string());
-        let same = same.fetch_all(db).await?.len();
-        Ok(old.len().saturating_sub(same) as u64)
     }
 }
 
-/// Makes person-slots for numbers that have none; gives the fingerprints in order.
-async fn persons(
-    db: &mut Db<'_>,
-    shared: &Shared,
-    numbers: &[&NewNumber],
-) -> Result<Value, StoreError> {
-    let first = next_id(db, HIGHEST_PERSON, shared.node).await?;
-    let persons: Vec<Value> = (first..)
-        .zip(numbers)
-        .map(|(id, new)| json!([id, shared.fingerprints.of(&new.number), new.number.reveal()]))
-        .collect();
-    let persons = Value::from(persons);
-    let list = persons.to_string();
-    ADD_PERSONS.bind(&list).execute(db).await?;
-    ADD_DIGITS.bind(&list).execute(db).await?;
-    Ok(persons)
+/// Counts the contacts whose external id the campaign has with other numbers.
+async fn others(db: &mut Db<'_>, target: &Target<'_>, old: &[&Fresh]) -> Result<u64, StoreError> {
+    if old.is_empty() {
+        return Ok(0);
+    }
+    let pairs = old.iter().flat_map(|own| {
+        own.numbers.iter().map(move |number| (&own.contact.external_id, &number.fingerprint))
+    });
+    let pairs: Vec<_> = pairs.collect();
+    let same = SAME.bind(target.campaign.0).bind(json(&pairs)).fetch_all(db).await?.len();
+    Ok(old.len().saturating_sub(same) as u64)
 }
 
 /// What became of a number that a contact is to have besides.
@@ -386,11 +388,12 @@ pub(super) async fn add_number(
     db: &mut Db<'_>,
     shared: &Shared,
     contact: ContactId,
-    new: &NewNumber,
+    (new, moment): (&NewNumber, Wall),
 ) -> Result<Taken, StoreError> {
     let contact = contact.0.cast_signed();
-    persons(db, shared, &[new]).await?;
-    let place = PLACE.bind(contact).bind(shared.fingerprints.of(&new.number));
+    let fingerprint = shared.fingerprints.of(&new.number);
+    add_persons(db, shared.node, [fingerprint.as_str()].into_iter()).await?;
+    let place = PLACE.bind(contact).bind(fingerprint);
     let row = place.fetch_optional(db).await?.ok_or(StoreError::Unknown("contact"))?;
     let campaign: u32 = row.try_get("campaign_id")?;
     let person: i64 = row.try_get("person_id")?;
@@ -404,43 +407,20 @@ pub(super) async fn add_number(
     }
     let id = next_id(db, HIGHEST_NUMBER, shared.node).await?;
     let position = usize::try_from(row.try_get::<i64>("position")?).unwrap_or(usize::MAX);
-    let numbers = Value::from(vec![number_row(id, contact, person, position, new)]);
-    ADD_NUMBERS.bind(numbers.to_string()).bind(campaign).execute(db).await?;
+    let digits = Sealed::digits(&shared.seals, new)?;
+    ADD_DIGITS.bind(json(&[digits.row(person)])).execute(db).await?;
+    let numbers = json(&[number_row(id, contact, person, position, new)]);
+    ADD_NUMBERS.bind(numbers).bind(campaign).bind(at(moment)).execute(db).await?;
     Ok(Taken::Added)
-}
-
-impl Seen {
-    /// Takes out the numbers that stood earlier in the list, and contacts left without any.
-    fn sift(&mut self, mut contact: NewContact, summary: &mut ImportSummary) -> Option<NewContact> {
-        if contact.numbers.is_empty() {
-            summary.without_number += 1;
-            return None;
-        }
-        if let Some(id) = &contact.external_id
-            && !self.external_ids.insert(id.clone())
-        {
-            summary.doubled_in_list += 1;
-            return None;
-        }
-        let before = contact.numbers.len();
-        contact.numbers.truncate(NUMBERS_MAX);
-        contact.numbers.retain(|new| self.numbers.insert(new.number.clone()));
-        if contact.numbers.is_empty() {
-            summary.doubled_in_list += 1;
-            return None;
-        }
-        summary.numbers_dropped += (before - contact.numbers.len()) as u64;
-        Some(contact)
-    }
 }
 
 async fn taken_external_ids(
     db: &mut Db<'_>,
     target: &Target<'_>,
-    contacts: &[NewContact],
+    portion: &[Fresh],
 ) -> Result<BTreeSet<String>, StoreError> {
-    let ids: Vec<_> = contacts.iter().filter_map(|contact| contact.external_id.clone()).collect();
-    let taken = TAKEN.bind(target.campaign.0).bind(Value::from(ids).to_string());
+    let ids = portion.iter().filter_map(|own| own.contact.external_id.as_deref());
+    let taken = TAKEN.bind(target.campaign.0).bind(json(&ids.collect::<Vec<_>>()));
     taken.fetch_all(db).await?.iter().map(|row| row.try_get(0)).collect()
 }
 
@@ -448,10 +428,10 @@ async fn taken_external_ids(
 async fn known_numbers(
     db: &mut Db<'_>,
     target: &Target<'_>,
-    persons: &Value,
+    persons: &str,
 ) -> Result<Vec<Known>, StoreError> {
     let rows = KNOWN
-        .bind(persons.to_string())
+        .bind(persons)
         .bind(target.campaign.0)
         .bind(target.client)
         .bind(target.due)
@@ -469,41 +449,57 @@ async fn known_numbers(
         .collect()
 }
 
-fn contact_row(id: i64, contact: &NewContact) -> Value {
-    json!([
+type ContactRow<'a> = (i64, Option<&'a str>, u8, Option<u32>, u8, Option<String>);
+type NumberRow<'a> = (i64, i64, i64, usize, &'a str, String, Option<&'a str>);
+type SealedRow<'a> = (i64, &'a str, &'a str);
+
+fn contact_row(id: i64, contact: &NewContact) -> ContactRow<'_> {
+    (
         id,
-        contact.external_id,
+        contact.external_id.as_deref(),
         contact.priority.clamp(1, 9),
         contact.owner.map(|agent| agent.0),
-        contact.name,
-        json!(contact.fields).to_string(),
         contact.score.min(SCORE_MAX),
         contact.kind.map(|kind| word(&kind)),
-    ])
+    )
 }
 
-fn number_row(id: i64, contact: i64, person: i64, position: usize, number: &NewNumber) -> Value {
+fn number_row(
+    id: i64,
+    contact: i64,
+    person: i64,
+    position: usize,
+    number: &NewNumber,
+) -> NumberRow<'_> {
     let territory = number.territory.as_ref().map(Territory::code);
-    json!([id, contact, person, position, number.zone.name(), word(&number.class), territory])
+    (id, contact, person, position, number.zone.name(), word(&number.class), territory)
 }
 
-async fn insert(
-    db: &mut Db<'_>,
-    target: &Target<'_>,
-    contacts: &Value,
-    numbers: &Value,
-) -> Result<(), StoreError> {
-    let contacts = contacts.to_string();
-    ADD_CONTACTS
-        .bind(&contacts)
-        .bind(target.campaign.0)
-        .bind(target.client)
-        .bind(target.list)
-        .bind(target.due)
-        .bind(target.lane)
-        .execute(db)
-        .await?;
-    ADD_CARDS.bind(contacts).execute(db).await?;
-    ADD_NUMBERS.bind(numbers.to_string()).bind(target.campaign.0).execute(db).await?;
-    Ok(())
+/// What a portion adds.
+#[derive(Default)]
+struct Rows<'a> {
+    contacts: Vec<ContactRow<'a>>,
+    cards: Vec<SealedRow<'a>>,
+    numbers: Vec<NumberRow<'a>>,
+    digits: Vec<SealedRow<'a>>,
+}
+
+impl Rows<'_> {
+    async fn insert(&self, db: &mut Db<'_>, target: &Target<'_>) -> Result<(), StoreError> {
+        ADD_CONTACTS
+            .bind(json(&self.contacts))
+            .bind(target.campaign.0)
+            .bind(target.client)
+            .bind(target.list)
+            .bind(target.due)
+            .bind(target.lane)
+            .execute(db)
+            .await?;
+        ADD_CARDS.bind(json(&self.cards)).execute(db).await?;
+        let numbers = ADD_NUMBERS.bind(json(&self.numbers)).bind(target.campaign.0);
+        numbers.bind(target.due).execute(db).await?;
+        // Those of persons who were known have their digits already.
+        ADD_DIGITS.bind(json(&self.digits)).execute(db).await?;
+        Ok(())
+    }
 }

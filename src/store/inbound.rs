@@ -1,13 +1,34 @@
 //! Calls that came in to the numbers campaigns show, and what their callers refused.
 
 use super::backend::{Db, Query, Row, both, statements, together};
-use super::people::add_wish;
+use super::people::{add_persons, add_wishes};
+use super::seal::{Seals, Wrap, plain};
 use super::text::at;
 use super::{DncScope, NewDoNotCall, Shared, Store, StoreError, next_id};
 use crate::units::{CampaignId, ClientId, InboundId, Number, PersonId, TrunkId, Wall};
 
 /// Why such a wish stands.
 const REASON: &str = "asked not to be called";
+
+/// The kind of the event that tells of such a wish.
+pub(super) const OPPOSED_KIND: &str = "call.opposed";
+
+/// Calls told of one number at most.
+const FROM_MAX: u32 = 1_000;
+
+/// A call that came in, with all that hangs on it; a condition is to be appended.
+macro_rules! select_inbound {
+    () => {
+        "select i.*, c.name as campaign_name, c.endpoint, c.client_id, l.name as client_name,
+           t.name as trunk_name, p.key as contact_key, p.from_e164, p.to_e164
+         from inbound_call i
+           join campaign c on c.id = i.campaign_id
+           join client l on l.id = c.client_id
+           join trunk t on t.id = i.trunk_id
+           left join inbound_call_personal p on p.inbound_id = i.id
+         where "
+    };
+}
 
 statements! {
     HIGHEST = both("select max(id) from inbound_call where id between $1 and $2");
@@ -17,8 +38,8 @@ statements! {
          values ($1, $2, $3, $4) on conflict (id) do nothing",
     );
     CALLER = together!(
-        "insert into inbound_call_personal (inbound_id, from_e164, to_e164)
-         values ($1, $3, $4) on conflict (inbound_id) do nothing",
+        "insert into inbound_call_personal (inbound_id, key, from_e164, to_e164)
+         values ($1, $3, $4, $5) on conflict (inbound_id) do nothing",
         "update inbound_call set person_id = (select id from person where fingerprint = $2)
          where id = $1"
     );
@@ -28,20 +49,17 @@ statements! {
            person_id = (select id from person where fingerprint = $3)
          where id = $1 and opposed_at is null",
     );
-    CALL = both(
-        "select i.*, c.name as campaign_name, c.endpoint, c.client_id, l.name as client_name,
-           t.name as trunk_name, p.from_e164, p.to_e164
-         from inbound_call i
-           join campaign c on c.id = i.campaign_id
-           join client l on l.id = c.client_id
-           join trunk t on t.id = i.trunk_id
-           left join inbound_call_personal p on p.inbound_id = i.id
-         where i.id = $1",
-    );
+    CALL = both(concat!(select_inbound!(), "i.id = $1"));
+    FROM = both(concat!(
+        select_inbound!(),
+        "i.person_id = (select id from person where fingerprint = $1)
+           and p.inbound_id is not null
+         order by i.answered_at desc, i.id desc limit $2"
+    ));
     TOLD = together!(
-        "insert into outbox (event_id, endpoint, campaign_id, kind, created_at, tries,
-           next_try_at)
-         values ($1, $2, $3, $4, $5, 0, $5) on conflict do nothing",
+        "insert into outbox (event_id, endpoint, campaign_id, inbound_id, kind, created_at,
+           tries, next_try_at)
+         values ($1, $2, $3, $7, $4, $5, 0, $5) on conflict do nothing",
         "insert into outbox_personal (event_id, body) values ($1, $6) on conflict do nothing"
     );
     /// The campaigns that called a person, the last one first.
@@ -130,18 +148,16 @@ impl Store {
         // The record of the call may still be on its way.
         received(new.inbound, new.trunk, new.campaign, new.at).execute(&mut db).await?;
         caller(&mut db, &self.shared, new.inbound, Some(&new.from), &new.called).await?;
-        let mut persons = Vec::new();
-        for client in &new.clients {
-            let wish = NewDoNotCall {
-                number: new.from.clone(),
-                scope: DncScope::Client(*client),
-                reason: REASON.to_owned(),
-                source: format!("call back {}", new.inbound),
-                at: new.at,
-                until: None,
-            };
-            persons = add_wish(&mut db, notes, &self.shared, &wish).await?;
-        }
+        let wish = |client: &ClientId| NewDoNotCall {
+            number: new.from.clone(),
+            scope: DncScope::Client(*client),
+            reason: REASON.to_owned(),
+            source: format!("call back {}", new.inbound),
+            at: new.at,
+            until: None,
+        };
+        let wishes: Vec<_> = new.clients.iter().map(wish).collect();
+        let persons = add_wishes(&mut db, notes, &self.shared, &wishes).await?;
         let fingerprint = self.shared.fingerprints.of(&new.from);
         let opposed = OPPOSED.bind(id(new.inbound)).bind(at(new.at)).bind(fingerprint);
         if opposed.execute(&mut db).await? > 0 {
@@ -157,10 +173,28 @@ impl Store {
     /// # Errors
     /// The database failed.
     pub async fn inbound(&self, inbound: InboundId) -> Result<Option<InboundRow>, StoreError> {
-        let row = CALL.bind(id(inbound));
-        let row = row.fetch_optional(&mut self.reader().await?.db()).await?;
-        row.as_ref().map(inbound_row).transpose()
+        read(&mut self.reader().await?.db(), &self.shared.seals, inbound).await
     }
+
+    /// Lists the calls that came in from a number, the latest first, a thousand at most.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn inbound_from(&self, number: &Number) -> Result<Vec<InboundRow>, StoreError> {
+        let rows = FROM.bind(self.shared.fingerprints.of(number)).bind(FROM_MAX);
+        let rows = rows.fetch_all(&mut self.reader().await?.db()).await?;
+        rows.iter().map(|row| inbound_row(&self.shared.seals, row)).collect()
+    }
+}
+
+/// Reads a call that came in.
+pub(super) async fn read(
+    db: &mut Db<'_>,
+    seals: &Seals,
+    inbound: InboundId,
+) -> Result<Option<InboundRow>, StoreError> {
+    let row = CALL.bind(id(inbound)).fetch_optional(db).await?;
+    row.as_ref().map(|row| inbound_row(seals, row)).transpose()
 }
 
 /// Ends what a crash left open, each with its event; gives the first free id.
@@ -186,7 +220,7 @@ pub(super) fn received(
     RECEIVED.bind(id(inbound)).bind(trunk.0).bind(campaign.0).bind(at(moment))
 }
 
-/// Keeps who called.
+/// Keeps who called, sealed under a key of the call's own: a caller need not be a contact.
 pub(super) async fn caller(
     db: &mut Db<'_>,
     shared: &Shared,
@@ -195,9 +229,13 @@ pub(super) async fn caller(
     called: &Number,
 ) -> Result<(), StoreError> {
     let fingerprint = from.map(|from| shared.fingerprints.of(from));
-    let caller = CALLER.bind(id(inbound)).bind(fingerprint);
-    let caller = caller.bind(from.map(|from| from.reveal().to_owned()));
-    caller.bind(called.reveal().to_owned()).execute(db).await?;
+    if let Some(fingerprint) = &fingerprint {
+        add_persons(db, shared.node, [fingerprint.as_str()].into_iter()).await?;
+    }
+    let (seal, key) = shared.seals.draw(Wrap::Centre)?;
+    let from = from.map(|from| seal.seal(from.reveal())).transpose()?;
+    let caller = CALLER.bind(id(inbound)).bind(fingerprint).bind(key).bind(from);
+    caller.bind(seal.seal(called.reveal())?).execute(db).await?;
     Ok(())
 }
 
@@ -224,23 +262,29 @@ async fn tell(
 ) -> Result<u32, StoreError> {
     let Some(row) = CALL.bind(id(inbound)).fetch_optional(db).await? else { return Ok(0) };
     let Some(endpoint) = row.try_get::<Option<String>>("endpoint")? else { return Ok(0) };
-    let call = inbound_row(&row)?;
-    let kind = if opposed { "call.opposed" } else { "call.received" };
+    let call = inbound_row(&shared.seals, &row)?;
+    let body = (shared.tell_inbound)(opposed, &call);
+    let body =
+        shared.seals.contact(&row)?.map_or_else(|| Ok(body.clone()), |key| key.seal(&body))?;
+    let kind = if opposed { OPPOSED_KIND } else { "call.received" };
     let event = format!("evt_{}_{inbound}_{}", shared.instance, u8::from(opposed) + 1);
     TOLD.bind(event)
         .bind(endpoint)
         .bind(call.campaign.0)
         .bind(kind)
         .bind(at(moment))
-        .bind((shared.tell_inbound)(opposed, &call))
+        .bind(body)
+        .bind(id(inbound))
         .execute(db)
         .await?;
     Ok(1)
 }
 
-fn inbound_row(row: &Row) -> Result<InboundRow, StoreError> {
+fn inbound_row(seals: &Seals, row: &Row) -> Result<InboundRow, StoreError> {
+    let key = seals.contact(row)?;
     let number = |column: &str| {
-        let text: Option<String> = row.try_get(column)?;
+        let Some(text) = row.try_get::<Option<String>>(column)? else { return Ok(None) };
+        let text = plain(key.as_ref(), text)?;
         Ok::<_, StoreError>(text.and_then(|text| Number::new(&text).ok()))
     };
     let moment =

@@ -10,9 +10,11 @@
 //! **Replay is harmless.** Every write is guarded by a key, so that a sequence written twice
 //! leaves the same rows as written once.
 //!
-//! **Personal data** (digits, names, fields, notes) sits in the tables `*_personal` only; a
-//! person is known elsewhere by a keyed fingerprint of the number.
+//! **Personal data** (digits, names, fields, notes) sits in the tables `*_personal` only, sealed
+//! under keys of each person and contact; a person is known elsewhere by a keyed fingerprint of the
+//! number.
 
+mod access;
 mod attempt;
 pub mod audit;
 mod backend;
@@ -23,6 +25,7 @@ mod compliance;
 mod consent;
 mod counts;
 mod decisions;
+mod erase;
 mod error;
 mod fingerprint;
 mod identity;
@@ -35,13 +38,17 @@ mod people;
 mod pilot;
 mod prior;
 pub mod proof;
+mod purge;
 mod quality;
 mod quota;
+mod reading;
 mod recover;
 mod reopen;
 mod report;
 mod rows;
 mod score;
+mod seal;
+mod sealing;
 mod shown;
 mod standing;
 mod text;
@@ -51,22 +58,25 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex as Mutexed, MutexGuard as Guard, PoisonError};
 
-use tokio::sync::{Mutex, MutexGuard, Notify, mpsc, oneshot};
+use tokio::sync::{MutexGuard, Notify, mpsc, oneshot};
 
+pub use access::RefusalRow;
 pub use audit::chain::AuditedSettings;
 use backend::{Db, Reader, Readers, Sql};
-pub use cards::{Change, Correction, ListedContact, NAME, NUMBER};
+pub use cards::{Change, Corrected, Correction, ListedContact, NAME, NUMBER};
 pub use compliance::{Answers, Compliance, Tried};
 pub use consent::{ConsentRow, NewConsent, WithdrawalRow};
 pub use counts::{Pilot, Stats};
+pub use erase::{Erased, Subject};
 pub use error::{Fault, StoreError};
 use fingerprint::Fingerprints;
 pub(crate) use fingerprint::hex;
 pub use inbound::{InboundRow, NewOpposition};
 pub use mix::ListShare;
-use pen::Pen;
-use proof::Seal;
-pub use quota::{Quota, QuotaRow};
+use pen::{Lender, Pen};
+use proof::Signer;
+pub use purge::{Kept, Purged};
+pub use quota::QuotaRow;
 pub use reopen::{ClosedAlike, Reopening};
 pub use rows::{
     AgentRow, CallFilter, CallRow, CampaignRow, Card, Claimed, Cursor, DecisionRow, Delivery,
@@ -75,6 +85,7 @@ pub use rows::{
     PAGE_MAX, PRIORITY_DEFAULT, Page, Recovered, SCORE_MAX, Then, TrunkHour, Write,
 };
 pub use score::SCORES_MAX;
+use seal::Seals;
 pub use standing::{Ready, STANDINGS_MAX, Standing, Waiting};
 
 use crate::engine::tasks::Tasks;
@@ -176,7 +187,7 @@ pub struct Settings {
 /// The database; cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Store {
-    writer: Arc<Mutex<Pen>>,
+    writer: Arc<Lender>,
     commits: mpsc::Sender<Commit>,
     readers: Readers,
     shared: Arc<Shared>,
@@ -186,7 +197,8 @@ pub struct Store {
 #[derive(Debug)]
 struct Shared {
     fingerprints: Fingerprints,
-    seal: Arc<Seal>,
+    seals: Seals,
+    signer: Arc<Signer>,
     /// Tells this database's events from another's.
     instance: String,
     node: u16,
@@ -196,9 +208,9 @@ struct Shared {
     event_added: Notify,
     /// What claims must know of campaigns, kept by whoever writes.
     plans: Mutexed<BTreeMap<CampaignId, quota::Plan>>,
-    /// Campaigns with a quota filled since anybody asked.
-    filled: Mutexed<BTreeSet<CampaignId>>,
-    quota_filled: Notify,
+    /// Campaigns whose stock is not what should be called any more, since anybody asked.
+    stale: Mutexed<BTreeSet<CampaignId>>,
+    stock_stale: Notify,
 }
 
 impl Shared {
@@ -206,8 +218,14 @@ impl Shared {
         self.plans.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn filled(&self) -> Guard<'_, BTreeSet<CampaignId>> {
-        self.filled.lock().unwrap_or_else(PoisonError::into_inner)
+    fn stale(&self) -> Guard<'_, BTreeSet<CampaignId>> {
+        self.stale.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes that a campaign is to claim anew what it holds: others are due, or not to be called.
+    fn restock(&self, campaign: CampaignId) {
+        self.stale().insert(campaign);
+        self.stock_stale.notify_one();
     }
 }
 
@@ -219,17 +237,21 @@ struct Commit {
 }
 
 /// Every statement there is.
-const ALL_STATEMENTS: [&[(&str, Sql)]; 27] = [
+const ALL_STATEMENTS: [&[(&str, Sql)]; 33] = [
+    access::STATEMENTS,
     attempt::STATEMENTS,
     audit::ALL[0],
     audit::ALL[1],
     audit::ALL[2],
+    audit::ALL[3],
+    audit::ALL[4],
     campaigns::STATEMENTS,
     cards::STATEMENTS,
     claim::STATEMENTS,
     compliance::STATEMENTS,
     consent::STATEMENTS,
     decisions::STATEMENTS,
+    erase::STATEMENTS,
     identity::STATEMENTS,
     import::STATEMENTS,
     inbound::STATEMENTS,
@@ -238,12 +260,14 @@ const ALL_STATEMENTS: [&[(&str, Sql)]; 27] = [
     people::STATEMENTS,
     pilot::STATEMENTS,
     prior::STATEMENTS,
+    purge::STATEMENTS,
     quality::STATEMENTS,
     quota::STATEMENTS,
     recover::STATEMENTS,
     reopen::STATEMENTS,
     report::STATEMENTS,
     score::STATEMENTS,
+    sealing::STATEMENTS,
     shown::STATEMENTS,
     standing::STATEMENTS,
     write::STATEMENTS,
@@ -285,11 +309,14 @@ impl Store {
             backend::prepare_all(&mut db, &ALL_STATEMENTS).await?;
             identity::establish(&mut db, &settings).await?
         };
-        let seal = Arc::new(Seal::of(&fingerprints)?);
-        let pen = Pen::new(writer, fingerprints.clone(), Arc::clone(&seal));
+        let seals = Seals::new(fingerprints.clone(), settings.random);
+        sealing::seal_all(&mut writer, &seals).await?;
+        let signer = Arc::new(Signer::of(&fingerprints)?);
+        let pen = Pen::new(writer, fingerprints.clone(), Arc::clone(&signer), settings.node);
         let shared = Arc::new(Shared {
             fingerprints,
-            seal,
+            seals,
+            signer,
             instance,
             node: settings.node,
             interrupted_rest: settings.interrupted_rest,
@@ -297,10 +324,10 @@ impl Store {
             tell_inbound: settings.tell_inbound,
             event_added: Notify::new(),
             plans: Mutexed::default(),
-            filled: Mutexed::default(),
-            quota_filled: Notify::new(),
+            stale: Mutexed::default(),
+            stock_stale: Notify::new(),
         });
-        let writer = Arc::new(Mutex::new(pen));
+        let writer = Arc::new(Lender::new(pen));
         let (commits, waiting) = mpsc::channel(COMMITS_MAX);
         tasks.spawn(commit_groups(Arc::clone(&writer), Arc::clone(&shared), waiting));
         Ok(Self { writer, commits, readers, shared })
@@ -325,9 +352,21 @@ impl Store {
         self.shared.event_added.notified().await;
     }
 
+    /// Waits until a campaign's stock is not what should be called any more, as a quota was filled
+    /// or contacts were let go, and tells which campaign's.
+    pub async fn stale_stock(&self) -> CampaignId {
+        loop {
+            let stale = self.shared.stale().pop_first();
+            match stale {
+                Some(campaign) => return campaign,
+                None => self.shared.stock_stale.notified().await,
+            }
+        }
+    }
+
     /// Takes the one connection that writes.
     async fn writer(&self) -> MutexGuard<'_, Pen> {
-        self.writer.lock().await
+        self.writer.lend().await
     }
 
     /// Takes a connection that reads.
@@ -361,7 +400,7 @@ where
 /// Writes what waits, group after group, until every sender is gone; the audit chain is signed
 /// then, as far as it goes.
 async fn commit_groups(
-    writer: Arc<Mutex<Pen>>,
+    writer: Arc<Lender>,
     shared: Arc<Shared>,
     mut waiting: mpsc::Receiver<Commit>,
 ) {
@@ -373,10 +412,10 @@ async fn commit_groups(
             count += next.writes.len();
             group.push(next);
         }
-        let mut writer = writer.lock().await;
+        let mut writer = writer.lend().await;
         commit_group(&mut writer, &shared, group).await;
     }
-    if let Err(error) = writer.lock().await.sign().await {
+    if let Err(error) = writer.lend().await.sign().await {
         tracing::warn!(%error, "the audit chain is not signed to its end; the next start does it");
     }
 }

@@ -2,6 +2,7 @@
 
 use super::Store;
 use super::backend::{Row, both, statements};
+use super::seal::{Seals, plain};
 use super::text::at;
 use super::{EndpointRow, EventRow, NewEvent, PAGE_MAX, StoreError};
 use crate::units::{Span, Wall};
@@ -23,14 +24,23 @@ statements! {
            where o.endpoint = $1 and o.next_try_at <= $3 and e.disabled_at is null
            order by o.next_try_at, o.event_id limit $2)
          returning *,
-           (select body from outbox_personal p where p.event_id = outbox.event_id) as body",
+           (select body from outbox_personal p where p.event_id = outbox.event_id) as body,
+           coalesce(
+             (select k.key from attempt a join contact_personal k on k.contact_id = a.contact_id
+               where a.call_id = outbox.call_id),
+             (select i.key from inbound_call_personal i
+               where i.inbound_id = outbox.inbound_id)) as contact_key",
     );
     NEXT = both(
         "select min(o.next_try_at) from endpoint e join outbox o on o.endpoint = e.name
          where e.disabled_at is null and o.next_try_at is not null",
     );
     EVENTS = both(
-        "select o.*, p.body from outbox o left join outbox_personal p on p.event_id = o.event_id
+        "select o.*, p.body, coalesce(k.key, i.key) as contact_key
+         from outbox o left join outbox_personal p on p.event_id = o.event_id
+           left join attempt a on a.call_id = o.call_id
+           left join contact_personal k on k.contact_id = a.contact_id
+           left join inbound_call_personal i on i.inbound_id = o.inbound_id
          where (cast($1 as text) is null or o.endpoint = $1) and (not $2 or o.delivered_at is null)
          order by o.created_at desc, o.event_id desc limit $3",
     );
@@ -91,7 +101,8 @@ impl Store {
         let mut writer = self.writer().await;
         let rows = take.fetch_all(&mut writer.db().await?).await?;
         drop(writer);
-        let mut events = rows.iter().map(event_row).collect::<Result<Vec<_>, _>>()?;
+        let events = rows.iter().map(|row| event_row(&self.shared.seals, row));
+        let mut events = events.collect::<Result<Vec<_>, _>>()?;
         events.sort_by(|a, b| (a.created, &a.id).cmp(&(b.created, &b.id)));
         Ok(events)
     }
@@ -118,7 +129,7 @@ impl Store {
     ) -> Result<Vec<EventRow>, StoreError> {
         let events = EVENTS.bind(endpoint).bind(undelivered_only).bind(limit.clamp(1, PAGE_MAX));
         let rows = events.fetch_all(&mut self.reader().await?.db()).await?;
-        rows.iter().map(event_row).collect()
+        rows.iter().map(|row| event_row(&self.shared.seals, row)).collect()
     }
 
     /// Sends an event again from the first try on, delivered or not.
@@ -172,13 +183,15 @@ impl Store {
     }
 }
 
-fn event_row(row: &Row) -> Result<EventRow, StoreError> {
+pub(super) fn event_row(seals: &Seals, row: &Row) -> Result<EventRow, StoreError> {
+    let body: Option<String> = row.try_get("body")?;
+    let body = body.map(|body| plain(seals.contact(row)?.as_ref(), body)).transpose()?.flatten();
     let wall = |column| row.try_get(column).map(|micros: Option<i64>| micros.map(Wall::micros));
     Ok(EventRow {
         id: row.try_get("event_id")?,
         endpoint: row.try_get("endpoint")?,
         kind: row.try_get("kind")?,
-        body: row.try_get::<Option<String>>("body")?.unwrap_or_default(),
+        body: body.unwrap_or_default(),
         created: Wall::micros(row.try_get("created_at")?),
         tries: row.try_get("tries")?,
         next_try: wall("next_try_at")?,

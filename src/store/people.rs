@@ -1,17 +1,74 @@
 //! Agents, and persons who must not be called.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::audit::chain::Notes;
 use super::audit::{Kind, said};
-use super::backend::{Db, Row, both, statements};
+use super::backend::{Db, Row, both, each, statements};
 use super::consent::take_back;
-use super::text::{at, read_agent_state, read_scope, scope, some_at};
+use super::seal::Seals;
+use super::text::{at, json, read_agent_state, read_scope, scope, some_at};
 use super::{
     AgentRow, DncScope, DoNotCallRow, Ha1, NewAgent, NewDoNotCall, PAGE_MAX, Shared, Store,
     StoreError, Write, next_id, write,
 };
 use crate::units::{AgentId, CampaignId, Number, PersonId, Wall};
+
+/// Writes wishes down; each row of them once.
+macro_rules! add_wishes {
+    ($wishes:literal) => {
+        concat!(
+            "insert into do_not_call (person_id, scope, scope_id, reason, source, at, until_at)
+             select p.id, j.value ->> 1, cast(j.value ->> 2 as bigint), j.value ->> 3,
+               j.value ->> 4, cast(j.value ->> 5 as bigint), cast(j.value ->> 6 as bigint)
+             from ",
+            $wishes,
+            " cross join person p where p.fingerprint = j.value ->> 0
+             on conflict (person_id, scope, scope_id) do update set reason = excluded.reason,
+               source = excluded.source, at = excluded.at,
+               until_at = case when excluded.until_at < do_not_call.until_at
+                 then do_not_call.until_at else excluded.until_at end
+             where do_not_call.until_at is not null
+             returning person_id, scope, scope_id, reason, source, at, until_at"
+        )
+    };
+}
+
+/// Of wishes that later ones replace it is kept from when to when they stood.
+macro_rules! keep_wishes {
+    ($wishes:literal) => {
+        concat!(
+            "insert into past_wish (person_id, scope, scope_id, reason, source, at, until_at)
+             select d.person_id, d.scope, d.scope_id, d.reason, d.source, d.at, d.until_at from ",
+            $wishes,
+            " cross join person p cross join do_not_call d
+             where p.fingerprint = j.value ->> 0 and d.person_id = p.id
+               and d.scope = j.value ->> 1 and d.scope_id = cast(j.value ->> 2 as bigint)
+               and d.at < cast(j.value ->> 5 as bigint) and d.until_at is not null
+             on conflict do nothing"
+        )
+    };
+}
+
+/// Every number of the contacts that share one of some, or did before they were erased: whoever
+/// has several is one consumer. `cross join` holds SQLite to the order written: it would read all
+/// numbers there are.
+macro_rules! consumers {
+    ($fingerprints:literal) => {
+        concat!(
+            "with said as (select id from person where fingerprint in (select value from ",
+            $fingerprints,
+            "))
+             select id from said
+             union
+             select o.person_id from said p cross join number n cross join number o
+             where n.person_id = p.id and o.contact_id = n.contact_id
+             union
+             select o.person_id from said p cross join erased_number e cross join erased_number o
+             where e.person_id = p.id and o.contact_id = e.contact_id"
+        )
+    };
+}
 
 statements! {
     SET_AGENT = both(
@@ -43,31 +100,38 @@ statements! {
     SKILLS = both("select agent_id, skill from agent_skill order by agent_id, skill");
     AGENTS = both("select * from agent where not removed order by name");
     HIGHEST_PERSON = both("select max(id) from person where id between $1 and $2");
-    /// A wish needs the fingerprint only: the digits of a stranger are not kept.
-    ADD_PERSON = both(
-        "insert into person (id, fingerprint) values ($1, $2) on conflict (fingerprint) do nothing",
+    /// A wish or a right needs the fingerprint only: the digits of a stranger are not kept.
+    ADD_PERSONS = each(
+        "insert into person (id, fingerprint)
+         select value ->> 0, value ->> 1 from json_each($1) where true
+         on conflict (fingerprint) do nothing",
+        "insert into person (id, fingerprint)
+         select cast(value ->> 0 as bigint), value ->> 1
+         from jsonb_array_elements(cast($1 as jsonb))
+         on conflict (fingerprint) do nothing",
     );
-    ADD_WISH = both(
-        "insert into do_not_call (person_id, scope, scope_id, reason, source, at, until_at)
-         select id, $2, $3, $4, $5, $6, $7 from person where fingerprint = $1
-         on conflict (person_id, scope, scope_id) do update set reason = excluded.reason,
-           source = excluded.source, at = excluded.at,
-           until_at = case when excluded.until_at < do_not_call.until_at
-             then do_not_call.until_at else excluded.until_at end
-         where do_not_call.until_at is not null
-         returning person_id, until_at",
+    /// The same of one wish of a person-slot.
+    KEEP_WISH = both(
+        "insert into past_wish (person_id, scope, scope_id, reason, source, at, until_at)
+         select person_id, scope, scope_id, reason, source, at, until_at from do_not_call
+         where person_id = $1 and scope = $2 and scope_id = $3 and at < $4
+           and until_at is not null
+         on conflict do nothing",
     );
-    /// Every number of the contacts that share one: whoever has several is one consumer.
-    CONSUMER = both(
-        "select p.id from person p where p.fingerprint = $1
-         union
-         select o.person_id from person p
-           join number n on n.person_id = p.id
-           join number o on o.contact_id = n.contact_id
-         where p.fingerprint = $1",
+    KEEP_WISHES = each(
+        keep_wishes!("json_each($1) j"),
+        keep_wishes!("jsonb_array_elements(cast($1 as jsonb)) j (value)"),
+    );
+    ADD_WISHES = each(
+        add_wishes!("json_each($1) j"),
+        add_wishes!("jsonb_array_elements(cast($1 as jsonb)) j (value)"),
+    );
+    CONSUMERS = each(
+        consumers!("json_each($1)"),
+        consumers!("jsonb_array_elements_text(cast($1 as jsonb)) j (value)"),
     );
     WISHES = both(
-        "select d.*, n.e164 from do_not_call d
+        "select d.*, n.e164, n.key as digits_key from do_not_call d
            join person p on p.id = d.person_id
            left join person_personal n on n.person_id = p.id
          where p.fingerprint = $1 and (d.until_at is null or d.until_at > $2)
@@ -82,7 +146,7 @@ statements! {
          returning person_id, scope, scope_id, at, reason, source",
     );
     STANDING = both(
-        "select d.*, n.e164 from do_not_call d
+        "select d.*, n.e164, n.key as digits_key from do_not_call d
            left join person_personal n on n.person_id = d.person_id
          where (d.until_at is null or d.until_at > $1)
            and (d.person_id, d.scope, d.scope_id) > ($2, $3, $4)
@@ -172,7 +236,7 @@ impl Store {
     }
 
     /// Adds do-not-call wishes from outside a call, all or none; of two of the same number and
-    /// reach the one that ends later stands. Gives the person-slots of the consumers.
+    /// reach the one that ends later stands. Gives the person-slots of the consumers, each once.
     ///
     /// # Errors
     /// The database failed.
@@ -183,10 +247,7 @@ impl Store {
         let mut writer = self.writer().await;
         let mut entry = writer.begin().await?;
         let (mut db, notes) = entry.parts()?;
-        let mut persons = Vec::with_capacity(wishes.len());
-        for wish in wishes {
-            persons.extend(add_wish(&mut db, notes, &self.shared, wish).await?);
-        }
+        let persons = add_wishes(&mut db, notes, &self.shared, wishes).await?;
         entry.commit().await?;
         Ok(persons)
     }
@@ -230,7 +291,7 @@ impl Store {
     ) -> Result<Vec<DoNotCallRow>, StoreError> {
         let wishes = WISHES.bind(self.shared.fingerprints.of(number)).bind(at(now));
         let rows = wishes.fetch_all(&mut self.reader().await?.db()).await?;
-        rows.iter().map(wish_row).collect()
+        rows.iter().map(|row| wish_row(&self.shared.seals, row)).collect()
     }
 
     /// Lists the wishes that stand, at most `limit` behind another one, in the order of persons.
@@ -248,49 +309,90 @@ impl Store {
         let page = STANDING.bind(at(now)).bind(person).bind(word).bind(id);
         let rows = page.bind(limit.min(PAGE_MAX));
         let rows = rows.fetch_all(&mut self.reader().await?.db()).await?;
-        rows.iter().map(wish_row).collect()
+        rows.iter().map(|row| wish_row(&self.shared.seals, row)).collect()
     }
 }
 
-/// Adds one wish; gives the person-slots of the consumer.
-pub(super) async fn add_wish(
+/// Makes person-slots for fingerprints that have none; gives the fingerprints as second of each row
+/// of a JSON array, in their order.
+pub(super) async fn add_persons<'f>(
+    db: &mut Db<'_>,
+    node: u16,
+    fingerprints: impl Iterator<Item = &'f str>,
+) -> Result<String, StoreError> {
+    let first = next_id(db, HIGHEST_PERSON, node).await?;
+    let persons = json(&(first..).zip(fingerprints).collect::<Vec<_>>());
+    ADD_PERSONS.bind(&persons).execute(db).await?;
+    Ok(persons)
+}
+
+/// Keeps what a new wish of a person is about to replace.
+pub(super) async fn keep_wish(
+    db: &mut Db<'_>,
+    person: i64,
+    (word, id): (&str, u32),
+    moment: Wall,
+) -> Result<(), StoreError> {
+    KEEP_WISH.bind(person).bind(word).bind(id).bind(at(moment)).execute(db).await.map(drop)
+}
+
+/// Adds wishes; gives the person-slots of the consumers, each once.
+pub(super) async fn add_wishes(
     db: &mut Db<'_>,
     notes: &mut Notes,
     shared: &Shared,
-    wish: &NewDoNotCall,
+    wishes: &[NewDoNotCall],
 ) -> Result<Vec<PersonId>, StoreError> {
-    let (word, id) = scope(wish.scope);
-    let person = next_id(db, HIGHEST_PERSON, shared.node).await?;
-    let fingerprint = shared.fingerprints.of(&wish.number);
-    ADD_PERSON.bind(person).bind(&fingerprint).execute(db).await?;
-    let rows = ADD_WISH
-        .bind(&fingerprint)
-        .bind(word)
-        .bind(id)
-        .bind(&wish.reason)
-        .bind(&wish.source)
-        .bind(at(wish.at))
-        .bind(some_at(wish.until))
-        .fetch_all(db)
-        .await?;
-    for row in rows {
-        let words = notes.of_words(&said::wish_words(&wish.reason, &wish.source));
-        let said = said::wish((word, id.into()), row.try_get(1)?, words);
-        notes.add(wish.at, Kind::Wish, row.try_get(0)?, &said);
+    let prints = wishes.iter().map(|wish| shared.fingerprints.of(&wish.number));
+    let prints: Vec<String> = prints.collect();
+    add_persons(db, shared.node, prints.iter().map(String::as_str)).await?;
+    let mut rest: Vec<_> = prints.iter().map(String::as_str).zip(wishes).collect();
+    while !rest.is_empty() {
+        // A statement can change a row only once.
+        let mut reached = BTreeSet::new();
+        let first =
+            |(print, wish): &(_, &NewDoNotCall)| reached.insert((*print, scope(wish.scope)));
+        let (once, again): (Vec<_>, Vec<_>) = rest.into_iter().partition(first);
+        write_wishes(db, notes, once).await?;
+        rest = again;
     }
     // Whoever wants no call for a time only takes back nothing that gave the right to.
-    if wish.until.is_none() {
-        take_back(db, notes, (&fingerprint, wish.scope), wish.at, &wish.source).await?;
-    }
-    let rows = CONSUMER.bind(fingerprint).fetch_all(db).await?;
-    rows.iter().map(|row| Ok(PersonId(row.try_get::<i64>(0)?.cast_unsigned()))).collect()
+    let lasting = prints.iter().zip(wishes).filter(|(_, wish)| wish.until.is_none());
+    let lasting = lasting.map(|(print, wish)| (print.as_str(), wish.scope, wish.at, &*wish.source));
+    take_back(db, notes, lasting).await?;
+    let rows = CONSUMERS.bind(json(&prints)).fetch_all(db).await?;
+    let person = |row: &Row| Ok(PersonId(row.try_get::<i64>(0)?.cast_unsigned()));
+    let persons: Result<BTreeSet<_>, StoreError> = rows.iter().map(person).collect();
+    Ok(persons?.into_iter().collect())
 }
 
-fn wish_row(row: &Row) -> Result<DoNotCallRow, StoreError> {
-    let e164: Option<String> = row.try_get("e164")?;
+/// Writes wishes down of different numbers or reaches, whose person-slots are there.
+async fn write_wishes(
+    db: &mut Db<'_>,
+    notes: &mut Notes,
+    wishes: Vec<(&str, &NewDoNotCall)>,
+) -> Result<(), StoreError> {
+    let row = |(print, wish): (&str, &NewDoNotCall)| {
+        let (word, id) = scope(wish.scope);
+        let (reason, source) = (wish.reason.clone(), wish.source.clone());
+        (print.to_owned(), word, id, reason, source, at(wish.at), some_at(wish.until))
+    };
+    let rows = json(&wishes.into_iter().map(row).collect::<Vec<_>>());
+    KEEP_WISHES.bind(&rows).execute(db).await?;
+    for row in ADD_WISHES.bind(rows).fetch_all(db).await? {
+        let (word, id): (String, i64) = (row.try_get(1)?, row.try_get(2)?);
+        let (reason, source): (String, String) = (row.try_get(3)?, row.try_get(4)?);
+        let words = notes.of_words(&said::wish_words(&reason, &source));
+        let said = said::wish((&word, id), row.try_get(6)?, words);
+        notes.add(Wall::micros(row.try_get(5)?), Kind::Wish, row.try_get(0)?, &said);
+    }
+    Ok(())
+}
+
+fn wish_row(seals: &Seals, row: &Row) -> Result<DoNotCallRow, StoreError> {
     Ok(DoNotCallRow {
         person: PersonId(row.try_get::<i64>("person_id")?.cast_unsigned()),
-        number: e164.and_then(|text| Number::new(&text).ok()),
+        number: seals.digits(row)?,
         scope: read_scope(&row.try_get::<String>("scope")?, row.try_get("scope_id")?)?,
         reason: row.try_get("reason")?,
         source: row.try_get("source")?,

@@ -1,56 +1,44 @@
 //! What a pilot's report is reckoned from: counts per contact, and the agents' time.
 
 use super::Store;
-use super::backend::{Db, Row, both, each, statements};
+use super::backend::{Db, Row, both, statements};
 use super::report::counts;
 use super::text::at;
 use super::{Pilot, StoreError};
 use crate::units::{AgentId, CampaignId, Span, Wall};
 
-/// Counts the contacts that were tried, each once however often it was called.
-macro_rules! tried_with {
-    ($appointment:literal) => {
-        concat!(
-            "select count(*),
-               count(*) filter (where reached + argued > 0),
-               coalesce(sum(closed), 0),
-               coalesce(sum(argued), 0),
-               count(*) filter (where argued + closed = 2),
-               coalesce(sum(positive), 0),
-               coalesce(sum(appointed), 0),
-               coalesce(sum(handled), 0.0),
-               coalesce(sum(handled * handled), 0.0)
-             from (
-               select
-                 max(case when a.bridged_at is not null and not a.wrong_number
-                   and coalesce(a.heard, '') not in ('machine', 'fax')
-                   then 1 else 0 end) as reached,
-                 max(case when d.class in ('argued_positive', 'argued_negative')
-                   then 1 else 0 end) as argued,
-                 max(case when d.class = 'argued_positive' then 1 else 0 end) as positive,
-                 max(case when ",
-            $appointment,
-            " is not null then 1 else 0 end) as appointed,
-                 max(case when k.state = 'done' then 1 else 0 end) as closed,
-                 cast(sum(coalesce(a.wrap_us, 0) + case
-                   when a.ended_at > a.bridged_at and a.outcome <> 'interrupted'
-                   then a.ended_at - a.bridged_at else 0 end) as double precision)
-                   / 1000000.0 as handled
-               from attempt a
-                 left join contact k on k.id = a.contact_id
-                 left join disposition d
-                   on d.campaign_id = a.campaign_id and d.code = a.disposition_code
-                 left join attempt_personal t on t.call_id = a.call_id
-               where a.campaign_id = $1 and a.opened_at >= $2 and a.opened_at < $3
-               group by a.contact_id) as tried"
-        )
-    };
-}
-
 statements! {
-    TRIED = each(
-        tried_with!("json_extract(t.details, '$.appointment')"),
-        tried_with!("cast(t.details as json) ->> 'appointment'"),
+    /// Counts the contacts that were tried, each once however often it was called.
+    TRIED = both(
+        "select count(*),
+           count(*) filter (where reached + argued > 0),
+           coalesce(sum(closed), 0),
+           coalesce(sum(argued), 0),
+           count(*) filter (where argued + closed = 2),
+           coalesce(sum(positive), 0),
+           coalesce(sum(appointed), 0),
+           coalesce(sum(handled), 0.0),
+           coalesce(sum(handled * handled), 0.0)
+         from (
+           select
+             max(case when a.bridged_at is not null and not a.wrong_number
+               and coalesce(a.heard, '') not in ('machine', 'fax')
+               then 1 else 0 end) as reached,
+             max(case when d.class in ('argued_positive', 'argued_negative')
+               then 1 else 0 end) as argued,
+             max(case when d.class = 'argued_positive' then 1 else 0 end) as positive,
+             max(case when a.appointed then 1 else 0 end) as appointed,
+             max(case when k.state = 'done' then 1 else 0 end) as closed,
+             cast(sum(coalesce(a.wrap_us, 0) + case
+               when a.ended_at > a.bridged_at and a.outcome <> 'interrupted'
+               then a.ended_at - a.bridged_at else 0 end) as double precision)
+               / 1000000.0 as handled
+           from attempt a
+             left join contact k on k.id = a.contact_id
+             left join disposition d
+               on d.campaign_id = a.campaign_id and d.code = a.disposition_code
+           where a.campaign_id = $1 and a.opened_at >= $2 and a.opened_at < $3
+           group by a.contact_id) as tried",
     );
     /// The attempts, the minutes the carrier bills and what the list holds.
     ATTEMPTS = both(

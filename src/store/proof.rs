@@ -48,9 +48,9 @@ pub fn public_key(text: &str) -> Option<String> {
 
 /// What signs.
 #[derive(Debug)]
-pub(super) struct Seal(Ed25519KeyPair);
+pub(super) struct Signer(Ed25519KeyPair);
 
-impl Seal {
+impl Signer {
     /// Derives it from the key file: the same as long as that is kept.
     pub(super) fn of(fingerprints: &Fingerprints) -> Result<Self, StoreError> {
         let seed = fingerprints.derive(b"cadran consent proof");
@@ -68,6 +68,11 @@ impl Seal {
     pub(super) fn sign(&self, bytes: &[u8]) -> Signature {
         Signature { key: self.key(), value: hex(self.0.sign(bytes).as_ref()) }
     }
+
+    /// Tells whether it signed bytes so.
+    pub(super) fn signed(&self, bytes: &[u8], value: &str) -> bool {
+        Signature { key: self.key(), value: value.to_owned() }.fits(bytes)
+    }
 }
 
 impl Store {
@@ -75,7 +80,7 @@ impl Store {
     /// file is kept.
     #[must_use]
     pub fn sign(&self, bytes: &[u8]) -> Signature {
-        self.shared.seal.sign(bytes)
+        self.shared.signer.sign(bytes)
     }
 }
 

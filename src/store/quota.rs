@@ -6,17 +6,23 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::backend::{Db, Row, both, each, statements};
+use super::claim::told;
 use super::mix::{ListShare, Mix, lane_of};
-use super::text::{from_json, json};
+use super::seal::Seals;
+use super::text::json;
 use super::{NewCampaign, Store, StoreError};
 use crate::core::campaign::DispositionClass;
-use crate::units::{CampaignId, ContactId, Zone};
+use crate::core::quota::Quota;
+use crate::units::{CampaignId, ContactId};
 
 /// Contacts leased in one go behind a full cell.
 pub(super) const BEHIND: u32 = 1_000;
 
 /// Such goes in one claim at most: some tenths of a second of work.
 pub(super) const GOES_MAX: usize = 10;
+
+/// Contacts looked at in one go when winners are counted: some MB of cards.
+const TRAITS_MAX: usize = 5_000;
 
 statements! {
     WON = both(
@@ -26,12 +32,12 @@ statements! {
     );
     /// What tells the cell of some contacts.
     TRAITS = each(
-        "select k.id, l.file, p.fields, n.zone from contact k
+        "select k.id, l.file, p.key as contact_key, p.fields, n.zone from contact k
            left join list_import l on l.id = k.list_import_id
            left join contact_personal p on p.contact_id = k.id
            left join number n on n.contact_id = k.id and n.position = 0
          where k.id in (select value from json_each($1))",
-        "select k.id, l.file, p.fields, n.zone from contact k
+        "select k.id, l.file, p.key as contact_key, p.fields, n.zone from contact k
            left join list_import l on l.id = k.list_import_id
            left join contact_personal p on p.contact_id = k.id
            left join number n on n.contact_id = k.id and n.position = 0
@@ -55,23 +61,6 @@ statements! {
         "update contact set free_at = next_at, held = null
          where campaign_id = $1 and held = $2",
     );
-}
-
-/// A cell of contacts and how much is wanted of it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Quota {
-    /// Its name.
-    pub name: String,
-    /// What the contact's fields must be, as in the list, whatever the case; all of them.
-    pub fields: BTreeMap<String, String>,
-    /// The lists it is about; none for all.
-    pub lists: Vec<String>,
-    /// The zones it is about, by the contact's first number; none for all.
-    pub zones: Vec<Zone>,
-    /// The class of the dispositions that count.
-    pub class: DispositionClass,
-    /// Contacts with such a disposition at most.
-    pub max: u32,
 }
 
 /// How far a quota is.
@@ -120,6 +109,17 @@ struct Traits {
 impl Cell {
     fn is_full(&self) -> bool {
         self.reached.len() >= usize::try_from(self.quota.max).unwrap_or(usize::MAX)
+    }
+
+    /// Counts erased contacts no more; gives the quota's name if that opened it.
+    fn uncount(&mut self, erased: &[ContactId]) -> Option<String> {
+        let Quota { fields, zones, .. } = &self.quota;
+        if fields.is_empty() && zones.is_empty() {
+            return None;
+        }
+        let before = self.is_full();
+        self.reached.retain(|contact| !erased.contains(contact));
+        (before && !self.is_full()).then(|| self.quota.name.clone())
     }
 
     fn holds(&self, traits: &Traits) -> bool {
@@ -182,11 +182,15 @@ impl Store {
         let mut writer = self.writer().await;
         let mut db = writer.db().await?;
         if !plan.cells.is_empty() {
+            let mut won: BTreeMap<DispositionClass, Vec<ContactId>> = BTreeMap::new();
             for row in WON.bind(id.0).fetch_all(&mut db).await? {
-                let contact = contact_id(&row)?;
                 let class = super::text::read("class", &row.try_get::<String>(1)?)?;
-                if plan.cells.iter().any(|cell| cell.quota.class == class) {
-                    for traits in traits(&mut db, &[contact]).await? {
+                won.entry(class).or_default().push(contact_id(&row)?);
+            }
+            won.retain(|class, _| plan.cells.iter().any(|cell| cell.quota.class == *class));
+            for (class, contacts) in won {
+                for some in contacts.chunks(TRAITS_MAX) {
+                    for traits in traits(&mut db, &self.shared.seals, some).await? {
                         plan.count(&traits, class);
                     }
                 }
@@ -231,7 +235,7 @@ impl Store {
         campaign: CampaignId,
         contact: ContactId,
     ) -> Result<Option<String>, StoreError> {
-        let traits = traits(&mut self.reader().await?.db(), &[contact]).await?;
+        let traits = traits(&mut self.reader().await?.db(), &self.shared.seals, &[contact]).await?;
         let plans = self.shared.plans();
         let plan = plans.get(&campaign).filter(|plan| plan.is_full());
         let full = plan.and_then(|plan| plan.full_cell(traits.first()?));
@@ -249,7 +253,7 @@ impl Store {
         }
         let mut writer = self.writer().await;
         let mut db = writer.db().await?;
-        let traits = traits(&mut db, contacts).await?;
+        let traits = traits(&mut db, &self.shared.seals, contacts).await?;
         let mut full: BTreeMap<String, Vec<ContactId>> = BTreeMap::new();
         if let Some(plan) = self.shared.plans().get(&campaign) {
             for own in &traits {
@@ -264,15 +268,22 @@ impl Store {
         Ok(full.into_values().flatten().collect())
     }
 
-    /// Waits until a quota of a campaign is filled, and tells which campaign's.
-    pub async fn quota_filled(&self) -> CampaignId {
-        loop {
-            let filled = self.shared.filled().pop_first();
-            match filled {
-                Some(campaign) => return campaign,
-                None => self.shared.quota_filled.notified().await,
-            }
+    /// Counts erased contacts no more in the cells that nobody can tell they belonged to, as the
+    /// next start will not; lets those go who were held by such a quota.
+    pub(super) async fn uncount(&self, erased: &[ContactId]) -> Result<(), StoreError> {
+        let opened: Vec<(CampaignId, String)> = {
+            let mut plans = self.shared.plans();
+            let cells = plans.iter_mut().flat_map(|(id, plan)| {
+                plan.cells.iter_mut().filter_map(|cell| Some((*id, cell.uncount(erased)?)))
+            });
+            cells.collect()
+        };
+        for (campaign, quota) in opened {
+            let mut writer = self.writer().await;
+            LET_GO.bind(campaign.0).bind(quota).execute(&mut writer.db().await?).await?;
+            self.shared.restock(campaign);
         }
+        Ok(())
     }
 }
 
@@ -287,26 +298,28 @@ pub(super) async fn count(
     if !shared.plans().get(&campaign).is_some_and(wanted) {
         return Ok(());
     }
-    let traits = traits(db, &[contact]).await?;
+    let traits = traits(db, &shared.seals, &[contact]).await?;
     let mut plans = shared.plans();
     let plan = plans.get_mut(&campaign).zip(traits.first());
     if plan.is_some_and(|(plan, traits)| plan.count(traits, class)) {
-        shared.filled().insert(campaign);
-        shared.quota_filled.notify_one();
+        shared.restock(campaign);
     }
     Ok(())
 }
 
-async fn traits(db: &mut Db<'_>, contacts: &[ContactId]) -> Result<Vec<Traits>, StoreError> {
+async fn traits(
+    db: &mut Db<'_>,
+    seals: &Seals,
+    contacts: &[ContactId],
+) -> Result<Vec<Traits>, StoreError> {
     let rows = TRAITS.bind(ids(contacts)).fetch_all(db).await?;
     let traits = |row: &Row| {
-        let fields: Option<String> = row.try_get(2)?;
-        let fields = fields.map(|fields| from_json("contact's fields", &fields)).transpose()?;
+        let (_, fields) = told(seals, row)?.unwrap_or_default();
         Ok(Traits {
             contact: contact_id(row)?,
-            file: row.try_get(1)?,
-            fields: fields.unwrap_or_default(),
-            zone: row.try_get(3)?,
+            file: row.try_get("file")?,
+            fields,
+            zone: row.try_get("zone")?,
         })
     };
     rows.iter().map(traits).collect()

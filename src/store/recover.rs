@@ -3,11 +3,13 @@
 use super::audit::chain::Notes;
 use super::backend::{Db, Row, both, statements};
 use super::report::heard;
+use super::seal::{Seals, plain};
 use super::text::{at, from_json};
 use super::{Recovered, StoreError, Write};
 use super::{Shared, Store, inbound, write};
 use crate::core::fact::Callback;
 use crate::core::order::{AgentState, Closed, EndedBy, Next, Outcome, Record};
+use crate::core::recycle::UNQUALIFIED_WAIT;
 use crate::sip::{StoredBinding, StoredDialog};
 use crate::units::{AgentId, CallId, CampaignId, ContactId, LegId, NumberId, Span, Wall};
 
@@ -56,7 +58,7 @@ impl Store {
             end_leases(&mut db).await?;
             recovered.first_call = first_call(&mut db, self.shared.node).await?;
             recovered.first_inbound = inbound::recover(&mut db, &self.shared, now).await?;
-            recovered.dialogs = dialogs(&mut db).await?;
+            recovered.dialogs = dialogs(&mut db, &self.shared.seals).await?;
             recovered.bindings = bindings(&mut db, now).await?;
             entry.commit().await?;
         }
@@ -107,7 +109,9 @@ fn interrupted_record(
 ) -> Result<Closed, StoreError> {
     let opened = Wall::micros(row.try_get("opened_at")?);
     let known = |column| row.try_get(column).map(|at: Option<i64>| at.map(Wall::micros));
-    let at = now + rest;
+    let bridged = known("bridged_at")?;
+    // Who talked is not called again the same afternoon, as after any talk nobody qualified.
+    let at = now + if bridged.is_some() { rest.max(UNQUALIFIED_WAIT) } else { rest };
     // A promise stays one: to the same agent, as soon as the person has had some rest.
     let next = match row.try_get::<Option<i64>>("callback_at")? {
         Some(promised) => Next::Callback(Callback {
@@ -129,7 +133,7 @@ fn interrupted_record(
         heard: heard(row)?,
         ringing: known("ringing_at")?,
         answered: known("answered_at")?,
-        bridged: known("bridged_at")?,
+        bridged,
         ended: now.max(opened),
         held: Span::ZERO,
         next,
@@ -182,12 +186,13 @@ async fn first_call(db: &mut Db<'_>, node: u16) -> Result<u64, StoreError> {
     Ok(last.map_or(1, |last| CallId(last.cast_unsigned()).count() + 1))
 }
 
-async fn dialogs(db: &mut Db<'_>) -> Result<Vec<(LegId, StoredDialog)>, StoreError> {
+async fn dialogs(db: &mut Db<'_>, seals: &Seals) -> Result<Vec<(LegId, StoredDialog)>, StoreError> {
     let rows = DIALOGS.query().fetch_all(db).await?;
     rows.iter()
         .map(|row| {
             let leg = LegId(row.try_get::<i64>(0)?.cast_unsigned());
-            Ok((leg, from_json("dialog", &row.try_get::<String>(1)?)?))
+            let dialog = plain(Some(seals.passing()), row.try_get(1)?)?.unwrap_or_default();
+            Ok((leg, from_json("dialog", &dialog)?))
         })
         .collect()
 }

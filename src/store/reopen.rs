@@ -6,7 +6,6 @@ use super::text::{at, json, read, read_some, word};
 use super::{Store, StoreError};
 use crate::core::order::{DoneReason, Outcome};
 use crate::units::{CampaignId, Wall};
-use serde_json::Value;
 
 /// Contacts of one transaction: some ten milliseconds, so that no dial waits longer for it.
 const CHUNK: u32 = 2_000;
@@ -14,7 +13,8 @@ const CHUNK: u32 = 2_000;
 /// Which closed contacts of a campaign.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Reopening {
-    /// Those that had every attempt, the last of which ended so.
+    /// Those that had every attempt, the last of which ended so; after `invalid` those with no
+    /// other number too, and the numbers that were unknown are tried again.
     pub outcomes: Vec<Outcome>,
     /// Those an agent qualified so; contacts under a do-not-call wish never are among them.
     pub dispositions: Vec<String>,
@@ -27,9 +27,10 @@ macro_rules! chosen {
     ($outcomes:literal, $codes:literal) => {
         concat!(
             "select c.id from contact c left join attempt a on a.call_id = c.last_call_id
-             where c.campaign_id = $1 and c.state = 'done' and c.open_call_id is null
-               and c.id > $2
-               and (c.done_reason = 'exhausted' and a.outcome in (",
+             where c.campaign_id = $1 and c.state = 'done' and c.erased_at is null
+               and c.open_call_id is null and c.id > $2
+               and ((c.done_reason = 'exhausted'
+                   or c.done_reason = 'no_number' and a.outcome = 'invalid') and a.outcome in (",
             $outcomes,
             ") or c.done_reason = 'qualified' and a.disposition_code in (",
             $codes,
@@ -55,17 +56,31 @@ statements! {
         "update contact set state = 'open', done_reason = null, attempts = 0, faults = 0,
            next_number_id = null, callback_at = null, callback_agent_id = null,
            turn = turn / 1000 * 1000 + 101 * priority - score, next_at = $2, free_at = $2
-         where state = 'done' and open_call_id is null and id in (select value from json_each($1))",
+         where state = 'done' and erased_at is null and open_call_id is null
+           and id in (select value from json_each($1))",
         "update contact set state = 'open', done_reason = null, attempts = 0, faults = 0,
            next_number_id = null, callback_at = null, callback_agent_id = null,
            turn = turn / 1000 * 1000 + 101 * priority - score, next_at = $2, free_at = $2
-         where state = 'done' and open_call_id is null and id in (select cast(value as bigint)
+         where state = 'done' and erased_at is null and open_call_id is null
+           and id in (select cast(value as bigint)
              from jsonb_array_elements_text(cast($1 as jsonb)))",
+    );
+    /// Numbers that a carrier did not know; those that an agent called wrong stay set aside.
+    TRUST = each(
+        "update number set invalid = false
+         where invalid and contact_id in (select value from json_each($1)) and exists
+           (select 1 from attempt a where a.contact_id = number.contact_id
+              and a.number_id = number.id and a.outcome = 'invalid')",
+        "update number set invalid = false
+         where invalid and contact_id in (select cast(value as bigint)
+             from jsonb_array_elements_text(cast($1 as jsonb))) and exists
+           (select 1 from attempt a where a.contact_id = number.contact_id
+              and a.number_id = number.id and a.outcome = 'invalid')",
     );
     DONE = both(
         "select coalesce(a.outcome, ''), coalesce(a.disposition_code, ''), c.done_reason, count(*)
          from contact c left join attempt a on a.call_id = c.last_call_id
-         where c.campaign_id = $1 and c.state = 'done'
+         where c.campaign_id = $1 and c.state = 'done' and c.erased_at is null
          group by a.outcome, a.disposition_code, c.done_reason order by count(*) desc",
     );
 }
@@ -111,10 +126,21 @@ impl Store {
             if dry {
                 opened += u64::try_from(ids.len()).unwrap_or(u64::MAX);
             } else {
-                let reopen = REOPEN.bind(Value::from(ids).to_string()).bind(at(now));
-                opened += reopen.execute(&mut self.writer().await.db().await?).await?;
+                opened += self.open_anew(&json(&ids), which, now).await?;
             }
         }
+    }
+
+    async fn open_anew(&self, ids: &str, which: &Reopening, now: Wall) -> Result<u64, StoreError> {
+        let mut writer = self.writer().await;
+        let mut transaction = writer.begin().await?;
+        let mut db = transaction.db()?;
+        let opened = REOPEN.bind(ids).bind(at(now)).execute(&mut db).await?;
+        if which.outcomes.contains(&Outcome::Invalid) {
+            TRUST.bind(ids).execute(&mut db).await?;
+        }
+        transaction.commit().await?;
+        Ok(opened)
     }
 
     /// Counts the closed contacts of a campaign by how they ended, the most frequent first.

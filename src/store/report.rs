@@ -2,6 +2,7 @@
 
 use super::Store;
 use super::backend::{Db, Query, Row, both, statements};
+use super::seal::{Seal, Seals, plain};
 use super::text::{at, from_json, read, read_some, word};
 use super::{CallFilter, CallRow, Cursor, DispositionRow, PAGE_MAX, Page, Stats, StoreError};
 use crate::core::campaign::DispositionClass;
@@ -14,11 +15,13 @@ use crate::units::{
 macro_rules! select_call {
     () => {
         "select a.*, c.name as campaign_name, c.endpoint, k.external_id, p.e164,
-           g.name as agent_name, d.label, d.class, t.details
+           p.key as digits_key, kp.key as contact_key, g.name as agent_name, d.label, d.class,
+           t.details
          from attempt a
            join campaign c on c.id = a.campaign_id
            left join contact k on k.id = a.contact_id
            left join person_personal p on p.person_id = a.person_id
+           left join contact_personal kp on kp.contact_id = a.contact_id
            left join agent g on g.id = a.agent_id
            left join disposition d
              on d.campaign_id = a.campaign_id and d.code = a.disposition_code
@@ -78,6 +81,8 @@ statements! {
 /// A call with what its event needs besides.
 pub(super) struct Story {
     pub(super) call: CallRow,
+    /// The key of the contact; none once it was erased.
+    pub(super) key: Option<Seal>,
     /// Where its events go.
     pub(super) endpoint: Option<String>,
     /// The how-manieth event of the call comes next, from 1.
@@ -85,13 +90,18 @@ pub(super) struct Story {
 }
 
 /// Reads a call's story inside the transaction that is writing it.
-pub(super) async fn story(db: &mut Db<'_>, call: CallId) -> Result<Option<Story>, StoreError> {
+pub(super) async fn story(
+    db: &mut Db<'_>,
+    seals: &Seals,
+    call: CallId,
+) -> Result<Option<Story>, StoreError> {
     let id = call.0.cast_signed();
     let Some(row) = CALL.bind(id).fetch_optional(db).await? else { return Ok(None) };
     let endpoint: Option<String> = row.try_get("endpoint")?;
     let told: u32 =
         if endpoint.is_some() { TOLD.bind(id).fetch_one(db).await?.try_get(0)? } else { 0 };
-    Ok(Some(Story { call: call_row(&row)?, endpoint, sequence: told + 1 }))
+    let key = seals.contact(&row)?;
+    Ok(Some(Story { call: call_row(seals, &row)?, key, endpoint, sequence: told + 1 }))
 }
 
 impl Store {
@@ -102,7 +112,7 @@ impl Store {
     pub async fn call(&self, call: CallId) -> Result<Option<CallRow>, StoreError> {
         let row = CALL.bind(call.0.cast_signed());
         let row = row.fetch_optional(&mut self.reader().await?.db()).await?;
-        row.as_ref().map(call_row).transpose()
+        row.as_ref().map(|row| call_row(&self.shared.seals, row)).transpose()
     }
 
     /// Lists calls, newest first, at most [`PAGE_MAX`] a page.
@@ -124,7 +134,8 @@ impl Store {
         }
         query.push(" order by a.opened_at desc, a.call_id desc limit ").push_bind(limit);
         let rows = query.fetch_all(&mut self.reader().await?.db()).await?;
-        let rows = rows.iter().map(call_row).collect::<Result<Vec<_>, _>>()?;
+        let rows = rows.iter().map(|row| call_row(&self.shared.seals, row));
+        let rows = rows.collect::<Result<Vec<_>, _>>()?;
         let full = rows.len() == usize::try_from(limit).unwrap_or(usize::MAX);
         let last = rows.last().filter(|_| full);
         let next = last.map(|row| Cursor { at: row.opened, key: row.call.0 });
@@ -276,14 +287,14 @@ pub(super) fn count(row: &Row, column: usize) -> Result<u64, StoreError> {
     Ok(u64::try_from(value).unwrap_or(0))
 }
 
-fn call_row(row: &Row) -> Result<CallRow, StoreError> {
+fn call_row(seals: &Seals, row: &Row) -> Result<CallRow, StoreError> {
     let id = |column| row.try_get::<i64>(column).map(i64::cast_unsigned);
     let wall = |column| row.try_get(column).map(|micros: Option<i64>| micros.map(Wall::micros));
-    let number = |column| {
-        let text = row.try_get::<Option<String>>(column);
-        text.map(|text| text.and_then(|text| Number::new(&text).ok()))
+    let from: Option<String> = row.try_get("caller_e164")?;
+    let details = match row.try_get::<Option<String>>("details")? {
+        Some(details) => plain(seals.contact(row)?.as_ref(), details)?,
+        None => None,
     };
-    let details: Option<String> = row.try_get("details")?;
     Ok(CallRow {
         call: CallId(id("call_id")?),
         campaign: CampaignId(row.try_get("campaign_id")?),
@@ -292,8 +303,8 @@ fn call_row(row: &Row) -> Result<CallRow, StoreError> {
         contact: ContactId(id("contact_id")?),
         external_id: row.try_get("external_id")?,
         number: NumberId(id("number_id")?),
-        to: number("e164")?,
-        from: number("caller_e164")?,
+        to: seals.digits(row)?,
+        from: from.and_then(|text| Number::new(&text).ok()),
         trunk: TrunkId(row.try_get("trunk_id")?),
         attempt: row.try_get("attempt")?,
         agent: row.try_get::<Option<u32>>("agent_id")?.map(AgentId),

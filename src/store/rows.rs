@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use super::{ListShare, NewConsent, Quota};
+use super::{ListShare, NewConsent};
 use crate::core::campaign::DispositionClass;
 use crate::core::fact::{Callback, Heard, Lead, NumberClass, PersonKind, Supply};
 use crate::core::order::{AgentState, CampaignState, EndedBy, Outcome, Record};
 use crate::core::pacing::Decision;
 use crate::core::quality::Quality;
+use crate::core::quota::Quota;
 use crate::engine::handle::Details;
 use crate::sip::{Ha1, StoredBinding, StoredDialog};
 use crate::units::{
@@ -33,6 +34,8 @@ pub enum Write {
         call: CallId,
         /// What was agreed.
         details: Details,
+        /// When that was said.
+        at: Wall,
     },
     /// A SIP dialog was confirmed: a restart can end it.
     Dialog {
@@ -251,6 +254,10 @@ pub struct ImportSummary {
     pub do_not_call: u64,
     /// Rights to call that were recorded, also of contacts the campaign had already.
     pub consents: u64,
+    /// Contacts of the client that waited for a right and are due, since one is recorded.
+    pub woken: u64,
+    /// Numbers on which a withdrawal counts now, since an added contact shows whose they are.
+    pub withdrawn: u64,
     /// When this very file was imported before, if it was.
     pub seen_before: Option<Wall>,
 }

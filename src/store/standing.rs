@@ -81,13 +81,13 @@ statements! {
     );
     /// The latest rule that put a contact off until the moment it is due at.
     STANDINGS = each(
-        "select k.*, null as name, null as fields, r.number_id as put_off_number, r.rule, r.law,
-           r.until_at
+        "select k.*, null as contact_key, null as fields, r.number_id as put_off_number, r.rule,
+           r.law, r.until_at
          from contact k
            left join rule_refusal r
              on r.contact_id = k.id and coalesce(r.until_at, r.at + $2) = k.next_at
          where k.id in (select value from json_each($1)) order by k.id, r.at, r.number_id",
-        "select k.*, cast(null as text) as name, cast(null as text) as fields,
+        "select k.*, cast(null as text) as contact_key, cast(null as text) as fields,
            r.number_id as put_off_number, r.rule, r.law, r.until_at
          from contact k
            left join rule_refusal r
@@ -112,10 +112,10 @@ statements! {
          where nth = 1 group by rule, law, zone, territory, promised",
     );
     READY = each(
-        "select k.*, null as name, null as fields from contact k
+        "select k.*, null as contact_key, null as fields from contact k
          where k.campaign_id = $1 and k.free_at < $3 and k.next_at <= $2 and k.held is null
          order by k.turn, k.next_at, k.id limit $4",
-        "select k.*, cast(null as text) as name, cast(null as text) as fields from contact k
+        "select k.*, cast(null as text) as contact_key, cast(null as text) as fields from contact k
          where k.campaign_id = $1 and k.free_at < $3 and k.next_at <= $2 and k.held is null
          order by k.turn, k.next_at, k.id limit $4",
     );
@@ -184,7 +184,7 @@ impl Store {
         known: &BTreeMap<ContactId, Standing>,
     ) -> Result<Standing, StoreError> {
         let put_off = put_off(row)?;
-        let leased = leased(row)?;
+        let leased = leased(&self.shared.seals, row)?;
         let contact = leased.card.contact;
         if let Some(known) = known.get(&contact) {
             return Ok(Standing { put_off, ..known.clone() });
@@ -239,7 +239,8 @@ impl Store {
     ) -> Result<Ready, StoreError> {
         let query = READY.bind(campaign.0).bind(at(now)).bind(IN_CALL).bind(most);
         let rows = query.fetch_all(&mut self.reader().await?.db()).await?;
-        let leased = rows.iter().map(leased).collect::<Result<Vec<_>, _>>()?;
+        let leased = rows.iter().map(|row| leased(&self.shared.seals, row));
+        let leased = leased.collect::<Result<Vec<_>, _>>()?;
         let ids: Vec<i64> =
             leased.iter().map(|leased| leased.card.contact.0.cast_signed()).collect();
         let mut numbers = self.numbers(&json(&ids), campaign, now, &mut BTreeMap::new()).await?;

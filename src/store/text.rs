@@ -1,5 +1,7 @@
 //! The core's words and ids as the database's text and signed numbers, and back.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 use serde::de::value::{Error as Unread, StrDeserializer};
 use serde::de::{DeserializeOwned, IntoDeserializer as _};
@@ -45,6 +47,9 @@ pub(super) fn from_json<T: DeserializeOwned>(
     serde_json::from_str(text)
         .map_err(|error| StoreError::Corrupt { what, value: error.to_string() })
 }
+
+/// What a list told of a contact, as it is sealed: the name and the other columns.
+pub(super) type Told = (Option<String>, BTreeMap<String, String>);
 
 /// Gives the moment as the database holds it.
 pub(super) fn at(moment: Wall) -> i64 {

@@ -6,7 +6,8 @@ use super::audit::said;
 use super::backend::{Db, Query, both, guarded, statements, together};
 use super::consent::taken_back;
 use super::text::{agent_state, at, json, scope, word};
-use super::{Delivery, Shared, StoreError, Then, Write, attempt, decisions, inbound, prior};
+use super::{Delivery, Shared, StoreError, Then, Write};
+use super::{attempt, decisions, inbound, people, prior};
 use crate::core::fact::DncScope;
 use crate::core::order::{AgentState, CampaignState, Record};
 use crate::sip::StoredDialog;
@@ -26,7 +27,7 @@ statements! {
         "insert into consent_withdrawal (client_id, person_id, at, source)
          select id, cast($1 as bigint), cast($4 as bigint), cast($5 as text) from client
          where $2 = 'everyone' or $2 = 'client' and id = $3
-         on conflict do nothing returning client_id, person_id",
+         on conflict do nothing returning client_id, person_id, at, source",
     );
     /// Of several states in one instant the last one lasts; the others took no time.
     AGENT_IS = together!(
@@ -66,9 +67,11 @@ pub(super) async fn apply(
 ) -> Result<u32, StoreError> {
     match write {
         Write::Record { record, at } => return record_one(db, (notes, shared), record, *at).await,
-        Write::Details { call, details } => attempt::details(db, *call, details).await?,
+        Write::Details { call, details, at } => {
+            attempt::details(db, shared, *call, (details, *at)).await?;
+        }
         Write::Dialog { leg, call, dialog } => {
-            dialog_up(*leg, *call, dialog).execute(db).await?;
+            dialog_up(shared, *leg, *call, dialog)?.execute(db).await?;
         }
         Write::DialogGone(leg) => {
             DIALOG_GONE.bind(leg.0.cast_signed()).execute(db).await?;
@@ -101,7 +104,9 @@ async fn record_one(
         Record::Bridged(record) => attempt::bridged(record),
         Record::Abandoned(record) => attempt::abandoned(record),
         Record::Closed(record) => return attempt::close(db, notes, record).await.map(|()| 0),
-        Record::Qualified(record) => return attempt::qualify(db, notes, record).await.map(|()| 0),
+        Record::Qualified(record) => {
+            return attempt::qualify(db, (notes, shared), record).await.map(|()| 0);
+        }
         Record::Refused(record) => return attempt::refuse(db, notes, record).await.map(|()| 0),
         Record::Skipped { campaign, contact, agent, reason, next } => {
             attempt::skipped(*campaign, *contact, *agent, *reason, next, moment)
@@ -134,13 +139,14 @@ async fn do_not_call(
 ) -> Result<(), StoreError> {
     let (person, (word, id)) = (person.0.cast_signed(), scope(reach));
     let (reason, source) = ("asked not to be called", call.to_string());
+    people::keep_wish(db, person, (word, id), moment).await?;
     let wish = DO_NOT_CALL.bind(person).bind(word).bind(id).bind(reason).bind(&source);
     if !wish.bind(at(moment)).fetch_all(db).await?.is_empty() {
         let words = notes.of_words(&said::wish_words(reason, &source));
         notes.add(moment, Kind::Wish, person, &said::wish((word, id.into()), None, words));
     }
     let back = TAKE_BACK.bind(person).bind(word).bind(id).bind(at(moment)).bind(&source);
-    taken_back(notes, &back.fetch_all(db).await?, moment, &source).map(drop)
+    taken_back(notes, &back.fetch_all(db).await?).map(drop)
 }
 
 fn agent_is(agent: AgentId, state: AgentState, moment: Wall) -> Query {
@@ -152,11 +158,15 @@ fn campaign_is(campaign: CampaignId, state: CampaignState, moment: Wall) -> Quer
     CAMPAIGN_IS.bind(campaign.0).bind(word(&state)).bind(at(moment))
 }
 
-fn dialog_up(leg: LegId, call: Option<CallId>, dialog: &StoredDialog) -> Query {
-    DIALOG_UP
-        .bind(leg.0.cast_signed())
-        .bind(call.map(|call| call.0.cast_signed()))
-        .bind(json(dialog))
+fn dialog_up(
+    shared: &Shared,
+    leg: LegId,
+    call: Option<CallId>,
+    dialog: &StoredDialog,
+) -> Result<Query, StoreError> {
+    let sealed = shared.seals.passing().seal(json(dialog))?;
+    let call = call.map(|call| call.0.cast_signed());
+    Ok(DIALOG_UP.bind(leg.0.cast_signed()).bind(call).bind(sealed))
 }
 
 fn delivered(delivery: &Delivery) -> Query {

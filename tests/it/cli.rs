@@ -7,6 +7,7 @@ mod consent;
 mod corrected;
 mod dnc;
 mod faults;
+mod gdpr;
 mod law;
 mod lists;
 mod mistakes;

@@ -307,7 +307,7 @@ async fn call_completed_says_everything_the_page_promises() -> Done {
         .commit(vec![
             opened(1, campaign, &lead, 1),
             closed(1, campaign, &lead, Outcome::Connected, Next::Untouched),
-            Write::Details { call: call(1), details: details.clone() },
+            Write::Details { call: call(1), details: details.clone(), at: NOON },
             qualified(1, campaign, &lead, 1, Next::Done(DoneReason::Qualified)),
         ])
         .await?;

@@ -183,6 +183,15 @@ async fn numbers_of_an_older_program_get_the_law_and_the_clock_of_their_place() 
         }
         list(&house.store, campaign, people).await?;
         let mut look = house.look().await?;
+        // An older program kept digits plain.
+        look.run(
+            "update person_personal set e164 = case person_id
+               when 1 then '+12125550199' when 2 then '+12125551234' when 3 then '+14165551234'
+               when 4 then '+18765551234' when 5 then '+17875551234' when 6 then '+33612345678'
+               when 7 then '+33387123456' when 8 then '+33390221234' when 9 then '+33389123456'
+               else '+34928123456' end",
+        )
+        .await?;
         look.run(
             "update number set territory = (select case when e164 like '+1%' then 'US'
                  when e164 like '+34%' then 'ES' else 'FR' end
@@ -195,6 +204,24 @@ async fn numbers_of_an_older_program_get_the_law_and_the_clock_of_their_place() 
         assert_eq!(told, MISPLACED.map(|(_, territory)| territory));
         let zones = look.pairs("select id, zone from number where zone like '%Canary'").await?;
         assert_eq!(zones.len(), 1);
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn fingerprints_of_an_older_program_are_cut_and_still_tell_their_persons() -> Done {
+    for house in houses().await? {
+        let campaign = campaign(&house.store, "jardin").await?;
+        list(&house.store, campaign, [contact("c1", 1)]).await?;
+        let mut look = house.look().await?;
+        look.run("update person set fingerprint = fingerprint || substr(fingerprint, 1, 32)")
+            .await?;
+        let again = || list(&house.store, campaign, [contact("c2", 1)]);
+        let migration = include_str!("../../migrations/sqlite/0023_lists.sql");
+        let cut = migration.split(';').next().unwrap_or_default();
+        look.run(cut).await?;
+        let told = again().await?;
+        assert_eq!((told.added, told.doubled_in_campaign), (0, 1));
     }
     Ok(())
 }

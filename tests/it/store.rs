@@ -9,7 +9,9 @@ mod cards;
 mod compliance;
 mod consents;
 mod decisions;
+mod erasure;
 pub(crate) mod fixture;
+pub(crate) mod forgery;
 mod lists;
 mod order;
 pub(crate) mod pilot;
@@ -52,10 +54,21 @@ macro_rules! suite {
 suite! {
     audit {
         everything_is_told_once_and_verifies,
+        a_chain_verifies_after_its_persons_were_erased_and_proofs_forgotten,
         a_byte_flipped_in_the_database_names_its_record,
         what_is_taken_out_put_in_or_hashed_anew_is_told,
         a_file_verifies_alone_and_a_byte_flipped_in_it_names_its_record,
         a_long_chain_is_verified_page_by_page,
+    }
+    forgery {
+        an_end_hashed_anew_is_told_although_the_next_engine_signs_it,
+        a_start_over_the_little_that_a_crash_leaves_is_told_and_no_fault,
+        few_records_of_a_long_time_are_no_crash,
+        a_signature_that_is_none_hides_no_end,
+        a_commit_signs_every_thousandth_record,
+        what_is_cut_off_under_an_engine_is_missing_whatever_it_could_not_write,
+        another_number_shown_is_told,
+        a_row_that_no_record_speaks_of_is_told,
     }
     shown {
         a_lead_tells_what_kind_of_person_it_is_and_which_number_was_shown,
@@ -83,10 +96,13 @@ suite! {
         a_crash_gives_back_where_phones_were_registered,
         an_attempt_of_an_unknown_campaign_is_refused_alone,
         a_refused_or_skipped_contact_goes_where_the_core_says,
+        a_refusal_that_was_none_lets_the_consumers_contacts_go,
         many_callers_share_few_transactions,
     }
     compliance {
         attempts_are_told_with_what_was_recorded_as_of_their_moment,
+        a_later_wish_hides_no_earlier_one,
+        what_a_new_number_shows_faults_no_attempt_of_before,
     }
     cards {
         a_correction_keeps_what_was_before_with_agent_call_and_date,
@@ -100,6 +116,7 @@ suite! {
         whoever_wants_no_call_takes_every_right_back,
         a_right_is_taken_back_on_every_number_of_a_consumer,
         a_right_lets_go_whoever_waited_for_one,
+        a_list_cut_short_lets_go_whoever_waited_when_it_is_read_again,
         a_right_that_cannot_be_read_is_none,
     }
     order {
@@ -107,6 +124,7 @@ suite! {
         a_retry_keeps_the_score_and_a_callback_comes_first,
         lists_with_a_share_are_claimed_in_turn,
         a_full_quota_is_led_past_until_it_is_raised,
+        an_erased_contact_counts_in_no_quota_on_what_was_known_of_it,
         leads_tell_their_attempts_where_the_retry_plan_asks,
         a_claim_scans_no_list_and_sorts_none,
         fifty_thousand_contacts_are_put_in_another_order,
@@ -119,8 +137,24 @@ suite! {
         old_decisions_are_forgotten_but_the_latest,
         an_engine_that_starts_forgets_what_is_older_than_four_weeks,
     }
+    erasure {
+        what_names_a_person_is_sealed_and_read_as_before,
+        whoever_is_erased_is_nowhere_and_what_counts_stays,
+        an_erased_contact_is_neither_called_nor_opened_again,
+        an_erased_consumer_stays_one_for_wishes_and_attempts,
+        a_number_another_contact_needs_is_kept,
+        what_an_older_program_left_plain_is_sealed_at_the_start,
+        each_kind_of_data_is_forgotten_when_its_time_is_over,
+        a_proof_is_kept_for_years_after_its_right,
+        a_sealed_text_without_its_key_opens_for_nobody,
+        what_agents_corrected_and_who_called_back_is_sealed_and_erased,
+        a_stranger_who_called_is_told_and_erased_by_the_number,
+        a_campaign_that_changes_its_client_still_opens_its_contacts,
+        a_client_company_keeps_all_that_is_its_own_under_another_name,
+    }
     lists {
         the_same_list_twice_adds_nothing,
+        whoever_wants_to_write_waits_for_a_portion_and_not_for_a_list,
         doubles_are_counted_where_they_stand,
         whom_another_live_campaign_has_to_call_is_left_out,
         references_taken_by_other_numbers_are_counted,
@@ -132,7 +166,6 @@ suite! {
         a_wish_holds_on_every_number_of_a_consumer,
         of_two_wishes_the_one_that_ends_later_stands,
         an_ended_wish_stands_no_more_and_can_be_said_again,
-        digits_and_names_stand_in_personal_tables_only,
         another_key_file_is_refused,
         two_stores_never_share_a_database,
         the_version_is_told_without_opening_the_store,
@@ -146,6 +179,7 @@ suite! {
     reopen {
         closed_contacts_are_opened_anew_by_how_they_ended,
         whoever_is_on_the_line_is_not_opened_anew,
+        numbers_a_carrier_did_not_know_are_tried_again,
     }
     replay {
         writes_written_twice_leave_the_same_rows,

@@ -304,6 +304,12 @@ impl Columns {
         self.names.get(place).map(String::as_str)
     }
 
+    /// Gives the place of the column of a title, as fields are named.
+    #[must_use]
+    pub(super) fn place(&self, name: &str) -> Option<usize> {
+        self.names.iter().position(|known| known == name)
+    }
+
     /// Gives the place of the first column of telephone numbers.
     #[must_use]
     pub(super) fn phone(&self) -> Option<usize> {
@@ -401,7 +407,8 @@ fn disarmed(cell: &str) -> &str {
 }
 
 /// Writes a title in small letters without accents, other signs as single underscores.
-pub(super) fn plain(title: &str) -> String {
+#[must_use]
+pub fn plain(title: &str) -> String {
     let mut plain = String::new();
     for letter in title.trim().to_lowercase().chars() {
         let letter = match letter {

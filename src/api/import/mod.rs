@@ -34,7 +34,7 @@ use crate::core::fact::PersonKind;
 use crate::store::{NUMBERS_MAX, NewConsent, NewContact, NewNumber, PRIORITY_DEFAULT, SCORE_MAX};
 use crate::units::{self, AgentId, Number, Wall, Zone};
 use columns::{Columns, Meaning};
-pub use columns::{Mapping, NotAMeaning};
+pub use columns::{Mapping, NotAMeaning, plain};
 pub use consent::Need;
 use consent::{Cells, Dates};
 use phone::Hints;
@@ -182,6 +182,8 @@ pub struct List<R> {
     /// Lines the reader of CSV does not count: a `sep=` line, and the `\n` of the `\r\n` before a
     /// record, which it takes for the record's own.
     lines_before: u64,
+    /// The line of the record read last.
+    line: u64,
     seen: Seen,
     record: ByteRecord,
     report: ImportReport,
@@ -190,7 +192,7 @@ pub struct List<R> {
 /// What stood in earlier records.
 #[derive(Default)]
 struct Seen {
-    /// The digits of numbers: E.164 has fifteen at most.
+    /// [`Number::digits`].
     numbers: HashSet<u64>,
     ids: HashSet<String>,
 }
@@ -198,19 +200,15 @@ struct Seen {
 impl Seen {
     /// Tells whether a number is the first of its kind.
     fn is_new(&mut self, number: &NewNumber) -> bool {
-        self.numbers.insert(digits(number))
+        self.numbers.insert(number.number.digits())
     }
 
     /// Forgets the numbers of a record that is rejected: one further down may be right.
     fn forget(&mut self, numbers: &[NewNumber]) {
         numbers.iter().for_each(|number| {
-            self.numbers.remove(&digits(number));
+            self.numbers.remove(&number.number.digits());
         });
     }
-}
-
-fn digits(number: &NewNumber) -> u64 {
-    number.number.reveal().trim_start_matches('+').parse().unwrap_or(u64::MAX)
 }
 
 impl<R: BufRead> List<R> {
@@ -258,7 +256,8 @@ impl<R: BufRead> List<R> {
         };
         let dialect = Dialect { titles, delimiter, crlf };
         let (seen, record) = (Seen::default(), ByteRecord::new());
-        Ok(Self { csv, options, dialect, columns, lines_before, seen, record, report })
+        let line = 0;
+        Ok(Self { csv, options, dialect, columns, lines_before, line, seen, record, report })
     }
 
     /// Reads the next record that is not blank; `None` at the end.
@@ -276,7 +275,8 @@ impl<R: BufRead> List<R> {
             self.report.blank += 1;
         }
         self.report.rows += 1;
-        let line = self.record.position().map_or(0, csv::Position::line) + self.lines_before;
+        self.line = self.record.position().map_or(0, csv::Position::line) + self.lines_before;
+        let line = self.line;
         let row = match self.contact(line) {
             Ok(contact) => {
                 self.report.importable += 1;
@@ -289,6 +289,15 @@ impl<R: BufRead> List<R> {
             }
         };
         Ok(Some(row))
+    }
+
+    /// Takes the record read last for a reject after all, for what its cell under a title says;
+    /// the title as fields are named.
+    pub fn refuse(&mut self, reason: Reason, title: &str) {
+        self.report.importable = self.report.importable.saturating_sub(1);
+        let column = self.columns.place(title);
+        let cells = self.record.clone();
+        self.count(&Reject { line: self.line, column, reason, cells });
     }
 
     /// Passes over at most so many records without reading them; tells how many there were.
@@ -308,6 +317,11 @@ impl<R: BufRead> List<R> {
     #[must_use]
     pub fn report(&self) -> ImportReport {
         self.report.clone()
+    }
+
+    /// Gives the cells of the record read last, each behind its title.
+    pub fn cells(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        self.dialect.titles.iter().zip(self.record.iter())
     }
 
     /// Tells how the list is written, so that its rejects are written alike.
@@ -540,6 +554,13 @@ pub fn score_of(cell: &str) -> Option<u8> {
     let score: f64 = cell.trim().replace(',', ".").parse().ok()?;
     let sound = (0.0..=f64::from(SCORE_MAX)).contains(&score);
     u8::try_from(units::whole(score)).ok().filter(|_| sound)
+}
+
+/// Reads until when something holds: the end of a day or a moment, by the clock of a zone and as
+/// dates are written in a country. `None` if it is no date.
+#[must_use]
+pub fn end_of(cell: &str, zone: &Zone, region: Region) -> Option<Wall> {
+    date::Date::read(cell, region == Region::US)?.ends(zone)
 }
 
 fn owner_of(cell: &str, options: &Options) -> Result<Option<AgentId>, Reason> {

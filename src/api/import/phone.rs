@@ -278,8 +278,8 @@ fn one(text: &str, hints: Hints<'_>) -> Result<Phone, Reason> {
     };
     let read = written.and_then(|(text, repaired)| {
         let number = parse(&text, region).and_then(assigned)?;
-        let zero = number.format_as(PhoneNumberFormat::National).starts_with('0');
-        let lost = zero && !abroad && !digits.starts_with('0');
+        let bare = !abroad && !digits.starts_with('0');
+        let lost = bare && number.format_as(PhoneNumberFormat::National).starts_with('0');
         Ok((number, repaired || lost))
     });
     let (parsed, repaired) = match read {
@@ -390,7 +390,8 @@ fn assigned(number: PhoneNumber) -> Result<PhoneNumber, Reason> {
     if e164 == EXAMPLE {
         return Err(Reason::NumberUnassigned);
     }
-    if fiction::kept(&e164) || number.is_valid() {
+    // A number of some kind is a valid one: asking would find the kind once more.
+    if fiction::kept(&e164) || kind != PhoneNumberType::Unknown {
         return Ok(number);
     }
     // Blocks that are shared out among the overseas departments, such as 0709.

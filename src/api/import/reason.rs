@@ -43,6 +43,12 @@ pub enum Reason {
     ConsentOver,
     /// A contract without number, object or end.
     ContractIncomplete,
+    /// A wish reaches a client company or a campaign that is not there.
+    ReachUnknown,
+    /// The end of a wish is no date.
+    EndUnreadable,
+    /// The wish is over.
+    EndOver,
     /// Another record of the file has the same number.
     Doubled,
     /// Another record of the file has the same reference.
@@ -58,6 +64,14 @@ pub enum Reason {
 const NUMBER_PREMIUM: [&str; 2] = [
     "numéro surtaxé, jamais celui d'une personne : mettez un numéro ordinaire",
     "a premium-rate number is no person's: write an ordinary one",
+];
+const ZONE_UNKNOWN: [&str; 2] = [
+    "ce numéro ne dit pas son fuseau : colonne zone (America/Chicago), ou --zone",
+    "this number does not tell its zone: column zone (America/Chicago), or --zone",
+];
+const ZONE_INVALID: [&str; 2] = [
+    "écrivez un fuseau IANA (Europe/Paris), ou faites ignorer la colonne (--columns)",
+    "write an IANA zone (Europe/Paris), or have the column ignored (--columns)",
 ];
 const CELLS: [&str; 2] = [
     "pas autant de cellules que de titres : un guillemet ou un séparateur est de trop",
@@ -77,6 +91,14 @@ const CONSENT_OVER: [&str; 2] = [
     "le consentement (un an au plus) ou le contrat est échu : faites-le renouveler",
     "the consent (a year at most) or the contract is over: have it renewed",
 ];
+const REACH_UNKNOWN: [&str; 2] = [
+    "écrivez un client ou une campagne qui existe (cadran campaign list), ou « tous »",
+    "write a client company or a campaign that is there (cadran campaign list), or \"all\"",
+];
+const END_OVER: [&str; 2] = [
+    "cette opposition est échue : supprimez la ligne, ou écrivez un jour à venir",
+    "this wish is over: delete the line, or write a day to come",
+];
 const CONTRACT_INCOMPLETE: [&str; 2] = [
     "un contrat demande numéro, objet et fin : complétez ces colonnes",
     "a contract needs its number, object and end: complete those columns",
@@ -84,7 +106,7 @@ const CONTRACT_INCOMPLETE: [&str; 2] = [
 
 impl Reason {
     /// Every reason.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 28] = [
         Self::NumberMissing,
         Self::NumberLost,
         Self::NumberShort,
@@ -105,6 +127,9 @@ impl Reason {
         Self::ConsentFuture,
         Self::ConsentOver,
         Self::ContractIncomplete,
+        Self::ReachUnknown,
+        Self::EndUnreadable,
+        Self::EndOver,
         Self::Doubled,
         Self::IdDoubled,
         Self::Cells,
@@ -136,6 +161,9 @@ impl Reason {
             Self::ConsentFuture => "consent_future",
             Self::ConsentOver => "consent_over",
             Self::ContractIncomplete => "contract_incomplete",
+            Self::ReachUnknown => "reach_unknown",
+            Self::EndUnreadable => "end_unreadable",
+            Self::EndOver => "end_over",
             Self::Doubled => "doubled",
             Self::IdDoubled => "id_doubled",
             Self::Cells => "cells",
@@ -179,14 +207,8 @@ impl Reason {
                 "no country has this code: check what follows the + or 00",
             ],
             Self::NumberPremium => NUMBER_PREMIUM,
-            Self::ZoneUnknown => [
-                "ce numéro ne dit pas son fuseau : colonne zone (America/Chicago), ou --zone",
-                "this number does not tell its zone: column zone (America/Chicago), or --zone",
-            ],
-            Self::ZoneInvalid => [
-                "écrivez un fuseau IANA (Europe/Paris), ou faites ignorer la colonne (--columns)",
-                "write an IANA zone (Europe/Paris), or have the column ignored (--columns)",
-            ],
+            Self::ZoneUnknown => ZONE_UNKNOWN,
+            Self::ZoneInvalid => ZONE_INVALID,
             Self::PriorityInvalid => {
                 ["écrivez une priorité de 1 à 9", "write a priority from 1 to 9"]
             }
@@ -200,6 +222,9 @@ impl Reason {
             Self::ConsentFuture => CONSENT_FUTURE,
             Self::ConsentOver => CONSENT_OVER,
             Self::ContractIncomplete => CONTRACT_INCOMPLETE,
+            Self::ReachUnknown => REACH_UNKNOWN,
+            Self::EndUnreadable => CONSENT_UNREADABLE,
+            Self::EndOver => END_OVER,
             Self::Doubled => [
                 "le même numéro figure plus haut : supprimez cette ligne",
                 "the same number stands above: delete this line",

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::law::{Asks, LawId, Regime, at_territory};
+use super::law::{Asks, LawId, Regime, Rule, at_territory};
 use super::{Refusal, RuleId};
 use crate::core::campaign::{self, Mode, Route};
 use crate::core::fact::LeadNumber;
@@ -94,6 +94,17 @@ impl Card {
         by_class.or_else(|| mandate.map(|law| (RuleId::NoMandate, law.clone())))
     }
 
+    /// Gives the rule of its own country by which a call of a mode shows it: one that says which
+    /// numbers are shown, or by whose mandate. Such a call may not hide it.
+    #[must_use]
+    pub fn must_be_shown(&self, dialing: Dialing, law: &[Regime], at: Wall) -> Option<LawId> {
+        let asked = |rule: &&Rule| {
+            rule.asks == Asks::Mandate
+                || matches!(&rule.asks, Asks::Shows { modes, .. } if modes.contains(&dialing))
+        };
+        self.own_rules(law, at).find(asked).map(|rule| rule.id.clone())
+    }
+
     /// Whether its class offends against what a country asks; `home` says that it is the number's
     /// own.
     fn offends(&self, asks: &Asks, dialing: Dialing, home: bool) -> bool {
@@ -121,9 +132,14 @@ impl Card {
         at: Wall,
     ) -> Option<&'l LawId> {
         called?;
+        let asked = |rule: &&Rule| rule.asks == Asks::Mandate;
+        self.own_rules(law, at).find(asked).map(|rule| &rule.id)
+    }
+
+    /// Gives the rules of its own country that are in force.
+    fn own_rules<'l>(&self, law: &'l [Regime], at: Wall) -> impl Iterator<Item = &'l Rule> {
         let own = law.iter().filter(|regime| self.country.as_ref() == Some(&regime.territory));
-        let mut rules = own.flat_map(|regime| &regime.rules).filter(|rule| rule.holds(at));
-        rules.find(|rule| rule.asks == Asks::Mandate).map(|rule| &rule.id)
+        own.flat_map(|regime| &regime.rules).filter(move |rule| rule.holds(at))
     }
 
     /// Gives the law of where it is called, and of its own country besides.

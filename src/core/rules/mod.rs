@@ -119,7 +119,8 @@ pub enum RuleId {
     NoMandate,
     /// The law forbids calling about the campaign's subject without a contract.
     BannedSubject,
-    /// No trunk for the number's prefix is in use, and enough such contacts wait in stock.
+    /// No trunk for the number's prefix is in use, or every number that may be shown there rests or
+    /// has spent its budget, and enough such contacts wait in stock.
     NoRoute,
 }
 
@@ -140,7 +141,7 @@ pub(super) struct Persons {
     pub(super) wishes: dnc::Wishes,
     /// Who was abandoned in this run, and until when he is not called again; leads claimed before
     /// cannot know of it.
-    locks: BTreeMap<(ClientId, PersonId), Wall>,
+    locks: Noted<(ClientId, PersonId), Wall>,
     /// Who took back a right to call.
     pub(super) withdrawals: consent::Withdrawals,
     /// Who refused in conversation in this run, in which call and when.
@@ -148,10 +149,9 @@ pub(super) struct Persons {
 }
 
 impl Persons {
-    /// Locks a person who was abandoned, and forgets locks that are over.
-    pub(super) fn lock(&mut self, at: Wall, client: ClientId, person: PersonId, until: Wall) {
-        self.locks.retain(|_, until| *until > at);
-        self.locks.insert((client, person), until);
+    /// Locks a person who was abandoned.
+    pub(super) fn lock(&mut self, now: Mono, client: ClientId, person: PersonId, until: Wall) {
+        self.locks.note(now, (client, person), until);
     }
 
     /// Notes whether a person refused in a conversation; the last word said of a call counts.
@@ -176,6 +176,7 @@ impl Persons {
 
     /// Forgets what every lead claimed since that moment carries itself.
     pub(super) fn forget_before(&mut self, moment: Mono) {
+        self.locks.forget_before(moment);
         self.attempts.forget_before(moment);
         self.wishes.forget_before(moment);
         self.withdrawals.forget_before(moment);

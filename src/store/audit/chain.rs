@@ -5,23 +5,16 @@ use serde_json::{Value, json};
 
 use super::super::backend::{Db, both, each, statements};
 use super::super::fingerprint::{Fingerprints, hex};
-use super::super::proof::Seal;
+use super::super::proof::Signer;
 use super::super::{Store, StoreError};
+use super::tail::{RECORDS_MAX, Tail, end, find, warn};
 use super::{AuditRecord, Kind};
 use crate::units::Wall;
-
-/// Records after which a commit signs the chain: a signature costs about as much as a row.
-const HEAD_EVERY: i64 = 1_000;
 
 /// The hash before the first record.
 pub(super) const NOTHING: &str = "";
 
 statements! {
-    HEAD = both(
-        "select coalesce((select max(seq) from audit), 0),
-           coalesce((select hash from audit order by seq desc limit 1), ''),
-           coalesce((select max(seq) from audit_head), 0)",
-    );
     APPEND = each(
         "insert into audit (seq, at, kind, subject, said, hash)
          select value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5
@@ -32,32 +25,79 @@ statements! {
          from jsonb_array_elements(cast($1 as jsonb))",
     );
     SIGN = both(
-        "insert into audit_head (seq, signature) values ($1, $2) on conflict (seq) do nothing",
+        "insert into audit_head (seq, signature) values ($1, $2)
+         on conflict (seq) do update set signature = excluded.signature",
     );
     SAID = both("select at, said from audit where subject = $1 and kind = $2 order by seq desc");
 }
 
 /// Where the chain ends.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::store) struct Head {
     /// The place of the last record, 0 without one.
-    seq: i64,
+    pub(super) seq: i64,
     /// Its hash.
-    hash: String,
+    pub(super) hash: String,
     /// The place of the last record that was signed.
-    signed: i64,
+    pub(super) signed: i64,
+    /// What was found unsigned and is not told yet.
+    pub(super) found: Option<Tail>,
 }
 
 impl Head {
-    /// Reads it.
-    pub(in crate::store) async fn read(db: &mut Db<'_>) -> Result<Self, StoreError> {
-        let row = HEAD.query().fetch_one(db).await?;
-        Ok(Self { seq: row.try_get(0)?, hash: row.try_get(1)?, signed: row.try_get(2)? })
-    }
-
     /// Tells whether records came after the last signature.
     pub(in crate::store) fn is_unsigned(&self) -> bool {
         self.signed < self.seq
+    }
+}
+
+/// Where the chain ends as far as this program knows: what the database says is believed only
+/// where that is not known.
+#[derive(Debug, Default)]
+pub(in crate::store) struct Ends {
+    /// After the last commit.
+    known: Option<Head>,
+    /// After a commit of which nobody knows whether it was made.
+    tried: Option<Head>,
+}
+
+impl Ends {
+    /// Gives where the chain ends in a transaction that was just begun.
+    pub(in crate::store) async fn now(
+        &mut self,
+        db: &mut Db<'_>,
+        signer: &Signer,
+    ) -> Result<Head, StoreError> {
+        if let (Some(known), None) = (&self.known, &self.tried) {
+            return Ok(known.clone());
+        }
+        let (seq, hash) = end(db).await?;
+        let own = |head: &Head| head.seq == seq && head.hash == hash;
+        let own = [&self.tried, &self.known].into_iter().flatten().find(|head| own(head)).cloned();
+        let head = match own {
+            Some(own) => own,
+            None => find(db, signer).await?,
+        };
+        if let Some(tail) = &head.found {
+            warn(tail);
+        }
+        *self = Self { known: Some(head.clone()), tried: None };
+        Ok(head)
+    }
+
+    /// Takes where the chain ends if the commit that follows is made.
+    pub(in crate::store) fn trying(&mut self, head: Head) {
+        self.tried = Some(head);
+    }
+
+    /// Takes that it was made.
+    pub(in crate::store) fn made(&mut self) {
+        self.known = self.tried.take();
+    }
+
+    /// Tells whether nothing came after the last signature.
+    pub(in crate::store) fn is_signed(&self) -> bool {
+        self.tried.is_none() && self.known.as_ref().is_some_and(|head| !head.is_unsigned())
     }
 }
 
@@ -80,13 +120,26 @@ pub(super) fn signed_text(seq: i64, hash: &str) -> String {
 pub(in crate::store) struct Notes {
     head: Head,
     new: Vec<AuditRecord>,
+    /// Whether the first of them tells what was found unsigned.
+    tells_unsigned: bool,
     fingerprints: Fingerprints,
 }
 
 impl Notes {
-    /// Goes on where the chain ends.
-    pub(in crate::store) fn after(head: Head, fingerprints: &Fingerprints) -> Self {
-        Self { head, new: Vec::new(), fingerprints: fingerprints.clone() }
+    /// Goes on where the chain ends; a node that found something unsigned there tells it now.
+    pub(in crate::store) fn after(
+        mut head: Head,
+        fingerprints: &Fingerprints,
+        (node, now): (u16, Wall),
+    ) -> Self {
+        let found = head.found.take();
+        let fingerprints = fingerprints.clone();
+        let mut notes =
+            Self { head, new: Vec::new(), tells_unsigned: found.is_some(), fingerprints };
+        if let Some(tail) = found {
+            notes.add(now, Kind::Unsigned, node.into(), &tail.said());
+        }
+        notes
     }
 
     /// Appends a record.
@@ -154,11 +207,11 @@ impl Notes {
         self.fingerprints.of_words(words)
     }
 
-    /// Writes the records down, and a signature when it is time; gives where the chain ends then.
+    /// Writes the records down, and the signatures that are due; gives where the chain ends then.
     pub(in crate::store) async fn write(
         mut self,
         db: &mut Db<'_>,
-        seal: &Seal,
+        signer: &Signer,
         sign: bool,
     ) -> Result<Head, StoreError> {
         if !self.new.is_empty() {
@@ -167,11 +220,20 @@ impl Notes {
             let rows: Vec<Value> = self.new.iter().map(row).collect();
             APPEND.bind(Value::from(rows).to_string()).execute(db).await?;
         }
-        let Head { seq, hash, signed } = &self.head;
-        if seq - signed >= HEAD_EVERY || (sign && self.head.is_unsigned()) {
-            let signature = seal.sign(signed_text(*seq, hash).as_bytes());
-            SIGN.bind(*seq).bind(signature.value).execute(db).await?;
-            self.head.signed = *seq;
+        let mut due = Vec::new();
+        for AuditRecord { seq, hash, .. } in &self.new {
+            if seq - self.head.signed >= RECORDS_MAX {
+                due.push((*seq, hash.clone()));
+                self.head.signed = *seq;
+            }
+        }
+        if (sign || self.tells_unsigned) && self.head.is_unsigned() {
+            due.push((self.head.seq, self.head.hash.clone()));
+            self.head.signed = self.head.seq;
+        }
+        for (seq, hash) in due {
+            let signature = signer.sign(signed_text(seq, &hash).as_bytes());
+            SIGN.bind(seq).bind(signature.value).execute(db).await?;
         }
         Ok(self.head)
     }

@@ -1,11 +1,12 @@
 //! What is wrong with a chain: its records one after the other, and the signatures over it.
 
 use super::super::proof::Signature;
-use super::AuditRecord;
 use super::chain::{NOTHING, hash, signed_text};
+use super::tail::{RECORDS_MAX, Tail};
+use super::{AuditRecord, Kind};
 
-/// Faults told one by one at most; the others are counted.
-const FAULTS_MAX: usize = 1_000;
+/// Faults told one by one at most, the first, and starts, the latest; the others are counted.
+const TOLD_MAX: usize = 1_000;
 
 /// What is wrong at a place of the chain.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,6 +29,9 @@ pub enum Flaw {
     /// The signature over the chain up to this record is not right: records since the last good
     /// signature, told here, were changed together with their hashes, or the signature was.
     Signature(i64),
+    /// No signature covers the records up to this one although they are more than a crash leaves,
+    /// or the engine that signed them had found them so: they may have been hashed anew.
+    Unsigned(i64),
     /// The row it speaks of says something else, or is gone.
     Row,
     /// A row of this table and key is there that no record speaks of.
@@ -38,6 +42,17 @@ pub enum Flaw {
     Cut(i64),
     /// The file was signed with another key than the one that was given.
     Key,
+}
+
+/// A start over records that nobody had signed: a crash leaves some, and so does who rewrites them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Resumed {
+    /// The record of it.
+    pub seq: i64,
+    /// When it happened, in microseconds since 1970.
+    pub at: i64,
+    /// What was not signed.
+    pub tail: Tail,
 }
 
 /// What a verification found.
@@ -58,7 +73,11 @@ pub struct Verdict {
     pub span: Option<(i64, i64)>,
     /// The public key of the signatures, in hexadecimal.
     pub key: String,
-    /// What is wrong, in the order it was found, at most a thousand.
+    /// The starts over unsigned records, the latest thousand at most.
+    pub resumed: Vec<Resumed>,
+    /// How many there were.
+    pub resumes: u64,
+    /// What is wrong, in the order of the records, at most a thousand.
     pub faults: Vec<Fault>,
     /// How much is wrong.
     pub faulty: u64,
@@ -71,9 +90,18 @@ impl Verdict {
         self.faulty == 0
     }
 
+    /// Adds what is wrong with rows, and how many were compared.
+    pub(super) fn add(&mut self, rows: Self) {
+        self.rows += rows.rows;
+        self.faulty += rows.faulty;
+        self.faults.extend(rows.faults);
+        self.faults.sort_by_key(|fault| fault.seq);
+        self.faults.truncate(TOLD_MAX);
+    }
+
     pub(super) fn fault(&mut self, seq: i64, flaw: Flaw) {
         self.faulty += 1;
-        if self.faults.len() < FAULTS_MAX {
+        if self.faults.len() < TOLD_MAX {
             self.faults.push(Fault { seq, flaw });
         }
     }
@@ -84,13 +112,18 @@ pub(super) struct Walk {
     pub(super) verdict: Verdict,
     /// What the next record may follow: the hash of the last as it stands, and as it should be.
     before: [String; 2],
+    /// What came after the last right signature.
+    tail: Tail,
+    /// Whether a start told that it was too much.
+    told: bool,
 }
 
 impl Walk {
     /// Begins before the first record, with the public key of the signatures.
     pub(super) fn new(key: String) -> Self {
         let verdict = Verdict { key, ..Verdict::default() };
-        Self { verdict, before: [NOTHING.to_owned(), NOTHING.to_owned()] }
+        let before = [NOTHING.to_owned(), NOTHING.to_owned()];
+        Self { verdict, before, tail: Tail::after(0), told: false }
     }
 
     /// Takes the next record.
@@ -114,6 +147,25 @@ impl Walk {
         verdict.last = record.seq;
         let first = verdict.span.map_or(record.at, |(first, _)| first);
         verdict.span = Some((first, record.at));
+        if record.kind == Kind::Unsigned.name() {
+            self.resumed(record);
+        }
+        self.tail.take(record);
+    }
+
+    /// Takes the record of a start over unsigned records.
+    fn resumed(&mut self, record: &AuditRecord) {
+        let Some(tail) = Tail::read(&record.said) else { return };
+        let (verdict, AuditRecord { seq, at, .. }) = (&mut self.verdict, record);
+        verdict.resumes += 1;
+        if verdict.resumed.len() == TOLD_MAX {
+            verdict.resumed.remove(0);
+        }
+        verdict.resumed.push(Resumed { seq: *seq, at: *at, tail });
+        if !tail.is_of_a_crash() {
+            verdict.fault(tail.first, Flaw::Unsigned(tail.last));
+            self.told = true;
+        }
     }
 
     /// Takes a signature over the chain up to a record, which was to be the one taken last.
@@ -124,10 +176,28 @@ impl Walk {
         self.verdict.heads += 1;
         if right {
             self.verdict.signed = seq;
+            if self.tail.records() > RECORDS_MAX && !self.told {
+                self.verdict.fault(self.tail.first, Flaw::Unsigned(seq));
+            }
+            (self.tail, self.told) = (Tail::after(seq), false);
         } else {
             let signed = self.verdict.signed;
             self.verdict.fault(seq, Flaw::Signature(signed));
         }
+    }
+
+    /// Judges what came after the last right signature, which no engine signed so far.
+    pub(super) fn judge(&mut self) {
+        if !self.tail.is_of_a_crash() && !self.told {
+            self.verdict.fault(self.tail.first, Flaw::Unsigned(self.tail.last));
+            self.told = true;
+        }
+    }
+
+    /// Ends behind the last record.
+    pub(super) fn end(mut self) -> Verdict {
+        self.judge();
+        self.verdict
     }
 
     /// Gives the hash of the last record as it stands.

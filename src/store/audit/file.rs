@@ -38,7 +38,7 @@ impl Auditor {
         let heads = heads(&mut self.look.db()).await?;
         let last = self.records(&super::About::Latest, 1).await?;
         let (seq, hash) = last.first().map_or((0, ""), |last| (last.seq, last.hash.as_str()));
-        let signature = self.seal.sign(signed_text(seq, hash).as_bytes());
+        let signature = self.signer.sign(signed_text(seq, hash).as_bytes());
         let head = json!({ "hash": hash, "seq": seq, "signature": signature.value });
         line(out, &json!({ "audit": 1, "head": head, "key": signature.key }).to_string())?;
         let (mut after, mut records) = (i64::MIN, 0);
@@ -146,7 +146,9 @@ pub fn verify_file(mut file: impl BufRead, key: Option<&str>) -> std::io::Result
             }
         }
     }
-    let Some(cover) = cover else { return Ok(walk.verdict) };
+    // The file is signed by whoever wrote it, not by an engine that knows its records.
+    walk.judge();
+    let Some(cover) = cover else { return Ok(walk.end()) };
     if cover.seq > walk.verdict.last {
         walk.verdict.fault(walk.verdict.last + 1, Flaw::Cut(cover.seq));
     } else if cover.hash == walk.hash() {
@@ -155,7 +157,7 @@ pub fn verify_file(mut file: impl BufRead, key: Option<&str>) -> std::io::Result
         let signed = walk.verdict.signed;
         walk.verdict.fault(cover.seq, Flaw::Signature(signed));
     }
-    Ok(walk.verdict)
+    Ok(walk.end())
 }
 
 /// Reads a line; one that was written otherwise than we do is none.

@@ -9,16 +9,19 @@ pub(super) mod chain;
 mod check;
 mod file;
 pub(super) mod said;
+mod tail;
+mod untold;
 mod verify;
 
 use std::path::Path;
 
-pub use check::{Fault, Flaw, Verdict};
+pub use check::{Fault, Flaw, Resumed, Verdict};
 pub use file::verify_file;
+pub use tail::Tail;
 
 use super::backend::{Look, Row, Sql, both, each, statements};
 use super::fingerprint::Fingerprints;
-use super::proof::Seal;
+use super::proof::Signer;
 use super::text::from_json;
 use super::{Place, Store, StoreError, identity};
 use crate::core::rules::receipt::Receipt;
@@ -29,6 +32,8 @@ use crate::units::{CallId, ContactId, Number, Wall};
 pub enum Kind {
     /// The engine started: its version and that of each law pack.
     Started,
+    /// An engine that starts found records that no signature covers; of a node.
+    Unsigned,
     /// What of a campaign's settings matters to the law, when they are new; of a campaign.
     Settings,
     /// A call was about to be placed, and what decided that it may be; of a call.
@@ -47,9 +52,11 @@ pub enum Kind {
     Wish,
     /// Such a wish was ended; of a person.
     WishEnd,
-    /// A person was erased; of a person. His or her rights, wishes and what was taken back may be
-    /// gone or emptied from then on; attempts and refusals, which name nobody, stay.
+    /// A person was erased; of a person. What the chain speaks of names nobody, and stays.
     Erased,
+    /// What was kept long enough was forgotten: the proof of a right, of a consent; or what was
+    /// refused before a moment, of a campaign.
+    Forgotten,
 }
 
 impl Kind {
@@ -58,6 +65,7 @@ impl Kind {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Started => "started",
+            Self::Unsigned => "unsigned",
             Self::Settings => "settings",
             Self::Attempt => "attempt",
             Self::End => "end",
@@ -68,6 +76,7 @@ impl Kind {
             Self::Wish => "wish",
             Self::WishEnd => "wish_end",
             Self::Erased => "erased",
+            Self::Forgotten => "forgotten",
         }
     }
 }
@@ -152,7 +161,7 @@ statements! {
 pub struct Auditor {
     look: Look,
     fingerprints: Fingerprints,
-    seal: Seal,
+    signer: Signer,
 }
 
 impl Auditor {
@@ -169,14 +178,14 @@ impl Auditor {
         }
         look.begin().await?;
         let fingerprints = Fingerprints::open(key, None)?;
-        let seal = Seal::of(&fingerprints)?;
-        Ok(Self { look, fingerprints, seal })
+        let signer = Signer::of(&fingerprints)?;
+        Ok(Self { look, fingerprints, signer })
     }
 
     /// Gives the public key of the database, in hexadecimal.
     #[must_use]
     pub fn key(&self) -> String {
-        self.seal.key()
+        self.signer.key()
     }
 
     /// Gives the latest records, at most `limit`, the latest first.
@@ -205,7 +214,7 @@ impl Auditor {
 /// # Errors
 /// The key file cannot be read.
 pub fn key_of(key: &Path) -> Result<String, StoreError> {
-    Ok(Seal::of(&Fingerprints::open(key, None)?)?.key())
+    Ok(Signer::of(&Fingerprints::open(key, None)?)?.key())
 }
 
 /// Reads a record.
@@ -221,7 +230,8 @@ fn record(row: &Row) -> Result<AuditRecord, StoreError> {
 }
 
 /// Gives every statement of the chain.
-pub(super) const ALL: [&[(&str, Sql)]; 3] = [STATEMENTS, chain::STATEMENTS, verify::STATEMENTS];
+pub(super) const ALL: [&[(&str, Sql)]; 5] =
+    [STATEMENTS, chain::STATEMENTS, tail::STATEMENTS, untold::STATEMENTS, verify::STATEMENTS];
 
 impl Store {
     /// Gives what decided that a call might be placed; `None` for calls of before the chain, and

@@ -9,8 +9,9 @@ use super::super::text::{some_at, word};
 use crate::core::order::{Closed, Opened, RuleRefusal};
 use crate::core::rules::law::LawId;
 
-/// Tells an attempt on behalf of a client company.
-pub(in crate::store) fn attempt(record: &Opened, client: u32) -> Value {
+/// Tells an attempt on behalf of a client company; `visible` is a fingerprint of the number that is
+/// shown.
+pub(in crate::store) fn attempt(record: &Opened, client: u32, visible: Option<String>) -> Value {
     json!({
         "attempt": record.attempt,
         "caller_id": record.caller_id,
@@ -20,17 +21,24 @@ pub(in crate::store) fn attempt(record: &Opened, client: u32) -> Value {
         "number": record.number,
         "person": record.person,
         "trunk": record.trunk,
+        "visible": visible,
         "why": record.receipt,
     })
 }
 
-/// The same of its row, up to `why`.
+/// Tells whether the record of an attempt has such a fingerprint.
+pub(super) fn shows(attempt: &str, visible: Option<String>) -> bool {
+    let shown = format!("{},\"why\":", json!(visible));
+    attempt.split_once("\"visible\":").is_some_and(|(_, rest)| rest.starts_with(&shown))
+}
+
+/// The same of its row, up to `visible`.
 macro_rules! attempt_row {
     () => {
         "'{\"attempt\":' || t.attempt || ',\"caller_id\":' || t.caller_id
            || ',\"campaign\":' || t.campaign_id || ',\"client\":' || t.client_id
            || ',\"contact\":' || t.contact_id || ',\"number\":' || t.number_id
-           || ',\"person\":' || t.person_id || ',\"trunk\":' || t.trunk_id || ',\"why\":'"
+           || ',\"person\":' || t.person_id || ',\"trunk\":' || t.trunk_id || ',\"visible\":'"
     };
 }
 pub(super) use attempt_row;
@@ -152,4 +160,19 @@ pub(in crate::store) fn wish_words(reason: &str, source: &str) -> String {
 /// Tells that a wish was ended which stood since then.
 pub(in crate::store) fn wish_end((reach, id): (&str, i64), since: i64, words: String) -> Value {
     json!({ "reach": reach, "reach_id": id, "since": since, "words": words })
+}
+
+/// Tells that a person was erased, with these contacts.
+pub(in crate::store) fn erased(contacts: &[i64]) -> Value {
+    json!({ "contacts": contacts })
+}
+
+/// Tells that the proof of a right was forgotten.
+pub(in crate::store) fn forgotten_proof() -> Value {
+    json!({ "what": "consent" })
+}
+
+/// Tells that a campaign's refusals before a moment were forgotten.
+pub(in crate::store) fn forgotten_refusals(before: i64) -> Value {
+    json!({ "before": before, "what": "refusals" })
 }

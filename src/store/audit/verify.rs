@@ -3,64 +3,84 @@
 use std::collections::BTreeMap;
 
 use serde_json::Value;
+use tokio::sync::{mpsc, oneshot};
 
 use super::super::StoreError;
-use super::super::backend::{Db, Row, Sql, both, statements};
+use super::super::backend::{Db, Row, both, each, statements};
 use super::check::{Flaw, Verdict, Walk};
 use super::said::{self, attempt_row, disposition_row, end_row, refusal_row};
+use super::untold::Counted;
 use super::{AuditRecord, Auditor, Kind, record};
+use crate::engine::tasks::Tasks;
 
 /// Records read at once.
 pub(super) const PAGE: u32 = 5_000;
 
-/// Rows without a record told at most, of each table.
-const UNTOLD_MAX: u32 = 100;
+/// Pages that may wait for their hashes to be made.
+const PAGES_AHEAD: usize = 2;
 
-/// Whether a row that fits its record by its keys says a text somewhere in what the record says.
+/// What is shown of a row that fits its record by its keys and says a text as the record does; null
+/// without one.
 macro_rules! says {
-    ($row:expr, $from:literal, $how:literal) => {
+    ($row:expr, $shown:literal, $from:literal, $how:literal) => {
         concat!(
-            "exists (select 1 from (select ",
+            "(select w.shown from (select ",
             $row,
-            " as said from ",
+            " as said, ",
+            $shown,
+            " as shown from ",
             $from,
             ") w where ",
             $how,
-            ")"
+            " limit 1)"
+        )
+    };
+}
+
+/// The records after a place, with what the rows say that hold no words of people's compared where
+/// they are, but for the number an attempt showed, of which the record has a fingerprint.
+macro_rules! records {
+    ($begins:literal, $holds:literal) => {
+        concat!(
+            "select a.*, case a.kind when 'attempt' then ",
+            says!(
+                attempt_row!(),
+                "coalesce(t.caller_e164, '')",
+                "attempt t where t.call_id = a.subject and t.opened_at = a.at",
+                $begins
+            ),
+            " when 'end' then ",
+            says!(
+                end_row!(),
+                "''",
+                "attempt t where t.call_id = a.subject and t.ended_at = a.at",
+                "a.said = w.said"
+            ),
+            " when 'disposition' then ",
+            says!(
+                disposition_row!(),
+                "''",
+                "attempt t where t.call_id = a.subject and t.qualified_at = a.at",
+                $holds
+            ),
+            " when 'refusal' then ",
+            says!(
+                refusal_row!(),
+                "''",
+                "rule_refusal r where r.contact_id = a.subject and r.at = a.at",
+                $begins
+            ),
+            " else '' end as shown
+             from audit a where a.seq > $1 order by a.seq limit $2"
         )
     };
 }
 
 statements! {
-    /// What the rows say that hold no words of people's is compared where they are.
-    RECORDS = both(concat!(
-        "select a.*, case a.kind when 'attempt' then ",
-        says!(
-            attempt_row!(),
-            "attempt t where t.call_id = a.subject and t.opened_at = a.at",
-            "substr(a.said, 1, length(w.said)) = w.said"
-        ),
-        " when 'end' then ",
-        says!(
-            end_row!(),
-            "attempt t where t.call_id = a.subject and t.ended_at = a.at",
-            "a.said = w.said"
-        ),
-        " when 'disposition' then ",
-        says!(
-            disposition_row!(),
-            "attempt t where t.call_id = a.subject and t.qualified_at = a.at",
-            "substr(a.said, length(a.said) - length(w.said) + 1) = w.said"
-        ),
-        " when 'refusal' then ",
-        says!(
-            refusal_row!(),
-            "rule_refusal r where r.contact_id = a.subject and r.at = a.at",
-            "substr(a.said, 1, length(w.said)) = w.said"
-        ),
-        " else true end as kept
-         from audit a where a.seq > $1 order by a.seq limit $2"
-    ));
+    RECORDS = each(
+        records!("instr(a.said, w.said) = 1", "instr(a.said, w.said) > 0"),
+        records!("starts_with(a.said, w.said)", "strpos(a.said, w.said) > 0"),
+    );
     PLAIN = both("select * from audit where seq > $1 order by seq limit $2");
     HEADS = both("select seq, signature from audit_head order by seq");
     CONSENTS = both(
@@ -78,58 +98,13 @@ statements! {
          where a.seq > $1 and a.seq <= $2
            and (a.kind = 'wish' and d.at = a.at or a.kind = 'wish_end' and d.until_at = a.at)",
     );
-    /// What was said later of the same call or person, and whether the person was erased.
+    /// What was said later of the same call or person.
     LATER = both(
         "select kind, said from audit
-         where subject = $1 and (kind = 'erased' or seq > $2 and kind in
-           ('disposition', 'wish', 'wish_end'))",
+         where subject = $1 and seq > $2 and kind in ('disposition', 'wish', 'wish_end')",
     );
-    COUNTS = both(
-        "select (select count(*) from attempt where opened_at >= $1),
-           (select count(*) from attempt where ended_at >= $1),
-           (select count(*) from rule_refusal where at >= $1),
-           (select count(*) from consent where recorded_at >= $1),
-           (select count(*) from consent_withdrawal where at >= $1),
-           (select count(*) from do_not_call where at >= $1)",
-    );
-    UNTOLD_ATTEMPTS = both(
-        "select t.call_id from attempt t where t.opened_at >= $1 and not exists
-           (select 1 from audit a where a.subject = t.call_id and a.kind = 'attempt') limit $2",
-    );
-    UNTOLD_ENDS = both(
-        "select t.call_id from attempt t where t.ended_at >= $1 and not exists
-           (select 1 from audit a where a.subject = t.call_id and a.kind = 'end') limit $2",
-    );
-    UNTOLD_REFUSALS = both(
-        "select r.contact_id from rule_refusal r where r.at >= $1 and not exists
-           (select 1 from audit a
-            where a.subject = r.contact_id and a.kind = 'refusal' and a.at = r.at) limit $2",
-    );
-    UNTOLD_CONSENTS = both(
-        "select c.id from consent c where c.recorded_at >= $1 and not exists
-           (select 1 from audit a where a.subject = c.id and a.kind = 'consent') limit $2",
-    );
-    UNTOLD_WITHDRAWALS = both(
-        "select w.person_id from consent_withdrawal w where w.at >= $1 and not exists
-           (select 1 from audit a
-            where a.subject = w.person_id and a.kind = 'withdrawal' and a.at = w.at) limit $2",
-    );
-    UNTOLD_WISHES = both(
-        "select d.person_id from do_not_call d where d.at >= $1 and not exists
-           (select 1 from audit a
-            where a.subject = d.person_id and a.kind = 'wish' and a.at = d.at) limit $2",
-    );
+    FORGOTTEN = both("select said from audit where subject = $1 and kind = 'forgotten'");
 }
-
-/// The tables the chain speaks of, with the kind of record each row has, in the order of `COUNTS`.
-const TABLES: [(Kind, &str, Sql); 6] = [
-    (Kind::Attempt, "attempt", UNTOLD_ATTEMPTS),
-    (Kind::End, "attempt", UNTOLD_ENDS),
-    (Kind::Refusal, "rule_refusal", UNTOLD_REFUSALS),
-    (Kind::Consent, "consent", UNTOLD_CONSENTS),
-    (Kind::Withdrawal, "consent_withdrawal", UNTOLD_WITHDRAWALS),
-    (Kind::Wish, "do_not_call", UNTOLD_WISHES),
-];
 
 /// What rows with words of people's say, by the record they may belong to.
 type Told = BTreeMap<i64, Vec<String>>;
@@ -141,9 +116,9 @@ impl Auditor {
     /// # Errors
     /// The database failed.
     pub async fn verify(&mut self) -> Result<Verdict, StoreError> {
-        let mut walk = Walk::new(self.key());
-        let mut heads = heads(&mut self.look.db()).await?;
-        let mut counted = Counted::default();
+        let heads = heads(&mut self.look.db()).await?;
+        let walker = Walker::start(Walk::new(self.key()), heads)?;
+        let (mut found, mut counted) = (Verdict::default(), Counted::default());
         let mut after = i64::MIN;
         loop {
             let rows = RECORDS.bind(after).bind(PAGE).fetch_all(&mut self.look.db()).await?;
@@ -151,30 +126,36 @@ impl Auditor {
             let Some((end, _)) = page.last() else { break };
             let told = self.told(&page, (after, end.seq)).await?;
             after = end.seq;
-            for (record, kept) in &page {
-                walk.step(record);
-                if let Some(signature) = heads.remove(&record.seq) {
-                    walk.head(record.seq, &signature);
-                }
-                counted.take(record);
-                let kept = *kept && says_the_same(record, &told);
-                walk.verdict.rows += u64::from(speaks_of_a_row(record));
+            for (record, shown) in &page {
+                let kept = self.is_kept(record, shown.as_deref(), &told);
+                counted.take(record, kept);
+                found.rows += u64::from(speaks_of_a_row(record));
                 if !kept && !self.is_excused(record).await? {
-                    walk.verdict.fault(record.seq, Flaw::Row);
+                    found.fault(record.seq, Flaw::Row);
                 }
             }
+            walker.take(page.into_iter().map(|(record, _)| record).collect()).await?;
         }
-        for (seq, signature) in heads {
-            walk.head(seq, &signature);
+        let mut verdict = walker.end().await?;
+        verdict.add(found);
+        counted.untold(&mut self.look.db(), &mut verdict).await?;
+        Ok(verdict)
+    }
+
+    /// Tells whether there is a row that says what a record does, or the record speaks of none.
+    fn is_kept(&self, record: &AuditRecord, shown: Option<&str>, told: &Told) -> bool {
+        let Some(shown) = shown else { return false };
+        if record.kind == Kind::Attempt.name() {
+            let words = |text: &str| self.fingerprints.of_words(text);
+            return said::shows(&record.said, (!shown.is_empty()).then(|| words(shown)));
         }
-        self.untold(&mut walk.verdict, &counted).await?;
-        Ok(walk.verdict)
+        says_the_same(record, told)
     }
 
     /// Reads what rows with words of people's say that records of a page may speak of.
     async fn told(
         &mut self,
-        page: &[(AuditRecord, bool)],
+        page: &[(AuditRecord, Option<String>)],
         (after, until): (i64, i64),
     ) -> Result<Told, StoreError> {
         let mut told = Told::new();
@@ -205,8 +186,9 @@ impl Auditor {
         Ok(told)
     }
 
-    /// Tells whether a row may say something else than a record: what was said later stands in
-    /// its place, or the person was erased.
+    /// Tells whether a row may say something else than a record, or be gone: what was said later
+    /// stands in its place, or its time was over. An erasure excuses nothing: what the chain speaks
+    /// of names nobody and stays.
     async fn is_excused(&mut self, record: &AuditRecord) -> Result<bool, StoreError> {
         let said: Value = serde_json::from_str(&record.said).unwrap_or_default();
         let is = |kind: Kind| record.kind == kind.name();
@@ -219,61 +201,73 @@ impl Auditor {
             let then = serde_json::from_str(&then).unwrap_or_default();
             if kind == Kind::Disposition.name() && is(Kind::Disposition)
                 || of_wish && reach(&then) == reach(&said)
-                || kind == Kind::Erased.name() && has_words(record) && !is(Kind::Consent)
             {
                 return Ok(true);
             }
         }
-        let person = said.get("person").and_then(Value::as_i64).filter(|_| is(Kind::Consent));
-        let Some(person) = person else { return Ok(false) };
-        let rows = LATER.bind(person).bind(i64::MAX).fetch_all(&mut db).await?;
-        Ok(!rows.is_empty())
+        self.is_forgotten(record, &said).await
     }
 
-    /// Finds rows that no record speaks of although they came after the chain began.
-    async fn untold(&mut self, verdict: &mut Verdict, counted: &Counted) -> Result<(), StoreError> {
-        let Some(first) = counted.since else { return Ok(()) };
-        let mut db = self.look.db();
-        let row = COUNTS.bind(first).fetch_one(&mut db).await?;
-        for (place, (kind, table, sql)) in TABLES.into_iter().enumerate() {
-            let rows: i64 = row.try_get(place)?;
-            if rows <= counted.of(kind) {
-                continue;
-            }
-            for row in sql.bind(first).bind(UNTOLD_MAX).fetch_all(&mut db).await? {
-                verdict.fault(verdict.last, Flaw::Untold(table, row.try_get(0)?));
+    /// Tells whether the row of a consent or a refusal was kept long enough and forgotten.
+    async fn is_forgotten(
+        &mut self,
+        record: &AuditRecord,
+        said: &Value,
+    ) -> Result<bool, StoreError> {
+        let is = |kind: Kind| record.kind == kind.name();
+        let campaign = || said.get("campaign").and_then(Value::as_i64);
+        let (subject, what) = match campaign() {
+            _ if is(Kind::Consent) => (record.subject, "consent"),
+            Some(campaign) if is(Kind::Refusal) => (campaign, "refusals"),
+            _ => return Ok(false),
+        };
+        for row in FORGOTTEN.bind(subject).fetch_all(&mut self.look.db()).await? {
+            let told: Value = serde_json::from_str(&row.try_get::<String>(0)?).unwrap_or_default();
+            let before = told.get("before").and_then(Value::as_i64).unwrap_or(i64::MAX);
+            if told.get("what").is_some_and(|told| told == what) && record.at < before {
+                return Ok(true);
             }
         }
-        Ok(())
+        Ok(false)
     }
 }
 
-/// Records since the chain began, so that rows are looked for one by one only where there are more
-/// of them.
-#[derive(Default)]
-struct Counted {
-    /// When the first engine with a chain started: what it mended before may be older than rows of
-    /// before the chain.
-    since: Option<i64>,
-    started: bool,
-    kinds: BTreeMap<String, i64>,
+/// Makes hashes and checks signatures on a thread of its own: it takes about as long as reading.
+struct Walker {
+    pages: mpsc::Sender<Vec<AuditRecord>>,
+    verdict: oneshot::Receiver<Verdict>,
 }
 
-impl Counted {
-    fn take(&mut self, record: &AuditRecord) {
-        if !self.started && record.kind == Kind::Started.name() {
-            (self.started, self.since) = (true, Some(record.at));
-            self.kinds.clear();
-        }
-        if record.at >= *self.since.get_or_insert(record.at) {
-            *self.kinds.entry(record.kind.clone()).or_default() += 1;
-        }
+impl Walker {
+    fn start(mut walk: Walk, mut heads: BTreeMap<i64, String>) -> Result<Self, StoreError> {
+        let (pages, mut taken) = mpsc::channel::<Vec<AuditRecord>>(PAGES_AHEAD);
+        let (done, verdict) = oneshot::channel();
+        Tasks::thread("audit", move || {
+            while let Some(page) = taken.blocking_recv() {
+                for record in &page {
+                    walk.step(record);
+                    if let Some(signature) = heads.remove(&record.seq) {
+                        walk.head(record.seq, &signature);
+                    }
+                }
+            }
+            for (seq, signature) in heads {
+                walk.head(seq, &signature);
+            }
+            // Whoever gave up waiting needs no verdict.
+            drop(done.send(walk.end()));
+        })
+        .map_err(|error| StoreError::Busy(error.into()))?;
+        Ok(Self { pages, verdict })
     }
 
-    /// Gives how many rows a kind has at least; of a wish there may be several records.
-    fn of(&self, kind: Kind) -> i64 {
-        let count = self.kinds.get(kind.name()).copied().unwrap_or_default();
-        if kind == Kind::Wish { 0 } else { count }
+    async fn take(&self, page: Vec<AuditRecord>) -> Result<(), StoreError> {
+        self.pages.send(page).await.map_err(|_| StoreError::Closed)
+    }
+
+    async fn end(self) -> Result<Verdict, StoreError> {
+        drop(self.pages);
+        self.verdict.await.map_err(|_| StoreError::Closed)
     }
 }
 
@@ -289,8 +283,8 @@ pub(super) async fn page(db: &mut Db<'_>, after: i64) -> Result<Vec<AuditRecord>
     rows.iter().map(record).collect()
 }
 
-fn read(row: &Row) -> Result<(AuditRecord, bool), StoreError> {
-    Ok((record(row)?, row.try_get("kept")?))
+fn read(row: &Row) -> Result<(AuditRecord, Option<String>), StoreError> {
+    Ok((record(row)?, row.try_get("shown")?))
 }
 
 /// Kinds whose rows hold words of people's.

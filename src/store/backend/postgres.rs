@@ -157,6 +157,18 @@ impl Session {
         Ok(())
     }
 
+    /// Writes the tables that held plain personal data anew.
+    pub(super) async fn rewrite(&mut self) -> Result<(), StoreError> {
+        let db = self.connected()?;
+        // A large table may take longer than any other statement.
+        db.execute("set statement_timeout = 0").await?;
+        let rewrite = "vacuum full person_personal, contact_personal, attempt_personal,
+             outbox_personal, dialog_personal, contact_change_personal, inbound_call_personal";
+        db.execute(rewrite).await?;
+        db.execute("reset statement_timeout").await?;
+        Ok(())
+    }
+
     /// Connects anew. Whatever is wrong with the server now may be mended while we run, so that
     /// every error but another engine's lock is one to try again after.
     async fn connect_again(&mut self) -> Result<(), StoreError> {

@@ -80,6 +80,8 @@ fn options(path: &Path, full_sync: bool) -> SqliteConnectOptions {
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(sync)
         .foreign_keys(true)
+        // What is erased is overwritten in the file.
+        .pragma("secure_delete", "on")
         .busy_timeout(BUSY_AFTER)
         .disable_statement_logging()
 }

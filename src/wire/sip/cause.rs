@@ -44,8 +44,8 @@ pub fn q850_cause(reason: &str) -> Option<u8> {
 }
 
 /// Tells whether a Q.850 cause lies with the number called (ITU-T Q.850 §2.2.7), so that no other
-/// way there would end otherwise.
+/// way there would end otherwise. 2 and 3, no route, are the network's: another may have one.
 #[must_use]
 pub const fn tells_of_callee(cause: u8) -> bool {
-    matches!(cause, 1..=3 | 17..=22 | 28)
+    matches!(cause, 1 | 17..=22 | 28)
 }

@@ -76,11 +76,13 @@ impl Endpoint {
         let Some(calling) = self.legs.get_mut(key).and_then(Leg::calling) else {
             return;
         };
-        if status == 180 && !calling.rang {
+        let heard = calling.early_media.lets(message);
+        // A telephone may ring behind whatever is more than 100: 181 and 182 ring another, many
+        // carriers say 183 alone, and sound that is none of ours tells nothing else.
+        if !calling.rang && (status == 180 || !heard || sdp(message).is_none()) {
             calling.rang = true;
             self.events.push_back(Event::Ringing(id));
         }
-        let heard = calling.early_media.lets(message);
         let held = calling.early(message);
         if let Some(sdp) = sdp(message) {
             let known = |held: &Early| held.told && held.sdp.as_ref() == Some(&sdp);
@@ -92,10 +94,6 @@ impl Endpoint {
             }
             if news {
                 self.events.push_back(Event::Progress(id, sdp));
-            } else if !heard && !calling.rang {
-                // Its sound is none of ours, but a telephone may ring behind it.
-                calling.rang = true;
-                self.events.push_back(Event::Ringing(id));
             }
         }
     }

@@ -26,9 +26,10 @@ use crate::units::{Mono, Span, TrunkId};
 const WAIT_BASE: Span = Span::secs(30);
 /// The longest upper bound (RFC 5626 §4.5: max-time).
 const WAIT_MAX: Span = Span::secs(1_800);
-/// How long a refused account waits: it comes back by itself once the carrier mended it, and 24
-/// tries a day lock nobody out.
-const REFUSED_WAIT: Span = Span::secs(3_600);
+/// How long a refused account waits, longer each time: one server of several may have lost its
+/// accounts, and comes back in a minute; an account that is wrong is tried 24 times a day at last,
+/// which locks nobody out.
+const REFUSED_WAITS: [Span; 3] = [Span::secs(60), Span::secs(300), Span::secs(3_600)];
 /// Above this a binding is refreshed [`MARGIN`] before its end, below it at half of its time
 /// (3GPP TS 24.229 §5.1.1.4.1; RFC 3261 §10.2.4 leaves the margin open).
 const LONG: Span = Span::secs(1_200);
@@ -372,10 +373,12 @@ impl Account {
         self.hop = None;
         let refused = matches!(status, 401 | 403 | 404 | 407);
         let wished = message.and_then(|m| m.first(Name::RetryAfter)).and_then(retry_after_span);
-        let wait = if refused { REFUSED_WAIT } else { backoff(self.failures, chance) };
+        let nth = usize::try_from(self.failures - 1).unwrap_or(usize::MAX);
+        let refused_wait = REFUSED_WAITS[nth.min(REFUSED_WAITS.len() - 1)];
+        let wait = if refused { refused_wait } else { backoff(self.failures, chance) };
         let again = wait.max(wished.unwrap_or(Span::ZERO));
         match self.state {
-            State::Inside { until } if until > now && !refused => {
+            State::Inside { until } if until > now => {
                 return ((now + again).min(until), None);
             }
             State::Inside { .. } | State::Outside | State::Leaving => self.state = State::Outside,

@@ -256,7 +256,10 @@ impl Endpoint {
         let event = if given_up {
             Event::Gone(leg.id)
         } else {
-            let retry_after = message.and_then(|message| message.first(Name::RetryAfter));
+            let beyond = matches!(&leg.state, State::Calling(c) if c.may_have_rung());
+            // Who says 503 once a telephone may ring is not the carrier.
+            let retry_after = message.filter(|_| status != 503 || !beyond);
+            let retry_after = retry_after.and_then(|message| message.first(Name::RetryAfter));
             Event::Failed {
                 leg: leg.id,
                 status,
@@ -412,14 +415,19 @@ pub(super) const fn said(status: u16, message: Option<&Message<'_>>) -> u16 {
     if message.is_none() && status == 503 { 0 } else { status }
 }
 
-/// Gives the Reason header (RFC 3326), or else the reason phrase, or else our own for the status:
-/// it is empty for silence alone.
+/// Gives the Reason header (RFC 3326), and behind it the reason phrase where that says more than
+/// the status does; or else our own phrase: it is empty for silence alone.
 fn failure_reason(status: u16, message: &Message<'_>) -> String {
     let phrase = match message.start {
-        Start::Response { reason, .. } => reason,
-        Start::Request { .. } => &[],
+        Start::Response { reason, .. } => shown(reason),
+        Start::Request { .. } => String::new(),
     };
-    let reasons = reasons(message);
-    let told = shown(if reasons.is_empty() { phrase } else { &reasons });
-    if told.is_empty() { reason(status).to_owned() } else { told }
+    let (told, usual) = (shown(&reasons(message)), reason(status));
+    let says_more = !phrase.is_empty() && !phrase.eq_ignore_ascii_case(usual);
+    match (told.is_empty(), says_more) {
+        (false, true) => format!("{told}, {phrase}"),
+        (false, false) => told,
+        (true, true) => phrase,
+        (true, false) => usual.to_owned(),
+    }
 }

@@ -18,6 +18,7 @@ use super::{Claim, code, json, run, text};
 use crate::store::fixture::{
     LEASE, NOON, call, closed, contact, list, new_campaign, opened, record, settings,
 };
+use crate::store::forgery::forge;
 
 /// A real number of nobody's acquaintance: the law holds for it.
 const NUMBER: &str = "+33612345678";
@@ -140,5 +141,34 @@ fn the_chain_is_verified_beside_the_engine_and_as_a_file() -> Claim {
     assert_eq!(code(&changed)?, 4, "{changed:?}");
     let fault = field(&json(&changed)?, "/faults/0").clone();
     assert_eq!((field(&fault, "/record"), field(&fault, "/what")), (&1.into(), &"changed".into()));
+    Ok(())
+}
+
+#[test]
+fn an_engine_that_signs_what_others_wrote_says_so() -> Claim {
+    let mut engine = world()?;
+    engine.signal(Signal::SIGTERM)?;
+    engine.child.wait()?;
+    assert_eq!(field(&engine.ask(&["audit", "verify"])?, "/resumes"), 0);
+    let engine = engine.again_after(|folder| {
+        let settings = Settings { key: Some(folder.join("cadran.key")), ..settings(folder) };
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        runtime.block_on(forge(&settings, 0))
+    })?;
+    let verified = engine.run(&["audit", "verify", "--json"])?;
+    assert_eq!(code(&verified)?, 4, "{verified:?}");
+    let verified = json(&verified)?;
+    // The call was of years ago; two records of it and two of the first start.
+    let told = serde_json::json!({ "record": 1, "until": 4, "what": "unsigned" });
+    assert_eq!(field(&verified, "/faults"), &serde_json::json!([told]), "{verified}");
+    let signed = field(&verified, "/signed").as_i64();
+    assert!(signed >= Some(5), "the engine signed it: {verified}");
+    let start = field(&verified, "/resumed/0");
+    let place = ["record", "first", "last"].map(|key| start[key].as_i64());
+    assert_eq!(place, [Some(5), Some(1), Some(4)], "{verified}");
+    let told = engine.run(&["audit", "verify", "--lang", "fr"])?;
+    for said in ["5 : sur 1 à 4, signés par personne", "1: sans signature jusqu'à 4"] {
+        assert!(text(&told.stdout)?.contains(said), "{said}: {told:?}");
+    }
     Ok(())
 }

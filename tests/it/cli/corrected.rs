@@ -3,12 +3,14 @@
 use std::fs;
 use std::path::Path;
 
+use cadran::carrier::Persona;
 use cadran::engine::tasks::Tasks;
 use cadran::store::{self, Correction, NewNumber, Store};
 use cadran::units::{ContactId, Number};
 use nix::sys::signal::Signal;
 
 use super::running::{Engine, field};
+use super::shown::{Centre, Line, NUMBER};
 use super::{Claim, code, text};
 use crate::store::fixture::{NOON, mobile};
 
@@ -87,5 +89,45 @@ fn corrections_are_exported_and_undone_by_no_list() -> Claim {
     let output = engine.run(&["list", "export", "essai"])?;
     let csv = text(&output.stdout)?;
     assert!(csv.contains(";'=cmd();"), "{csv}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_number_corrected_on_the_card_is_the_one_that_is_dialled() -> Claim {
+    let line = Line {
+        everybody: (Persona::Talks, (603, "")),
+        scale: 0.01,
+        trunk: "channels = 9\ncalls_per_second = \"50/s\"\n",
+        extra: [NUMBER, "[wrap]\nmax = \"10m\"\n"],
+        agents: 1,
+        mode: "preview",
+    };
+    let centre = Centre::of(&line, "ref;téléphone\nK1;0639980001\nK2;0639980003\n").await?;
+    let engine = &centre.engine;
+    engine.ask_until(&["agent", "list"], "/0/state", "previewing")?;
+    let (wrong, right) = ("+33639980001", "+33639980002");
+    let correct = ["agent", "correct", "a1", "--wrong-number", wrong, "--number", right];
+    assert_eq!(field(&engine.ask(&correct)?, "/changed"), 2);
+    engine.ask(&["agent", "dial", "a1"])?;
+    let calls = engine.ask_until(&["call", "list"], "/calls/0/to", right)?;
+    assert_eq!(field(&calls, "/calls/1"), &serde_json::Value::Null, "{calls}");
+    engine.ask_until(&["agent", "list"], "/0/state", "wrapping")?;
+    // A call that is named must be one with this contact.
+    let call = field(&calls, "/calls/0/call").as_u64().ok_or("no call")?.to_string();
+    let contact = field(&calls, "/calls/0/contact").as_u64().ok_or("no contact")?;
+    let said = |contact: u64, call: &str| {
+        let (contact, field) = (contact.to_string(), "email=x@example.org");
+        engine.run(&["agent", "correct", "a1", "--contact", &contact, "--call", call, field])
+    };
+    let whole = engine.ask(&["list", "export", "essai"])?;
+    let other = [0, 1].map(|nth| field(&whole, &format!("/{nth}/contact")).as_u64());
+    let other = other.into_iter().flatten().find(|id| *id != contact).ok_or("a second contact")?;
+    let unknown = said(contact, "999999")?;
+    assert_eq!(code(&unknown)?, 5, "{unknown:?}");
+    let strange = said(other, &call)?;
+    assert!(text(&strange.stderr)?.contains("a call with another contact"), "{strange:?}");
+    let own = said(contact, &call)?;
+    assert_eq!(code(&own)?, 0, "{own:?}");
+    centre.tasks.abort();
     Ok(())
 }

@@ -60,3 +60,46 @@ fn a_list_of_wishes_goes_in_and_comes_out() -> Claim {
     assert_eq!(field(&json(&again)?, "/added"), 1, "{again:?}");
     Ok(())
 }
+
+#[test]
+fn each_line_of_a_list_says_how_far_its_wish_reaches_why_and_until_when() -> Claim {
+    let engine = Engine::start()?;
+    let list = "téléphone;client;campagne;portée;motif;source;jusqu'au\n\
+        0639981201;;ESSAI;;courrier;lettre 12;31/12/2099\n\
+        0639981202;;essai;tous;;;\n\
+        0639981203;;;;;;\n\
+        0639981204;;ailleurs;;;;\n\
+        0639981205;;;;;;31/12/2019\n\
+        0639981206;;;;;;bientôt\n\
+        0639981207;;;lune;;;\n";
+    fs::write(engine.folder.path().join("oppositions.csv"), list)?;
+    let import =
+        ["--json", "dnc", "import", "oppositions.csv", "--campaign", "essai", "--reason", "liste"];
+    let output = engine.run(&import)?;
+    assert_eq!(code(&output)?, 8, "{output:?}");
+    let report = json(&output)?;
+    assert_eq!(field(&report, "/added"), 3, "{report}");
+    assert_eq!(field(&report, "/list/importable"), 3, "{report}");
+    let reasons = [("reach_unknown", 2), ("end_over", 1), ("end_unreadable", 1)];
+    for (reason, count) in reasons {
+        assert_eq!(field(&report, &format!("/list/reasons/{reason}")), count, "{report}");
+    }
+    assert_eq!(field(&report, "/list/examples/0/line"), 5, "{report}");
+    assert_eq!(field(&report, "/list/examples/0/column"), "campagne", "{report}");
+    let wish = |last: u32| {
+        let output = engine.run(&["--json", "dnc", "check", &format!("+3363998120{last}")])?;
+        json(&output)
+    };
+    let first = wish(1)?;
+    assert_eq!(field(&first, "/0/reach/campaign"), "essai", "{first}");
+    assert_eq!(field(&first, "/0/reason"), "courrier", "{first}");
+    assert_eq!(field(&first, "/0/source"), "lettre 12", "{first}");
+    assert_eq!(field(&first, "/0/until"), "2099-12-31T23:00:00Z", "{first}");
+    let second = wish(2)?;
+    assert_eq!(field(&second, "/0/reach"), &serde_json::json!({}), "{second}");
+    assert_eq!(field(&second, "/0/source"), "oppositions.csv", "{second}");
+    let third = wish(3)?;
+    assert_eq!(field(&third, "/0/reach/campaign"), "essai", "the list's own: {third}");
+    assert_eq!(field(&third, "/0/reason"), "liste", "{third}");
+    Ok(())
+}

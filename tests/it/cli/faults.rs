@@ -184,10 +184,12 @@ fn a_refused_account_is_shown_with_its_answer_and_the_next_try() -> Claim {
         let show = ["trunk", "show", "t1"];
         let shown = engine.ask_until(&show, "/status", 403)?;
         assert_eq!(field(&shown, "/why"), "unregistered");
-        assert!(field(&shown, "/again_s").as_f64() > Some(3_500.0), "{shown}");
+        // A minute first, ever longer then.
+        let again = field(&shown, "/again_s").as_f64();
+        assert!(again.is_some_and(|again| (0.0..=60.0).contains(&again)), "{shown}");
         for (lang, said) in [
-            ("fr", "l'opérateur refuse le compte (403), nouvel essai dans 60 min"),
-            ("en", "the carrier refuses the account (403), next try in 60 min"),
+            ("fr", "l'opérateur refuse le compte (403), nouvel essai dans "),
+            ("en", "the carrier refuses the account (403), next try in "),
         ] {
             let told = engine.run(&[&show[..], &["--lang", lang]].concat())?;
             assert!(text(&told.stdout)?.contains(said), "{told:?}");

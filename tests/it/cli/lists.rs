@@ -90,6 +90,81 @@ fn a_dry_run_needs_nothing_but_the_list_and_keeps_what_its_columns_mean() -> Cla
 }
 
 #[test]
+fn a_list_is_inspected_without_an_engine_and_nothing_is_written() -> Claim {
+    let folder = tempfile::tempdir()?;
+    let list = b"Nom;T\xe9l;Ville;type\r\nA;01 99 00 00 01;Lyon;pro\r\nB;0262 12 34 56;;pro\r\n\
+        C;612345678;Nice;particulier\r\nD;12;Nice;\r\n";
+    fs::write(folder.path().join("mars.csv"), list)?;
+    let mut command = cadran();
+    command.current_dir(folder.path()).args(["list", "inspect", "mars.csv"]);
+    let looked = command.arg("--json").output()?;
+    assert_eq!(code(&looked)?, 0, "{looked:?}");
+    let told = json(&looked)?;
+    for (place, wanted) in [
+        ("/encoding", serde_json::json!("Windows-1252")),
+        ("/delimiter", ";".into()),
+        ("/columns/Tél", "phone".into()),
+        ("/importable", 3.into()),
+        ("/repaired", 1.into()),
+        ("/reasons/number_short", 1.into()),
+        ("/cells/1/title", "Tél".into()),
+        ("/cells/1/filled", 4.into()),
+        ("/cells/2/filled", 3.into()),
+        ("/cells/2/example", "Lyon".into()),
+        ("/whose/territories", serde_json::json!({ "FR": 1, "FR-974": 1, "fiction": 1 })),
+        ("/whose/classes", serde_json::json!({ "fixed": 2, "mobile": 1 })),
+        ("/whose/zones/Indian~1Reunion", 1.into()),
+        ("/whose/persons", serde_json::json!({ "consumer": 1, "professional": 2 })),
+    ] {
+        assert_eq!(told.pointer(place), Some(&wanted), "{place}: {told}");
+    }
+    let mut command = cadran();
+    command.current_dir(folder.path()).args(["list", "inspect", "mars.csv", "--lang", "fr"]);
+    let looked = command.output()?;
+    let told = text(&looked.stdout)?;
+    for said in ["Tél → phone  4 remplies  « 01 99 00 00 01 »", "2 professionnels", "1 mobile"]
+    {
+        assert!(told.contains(said), "{said}: {told}");
+    }
+    assert_eq!(fs::read_dir(folder.path())?.count(), 1, "no file beside the list");
+    Ok(())
+}
+
+#[test]
+fn meanings_of_columns_are_kept_under_a_name_listed_shown_and_edited() -> Claim {
+    let folder = tempfile::tempdir()?;
+    fs::write(folder.path().join("mars.csv"), "Nom;Joignable au;CA\nA;01 99 00 00 01;12\n")?;
+    let run = |arguments: &[&str]| {
+        let mut command = cadran();
+        command.current_dir(folder.path()).args(["--json", "list"]).args(arguments).output()
+    };
+    let unknown = run(&["map", "crm"])?;
+    assert_eq!(code(&unknown)?, 5, "{unknown:?}");
+    assert!(text(&unknown.stderr)?.contains("--from"), "{unknown:?}");
+    let wrong = run(&["map", "crm", "--set", "CA=turnover"])?;
+    assert_eq!(code(&wrong)?, 3, "{wrong:?}");
+    assert!(!folder.path().join("columns").exists(), "what means nothing is not kept");
+    let set = ["--set", "joignable au=phone", "--set", "CA=fields.turnover"];
+    let made = run(&[&["map", "crm", "--from", "mars.csv"], &set[..]].concat())?;
+    assert_eq!(code(&made)?, 0, "{made:?}");
+    let columns =
+        serde_json::json!({ "CA": "fields.turnover", "Nom": "name", "joignable au": "phone" });
+    assert_eq!(json(&made)?.pointer("/columns"), Some(&columns));
+    let import = run(&["import", "mars.csv", "--dry-run", "--columns", "crm"])?;
+    assert_eq!(code(&import)?, 0, "{import:?}");
+    assert_eq!(json(&import)?.pointer("/columns/CA"), Some(&"fields.turnover".into()));
+    let edited = run(&["map", "crm", "--unset", "ca", "--set", "NOM=ignored"])?;
+    let columns = serde_json::json!({ "NOM": "ignored", "joignable au": "phone" });
+    assert_eq!(json(&edited)?.pointer("/columns"), Some(&columns));
+    assert_eq!(json(&run(&["map", "crm"])?)?.pointer("/columns"), Some(&columns), "it is kept");
+    assert_eq!(code(&run(&["map", "crm", "--unset", "Ville"])?)?, 5);
+    let all = json(&run(&["map"])?)?;
+    assert_eq!(all.pointer("/0/name"), Some(&"crm".into()), "{all}");
+    assert_eq!(all.as_array().map(Vec::len), Some(1), "{all}");
+    Ok(())
+}
+
+#[test]
 fn a_workbook_is_imported_once_and_references_taken_by_others_are_told() -> Claim {
     let engine = Engine::start()?;
     let lists = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/import/lists");

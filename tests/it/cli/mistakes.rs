@@ -245,6 +245,34 @@ fn the_good_files_are_good() -> Claim {
 }
 
 #[test]
+fn no_trunk_hides_a_number_that_the_law_wants_shown() -> Claim {
+    let engine = |number: &str| {
+        format!(
+            "{ENGINE}hide_caller_id = true\noperators = [\"OVH\"]\n\
+             [[caller_id]]\nnumber = \"{number}\"\noperator = \"OVH\"\n"
+        )
+    };
+    for (number, mode, law) in [
+        ("+33162000000", "progressive", Some("FR-12")),
+        ("+33162000000", "preview", Some("FR-14")),
+        ("+442079460000", "progressive", None),
+    ] {
+        let mode = format!("mode = \"{mode}\"");
+        let campaign = CAMPAIGN.replace("+33162000000", number);
+        let campaign = campaign.replace("mode = \"progressive\"", &mode);
+        let (code, told) = whole_answer(&engine(number), &campaign)?;
+        assert_eq!(code, if law.is_some() { 3 } else { 0 }, "{number} {mode}: {told}");
+        for word in law.into_iter().chain(law.map(|_| "trunk \"t1\"")) {
+            assert!(told.contains(word) && told.contains("caller_ids[1]"), "{word}: {told}");
+        }
+    }
+    let other = engine("+33162000000").replace("[\"OVH\"]", "[\"SFR\"]");
+    let (_, told) = whole_answer(&other, CAMPAIGN)?;
+    assert!(!told.contains("hide_caller_id"), "it does not leave by that trunk: {told}");
+    Ok(())
+}
+
+#[test]
 fn every_mistake_in_a_campaign_is_pointed_at() -> Claim {
     for mistake in &CAMPAIGN_MISTAKES {
         let (campaign, place) = seeded(CAMPAIGN, mistake)?;

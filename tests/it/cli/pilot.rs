@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use cadran::engine::tasks::Tasks;
-use cadran::store::{Settings, Store};
+use cadran::store::{NewCampaign, Settings, Store};
 
 use super::running::{Engine, field};
 use super::{Claim, code, text};
@@ -32,7 +32,8 @@ async fn filled(folder: &Path) -> Result<(), cadran::store::StoreError> {
     let tasks = Tasks::new();
     let key = Some(folder.join("cadran.key"));
     let store = Store::open(Settings { key, ..settings(folder) }, &tasks).await?;
-    let essai = store.set_campaign(&pilot_campaign("essai")).await?;
+    let essai = NewCampaign { client: "Acme".to_owned(), ..pilot_campaign("essai") };
+    let essai = store.set_campaign(&essai).await?;
     fill(&store, essai).await?;
     drop(store);
     tasks.finished().await;

@@ -52,19 +52,27 @@ impl Engine {
 
     /// Starts an engine on a project that is written already.
     fn serve(folder: tempfile::TempDir) -> Result<Self, Box<dyn Error>> {
-        let mut child = cadran()
-            .arg("serve")
-            .current_dir(folder.path())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()?;
-        let stderr = child.stderr.take().ok_or("no standard error")?;
-        let engine = Self { folder, child };
+        let child = spawn(folder.path())?;
+        let mut engine = Self { folder, child };
+        engine.until_it_serves()?;
+        Ok(engine)
+    }
+
+    /// Kills it where it stands and starts it again.
+    pub(super) fn restart(&mut self) -> Claim {
+        self.child.kill()?;
+        self.child.wait()?;
+        self.child = spawn(self.folder.path())?;
+        self.until_it_serves()
+    }
+
+    fn until_it_serves(&mut self) -> Claim {
+        let stderr = self.child.stderr.take().ok_or("no standard error")?;
         let mut told = String::new();
         let mut lines = BufReader::new(stderr);
         while lines.read_line(&mut told)? > 0 {
             if told.contains("serving:") {
-                return Ok(engine);
+                return Ok(());
             }
         }
         Err(format!("the engine did not start: {told}").into())
@@ -136,6 +144,12 @@ impl Engine {
         }
         Err(format!("{place} is never {wanted} in {TRIES_MAX} answers, at last {answer}").into())
     }
+}
+
+fn spawn(folder: &Path) -> std::io::Result<Child> {
+    let mut serve = cadran();
+    serve.arg("serve").current_dir(folder).stdout(Stdio::null()).stderr(Stdio::piped());
+    serve.spawn()
 }
 
 /// A process takes some 5 ms: an engine that has not come there in 10 s never will.

@@ -13,35 +13,72 @@ use serde_json::Value;
 use super::running::{Engine, field};
 use super::{Claim, text};
 
-/// A centre of one agent whose carrier answers every call in one way.
-struct Centre {
-    engine: Engine,
+/// What a centre's carrier and trunk are like.
+pub(super) struct Line<'l> {
+    /// How everybody answers, and what a network says that refuses.
+    pub(super) everybody: (Persona, (u16, &'static str)),
+    /// How long things take there, against life.
+    pub(super) scale: f64,
+    /// The trunk's keys beside its name and host.
+    pub(super) trunk: &'l str,
+    /// More of the engine's file, and of the campaign's.
+    pub(super) extra: [&'l str; 2],
+    /// Agents at work.
+    pub(super) agents: u32,
+    /// The campaign's mode.
+    pub(super) mode: &'l str,
+}
+
+/// A centre whose carrier answers every call in one way.
+pub(super) struct Centre {
+    pub(super) engine: Engine,
     _carrier: CarrierHandle,
     _phones: PhonesHandle,
-    tasks: Tasks,
+    pub(super) tasks: Tasks,
 }
 
 impl Centre {
-    /// Starts it, with `extra` in the engine's file and calls to these numbers.
+    /// Starts one of one agent, with `extra` in the engine's file and calls to these numbers.
     async fn opened(
-        (everybody, declines): (Persona, (u16, &'static str)),
+        everybody: (Persona, (u16, &'static str)),
         extra: &str,
         list: &str,
     ) -> Result<Self, Box<dyn std::error::Error>> {
+        let trunk = "channels = 9\ncalls_per_second = \"50/s\"\n";
+        let line = Line {
+            everybody,
+            scale: 0.01,
+            trunk,
+            extra: [extra, ""],
+            agents: 1,
+            mode: "progressive",
+        };
+        Self::of(&line, list).await
+    }
+
+    /// Starts one that calls these numbers.
+    pub(super) async fn of(
+        line: &Line<'_>,
+        list: &str,
+    ) -> Result<Self, Box<dyn std::error::Error>> {
         let tasks = Tasks::new();
+        let (everybody, declines) = line.everybody;
         let cast = Cast::Only(everybody);
-        let town = Town { cast, declines, scale: 0.01, ..Town::default() };
+        let town = Town { cast, declines, scale: line.scale, ..Town::default() };
         let settings = carrier::Settings { town, ..carrier::Settings::default() };
         let carrier = carrier::start(settings, Clock::start(), &tasks).await?;
-        let phones = PhoneSettings { count: 1, ..PhoneSettings::default() };
+        let phones = PhoneSettings { count: line.agents, ..PhoneSettings::default() };
         let phones = carrier::start_phones(phones, Clock::start(), &tasks).await?;
-        let engine = Engine::start_with(|folder| write(folder, carrier.addr(), extra, list))?;
+        let engine = Engine::start_with(|folder| write(folder, carrier.addr(), line, list))?;
         let list = engine.folder.path().join("liste.csv");
         let list = list.to_str().ok_or("a path that is no text")?;
         engine.ask(&["list", "import", list, "--campaign", "essai", "--consent-later"])?;
-        engine.ask(&["agent", "add", "a1", "--sip", &phones.contact(1)])?;
-        engine.ask(&["agent", "login", "a1"])?;
-        engine.ask(&["agent", "ready", "a1"])?;
+        for nth in 1..=line.agents {
+            let name = format!("a{nth}");
+            engine.ask(&["agent", "add", &name, "--sip", &phones.contact(nth)])?;
+            engine.ask(&["agent", "login", &name])?;
+            engine.ask(&["agent", "ready", &name])?;
+        }
         engine.ask(&["campaign", "start", "essai"])?;
         Ok(Self { engine, _carrier: carrier, _phones: phones, tasks })
     }
@@ -52,21 +89,24 @@ impl Centre {
     }
 }
 
-fn write(folder: &Path, carrier: SocketAddr, extra: &str, list: &str) -> std::io::Result<()> {
+fn write(folder: &Path, carrier: SocketAddr, line: &Line<'_>, list: &str) -> std::io::Result<()> {
     let path = folder.join("cadran.toml");
     let text = fs::read_to_string(&path)?;
     let (head, _) =
         text.split_once("[[caller_id]]").ok_or_else(|| std::io::Error::other("no trunk"))?;
+    let (keys, [engine, campaign]) = (line.trunk, line.extra);
     let trunk = format!(
-        "[[trunk]]\nname = \"t1\"\nhost = \"{carrier}\"\nchannels = 9\n\
-         calls_per_second = \"50/s\"\noptions_every = \"never\"\n"
+        "[[trunk]]\nname = \"t1\"\nhost = \"{carrier}\"\noptions_every = \"never\"\n{keys}"
     );
-    fs::write(&path, format!("{head}{trunk}{extra}"))?;
+    fs::write(&path, format!("{head}{trunk}{engine}"))?;
+    let path = folder.join("campaigns/essai.toml");
+    let file = fs::read_to_string(&path)?.replace("progressive", line.mode);
+    fs::write(&path, file + campaign)?;
     fs::write(folder.join("liste.csv"), list)
 }
 
 /// Contacts with numbers kept for fiction (Arcep, décision 2018-0881).
-fn fiction() -> Result<String, std::fmt::Error> {
+pub(super) fn fiction() -> Result<String, std::fmt::Error> {
     let mut list = String::from("ref;nom;téléphone\n");
     for nth in 0..30 {
         writeln!(list, "K{nth};Moreau;06399800{nth:02}")?;
@@ -74,7 +114,7 @@ fn fiction() -> Result<String, std::fmt::Error> {
     Ok(list)
 }
 
-const NUMBER: &str = "[[caller_id]]\nnumber = \"+33162000000\"\n";
+pub(super) const NUMBER: &str = "[[caller_id]]\nnumber = \"+33162000000\"\n";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_number_that_networks_refuse_rests_and_why_says_so() -> Claim {

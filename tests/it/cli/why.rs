@@ -4,6 +4,7 @@ use std::error::Error;
 use std::fs;
 use std::path::Path;
 
+use cadran::carrier::Persona;
 use cadran::core::Record;
 use cadran::core::fact::{Callback, Lead};
 use cadran::core::order::{Closed, DoneReason, EndedBy, Next, Opened, Outcome, RuleRefusal, Stage};
@@ -14,8 +15,10 @@ use cadran::engine::tasks::Tasks;
 use cadran::store::{DncScope, NewCampaign, NewDoNotCall, Settings, Store, StoreError, Write};
 use cadran::units::{CallId, CampaignId, NumberId, PersonId, Span, TrunkId, Wall};
 use jiff::tz::TimeZone;
+use serde_json::Value;
 
 use super::running::{Engine, field};
+use super::shown::{Centre, Line, NUMBER, fiction};
 use super::{Claim, code, json, text};
 use crate::store::fixture::{LEASE, contact, list, new_campaign, number_of, record, settings};
 
@@ -42,7 +45,7 @@ enum Then {
 /// A campaign, what was done to its contacts, the first cause and its words.
 type Case = (&'static str, Seed, &'static str, &'static str, &'static str);
 
-const CASES: [Case; 13] = [
+const CASES: [Case; 15] = [
     (
         "fenetre",
         Seed::PutOff(RuleId::Window, 18_000, Some("FR-5")),
@@ -72,6 +75,20 @@ const CASES: [Case; 13] = [
         "refus récent (FR-7",
     ),
     (
+        "sans-consentement",
+        Seed::PutOff(RuleId::NoConsent, 86_400, Some("FR-1")),
+        "no-consent",
+        "the law asks for a consent, and there is none: cadran consent import (FR-1",
+        "la loi exige un consentement, et il n'y en a pas : cadran consent import (FR-1",
+    ),
+    (
+        "consentement-echu",
+        Seed::PutOff(RuleId::ConsentExpired, 86_400, Some("FR-3")),
+        "consent-expired",
+        "the consent that the law asks for is over: cadran consent import (FR-3",
+        "le consentement que la loi exige est échu : cadran consent import (FR-3",
+    ),
+    (
         "verrou",
         Seed::Tried(1, Outcome::Abandoned, Then::Due),
         "recall-lock",
@@ -89,8 +106,8 @@ const CASES: [Case; 13] = [
         "sans-route",
         Seed::PutOff(RuleId::NoRoute, 600, None),
         "no-route",
-        "no trunk for the number's prefix",
-        "aucun trunk pour ce préfixe",
+        "no trunk or no number to show is free for it",
+        "ni trunk ni numéro présenté n'est libre",
     ),
     (
         "delai",
@@ -362,7 +379,7 @@ fn what_keeps_a_campaign_beside_its_contacts_is_told_first() -> Claim {
     let fresh = engine.ask(&["why", "0199000001"])?;
     assert_eq!(field(&fresh, "/contacts/0/callable"), true, "{fresh}");
     assert_eq!(field(&fresh, "/contacts/0/causes/0/code"), "paused", "{fresh}");
-    assert_eq!(field(&fresh, "/contacts/0/last"), &serde_json::Value::Null);
+    assert_eq!(field(&fresh, "/contacts/0/last"), &Value::Null);
     for (lang, words) in [("en", "never tried"), ("fr", "jamais essayé")] {
         let told = engine.run(&["why", "+33199000001", "--lang", lang])?;
         assert!(text(&told.stdout)?.contains(words), "{told:?}");
@@ -404,7 +421,98 @@ fn outside_the_hours_it_is_told_when_they_open_and_a_wish_comes_first() -> Claim
     let wish = engine.ask(&["why", "0199000001"])?;
     assert_eq!(field(&wish, "/contacts/0/causes/0/code"), "do-not-call", "{wish}");
     assert_eq!(field(&wish, "/contacts/0/causes/1/code"), "window", "{wish}");
-    assert_eq!(field(&wish, "/contacts/0/next"), &serde_json::Value::Null, "{wish}");
+    assert_eq!(field(&wish, "/contacts/0/next"), &Value::Null, "{wish}");
+    Ok(())
+}
+
+#[test]
+fn a_number_that_may_not_be_shown_is_told_with_its_law() -> Claim {
+    // A machine may show it in its own country, and not in France (FR-12).
+    let engine = Engine::start_with(|folder| {
+        let path = folder.join("campaigns/essai.toml");
+        fs::write(&path, fs::read_to_string(&path)?.replace("+33162000000", "+442079460123"))
+    })?;
+    fs::write(engine.folder.path().join("l.csv"), "ref;téléphone\nK1;06 12 34 56 78\n")?;
+    engine.ask(&["list", "import", "l.csv", "--campaign", "essai", "--consent-later"])?;
+    engine.ask(&["campaign", "start", "essai"])?;
+    let why = engine.ask_until(&["why", "essai"], "/causes/0/code", "caller-id")?;
+    assert_eq!(field(&why, "/causes/0/law"), "FR-12", "{why}");
+    assert_eq!(field(&why, "/causes/0/contacts"), 1, "{why}");
+    let contact = engine.ask(&["why", "K1"])?;
+    assert_eq!(field(&contact, "/contacts/0/causes/0/code"), "caller-id", "{contact}");
+    for (lang, words) in [
+        ("en", "1. the law lets no number of caller_ids be shown there"),
+        ("fr", "1. la loi ne permet d'y présenter aucun numéro de caller_ids"),
+    ] {
+        for of in ["essai", "K1"] {
+            let told = engine.run(&["why", of, "--lang", lang])?;
+            assert!(text(&told.stdout)?.contains(words), "{told:?}");
+        }
+    }
+    Ok(())
+}
+
+/// Waits for the first cause of a campaign, and for its words.
+fn told_first(engine: &Engine, cause: &str, said: [&str; 2]) -> Result<Value, Box<dyn Error>> {
+    let why = engine.ask_until(&["why", "essai"], "/causes/0/code", cause)?;
+    for (lang, words) in ["en", "fr"].into_iter().zip(said) {
+        let told = engine.run(&["why", "essai", "--lang", lang])?;
+        assert!(text(&told.stdout)?.contains(&format!("  1. {words}")), "{told:?}");
+    }
+    Ok(why)
+}
+
+/// A centre whose people answer in this way, over a trunk with these keys.
+fn line(everybody: Persona, trunk: &str, agents: u32) -> Line<'_> {
+    let extra = [NUMBER, "[wrap]\nmax = \"10m\"\n"];
+    let (everybody, mode) = ((everybody, (603, "")), "progressive");
+    Line { everybody, scale: 0.01, trunk, extra, agents, mode }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn all_who_write_up_are_the_first_cause() -> Claim {
+    let wide = "channels = 9\ncalls_per_second = \"50/s\"\n";
+    let centre = Centre::of(&line(Persona::Talks, wide, 1), &fiction()?).await?;
+    let said = ["all 1 agents are writing up", "tous les agents (1) sont en post-appel"];
+    let why = told_first(&centre.engine, "all-wrapping", said)?;
+    assert_eq!(field(&why, "/causes/0/agents"), 1, "{why}");
+    centre.tasks.abort();
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_trunk_that_rests_is_the_first_cause_with_its_end() -> Claim {
+    let weak = "channels = 9\ncalls_per_second = \"50/s\"\nrest_after = \"3/10m\"\n\
+                rest_min = \"10m\"\n";
+    let centre = Centre::of(&line(Persona::Congested, weak, 1), &fiction()?).await?;
+    let said = ["no trunk of it answers (t1)", "aucun de ses trunks ne répond (t1)"];
+    let why = told_first(&centre.engine, "no-trunk", said)?;
+    assert!(field(&why, "/causes/0/until").is_string(), "{why}");
+    centre.tasks.abort();
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_full_trunk_is_the_first_cause() -> Claim {
+    let narrow = "channels = 1\ncalls_per_second = \"50/s\"\n";
+    let line = Line { scale: 0.2, ..line(Persona::Talks, narrow, 2) };
+    let centre = Centre::of(&line, &fiction()?).await?;
+    let said = ["its trunks are full (t1)", "ses trunks sont pleins (t1)"];
+    told_first(&centre.engine, "channels", said)?;
+    centre.tasks.abort();
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_rate_that_is_spent_is_the_first_cause() -> Claim {
+    let slow = "channels = 9\ncalls_per_second = \"0.01/s\"\n";
+    let centre = Centre::of(&line(Persona::Busy, slow, 1), &fiction()?).await?;
+    let said = [
+        "a trunk takes no more calls this second: the next one follows by itself",
+        "un trunk ne prend plus d'appels cette seconde : le suivant part de lui-même",
+    ];
+    told_first(&centre.engine, "calls-per-second", said)?;
+    centre.tasks.abort();
     Ok(())
 }
 

@@ -306,6 +306,34 @@ fn each_country_is_shown_the_number_that_may_be_and_the_same_person_the_same() -
 }
 
 #[test]
+fn a_number_that_was_blocked_for_a_person_is_shown_again_only_for_want_of_another() -> Claim {
+    let mut campaign = Campaign::new(Mode::Progressive, OVER, Zone::new("Europe/Paris")?);
+    campaign.rules.law = regimes(Purpose::Survey, Called::Professionals);
+    let numbers = ["+442079460000", "+33162000000", "+33270000000"];
+    let cards = numbers.map(|number| card(number, Mandate::Held));
+    campaign.caller_cards = cards.into_iter().collect::<Result<_, _>>()?;
+    campaign.caller_ids = 3;
+    let mut desk = Desk::opened(campaign, MONDAY)?;
+    let mut shown = Vec::new();
+    for (person, (before, blocked)) in (1..).zip([
+        (Some(1), vec![]),
+        (Some(1), vec![1]),
+        (Some(1), vec![1, 2]),
+        (None, vec![1]),
+        (Some(2), vec![1]),
+        (None, vec![0, 1, 2]),
+    ]) {
+        let number = called("FR", "Europe/Paris", person)?;
+        desk.offer(person, LeadNumber { shown: before, blocked, ..number });
+        shown.extend(desk.dialled().map(|(_, caller_id)| caller_id));
+        desk.ends(Failure::Busy, 486);
+        desk.wait(Span::secs(2));
+    }
+    assert_eq!(shown, [1, 2, 1, 2, 2, 1]);
+    Ok(())
+}
+
+#[test]
 fn a_refusal_for_the_number_is_its_own_and_costs_the_contact_nothing() -> Claim {
     let mut campaign = Campaign::new(Mode::Progressive, OVER, Zone::new("Europe/Paris")?);
     let rest = Rest { blocks: 2, within: Span::secs(3_600), lasts: Span::secs(60) };

@@ -137,6 +137,7 @@ fn told() -> impl Strategy<Value = Told> {
             .prop_map(|(id, of)| Told::Fact(Fact::Withdrawn(PersonId(id), ClientId(of)))),
         3 => (0..4_u64, inbound_fact())
             .prop_map(|(id, fact)| Told::Fact(Fact::Inbound(InboundId(id), fact))),
+        1 => (0..40_u64).prop_map(|id| Told::Fact(Fact::Erased(ContactId(id)))),
         8 => (0..6_u64, call_fact()).prop_map(|(back, fact)| Told::Call(back, fact)),
         1 => (who(), 0..4_u64, 0..5_u16).prop_map(|(a, back, d)| Told::Qualified(a, back, d)),
         4 => (campaign(), 0..40_u64, 0..8_u64, owner)

@@ -74,6 +74,7 @@ impl Ledger {
             | Fact::Trunk(..)
             | Fact::DoNotCall(..)
             | Fact::Withdrawn(..)
+            | Fact::Erased(..)
             | Fact::Shown(..)
             | Fact::Inbound(..) => {}
         }

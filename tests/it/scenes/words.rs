@@ -11,12 +11,14 @@ use cadran::core::fact::{
     Lead, LeadNumber, SkipReason, Supply, TrunkFact,
 };
 use cadran::core::order::{InboundOrder, Next, Order, Outcome, Record};
+use cadran::core::rules::caller_id::{Card, Class, Dialing};
+use cadran::core::rules::law::{Asks, LawId, Regime, Rule};
 use cadran::core::rules::{AttemptCap, DaySpan, Week};
 use cadran::core::shown::Cap;
 use cadran::core::{self, Fact, agent, hopper, inbound, recycle, trunks};
 use cadran::units::{
     AgentId, CallId, CampaignId, ClientId, ContactId, DispositionId, InboundId, Now, NumberId,
-    PauseId, PersonId, Ratio, RouteGroup, ShownId, Span, TrunkId, Wall, Zone,
+    PauseId, PersonId, Ratio, RouteGroup, ShownId, Span, Territory, TrunkId, Wall, Zone,
 };
 
 /// What the header of a scene introduced.
@@ -91,6 +93,7 @@ impl World {
             Some('A') => {
                 Ok(vec![Fact::Agent(AgentId(number(who, 'A')?), agent_fact(now, what, rest)?)])
             }
+            Some('L') if what == "erased" => Ok(vec![Fact::Erased(ContactId(number(who, 'L')?))]),
             Some('T') => {
                 let fact = match what {
                     "up" => TrunkFact::Up,
@@ -135,6 +138,12 @@ impl World {
             "drained" => CampaignFact::Drained,
             "stopped" => CampaignFact::Stopped,
             "refilled" => CampaignFact::Refilled,
+            "restocked" => CampaignFact::Restocked,
+            "corrected" => {
+                let contact = ContactId(number(rest.first().ok_or("whose?")?, 'L')?);
+                let Lead { numbers, .. } = lead(contact, rest.get(1..).unwrap_or_default())?;
+                CampaignFact::Corrected { contact, numbers }
+            }
             "directed" => CampaignFact::Directed(parse(rest.first().ok_or("how many?")?)?),
             "set" => {
                 let known = self.campaigns.get(&id).cloned().ok_or("no such campaign")?;
@@ -216,6 +225,8 @@ fn settings(
                 settings.by_group.insert(group, list(routes, route)?);
             }
             "shows" => settings.caller_caps = list(value, shown)?,
+            "cards" => settings.caller_cards = list(value, card)?,
+            "law" => settings.rules.law = list(value, own_numbers)?,
             "listen" => settings.listen = parse(value)?,
             "notice" => settings.abandon.notice = parse(value)?,
             "within" => settings.abandon.within = span(value)?,
@@ -270,15 +281,33 @@ fn breaker(text: &str) -> Result<core::breaker::Settings, String> {
     })
 }
 
-/// `Y1/2/0.5`: a number with its channels and its calls per second; `-` for no limit.
+/// `ES:T1`: a number of a country, and the trunk it leaves by.
+fn card(text: &str) -> Result<Card, String> {
+    let (country, trunk) = text.split_once(':').ok_or("a card is written ES:T1")?;
+    let country = Territory::new(country).map_err(|error| error.to_string())?;
+    let trunks = vec![TrunkId(number(trunk, 'T')?)];
+    Ok(Card { country: Some(country), class: Class::Verified, mandated: true, trunks })
+}
+
+/// `ES`: a country where no numbers but its own are shown.
+fn own_numbers(text: &str) -> Result<Regime, String> {
+    let territory = Territory::new(text).map_err(|error| error.to_string())?;
+    let modes = vec![Dialing::Progressive];
+    let asks = Asks::Shows { modes, classes: vec![Class::Verified] };
+    let rule = Rule { id: LawId::new(text), from: None, until: None, asks };
+    Ok(Regime { territory, edition: "".into(), holidays: Vec::new(), rules: vec![rule] })
+}
+
+/// `Y1/2/0.5/60`: a number with its channels, calls per second and per hour; `-` for no limit.
 fn shown(text: &str) -> Result<Option<Cap>, String> {
     fn cap<T: FromStr>(text: Option<&str>) -> Result<Option<T>, String> {
         text.filter(|text| *text != "-").map(parse).transpose()
     }
     let mut parts = text.split('/');
     let number = ShownId(number(parts.next().unwrap_or(""), 'Y')?);
-    let channels = cap(parts.next())?;
-    Ok(Some(Cap { channels, calls_per_second: cap(parts.next())?, ..Cap::none(number) }))
+    let (channels, calls_per_second) = (cap(parts.next())?, cap(parts.next())?);
+    let calls_per_hour = cap(parts.next())?;
+    Ok(Some(Cap { channels, calls_per_second, calls_per_hour, ..Cap::none(number) }))
 }
 
 /// `T1/0/3/50`: trunk, tier, weight, cost; all but the first may be left out.
@@ -309,7 +338,7 @@ fn week(text: &str) -> Result<[Vec<DaySpan>; 7], String> {
     Ok(std::array::from_fn(|weekday| if weekday < 5 { day.clone() } else { Vec::new() }))
 }
 
-/// `L7 N1/S3@Europe/Paris N2 attempts=2 callback=0s,A1 owner=A1`; a number's person is its own.
+/// `L7 N1/S3@Europe/Paris:FR N2 attempts=2 callback=0s,A1 owner=A1`; a number's person is its own.
 fn lead(contact: ContactId, words: &[&str]) -> Result<Lead, String> {
     let mut lead = Lead::new(contact, Vec::new());
     for word in words {
@@ -341,6 +370,8 @@ fn lead_number(text: &str) -> Result<LeadNumber, String> {
     let (text, group) = text.split_once('~').unwrap_or((text, "X0"));
     let group = RouteGroup(number(group, 'X')?);
     let (text, zone) = text.split_once('@').unwrap_or((text, "Europe/Paris"));
+    let (zone, territory) = zone.split_once(':').map_or((zone, None), |(z, t)| (z, Some(t)));
+    let territory = territory.map(Territory::new).transpose().map_err(|error| error.to_string())?;
     let (text, person) = text.split_once('/').map_or((text, None), |(n, s)| (n, Some(s)));
     let id: u64 = number(text, 'N')?;
     let person = PersonId(person.map_or(Ok(id), |person| number(person, 'S'))?);
@@ -349,6 +380,7 @@ fn lead_number(text: &str) -> Result<LeadNumber, String> {
         invalid,
         do_not_call: dnc,
         group,
+        territory,
         ..LeadNumber::new(NumberId(id), person, zone)
     })
 }

@@ -93,6 +93,22 @@ async fn an_update_changes_the_session() -> Checked {
     sipp.verdict().await
 }
 
+#[tokio::test]
+async fn of_two_phones_that_answer_one_call_the_second_is_hung_up() -> Checked {
+    is_hung_up_on("fork").await
+}
+
+#[tokio::test]
+async fn who_asks_at_the_same_moment_is_refused_and_we_ask_again_later() -> Checked {
+    let world = World::new();
+    let Some(sipp) = Sipp::start("glare", 1)? else { return Ok(()) };
+    let (mut dialer, leg) = call(&world, &sipp).await?;
+    dialer.answered(leg).await?;
+    dialer.sip.send(Command::Refresh(leg))?;
+    assert_eq!(dialer.end(leg).await?, Event::Ended { leg, bye: true });
+    sipp.verdict().await
+}
+
 /// A dialer whose trunk registers with the far end, with this password.
 async fn registering(world: &World, sipp: &Sipp, password: &str) -> Checked<Dialer> {
     let credentials = Credentials { user: "cadran".to_owned(), password: password.to_owned() };

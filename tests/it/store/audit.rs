@@ -11,7 +11,9 @@ use cadran::core::rules::law::LawId;
 use cadran::core::rules::receipt::{Receipt, Tally, Used};
 use cadran::engine::clock::Clock;
 use cadran::store::audit::{About, AuditRecord, Auditor, Flaw, Verdict, verify_file};
-use cadran::store::{AuditedSettings, NewConsent, NewContact, NewDoNotCall, Write};
+use cadran::store::{
+    AuditedSettings, NewConsent, NewContact, NewDoNotCall, Settings, Subject, Write,
+};
 use cadran::units::{CampaignId, ConsentId, Span, Territory, Wall, Zone};
 use rand_core::{Rng, SeedableRng};
 use rand_pcg::Pcg64;
@@ -142,16 +144,21 @@ fn course(nth: u64, vente: CampaignId, lead: &Lead) -> Result<Vec<Write>, Box<dy
     Ok(writes)
 }
 
-async fn auditor(house: &House) -> Result<Auditor, Box<dyn Error>> {
-    let key = house.settings.key.as_ref().ok_or("no key")?;
-    Ok(Auditor::open(&house.settings.place, key).await?)
+/// Looks at a chain, with a store open or without one.
+pub(super) async fn look(settings: &Settings) -> Result<Auditor, Box<dyn Error>> {
+    let key = settings.key.as_ref().ok_or("no key")?;
+    Ok(Auditor::open(&settings.place, key).await?)
 }
 
-async fn verified(house: &House) -> Result<Verdict, Box<dyn Error>> {
+pub(super) async fn auditor(house: &House) -> Result<Auditor, Box<dyn Error>> {
+    look(&house.settings).await
+}
+
+pub(super) async fn verified(house: &House) -> Result<Verdict, Box<dyn Error>> {
     Ok(auditor(house).await?.verify().await?)
 }
 
-async fn chain(house: &House) -> Result<Vec<AuditRecord>, Box<dyn Error>> {
+pub(super) async fn chain(house: &House) -> Result<Vec<AuditRecord>, Box<dyn Error>> {
     let mut records = auditor(house).await?.records(&About::Latest, 100_000).await?;
     records.reverse();
     Ok(records)
@@ -193,6 +200,41 @@ pub(super) async fn everything_is_told_once_and_verifies(house: House) -> Done {
     Ok(())
 }
 
+pub(super) async fn a_chain_verifies_after_its_persons_were_erased_and_proofs_forgotten(
+    house: House,
+) -> Done {
+    lived(&house).await?;
+    let store = &house.store;
+    let calls = (1..=8).filter(|nth: &u64| !nth.is_multiple_of(4));
+    let over = calls.map(|nth| record(Record::Completed(call(nth)), NOON));
+    store.commit(over.collect()).await?;
+    for n in 1..=8 {
+        let subject = Subject::Number(number_of(n)?);
+        store.erase(&subject, NOON + LEASE, true).await?;
+        let erased = store.erase(&subject, NOON + LEASE, false).await?;
+        assert_eq!((erased.contacts.len(), erased.persons.len()), (1, 1), "{n}");
+    }
+    let verdict = verified(&house).await?;
+    assert!(verdict.is_sound() && verdict.records == 46 + 8, "{verdict:?}");
+    let about = About::Number(number_of(3)?);
+    let told = auditor(&house).await?.records(&about, 100).await?;
+    let last = told.first().ok_or("records of the number")?;
+    assert!(last.kind == "erased" && last.said.starts_with("{\"contacts\":["), "{last:?}");
+    // Years later the proofs and the refusals are forgotten, and that is told, too.
+    store.sign_audit().await?;
+    let years = NOON + Span::secs(8 * 366 * 86_400);
+    let purged = store.purge(&super::erasure::KEPT, years).await?;
+    assert_eq!((purged.proofs, purged.refusals), (8, 2));
+    let verdict = verified(&house).await?;
+    assert!(verdict.is_sound() && verdict.records == 46 + 8 + 9, "{verdict:?}");
+    // Neither lets anybody take out what must stay.
+    house.look().await?.run("delete from do_not_call where reason = 'a letter'").await?;
+    let verdict = verified(&house).await?;
+    let rows = verdict.faults.iter().filter(|fault| fault.flaw == Flaw::Row).count();
+    assert!(rows > 0 && rows == verdict.faults.len(), "{verdict:?}");
+    Ok(())
+}
+
 /// A value of the database that can be changed.
 #[derive(Clone, Debug)]
 struct Cell {
@@ -220,6 +262,7 @@ const KEPT: [(&str, &[&str], &[&str]); 7] = [
             "person_id",
             "trunk_id",
             "caller_id",
+            "caller_e164",
             "attempt",
             "opened_at",
             "ringing_at",
@@ -366,7 +409,7 @@ async fn cells(db: &mut Look) -> Result<Vec<Cell>, Box<dyn Error>> {
     Ok(cells)
 }
 
-async fn run(db: &mut Look, sql: String) -> Result<(), sqlx::Error> {
+pub(super) async fn run(db: &mut Look, sql: String) -> Result<(), sqlx::Error> {
     match db {
         Look::Sqlite(db) => sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(db).await.map(drop),
         Look::Postgres(db) => sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(db).await.map(drop),
@@ -397,12 +440,15 @@ pub(super) async fn a_byte_flipped_in_the_database_names_its_record(house: House
         flipped += 1;
     }
     assert!(verified(&house).await?.is_sound(), "all was put back");
-    announce(&format!("{flipped} bytes of {} values flipped: {tables:?}", cells.len()));
+    announce(&format!(
+        "{flipped} bytes of {} values flipped, seed {SEED}: {tables:?}",
+        cells.len()
+    ));
     Ok(())
 }
 
 /// Hashes as docs/compliance.md says, written apart.
-fn hashed(before: &str, record: &AuditRecord) -> String {
+pub(super) fn hashed(before: &str, record: &AuditRecord) -> String {
     let AuditRecord { seq, at, kind, subject, said, .. } = record;
     let digest = Sha256::digest(format!("{before}\n{seq}\n{at}\n{kind}\n{subject}\n{said}"));
     digest.iter().map(|byte| format!("{byte:02x}")).collect()
@@ -496,7 +542,8 @@ pub(super) async fn a_file_verifies_alone_and_a_byte_flipped_in_it_names_its_rec
     assert!(!verify_file(&b""[..], None)?.is_sound(), "nothing is no chain");
 
     let mut dice = Pcg64::seed_from_u64(SEED);
-    for _ in 0..number("CADRAN_FLIPS", 1_000)? {
+    let flips = number("CADRAN_FLIPS", 1_000)?;
+    for _ in 0..flips {
         let place = usize::try_from(dice.next_u64())? % file.len();
         let mut changed = file.clone();
         let byte = changed.get_mut(place).ok_or("a byte")?;
@@ -515,29 +562,45 @@ pub(super) async fn a_file_verifies_alone_and_a_byte_flipped_in_it_names_its_rec
         });
         assert!(named, "byte {place}, record {record}: {found:?}");
     }
+    announce(&format!("{flips} bytes flipped in a file of {}, seed {SEED}", file.len()));
     Ok(())
 }
 
-pub(super) async fn a_long_chain_is_verified_page_by_page(house: House) -> Done {
-    let records = number("CADRAN_AUDIT_RECORDS", RECORDS)?;
-    let store = &house.store;
-    let vente = campaign(store, "vente").await?;
-    list(store, vente, [contact("c1", 1)]).await?;
-    let lead = house.first_lead(vente).await?;
-    for first in (0..records / 2).step_by(250) {
+/// A campaign with somebody to call, again and again.
+pub(super) async fn patient(house: &House) -> Result<(CampaignId, Lead), Box<dyn Error>> {
+    let vente = campaign(&house.store, "vente").await?;
+    list(&house.store, vente, [contact("c1", 1)]).await?;
+    Ok((vente, house.first_lead(vente).await?))
+}
+
+/// Writes calls that nobody answered, two records each; one is begun a second.
+pub(super) async fn calls(
+    house: &House,
+    (vente, lead): (CampaignId, &Lead),
+    nths: impl IntoIterator<Item = u64>,
+) -> Done {
+    let nths: Vec<u64> = nths.into_iter().collect();
+    for some in nths.chunks(250) {
         let mut writes = Vec::new();
-        for nth in first + 1..=(first + 250).min(records / 2) {
+        for nth in some.iter().copied() {
             let Write::Record { record: Record::Opened(mut open), at } =
-                opened(nth, vente, &lead, 1)
+                opened(nth, vente, lead, 1)
             else {
                 return Err("an attempt begins with its row".into());
             };
             open.receipt = Some(Box::new(receipt(nth)?));
             writes.push(record(Record::Opened(open), at));
-            writes.push(closed(nth, vente, &lead, Outcome::NoAnswer, Next::Untouched));
+            writes.push(closed(nth, vente, lead, Outcome::NoAnswer, Next::Untouched));
         }
-        store.commit(writes).await?;
+        house.store.commit(writes).await?;
     }
+    Ok(())
+}
+
+pub(super) async fn a_long_chain_is_verified_page_by_page(house: House) -> Done {
+    let records = number("CADRAN_AUDIT_RECORDS", RECORDS)?;
+    let (vente, lead) = patient(&house).await?;
+    calls(&house, (vente, &lead), 1..=records / 2).await?;
     let clock = Clock::start();
     let verdict = verified(&house).await?;
     let took = spent(clock);

@@ -3,7 +3,10 @@
 use std::collections::BTreeSet;
 
 use cadran::core::fact::{Callback, DncScope, Lead, SkipReason, Supply};
-use cadran::core::order::{AgentState, CampaignState, DoneReason, Next, Outcome, Record};
+use cadran::core::order::{
+    AgentState, CampaignState, DoneReason, Next, Outcome, Record, RuleRefusal, Stage,
+};
+use cadran::core::rules::{Refusal, RuleId};
 use cadran::engine::clock::Clock;
 use cadran::engine::handle::Details;
 use cadran::store::{
@@ -240,7 +243,7 @@ pub(super) async fn a_completed_call_leaves_one_event_with_its_whole_story(house
     store.commit(vec![opened(1, campaign, &lead, 1)]).await?;
     let close = closed(1, campaign, &lead, Outcome::Connected, Next::Untouched);
     let said = qualified(1, campaign, &lead, 1, Next::Done(DoneReason::Qualified));
-    let write = Write::Details { call: call(1), details: details.clone() };
+    let write = Write::Details { call: call(1), details: details.clone(), at: NOON };
     store.commit(vec![close, write, said, done.clone()]).await?;
     store.commit(vec![done]).await?;
     let events = store.events(None, false, 10).await?;
@@ -530,6 +533,45 @@ pub(super) async fn a_refused_or_skipped_contact_goes_where_the_core_says(house:
     let stats = store.stats(campaign, NOON, due).await?;
     assert_eq!(stats.refused.get("window"), Some(&1));
     assert_eq!((stats.contacts, stats.contacts_done), (2, 1));
+    Ok(())
+}
+
+pub(super) async fn a_refusal_that_was_none_lets_the_consumers_contacts_go(house: House) -> Done {
+    let store = &house.store;
+    let (vente, autre) = (campaign(store, "vente").await?, campaign(store, "autre").await?);
+    list(store, vente, [contact("a", 1)]).await?;
+    list(store, autre, [contact("b", 1), contact("c", 2)]).await?;
+    let lead = house.first_lead(vente).await?;
+    let day = NOON + Span::secs(61 * 86_400);
+    let next = Next::Retry { at: day, number: None };
+    let talk = closed(1, vente, &lead, Outcome::Connected, next);
+    let refus = qualified(1, vente, &lead, 3, next);
+    store.commit(vec![opened(1, vente, &lead, 1), talk, refus]).await?;
+    for other in store.claim(autre, 2, LEASE, NOON).await?.leads {
+        let number = other.numbers.first().ok_or("a number")?.number;
+        let refusal = RuleRefusal {
+            campaign: autre,
+            contact: other.contact,
+            number,
+            stage: Stage::Hopper,
+            refusal: Refusal { rule: RuleId::Refused, law: None, until: Some(day) },
+            receipt: None,
+            next,
+            at: NOON,
+        };
+        store.commit(vec![record(Record::Refused(refusal), NOON)]).await?;
+    }
+    let due = async || {
+        let leads = store.claim(autre, 9, LEASE, NOON + REST).await?.leads;
+        Ok::<_, StoreError>(leads.iter().map(|lead| lead.contact).collect::<Vec<_>>())
+    };
+    assert_eq!(due().await?, []);
+    // The same word again frees nobody; another word frees those of this consumer.
+    store.commit(vec![qualified(1, vente, &lead, 3, next)]).await?;
+    assert_eq!(due().await?, []);
+    store.commit(vec![qualified(1, vente, &lead, 0, next)]).await?;
+    assert_eq!(store.stale_stock().await, autre);
+    assert_eq!(due().await?.len(), 1);
     Ok(())
 }
 

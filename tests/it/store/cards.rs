@@ -48,13 +48,17 @@ pub(super) async fn a_correction_keeps_what_was_before_with_agent_call_and_date(
     let fields = [(NAME, "Camille Petit"), ("ville", "Lyon"), ("email", "c@example.org")];
     let fields = fields.map(|(field, value)| (field.to_owned(), value.to_owned()));
     let new = Correction { fields: fields.into(), ..correction(lead.contact, agent) };
-    assert_eq!(store.correct(&new).await?, 3);
-    assert_eq!(store.correct(&new).await?, 0, "what is so already changes nothing");
-    let mut details = Details::default();
-    details.changed_fields.insert("ville".to_owned(), "Nice".to_owned());
-    let write = Write::Details { call: call(1), details };
-    store.commit(vec![write.clone()]).await?;
-    store.commit(vec![write]).await?;
+    assert_eq!(store.correct(&new).await?.changed, 3);
+    assert_eq!(store.correct(&new).await?.changed, 0, "what is so already changes nothing");
+    // There, back to what it was, and there again: each word counts, however often it is written.
+    let said = |town: &str, second| {
+        let changed_fields = BTreeMap::from([("ville".to_owned(), town.to_owned())]);
+        let details = Details { changed_fields, ..Details::default() };
+        Write::Details { call: call(1), details, at: NOON + Span::secs(second) }
+    };
+    let words = vec![said("Nice", 90), said("Lyon", 91), said("Nice", 92)];
+    store.commit(words.clone()).await?;
+    store.commit(words).await?;
     let changes = store.changes(lead.contact).await?;
     let told: Vec<_> = changes
         .iter()
@@ -63,15 +67,19 @@ pub(super) async fn a_correction_keeps_what_was_before_with_agent_call_and_date(
     assert_eq!(
         told,
         [
-            ("ville", Some("Lyon"), Some("Nice"), "qualification"),
             ("email", None, Some("c@example.org"), "api"),
             (NAME, Some("Camille 1"), Some("Camille Petit"), "api"),
             ("ville", Some("Paris"), Some("Lyon"), "api"),
+            ("ville", Some("Lyon"), Some("Nice"), "qualification"),
+            ("ville", Some("Nice"), Some("Lyon"), "qualification"),
+            ("ville", Some("Lyon"), Some("Nice"), "qualification"),
         ],
         "{changes:?}"
     );
-    let by = changes.last().map(|it| (it.agent.as_deref(), it.call, it.at));
+    let by = changes.first().map(|it| (it.agent.as_deref(), it.call, it.at));
     assert_eq!(by, Some((Some("amina"), Some(call(1)), NOON + Span::secs(60))));
+    let at = changes.last().map(|it| it.at);
+    assert_eq!(at, Some(NOON + Span::secs(92)), "when it was said, not when the call ended");
     let listed = store.listed(campaign, None, true, 10).await?;
     let [only] = listed.as_slice() else { return Err("one contact was corrected".into()) };
     assert_eq!(only.card.fields.get("ville").map(String::as_str), Some("Nice"));
@@ -91,8 +99,9 @@ pub(super) async fn a_number_is_added_or_wrong_and_a_list_imported_again_changes
     let leads = store.claim(campaign, 2, LEASE, NOON).await?.leads;
     let lead = leads.first().ok_or("two are due")?;
     let at = |wrong| correction_of_numbers(lead.contact, agent, wrong);
-    assert_eq!(store.correct(&at(true)?).await?, 2);
-    assert_eq!(store.correct(&at(true)?).await?, 0);
+    let corrected = store.correct(&at(true)?).await?;
+    assert_eq!((corrected.changed, corrected.numbers), (2, true));
+    assert_eq!(store.correct(&at(true)?).await?.changed, 0);
     let taken = Correction { added: vec![mobile(2)], ..correction(lead.contact, agent) };
     assert!(store.correct(&taken).await.is_err(), "another contact's");
     let listed = store.listed(campaign, None, true, 10).await?;
@@ -109,7 +118,13 @@ pub(super) async fn a_number_is_added_or_wrong_and_a_list_imported_again_changes
     let again = store.import(campaign, &source, [nameless], async || false).await?;
     assert_eq!(again.added, 0, "{again:?}");
     // A wrong number that was right after all.
-    assert_eq!(store.correct(&at(false)?).await?, 1);
+    assert_eq!(store.correct(&at(false)?).await?.changed, 1);
+    // Whoever took rights back on a number that is added took them back on those there were.
+    let client = store.campaigns().await?.first().ok_or("one campaign")?.client;
+    store.withdraw(&number_of(8)?, client, NOON, "lettre").await?;
+    let added = Correction { added: vec![mobile(8)], ..correction(lead.contact, agent) };
+    let corrected = store.correct(&added).await?;
+    assert_eq!((corrected.changed, corrected.withdrawn.len()), (1, 2), "{corrected:?}");
     Ok(())
 }
 

@@ -1,13 +1,20 @@
 //! What the law may ask about: counts, and attempts with what is recorded as of their moment.
 
+use std::collections::BTreeMap;
+use std::error::Error;
+
 use cadran::core::Record;
 use cadran::core::order::{DoneReason, Next, Outcome};
 use cadran::core::rules::consent::Basis;
-use cadran::store::{Answers, DncScope, NewConsent, NewDoNotCall, Tried};
-use cadran::units::{CallId, ClientId, Span, Wall};
+use cadran::store::{
+    Answers, Correction, DncScope, NewAgent, NewConsent, NewContact, NewDoNotCall, Tried,
+};
+use cadran::units::{CallId, CampaignId, ClientId, Span, Wall};
 
+use super::consents::consent;
 use super::fixture::{
-    Done, House, LEASE, NOON, call, campaign, closed, contact, list, number_of, opened, record,
+    Done, House, LEASE, NOON, call, campaign, closed, contact, list, mobile, number_of, opened,
+    record,
 };
 
 fn at(second: u64) -> Wall {
@@ -23,6 +30,74 @@ fn wish(n: u32, at: Wall, until: Option<Wall>) -> NewDoNotCall {
         at,
         until,
     }
+}
+
+/// Attempts on the first number of a contact, so many seconds after noon.
+async fn tried_at(house: &House, seconds: &[u64]) -> Result<CampaignId, Box<dyn Error>> {
+    let store = &house.store;
+    let vente = campaign(store, "vente").await?;
+    let entitled = NewContact { consents: vec![consent(NOON - Span::secs(60))], ..contact("a", 1) };
+    list(store, vente, [entitled]).await?;
+    let lead = house.first_lead(vente).await?;
+    for &n in seconds {
+        let closed = closed(n, vente, &lead, Outcome::NoAnswer, Next::Untouched);
+        let completed = record(Record::Completed(call(n)), NOON);
+        store.commit(vec![opened(n, vente, &lead, 1), closed, completed]).await?;
+    }
+    Ok(vente)
+}
+
+/// Whether a wish stood when each attempt was placed, and how many rights did.
+async fn stood(house: &House, vente: CampaignId) -> Result<Vec<(bool, usize)>, Box<dyn Error>> {
+    let page = house.store.asked_again(vente, (NOON, CallId(0)), at(900)).await?;
+    let numbers = page.into_iter().filter_map(|tried| tried.number);
+    Ok(numbers.map(|number| (number.do_not_call, number.rights.len())).collect())
+}
+
+pub(super) async fn a_later_wish_hides_no_earlier_one(house: House) -> Done {
+    let vente = tried_at(&house, &[5, 15, 35, 55, 75]).await?;
+    let store = &house.store;
+    // One that ended by itself, one that was ended, and one for good.
+    for (begins, ends) in [(10, Some(20)), (30, Some(90)), (70, None)] {
+        store.add_do_not_call(&[wish(1, at(begins), ends.map(at))]).await?;
+        if begins == 30 {
+            store.end_do_not_call(&number_of(1)?, None, at(40)).await?;
+        }
+    }
+    let wished = stood(&house, vente).await?.into_iter().map(|(wished, _)| wished);
+    assert_eq!(wished.collect::<Vec<_>>(), [false, true, true, false, true]);
+    let counted = store.compliance(vente, (NOON, at(90))).await?.wishes;
+    assert_eq!(counted.into_values().sum::<u64>(), 3);
+    Ok(())
+}
+
+pub(super) async fn what_a_new_number_shows_faults_no_attempt_of_before(house: House) -> Done {
+    let vente = tried_at(&house, &[40, 60]).await?;
+    let store = &house.store;
+    // Another number's person wants no calls and took its rights back, long before the attempts.
+    store.withdraw(&number_of(2)?, ClientId(1), at(1), "letter").await?;
+    store.add_do_not_call(&[wish(2, at(2), Some(at(800)))]).await?;
+    assert_eq!(stood(&house, vente).await?, [(false, 1), (false, 1)]);
+    let amina = NewAgent {
+        name: "amina".to_owned(),
+        ha1: None,
+        contact_uri: None,
+        campaigns: Vec::new(),
+        skills: None,
+    };
+    let correction = Correction {
+        contact: store.listed(vente, None, false, 1).await?[0].card.contact,
+        fields: BTreeMap::new(),
+        added: vec![mobile(2)],
+        wrong: Vec::new(),
+        agent: store.set_agent(&amina).await?,
+        call: None,
+        source: "api".to_owned(),
+        at: at(50),
+    };
+    assert_eq!(store.correct(&correction).await?.withdrawn.len(), 1);
+    assert_eq!(stood(&house, vente).await?, [(false, 1), (true, 0)]);
+    Ok(())
 }
 
 pub(super) async fn attempts_are_told_with_what_was_recorded_as_of_their_moment(

@@ -13,7 +13,7 @@ use super::fixture::{
 const ACME: ClientId = ClientId(1);
 
 /// A consent given at a moment.
-fn consent(obtained: Wall) -> NewConsent {
+pub(super) fn consent(obtained: Wall) -> NewConsent {
     NewConsent {
         basis: Basis::Consent,
         source: Some("formulaire".to_owned()),
@@ -46,7 +46,8 @@ async fn give(
     consents: Vec<NewConsent>,
 ) -> Result<u64, cadran::store::StoreError> {
     let source = source(file);
-    store.record_consents(ACME, &source, [entitled(n, consents)], async || false).await
+    let given = store.record_consents(ACME, &source, [entitled(n, consents)], async || false);
+    Ok(given.await?.0)
 }
 
 /// The rights of the first number of each contact that is due, in the order of their age.
@@ -112,7 +113,7 @@ pub(super) async fn the_same_consent_in_another_list_adds_nothing(house: House) 
     assert_eq!(rights(store, campaign).await?.concat().len(), 2);
     let from: ImportSource = ImportSource { original: Some("xlsx".to_owned()), ..source("c.csv") };
     let other = entitled(2, vec![contract(NOON)]);
-    assert_eq!(store.record_consents(ACME, &from, [other], async || false).await?, 1);
+    assert_eq!(store.record_consents(ACME, &from, [other], async || false).await?, (1, 0));
     let row = store.consents(&number_of(2)?).await?;
     let told = row.first().ok_or("a stranger's right is kept")?;
     assert_eq!((told.list_sha256.as_str(), told.told.line), ("xlsx", 2));
@@ -202,6 +203,44 @@ pub(super) async fn a_right_lets_go_whoever_waited_for_one(house: House) -> Done
         give(store, "oui.csv", n, vec![consent(NOON)]).await?;
     }
     assert_eq!(store.outlook(campaign, NOON).await?.supply.due, 2, "not whom another rule holds");
+    Ok(())
+}
+
+pub(super) async fn a_list_cut_short_lets_go_whoever_waited_when_it_is_read_again(
+    house: House,
+) -> Done {
+    let store = &house.store;
+    let campaign = campaign(store, "vente").await?;
+    list(store, campaign, [contact("c1", 1), contact("c2", 2)]).await?;
+    let leads = store.claim(campaign, 9, LEASE, NOON).await?.leads;
+    for lead in &leads {
+        let refusal = RuleRefusal {
+            campaign,
+            contact: lead.contact,
+            number: NumberId(1),
+            stage: Stage::Hopper,
+            refusal: Refusal { rule: RuleId::NoConsent, law: None, until: None },
+            receipt: None,
+            next: Next::Retry { at: NOON + UNKNOWN_WAIT, number: None },
+            at: NOON,
+        };
+        store.commit(vec![record(Record::Refused(refusal), NOON)]).await?;
+    }
+    let read_in = async |seconds| {
+        let at = NOON + Span::secs(seconds);
+        let source = ImportSource { also_elsewhere: true, at, ..source("oui.csv") };
+        let told = vec![entitled(1, vec![consent(NOON)])];
+        store.import(campaign, &source, told, async || false).await
+    };
+    let first = read_in(1).await?;
+    assert_eq!((first.added, first.consents, first.woken), (0, 1, 1));
+    // As if the engine had died between its last row and this: the other contact waits still.
+    let waits = "update contact set next_at = (select max(next_at) from contact),
+                   free_at = (select max(next_at) from contact)";
+    house.look().await?.run(waits).await?;
+    let again = read_in(2).await?;
+    assert_eq!((again.added, again.consents, again.woken), (0, 0, 1));
+    assert_eq!(store.outlook(campaign, NOON + LEASE).await?.supply.due, 1);
     Ok(())
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use cadran::core::foresight::Foresight;
 use cadran::core::order::{Closed, Opened, Outcome, Record};
-use cadran::core::pacing::{Ask, Decision, Forecast, Limit, View, Why};
+use cadran::core::pacing::{Ask, Decision, Forecast, Limit, View, Why, prior};
 use cadran::engine::clock::Clock;
 use cadran::engine::forget;
 use cadran::store::{DecisionRow, StoreError, Write};
@@ -126,11 +126,11 @@ pub(crate) async fn an_engine_that_starts_forgets_what_is_older_than_four_weeks(
     let House { dir: _dir, tasks, store, .. } = house;
     let (id, clock) = (campaign(&store, "jardin").await?, Clock::start());
     let today = clock.now().wall;
-    let young = today - forget::DECISIONS_KEPT + Span::secs(3_600);
+    let young = today - prior::KEPT + Span::secs(3_600);
     let moments = [NOON, NOON + Span::secs(1), young, today];
     store.commit(moments.map(|at| decided(id, decision(0.02), at)).into()).await?;
     let (stop, stopped) = watch::channel(false);
-    tasks.spawn(forget::decisions(store.clone(), clock, stopped));
+    tasks.spawn(forget::decisions(store.clone(), clock, prior::KEPT, stopped));
     let forgotten = async {
         while store.decision(id, NOON + Span::secs(9)).await?.is_some() {}
         Ok::<_, StoreError>(())

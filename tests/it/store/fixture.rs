@@ -65,7 +65,11 @@ impl House {
         Self::open(dir, settings).await
     }
 
-    async fn open(dir: tempfile::TempDir, settings: Settings) -> Result<Self, Box<dyn Error>> {
+    /// Opens a store on what one that was closed left.
+    pub(crate) async fn open(
+        dir: tempfile::TempDir,
+        settings: Settings,
+    ) -> Result<Self, Box<dyn Error>> {
         let tasks = Tasks::new();
         let store = Store::open(settings.clone(), &tasks).await?;
         Ok(Self { dir, tasks, store, settings })

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use cadran::core::campaign::DispositionClass;
 use cadran::core::fact::Tried;
 use cadran::core::order::{DoneReason, Next, Outcome, Record};
+use cadran::core::quota::Quota;
 use cadran::engine::clock::Clock;
-use cadran::store::{ListShare, NewCampaign, NewContact, Quota, Store};
+use cadran::store::{ListShare, NewCampaign, NewContact, Store, Subject};
 use cadran::units::{CampaignId, Span, Wall};
 
 use super::fixture::{
@@ -128,22 +129,70 @@ pub(super) async fn a_full_quota_is_led_past_until_it_is_raised(house: House) ->
         record(Record::Completed(call(1)), NOON),
     ];
     house.store.commit(writes).await?;
-    assert_eq!(house.store.quota_filled().await, campaign);
+    assert_eq!(house.store.stale_stock().await, campaign);
     let next = claimed(&house.store, campaign, 3, NOON).await?;
     assert!(next.len() == 3 && next.iter().all(|name| name.starts_with('A')), "{next:?}");
     let quotas = house.store.quotas(campaign).await?;
     let told: Vec<_> = quotas.iter().map(|row| (row.reached, row.held, row.is_full())).collect();
     assert_eq!(told, [(1, 29, true)]);
+    let rest = to_the_end(&house, campaign).await?;
+    assert_eq!(rest, 10, "those that a full quota holds are not waited for");
     // What a restart counts anew is the same; a higher quota lets those go that were held.
     let house = house.reopened().await?;
     house.store.recover(NOON).await?;
     house.store.set_campaign(&with(1)).await?;
     let later = NOON + LEASE + Span::secs(1);
     let next = claimed(&house.store, campaign, 40, later).await?;
-    assert_eq!(next.len(), 10, "{next:?}");
+    assert_eq!(next.len(), 0, "{next:?}");
     house.store.set_campaign(&with(2)).await?;
     let next = claimed(&house.store, campaign, 40, later).await?;
     assert_eq!(next.len(), 29, "{next:?}");
+    Ok(())
+}
+
+/// Calls all that is left, and gives how many they are; the store says then that nothing waits.
+async fn to_the_end(
+    house: &House,
+    campaign: CampaignId,
+) -> Result<usize, Box<dyn std::error::Error>> {
+    let later = NOON + LEASE + Span::secs(1);
+    let left = house.store.claim(campaign, 40, LEASE, later).await?.leads;
+    let next = Next::Done(DoneReason::Exhausted);
+    for (n, lead) in (100..).zip(&left) {
+        let end = closed(n, campaign, lead, Outcome::NoAnswer, next);
+        let told = record(Record::Completed(call(n)), NOON);
+        house.store.commit(vec![opened(n, campaign, lead, 1), end, told]).await?;
+    }
+    let supply = house.store.claim(campaign, 40, LEASE, later).await?.supply;
+    assert_eq!((supply.due, supply.waiting, supply.next_due), (0, 0, None));
+    Ok(left.len())
+}
+
+pub(super) async fn an_erased_contact_counts_in_no_quota_on_what_was_known_of_it(
+    house: House,
+) -> Done {
+    let store = &house.store;
+    let with = NewCampaign { quotas: vec![bretagne(1)], ..new_campaign("vente") };
+    let campaign = store.set_campaign(&with).await?;
+    let people = (0..3).map(|n| of_region(&format!("Bretagne{n}"), n, "Bretagne"));
+    list(store, campaign, people).await?;
+    let lead = house.first_lead(campaign).await?;
+    let done = Next::Done(DoneReason::Qualified);
+    let writes = vec![
+        opened(1, campaign, &lead, 1),
+        qualified(1, campaign, &lead, 1, done),
+        closed(1, campaign, &lead, Outcome::Connected, done),
+        record(Record::Completed(call(1)), NOON),
+    ];
+    store.commit(writes).await?;
+    assert_eq!(store.stale_stock().await, campaign);
+    assert!(claimed(store, campaign, 3, NOON).await?.is_empty());
+    store.erase(&Subject::Contact(lead.contact), NOON, false).await?;
+    assert_eq!(store.stale_stock().await, campaign, "whoever was held is called again");
+    let quotas = store.quotas(campaign).await?;
+    let told: Vec<_> = quotas.iter().map(|row| (row.reached, row.held)).collect();
+    assert_eq!(told, [(0, 0)], "as the next start counts");
+    assert_eq!(claimed(store, campaign, 3, NOON).await?.len(), 2);
     Ok(())
 }
 

@@ -51,7 +51,7 @@ pub(crate) async fn fill(store: &Store, essai: CampaignId) -> Result<(), StoreEr
             let at = "2023-11-27T10:00:00+01:00".to_owned();
             let appointment = Appointment { at, place: None, salesperson: None };
             let details = Details { appointment: Some(appointment), ..Details::default() };
-            writes.push(Write::Details { call: call(n), details });
+            writes.push(Write::Details { call: call(n), details, at: NOON });
         }
         writes.extend(said.map(|said| qualified(n, essai, lead, said, next)));
         writes.push(record(Record::Completed(call(n)), NOON));

@@ -64,6 +64,25 @@ pub(super) async fn closed_contacts_are_opened_anew_by_how_they_ended(house: Hou
     Ok(())
 }
 
+pub(super) async fn numbers_a_carrier_did_not_know_are_tried_again(house: House) -> Done {
+    let store = &house.store;
+    let vente = campaign(store, "vente").await?;
+    list(store, vente, [contact("c1", 1)]).await?;
+    let lead = house.first_lead(vente).await?;
+    let closed = closed(1, vente, &lead, Outcome::Invalid, Next::Done(DoneReason::NoNumber));
+    let completed = record(Record::Completed(call(1)), NOON);
+    store.commit(vec![opened(1, vente, &lead, 1), closed, completed]).await?;
+    let later = NOON + LEASE;
+    let others = Reopening { outcomes: vec![Outcome::NoAnswer], ..Reopening::default() };
+    assert_eq!(store.reopen(vente, &others, later, false).await?, 0);
+    let which = Reopening { outcomes: vec![Outcome::Invalid], ..Reopening::default() };
+    assert_eq!(store.reopen(vente, &which, later, false).await?, 1);
+    let again = store.claim(vente, 9, LEASE, later).await?.leads;
+    let [lead] = again.as_slice() else { return Err("it is due".into()) };
+    assert!(lead.numbers.iter().all(|number| !number.invalid), "{lead:?}");
+    Ok(())
+}
+
 pub(super) async fn whoever_is_on_the_line_is_not_opened_anew(house: House) -> Done {
     let store = &house.store;
     let vente = campaign(store, "vente").await?;

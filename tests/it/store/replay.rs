@@ -69,7 +69,7 @@ impl Story {
             (3, Some(n)) => {
                 let mut details = Details { amount_cents: Some(100), ..Details::default() };
                 details.changed_fields.insert("ville".to_owned(), seed.to_string());
-                self.writes.push(Write::Details { call: call(n), details });
+                self.writes.push(Write::Details { call: call(n), details, at });
             }
             (4, Some(n)) => {
                 let agent = u32::try_from(seed).unwrap_or(1);
@@ -145,9 +145,21 @@ async fn replayed(house: &House, nth: u64, choices: &[(usize, u8, u64)]) -> Done
     store.commit(story.writes).await?;
     let twice = house.dump().await?;
     for ((table, once), (_, twice)) in once.iter().zip(&twice) {
+        let (once, twice) = (without_seals(once), without_seals(twice));
         assert_eq!(once, twice, "table {table} after {choices:?}");
     }
     Ok(())
+}
+
+/// Takes sealed texts out of rows: the same text sealed again is another.
+fn without_seals(rows: &str) -> String {
+    let mut parts = rows.split("s1:");
+    let mut left = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let sealed = |c: char| c.is_ascii_alphanumeric() || c == '+' || c == '/';
+        left.push_str(part.trim_start_matches(sealed));
+    }
+    left
 }
 
 /// Random stories told to each engine.

@@ -37,8 +37,21 @@ pub(crate) async fn a_lead_tells_what_kind_of_person_it_is_and_which_number_was_
     claimed.leads.sort_by_key(|lead| lead.contact);
     let shown: Vec<_> = claimed.leads.iter().map(|lead| lead.numbers[0].shown).collect();
     assert_eq!(shown, [Some(0), None, None], "not the one that a network refused");
+    let blocked: Vec<_> =
+        claimed.leads.iter().map(|lead| lead.numbers[0].blocked.clone()).collect();
+    assert_eq!(blocked, [vec![], vec![0], vec![]]);
     let spent: Vec<_> = claimed.leads.iter().map(|lead| lead.attempts - lead.faults).collect();
     assert_eq!(spent, [1, 0, 0]);
+
+    // It was let through since.
+    let lead = &claimed.leads[1];
+    house.store.commit(vec![opened(3, id, lead, 1)]).await?;
+    let over = record(Record::Completed(super::fixture::call(3)), NOON);
+    house.store.commit(vec![closed(3, id, lead, Outcome::Busy, again), over]).await?;
+    let claimed = house.store.claim(id, 9, LEASE, later + LEASE + Span::secs(700)).await?;
+    let passed = claimed.leads.iter().find(|again| again.contact == lead.contact);
+    let told = passed.map(|lead| (lead.numbers[0].shown, lead.numbers[0].blocked.clone()));
+    assert_eq!(told, Some((Some(0), vec![])));
     Ok(())
 }
 

@@ -1,5 +1,6 @@
 //! Calls set up and ended between two endpoints on a perfect network.
 
+use super::stage::{Stage, answer};
 use super::*;
 
 #[test]
@@ -146,6 +147,29 @@ fn a_refusal_is_acknowledged_with_the_branch_of_its_invite() {
     assert_eq!(branch(&invites[0]), branch(&acks[0]));
     assert_eq!(world.reported(CARRIER), [Event::Gone(theirs)]);
     assert_eq!(world.sent(CARRIER, "SIP/2.0 503").len(), 1, "the ACK stopped it");
+}
+
+#[test]
+fn a_refusal_tells_its_reason_and_a_phrase_that_says_more_than_its_status() {
+    let analytics = "Q.850;cause=21;text=\"v=analytics1;url=https://a.example\";location=LN";
+    for (status, reasons, told) in [
+        ("603 Network Blocked", &["Q.850;cause=21"][..], "Q.850;cause=21, Network Blocked"),
+        ("603 Network Blocked", &[], "Network Blocked"),
+        ("603 Decline", &["Q.850;cause=21"], "Q.850;cause=21"),
+        ("603 decline", &[analytics], analytics),
+        ("603 Decline", &[], "Decline"),
+        ("603", &[], "Decline"),
+        ("403 Caller Not Valid D35", &["SIP;cause=403"], "SIP;cause=403, Caller Not Valid D35"),
+        ("503 Full", &["SIP;cause=503", "Q.850;cause=34"], "SIP;cause=503, Q.850;cause=34, Full"),
+    ] {
+        let mut stage = Stage::new(6);
+        let invite = stage.dial();
+        let more: String = reasons.iter().map(|reason| format!("Reason: {reason}\r\n")).collect();
+        stage.say(&answer(&invite, status, "callee", &more, b""));
+        let events = stage.events();
+        let [Event::Failed { reason, .. }] = &events[..] else { panic!("{status}: {events:?}") };
+        assert_eq!(reason, told, "{status}");
+    }
 }
 
 #[test]

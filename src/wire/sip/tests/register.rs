@@ -117,21 +117,54 @@ fn an_interval_too_brief_is_asked_for_again_as_long_as_the_registrar_wants() {
 }
 
 #[test]
-fn a_wrong_password_is_tried_again_only_after_an_hour_and_told_with_its_answer() {
+fn a_wrong_password_is_tried_again_ever_later_and_told_with_its_answer() {
     let (mut stage, first) = asked();
     stage.say(&answer(&first, "401 Unauthorized", "reg", &challenge("n1", ""), b""));
     let second = stage.next();
     stage.say(&answer(&second, "401 Unauthorized", "reg", &challenge("n2", ""), b""));
-    let refused = Registered::Refused { status: 401, again: Span::secs(3_600) };
+    let refused = Registered::Refused { status: 401, again: Span::secs(60) };
     assert_eq!(stage.events(), [Event::Registered(TrunkId(1), refused)]);
-    stage.wait(Span::secs(3_599));
-    assert_eq!(stage.sent(), None);
-    stage.wait(Span::secs(1));
-    let third = stage.next();
-    assert!(third.starts_with("REGISTER "));
-    stage.say(&answer(&third, "403 Forbidden", "reg", "", b""));
-    let refused = Registered::Refused { status: 403, again: Span::secs(3_600) };
-    assert_eq!(stage.events(), [Event::Registered(TrunkId(1), refused)]);
+    for (waited, again) in [(60, 300), (300, 3_600), (3_600, 3_600)] {
+        stage.wait(Span::secs(waited - 1));
+        assert_eq!(stage.sent(), None);
+        stage.wait(Span::secs(1));
+        let next = stage.next();
+        assert!(next.starts_with("REGISTER "));
+        stage.say(&answer(&next, "403 Forbidden", "reg", "", b""));
+        let refused = Registered::Refused { status: 403, again: Span::secs(again) };
+        assert_eq!(stage.events(), [Event::Registered(TrunkId(1), refused)]);
+    }
+}
+
+#[test]
+fn a_binding_that_stands_is_used_though_one_server_has_lost_the_account() {
+    let (mut stage, first) = asked();
+    stage.say(&granted(&first, 3_600));
+    stage.events();
+    stage.wait(Span::secs(3_000));
+    let refresh = stage.next();
+    stage.say(&answer(&refresh, "403 Forbidden", "reg", "", b""));
+    assert_eq!(stage.events(), [], "calls go on");
+    stage.wait(Span::secs(60));
+    let again = stage.next();
+    stage.say(&granted(&again, 3_600));
+    assert_eq!(stage.events(), [], "nobody need ever have heard of it");
+}
+
+#[test]
+fn an_account_that_stays_refused_is_told_when_its_binding_ends() {
+    let (mut stage, first) = asked();
+    stage.say(&granted(&first, 60));
+    stage.events();
+    stage.wait(Span::secs(30));
+    let refresh = stage.next();
+    stage.say(&answer(&refresh, "403 Forbidden", "reg", "", b""));
+    assert_eq!(stage.events(), []);
+    stage.wait(Span::secs(30));
+    let last = stage.next();
+    stage.say(&answer(&last, "403 Forbidden", "reg", "", b""));
+    let refused = Registered::Refused { status: 403, again: Span::secs(300) };
+    assert_eq!(stage.events().pop(), Some(Event::Registered(TrunkId(1), refused)));
 }
 
 #[test]
@@ -164,7 +197,7 @@ fn a_challenge_after_another_interval_is_no_wrong_password() {
     let fourth = stage.next();
     assert!(fourth.contains("nonce=\"n2\""), "{fourth}");
     stage.say(&answer(&fourth, "401 Unauthorized", "reg", &challenge("n3", ""), b""));
-    let refused = Registered::Refused { status: 401, again: Span::secs(3_600) };
+    let refused = Registered::Refused { status: 401, again: Span::secs(60) };
     assert_eq!(stage.events(), [Event::Registered(TrunkId(1), refused)]);
 }
 

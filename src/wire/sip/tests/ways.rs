@@ -28,9 +28,10 @@ fn refuse(stage: &mut Stage, invite: &str, more: &str) -> Option<SocketAddr> {
 #[test]
 fn a_refused_call_goes_on_only_while_nobody_can_have_been_rung() {
     let (busy, full) = ("Reason: Q.850;cause=17\r\n", "Reason: Q.850;cause=34\r\n");
-    let cases: [(&str, &[u8], &str, bool); 7] = [
+    let cases: [(&str, &[u8], &str, bool); 8] = [
         ("100 Trying", b"", "", true),
-        ("183 Session Progress", b"", "", true),
+        ("181 Call Is Being Forwarded", b"", "", false),
+        ("183 Session Progress", b"", "", false),
         ("100 Trying", b"", full, true),
         ("100 Trying", b"", "Reason: Q.850;cause=16\r\n", true),
         ("180 Ringing", b"", "", false),
