@@ -275,7 +275,7 @@ pub async fn start(config: Config) -> Result<Running, BootError> {
         falls,
     };
     let mut engine = Engine::new(parts, recovered.first_leg, recovered.first_inbound);
-    first.extend(engine.resume(recovered));
+    first.extend(engine.resume(recovered).await);
     let (ending, ended) = oneshot::channel::<Infallible>();
     tasks.spawn(restock::watch(store.clone(), handle.clone()));
     tasks.spawn(async move {
@@ -296,6 +296,7 @@ fn keep_books(
 ) {
     tasks.spawn(foresight::compare(store.clone(), clock, paced, stopped.clone()));
     tasks.spawn(audited::sign(store.clone(), stopped.clone()));
+    tasks.spawn(resume::sign_of_life(store.clone(), clock, stopped.clone()));
 }
 
 /// Gives the campaigns whose pacers foretell.

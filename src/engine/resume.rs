@@ -1,29 +1,44 @@
 //! Picks up what an earlier run left: agents and where their phones are, running campaigns, dialogs
 //! that still stand.
 
+use std::convert::Infallible;
+use std::time::Duration;
+
+use tokio::sync::{oneshot, watch};
+
 use super::Engine;
+use super::clock::Clock;
 use super::hear::phone;
 use crate::config::Config;
 use crate::core::Fact;
 use crate::core::campaign::Mode;
-use crate::core::fact::CampaignFact;
+use crate::core::fact::{AgentFact, CampaignFact};
 use crate::core::habits::KEPT_DAYS;
-use crate::core::order::CampaignState;
+use crate::core::order::{AgentState, CampaignState};
 use crate::sip::Phone;
 use crate::store::{Recovered, Store, StoreError};
-use crate::units::{ShownId, Span, Wall};
+use crate::units::{AgentId, ShownId, Span, Wall};
+
+/// How often a sign of life is written: far more often than [`crate::store::STILL_THERE`].
+const ALIVE_EVERY: Duration = Duration::from_secs(30);
+
+/// How long a start waits for agents' phones to be known.
+const TOLD_WITHIN: Duration = Duration::from_secs(1);
 
 impl Engine {
     /// Gives the facts that restore what an earlier run left; the signalling has what is its own.
-    pub(super) fn resume(&mut self, recovered: Recovered) -> Vec<Fact> {
+    pub(super) async fn resume(&mut self, recovered: Recovered) -> Vec<Fact> {
         self.stale = recovered.dialogs.iter().map(|(leg, _)| *leg).collect();
         if !recovered.interrupted.is_empty() {
             let calls = recovered.interrupted.len();
             tracing::warn!(calls, "calls were interrupted by the last stop");
         }
-        self.know_phones(recovered.agents.iter().map(phone).collect());
+        self.know_phones(recovered.agents.iter().map(phone).collect()).await;
         let agents = recovered.agents.into_iter();
         let mut facts: Vec<Fact> = agents.map(|row| self.set_agent(row)).collect();
+        let known = |(id, _): &(AgentId, _)| self.parts.book.agents.contains_key(id);
+        let at_work = recovered.at_work.into_iter().filter(known);
+        facts.extend(at_work.flat_map(|(id, state)| back_at_work(id, state)));
         for row in recovered.campaigns {
             if !self.parts.book.campaigns.contains_key(&row.id) {
                 continue;
@@ -38,16 +53,53 @@ impl Engine {
         facts
     }
 
-    /// Tells the signalling of every agent's phone; one whose host is unknown is left out aloud.
-    fn know_phones(&self, phones: Vec<Phone>) {
+    /// Tells the signalling of every agent's phone, and waits a moment for that: agents who are back
+    /// at work are called at once. One whose host is unknown is left out aloud.
+    async fn know_phones(&self, phones: Vec<Phone>) {
         let sip = self.parts.sip.clone();
+        let (telling, told) = oneshot::channel::<Infallible>();
         self.parts.tasks.spawn(async move {
             for phone in phones {
                 if let Err(error) = sip.set_phone(&phone).await {
                     tracing::warn!(agent = %phone.agent, %error, "an agent's phone is left out");
                 }
             }
+            drop(telling);
         });
+        // A host that is looked up may take longer: the core raises a leg that failed again.
+        drop(tokio::time::timeout(TOLD_WITHIN, told).await);
+    }
+}
+
+/// Signs an agent in whom a crash cut off: on the break he was on, else ready once his phone has
+/// answered, which tells that he is there.
+fn back_at_work(agent: AgentId, state: AgentState) -> [Fact; 2] {
+    let wish = match state {
+        AgentState::Paused(code) => AgentFact::Paused(code),
+        AgentState::LoggedOut
+        | AgentState::Ready
+        | AgentState::Previewing(_)
+        | AgentState::Reserved(_)
+        | AgentState::Talking(_)
+        | AgentState::Holding(_)
+        | AgentState::Wrapping(_)
+        | AgentState::Resting(_) => AgentFact::Ready,
+    };
+    [AgentFact::LoggedIn, wish].map(|fact| Fact::Agent(agent, fact))
+}
+
+/// Tells the store at once and every half minute that the engine lives, until `stopped` says so
+/// or is gone: a start after a crash knows by it until when agents were there.
+pub(super) async fn sign_of_life(store: Store, clock: Clock, mut stopped: watch::Receiver<bool>) {
+    let mut ticks = tokio::time::interval(ALIVE_EVERY);
+    loop {
+        tokio::select! {
+            _ = stopped.changed() => return,
+            _ = ticks.tick() => {}
+        }
+        if let Err(error) = store.note_alive(clock.now().wall).await {
+            tracing::warn!(%error, "a sign of life cannot be written");
+        }
     }
 }
 

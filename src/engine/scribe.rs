@@ -30,7 +30,7 @@ const GROUP_MAX: usize = 256;
 
 /// How long rows that nobody waits for may gather before they are committed: a commit costs far
 /// more than a row. A crash takes as much of the past at most: a call that was open is then found
-/// interrupted, and one just answered gets no BYE from us.
+/// interrupted.
 const GATHER: Duration = Duration::from_millis(20);
 
 /// How long the scribe waits before it tries a failed commit again.
@@ -82,8 +82,9 @@ impl Batch {
         self.writes.is_empty() && self.dials.is_empty() && self.claims.is_empty()
     }
 
-    /// Tells whether a call, a claim or somebody who asked waits for the commit, or a person was
-    /// abandoned, who must not be called again soon whatever crashes.
+    /// Tells whether a call, a claim or somebody who asked waits for the commit, or whether a crash
+    /// must not meet it undone: a person was abandoned, who must not be called again soon, or a leg
+    /// stands, which the next start could not end.
     fn is_awaited(&self) -> bool {
         let abandons = |write: &Write| {
             let Write::Record { record, .. } = write else { return false };
@@ -91,10 +92,11 @@ impl Batch {
                 if closed.outcome == Outcome::Abandoned);
             closed || matches!(record, Record::Abandoned(_))
         };
+        let stands = |write: &Write| matches!(write, Write::Dialog { .. });
         !self.dials.is_empty()
             || !self.claims.is_empty()
             || !self.words.is_empty()
-            || self.writes.iter().any(abandons)
+            || self.writes.iter().any(|write| abandons(write) || stands(write))
     }
 
     fn append(&mut self, batch: Self) {

@@ -77,6 +77,7 @@ use pen::{Lender, Pen};
 use proof::Signer;
 pub use purge::{Kept, Purged};
 pub use quota::QuotaRow;
+pub use recover::STILL_THERE;
 pub use reopen::{ClosedAlike, Reopening};
 pub use rows::{
     AgentRow, CallFilter, CallRow, CampaignRow, Card, Claimed, Cursor, DecisionRow, Delivery,

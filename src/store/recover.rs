@@ -4,7 +4,7 @@ use super::audit::chain::Notes;
 use super::backend::{Db, Row, both, statements};
 use super::report::heard;
 use super::seal::{Seals, plain};
-use super::text::{at, from_json};
+use super::text::{at, from_json, read_agent_state};
 use super::{Recovered, StoreError, Write};
 use super::{Shared, Store, inbound, write};
 use crate::core::fact::Callback;
@@ -21,10 +21,17 @@ statements! {
          from attempt a left join contact k on k.id = a.contact_id
          where a.completed_at is null order by a.call_id",
     );
-    SIGNED_IN = both("select id from agent where state <> 'logged_out'");
+    SIGNED_IN = both(
+        "select id, state, state_subject from agent where state <> 'logged_out' order by id",
+    );
+    ALIVE = both(
+        "insert into meta (name, value) values ('alive_at', $1)
+         on conflict (name) do update set value = excluded.value",
+    );
     LAST_SIGN = both(
         "select max(m) from (select max(opened_at) as m from attempt
-           union all select max(state_at) from agent) as signs",
+           union all select max(state_at) from agent
+           union all select cast(value as bigint) from meta where name = 'alive_at') as signs",
     );
     NEW_EPOCH = both("update campaign set owner_epoch = owner_epoch + 1");
     END_LEASES = both(
@@ -40,10 +47,27 @@ statements! {
     );
 }
 
+/// How long after the last sign of life agents are still taken to sit there: a crash and what it
+/// takes to see and mend it, but no break and no end of the working day.
+pub const STILL_THERE: Span = Span::secs(300);
+
 impl Store {
+    /// Notes that the engine lives.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn note_alive(&self, now: Wall) -> Result<(), StoreError> {
+        let mut writer = self.writer().await;
+        let mut entry = writer.begin().await?;
+        let (mut db, _) = entry.parts()?;
+        ALIVE.bind(at(now).to_string()).execute(&mut db).await?;
+        entry.commit().await
+    }
+
     /// Mends what a crash left, once, before the engine dials: open attempts are closed as
     /// interrupted, or as abandoned if their person was by then, and completed (outbox row
-    /// included), leases end, agents are signed out.
+    /// included), leases end, agents are signed out as of the last sign of life. Who was signed in
+    /// [`STILL_THERE`] ago is told.
     ///
     /// # Errors
     /// The database failed.
@@ -54,7 +78,7 @@ impl Store {
             let mut entry = writer.begin().await?;
             let (mut db, notes) = entry.parts()?;
             recovered.interrupted = close_open_attempts(&mut db, notes, &self.shared, now).await?;
-            sign_everybody_out(&mut db, notes, &self.shared, now).await?;
+            recovered.at_work = sign_everybody_out(&mut db, notes, &self.shared, now).await?;
             end_leases(&mut db).await?;
             recovered.first_call = first_call(&mut db, self.shared.node).await?;
             recovered.first_inbound = inbound::recover(&mut db, &self.shared, now).await?;
@@ -153,22 +177,27 @@ fn abandoned_record(row: &Row, cut: Closed, at: Wall) -> Result<Closed, StoreErr
 }
 
 /// Signs out whoever was signed in, as of the last sign of life: nobody worked while the engine
-/// was gone, however long that was.
+/// was gone, however long that was. Gives those who are still there, as they were.
 async fn sign_everybody_out(
     db: &mut Db<'_>,
     notes: &mut Notes,
     shared: &Shared,
     now: Wall,
-) -> Result<(), StoreError> {
+) -> Result<Vec<(AgentId, AgentState)>, StoreError> {
     let agents = SIGNED_IN.query().fetch_all(db).await?;
     let last: Option<i64> = LAST_SIGN.query().fetch_one(db).await?.try_get(0)?;
     let at = last.map_or(now, |last| now.min(Wall::micros(last)));
+    let mut signed_in = Vec::new();
     for row in agents {
         let agent = AgentId(row.try_get(0)?);
+        signed_in.push((agent, read_agent_state(&row.try_get::<String>(1)?, row.try_get(2)?)?));
         let record = Record::AgentState { agent, state: AgentState::LoggedOut };
         write::apply(db, notes, shared, &Write::Record { record, at }).await?;
     }
-    Ok(())
+    if now.since(at) > STILL_THERE {
+        signed_in.clear();
+    }
+    Ok(signed_in)
 }
 
 /// Frees every leased contact; the new epoch makes leases of an earlier run unable to speak.

@@ -327,6 +327,8 @@ pub struct Recovered {
     pub campaigns: Vec<CampaignRow>,
     /// Every agent, signed out.
     pub agents: Vec<AgentRow>,
+    /// Agents who were signed in a short while ago, as they were.
+    pub at_work: Vec<(AgentId, AgentState)>,
 }
 
 /// An agent to be added or changed, known by his or her name.

@@ -79,9 +79,9 @@ async fn killed(kills: u32, server: Option<Place>) -> Claim {
 const AT_WORK_WITHIN: Span = Span::secs(5);
 const JUDGED_FROM: u32 = 100;
 
-/// Kills that may leave one phone in a call which nobody ends: one that answered in the 20 ms in
-/// which rows gather before a commit.
-const KILLS_PER_STUCK: u32 = 20;
+/// Kills that may leave one phone in a call which nobody ends: one that answered while its row was
+/// being committed.
+const KILLS_PER_STUCK: u32 = 100;
 
 /// Checks what each restart found: the phones, and the agents soon at work.
 fn check_restarts(centre: &Centre, kills: u32) {

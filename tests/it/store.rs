@@ -88,6 +88,7 @@ suite! {
         a_completed_call_leaves_one_event_with_its_whole_story,
         a_campaign_without_an_endpoint_leaves_no_event,
         a_crash_closes_open_attempts_as_interrupted_once,
+        a_crash_tells_who_was_at_work,
         a_crash_keeps_the_promise_of_the_callback_it_cut,
         a_lead_tells_that_its_person_was_abandoned_under_another_contact,
         a_lead_tells_whose_law_holds_and_that_its_person_refused,

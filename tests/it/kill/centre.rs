@@ -13,7 +13,9 @@ use axum::Router;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use cadran::api::types::{Agent, Campaign, Driven, Health, NewAgent, QualifyRequest};
-use cadran::carrier::{self, CarrierHandle, Cast, PhoneSettings, PhonesHandle, Registrar, Town};
+use cadran::carrier::{
+    self, CarrierHandle, Cast, PhoneReport, PhoneSettings, PhonesHandle, Registrar, Town,
+};
 use cadran::core::order::CampaignState;
 use cadran::engine::clock::Clock;
 use cadran::engine::handle::Details;
@@ -114,7 +116,8 @@ impl Centre {
         })
     }
 
-    /// Starts the engine and brings every agent back to work; the first time there is more to do.
+    /// Starts the engine and waits until every agent is at work, who after a crash is so by himself;
+    /// the first time there is more to do.
     pub(super) async fn serve(&mut self, first: bool) -> Claim {
         let clock = Clock::start();
         self.program.start().await?;
@@ -122,11 +125,14 @@ impl Centre {
             self.hire().await?;
             self.import(CONTACTS, 1)?.await?;
         }
-        self.free_phones().await?;
-        for nth in 1..=AGENTS {
-            for verb in ["login", "ready"] {
-                self.program.post(&format!("agents/a{nth}/{verb}"), &()).await?;
+        if first {
+            for nth in 1..=AGENTS {
+                for verb in ["login", "ready"] {
+                    self.program.post(&format!("agents/a{nth}/{verb}"), &()).await?;
+                }
             }
+        } else {
+            self.free_phones().await?;
         }
         self.until_seated().await?;
         if first {
@@ -202,20 +208,28 @@ impl Centre {
         Ok(self.program.import("essai", list))
     }
 
-    /// Waits until the restarted engine has ended the legs it left up; counts those it forgot.
+    /// Waits until the restarted engine has ended the legs it left up and called the phones anew;
+    /// counts those that stay in a call it forgot.
     async fn free_phones(&mut self) -> Claim {
         let mut look = ticks();
+        let mut forgotten = Vec::new();
         for _ in 0..100 {
-            if self.phones.reports().await?.iter().all(|phone| !phone.up) {
+            let agents = self.program.get::<Vec<Agent>>("agents?fresh=true").await?;
+            let phones = self.phones.reports().await?;
+            let in_a_call = |agent: &Agent| {
+                let named = |phone: &PhoneReport| format!("a{}", phone.nth) == agent.name;
+                phones.iter().find(|phone| named(phone) && phone.up).map(|phone| phone.nth)
+            };
+            let legless = agents.iter().filter(|agent| !agent.leg_up);
+            forgotten = legless.filter_map(in_a_call).collect();
+            if agents.iter().all(|agent| agent.leg_up) {
                 return Ok(());
             }
             look.tick().await;
         }
-        for phone in self.phones.reports().await? {
-            if phone.up {
-                self.stuck += 1;
-                self.phones.hang_up(phone.nth).await?;
-            }
+        for nth in forgotten {
+            self.stuck += 1;
+            self.phones.hang_up(nth).await?;
         }
         Ok(())
     }

@@ -10,9 +10,10 @@ use cadran::core::rules::{Refusal, RuleId};
 use cadran::engine::clock::Clock;
 use cadran::engine::handle::Details;
 use cadran::store::{
-    CallFilter, Fault, ImportSource, NewAgent, NewContact, NewDoNotCall, StoreError, Write,
+    CallFilter, Fault, ImportSource, NewAgent, NewContact, NewDoNotCall, STILL_THERE, StoreError,
+    Write,
 };
-use cadran::units::{AgentId, CampaignId, ContactId, LegId, Span, Territory};
+use cadran::units::{AgentId, CampaignId, ContactId, LegId, PauseId, Span, Territory};
 
 use super::fixture::{
     Done, House, LEASE, NOON, REST, announce, binding, bound, call, campaign, closed, contact,
@@ -458,6 +459,45 @@ pub(super) async fn a_crash_gives_dialogs_leases_and_call_numbers_back(house: Ho
     assert_eq!(found.campaigns.first().map(|row| row.state), Some(CampaignState::Running));
     assert_eq!(found.agents.first().map(|row| row.state), Some(AgentState::LoggedOut));
     assert_eq!(house.store.claim(campaign, 9, LEASE, NOON).await?.leads.len(), 2);
+    Ok(())
+}
+
+pub(super) async fn a_crash_tells_who_was_at_work(mut house: House) -> Done {
+    let mut ids = Vec::new();
+    for name in ["amina", "basile", "chloe"] {
+        let agent = NewAgent {
+            name: name.to_owned(),
+            ha1: None,
+            contact_uri: None,
+            campaigns: Vec::new(),
+            skills: None,
+        };
+        ids.push(house.store.set_agent(&agent).await?);
+    }
+    let [amina, basile, chloe] = ids[..] else { return Err("three agents".into()) };
+    let states = [
+        (amina, AgentState::Talking(call(1))),
+        (basile, AgentState::Paused(PauseId(2))),
+        (chloe, AgentState::LoggedOut),
+    ];
+    let at_work = &states[..2];
+    // Each day: how long after the last states the engine still lived, how long it was gone then.
+    let days = [
+        (Span::ZERO, STILL_THERE, at_work),
+        (Span::ZERO, STILL_THERE + Span::millis(1), &[]),
+        (Span::secs(9_000), STILL_THERE, at_work),
+        (Span::secs(9_000), STILL_THERE + Span::millis(1), &[]),
+    ];
+    for (nth, (lived, gone, there)) in (0..).zip(days) {
+        let noon = NOON + Span::secs(86_400 * nth);
+        let is = states.map(|(agent, state)| record(Record::AgentState { agent, state }, noon));
+        house.store.commit(is.into()).await?;
+        house.store.note_alive(noon + lived).await?;
+        house = house.reopened().await?;
+        let found = house.store.recover(noon + lived + gone).await?;
+        assert_eq!(found.at_work, there, "{lived:?} {gone:?}");
+        assert!(found.agents.iter().all(|row| row.state == AgentState::LoggedOut));
+    }
     Ok(())
 }
 
