@@ -45,6 +45,7 @@ use axum::extract::{DefaultBodyLimit, FromRequestParts, Query, State};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
 use axum::routing::{get, patch, post};
+use axum::middleware::map_response_with_state;
 use serde::de::DeserializeOwned;
 use tokio::sync::{oneshot, watch};
 
@@ -142,6 +143,7 @@ pub fn router(desk: Desk) -> Router {
         .fallback(no_such_path)
         .method_not_allowed_fallback(no_such_method)
         .with_state(desk)
+        .layer(map_response_with_state(desk.clone(), error::since_when))
 }
 
 async fn configuration(State(desk): State<Desk>) -> Answer<types::Configuration> {
