@@ -369,8 +369,10 @@ pub(super) fn summary(report: &ImportReport, contacts: bool, lang: Lang) -> Shee
     let mut line = |english: &str, french: &str, value: String| {
         sheet.add([lang.say(english, french).to_owned(), value]);
     };
-    if report.consents_added > 0 {
-        let count = report.consents_added.to_string();
+    let count = report.consents_added.to_string();
+    if report.consents_added > 0 && report.consents_over > 0 {
+        line("rights recorded, those over too", "droits enregistrés, échus compris", count);
+    } else if report.consents_added > 0 {
         line("rights recorded", "droits enregistrés", count);
     }
     if contacts && !report.dry_run {
@@ -429,6 +431,13 @@ pub(super) fn read_summary(report: &ImportReport, lang: Lang) -> Sheet {
 }
 
 /// Says where a reject stands, and what to do.
+    if report.consents_over > 0 {
+        line(
+            "  of which with a right that is over",
+            "  dont avec un droit échu",
+            report.consents_over.to_string(),
+        );
+    }
 fn shown(example: &Rejected, lang: Lang) -> String {
     let at = format!("{} {}", lang.say("line", "ligne"), example.line);
     let column = example.column.as_ref().map(|title| format!(", {title}")).unwrap_or_default();
