@@ -4,7 +4,7 @@
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use super::call::outcome;
+use super::call::{outcome, outcome_word};
 use super::consent::why;
 use super::french::told;
 use super::output::Lang;
@@ -187,7 +187,7 @@ impl Writer {
         vec![
             self.at(&call.started_at),
             call.to.clone().unwrap_or_default(),
-            outcome(call),
+            outcome(call, self.lang),
             call.disposition.clone().unwrap_or_default(),
             call.details.notes.clone().unwrap_or_default(),
         ]
@@ -233,7 +233,8 @@ impl Writer {
         ];
         let attempt = |attempt: &Attempt| {
             let empty = String::default;
-            let outcome = attempt.outcome.clone().unwrap_or_else(empty);
+            let outcome = attempt.outcome.as_deref();
+            let outcome = outcome.map_or_else(empty, |code| outcome_word(code, lang));
             let disposition = attempt.disposition.clone().unwrap_or_else(empty);
             vec![self.at(&attempt.at), attempt.campaign.clone(), outcome, disposition]
         };
