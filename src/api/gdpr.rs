@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::consents::{self, Dossier};
 use super::contacts::{self, FieldChange};
 use super::error::{Answer, ApiError};
+use super::processing::{self, HeldSource, Processing};
 use super::{Desk, Search, body, calls, dnc, types};
 use crate::engine::forget;
 use crate::engine::handle::{Ask, Refused};
@@ -67,6 +68,9 @@ pub struct Held {
     /// Calls that came in from these numbers, newest first.
     #[serde(default)]
     pub received: Vec<HeldInbound>,
+    /// What is done with all of it.
+    #[serde(default)]
+    pub processing: Processing,
 }
 
 /// Everything held of a contact.
@@ -78,6 +82,9 @@ pub struct HeldContact {
     pub campaign: String,
     /// The client company.
     pub client: String,
+    /// The list it came with.
+    #[serde(default)]
+    pub source: Option<HeldSource>,
     /// The CRM's own id.
     pub external_id: Option<String>,
     /// The name.
@@ -197,6 +204,7 @@ pub(super) async fn export(State(desk): State<Desk>, Search(whom): Search<Whom>)
             contact: contact.0,
             campaign: row.map(|row| row.name.clone()).unwrap_or_default(),
             client: row.map(|row| row.client_name.clone()).unwrap_or_default(),
+            source: source_of(&desk, contact).await?,
             external_id: standing.external_id,
             name,
             fields,
@@ -214,13 +222,16 @@ pub(super) async fn export(State(desk): State<Desk>, Search(whom): Search<Whom>)
         received.extend(desk.store.inbound_from(number).await?.into_iter().map(inbound));
         dossiers.push(consents::of_number(&desk, number).await?);
     }
-    Ok(axum::Json(Held {
+    let mut held = Held {
         version: 1,
         issued_at: now.to_string(),
         contacts: held,
         numbers: dossiers,
         received,
-    }))
+        processing: Processing::default(),
+    };
+    held.processing = processing::of(&desk, &held);
+    Ok(axum::Json(held))
 }
 
 /// `POST /v1/gdpr/erase`: destroys the keys of a person, and takes him or her out of every stock.
@@ -306,6 +317,11 @@ async fn calls_of(
         }
     }
     Ok(told)
+}
+
+async fn source_of(desk: &Desk, contact: ContactId) -> Result<Option<HeldSource>, ApiError> {
+    let list = desk.store.list_of(contact).await?;
+    Ok(list.map(|(file, at)| HeldSource { file, at: at.to_string() }))
 }
 
 async fn changes_of(desk: &Desk, contact: ContactId) -> Result<Vec<FieldChange>, ApiError> {

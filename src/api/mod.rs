@@ -25,6 +25,7 @@ mod lists;
 pub mod network;
 mod pacing;
 mod pilot;
+pub mod processing;
 mod promise;
 pub mod quality;
 pub mod receipt;
@@ -44,6 +45,7 @@ use axum::Router;
 use axum::extract::{DefaultBodyLimit, FromRequestParts, Query, State};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
+use axum::middleware::map_response_with_state;
 use axum::routing::{get, patch, post};
 use serde::de::DeserializeOwned;
 use tokio::sync::{oneshot, watch};
@@ -141,6 +143,7 @@ pub fn router(desk: Desk) -> Router {
         .merge(scores)
         .fallback(no_such_path)
         .method_not_allowed_fallback(no_such_method)
+        .layer(map_response_with_state(desk.clone(), error::since_when))
         .with_state(desk)
 }
 

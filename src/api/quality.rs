@@ -68,7 +68,7 @@ pub struct Trunk {
 }
 
 /// One hour of a trunk.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Hour {
     /// Its beginning, RFC 3339 in UTC.
     pub from: String,
@@ -85,7 +85,7 @@ pub struct Hour {
 }
 
 /// A trunk's hours and what they say.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Hours {
     /// The trunk's name.
     pub trunk: String,

@@ -580,10 +580,14 @@ pub struct ImportReport {
     pub elsewhere: u64,
     /// Added contacts under a do-not-call wish: kept, and never dialled.
     pub do_not_call: u64,
-    /// Records with a right to call.
+    /// Importable records with a right to call that is not over.
     #[serde(default)]
     pub consents: u64,
-    /// Rights that were recorded, one a number; those known already are not among them.
+    /// Importable records whose every right is over already: it is kept as a proof of calls made.
+    #[serde(default)]
+    pub consents_over: u64,
+    /// Rights that were recorded, one a number, those over among them; those known already are
+    /// not.
     #[serde(default)]
     pub consents_added: u64,
     /// Records imported without the right they speak of, by reason.

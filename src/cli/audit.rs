@@ -8,6 +8,7 @@ use clap::{Args, Subcommand, ValueHint};
 use serde::Serialize;
 
 use super::failure::{Exit, Failure, Outcome};
+use super::listed::{self, Country};
 use super::output::{Lang, Output, Sheet, moment};
 use super::{Global, wait_for};
 use crate::config::Config;
@@ -15,7 +16,7 @@ use crate::engine::boot::store_place;
 use crate::store::audit::{self, About, AuditRecord, Auditor, Fault, Flaw, Resumed, Verdict};
 use crate::store::proof::public_key;
 use crate::store::{Fault as Blame, StoreError};
-use crate::units::{CallId, ContactId, Number, Wall};
+use crate::units::{CallId, ContactId, Wall};
 
 /// Starts over unsigned records shown to people: the latest.
 const STARTS_SHOWN: usize = 10;
@@ -83,8 +84,11 @@ pub(super) struct Show {
     #[arg(long, value_name = "CONTACT", conflicts_with = "number")]
     contact: Option<u64>,
     /// Of this number: calls, consents, what was taken back, wishes
-    #[arg(long, value_name = "NUMBER", value_parser = super::consent::number)]
+    #[arg(long, value_name = "NUMBER")]
     number: Option<String>,
+    /// The country of a number without a country code, such as FR, GB or US
+    #[arg(long, value_name = "COUNTRY", default_value = "FR", value_parser = listed::region)]
+    region: Country,
     /// How many at most, the latest
     #[arg(long, value_name = "COUNT", default_value_t = 20)]
     #[arg(value_parser = clap::value_parser!(u32).range(1..=100_000))]
@@ -465,8 +469,7 @@ impl Shown {
 
 impl Show {
     fn about(&self) -> Result<About, Failure> {
-        let wrong = |error: crate::units::NotE164| Failure::new(Exit::Usage, "usage", error);
-        let number = self.number.as_deref().map(Number::new).transpose().map_err(wrong)?;
+        let number = self.number.as_deref().map(|text| self.region.number(text)).transpose()?;
         Ok(match (self.record, self.call, self.contact, number) {
             (Some(seq), ..) => About::Place(seq),
             (_, Some(call), ..) => About::Call(CallId(call)),

@@ -5,13 +5,14 @@ use clap::{Args, Subcommand};
 use super::client::{At, Client};
 use super::failure::{Exit, Outcome};
 use super::french::told;
-use super::output::{Lang, Output, Sheet, moment};
+use super::listed::{self, Country};
+use super::output::{Lang, Output, Sheet, minute, moment};
 use super::{Global, wait_for};
 use crate::api::calls::ShownCall;
 use crate::api::receipt::Decided;
 use crate::api::types;
 use crate::config::measure;
-use crate::units::Span;
+use crate::units::{Number, Span};
 use crate::watch::decimal;
 
 /// Look calls up.
@@ -30,21 +31,32 @@ pub(super) enum Call {
     Show(Show),
 }
 
-/// The outcomes as the API names them.
-pub(super) const OUTCOMES: [&str; 12] = [
-    "connected",
-    "abandoned",
-    "machine",
-    "busy",
-    "no_answer",
-    "invalid",
-    "declined",
-    "blocked",
-    "cancelled",
-    "congestion",
-    "trunk_fault",
-    "interrupted",
+/// The outcomes as the API names them, each with its French.
+const OUTCOMES: [(&str, &str); 12] = [
+    ("connected", "mis en relation"),
+    ("abandoned", "abandonné"),
+    ("machine", "répondeur"),
+    ("busy", "occupé"),
+    ("no_answer", "ne répond pas"),
+    ("invalid", "faux numéro"),
+    ("declined", "refusé"),
+    ("blocked", "bloqué"),
+    ("cancelled", "annulé"),
+    ("congestion", "réseau saturé"),
+    ("trunk_fault", "panne du trunk"),
+    ("interrupted", "interrompu"),
 ];
+
+/// Gives the outcomes as the API names them.
+pub(super) fn outcomes() -> [&'static str; 12] {
+    OUTCOMES.map(|(code, _)| code)
+}
+
+/// Says an outcome to people; programs read its code under `--json`.
+pub(super) fn outcome_word(code: &str, lang: Lang) -> String {
+    let known = OUTCOMES.iter().find(|(known, _)| *known == code);
+    known.map_or(code, |(code, french)| lang.say(code, french)).to_owned()
+}
 
 /// Which calls.
 #[derive(Debug, Args)]
@@ -56,11 +68,14 @@ pub(super) struct ListCalls {
     #[arg(long)]
     agent: Option<String>,
     /// With this outcome
-    #[arg(long, value_parser = OUTCOMES)]
+    #[arg(long, value_parser = outcomes())]
     outcome: Option<String>,
-    /// To this number, E.164
+    /// To this number
     #[arg(long, value_name = "NUMBER")]
     to: Option<String>,
+    /// The country of a number without a country code, such as FR, GB or US
+    #[arg(long, value_name = "COUNTRY", default_value = "FR", value_parser = listed::region)]
+    region: Country,
     /// How far back, such as 1h or 30d
     #[arg(long, value_name = "TIME", value_parser = measure::span)]
     last: Option<Span>,
@@ -100,18 +115,20 @@ impl Call {
 
 impl ListCalls {
     fn run(self, client: &Client, output: &Output) -> Outcome {
+        let to = self.to.as_deref().map(|text| self.region.number(text)).transpose()?;
         let path = At::path(["calls"])
             .with("campaign", self.campaign)
             .with("agent", self.agent)
             .with("outcome", self.outcome)
-            .with("to", self.to)
+            .with("to", to.as_ref().map(Number::reveal))
             .with("last_s", self.last.map(|last| last.as_millis() / 1_000))
             .with("limit", Some(self.limit))
             .with("after", self.after);
         let calls: types::Calls = wait_for(client.get(&path))?;
         output.show(&calls, |lang| sheet(&calls.calls, lang));
         if let Some(next) = &calls.next {
-            output.note(&format!("    → --after {next}"));
+            let more = output.lang.say("more calls: add", "suite des appels : ajoutez");
+            output.note(&format!("    → {more} --after {next}"));
         }
         Ok(Exit::Done)
     }
@@ -135,7 +152,7 @@ fn sheet(calls: &[types::Call], lang: Lang) -> Sheet {
             moment(&call.started_at, "%Y-%m-%d %H:%M:%S"),
             call.campaign.clone(),
             call.to.clone().unwrap_or_default(),
-            outcome(call),
+            outcome(call, lang),
             if call.sip_code > 0 { call.sip_code.to_string() } else { String::new() },
             call.agent.clone().unwrap_or_default(),
             call.talk_s.map(crate::watch::clock).unwrap_or_default(),
@@ -145,11 +162,11 @@ fn sheet(calls: &[types::Call], lang: Lang) -> Sheet {
     sheet
 }
 
-/// Names an outcome as JSON does; the words are codes, in every language.
-pub(super) fn outcome(call: &types::Call) -> String {
+/// Says how a call ended.
+pub(super) fn outcome(call: &types::Call, lang: Lang) -> String {
     let word = call.outcome.map(serde_json::to_value);
     match word {
-        Some(Ok(serde_json::Value::String(word))) => word,
+        Some(Ok(serde_json::Value::String(word))) => outcome_word(&word, lang),
         Some(_) | None => String::new(),
     }
 }
@@ -186,7 +203,7 @@ fn described(shown: &ShownCall, lang: Lang) -> Sheet {
     line("answered", "décroché", exactly(call.answered_at.as_ref()));
     line("bridged", "mise en relation", exactly(call.bridged_at.as_ref()));
     line("ended", "fin", exactly(call.ended_at.as_ref()));
-    line("outcome", "issue", Some(outcome(call)));
+    line("outcome", "issue", Some(outcome(call, lang)));
     line("SIP code", "code SIP", (call.sip_code > 0).then(|| call.sip_code.to_string()));
     line("agent", "agent", call.agent.clone());
     line("talk", "conversation", seconds(call.talk_s));
@@ -197,7 +214,7 @@ fn described(shown: &ShownCall, lang: Lang) -> Sheet {
     let amount = call.details.amount_cents;
     line("amount", "montant", amount.map(|cents| format!("{}.{:02}", cents / 100, cents % 100)));
     let appointment = call.details.appointment.as_ref();
-    line("appointment", "rendez-vous", appointment.map(|appointment| appointment.at.clone()));
+    line("appointment", "rendez-vous", appointment.map(|appointment| minute(&appointment.at)));
     for (name, value) in shown.decided.iter().flat_map(|decided| why(decided, lang)) {
         sheet.add([name.to_owned(), value]);
     }
@@ -255,10 +272,11 @@ mod tests {
 
     #[test]
     fn every_outcome_may_be_asked_for() -> Result<(), serde_json::Error> {
-        for word in OUTCOMES {
+        for word in outcomes() {
             let read: Outcome = serde_json::from_value(word.into())?;
             assert_eq!(serde_json::to_value(read)?, word);
         }
+        assert_eq!(outcome_word("no_answer", Lang::Fr), "ne répond pas");
         // The reader names every word it knows when it meets one it does not.
         let unknown = serde_json::from_value::<Outcome>("zzz".into()).map_err(|e| e.to_string());
         let known = unknown.expect_err("no outcome is called so").matches('`').count() / 2 - 1;

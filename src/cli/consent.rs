@@ -9,8 +9,8 @@ use super::client::{At, Client};
 use super::dossier;
 use super::failure::{Exit, Failure, Outcome};
 use super::french::told;
-use super::listed::{self, Listed};
-use super::output::{Lang, Output, Sheet, moment};
+use super::listed::{self, Country, Listed};
+use super::output::{Lang, Output, Sheet, minute};
 use super::{Global, wait_for};
 use crate::api::consents::{ClientDossier, Dossier, Signed, Withdrawal};
 use crate::api::import::Need;
@@ -22,7 +22,7 @@ use crate::units::Number;
 pub(super) enum Consent {
     /// Say whether a number may be called for a consent or a contract, and until when
     #[command(before_help = "Examples:
-  cadran consent check +33612345678
+  cadran consent check 0612345678
   cadran consent check +33612345678 --client \"Acme Jardin\"
 
 It is asked for calls that sell something to a consumer, now; hours, attempts and refusals are other
@@ -64,9 +64,11 @@ says whose key it is.")]
 /// Which number, and for whom.
 #[derive(Debug, Args)]
 pub(super) struct About {
-    /// The number, as +33612345678
-    #[arg(value_parser = number)]
+    /// The number
     number: String,
+    /// The country of a number without a country code, such as FR, GB or US
+    #[arg(long, value_name = "COUNTRY", default_value = "FR", value_parser = listed::region)]
+    region: Country,
     /// The client company [default: every one]
     #[arg(long, value_name = "NAME")]
     client: Option<String>,
@@ -95,9 +97,12 @@ pub(super) struct Withdraw {
 /// What is proved.
 #[derive(Debug, Args)]
 pub(super) struct Prove {
-    /// The number, as +33612345678
-    #[arg(value_parser = number, required_unless_present = "verify")]
+    /// The number
+    #[arg(required_unless_present = "verify")]
     number: Option<String>,
+    /// The country of a number without a country code, such as FR, GB or US
+    #[arg(long, value_name = "COUNTRY", default_value = "FR", value_parser = listed::region)]
+    region: Country,
     /// The client company [default: every one]
     #[arg(long, value_name = "NAME")]
     client: Option<String>,
@@ -111,11 +116,6 @@ pub(super) struct Prove {
     /// The public key it must be signed with, as `cadran audit key` prints it
     #[arg(long, value_name = "KEY", requires = "verify", value_parser = audit::key)]
     key: Option<String>,
-}
-
-pub(super) fn number(text: &str) -> Result<String, String> {
-    let number = Number::new(&text.replace([' ', '.', '\u{a0}', '\u{202f}'], ""));
-    number.map(|number| number.reveal().to_owned()).map_err(|error| error.to_string())
 }
 
 impl Consent {
@@ -132,8 +132,9 @@ impl Consent {
 
 impl About {
     fn ask(&self, global: &Global) -> Result<Dossier, Failure> {
+        let number = self.region.number(&self.number)?;
         let path = At::path(["consents"])
-            .with("number", Some(&self.number))
+            .with("number", Some(number.reveal()))
             .with("client", self.client.as_ref());
         wait_for(Client::open(global)?.get(&path))
     }
@@ -177,7 +178,8 @@ impl Import {
 
 impl Withdraw {
     fn run(self, global: &Global, output: &Output) -> Outcome {
-        let About { number, client } = self.about;
+        let About { number, region, client } = self.about;
+        let number = region.number(&number)?.reveal().to_owned();
         let withdrawal = Withdrawal { number, client, source: self.source };
         let client = Client::open(global)?;
         let dossier: Dossier =
@@ -192,8 +194,9 @@ impl Prove {
         if let Some(file) = &self.verify {
             return verify(file, self.key.as_deref(), output);
         }
+        let number = self.number.as_deref().map(|text| self.region.number(text)).transpose()?;
         let path = At::path(["consents", "proof"])
-            .with("number", self.number.as_ref())
+            .with("number", number.as_ref().map(Number::reveal))
             .with("client", self.client.as_ref());
         let signed: Signed = wait_for(Client::open(global)?.get(&path))?;
         let dossier = read(&signed)?;
@@ -237,9 +240,6 @@ fn unwritable(path: &Path, error: &std::io::Error) -> Failure {
     Failure::new(Exit::Error, "proof_unwritable", message).hint("name another folder with --to")
 }
 
-/// How moments are written.
-const MOMENT: &str = "%Y-%m-%d %H:%M %Z";
-
 fn checked(dossier: &Dossier, lang: Lang) -> Sheet {
     let mut sheet = Sheet::new(&[
         lang.say("client", "client"),
@@ -259,7 +259,7 @@ fn checked(dossier: &Dossier, lang: Lang) -> Sheet {
             .to_owned(),
             why(client, lang),
             client.law.clone().unwrap_or_default(),
-            client.until.as_deref().map(|at| moment(at, MOMENT)).unwrap_or_default(),
+            client.until.as_deref().map(minute).unwrap_or_default(),
             if client.out_of_hours { lang.say("yes", "oui") } else { "" }.to_owned(),
         ]);
     }
@@ -288,8 +288,7 @@ fn history(dossier: &Dossier, lang: Lang) -> Sheet {
         "source",
         lang.say("proof", "preuve"),
     ]);
-    let at =
-        |text: &Option<String>| text.as_deref().map(|at| moment(at, MOMENT)).unwrap_or_default();
+    let at = |text: &Option<String>| text.as_deref().map(minute).unwrap_or_default();
     for client in &dossier.clients {
         for right in &client.rights {
             let mut what = told(&right.basis, lang);
@@ -316,7 +315,7 @@ fn history(dossier: &Dossier, lang: Lang) -> Sheet {
         for (said, what) in
             said.into_iter().flat_map(|(all, what)| all.iter().map(move |s| (s, what)))
         {
-            let at = moment(&said.at, MOMENT);
+            let at = minute(&said.at);
             let empty = String::new;
             let (client, what) = (client.client.clone(), what.to_owned());
             sheet.add([client, what, at, empty(), empty(), said.source.clone(), empty()]);

@@ -8,7 +8,7 @@ use clap::{Args, Subcommand, ValueHint};
 use super::client::{At, Client};
 use super::failure::{Exit, Failure, Outcome};
 use super::listed::{self, Country};
-use super::output::{Form, Lang, Output, Sheet};
+use super::output::{Form, Lang, Output, Sheet, minute};
 use super::{Global, wait_for, wishes};
 use crate::api::dnc::{Changed, EndWishes, NUMBERS_MAX, NewWishes, Reach, Wish};
 use crate::api::import;
@@ -153,14 +153,7 @@ impl From<Whose> for Reach {
 impl Numbers {
     /// Reads the numbers as a list is read.
     fn read(&self) -> Result<Vec<Number>, Failure> {
-        let read = |text: &String| {
-            import::number(text, self.region.region).ok_or_else(|| {
-                let message = format!("{text:?} is no telephone number");
-                let failure = Failure::new(Exit::Invalid, "number_invalid", message);
-                failure.hint("write it as +33639981234")
-            })
-        };
-        self.numbers.iter().map(read).collect()
+        self.numbers.iter().map(|text| self.region.number(text)).collect()
     }
 }
 
@@ -310,8 +303,8 @@ fn sheet(wishes: &[Wish], lang: Lang) -> Sheet {
         lang.say("reach", "portée"),
         lang.say("reason", "raison"),
         "source",
-        lang.say("since (UTC)", "depuis (UTC)"),
-        lang.say("until (UTC)", "jusqu'au (UTC)"),
+        lang.say("since", "depuis"),
+        lang.say("until", "jusqu'au"),
     ]);
     for wish in wishes {
         let reach = wish.reach.client.as_ref().or(wish.reach.campaign.as_ref());
@@ -321,8 +314,8 @@ fn sheet(wishes: &[Wish], lang: Lang) -> Sheet {
             reach.cloned().unwrap_or_else(everyone),
             wish.reason.clone(),
             wish.source.clone(),
-            wish.at.clone(),
-            wish.until.clone().unwrap_or_default(),
+            minute(&wish.at),
+            wish.until.as_deref().map(minute).unwrap_or_default(),
         ]);
     }
     sheet

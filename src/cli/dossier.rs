@@ -4,13 +4,14 @@
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use super::call::outcome;
+use super::call::{outcome, outcome_word};
 use super::consent::why;
 use super::french::told;
 use super::output::Lang;
 use crate::api::consents::{Attempt, ClientDossier, Dossier, RightRow, Said, Signed};
 use crate::api::contacts::FieldChange;
 use crate::api::gdpr::{Held, HeldContact, HeldInbound};
+use crate::api::processing::{HeldSource, Processing};
 use crate::api::types::Call;
 
 /// How it looks; dark on white, tables that do not break over two pages.
@@ -63,6 +64,7 @@ pub(super) fn held(held: &Held, lang: Lang) -> String {
     let title = lang.say("Personal data held", "Données personnelles détenues");
     let mut html = begun(title, &numbers.join(", "), lang);
     writer.say(&mut html, "p", &writer.at(&held.issued_at));
+    writer.processing(&mut html, &held.processing);
     for contact in &held.contacts {
         writer.contact(&mut html, contact);
     }
@@ -85,6 +87,47 @@ fn begun(title: &str, of: &str, lang: Lang) -> String {
         "<!doctype html>\n<html lang=\"{code}\"><head><meta charset=\"utf-8\">\
          <title>{title} {of}</title><style>{STYLE}</style></head><body>\n<h1>{title}</h1>\n"
     )
+}
+
+/// What the codes of [`Processing`] say in English and French.
+const WORDS: [(&str, &str, &str); 28] = [
+    ("prospecting", "to offer something for sale", "prospection commerciale"),
+    ("contract", "to carry out a contract", "exécution d'un contrat"),
+    ("collection", "to collect what is owed", "recouvrement"),
+    ("survey", "to ask questions", "enquête"),
+    ("identity", "name and reference", "nom et référence"),
+    ("numbers", "telephone numbers", "numéros de téléphone"),
+    ("fields", "other columns of the list", "autres colonnes du fichier"),
+    ("calls", "calls, their ends and notes", "appels, leurs issues et notes"),
+    ("received_calls", "calls received", "appels reçus"),
+    ("rights_to_call", "consents and contracts", "consentements et contrats"),
+    ("wishes", "withdrawals and opt-outs", "retraits et oppositions"),
+    ("refusals", "calls refused by rules", "appels refusés par les règles"),
+    ("events", "what other systems were told", "ce que d'autres systèmes ont reçu"),
+    ("client", "the client company", "le donneur d'ordre"),
+    ("webhook", "is told of calls", "reçoit l'issue des appels"),
+    ("carrier", "connects the calls", "achemine les appels"),
+    ("kept contacts", "contacts", "fiches"),
+    ("kept details", "notes of calls", "notes d'appels"),
+    ("kept proofs", "proofs of consents", "preuves de consentement"),
+    ("kept german_proofs", "the same in Germany", "les mêmes en Allemagne"),
+    ("kept refusals", "refusals by rules", "refus des règles"),
+    ("kept webhooks", "what other systems were told", "ce que d'autres systèmes ont reçu"),
+    ("access", "access (article 15)", "accès (article 15)"),
+    ("rectification", "rectification (article 16)", "rectification (article 16)"),
+    ("erasure", "erasure (article 17)", "effacement (article 17)"),
+    ("restriction", "restriction (article 18)", "limitation (article 18)"),
+    ("objection", "objection, at any time (article 21)", "opposition, à tout moment (article 21)"),
+    (
+        "complaint",
+        "complaint to a supervisory authority, in France the CNIL (article 77)",
+        "réclamation auprès d'une autorité de contrôle, en France la CNIL (article 77)",
+    ),
+];
+
+fn word(code: &str, lang: Lang) -> String {
+    let known = WORDS.iter().find(|(known, ..)| *known == code);
+    known.map_or(code, |(_, english, french)| lang.say(english, french)).to_owned()
 }
 
 struct Writer {
@@ -113,6 +156,10 @@ impl Writer {
         };
         let facts = [
             Some(vec![lang.say("Contact", "Fiche").to_owned(), contact.contact.to_string()]),
+            contact
+                .source
+                .as_ref()
+                .map(|list| vec![lang.say("Source", "Source").to_owned(), self.source(list)]),
             optional(lang.say("Reference", "Référence"), &contact.external_id),
             optional(lang.say("Name", "Nom"), &contact.name),
             Some(vec![lang.say("Numbers", "Numéros").to_owned(), contact.numbers.join(", ")]),
@@ -144,6 +191,44 @@ impl Writer {
         });
         let titles = [lang.say("when", "le"), lang.say("to", "vers"), lang.say("sent", "transmis")];
         self.rows(html, &titles, events);
+    }
+
+    fn source(&self, list: &HeldSource) -> String {
+        let came = self.lang.say("list {file} of {at}", "fichier {file} du {at}");
+        came.replace("{at}", &self.at(&list.at)).replace("{file}", &list.file)
+    }
+
+    /// Tells what is done with the data, as article 15 §1 asks.
+    fn processing(&self, html: &mut String, told: &Processing) {
+        let lang = self.lang;
+        self.say(html, "h2", lang.say("What is done with them", "Ce qui en est fait"));
+        let row = |name: &str, said: Vec<String>| vec![name.to_owned(), said.join(" ; ")];
+        let words = |codes: &[String]| codes.iter().map(|code| word(code, lang)).collect();
+        let purposes = told.purposes.iter().map(|of| {
+            let purpose = of.purpose.as_deref().map(|code| word(code, lang)).unwrap_or_default();
+            format!("{} · {} · {purpose}", of.client, of.campaign)
+        });
+        let recipients =
+            told.recipients.iter().map(|to| format!("{} ({})", to.name, word(&to.kind, lang)));
+        let days = lang.say("days", "jours");
+        let kept = told.retention.iter().map(|kept| {
+            let what = word(&format!("kept {}", kept.what), lang);
+            format!("{what}{} {} {days}", lang.colon(), kept.days)
+        });
+        let alone = lang.say(
+            "none: no decision with legal effects is made by a machine alone",
+            "aucune : nulle décision à effet juridique n'est prise par une machine seule",
+        );
+        let alone = if told.automated_decisions { lang.say("yes", "oui") } else { alone };
+        let rows = [
+            row(lang.say("Purposes", "Finalités"), purposes.collect()),
+            row(lang.say("Categories", "Catégories"), words(&told.categories)),
+            row(lang.say("Recipients", "Destinataires"), recipients.collect()),
+            row(lang.say("Kept", "Durées de conservation"), kept.collect()),
+            row(lang.say("Rights", "Droits"), words(&told.rights)),
+            row(lang.say("Automated decisions", "Décisions automatisées"), vec![alone.to_owned()]),
+        ];
+        self.rows(html, &[], rows.into_iter());
     }
 
     fn changes(&self, html: &mut String, changes: &[FieldChange]) {
@@ -187,7 +272,7 @@ impl Writer {
         vec![
             self.at(&call.started_at),
             call.to.clone().unwrap_or_default(),
-            outcome(call),
+            outcome(call, self.lang),
             call.disposition.clone().unwrap_or_default(),
             call.details.notes.clone().unwrap_or_default(),
         ]
@@ -233,7 +318,8 @@ impl Writer {
         ];
         let attempt = |attempt: &Attempt| {
             let empty = String::default;
-            let outcome = attempt.outcome.clone().unwrap_or_else(empty);
+            let outcome = attempt.outcome.as_deref();
+            let outcome = outcome.map_or_else(empty, |code| outcome_word(code, lang));
             let disposition = attempt.disposition.clone().unwrap_or_else(empty);
             vec![self.at(&attempt.at), attempt.campaign.clone(), outcome, disposition]
         };

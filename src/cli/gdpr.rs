@@ -10,7 +10,6 @@ use super::listed::{self, Country};
 use super::output::{Lang, Output, Sheet};
 use super::{Global, dossier, wait_for};
 use crate::api::gdpr::{Erasure, Forgotten, Held, Purge, Whom};
-use crate::api::import;
 
 /// Tell what is held of a person, erase it, and forget what is old (GDPR).
 #[derive(Debug, Subcommand)]
@@ -104,14 +103,8 @@ impl Gdpr {
 impl Who {
     /// Reads the number as a list is read.
     fn read(self, region: &Country, dry_run: bool) -> Result<Whom, Failure> {
-        let number = self.number.map(|text| {
-            import::number(&text, region.region).ok_or_else(|| {
-                let message = format!("{text:?} is no telephone number");
-                let failure = Failure::new(Exit::Invalid, "number_invalid", message);
-                failure.hint("write it as +33639981234")
-            })
-        });
-        let number = number.transpose()?.map(|number| number.reveal().to_owned());
+        let number = self.number.map(|text| region.number(&text)).transpose()?;
+        let number = number.map(|number| number.reveal().to_owned());
         Ok(Whom { number, contact: self.contact, dry_run })
     }
 }

@@ -19,7 +19,7 @@ use crate::api::types::{ImportReport, Rejected};
 use crate::config::encoding::Foreign;
 use crate::engine::clock::Clock;
 use crate::store::hex;
-use crate::units::Zone;
+use crate::units::{Number, Zone};
 use crate::watch::decimal;
 
 /// From one invalid number in so many records on, the country is doubted: mistyped numbers are a
@@ -77,6 +77,20 @@ pub(super) fn region(code: &str) -> Result<Country, String> {
         format!("{code:?} is no country with telephone numbers; those are {known}")
     })?;
     Ok(Country { code: code.to_owned(), region })
+}
+
+impl Country {
+    /// Reads a number as a list may have it; without a country code it is of this country.
+    ///
+    /// # Errors
+    /// It is no number.
+    pub(super) fn number(&self, text: &str) -> Result<Number, Failure> {
+        import::number(text, self.region).ok_or_else(|| {
+            let message = format!("{text:?} is no telephone number");
+            let failure = Failure::new(Exit::Invalid, "number_invalid", message);
+            failure.hint("write it as +33639981234")
+        })
+    }
 }
 
 /// A list's text, and where it comes from.
@@ -369,8 +383,10 @@ pub(super) fn summary(report: &ImportReport, contacts: bool, lang: Lang) -> Shee
     let mut line = |english: &str, french: &str, value: String| {
         sheet.add([lang.say(english, french).to_owned(), value]);
     };
-    if report.consents_added > 0 {
-        let count = report.consents_added.to_string();
+    let count = report.consents_added.to_string();
+    if report.consents_added > 0 && report.consents_over > 0 {
+        line("rights recorded, those over too", "droits enregistrés, échus compris", count);
+    } else if report.consents_added > 0 {
         line("rights recorded", "droits enregistrés", count);
     }
     if contacts && !report.dry_run {
@@ -413,6 +429,13 @@ pub(super) fn read_summary(report: &ImportReport, lang: Lang) -> Sheet {
             "  of which with a right to call",
             "  dont avec droit d'appel",
             report.consents.to_string(),
+        );
+    }
+    if report.consents_over > 0 {
+        line(
+            "  of which with a right that is over",
+            "  dont avec un droit échu",
+            report.consents_over.to_string(),
         );
     }
     for (reason, count) in &report.consents_unusable {

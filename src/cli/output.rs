@@ -162,6 +162,11 @@ pub(super) fn moment(text: &str, form: &str) -> String {
     )
 }
 
+/// Writes a moment to the minute on this machine's clock, with its zone.
+pub(super) fn minute(text: &str) -> String {
+    moment(text, "%Y-%m-%d %H:%M %Z")
+}
+
 /// Writes a line to standard error; if even that fails there is nobody left to tell.
 fn aside(text: &str) {
     let mut err = io::stderr().lock();

@@ -33,7 +33,7 @@ pub(super) struct Recycling {
 fn outcome(word: &str) -> Result<order::Outcome, String> {
     let read = word.into_deserializer();
     order::Outcome::deserialize(read)
-        .map_err(|_: serde::de::value::Error| format!("is none of {}", call::OUTCOMES.join(", ")))
+        .map_err(|_: serde::de::value::Error| format!("is none of {}", call::outcomes().join(", ")))
 }
 
 impl Recycling {
@@ -79,10 +79,22 @@ fn sheet(closed: &[Closed], lang: Lang) -> Sheet {
         let word = |value: serde_json::Value| value.as_str().unwrap_or_default().to_owned();
         sheet.add([
             one.contacts.to_string(),
-            word(serde_json::json!(one.reason)),
-            word(serde_json::json!(one.outcome)),
+            reason(one.reason, lang).to_owned(),
+            call::outcome_word(&word(serde_json::json!(one.outcome)), lang),
             one.disposition.clone().unwrap_or_default(),
         ]);
     }
     sheet
+}
+
+/// Says why contacts are closed: in English by the code that JSON has.
+fn reason(reason: order::DoneReason, lang: Lang) -> &'static str {
+    match reason {
+        order::DoneReason::Qualified => lang.say("qualified", "qualifiées"),
+        order::DoneReason::Exhausted => lang.say("exhausted", "tentatives épuisées"),
+        order::DoneReason::NoNumber => lang.say("no_number", "sans numéro valable"),
+        order::DoneReason::DoNotCall => lang.say("do_not_call", "ne pas appeler"),
+        order::DoneReason::Skipped => lang.say("skipped", "écartées par un agent"),
+        order::DoneReason::Erased => lang.say("erased", "effacées"),
+    }
 }

@@ -5,6 +5,7 @@ use clap::Args;
 use super::client::{At, Client};
 use super::failure::{Exit, Failure, Outcome};
 use super::french;
+use super::listed::{self, Country};
 use super::output::{Form, Lang, Output, Sheet};
 use super::wait_for;
 use crate::api::types;
@@ -17,12 +18,15 @@ use crate::watch::{decimal, percent};
 pub(super) struct Test {
     /// The trunk's name
     trunk: String,
-    /// Whom to call, E.164: a phone of yours
+    /// Whom to call: a phone of yours
     #[arg(long, value_name = "NUMBER")]
     to: String,
-    /// The number to show, E.164: one of the trunk's; without it ours is hidden
+    /// The number to show: one of the trunk's; without it ours is hidden
     #[arg(long, value_name = "NUMBER")]
     from: Option<String>,
+    /// The country of numbers without a country code, such as FR, GB or US
+    #[arg(long, value_name = "COUNTRY", default_value = "FR", value_parser = listed::region)]
+    region: Country,
     /// The number called sends back what it hears
     #[arg(long)]
     echo: bool,
@@ -31,7 +35,9 @@ pub(super) struct Test {
 impl Test {
     pub(super) fn run(self, client: &Client, output: &Output) -> Outcome {
         let path = At::path(["trunks", &self.trunk, "test"]);
-        let call = types::TrunkTest { to: self.to, from: self.from, echo: self.echo };
+        let number = |text: &String| self.region.number(text).map(|it| it.reveal().to_owned());
+        let (to, from) = (number(&self.to)?, self.from.as_ref().map(number).transpose()?);
+        let call = types::TrunkTest { to, from, echo: self.echo };
         let report: TrunkReport = wait_for(client.post(&path, &call))?;
         output.show(&report, |lang| told(&report, lang));
         let lang = output.lang;

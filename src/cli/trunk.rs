@@ -4,7 +4,7 @@ use clap::{Args, Subcommand};
 
 use super::client::{At, Client};
 use super::failure::{Exit, Failure, Outcome};
-use super::output::{Form, Lang, Output, Sheet, moment};
+use super::output::{Form, Lang, Output, Sheet, minute, moment};
 use super::trial::Test;
 use super::{Global, wait_for};
 use crate::api::types;
@@ -56,9 +56,11 @@ key pressed. Only such a number tells whether it hears us, where the carrier sen
     #[command(before_help = "Examples:
   cadran trunk profiles
   cadran trunk profiles ovh > profiles/mon-ovh.toml
+  cadran trunk profiles ovh --json
 
 A [[trunk]] with `profile = \"ovh\"` takes from it every key it does not give itself. A file of
-your own is named by its path: `profile = \"profiles/mon-ovh.toml\"`.")]
+your own is named by its path: `profile = \"profiles/mon-ovh.toml\"`; docs/profiles.md lists every
+key of it.")]
     Profiles {
         /// The profile to print as it is written
         profile: Option<String>,
@@ -124,7 +126,10 @@ fn print_profile(name: &str, output: &Output) -> Outcome {
             Failure::new(Exit::NotFound, "profile_unknown", message).hint(hint.unwrap_or_default())
         );
     };
-    output.text(&profile.text);
+    match profile.table().filter(|_| output.form == Form::Json) {
+        Some(table) => output.json(&table),
+        None => output.text(&profile.text),
+    }
     Ok(Exit::Done)
 }
 
@@ -184,7 +189,7 @@ fn numbers(client: &Client, output: &Output) -> Outcome {
                 of(number.hour, number.calls_per_hour),
                 of(number.day, number.calls_per_day),
                 number.blocks.to_string(),
-                held.map_or_else(|| "–".to_owned(), |at| moment(at, "%Y-%m-%d %H:%M %Z")),
+                held.map_or_else(|| "–".to_owned(), |at| minute(at)),
             ]);
         }
         sheet
@@ -245,7 +250,7 @@ fn state(trunk: &types::Trunk, lang: Lang) -> String {
 fn alarm(trunk: &types::Trunk, lang: Lang) -> Option<String> {
     let unsigned = trunk.unsigned.as_ref().map(|unsigned| {
         let types::Unsigned { status, calls, at } = unsigned;
-        let at = moment(at, "%Y-%m-%d %H:%M %Z");
+        let at = minute(at);
         match lang {
             Lang::En => {
                 format!("{calls} calls refused as not rightly signed ({status}, last {at})")
@@ -365,7 +370,7 @@ fn hours(told: &types::Hours, lang: Lang) -> Sheet {
     };
     for hour in &told.hours {
         sheet.add([
-            hour.from.clone(),
+            minute(&hour.from),
             hour.seizures.to_string(),
             share(hour.ner, lang),
             share(hour.asr, lang),
@@ -379,6 +384,16 @@ fn hours(told: &types::Hours, lang: Lang) -> Sheet {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn hours_are_told_on_this_machines_clock() {
+        let from = "2026-11-23T10:00:00.123456789Z".to_owned();
+        let hour = types::Hour { from, ..types::Hour::default() };
+        let sheet = hours(&types::Hours { hours: vec![hour], ..types::Hours::default() }, Lang::Fr);
+        let told = sheet.rows().first().and_then(|row| row.first()).map_or("", String::as_str);
+        assert!(told.starts_with("2026-11-2") && !told.contains(['.']), "{told}");
+        assert!(!told.contains("T1") && !told.ends_with('Z'), "{told}");
+    }
 
     fn trunk(state: &str, why: Option<&str>) -> types::Trunk {
         types::Trunk {

@@ -6,7 +6,7 @@ use clap::{Args, Subcommand};
 
 use super::client::{At, Client};
 use super::failure::{Exit, Failure, Outcome};
-use super::output::{Lang, Output, Sheet};
+use super::output::{Lang, Output, Sheet, minute};
 use super::{Global, wait_for};
 use crate::api::types;
 
@@ -110,8 +110,8 @@ fn sheet(deliveries: &[types::Delivery], lang: Lang) -> Sheet {
         lang.say("endpoint", "destination"),
         lang.say("tries", "essais"),
         "HTTP",
-        lang.say("delivered (UTC)", "livré (UTC)"),
-        lang.say("next try (UTC)", "prochain essai (UTC)"),
+        lang.say("delivered", "livré"),
+        lang.say("next try", "prochain essai"),
         lang.say("what went wrong", "échec"),
     ]);
     for delivery in deliveries {
@@ -121,8 +121,8 @@ fn sheet(deliveries: &[types::Delivery], lang: Lang) -> Sheet {
             delivery.endpoint.clone(),
             delivery.tries.to_string(),
             delivery.status.map(|status| status.to_string()).unwrap_or_default(),
-            delivery.delivered_at.clone().unwrap_or_default(),
-            delivery.next_try_at.clone().unwrap_or_default(),
+            delivery.delivered_at.as_deref().map(minute).unwrap_or_default(),
+            delivery.next_try_at.as_deref().map(minute).unwrap_or_default(),
             delivery.error.clone().unwrap_or_default(),
         ]);
     }

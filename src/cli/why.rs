@@ -220,7 +220,7 @@ fn tried(contact: &ContactWhy, lang: Lang) -> String {
     };
     let at = moment(&last.started_at, "%Y-%m-%d %H:%M %Z");
     let outcome = match last.outcome {
-        Some(_) => outcome(last),
+        Some(_) => outcome(last, lang),
         None => lang.say("goes on", "en cours").to_owned(),
     };
     let disposition = last.disposition.as_deref().map(|code| format!(", {code}"));

@@ -57,6 +57,12 @@ impl Profile {
         Self::built_in().into_iter().find(|profile| profile.name == name)
     }
 
+    /// Gives the whole profile as its file has it; `None` if that is damaged.
+    #[must_use]
+    pub fn table(&self) -> Option<impl serde::Serialize + use<>> {
+        toml::from_str::<toml::Table>(&self.text).ok()
+    }
+
     /// Gives what the profile says besides a trunk's keys; `None` if its file is damaged.
     #[must_use]
     pub fn card(&self) -> Option<Card> {
@@ -113,6 +119,31 @@ impl Card {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn each_profile_can_be_given_as_json() {
+        for profile in Profile::built_in() {
+            let told = serde_json::to_value(profile.table()).expect("a table is JSON");
+            assert!(told["title"].is_string() && told["note"]["fr"].is_string(), "{told}");
+        }
+    }
+
+    #[test]
+    fn the_page_lists_every_key_and_its_example_can_be_read() {
+        let page = include_str!("../../docs/profiles.md");
+        let example = page.split("```toml\n").nth(1).and_then(|text| text.split("```").next());
+        let text = Cow::Owned(example.expect("the page has an example").to_owned());
+        let card = Profile { name: "example".to_owned(), text }.card().expect("it is TOML");
+        assert_eq!((card.responses.len(), card.note.fr.is_empty()), (1, false), "{card:?}");
+        let trunk = include_str!("../../docs/cadran.toml").split("\n[[trunk]]\n").nth(1);
+        let lines = trunk.expect("the file has a trunk").lines();
+        let key = |line: &'static str| {
+            let (key, _) = line.trim_start_matches("# ").split_once(" = ")?;
+            let named = key.bytes().all(|b| b.is_ascii_lowercase() || b"_0123456789".contains(&b));
+            (named && !page.contains(&format!("`{key}`"))).then_some(key)
+        };
+        assert_eq!(lines.filter_map(key).collect::<Vec<_>>(), [""; 0], "not on the page");
+    }
 
     #[test]
     fn each_profile_that_comes_along_says_whose_it_is_and_what_to_know() {

@@ -145,6 +145,14 @@ const EVENTS: [(&str, ()); 1] = [("call.completed", ())];
 const URL_BYTES_MAX: usize = 2_048;
 
 impl Webhook {
+    /// Gives the receiver's host, with its port where one is written.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        let rest = self.url.split_once("://").map_or(self.url.as_str(), |(_, rest)| rest);
+        let place = rest.split(['/', '?', '#']).next().unwrap_or_default();
+        place.rsplit('@').next().unwrap_or_default()
+    }
+
     /// Reads a `[webhook]` table.
     pub(super) fn of(fields: &Fields<'_, '_>) -> Option<Self> {
         let url = fields

@@ -1,6 +1,6 @@
 //! Callers of the numbers campaigns show: their legs, and who they are.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
@@ -24,6 +24,9 @@ const BUSY: u16 = 486;
 
 /// 480 Temporarily Unavailable (RFC 3261 §21.4.18): the engine leaves.
 const LEAVING: u16 = 480;
+
+/// How French numbers begin.
+const FRANCE: &str = "+33";
 
 /// Answers of the store that may wait at once, two for each caller of a large centre.
 const NEWS_MAX: usize = 2_048;
@@ -50,14 +53,16 @@ pub(super) struct Callers {
     next: u64,
     calls: BTreeMap<InboundId, Caller>,
     legs: BTreeMap<LegId, InboundId>,
+    /// Trunks of which it was said that their numbers cannot be read.
+    unread: BTreeSet<TrunkId>,
     news: (mpsc::Sender<Fact>, mpsc::Receiver<Fact>),
 }
 
 impl Callers {
     /// Makes an empty table whose first call has this id.
     pub(super) fn starting_at(first: u64) -> Self {
-        let (calls, legs) = (BTreeMap::new(), BTreeMap::new());
-        Self { next: first, calls, legs, news: mpsc::channel(NEWS_MAX) }
+        let (calls, legs, unread) = (BTreeMap::new(), BTreeMap::new(), BTreeSet::new());
+        Self { next: first, calls, legs, unread, news: mpsc::channel(NEWS_MAX) }
     }
 
     /// Waits for what the store says next.
@@ -80,7 +85,8 @@ impl Callers {
 impl Engine {
     /// Hears of a call that comes in over a trunk.
     pub(super) fn hear_called(&mut self, call: Called) -> Option<Fact> {
-        let Called { leg, trunk, to, from, offer } = call;
+        let Called { leg, trunk, to, from, national, unread, offer } = call;
+        self.tell_unread(trunk, &unread);
         if self.draining {
             self.signal(Command::Reject(leg, LEAVING));
             return None;
@@ -99,11 +105,26 @@ impl Engine {
         };
         let id = InboundId(self.callers.next);
         self.callers.next += 1;
+        let from = from.or_else(|| national.filter(|_| called.reveal().starts_with(FRANCE)));
         let known = from.is_some();
         let caller = Caller { leg, trunk, called, from, offer, campaign: None };
         self.callers.calls.insert(id, caller);
         self.callers.legs.insert(leg, id);
         Some(Fact::Inbound(id, InboundFact::Arrived { trunk, campaigns, known }))
+    }
+
+    /// Says once of each trunk that what it writes cannot be read.
+    fn tell_unread(&mut self, trunk: TrunkId, unread: &[String]) {
+        let Some(written) = unread.first().filter(|_| self.callers.unread.insert(trunk)) else {
+            return;
+        };
+        let name = self.parts.book.trunks.get(&trunk).map_or("", |page| page.name.as_str());
+        tracing::warn!(
+            trunk = name,
+            written,
+            "a call that came in has a number that cannot be read: set incoming_format of the \
+             trunk as its carrier writes them"
+        );
     }
 
     /// Hears what the signalling says of a caller; `None` for everybody and everything else.

@@ -1,5 +1,6 @@
 //! Sockets for `wire::sip`: trunks, agents' phones, and the task that owns the user agent.
 
+mod called;
 mod connection;
 mod handle;
 mod health;
@@ -150,6 +151,10 @@ pub struct Called {
     pub to: Vec<Number>,
     /// Who calls, by P-Asserted-Identity or else From; `None` if that is hidden or no number.
     pub from: Option<Number>,
+    /// Who calls, if the number called is French and the caller's is written as in France.
+    pub national: Option<Number>,
+    /// What could not be read, without its digits.
+    pub unread: Vec<String>,
     /// The caller's offer; `None` asks us to offer in the answer.
     pub offer: Option<Sdp>,
 }

@@ -19,7 +19,7 @@ use super::socket::{Door, Doors, Port, sleep_until};
 use super::tls::{Client, Identification, TlsError};
 use super::trouble::{Obstacle, Trouble};
 use super::trunk::{Ping, Trunk};
-use super::{Called, Command, Event, outcome};
+use super::{Called, Command, Event, called, outcome};
 use crate::core::fact::Failure;
 use crate::engine::clock::Clock;
 use crate::engine::tasks::Tasks;
@@ -638,14 +638,9 @@ impl Shell {
     /// Reads the numbers of a call that comes in, as its trunk writes them.
     fn called(&self, trunk: TrunkId, call: sip::Incoming) -> Option<Event> {
         let form = self.trunks.get(&trunk)?.trunk.received_form;
-        let asserted = call.asserted.as_deref().and_then(|user| form.read(user));
-        Some(Event::Called(Box::new(Called {
-            leg: call.leg,
-            trunk,
-            to: [call.to, call.named].iter().filter_map(|user| form.read(user)).collect(),
-            from: asserted.or_else(|| form.read(&call.from)),
-            offer: call.offer,
-        })))
+        let called::Told { to, from, national, unread } = called::read(form, &call);
+        let (leg, offer) = (call.leg, call.offer);
+        Some(Event::Called(Box::new(Called { leg, trunk, to, from, national, unread, offer })))
     }
 }
 

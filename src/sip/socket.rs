@@ -202,20 +202,27 @@ impl Port {
         Ok(())
     }
 
-    /// Lets the last BYEs, CANCELs and REGISTERs be answered, for a moment. Events are dropped.
+    /// Lets the last BYEs, CANCELs and REGISTERs be answered, for a moment, and refuses whoever
+    /// rings. Events are dropped.
     pub(crate) async fn linger(&mut self) {
         let (clock, end) = (self.clock, Some(self.now() + LAST_WORDS));
-        self.flush();
+        self.refuse_ringing();
         while self.endpoint.unfinished() > 0 {
             let turned = tokio::select! {
                 turned = self.turn() => turned.is_ok(),
                 () = sleep_until(clock, end) => false,
             };
             while self.endpoint.poll_event().is_some() {}
+            self.refuse_ringing();
             if !turned {
                 return;
             }
         }
+    }
+
+    fn refuse_ringing(&mut self) {
+        self.endpoint.refuse_ringing(self.now());
+        self.flush();
     }
 
     /// Takes in what the sockets hold, up to a batch.

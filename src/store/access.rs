@@ -34,6 +34,10 @@ statements! {
         "select at, rule, law, until_at from rule_refusal
          where contact_id = $1 order by at desc limit $2",
     );
+    LIST = both(
+        "select l.file, l.started_at from contact c join list_import l on l.id = c.list_import_id
+         where c.id = $1",
+    );
     EVENTS = both(
         "select o.*, p.body, k.key as contact_key
          from attempt a join outbox o on o.call_id = a.call_id
@@ -61,6 +65,17 @@ impl Store {
         let rows = REFUSALS.bind(contact.0.cast_signed()).bind(REFUSALS_MAX);
         let rows = rows.fetch_all(&mut self.reader().await?.db()).await?;
         rows.iter().map(refusal_row).collect()
+    }
+
+    /// Finds the list a contact came with: its file's name, and when that was.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn list_of(&self, contact: ContactId) -> Result<Option<(String, Wall)>, StoreError> {
+        let rows = LIST.bind(contact.0.cast_signed());
+        let rows = rows.fetch_all(&mut self.reader().await?.db()).await?;
+        let list = |row: &Row| Ok((row.try_get(0)?, Wall::micros(row.try_get(1)?)));
+        rows.first().map(list).transpose()
     }
 
     /// Lists the webhook events of a contact's calls, a thousand at most.

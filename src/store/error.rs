@@ -161,6 +161,12 @@ impl StoreError {
     pub fn again(&self) -> bool {
         matches!(self, Self::Busy(_) | Self::InUse(_))
     }
+
+    /// Tells whether the database cannot be reached at all.
+    #[must_use]
+    pub fn is_away(&self) -> bool {
+        matches!(self, Self::Busy(error) if is_cut(error) || is_of_server(error, &SERVER_AWAY))
+    }
 }
 
 /// Gives what a driver said without the line of the server's own source.
@@ -195,20 +201,37 @@ impl From<sqlx::Error> for StoreError {
 
 /// Tells whether an error speaks of the machine or the network, not of what was asked.
 fn is_passing(error: &sqlx::Error) -> bool {
-    use sqlx::Error::{Io, PoolTimedOut, Protocol, Tls};
-    if matches!(error, Io(_) | PoolTimedOut | Protocol(_) | Tls(_)) {
+    if is_cut(error) || is_of_server(error, &SERVER_PASSING) {
         return true;
     }
     let Some(database) = error.as_database_error() else { return false };
-    let code = database.code().unwrap_or_default();
     if database.try_downcast_ref::<PgDatabaseError>().is_some() {
-        return SERVER_PASSING.iter().any(|class| code.starts_with(class));
+        return false;
     }
+    let code = database.code().unwrap_or_default();
     // SQLite's primary result codes 5 BUSY, 6 LOCKED, 7 NOMEM, 8 READONLY, 10 IOERR, 13 FULL and
     // 14 CANTOPEN; they sit in the lower eight bits of the extended code
     // (https://www.sqlite.org/rescode.html, §2).
     code.parse::<u32>().is_ok_and(|code| matches!(code & 0xFF, 5..=8 | 10 | 13 | 14))
 }
+
+/// Tells whether nothing of the server's was heard.
+fn is_cut(error: &sqlx::Error) -> bool {
+    use sqlx::Error::{Io, PoolTimedOut, Protocol, Tls};
+    matches!(error, Io(_) | PoolTimedOut | Protocol(_) | Tls(_))
+}
+
+/// Tells whether PostgreSQL says one of these codes, or a code of these classes.
+fn is_of_server(error: &sqlx::Error, codes: &[&str]) -> bool {
+    let database = error.as_database_error();
+    let database = database.filter(|it| it.try_downcast_ref::<PgDatabaseError>().is_some());
+    let code = database.and_then(sqlx::error::DatabaseError::code).unwrap_or_default();
+    codes.iter().any(|class| code.starts_with(class))
+}
+
+/// Those of [`SERVER_PASSING`] with which a server takes nobody: connection exception, invalid
+/// authorization, no such database, shutdown.
+const SERVER_AWAY: [&str; 4] = ["08", "28", "3D000", "57P"];
 
 /// PostgreSQL's codes and classes that speak of the server: connection exception, read-only (a
 /// standby), invalid authorization, no such database, rollback of a deadlock, insufficient

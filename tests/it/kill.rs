@@ -156,6 +156,9 @@ async fn a_campaign_paused_without_a_database_stays_paused_when_it_is_back() -> 
     assert_eq!((told.campaign.state, told.stored), (CampaignState::Paused, false));
     let since = centre.until_health(|health| health.database_fails_since.is_some()).await?;
     assert!(!since.database_ok, "{since:?}");
+    let told = centre.refusal("calls").await?;
+    assert_eq!((&told["status"], &told["code"]), (&503.into(), &"database_away".into()), "{told}");
+    assert!(told.to_string().contains("has not answered since 2"), "{told}");
     // The engine knows by now that nothing can be written.
     let told = centre.pull("start").await?;
     assert_eq!((told.campaign.state, told.stored), (CampaignState::Running, false));

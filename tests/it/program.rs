@@ -86,6 +86,15 @@ impl Program {
         Ok(self.http.get(url(path)).send().await?.error_for_status()?.json().await?)
     }
 
+    /// Asks for what is refused now, and gives the problem it is refused with.
+    pub(crate) async fn refusal(&self, path: &str) -> Fallible<serde_json::Value> {
+        let answer = self.http.get(url(path)).send().await?;
+        if answer.status().is_success() {
+            return Err(format!("{path} was answered").into());
+        }
+        Ok(answer.json().await?)
+    }
+
     pub(crate) async fn post(&self, path: &str, body: &impl Serialize) -> Fallible {
         self.ask::<serde::de::IgnoredAny>(path, body).await.map(drop)
     }

@@ -6,7 +6,8 @@ use super::reason::Reason;
 use crate::config::law::Laws;
 use crate::core::fact::PersonKind;
 use crate::core::rules::RuleId;
-use crate::core::rules::consent::{Basis, Right, standing};
+use crate::core::rules::consent::{Basis, Right, is_over, standing};
+use crate::core::rules::law::Regime;
 use crate::store::{NewConsent, NewNumber};
 use crate::units::{Wall, Zone};
 
@@ -170,13 +171,6 @@ impl Need {
             Self::Always => return read.consents.is_empty().then(missing),
             Self::ByLaw(laws) => (laws, at?),
         };
-        let right = |given: &NewConsent| Right {
-            id: None,
-            basis: given.basis,
-            obtained: given.obtained,
-            until: given.expires,
-            out_of_hours: given.out_of_hours,
-        };
         let rights: Vec<Right> = read.consents.iter().map(right).collect();
         let mut last = None;
         for number in numbers {
@@ -191,6 +185,26 @@ impl Need {
         } else {
             missing()
         })
+    }
+}
+
+impl Read {
+    /// Tells whether rights were read, and all of them are over by the law for a number.
+    pub(super) fn is_over(&self, law: &[Regime], number: &NewNumber, at: Wall) -> bool {
+        let there = (&number.zone, number.territory.as_ref());
+        let mut rights = self.consents.iter().map(right);
+        !self.consents.is_empty() && rights.all(|right| is_over(law, there, &right, at))
+    }
+}
+
+/// Gives a right as the law judges it.
+fn right(given: &NewConsent) -> Right {
+    Right {
+        id: None,
+        basis: given.basis,
+        obtained: given.obtained,
+        until: given.expires,
+        out_of_hours: given.out_of_hours,
     }
 }
 

@@ -30,6 +30,7 @@ pub use rlibphonenumber::Region;
 
 use super::types::{ImportReport, Rejected};
 use crate::config::encoding::Foreign;
+use crate::config::law::{Called, Laws, Purpose};
 use crate::core::fact::PersonKind;
 use crate::store::{NUMBERS_MAX, NewConsent, NewContact, NewNumber, PRIORITY_DEFAULT, SCORE_MAX};
 use crate::units::{self, AgentId, Number, Wall, Zone};
@@ -177,6 +178,8 @@ pub enum Row {
 pub struct List<R> {
     csv: csv::Reader<io::Chain<io::Cursor<Vec<u8>>, R>>,
     options: Options,
+    /// The law that says which rights are over.
+    law: Laws,
     dialect: Dialect,
     columns: Columns,
     /// Lines the reader of CSV does not count: a `sep=` line, and the `\n` of the `\r\n` before a
@@ -254,10 +257,14 @@ impl<R: BufRead> List<R> {
             columns: columns.say(&titles),
             ..ImportReport::default()
         };
+        let law = match &options.need {
+            Need::ByLaw(laws) => laws.clone(),
+            Need::Nothing | Need::Always => Laws::of(Purpose::default(), Called::default(), None),
+        };
         let dialect = Dialect { titles, delimiter, crlf };
         let (seen, record) = (Seen::default(), ByteRecord::new());
         let line = 0;
-        Ok(Self { csv, options, dialect, columns, lines_before, line, seen, record, report })
+        Ok(Self { csv, options, law, dialect, columns, lines_before, line, seen, record, report })
     }
 
     /// Reads the next record that is not blank; `None` at the end.
@@ -377,7 +384,8 @@ impl<R: BufRead> List<R> {
             ..wrong
         })?;
         let (cells, kind) = ((&draft.rights, line), draft.contact.kind);
-        let rights = rights(cells, (&read.numbers, kind), &self.options, &mut self.report)
+        let by = (&self.options, &self.law);
+        let rights = rights(cells, (&read.numbers, kind), by, &mut self.report)
             .inspect_err(|_| self.seen.forget(&read.numbers))?;
         self.seen.ids.extend(draft.contact.external_id.clone());
         self.report.repaired += u64::from(read.repaired);
@@ -411,7 +419,7 @@ impl From<Reason> for Wrong {
 fn rights(
     (cells, line): (&Cells<'_>, u64),
     (numbers, kind): (&[NewNumber], Option<PersonKind>),
-    options: &Options,
+    (options, law): (&Options, &Laws),
     report: &mut ImportReport,
 ) -> Result<Vec<NewConsent>, Wrong> {
     let Some(first) = numbers.first() else { return Ok(Vec::new()) };
@@ -424,7 +432,10 @@ fn rights(
         let reason = wrong.reason.code().to_owned();
         *report.consents_unusable.entry(reason).or_default() += 1;
     }
-    report.consents += u64::from(!read.consents.is_empty());
+    let law = law.among(kind.map(|kind| kind.is_consumer(first.class)));
+    let over = at.is_some_and(|at| read.is_over(law, first, at));
+    report.consents_over += u64::from(over);
+    report.consents += u64::from(!over && !read.consents.is_empty());
     Ok(read.consents)
 }
 

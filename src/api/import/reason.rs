@@ -78,8 +78,10 @@ const CELLS: [&str; 2] = [
     "not as many cells as titles: a quote or a delimiter is too much",
 ];
 const CONSENT_MISSING: [&str; 2] = [
-    "ajoutez une colonne « date consentement » avec le jour où il a été donné",
-    "add a column \"consent date\" with the day on which it was given",
+    "écrivez sous « date consentement » le jour où il a été donné ; s'il doit l'être encore : \
+     list import --consent-later, puis consent import",
+    "write the day on which it was given below \"consent date\"; if it is to be given yet: \
+     list import --consent-later, then consent import",
 ];
 const CONSENT_UNREADABLE: [&str; 2] =
     ["écrivez un jour, par ex. 12/09/2026", "write a day, such as 2026-09-12"];

@@ -286,7 +286,7 @@ fn a_number_rejected_for_want_of_a_consent_may_stand_further_down_with_one()
     let text = "tel;date consentement\n+33612345678;\n+33612345678;12/09/2026\n\
                 +33612345678;11/09/2026\n";
     let at = "2026-09-12T20:00:00Z".parse::<jiff::Timestamp>().map(Wall::from)?;
-    let law = crate::config::law::Laws::of(Default::default(), Default::default(), None);
+    let law = Laws::of(Default::default(), Default::default(), None);
     for (need, importable, reasons) in [
         (Need::ByLaw(law), 1, vec!["consent_missing", "doubled"]),
         (Need::Always, 2, vec!["consent_missing"]),
@@ -298,5 +298,19 @@ fn a_number_rejected_for_want_of_a_consent_may_stand_further_down_with_one()
         assert_eq!(report.importable, importable);
         assert!(report.reasons.keys().eq(reasons.iter()), "{report:?}");
     }
+    Ok(())
+}
+
+#[test]
+fn rights_that_are_over_are_counted_apart() -> Result<(), Box<dyn std::error::Error>> {
+    let text = "tel;date consentement\n+33612345678;12/09/2026\n+33612345679;12/09/2024\n\
+                +33612345680;\n";
+    let at = "2026-09-12T20:00:00Z".parse::<jiff::Timestamp>().map(Wall::from)?;
+    let options = Options { at: Some(at), need: Need::Always, ..Options::default() };
+    let mut list = List::open(text.as_bytes(), options)?;
+    while list.next_row()?.is_some() {}
+    let report = list.report();
+    assert_eq!((report.importable, report.rejected), (2, 1), "{report:?}");
+    assert_eq!((report.consents, report.consents_over), (1, 1), "{report:?}");
     Ok(())
 }

@@ -142,6 +142,19 @@ pub fn needed<'l>(
     Some(&rule.id)
 }
 
+/// Tells whether a right was one and is over: it ended itself, or a rule of law ended it.
+#[must_use]
+pub fn is_over(
+    law: &[Regime],
+    (zone, territory): (&Zone, Option<&Territory>),
+    right: &Right,
+    at: Wall,
+) -> bool {
+    let rules = at_territory(law, territory).flat_map(|regime| &regime.rules);
+    let rules = rules.filter(|rule| rule.holds(at));
+    matches!(judge(right, (zone, None), rules, at), Err(Flaw::Over(_)))
+}
+
 /// Says until when a right holds, or why it does not.
 fn judge<'r>(
     right: &Right,

@@ -355,6 +355,21 @@ impl Endpoint {
         self.reject_leg(leg, status, headers)
     }
 
+    /// Refuses every incoming leg that still rings with 480 (RFC 3261 §21.4.18): we leave, and
+    /// nobody will answer it.
+    pub fn refuse_ringing(&mut self, now: Mono) {
+        self.net.now = now;
+        let legs: Vec<(LegId, Key)> = self.by_id.iter().map(|(leg, key)| (*leg, *key)).collect();
+        for (leg, key) in legs {
+            // An offer that waits for an answer is refused before the call it was made in.
+            while self.legs.get_mut(key).and_then(Leg::ringing).is_some() {
+                if self.reject_leg(leg, 480, &[]).is_err() {
+                    break;
+                }
+            }
+        }
+    }
+
     /// Offers a change of the session by re-INVITE; answered by [`Event::Reoffered`].
     ///
     /// # Errors

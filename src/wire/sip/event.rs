@@ -276,6 +276,8 @@ pub struct Incoming {
     pub from: String,
     /// The user part of P-Asserted-Identity (RFC 3325 §9.1): who calls, as the trunk vouches.
     pub asserted: Option<String>,
+    /// Whether the caller asks not to be known.
+    pub hides: bool,
     /// The caller's offer; `None` asks us to offer in the 2xx.
     pub offer: Option<Sdp>,
 }

@@ -119,6 +119,7 @@ impl Endpoint {
             named: uri_user(request.to.uri),
             from,
             asserted: asserted.map(|party| uri_user(party.uri)),
+            hides: hides(request),
             offer: request.sdp(),
         }));
     }
@@ -177,6 +178,13 @@ impl Writer {
     pub(super) fn no_body(&mut self) {
         self.body("", &[]);
     }
+}
+
+/// Tells whether a caller asks not to be known: `Privacy: id` (RFC 3325 §9.3) or `user` (RFC 3323
+/// §4.2).
+fn hides(request: &Request<'_>) -> bool {
+    let asked = request.message.list(Name::Privacy).flat_map(|part| part.split(|b| *b == b';'));
+    asked.map(trim).any(|ask| ask.eq_ignore_ascii_case(b"id") || ask.eq_ignore_ascii_case(b"user"))
 }
 
 pub(super) fn allow() -> &'static [u8] {

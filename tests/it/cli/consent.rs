@@ -53,7 +53,7 @@ fn a_list_for_consumers_brings_its_consents_or_is_rejected() -> Claim {
         "{rejects}"
     );
     let french = engine.run(&[&import[..], &["--lang", "fr"]].concat())?;
-    assert!(text(&french.stdout)?.contains("1 sans preuve de consentement"), "{french:?}");
+    assert!(text(&french.stdout)?.contains("1 sans date de consentement ni contrat"), "{french:?}");
     let later = engine.ask(&[&import[..], &["--consent-later"]].concat())?;
     assert_eq!((field(&later, "/added"), field(&later, "/rejected")), (&4.into(), &0.into()));
     assert_eq!(field(&later, "/consents_unusable/consent_unreadable"), 1, "{later}");
@@ -62,6 +62,11 @@ fn a_list_for_consumers_brings_its_consents_or_is_rejected() -> Claim {
     assert_eq!(field(&check, "/clients/0/basis"), "consent", "{check}");
     let proof = field(&check, "/clients/0/rights/0/proof").as_str().ok_or("no proof")?.to_owned();
     assert!(proof.starts_with("sha256:") && proof.ends_with(" line 2"), "{proof}");
+    // A number is taken as a list may have it.
+    let national = engine.ask(&["consent", "check", "06 12 34 56 78"])?;
+    assert_eq!(field(&national, "/number"), one, "{national}");
+    let none = engine.run(&["consent", "check", "0612", "--lang", "fr"])?;
+    assert_eq!(code(&none)?, 3, "{none:?}");
     Ok(())
 }
 

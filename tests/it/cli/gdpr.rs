@@ -63,6 +63,17 @@ fn a_person_is_told_everything_and_then_erased_for_good() -> Claim {
     }
     let json = fs::read_to_string(folder.join("answers/33639980001.json"))?;
     assert!(json.contains("Villeneuve001") && !json.contains("Durand002"), "{json}");
+    // Beside the data, what article 15 asks to be told of it.
+    for said in ["Finalités", "prospection commerciale", "fichier liste.csv", "la CNIL", "fiches :"]
+    {
+        assert!(page.contains(said), "{said} is not in {page}");
+    }
+    let whole: serde_json::Value = serde_json::from_str(&json)?;
+    assert_eq!(field(&whole, "/processing/purposes/0/purpose"), "prospecting", "{whole}");
+    assert_eq!(field(&whole, "/processing/retention/0/days"), 1098, "{whole}");
+    assert_eq!(field(&whole, "/contacts/0/source/file"), "liste.csv", "{whole}");
+    let clients = field(&whole, "/processing/recipients").to_string();
+    assert!(clients.contains(r#""kind":"client","name":"Acme""#), "{clients}");
     fs::remove_dir_all(folder.join("answers"))?;
     // What would be erased is told, and nothing is without a word for it.
     let would = engine.ask(&["gdpr", "erase", &who, "--dry-run"])?;

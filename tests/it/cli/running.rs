@@ -547,7 +547,7 @@ fn what_cannot_be_done_has_its_code_and_a_hint() -> Claim {
         (&["agent", "add", "bruno"], 3, "--secret-file"),
         (&["call", "show", "999"], 5, ""),
         (&["trunk", "test", "t9", "--to", "+33199000001"], 5, "known here: t1"),
-        (&["trunk", "test", "t1", "--to", "0199000001"], 3, "+33972101010"),
+        (&["trunk", "test", "t1", "--to", "12a"], 3, "+33639981234"),
         (&["webhook", "test", "essai"], 6, "[webhook]"),
     ];
     for (arguments, expected, hint) in cases {

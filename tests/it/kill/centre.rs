@@ -352,6 +352,11 @@ impl Centre {
         self.program.ask(&format!("campaigns/essai/{verb}"), &()).await
     }
 
+    /// Gives the problem a path is refused with now.
+    pub(super) async fn refusal(&self, path: &str) -> Fallible<serde_json::Value> {
+        self.program.refusal(path).await
+    }
+
     /// Gives the campaign's state.
     pub(super) async fn state(&self) -> Fallible<CampaignState> {
         Ok(self.program.get::<Campaign>("campaigns/essai?brief=true").await?.state)

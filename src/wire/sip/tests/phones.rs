@@ -336,9 +336,44 @@ fn a_trunk_that_may_brings_calls_and_says_who_calls() {
     assert_eq!((call.trunk, call.agent, call.offer.as_ref()), (Some(TrunkId(1)), None, None));
     assert_eq!((call.to.as_str(), call.named.as_str()), ("0033199005678", "+33199005678"));
     assert_eq!((call.from.as_str(), call.asserted.as_deref()), ("anonymous", Some("+33199001234")));
+    assert!(!call.hides);
     desk.endpoint.accept(desk.now, call.leg, OFFER.to_vec()).expect("it asks us to offer");
     let reply = desk.endpoint.poll_transmit().expect("it is answered");
     assert!(reply.bytes.starts_with(b"SIP/2.0 200 OK\r\n") && reply.bytes.ends_with(OFFER));
+}
+
+#[test]
+fn a_caller_who_asks_for_privacy_hides() {
+    let mut desk = Desk::new();
+    desk.endpoint.set_trunk(Trunk { receives: true, ..trunk() });
+    let asked = [
+        ("id", true),
+        ("user;id", true),
+        ("header; User", true),
+        ("none", false),
+        ("header;session", false),
+    ];
+    for (nth, (privacy, hides)) in asked.into_iter().enumerate() {
+        let invite = format!(
+            "INVITE sip:0033199005678@127.0.0.1 SIP/2.0\r\n\
+             Via: SIP/2.0/UDP 127.0.0.10:5070;branch=z9hG4bK{nth}\r\nMax-Forwards: 70\r\n\
+             From: <sip:+33199001234@127.0.0.10>;tag=1\r\n\
+             To: <sip:0033199005678@127.0.0.1>\r\nCall-ID: {nth}\r\nCSeq: 1 INVITE\r\n\
+             Privacy: {privacy}\r\nContact: <sip:127.0.0.10:5070>\r\nContent-Length: 0\r\n\r\n"
+        );
+        desk.endpoint.receive(desk.now, desk.from, invite.as_bytes());
+        let events = desk.events();
+        let [Event::Incoming(call)] = &events[..] else { panic!("{events:?}") };
+        assert_eq!(call.hides, hides, "{privacy}");
+    }
+    // Whoever still rings when the engine leaves hears that nobody will answer.
+    while desk.endpoint.poll_transmit().is_some() {}
+    desk.endpoint.refuse_ringing(desk.now);
+    for _ in asked {
+        let reply = desk.endpoint.poll_transmit().expect("each gets its final answer");
+        assert!(reply.bytes.starts_with(b"SIP/2.0 480 "), "{:?}", reply.bytes);
+    }
+    assert!(desk.endpoint.poll_transmit().is_none());
 }
 
 #[test]
