@@ -134,7 +134,7 @@ impl Engine {
 
     /// Tells whoever wanted a transfer that its call is over.
     pub(super) fn cut_transfer(&mut self, call: CallId) {
-        let detail = "the call ended before it was transferred".to_owned();
+        let detail = "the call ended before the far end said how the transfer went".to_owned();
         self.end_transfer(call, Err(Refused::WrongState(detail)));
     }
 

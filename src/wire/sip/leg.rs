@@ -145,7 +145,7 @@ pub(super) struct Talking {
     /// An offer of ours that met one of theirs, and when it is made again.
     pub(super) again: Option<(Mono, Change)>,
     /// A transfer that we asked the far end for.
-    pub(super) transfer: Option<Transfer>,
+    pub(super) transfer: Option<Box<Transfer>>,
     /// A transfer that the far end asks us for.
     pub(super) wanted: Option<Wanted>,
 }

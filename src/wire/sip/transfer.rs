@@ -81,7 +81,8 @@ impl Endpoint {
         }
         let until = self.net.now + TRANSFER_MAX;
         let transfer = Transfer { client: key, to, cseq: 0, tries: Tries::default(), until };
-        talking.refer((&mut self.clients, &mut self.net, dialog), key, transfer);
+        let means = (&mut self.clients, &mut self.net, dialog);
+        talking.refer(means, key, Box::new(transfer));
         self.rewind(key);
         Ok(())
     }
@@ -201,7 +202,7 @@ impl Endpoint {
 
 impl Talking {
     /// Sends REFER, and says who asks (RFC 3892 §2).
-    fn refer(&mut self, (clients, net, dialog): Means<'_>, leg: Key, mut transfer: Transfer) {
+    fn refer(&mut self, (clients, net, dialog): Means<'_>, leg: Key, mut transfer: Box<Transfer>) {
         transfer.client = clients.next_key(net);
         let mut writer = dialog.request(net, Method::Refer, transfer.client);
         transfer.cseq = dialog.cseq;
