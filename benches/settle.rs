@@ -91,6 +91,7 @@ impl Floor {
                 | Order::PlayNotice(..)
                 | Order::Hold(_)
                 | Order::Retrieve(_)
+                | Order::Transfer(_)
                 | Order::RaiseLeg(_)
                 | Order::DropLeg(_)
                 | Order::ShowPreview(..)

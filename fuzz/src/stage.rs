@@ -119,6 +119,8 @@ pub fn about(event: &Event) -> Option<(LegId, bool)> {
         | Event::Offer(leg, _)
         | Event::Acked(leg, _)
         | Event::Reoffered(leg, _, _)
+        | Event::Transferred { leg, .. }
+        | Event::TransferWanted(leg, _)
         | Event::Digit(leg, _) => Some((*leg, false)),
         Event::Failed { leg, .. } | Event::Ended { leg, .. } | Event::Gone(leg) => {
             Some((*leg, true))

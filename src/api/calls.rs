@@ -2,14 +2,16 @@
 
 use std::collections::BTreeMap;
 
+use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 
 use super::error::{Answer, ApiError};
 use super::receipt::Decided;
-use super::{Desk, Search, types};
+use super::{Desk, Search, body, types};
 use crate::core::order::Outcome;
+use crate::engine::handle::{Ask, Refused};
 use crate::store::{CallFilter, CallRow, Cursor, PAGE_MAX};
 use crate::units::{CallId, Number, TrunkId, Wall};
 
@@ -70,14 +72,39 @@ pub struct ShownCall {
 
 /// `GET /v1/calls/{id}`.
 pub(super) async fn show(State(desk): State<Desk>, Path(id): Path<String>) -> Answer<ShownCall> {
-    let unknown =
-        || ApiError::new(StatusCode::NOT_FOUND, "call_unknown", format!("no call {id:?}"));
-    let call = id.trim_start_matches('C').parse().map(CallId).map_err(|_| unknown())?;
-    let row = desk.store.call(call).await?.ok_or_else(unknown)?;
+    let call = call_id(&id)?;
+    let row = desk.store.call(call).await?.ok_or_else(|| unknown(&id))?;
     let receipt = desk.store.receipt(call).await?;
     let decided = receipt.map(|receipt| Decided::of(&receipt, row.opened));
     let trunks = trunk_names(&desk).await?;
     Ok(axum::Json(ShownCall { call: view(row, &trunks), decided }))
+}
+
+/// `POST /v1/calls/{id}/transfer`: hands the person over, and says so once that has succeeded.
+pub(super) async fn transfer(
+    State(desk): State<Desk>,
+    Path(id): Path<String>,
+    bytes: Bytes,
+) -> Answer<types::Accepted> {
+    let call = call_id(&id)?;
+    let types::TransferRequest { to } = body(&bytes)?;
+    let to = Number::new(&to)
+        .map_err(|error| ApiError::invalid(format!("to: {error}")).hint("write +33199001234"))?;
+    match desk.handle.ask(Ask::Transfer(call, to)).await {
+        Ok(_) => Ok(axum::Json(types::Accepted { accepted: true })),
+        Err(refused @ Refused::Unknown(_)) => {
+            Err(ApiError::from(refused).hint("`cadran agent list` shows who talks in which call"))
+        }
+        Err(refused) => Err(refused.into()),
+    }
+}
+
+fn call_id(id: &str) -> Result<CallId, ApiError> {
+    id.trim_start_matches('C').parse().map(CallId).map_err(|_| unknown(id))
+}
+
+fn unknown(id: &str) -> ApiError {
+    ApiError::new(StatusCode::NOT_FOUND, "call_unknown", format!("no call {id:?}"))
 }
 
 fn cursor(text: &str) -> Result<Cursor, ApiError> {

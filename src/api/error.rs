@@ -111,6 +111,8 @@ impl From<Refused> for ApiError {
         let (status, code) = match &refused {
             Refused::Unknown(_) => (StatusCode::NOT_FOUND, "unknown"),
             Refused::WrongState(_) => (StatusCode::CONFLICT, "wrong_state"),
+            Refused::NoTransfer(_) => (StatusCode::CONFLICT, "no_transfer"),
+            Refused::NotTransferred(_) => (StatusCode::CONFLICT, "not_transferred"),
             Refused::Leaving => (StatusCode::CONFLICT, "engine_leaving"),
             Refused::Busy => (StatusCode::SERVICE_UNAVAILABLE, ENGINE_BUSY),
         };

@@ -120,6 +120,7 @@ pub fn router(desk: Desk) -> Router {
         .route("/v1/agents/{name}/{verb}", post(agents::act))
         .route("/v1/calls", get(calls::list))
         .route("/v1/calls/{id}", get(calls::show))
+        .route("/v1/calls/{id}/transfer", post(calls::transfer))
         .route("/v1/consents", get(consents::show))
         .route("/v1/consents/proof", get(consents::prove))
         .route("/v1/consents/withdraw", post(consents::withdraw))

@@ -333,6 +333,14 @@ impl Default for SkipRequest {
     }
 }
 
+/// Whom a call is to be handed over to.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TransferRequest {
+    /// The number, E.164.
+    pub to: String,
+}
+
 /// What was asked is done, or under way; `GET /v1/agents?fresh=true` shows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Accepted {

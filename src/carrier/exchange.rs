@@ -148,7 +148,9 @@ impl Exchange {
                 self.close(now, leg, Outcome::Answered, party);
             }
             Event::Gone(leg) => self.close(now, leg, Outcome::Answered, Party::Callee),
+            Event::TransferWanted(leg, _) => note(self.port.endpoint.tell_transfer(now, leg, 603)),
             Event::Ringing(_)
+            | Event::Transferred { .. }
             | Event::Progress(..)
             | Event::Answered(..)
             | Event::Dialog(..)

@@ -100,6 +100,8 @@ pub struct PhoneReport {
     pub up: bool,
     /// What it heard in its present or latest call.
     pub heard: Heard,
+    /// The last word on the latest transfer it asked for.
+    pub transferred: Option<u16>,
 }
 
 /// The way to the running phones, which end when this is dropped.
@@ -113,6 +115,7 @@ pub struct PhonesHandle {
 enum Order {
     DialIn(u32),
     HangUp(u32),
+    Transfer(u32, String),
     Report(oneshot::Sender<Vec<PhoneReport>>),
 }
 
@@ -153,6 +156,14 @@ impl PhonesHandle {
     /// The phones have ended.
     pub async fn hang_up(&self, nth: u32) -> io::Result<()> {
         self.order(Order::HangUp(nth)).await
+    }
+
+    /// Presses a phone's transfer key and types a number.
+    ///
+    /// # Errors
+    /// The phones have ended.
+    pub async fn transfer(&self, nth: u32, to: &str) -> io::Result<()> {
+        self.order(Order::Transfer(nth, to.to_owned())).await
     }
 
     /// Hangs every call up, takes every registration back and ends the phones.
@@ -317,6 +328,7 @@ impl Room {
                 let Some(leg) = call.map(|call| call.leg) else { return };
                 note(self.port.endpoint.hang_up(self.port.now(), leg));
             }
+            Order::Transfer(nth, to) => self.transfer(nth, &to),
             Order::Report(answer) => {
                 let stands = |nth| self.registrations.as_ref().is_some_and(|all| all.stands(nth));
                 let reports = self.phones.iter();
@@ -355,6 +367,14 @@ impl Room {
             Event::Failed { leg, .. } | Event::Ended { leg, .. } | Event::Gone(leg) => {
                 self.end(leg);
             }
+            Event::Transferred { leg, status, .. } => {
+                let phone = self.legs.get(&leg).and_then(|nth| self.phones.get_mut(nth));
+                if let Some(phone) = phone {
+                    phone.report.transferred = Some(status);
+                }
+            }
+            // Nobody has a phone transfer itself.
+            Event::TransferWanted(leg, _) => note(self.port.endpoint.tell_transfer(now, leg, 603)),
             Event::Ringing(_)
             | Event::Progress(..)
             | Event::Dialog(..)
@@ -436,6 +456,18 @@ impl Room {
     fn call(&mut self, leg: LegId) -> Option<&mut Call> {
         let nth = self.legs.get(&leg)?;
         self.phones.get_mut(nth)?.call.as_mut()
+    }
+
+    /// Asks the dialer to hand over whom the phone's agent talks with; the dialer reads the
+    /// number alone of what it is told.
+    fn transfer(&mut self, nth: u32, to: &str) {
+        let call = self.phones.get(&nth).and_then(|phone| phone.call.as_ref());
+        let Some(leg) = call.map(|call| call.leg) else { return };
+        let here = self.port.local_addr().into();
+        let registrar = self.registrations.as_ref().map(Registrations::registrar);
+        let at = registrar.map_or(here, Registrar::hop);
+        self.port.endpoint.set_trunk(Trunk::new(DIALER, at));
+        note(self.port.endpoint.transfer(self.port.now(), leg, DIALER, to));
     }
 
     fn dial_in(&mut self, nth: u32) {

@@ -12,7 +12,12 @@ use crate::api::calls::ShownCall;
 use crate::api::receipt::Decided;
 use crate::api::types;
 use crate::config::measure;
+<<<<<<< HEAD
 use crate::units::{Number, Span};
+=======
+use crate::core::order::EndedBy;
+use crate::units::Span;
+>>>>>>> transfer
 use crate::watch::decimal;
 
 /// Look calls up.
@@ -29,6 +34,10 @@ pub(super) enum Call {
   cadran call show 42
   cadran call show 42 --json")]
     Show(Show),
+    /// Hand the person in a call over to another number, and wait until that has succeeded
+    #[command(before_help = "Examples:
+  cadran call transfer 42 +33199001234")]
+    Transfer(Transfer),
 }
 
 /// The outcomes as the API names them, each with its French.
@@ -96,6 +105,17 @@ pub(super) struct Show {
     call: u64,
 }
 
+/// A call, and whom it is handed over to.
+#[derive(Debug, Args)]
+pub(super) struct Transfer {
+    /// The call's number
+    #[arg(value_parser = call_number)]
+    call: u64,
+    /// The number to hand it over to, E.164
+    #[arg(value_name = "NUMBER")]
+    to: String,
+}
+
 /// Reads a call's number, with the `C` it has in webhooks or without.
 fn call_number(text: &str) -> Result<u64, String> {
     text.strip_prefix('C').unwrap_or(text).parse().map_err(|_| {
@@ -109,6 +129,7 @@ impl Call {
         match self {
             Self::List(list) => list.run(&client, output),
             Self::Show(show) => show.run(&client, output),
+            Self::Transfer(transfer) => transfer.run(&client, output),
         }
     }
 }
@@ -180,6 +201,21 @@ impl Show {
     }
 }
 
+impl Transfer {
+    fn run(self, client: &Client, output: &Output) -> Outcome {
+        let id = self.call.to_string();
+        let request = types::TransferRequest { to: self.to };
+        let path = At::path(["calls", &id, "transfer"]);
+        let accepted: types::Accepted = wait_for(client.post(&path, &request))?;
+        output.show(&accepted, |lang| {
+            let mut sheet = Sheet::new(&["", ""]);
+            sheet.add([lang.say("transferred", "transféré").to_owned(), id.clone()]);
+            sheet
+        });
+        Ok(Exit::Done)
+    }
+}
+
 fn described(shown: &ShownCall, lang: Lang) -> Sheet {
     let call = &shown.call;
     let mut sheet = Sheet::new(&["", ""]);
@@ -203,7 +239,14 @@ fn described(shown: &ShownCall, lang: Lang) -> Sheet {
     line("answered", "décroché", exactly(call.answered_at.as_ref()));
     line("bridged", "mise en relation", exactly(call.bridged_at.as_ref()));
     line("ended", "fin", exactly(call.ended_at.as_ref()));
+<<<<<<< HEAD
     line("outcome", "issue", Some(outcome(call, lang)));
+=======
+    line("outcome", "issue", Some(outcome(call)));
+    let handed_over = call.ended_by == Some(EndedBy::Transfer);
+    let handed_over = handed_over.then(|| lang.say("yes", "oui").to_owned());
+    line("transferred", "transféré", handed_over);
+>>>>>>> transfer
     line("SIP code", "code SIP", (call.sip_code > 0).then(|| call.sip_code.to_string()));
     line("agent", "agent", call.agent.clone());
     line("talk", "conversation", seconds(call.talk_s));

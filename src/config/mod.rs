@@ -56,7 +56,7 @@ pub use shared::SharedRate;
 pub use shown::ShownNumber;
 pub use srtp::Srtp;
 pub use store::{Database, StorePlace};
-pub use trunk::{Auth, CallerId, Host, Identity, NumberFormat, Privacy, Redirect, Trunk};
+pub use trunk::{Auth, CallerId, Host, Identity, NumberFormat, Privacy, Redirect, Refer, Trunk};
 pub use unread::{Change, Unread};
 
 use crate::units::PauseId;

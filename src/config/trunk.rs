@@ -51,6 +51,8 @@ pub struct Trunk {
     pub options_every: Option<Span>,
     /// What a 3xx answer does.
     pub redirect: Redirect,
+    /// Whether its carrier hands callees over to others.
+    pub refer: Refer,
     /// Whether INVITEs carry the call's id as `X-Cadran-Call`.
     pub call_header: bool,
     /// The operators whose mandates it holds: numbers of others do not leave by it.
@@ -150,6 +152,15 @@ pub enum Redirect {
     SameHost,
 }
 
+/// Whether a carrier hands callees over to others by REFER (RFC 3515).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refer {
+    /// Never: nothing is asked of it.
+    Refuse,
+    /// It does: agents may transfer calls.
+    Transfer,
+}
+
 impl Trunk {
     /// Gives the trunk's limits as the core needs them.
     #[must_use]
@@ -233,6 +244,7 @@ impl Trunk {
             caller_id: caller_id(fields),
             options_every: options_every(fields),
             redirect: fields.or("redirect", Redirect::Refuse, |value| value.choice(&REDIRECT)),
+            refer: fields.or("refer", Refer::Refuse, |value| value.choice(&REFER)),
             call_header: fields.or("call_header", false, |value| value.flag()),
             operators: operators(fields),
             rest: super::routes::rest(fields),
@@ -292,6 +304,8 @@ fn caller_id(fields: &Fields<'_, '_>) -> CallerId {
 
 const REDIRECT: [(&str, Redirect); 2] =
     [("refuse", Redirect::Refuse), ("same-host", Redirect::SameHost)];
+
+const REFER: [(&str, Refer); 2] = [("refuse", Refer::Refuse), ("transfer", Refer::Transfer)];
 
 /// OPTIONS asks every 30 s unless told otherwise: a dead trunk is noticed within a minute.
 const OPTIONS_EVERY: Span = Span::secs(30);

@@ -16,7 +16,8 @@
 //! ```
 //!
 //! A failure before the answer and the callee's own hang-up lead straight to *gone*; an answer
-//! without usable audio is hung up. In `Ending`
+//! without usable audio is hung up. Whoever was handed over to somebody else is hung up, too: until
+//! then the talk goes on. In `Ending`
 //! the driver owes us the leg's end; if it never comes the guard frees the call.
 
 use std::sync::Arc;
@@ -92,6 +93,10 @@ pub(super) enum Event {
     AgentLost,
     Held,
     Retrieved,
+    /// The person is to be handed over to somebody else.
+    TransferWanted,
+    /// Somebody else has the person.
+    Transferred,
 }
 
 impl From<CallFact> for Event {
@@ -104,6 +109,8 @@ impl From<CallFact> for Event {
             CallFact::Failed { failure, cause, .. } => Self::Failed(failure, cause),
             CallFact::HungUp => Self::HungUp,
             CallFact::Lost => Self::Lost,
+            CallFact::TransferWanted => Self::TransferWanted,
+            CallFact::Transferred => Self::Transferred,
             CallFact::NoticePlayed => Self::NoticePlayed,
             CallFact::Gone => Self::Gone,
             CallFact::NotRecorded => Self::NotRecorded,
@@ -130,6 +137,8 @@ pub(super) enum Effect {
     Hold,
     /// End the hold.
     Retrieve,
+    /// Hand the person over.
+    Transfer,
     /// The call is gone.
     Close { outcome: Outcome, cause: u16, by: EndedBy },
 }
@@ -315,13 +324,11 @@ impl Call {
         manner: &Manner,
         event: Event,
     ) -> Result<Option<Effect>, Surprise> {
-        use EndedBy::*;
-        use Event::*;
-        use Outcome::*;
-        use State::*;
+        use {EndedBy::*, Event::*, Outcome::*, State::*};
         let effect = match (self.state, event) {
             (Dialing, Rang) => return Ok(self.rings(now, manner)),
             (Ringing, Rang) | (Ending { .. }, Rang | GivenUp | Stopped) => return Ok(None),
+            (_, TransferWanted | Transferred) => return self.hand_over(now, event == Transferred),
             (Dialing | Ringing, Answered) => self.answer(now, manner),
             (Dialing | Ringing, Unusable(cause)) => self.deaf(now, cause),
             (Dialing | Ringing, Failed(failure, cause)) => failed(meaning(failure), cause),
@@ -378,6 +385,25 @@ impl Call {
             ) => return Err(Surprise),
         };
         Ok(Some(effect))
+    }
+
+    /// Has the person handed over to somebody else, or hangs up once that is done: who was talked
+    /// with was connected, though the agent's leg was lost meanwhile.
+    fn hand_over(&mut self, now: Now, done: bool) -> Result<Option<Effect>, Surprise> {
+        match self.state {
+            State::Talking { .. } if !done => Ok(Some(Effect::Transfer)),
+            State::Talking { .. } | State::Waiting if done && self.bridged.is_some() => {
+                Ok(Some(self.end(now, Outcome::Connected, EndedBy::Transfer)))
+            }
+            State::Ending { .. } if done => Ok(None),
+            State::Dialing
+            | State::Ringing
+            | State::Listening
+            | State::Waiting
+            | State::Talking { .. }
+            | State::Notice
+            | State::Ending { .. } => Err(Surprise),
+        }
     }
 
     /// What the answered call was if it ended now: whoever got nobody was abandoned.

@@ -444,6 +444,12 @@ pub enum CallFact {
     HungUp,
     /// A leg's media or dialog broke after the answer.
     Lost,
+    /// The agent, or somebody for him or her, wants the person handed over, to whom only the
+    /// driver knows.
+    TransferWanted,
+    /// Somebody else has the person now, as [`Order::Transfer`](super::Order::Transfer) wanted; one
+    /// that fails is no fact, for the talk goes on.
+    Transferred,
     /// The notice for an abandoned call was played to its end.
     NoticePlayed,
     /// The leg is gone after [`Order::HangUp`](super::Order::HangUp).

@@ -103,6 +103,7 @@ impl Dialer {
             Effect::HangUp => Order::HangUp(id),
             Effect::Hold => Order::Hold(id),
             Effect::Retrieve => Order::Retrieve(id),
+            Effect::Transfer => Order::Transfer(id),
             Effect::Notice => {
                 let Some(call) = self.calls.get(&id) else { return };
                 Order::PlayNotice(id, call.campaign)

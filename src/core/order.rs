@@ -41,6 +41,9 @@ pub enum Order {
     Hold(CallId),
     /// End the hold.
     Retrieve(CallId),
+    /// Have the far end call whom it is to be handed over to; the talk goes on meanwhile, and the
+    /// driver answers with `Transferred` if that succeeds.
+    Transfer(CallId),
     /// Call the agent's phone, or await its call, and keep that leg for the shift.
     RaiseLeg(AgentId),
     /// Hang up the agent's nailed-up leg.
@@ -368,6 +371,8 @@ pub enum EndedBy {
     Dialer,
     /// The carrier or its network.
     Carrier,
+    /// The agent, by handing the person over to somebody else.
+    Transfer,
     /// Nobody: it was never placed, for the store did not take its row in time, we had no room for
     /// it, or it was taken back before that.
     Nobody,

@@ -48,6 +48,8 @@ pub struct TrunkPage {
     pub account: bool,
     /// What its carrier means by its responses, where that differs from the usual.
     pub responses: Vec<Response>,
+    /// Whether its carrier hands callees over to others.
+    pub transfers: bool,
     /// The status of its calls to numbers that no campaign shows.
     pub unknown: u16,
 }

@@ -369,8 +369,9 @@ async fn set_trunks(
         let hidden = trunk.caller_id.hidden;
         let (name, srtp) = (trunk.name.clone(), srtp(trunk.srtp));
         let (account, responses) = (trunk.auth.is_some(), trunk.responses.clone());
-        let unknown = trunk.incoming.unknown;
-        book.trunks.insert(id, TrunkPage { name, hidden, srtp, account, responses, unknown });
+        let (unknown, transfers) = (trunk.incoming.unknown, trunk.refer == config::Refer::Transfer);
+        let page = TrunkPage { name, hidden, srtp, account, responses, transfers, unknown };
+        book.trunks.insert(id, page);
         first.push(Fact::Trunk(id, TrunkFact::Set(trunk.settings())));
         let limits = trunk.incoming.limits;
         first.extend(limits.map(|limits| Fact::Trunk(id, TrunkFact::Receives(limits))));

@@ -196,6 +196,7 @@ mod tests {
             srtp: Srtp::Off,
             account,
             responses: Vec::new(),
+            transfers: false,
             unknown: 404,
         }
     }

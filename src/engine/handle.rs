@@ -38,6 +38,9 @@ pub enum Ask {
     Erased(ContactId),
     /// A contact's numbers were corrected in the store: as they are now, with their digits.
     Corrected(CampaignId, Box<Claimed>),
+    /// Hand the person in a call over to this number: the word comes when that has succeeded or
+    /// failed.
+    Transfer(CallId, Number),
     /// Place one test call over a trunk and report how it went.
     TestTrunk(TrunkId, TestCall),
     /// Stop dialling, let conversations end, then leave.
@@ -59,6 +62,7 @@ impl Ask {
             | Self::Withdrawn(..)
             | Self::Erased(..)
             | Self::Corrected(..)
+            | Self::Transfer(..)
             | Self::Drain => false,
         }
     }
@@ -316,6 +320,15 @@ pub enum Refused {
     /// It cannot be done in the present state.
     #[error("{0}")]
     WrongState(String),
+    /// The carrier hands nobody over.
+    #[error(
+        "the trunk {0} transfers no calls: if its carrier takes REFER, set refer = \"transfer\" \
+         there and start the engine again"
+    )]
+    NoTransfer(String),
+    /// The far end did not do what it was asked for; the call goes on.
+    #[error("the call was not transferred and goes on: {0}")]
+    NotTransferred(String),
     /// It would make calls, and the engine leaves.
     #[error("the engine is leaving: it places no more calls until it is started again")]
     Leaving,

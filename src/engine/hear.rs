@@ -56,10 +56,8 @@ impl Engine {
             }
             sip::Event::Answered(leg, sdp) => self.hear_answer(leg, &sdp),
             sip::Event::Dialog(leg, dialog) => {
-                let call = match self.legs.leg(leg)?.party {
-                    Party::Callee(call) => Some(call),
-                    Party::Agent(_) | Party::Caller(_) | Party::Test => None,
-                };
+                let party = self.legs.leg(leg)?.party;
+                let call = if let Party::Callee(call) = party { Some(call) } else { None };
                 self.write_later(Write::Dialog { leg, call, dialog });
                 None
             }
@@ -87,6 +85,8 @@ impl Engine {
                 self.connect(leg, &sdp).ok();
                 None
             }
+            sip::Event::Transferred(leg, status, why) => self.hear_transferred(leg, status, &why),
+            sip::Event::TransferWanted(leg, to) => self.hear_transfer_wanted(leg, to),
             sip::Event::Incoming(leg, agent, offer) => self.hear_incoming(leg, agent, &offer),
             sip::Event::Called(call) => self.hear_called(*call),
             // Of others than callers it says nothing new.
@@ -253,7 +253,9 @@ impl Engine {
                 self.drain(now, facts);
                 return Ok(Reply::Done);
             }
-            Ask::TestTrunk(..) | Ask::AgentChanged(_) => return Err(Refused::Busy),
+            Ask::TestTrunk(..) | Ask::Transfer(..) | Ask::AgentChanged(_) => {
+                return Err(Refused::Busy);
+            }
         };
         let about = match &fact {
             Fact::Agent(agent, _) => About::Agent(*agent),
@@ -374,7 +376,7 @@ impl Engine {
     }
 
     /// Finds the call an agent talks in or writes up.
-    fn present_call(&self, now: Now, agent: AgentId) -> Option<CallId> {
+    pub(super) fn present_call(&self, now: Now, agent: AgentId) -> Option<CallId> {
         match self.parts.dialer.agent(now, agent)?.state {
             AgentState::Talking(call) | AgentState::Holding(call) | AgentState::Wrapping(call) => {
                 Some(call)
@@ -414,7 +416,7 @@ impl Engine {
     }
 
     /// Lets the dialer take a fact, and keeps it for the tape.
-    fn note(&mut self, now: Now, fact: Fact, facts: &mut Vec<Fact>) {
+    pub(super) fn note(&mut self, now: Now, fact: Fact, facts: &mut Vec<Fact>) {
         self.parts.dialer.take(now, fact.clone());
         facts.push(fact);
     }
@@ -535,6 +537,9 @@ impl Engine {
     pub(super) fn drop_leg(&mut self, id: LegId) -> Option<Leg> {
         let leg = self.legs.remove(id)?;
         heard(self.parts.media.close(id));
+        if let Party::Callee(call) = leg.party {
+            self.cut_transfer(call);
+        }
         if leg.answered.is_some() {
             self.write_later(Write::DialogGone(id));
         }

@@ -22,6 +22,7 @@ mod resume;
 pub mod scribe;
 pub mod tape;
 pub mod tasks;
+mod transfer;
 mod trial;
 pub mod trunks;
 
@@ -39,6 +40,7 @@ use self::legs::Legs;
 use self::scribe::{Scribe, Written};
 use self::tape::Recorder;
 use self::tasks::Tasks;
+use self::transfer::Transfer;
 use self::trial::Trial;
 use crate::core::fact::Supply;
 use crate::core::quality::Fall;
@@ -122,6 +124,8 @@ pub(crate) struct Engine {
     /// Legs an earlier run left up, which are being ended.
     stale: BTreeSet<LegId>,
     trials: BTreeMap<LegId, Trial>,
+    /// Transfers that the far ends were asked for.
+    transfers: BTreeMap<CallId, Transfer>,
     previews: BTreeMap<AgentId, (CampaignId, ContactId)>,
     claims: (mpsc::Sender<Answer>, mpsc::Receiver<Answer>),
     callers: Callers,
@@ -153,6 +157,7 @@ impl Engine {
             legs: Legs::starting_at(first_leg),
             stale: BTreeSet::new(),
             trials: BTreeMap::new(),
+            transfers: BTreeMap::new(),
             previews: BTreeMap::new(),
             claims: mpsc::channel(CLAIMS_MAX),
             callers: Callers::starting_at(first_inbound),
@@ -236,6 +241,7 @@ impl Engine {
                     words.push((back, Ok(Reply::Done)))
                 }
                 Ask::TestTrunk(trunk, call) => self.begin_trial(trunk, call, back),
+                Ask::Transfer(call, to) => self.begin_transfer(now, call, to, (&mut facts, back)),
                 Ask::AgentChanged(row) => self.change_agent(now, *row, &mut facts, back),
                 ask @ (Ask::Campaign(..)
                 | Ask::Refill(_)

@@ -46,6 +46,7 @@ impl Engine {
                 Order::PlayNotice(call, campaign) => self.play_notice(call, campaign),
                 Order::Hold(call) => self.hold(call),
                 Order::Retrieve(call) => self.retrieve(call),
+                Order::Transfer(call) => self.transfer(call),
                 Order::RaiseLeg(agent) => self.raise_leg(agent),
                 Order::DropLeg(agent) => self.drop_agent_leg(agent),
                 Order::ShowPreview(agent, campaign, contact) => {

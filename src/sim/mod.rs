@@ -450,6 +450,7 @@ impl<'w> World<'w> {
                 Order::Comfort(_)
                 | Order::Hold(_)
                 | Order::Retrieve(_)
+                | Order::Transfer(_)
                 | Order::ClearPreview(_)
                 | Order::Inbound(..) => {}
             }

@@ -331,6 +331,8 @@ impl Oracle {
             | CallFact::EarlyMedia
             | CallFact::Heard(_)
             | CallFact::Lost
+            | CallFact::TransferWanted
+            | CallFact::Transferred
             | CallFact::NoticePlayed => {}
         }
     }
@@ -381,6 +383,7 @@ impl Oracle {
                 Order::Listen(_)
                 | Order::Hold(_)
                 | Order::Retrieve(_)
+                | Order::Transfer(_)
                 | Order::RaiseLeg(_)
                 | Order::DropLeg(_)
                 | Order::ShowPreview(..)

@@ -73,6 +73,19 @@ pub enum Command {
     /// Ask an answered leg's far end whether it is still there, by a refresh of the session. One
     /// that is not there ends in [`Event::Ended`].
     Refresh(LegId),
+    /// Ask an answered leg's far end to call somebody else and leave us. Answered by
+    /// [`Event::Transferred`].
+    Transfer {
+        /// The leg.
+        leg: LegId,
+        /// The trunk it goes over.
+        trunk: TrunkId,
+        /// Whom the far end is to call.
+        to: Number,
+    },
+    /// Tell a leg's far end how the transfer it wanted goes: taken (202) or refused, then, if
+    /// taken, its final status.
+    TellTransfer(LegId, u16),
     /// Answer an incoming leg, or an offer inside a dialog.
     Accept(LegId, Sdp),
     /// Refuse an incoming leg or an offer inside a dialog with this status.
@@ -117,6 +130,13 @@ pub enum Event {
     Offer(LegId, Option<Sdp>),
     /// The far end answered an offer of ours made inside the dialog.
     Reanswered(LegId, Sdp),
+    /// How a transfer we asked for ended, and the far end's own words, at most 128 characters; the
+    /// leg still stands. 2xx: somebody else has the far end; 408 if it said nothing in time, 0 if
+    /// it gave up telling or could not be asked; otherwise the status of the refusal.
+    Transferred(LegId, u16, String),
+    /// A leg's far end wants to be transferred to this number, `None` if what it named is none;
+    /// answer with `TellTransfer`.
+    TransferWanted(LegId, Option<Number>),
     /// An agent's phone calls in; answer with `Accept` or `Reject`.
     Incoming(LegId, AgentId, Sdp),
     /// A call comes in over a trunk; answer with `Accept` or `Reject`.

@@ -23,7 +23,7 @@ use super::{Called, Command, Event, called, outcome};
 use crate::core::fact::Failure;
 use crate::engine::clock::Clock;
 use crate::engine::tasks::Tasks;
-use crate::units::{AgentId, LegId, Mono, Number, Span, TrunkId, Wall};
+use crate::units::{AgentId, LegId, Mono, Number, NumberForm, Span, TrunkId, Wall};
 use crate::wire::sip::{self, Invite, StoredBinding, StoredDialog, Target, Transport};
 
 /// Commands that may wait for the task: some seconds' worth at 2,000 attempts a second, each
@@ -38,6 +38,9 @@ const EVENTS_MAX: usize = 16_384;
 const FIRST_LOOK: Duration = Duration::from_secs(2);
 /// Look-ups that may wait for the task; the others wait to be told.
 const NEWS_MAX: usize = 64;
+
+/// How people type numbers into telephones: as in France, or with `+` or `00`.
+const TYPED: NumberForm = NumberForm::NationalFr;
 
 /// What the signalling needs to begin.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -441,12 +444,23 @@ impl Shell {
             Command::Cancel(leg) => endpoint.cancel(now, leg),
             Command::HangUp(leg) => endpoint.hang_up(now, leg),
             Command::Refresh(leg) => endpoint.refresh(now, leg),
+            Command::Transfer { leg, trunk, to } => return self.transfer(now, leg, trunk, &to),
+            Command::TellTransfer(leg, status) => endpoint.tell_transfer(now, leg, status),
             Command::Accept(leg, sdp) => endpoint.accept(now, leg, sdp),
             Command::Reject(leg, status) => endpoint.reject(now, leg, status, &[]),
         };
         if let Err(error) = done {
             // The far end was faster: the leg's last event is on its way to the engine.
             tracing::debug!(%error, "a command came too late");
+        }
+    }
+
+    /// Asks for a transfer; one that cannot even be asked for has failed with status 0.
+    fn transfer(&mut self, now: Mono, leg: LegId, trunk: TrunkId, to: &Number) {
+        let form = self.trunks.get(&trunk).map(|line| line.trunk.called_form);
+        let user = form.unwrap_or(NumberForm::Plus).write(to);
+        if let Err(error) = self.port.endpoint.transfer(now, leg, trunk, &user) {
+            self.waiting.push_back(Event::Transferred(leg, 0, error.to_string()));
         }
     }
 
@@ -579,6 +593,12 @@ impl Shell {
             sip::Event::Acked(leg, sdp) => {
                 self.waiting.extend(sdp.map(|sdp| Event::Reanswered(leg, sdp)));
                 Some(Event::Acked(leg))
+            }
+            sip::Event::Transferred { leg, status, reason } => {
+                Some(Event::Transferred(leg, status, reason))
+            }
+            sip::Event::TransferWanted(leg, to) => {
+                Some(Event::TransferWanted(leg, TYPED.read(&to)))
             }
             sip::Event::Incoming(call) => self.incoming(call),
             sip::Event::Phone(agent, here) => {

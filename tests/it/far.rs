@@ -287,6 +287,8 @@ impl Exchange {
             | Event::Dialog(..)
             | Event::Offer(..)
             | Event::Reoffered(..)
+            | Event::Transferred { .. }
+            | Event::TransferWanted(..)
             | Event::Digit(..)
             | Event::Phone(..)
             | Event::Bound(..)

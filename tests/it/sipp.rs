@@ -4,6 +4,7 @@
 //! port and dials it. SIPp's exit code says whether the call went as its scenario wants.
 
 mod extensions;
+mod transfer;
 mod ways;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};

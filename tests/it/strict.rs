@@ -222,6 +222,7 @@ impl Adversary<'_> {
             | Order::PlayNotice(..)
             | Order::Hold(_)
             | Order::Retrieve(_)
+            | Order::Transfer(_)
             | Order::RaiseLeg(_)
             | Order::DropLeg(_)
             | Order::Release(..)

@@ -27,7 +27,7 @@ fn states() -> [(&'static str, State); 8] {
     ]
 }
 
-fn events() -> [Event; 19] {
+fn events() -> [Event; 21] {
     let judged = |what| Event::Judged(Heard { what, confidence: Ratio::new(1.0) });
     [
         Event::Rang,
@@ -49,6 +49,8 @@ fn events() -> [Event; 19] {
         Event::AgentLost,
         Event::Held,
         Event::Retrieved,
+        Event::TransferWanted,
+        Event::Transferred,
     ]
 }
 
@@ -61,7 +63,8 @@ fn call(state: State) -> Result<Call, UnknownZone> {
     let before = matches!(state, State::Dialing | State::Ringing | State::Ending { .. });
     let answered = if before { None } else { Some(Wall::micros(1)) };
     let due = call.due.filter(|_| !matches!(state, State::Talking { .. }));
-    Ok(Call { state, answered, due, ..call })
+    let bridged = answered.filter(|_| matches!(state, State::Talking { .. }));
+    Ok(Call { state, answered, bridged, due, ..call })
 }
 
 /// Where an event leads: `!` nowhere, as a surprise; `-` nowhere, in peace.
@@ -118,5 +121,20 @@ fn the_time_on_hold_is_summed_up() -> Result<(), UnknownZone> {
     assert_eq!(call.held_until(Mono::micros(27)), Span::micros(12));
     assert!(call.step(at(30), &MANNER, Event::Lost).is_ok());
     assert_eq!(call.held_until(Mono::micros(99)), Span::micros(15));
+    Ok(())
+}
+
+#[test]
+fn a_person_handed_over_was_connected_whoever_serves_him_now() -> Result<(), UnknownZone> {
+    let now = Now { mono: Mono::micros(5), wall: Wall::micros(5) };
+    let served = |state| call(state).map(|call| Call { bridged: Some(now.wall), ..call });
+    let handed_over = State::Ending { outcome: Outcome::Connected, by: EndedBy::Transfer };
+    let waits = served(State::Waiting)?;
+    for mut call in [served(State::Talking { agent: AgentId(1), hold: None })?, waits] {
+        assert_eq!(call.step(now, &MANNER, Event::Transferred), Ok(Some(Effect::HangUp)));
+        assert_eq!(call.state, handed_over);
+        let closed = Effect::Close { outcome: Outcome::Connected, cause: 0, by: EndedBy::Transfer };
+        assert_eq!(call.step(now, &MANNER, Event::Gone), Ok(Some(closed)));
+    }
     Ok(())
 }

@@ -9,6 +9,7 @@ use super::leg::{Leaving, Leg, Pending, Phase, Ringing, State, Talking};
 use super::lexer::Fault;
 use super::session::Timer;
 use super::slab::Key;
+use super::transfer::Wanted;
 use super::values::Request;
 use super::writer::{ALLOW, SDP_TYPE, Writer};
 use crate::units::{LegId, Span};
@@ -173,7 +174,8 @@ impl Endpoint {
             talking.hang_up = true;
             return;
         }
-        if let Some(server) = talking.pending.server() {
+        let wanted = talking.wanted.as_ref().and_then(Wanted::server);
+        for server in [talking.pending.server(), wanted].into_iter().flatten() {
             self.servers.respond(&mut self.net, server, 487, Writer::no_body);
         }
         if let Some(client) = talking.pending.client() {

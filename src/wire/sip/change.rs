@@ -21,7 +21,7 @@ use crate::units::{Mono, Span};
 const GLARES_MAX: u8 = 5;
 
 /// What a dialog sends its requests with.
-type Means<'a> = (&'a mut Clients, &'a mut Net, &'a mut Dialog);
+pub(super) type Means<'a> = (&'a mut Clients, &'a mut Net, &'a mut Dialog);
 
 impl Endpoint {
     pub(super) fn send_reoffer(&mut self, key: Key, offer: Sdp) -> Result<(), CommandError> {
@@ -124,12 +124,20 @@ impl Endpoint {
     /// Does what is due in an answered leg.
     pub(super) fn talk_due(&mut self, key: Key) {
         let now = self.net.now;
-        let Some((dialog, talking)) = self.legs.get_mut(key).and_then(Leg::talking) else {
+        let Some(leg) = self.legs.get_mut(key) else {
+            return;
+        };
+        let id = leg.id;
+        let Some((dialog, talking)) = leg.talking() else {
             return;
         };
         if talking.timer.as_ref().is_some_and(|timer| timer.has_run_out(now)) {
             self.lose(key, Why::Expired);
             return;
+        }
+        if talking.transfer.take_if(|transfer| transfer.until <= now).is_some() {
+            let (status, reason) = (408, String::new());
+            self.events.push_back(Event::Transferred { leg: id, status, reason });
         }
         let settled = talking.is_settled();
         if let Some((_, change)) = talking.again.take_if(|(at, _)| *at <= now) {

@@ -232,7 +232,7 @@ impl Dialog {
         writer.header("From", &self.local).header("To", &self.remote);
         writer.header("Call-ID", &self.call_id);
         writer.text("CSeq: ").number(cseq).text(" ").text(method.name()).text("\r\n");
-        if matches!(method, Method::Invite | Method::Update) {
+        if matches!(method, Method::Invite | Method::Update | Method::Refer | Method::Notify) {
             writer.contact(net.local(hop)).header("Allow", ALLOW);
         }
         if method == Method::Ack {

@@ -179,6 +179,8 @@ impl Endpoint {
             | Method::Prack
             | Method::Register
             | Method::NotAllowed
+            | Method::Refer
+            | Method::Notify
             | Method::Unknown
             | Method::Ack
             | Method::Cancel => self.reply(print, request, 481, b""),

@@ -394,6 +394,38 @@ impl Endpoint {
         Ok(())
     }
 
+    /// Asks the far end of an answered leg to call somebody else and leave us: REFER, with the user
+    /// part as its trunk writes it (RFC 3515 §2.4.1). Answered by [`Event::Transferred`].
+    ///
+    /// # Errors
+    /// The leg or the trunk is unknown, the text is no user part, the leg is not answered, or such
+    /// a wish is pending.
+    pub fn transfer(
+        &mut self,
+        now: Mono,
+        leg: LegId,
+        trunk: TrunkId,
+        user: &str,
+    ) -> Result<(), CommandError> {
+        self.net.now = now;
+        self.send_refer(leg, trunk, user)
+    }
+
+    /// Tells a far end how the transfer it wanted goes: first that it is taken (below 300) or
+    /// refused, then, if taken, its final status (RFC 3515 §2.4.5).
+    ///
+    /// # Errors
+    /// The leg is unknown, or its far end wants none.
+    pub fn tell_transfer(
+        &mut self,
+        now: Mono,
+        leg: LegId,
+        status: u16,
+    ) -> Result<(), CommandError> {
+        self.net.now = now;
+        self.tell_wanted(leg, status)
+    }
+
     /// Sets the timer of an agent's binding to its end.
     pub(super) fn settle_binding(&mut self, agent: AgentId) {
         let expires = self.registrar.expires(agent);

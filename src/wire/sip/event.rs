@@ -218,6 +218,19 @@ pub enum Event {
     Acked(LegId, Option<Sdp>),
     /// The far end answered our re-INVITE: its status, and its answer if that was 2xx.
     Reoffered(LegId, u16, Sdp),
+    /// How a transfer that we asked for ended, told once unless the leg ends before.
+    Transferred {
+        /// The leg, which still stands.
+        leg: LegId,
+        /// 2xx: somebody else has the far end now. Otherwise what the transfer was refused with, or
+        /// what the far end's own call came to; 408 for silence, 0 if it gave up telling or nothing
+        /// could be sent.
+        status: u16,
+        /// The far end's words, at most 128 characters; empty if there were none.
+        reason: String,
+    },
+    /// The far end asks to be transferred to this user part: answer with `tell_transfer`.
+    TransferWanted(LegId, String),
     /// A call comes in: answer with `ring`, `progress`, `accept` or `reject`.
     Incoming(Incoming),
     /// A DTMF key came by INFO (`application/dtmf-relay`).

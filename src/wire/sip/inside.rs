@@ -44,6 +44,8 @@ impl Endpoint {
             }
             Method::Invite | Method::Update => self.offered(key, print, request),
             Method::Prack => self.reply(print, request, 481, b""),
+            Method::Refer => self.referred(key, print, request),
+            Method::Notify => self.notified(key, print, request),
             Method::Register
             | Method::NotAllowed
             | Method::Unknown
@@ -68,6 +70,8 @@ impl Endpoint {
             Method::Invite => self.reply_later(print, request),
             Method::Register
             | Method::NotAllowed
+            | Method::Refer
+            | Method::Notify
             | Method::Unknown
             | Method::Ack
             | Method::Cancel => self.reply(print, request, 405, allow()),

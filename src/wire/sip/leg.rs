@@ -18,6 +18,7 @@ use super::session::{Agreed, Timer, Wish};
 use super::settings::{Credentials, EarlyMedia};
 use super::slab::Key;
 use super::stale::Stale;
+use super::transfer::{Transfer, Wanted};
 use crate::units::{LegId, Mono, TrunkId};
 
 /// The bit that tells legs named by us from legs named from outside.
@@ -143,6 +144,10 @@ pub(super) struct Talking {
     pub(super) refreshing: Option<(Key, Tries)>,
     /// An offer of ours that met one of theirs, and when it is made again.
     pub(super) again: Option<(Mono, Change)>,
+    /// A transfer that we asked the far end for.
+    pub(super) transfer: Option<Box<Transfer>>,
+    /// A transfer that the far end asks us for.
+    pub(super) wanted: Option<Wanted>,
 }
 
 /// The change of the session that is being agreed on.
@@ -186,13 +191,16 @@ impl Talking {
             timer,
             refreshing: None,
             again: None,
+            transfer: None,
+            wanted: None,
         }
     }
 
     /// Tells when something that was agreed on or put off is due.
     pub(super) fn next(&self) -> Option<Mono> {
         let again = self.again.as_ref().map(|(at, _)| *at);
-        [self.timer.as_ref().map(Timer::next), again].into_iter().flatten().min()
+        let told = self.transfer.as_ref().map(|transfer| transfer.until);
+        [self.timer.as_ref().map(Timer::next), again, told].into_iter().flatten().min()
     }
 
     /// Takes an offer of the peer as answered with this description; gives its transaction and
@@ -265,7 +273,9 @@ impl Leg {
             State::Calling(calling) => calling.early.iter_mut().filter_map(Early::take).collect(),
             State::Session(session) => match &session.phase {
                 Phase::Ringing(ringing) => [Some(ringing.server), ringing.offer],
-                Phase::Talking(talking) => [talking.pending.server(), None],
+                Phase::Talking(talking) => {
+                    [talking.pending.server(), talking.wanted.as_ref().and_then(Wanted::server)]
+                }
                 Phase::Leaving(_) | Phase::Stale(_) => [None; 2],
             }
             .into_iter()

@@ -33,6 +33,7 @@ mod sources;
 mod stale;
 mod stream;
 mod targets;
+mod transfer;
 mod uac;
 mod uas;
 mod values;

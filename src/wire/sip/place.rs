@@ -53,10 +53,8 @@ impl Endpoint {
                 if !is_user(user) {
                     return Err(CommandError::BadText);
                 }
-                let host =
-                    trunk.domain.clone().unwrap_or_else(|| trunk.address.address.to_string());
                 Ok(Destination {
-                    uri: format!("sip:{user}@{host}").into(),
+                    uri: trunk.uri_of(user).into(),
                     home: Home { address, alias: None },
                     spare,
                     routes: self.routes(trunk),
@@ -246,7 +244,7 @@ fn vouch(headers: &mut Writer, identity: &Identity, shown: Option<&str>, host: &
 }
 
 /// Tells whether a text may stand as a user part and as a header's value, unescaped.
-fn is_user(text: &str) -> bool {
+pub(super) fn is_user(text: &str) -> bool {
     let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.!~*'()&=+$,/#".contains(&byte);
     !text.is_empty() && text.len() <= 64 && text.bytes().all(fits)
 }

@@ -93,6 +93,12 @@ impl Trunk {
         }
     }
 
+    /// Gives the URI of a user at the trunk.
+    pub(super) fn uri_of(&self, user: &str) -> String {
+        let host = self.domain.clone().unwrap_or_else(|| self.address.address.to_string());
+        format!("sip:{user}@{host}")
+    }
+
     /// Gives the Route line of the proxy; nothing without one.
     pub(super) fn path(&self) -> Vec<u8> {
         self.proxy.iter().flat_map(|proxy| format!("Route: <{proxy}>\r\n").into_bytes()).collect()

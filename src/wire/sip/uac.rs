@@ -138,6 +138,7 @@ impl Endpoint {
                     Asked::Prack => self.prack_news(key, news.key, status, message),
                     Asked::Change => self.reoffer_news(key, news, status, message),
                     Asked::Refresh => self.refresh_news(key, news, status, message),
+                    Asked::Transfer => self.refer_news(key, news, status, message),
                     Asked::Nothing => self.end_fork(news, message),
                 }
             }
@@ -340,6 +341,7 @@ enum Asked {
     Prack,
     Change,
     Refresh,
+    Transfer,
     Nothing,
 }
 
@@ -359,6 +361,9 @@ impl Leg {
         };
         if talking.refreshing.is_some_and(|(held, _)| held == client) {
             return Asked::Refresh;
+        }
+        if talking.transfer.as_ref().is_some_and(|transfer| transfer.client == client) {
+            return Asked::Transfer;
         }
         match &talking.pending {
             Pending::Ours(change) if change.client == client => Asked::Change,
@@ -417,7 +422,7 @@ pub(super) const fn said(status: u16, message: Option<&Message<'_>>) -> u16 {
 
 /// Gives the Reason header (RFC 3326), and behind it the reason phrase where that says more than
 /// the status does; or else our own phrase: it is empty for silence alone.
-fn failure_reason(status: u16, message: &Message<'_>) -> String {
+pub(super) fn failure_reason(status: u16, message: &Message<'_>) -> String {
     let phrase = match message.start {
         Start::Response { reason, .. } => shown(reason),
         Start::Request { .. } => String::new(),

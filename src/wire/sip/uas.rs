@@ -59,7 +59,7 @@ impl Endpoint {
             Method::Unknown => {
                 self.refuse(request, Fault::new(501, "Not Implemented"), allow());
             }
-            Method::NotAllowed => {
+            Method::NotAllowed | Method::Refer | Method::Notify => {
                 self.refuse(request, Fault::new(405, "Method Not Allowed"), allow());
             }
             Method::Bye
@@ -188,11 +188,11 @@ fn hides(request: &Request<'_>) -> bool {
 }
 
 pub(super) fn allow() -> &'static [u8] {
-    b"Allow: INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK\r\n"
+    b"Allow: INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK, REFER, NOTIFY\r\n"
 }
 
 pub(super) fn capabilities() -> &'static [u8] {
-    b"Allow: INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK\r\n\
+    b"Allow: INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK, REFER, NOTIFY\r\n\
       Accept: application/sdp\r\nSupported: 100rel, timer\r\n"
 }
 

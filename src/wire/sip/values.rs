@@ -19,6 +19,8 @@ pub(super) enum Method {
     Info,
     Update,
     Prack,
+    Refer,
+    Notify,
     /// Known to RFCs, not allowed here: answered 405.
     NotAllowed,
     /// Unknown: answered 501 outside dialogs, 405 inside.
@@ -38,7 +40,9 @@ impl Method {
             b"INFO" => Self::Info,
             b"UPDATE" => Self::Update,
             b"PRACK" => Self::Prack,
-            b"MESSAGE" | b"SUBSCRIBE" | b"NOTIFY" | b"REFER" | b"PUBLISH" => Self::NotAllowed,
+            b"REFER" => Self::Refer,
+            b"NOTIFY" => Self::Notify,
+            b"MESSAGE" | b"SUBSCRIBE" | b"PUBLISH" => Self::NotAllowed,
             _ => Self::Unknown,
         }
     }
@@ -55,6 +59,8 @@ impl Method {
             Self::Info => "INFO",
             Self::Update => "UPDATE",
             Self::Prack => "PRACK",
+            Self::Refer => "REFER",
+            Self::Notify => "NOTIFY",
             Self::NotAllowed | Self::Unknown => "UNKNOWN",
         }
     }

@@ -10,7 +10,8 @@ use super::slab::Key;
 use super::values::{Method, Request, Via, is_address, param};
 
 /// The methods we take, as Allow lists them.
-pub(super) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK";
+pub(super) const ALLOW: &str =
+    "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK, REFER, NOTIFY";
 /// The type of a session description.
 pub(super) const SDP_TYPE: &str = "application/sdp";
 
@@ -185,6 +186,7 @@ pub(super) fn reason(status: u16) -> &'static str {
         180 => "Ringing",
         183 => "Session Progress",
         200 => "OK",
+        202 => "Accepted",
         301 => "Moved Permanently",
         302 => "Moved Temporarily",
         400 => "Bad Request",

@@ -157,7 +157,7 @@ const LAST: &str = "calls_per_second = \"2/s\"";
 const CPS: &str = "trunk[1].calls_per_second";
 const CHANNELS: &str = "trunk[1].channels";
 
-const ENGINE_MISTAKES: [Mistake; 31] = [
+const ENGINE_MISTAKES: [Mistake; 32] = [
     ("channels = 10", "channels = 10\nrest_after = §\"5\"", "trunk[1].rest_after"),
     ("channels = 10", "channels = 10\nrest_min = §\"2h\"", "trunk[1].rest_min"),
     (
@@ -208,6 +208,7 @@ const ENGINE_MISTAKES: [Mistake; 31] = [
     ("channels = 10", r#"channels = §"10""#, "trunk[1].channels"),
     (r#"calls_per_second = "2/s""#, "calls_per_second = §2", "trunk[1].calls_per_second"),
     ("channels = 10", "channels = 10\nredirect = §\"follow\"", "trunk[1].redirect"),
+    ("channels = 10", "channels = 10\nrefer = §\"yes\"", "trunk[1].refer"),
     ("channels = 10", "channels = 10\nprofile = §\"ohv\"", "trunk[1].profile"),
 ];
 

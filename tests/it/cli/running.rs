@@ -100,7 +100,7 @@ impl Engine {
         command
     }
 
-    pub(super) fn run(&self, arguments: &[&str]) -> Result<Output, Box<dyn Error>> {
+    pub(crate) fn run(&self, arguments: &[&str]) -> Result<Output, Box<dyn Error>> {
         Ok(self.command(arguments).output()?)
     }
 
@@ -128,7 +128,7 @@ impl Engine {
     }
 
     /// Asks until the answer has a value in one place; each try is a process of its own.
-    pub(super) fn ask_until(
+    pub(crate) fn ask_until(
         &self,
         arguments: &[&str],
         place: &str,
@@ -185,7 +185,7 @@ fn write_project(folder: &Path) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-pub(super) fn field<'v>(value: &'v serde_json::Value, path: &str) -> &'v serde_json::Value {
+pub(crate) fn field<'v>(value: &'v serde_json::Value, path: &str) -> &'v serde_json::Value {
     value.pointer(path).unwrap_or(&serde_json::Value::Null)
 }
 

@@ -181,6 +181,8 @@ fn call_fact() -> impl Strategy<Value = CallFact> {
         2 => Just(CallFact::HungUp),
         1 => Just(CallFact::Lost),
         1 => Just(CallFact::NoticePlayed),
+        1 => Just(CallFact::TransferWanted),
+        1 => Just(CallFact::Transferred),
         2 => Just(CallFact::Gone),
         1 => Just(CallFact::NotRecorded),
     ]
@@ -311,6 +313,7 @@ impl Stage {
                 | Order::PlayNotice(..)
                 | Order::Hold(_)
                 | Order::Retrieve(_)
+                | Order::Transfer(_)
                 | Order::ShowPreview(..)
                 | Order::ClearPreview(_)
                 | Order::Release(..)

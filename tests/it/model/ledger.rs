@@ -120,7 +120,8 @@ impl Ledger {
             | Order::Comfort(id)
             | Order::PlayNotice(id, _)
             | Order::Hold(id)
-            | Order::Retrieve(id) => {
+            | Order::Retrieve(id)
+            | Order::Transfer(id) => {
                 let call = self.call(*id)?;
                 must!(call.answered && !call.closed, "{order:?}: {call:?}");
             }

@@ -399,6 +399,8 @@ fn call(what: &str, rest: &[&str]) -> Result<CallFact, String> {
         "lost" => CallFact::Lost,
         "played" => CallFact::NoticePlayed,
         "gone" => CallFact::Gone,
+        "transfer" => CallFact::TransferWanted,
+        "transferred" => CallFact::Transferred,
         "not_recorded" => CallFact::NotRecorded,
         "failed" => {
             let after = rest.get(1).map(|text| span(text)).transpose()?;
@@ -508,6 +510,7 @@ pub(super) fn tell(now: Now, order: &Order) -> Told {
         Order::PlayNotice(call, campaign) => told("notice", format!("notice {call} {campaign}")),
         Order::Hold(call) => told("hold", format!("hold {call}")),
         Order::Retrieve(call) => told("retrieve", format!("retrieve {call}")),
+        Order::Transfer(call) => told("transfer", format!("transfer {call}")),
         Order::RaiseLeg(agent) => told("legs", format!("raise leg {agent}")),
         Order::DropLeg(agent) => told("legs", format!("drop leg {agent}")),
         Order::ShowPreview(agent, campaign, contact) => {

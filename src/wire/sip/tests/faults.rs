@@ -139,6 +139,8 @@ fn leg_of(event: &Event) -> LegId {
         | Event::Offer(leg, _)
         | Event::Acked(leg, _)
         | Event::Reoffered(leg, _, _)
+        | Event::Transferred { leg, .. }
+        | Event::TransferWanted(leg, _)
         | Event::Digit(leg, _) => *leg,
         Event::Incoming(incoming) => incoming.leg,
         Event::Phone(..) | Event::Bound(..) | Event::Options(..) | Event::Registered(..) => {

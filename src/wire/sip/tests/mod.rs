@@ -14,6 +14,7 @@ mod stale;
 mod strangers;
 mod streams;
 mod timers;
+mod transfers;
 mod ways;
 mod witness;
 
