@@ -12,12 +12,8 @@ use crate::api::calls::ShownCall;
 use crate::api::receipt::Decided;
 use crate::api::types;
 use crate::config::measure;
-<<<<<<< HEAD
-use crate::units::{Number, Span};
-=======
 use crate::core::order::EndedBy;
-use crate::units::Span;
->>>>>>> transfer
+use crate::units::{Number, Span};
 use crate::watch::decimal;
 
 /// Look calls up.
@@ -239,14 +235,10 @@ fn described(shown: &ShownCall, lang: Lang) -> Sheet {
     line("answered", "décroché", exactly(call.answered_at.as_ref()));
     line("bridged", "mise en relation", exactly(call.bridged_at.as_ref()));
     line("ended", "fin", exactly(call.ended_at.as_ref()));
-<<<<<<< HEAD
     line("outcome", "issue", Some(outcome(call, lang)));
-=======
-    line("outcome", "issue", Some(outcome(call)));
     let handed_over = call.ended_by == Some(EndedBy::Transfer);
     let handed_over = handed_over.then(|| lang.say("yes", "oui").to_owned());
     line("transferred", "transféré", handed_over);
->>>>>>> transfer
     line("SIP code", "code SIP", (call.sip_code > 0).then(|| call.sip_code.to_string()));
     line("agent", "agent", call.agent.clone());
     line("talk", "conversation", seconds(call.talk_s));

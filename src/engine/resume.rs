@@ -53,8 +53,8 @@ impl Engine {
         facts
     }
 
-    /// Tells the signalling of every agent's phone, and waits a moment for that: agents who are back
-    /// at work are called at once. One whose host is unknown is left out aloud.
+    /// Tells the signalling of every agent's phone, and waits a moment for that: agents who are
+    /// back at work are called at once. One whose host is unknown is left out aloud.
     async fn know_phones(&self, phones: Vec<Phone>) {
         let sip = self.parts.sip.clone();
         let (telling, told) = oneshot::channel::<Infallible>();

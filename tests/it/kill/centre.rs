@@ -116,8 +116,8 @@ impl Centre {
         })
     }
 
-    /// Starts the engine and waits until every agent is at work, who after a crash is so by himself;
-    /// the first time there is more to do.
+    /// Starts the engine and waits until every agent is at work, as all are by themselves after a
+    /// crash; the first time there is more to do.
     pub(super) async fn serve(&mut self, first: bool) -> Claim {
         let clock = Clock::start();
         self.program.start().await?;
