@@ -345,6 +345,7 @@ fn a_trunk_that_may_brings_calls_and_says_who_calls() {
 #[test]
 fn a_caller_who_asks_for_privacy_hides() {
     let mut desk = Desk::new();
+    desk.from = address("127.0.0.10:5070");
     desk.endpoint.set_trunk(Trunk { receives: true, ..trunk() });
     let asked = [
         ("id", true),
