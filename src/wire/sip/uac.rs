@@ -126,7 +126,7 @@ impl Endpoint {
     pub(super) fn client_news(&mut self, news: News, status: u16, message: Option<&Message<'_>>) {
         match news.owner {
             Owner::Ping(trunk, left) => self.ping_news((trunk, left), news, status, message),
-            Owner::Register(trunk) => self.registrar_news(trunk, news, status, message),
+            Owner::Register(trunk, _) => self.registrar_news(trunk, news, status, message),
             Owner::Nobody => self.end_fork(news, message),
             Owner::Leg(key) if news.method == Method::Bye => {
                 self.bye_news(key, news, status, message);
