@@ -255,20 +255,15 @@ impl Clients {
     /// Ends the transactions whose request may not have come through a connection that broke; an
     /// INVITE with a provisional answer waits for its final one by another (§18.2.2).
     pub(super) fn lost(&mut self, net: &mut Net, hop: Hop) -> Vec<News> {
-        let unheard = |client: &Client| {
-            let asks = matches!(
-                client.state,
-                State::Calling { .. } | State::Trying { .. } | State::Pending { .. }
-            );
-            asks && client.to == hop
-        };
-        let mut news = Vec::new();
-        for key in self.0.keys_of(unheard) {
-            if let Some(client) = self.forget(net, key) {
-                news.push(client.news(key, Outcome::Timeout));
-            }
-        }
-        news
+        let keys = self.0.keys_of(|client| client.asks() && client.to == hop);
+        keys.into_iter().filter_map(|key| self.unsent(net, key)).collect()
+    }
+
+    /// Ends a transaction whose request could not be sent; gives nothing if it was answered
+    /// meanwhile.
+    pub(super) fn unsent(&mut self, net: &mut Net, key: Key) -> Option<News> {
+        self.0.get(key).filter(|client| client.asks())?;
+        self.forget(net, key).map(|client| client.news(key, Outcome::Timeout))
     }
 
     fn forget(&mut self, net: &mut Net, key: Key) -> Option<Client> {
@@ -330,6 +325,11 @@ impl Clients {
 }
 
 impl Client {
+    /// Tells whether the request still waits for its answer.
+    const fn asks(&self) -> bool {
+        matches!(self.state, State::Calling { .. } | State::Trying { .. } | State::Pending { .. })
+    }
+
     fn news(&self, key: Key, outcome: Outcome) -> News {
         News { key, owner: self.owner, method: self.method, to: self.to, outcome }
     }
