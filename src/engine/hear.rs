@@ -95,9 +95,8 @@ impl Engine {
                 self.hear_phone(agent, registered);
                 None
             }
-            sip::Event::Bound(agent, binding, span) => {
-                let until = self.parts.clock.now().wall + span;
-                self.write_later(Write::Binding { agent, binding, until });
+            sip::Event::Bound(agent, bindings) => {
+                self.keep_phones(agent, bindings);
                 None
             }
             sip::Event::Trunk(trunk, state, ailment) => self.hear_trunk(trunk, state, ailment),
@@ -120,6 +119,12 @@ impl Engine {
         if !registered {
             self.write_later(Write::BindingGone(agent));
         }
+    }
+
+    fn keep_phones(&mut self, agent: AgentId, bindings: Vec<(sip::StoredBinding, Span)>) {
+        let now = self.parts.clock.now().wall;
+        let bindings = bindings.into_iter().map(|(binding, span)| (binding, now + span)).collect();
+        self.write_later(Write::Bindings { agent, bindings });
     }
 
     /// Hears the media.
