@@ -194,14 +194,15 @@ impl Engine {
                 });
                 held.map(|dial| Fact::Call(dial.call, CallFact::NotRecorded)).collect()
             }
-            Written::Failing => {
+            Written::Failing(why) => {
+                self.store_fault = Some(why);
                 let now = self.parts.clock.now();
                 self.store_fails_until = now.mono + STORE_REST;
                 self.store_away.get_or_insert(now.wall);
                 self.spare_trunks()
             }
             Written::Back => {
-                self.store_away = None;
+                (self.store_away, self.store_fault) = (None, None);
                 self.changed = true;
                 self.parts.scribe.flush();
                 Vec::new()

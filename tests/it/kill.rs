@@ -189,6 +189,35 @@ async fn rows_wait_for_a_file_that_is_locked_and_calls_do_not() -> Claim {
 }
 
 #[tokio::test]
+async fn rows_wait_for_a_table_that_is_gone_and_calls_do_not() -> Claim {
+    for house in [Some(House::sqlite().await?), House::postgres().await?].into_iter().flatten() {
+        let other = tokio::sync::Mutex::new(house.look().await?);
+        let run = async |sql| Ok(other.lock().await.run(sql).await?);
+        let away = async || run("alter table attempt rename to gone").await;
+        let back = async || run("alter table gone rename to attempt").await;
+        rows_wait(&house, away, back).await?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn rows_wait_for_a_right_that_was_taken_and_calls_do_not() -> Claim {
+    let Some(house) = House::postgres().await? else { return Ok(()) };
+    let other = tokio::sync::Mutex::new(house.look().await?);
+    let run = async |sql| Ok(other.lock().await.run(sql).await?);
+    // Whoever owns the tables, as the tests do, needs no right: a trigger says what one hears who
+    // does.
+    run("create function forbid() returns trigger language plpgsql as
+         'begin raise insufficient_privilege; end'")
+    .await?;
+    let away = async || {
+        run("create trigger forbid before insert on attempt execute function forbid()").await
+    };
+    let back = async || run("drop trigger forbid on attempt").await;
+    rows_wait(&house, away, back).await
+}
+
+#[tokio::test]
 async fn rows_wait_for_a_full_disk_and_calls_do_not() -> Claim {
     let Some(disk) = Disk::mount()? else { return Ok(()) };
     let house = House::at(Place::File(disk.folder.path().join("cadran.db"))).await?;
@@ -297,7 +326,7 @@ async fn rows_wait(
         match scribe.written().await.ok_or("the scribe has left")? {
             Written::Held(dials) => held.extend(dials.iter().map(|dial| dial.call)),
             Written::Committed(dials) => return Err(format!("{dials:?} went out").into()),
-            Written::Failing => failing = true,
+            Written::Failing(_) => failing = true,
             Written::Back => return Err("it is not back".into()),
             Written::Due(_) => {}
         }
@@ -337,7 +366,7 @@ async fn held_until_back(scribe: &mut Scribe) -> Result<Vec<CallId>, Box<dyn Err
             Written::Held(dials) => held.extend(dials.iter().map(|dial| dial.call)),
             Written::Committed(dials) => return Err(format!("{dials:?} went out").into()),
             Written::Back => return Ok(held),
-            Written::Failing | Written::Due(_) => {}
+            Written::Failing(_) | Written::Due(_) => {}
         }
     }
 }
@@ -355,7 +384,7 @@ async fn a_call_is_held_by_a_server_that_is_slow() -> Claim {
     other.run("begin; lock table attempt in access exclusive mode").await?;
     scribe.write(placed(1, campaign, &lead)).map_err(|_| "no room")?;
     let word = scribe.written().await;
-    assert!(matches!(word, Some(Written::Failing)), "before the server gives up: {word:?}");
+    assert!(matches!(word, Some(Written::Failing(_))), "before the server gives up: {word:?}");
     // What was decided on meanwhile is late as well.
     scribe.write(placed(2, campaign, &lead)).map_err(|_| "no room")?;
     other.run("rollback").await?;
