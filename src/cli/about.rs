@@ -7,6 +7,7 @@ use clap_complete::Shell;
 
 use super::client::{At, Client};
 use super::failure::{EXITS, Exit, Failure, Outcome};
+use super::french::told;
 use super::output::{Lang, Output, Sheet, moment};
 use super::{Global, dressed, wait_for};
 use crate::api::types;
@@ -56,7 +57,9 @@ fn database(health: &types::Health, lang: Lang) -> String {
         let stops = lang.say(": no call is placed since", " : aucun appel depuis");
         format!("{stops} {}", moment(since, "%Y-%m-%d %H:%M:%S"))
     });
-    format!("{fails}{since}")
+    let fault = health.database_fault.as_deref();
+    let fault = fault.map_or_else(String::new, |fault| format!(" ({})", told(fault, lang)));
+    format!("{fails}{since}{fault}")
 }
 
 /// `cadran version`.

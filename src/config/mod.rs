@@ -5,6 +5,7 @@
 
 pub mod account;
 pub mod campaign;
+mod codec;
 mod dispositions;
 pub mod encoding;
 mod extensions;
@@ -41,6 +42,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 pub use campaign::Campaign;
+pub use codec::Codec;
 pub use dispositions::{Disposition, Need};
 pub use extensions::{EarlyMedia, Extensions, Refresher, Register, Reliable, SessionTimer};
 pub use incoming::{Answering, Incoming};

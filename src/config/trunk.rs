@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use super::codec::Codec;
 use super::extensions::Extensions;
 use super::incoming::Incoming;
 use super::link::Link;
@@ -61,6 +62,8 @@ pub struct Trunk {
     pub rest: Option<breaker::Settings>,
     /// Whether its audio is protected.
     pub srtp: Srtp,
+    /// The codecs it speaks, the preferred one first; the usual ones if empty.
+    pub codecs: Vec<Codec>,
     /// What its carrier means by its responses, where that differs from the usual.
     pub responses: Vec<Response>,
     /// Which extensions of SIP it speaks.
@@ -111,6 +114,8 @@ pub struct NumberFormat {
 pub struct CallerId {
     /// Which headers carry it.
     pub identity: Vec<Identity>,
+    /// Whether From names the account instead, for carriers that know their customer by it.
+    pub from_account: bool,
     /// Whether the callee sees it; hidden ones use Privacy (RFC 3323, RFC 3325).
     pub hidden: bool,
     /// What a hidden number asks for.
@@ -234,6 +239,7 @@ impl Trunk {
         Some(Self {
             domain: fields.get("domain").and_then(|value| value.name()),
             extensions: Extensions::of(fields, user.is_some()),
+            caller_id: caller_id(fields, user.is_some()),
             incoming: Incoming::of(fields, &FORMS, number_format.from),
             auth: user.zip(secret).map(|(user, secret)| Auth { user, secret }),
             burst: fields
@@ -241,7 +247,6 @@ impl Trunk {
                 .and_then(|value| value.whole(1..=BURST_MAX))
                 .unwrap_or_else(|| least_burst(rate.unwrap_or_default())),
             number_format,
-            caller_id: caller_id(fields),
             options_every: options_every(fields),
             redirect: fields.or("redirect", Redirect::Refuse, |value| value.choice(&REDIRECT)),
             refer: fields.or("refer", Refer::Refuse, |value| value.choice(&REFER)),
@@ -249,6 +254,7 @@ impl Trunk {
             operators: operators(fields),
             rest: super::routes::rest(fields),
             srtp: Srtp::of(fields, link.is_secret()),
+            codecs: Codec::list(fields),
             link,
             responses,
             name: name?,
@@ -288,10 +294,21 @@ const IDENTITY: [(&str, Identity); 4] = [
 const PRIVACY: [(&str, Privacy); 3] =
     [("id", Privacy::Id), ("user;id", Privacy::User), ("header;user;id", Privacy::Full)];
 
-fn caller_id(fields: &Fields<'_, '_>) -> CallerId {
+fn caller_id(fields: &Fields<'_, '_>, account: bool) -> CallerId {
     let identity = fields.get("identity").map(Value::one_or_more).unwrap_or_default();
+    let identity: Vec<_> = identity.iter().filter_map(|value| value.choice(&IDENTITY)).collect();
+    let from_account = fields.or("from_account", false, |value| value.flag());
+    if from_account && !account {
+        fields.error("user", "is missing", "with `from_account`, From names `user`: write it");
+    }
+    if from_account && identity.iter().all(|header| *header == Identity::From) {
+        let hint = "From names the account then: write `identity = \"p-asserted-identity\"`, or \
+                    what the carrier's sheet says";
+        fields.error("identity", "carries the number shown in From alone", hint);
+    }
     CallerId {
-        identity: identity.iter().filter_map(|value| value.choice(&IDENTITY)).collect(),
+        identity,
+        from_account,
         hidden: fields.or("hide_caller_id", false, |value| value.flag()),
         privacy: fields.or("privacy", Privacy::Id, |value| value.choice(&PRIVACY)),
         diversion: fields.get("diversion").and_then(|value| {
@@ -381,5 +398,24 @@ mod tests {
     #[test]
     fn a_fast_trunk_may_start_together_what_a_timer_oversleeps() {
         assert_eq!([0.5, 100.0, 101.0, 5_000.0, 1e9].map(least_burst), [1, 1, 2, 50, 1_000]);
+    }
+
+    #[test]
+    fn from_names_the_account_only_beside_a_header_with_the_number_shown() {
+        let read = |lines: &str| {
+            let text = format!(
+                "[[trunk]]\nname = \"t\"\nhost = \"c.test\"\nchannels = 1\n\
+                 calls_per_second = \"1/s\"\nfrom_account = true\n{lines}"
+            );
+            let (config, problems) = crate::config::parse(std::path::Path::new("c.toml"), &text);
+            let trunks = config.map(|config| config.trunks).unwrap_or_default();
+            let set = trunks.first().is_some_and(|trunk| trunk.caller_id.from_account);
+            (set, problems.iter().map(|problem| problem.key.clone()).collect::<Vec<_>>())
+        };
+        let account = "user = \"0033162000000\"\nsecret_env = \"X\"\n";
+        let shown = "identity = \"p-preferred-identity\"\n";
+        assert_eq!(read(&format!("{account}{shown}")), (true, Vec::new()));
+        assert_eq!(read(shown).1, ["trunk[1].user"]);
+        assert_eq!(read(account).1, ["trunk[1].identity"], "the number shown stands nowhere");
     }
 }

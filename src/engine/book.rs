@@ -6,7 +6,7 @@ use crate::config::Response;
 use crate::media::Prompt;
 use crate::store::Claimed;
 use crate::units::{AgentId, CampaignId, ContactId, Number, NumberId, RouteGroup, TrunkId};
-use crate::wire::sdp::Srtp;
+use crate::wire::sdp::{Srtp, Terms};
 
 /// Leased contacts whose numbers are kept, the latest ones: ten times the largest hopper there is,
 /// so that a contact is dialled, and dialled again over another trunk, long before it is forgotten.
@@ -42,8 +42,8 @@ pub struct TrunkPage {
     pub name: String,
     /// Whether our number is hidden from those called over it.
     pub hidden: bool,
-    /// Whether its audio is protected.
-    pub srtp: Srtp,
+    /// How its audio is agreed on.
+    pub audio: Terms,
     /// Whether we have an account there.
     pub account: bool,
     /// What its carrier means by its responses, where that differs from the usual.
@@ -75,10 +75,10 @@ pub struct Book {
 }
 
 impl Book {
-    /// Tells whether the audio over a trunk is protected.
+    /// Tells how the audio over a trunk is agreed on.
     #[must_use]
-    pub fn trunk_srtp(&self, trunk: TrunkId) -> Srtp {
-        self.trunks.get(&trunk).map_or(Srtp::Off, |page| page.srtp)
+    pub fn trunk_audio(&self, trunk: TrunkId) -> Terms {
+        self.trunks.get(&trunk).map(|page| page.audio.clone()).unwrap_or_default()
     }
 
     /// Gives a trunk's name for the log.

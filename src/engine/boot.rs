@@ -31,7 +31,7 @@ use crate::media::{self, MediaHandle, PromptError, Prompts};
 use crate::sip;
 use crate::store::{self, CampaignRow, DispositionRow, ListShare, NewCampaign, Recovered, Store};
 use crate::units::{CampaignId, ClientId, Span, TrunkId};
-use crate::wire::sdp::Srtp;
+use crate::wire::sdp::{Codec, Srtp, Terms};
 
 /// How long a contact rests whose call was interrupted by a crash: what campaigns usually wait
 /// after `interrupted` (docs/campaigns.md), as the far end may still ring.
@@ -367,10 +367,10 @@ async fn set_trunks(
         let id = store.trunk(&trunk.name).await?;
         trunks.insert(trunk.name.clone(), id);
         let hidden = trunk.caller_id.hidden;
-        let (name, srtp) = (trunk.name.clone(), srtp(trunk.srtp));
+        let (name, audio) = (trunk.name.clone(), audio(trunk));
         let (account, responses) = (trunk.auth.is_some(), trunk.responses.clone());
         let (unknown, transfers) = (trunk.incoming.unknown, trunk.refer == config::Refer::Transfer);
-        let page = TrunkPage { name, hidden, srtp, account, responses, transfers, unknown };
+        let page = TrunkPage { name, hidden, audio, account, responses, transfers, unknown };
         book.trunks.insert(id, page);
         first.push(Fact::Trunk(id, TrunkFact::Set(trunk.settings())));
         let limits = trunk.incoming.limits;
@@ -525,6 +525,14 @@ fn signalling(
             bindings: recovered.bindings.clone(),
         },
     })
+}
+
+fn audio(trunk: &config::Trunk) -> Terms {
+    let codecs = trunk.codecs.iter().map(|codec| match codec {
+        config::Codec::Pcma => Codec::Pcma,
+        config::Codec::Pcmu => Codec::Pcmu,
+    });
+    Terms { srtp: srtp(trunk.srtp), codecs: codecs.collect() }
 }
 
 const fn srtp(setting: config::Srtp) -> Srtp {

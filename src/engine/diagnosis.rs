@@ -186,14 +186,14 @@ fn finding(code: String, response: &Response) -> Finding {
 mod tests {
     use super::*;
     use crate::engine::handle::{Echo, Trouble};
-    use crate::wire::sdp::Srtp;
+    use crate::wire::sdp::Terms;
 
     fn page(account: bool) -> TrunkPage {
         let name = "t".to_owned();
         TrunkPage {
             name,
             hidden: false,
-            srtp: Srtp::Off,
+            audio: Terms::default(),
             account,
             responses: Vec::new(),
             transfers: false,

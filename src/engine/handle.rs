@@ -392,6 +392,8 @@ pub struct Snapshot {
     pub store_fails: bool,
     /// Since when the database takes no records, while it does not.
     pub store_away: Option<Wall>,
+    /// Why, as the store says.
+    pub store_fault: Option<String>,
     /// Whether the engine is leaving.
     pub draining: bool,
 }

@@ -95,9 +95,8 @@ impl Engine {
                 self.hear_phone(agent, registered);
                 None
             }
-            sip::Event::Bound(agent, binding, span) => {
-                let until = self.parts.clock.now().wall + span;
-                self.write_later(Write::Binding { agent, binding, until });
+            sip::Event::Bound(agent, bindings) => {
+                self.keep_phones(agent, bindings);
                 None
             }
             sip::Event::Trunk(trunk, state, ailment) => self.hear_trunk(trunk, state, ailment),
@@ -120,6 +119,12 @@ impl Engine {
         if !registered {
             self.write_later(Write::BindingGone(agent));
         }
+    }
+
+    fn keep_phones(&mut self, agent: AgentId, bindings: Vec<(sip::StoredBinding, Span)>) {
+        let now = self.parts.clock.now().wall;
+        let bindings = bindings.into_iter().map(|(binding, span)| (binding, now + span)).collect();
+        self.write_later(Write::Bindings { agent, bindings });
     }
 
     /// Hears the media.
@@ -189,14 +194,15 @@ impl Engine {
                 });
                 held.map(|dial| Fact::Call(dial.call, CallFact::NotRecorded)).collect()
             }
-            Written::Failing => {
+            Written::Failing(why) => {
+                self.store_fault = Some(why);
                 let now = self.parts.clock.now();
                 self.store_fails_until = now.mono + STORE_REST;
                 self.store_away.get_or_insert(now.wall);
                 self.spare_trunks()
             }
             Written::Back => {
-                self.store_away = None;
+                (self.store_away, self.store_fault) = (None, None);
                 self.changed = true;
                 self.parts.scribe.flush();
                 Vec::new()

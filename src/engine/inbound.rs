@@ -207,12 +207,12 @@ impl Engine {
     fn answer_caller(&mut self, id: InboundId) {
         let Some(caller) = self.callers.calls.get_mut(&id) else { return };
         let (leg, trunk, offer) = (caller.leg, caller.trunk, caller.offer.take());
-        let srtp = self.parts.book.trunk_srtp(trunk);
+        let audio = self.parts.book.trunk_audio(trunk);
         let told = offer.as_ref().and_then(|offer| sdp::read(offer).ok());
         let far = told
             .map(|offer| offer.rtp.ip())
             .or_else(|| self.parts.sip.reached_at(sip::Peer::Trunk(trunk)));
-        let Some((mut held, entropy)) = self.open_leg(leg, Party::Caller(id), srtp, far) else {
+        let Some((mut held, entropy)) = self.open_leg(leg, Party::Caller(id), audio, far) else {
             return self.cannot_answer(id, INTERNAL);
         };
         held.trunk = Some(trunk);

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::units::{AgentId, CallId, CampaignId, InboundId, LegId, Mono, TrunkId};
-use crate::wire::sdp::{Local, Origin, Side, Srtp};
+use crate::wire::sdp::{Local, Origin, Side, Terms};
 
 /// Whom a leg serves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,10 +40,10 @@ pub struct Leg {
 impl Leg {
     /// Makes a leg on which nothing was said yet.
     #[must_use]
-    pub const fn new(id: LegId, party: Party, local: Local, srtp: Srtp) -> Self {
+    pub fn new(id: LegId, party: Party, local: Local, terms: impl Into<Terms>) -> Self {
         Self {
             party,
-            side: Side::new(local, Origin::new(id.0), srtp),
+            side: Side::new(local, Origin::new(id.0), terms),
             answered: None,
             ending: false,
             campaign: None,

@@ -143,6 +143,8 @@ pub(crate) struct Engine {
     store_fails_until: Mono,
     /// Since when the store takes no records, while it does not.
     store_away: Option<Wall>,
+    /// Why, as the store says.
+    store_fault: Option<String>,
     published: Mono,
     changed: bool,
     draining: bool,
@@ -169,6 +171,7 @@ impl Engine {
             unsigned: BTreeMap::new(),
             store_fails_until: Mono::START,
             store_away: None,
+            store_fault: None,
             published: Mono::START,
             changed: true,
             draining: false,
@@ -346,6 +349,7 @@ impl Engine {
             falls: self.parts.falls.borrow().clone(),
             store_fails: self.store_fails_until > now.mono,
             store_away: self.store_away,
+            store_fault: self.store_fault.clone(),
             draining: self.draining,
         };
         self.tell_rests(&snapshot);

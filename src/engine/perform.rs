@@ -12,7 +12,7 @@ use crate::media::{Feed, MediaError};
 use crate::sip::{Command, Peer};
 use crate::store::Write;
 use crate::units::{AgentId, CallId, CampaignId, ContactId, LegId, Now, Span};
-use crate::wire::sdp::{Direction, Entropy, Srtp};
+use crate::wire::sdp::{Direction, Entropy, Terms};
 
 /// How long no call is placed after each time it is said that the store fails: a few times as long
 /// as the scribe takes to say it again, so that dialling resumes seconds after the store is back.
@@ -98,10 +98,10 @@ impl Engine {
         let from = shown.then(|| book.caller_id(dial.campaign, dial.caller_id)).flatten();
         let (to, from) = (to.clone(), from.cloned());
         let id = self.legs.next_id();
-        let srtp = self.parts.book.trunk_srtp(dial.trunk);
+        let audio = self.parts.book.trunk_audio(dial.trunk);
         let party = Party::Callee(dial.call);
         let far = self.parts.sip.reached_at(Peer::Trunk(dial.trunk));
-        let opened = self.open_leg(id, party, srtp, far);
+        let opened = self.open_leg(id, party, audio, far);
         let (mut leg, entropy) = opened.ok_or("no media port is free")?;
         (leg.campaign, leg.trunk) = (Some(dial.campaign), Some(dial.trunk));
         let offer = leg.side.offer(Direction::SendRecv, entropy);
@@ -130,12 +130,12 @@ impl Engine {
         &self,
         id: LegId,
         party: Party,
-        srtp: Srtp,
+        audio: impl Into<Terms>,
         far: Option<IpAddr>,
     ) -> Option<(Leg, Entropy)> {
         let entropy = self.entropy()?;
         match self.parts.media.open(id, far) {
-            Ok(local) => Some((Leg::new(id, party, local, srtp), entropy)),
+            Ok(local) => Some((Leg::new(id, party, local, audio), entropy)),
             Err(error) => {
                 tracing::error!(leg = %id, %error, "no audio for a leg");
                 None

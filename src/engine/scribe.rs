@@ -3,8 +3,8 @@
 //! *No call without a row; no human waits for a disk.* The engine hands a batch over and goes on;
 //! the scribe reports the calls of the batch as committed, or as held when the store fails or is
 //! slow, and then keeps trying to write the records; what comes meanwhile waits behind them, its
-//! calls held too. A record the store will never take is left out aloud, so that it cannot block
-//! those behind it.
+//! calls held too. A broken store is waited for like one that is away. A record that a store which
+//! is well will never take is left out aloud, so that it cannot block those behind it.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -43,6 +43,9 @@ const LATE: Duration = Duration::from_secs(5);
 /// How often it is said that the store fails while one try lasts: a try may take longer than the
 /// trunks rest after each word.
 const SAY_EVERY: Duration = Duration::from_secs(2);
+
+/// Why a store fails that has said nothing yet.
+const SLOW: &str = "the database does not answer";
 
 /// Rows written together at most once the store is back: those of a few thousand talks that went on
 /// without it; more wait in the channel.
@@ -126,9 +129,9 @@ pub enum Written {
     Committed(Vec<Dial>),
     /// Their rows could not be written: do not place them.
     Held(Vec<Dial>),
-    /// The store fails, and others would be held too. Said again every few seconds until
-    /// [`Written::Back`].
-    Failing,
+    /// The store fails for this reason, and others would be held too. Said again every few seconds
+    /// until [`Written::Back`].
+    Failing(String),
     /// The store takes records again, and has those that waited.
     Back,
     /// Every row handed over before these claims is committed: make them.
@@ -237,7 +240,7 @@ async fn write_group(
     outgoing: &mpsc::Sender<Written>,
 ) -> Result<bool, Deserted> {
     let commit = store.commit(all.writes.clone());
-    let (done, late) = outlast(commit, LATE, SAY_EVERY, outgoing).await?;
+    let (done, late) = outlast(commit, (LATE, SAY_EVERY), SLOW, outgoing).await?;
     let failed = done.is_err();
     let mut well = !late;
     if let Err(error) = done {
@@ -294,8 +297,8 @@ async fn hold(all: &mut Batch, outgoing: &mpsc::Sender<Written>) -> Result<(), D
 /// it may; tells whether it did.
 async fn outlast<T>(
     work: impl Future<Output = T>,
-    within: Duration,
-    every: Duration,
+    (within, every): (Duration, Duration),
+    why: &str,
     outgoing: &mpsc::Sender<Written>,
 ) -> Result<(T, bool), Deserted> {
     tokio::pin!(work);
@@ -308,18 +311,34 @@ async fn outlast<T>(
         if !late {
             tracing::warn!("the store is slow; calls are held");
         }
-        say(outgoing, Written::Failing).await?;
+        say(outgoing, Written::Failing(why.to_owned())).await?;
         (patience, late) = (every, true);
     }
 }
 
-/// Tries a commit while it is known that the store fails.
+/// Tries a commit while it is known why the store fails.
 async fn again(
     store: &Store,
     writes: Vec<Write>,
+    why: &str,
     outgoing: &mpsc::Sender<Written>,
 ) -> Result<Result<(), StoreError>, Deserted> {
-    Ok(outlast(store.commit(writes), SAY_EVERY, SAY_EVERY, outgoing).await?.0)
+    Ok(outlast(store.commit(writes), (SAY_EVERY, SAY_EVERY), why, outgoing).await?.0)
+}
+
+/// Says why the store fails, and waits before it is tried again.
+async fn rest(why: &StoreError, outgoing: &mpsc::Sender<Written>) -> Result<(), Deserted> {
+    say(outgoing, Written::Failing(why.to_string())).await?;
+    sleep(RETRY_EVERY).await;
+    Ok(())
+}
+
+/// Says in the log that the store fails for another reason than before; gives that.
+fn told(before: StoreError, now: StoreError) -> StoreError {
+    if now.again() && now.to_string() != before.to_string() {
+        tracing::error!(error = %now, "the store still fails; calls are held");
+    }
+    now
 }
 
 /// Tries again while that may help, with what comes meanwhile, then row by row without those the
@@ -339,30 +358,30 @@ async fn insist(
             break;
         }
         away = true;
-        say(outgoing, Written::Failing).await?;
-        sleep(RETRY_EVERY).await;
+        rest(&error, outgoing).await?;
         while all.writes.len() < ROWS_MAX
             && let Ok(batch) = incoming.try_recv()
         {
             all.append(batch);
         }
-        match again(store, all.writes.clone(), outgoing).await? {
+        match again(store, all.writes.clone(), &error.to_string(), outgoing).await? {
             Ok(()) => {
                 tracing::info!(rows = all.writes.len(), "the store is back; nothing was lost");
                 return Ok(away);
             }
-            Err(next) => error = next,
+            Err(next) => error = told(error, next),
         }
     }
     for write in std::mem::take(&mut all.writes) {
-        while let Err(error) = again(store, vec![write.clone()], outgoing).await? {
-            if !error.again() {
-                tracing::error!(%error, what = write.name(), "a row is refused and left out");
+        while let Err(next) = again(store, vec![write.clone()], SLOW, outgoing).await? {
+            if !next.again() {
+                let what = write.name();
+                tracing::error!(error = %next, what, "a row is refused and left out");
                 break;
             }
             away = true;
-            say(outgoing, Written::Failing).await?;
-            sleep(RETRY_EVERY).await;
+            error = told(error, next);
+            rest(&error, outgoing).await?;
         }
     }
     Ok(away)
@@ -376,11 +395,11 @@ mod tests {
     async fn a_commit_that_lasts_is_said_to_fail_until_it_is_done() {
         let (outgoing, mut written) = mpsc::channel(8);
         let (end, ended) = tokio::sync::oneshot::channel();
-        let commit = outlast(ended, Duration::ZERO, Duration::ZERO, &outgoing);
+        let commit = outlast(ended, (Duration::ZERO, Duration::ZERO), SLOW, &outgoing);
         let listen = async {
             for _ in 0..3 {
                 let word = written.recv().await;
-                assert!(matches!(word, Some(Written::Failing)), "{word:?}");
+                assert!(matches!(word, Some(Written::Failing(_))), "{word:?}");
             }
             end.send(7).expect("the commit still lasts");
             while !matches!(written.recv().await, None | Some(Written::Back)) {}

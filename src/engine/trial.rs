@@ -241,9 +241,9 @@ impl Engine {
 
     fn place_trial(&mut self, id: LegId) {
         let Some(mut trial) = self.trials.remove(&id) else { return };
-        let srtp = self.parts.book.trunk_srtp(trial.trunk);
+        let audio = self.parts.book.trunk_audio(trial.trunk);
         let far = self.parts.sip.reached_at(Peer::Trunk(trial.trunk));
-        let Some((mut leg, entropy)) = self.open_leg(id, Party::Test, srtp, far) else {
+        let Some((mut leg, entropy)) = self.open_leg(id, Party::Test, audio, far) else {
             drop(trial.back.send(Err(Refused::Busy)));
             return;
         };

@@ -177,7 +177,7 @@ fn identity(trunk: &config::Trunk) -> sip::Identity {
     let written = |header| caller.identity.contains(&header);
     sip::Identity {
         account: trunk.auth.as_ref().map(|auth| auth.user.clone()),
-        from_account: false,
+        from_account: caller.from_account,
         asserted: written(config::Identity::Asserted),
         preferred: written(config::Identity::Preferred),
         remote_party: written(config::Identity::RemoteParty),

@@ -148,7 +148,7 @@ pub enum Event {
     /// An agent's phone registered (`true`) or left (`false`).
     Phone(AgentId, bool),
     /// An agent's phone is registered there: keep that for so long, so that a restart finds it.
-    Bound(AgentId, StoredBinding, Span),
+    Bound(AgentId, Vec<(StoredBinding, Span)>),
     /// A trunk is in another state than before, by its answers to OPTIONS and its registration;
     /// what ails it unless it is well.
     Trunk(TrunkId, TrunkState, Option<Ailment>),

@@ -605,7 +605,7 @@ impl Shell {
                 self.note_phone(agent);
                 Some(Event::Phone(agent, here))
             }
-            sip::Event::Bound(agent, binding, span) => Some(Event::Bound(agent, binding, span)),
+            sip::Event::Bound(agent, bindings) => Some(Event::Bound(agent, bindings)),
             sip::Event::Options(trunk, status, retry_after) => {
                 let (now, met) = (self.port.now(), self.trunks.get_mut(&trunk)?.met.as_mut()?);
                 let trouble = met.trouble(&self.port).map(|trouble| trouble.obstacle);

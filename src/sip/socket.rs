@@ -8,7 +8,7 @@ use tokio::net::UdpSocket;
 
 use super::connection::Blame;
 use super::strangers::Strangers;
-use super::streams::{Happening, Streams};
+use super::streams::{Happening, Sent, Streams};
 use super::tls::Identification;
 use super::trouble::{Obstacle, Trouble, Troubles};
 use crate::engine::clock::Clock;
@@ -294,14 +294,20 @@ impl Port {
             if stays {
                 self.endpoint.unreachable(now, to);
             }
-        } else if !self.streams.send(to, message) {
-            self.unsent += 1;
-            let why = format!(
-                "{} {}: no connection is free, or nothing is read there",
-                to.transport, to.address
-            );
-            self.troubles.note(to, Trouble::new(Obstacle::Broken, why));
-            self.endpoint.disconnected(now, to);
+            return;
+        }
+        match self.streams.send(to, message) {
+            Sent::Away => {}
+            Sent::NoRoom => {
+                self.unsent += 1;
+                self.endpoint.unsent(now, message);
+            }
+            Sent::Nowhere => {
+                self.unsent += 1;
+                let why = format!("{} {}: no connection is free", to.transport, to.address);
+                self.troubles.note(to, Trouble::new(Obstacle::Broken, why));
+                self.endpoint.disconnected(now, to);
+            }
         }
     }
 

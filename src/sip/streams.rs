@@ -23,7 +23,8 @@ const THEIRS_MAX: usize = 2_048;
 const OURS_MAX: usize = 512;
 /// Connections from one address: 400 phones behind one NAT.
 const THEIRS_PER_ADDRESS_MAX: usize = 400;
-/// Messages that may wait for one connection: more, and its far end reads nothing.
+/// Messages that may wait for one connection: what a trunk's calls say in the second in which it
+/// opens. One more is not sent, and the others are not lost with it.
 const OUTBOX_MAX: usize = 256;
 /// Messages that may wait for the signalling; their connections then wait too.
 const NEWS_MAX: usize = 1_024;
@@ -36,6 +37,17 @@ struct Held {
     outbox: mpsc::Sender<Vec<u8>>,
     /// Whether the far end opened it.
     theirs: bool,
+}
+
+/// What became of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Sent {
+    /// It is on its way, or fails with its connection.
+    Away,
+    /// Too many wait for the connection; they go on.
+    NoRoom,
+    /// There is no connection, and none can be opened.
+    Nowhere,
 }
 
 /// A stream that came in at a listener.
@@ -153,23 +165,21 @@ impl Streams {
         self.foul
     }
 
-    /// Sends a message on the connection to a hop, or opens one; false if that cannot be.
-    pub(super) fn send(&mut self, hop: Hop, message: &[u8]) -> bool {
+    /// Sends a message on the connection to a hop, or opens one.
+    pub(super) fn send(&mut self, hop: Hop, message: &[u8]) -> Sent {
         if !self.held.contains_key(&hop) {
             let tls = hop.trunk.and_then(|trunk| self.trusted.get(&trunk)).cloned();
             if tls.is_none() && hop.transport == Transport::Tls || self.ours() >= OURS_MAX {
-                return false;
+                return Sent::Nowhere;
             }
             self.begin(hop, Begin::Open(self.from, tls));
         }
         match self.held.get(&hop).map(|held| held.outbox.try_send(message.to_vec())) {
             // News of a connection that has just ended is on its way, and why it did: this message
             // fails with it.
-            Some(Ok(()) | Err(TrySendError::Closed(_))) => true,
-            Some(Err(TrySendError::Full(_))) | None => {
-                self.close(hop);
-                false
-            }
+            Some(Ok(()) | Err(TrySendError::Closed(_))) => Sent::Away,
+            Some(Err(TrySendError::Full(_))) => Sent::NoRoom,
+            None => Sent::Nowhere,
         }
     }
 
@@ -287,5 +297,33 @@ async fn welcome(listener: TcpListener, tls: Option<Arc<ServerConfig>>, door: mp
                 tokio::time::sleep(std::time::Duration::from_millis(100)).await;
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use tokio::io::AsyncReadExt as _;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_message_too_many_leaves_the_connection_to_those_before_it() -> io::Result<()> {
+        let own = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        let listener = TcpListener::bind(own).await?;
+        let hop = Hop { transport: Transport::Tcp, address: listener.local_addr()?, trunk: None };
+        let mut streams = Streams::new(Tasks::new(), Clock::start(), own);
+        // Nothing else runs until this waits: the connection is not open yet.
+        for _ in 0..OUTBOX_MAX {
+            assert_eq!(streams.send(hop, b"ACK\r\n"), Sent::Away);
+        }
+        assert_eq!(streams.send(hop, b"ACK\r\n"), Sent::NoRoom);
+        assert_eq!(streams.len(), 1, "it is kept");
+        let (mut stream, _) = listener.accept().await?;
+        let mut told = vec![0; OUTBOX_MAX * b"ACK\r\n".len()];
+        stream.read_exact(&mut told).await?;
+        assert_eq!(streams.send(hop, b"ACK\r\n"), Sent::Away, "there is room again");
+        Ok(())
     }
 }

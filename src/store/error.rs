@@ -114,6 +114,13 @@ pub enum StoreError {
     /// The database is locked by another program, out of room, or its disk fails for the moment.
     #[error("the database is busy, out of room or cannot be reached: {0}")]
     Busy(sqlx::Error),
+    /// The database is damaged, its schema was changed, or its user lacks a right: what was to be
+    /// written is owed until somebody has mended that.
+    #[error(
+        "the database is damaged, was changed, or forbids what the engine must do: {0}; restore \
+         it, or give its user back the rights to its tables"
+    )]
+    Broken(sqlx::Error),
     /// Any other error of the database.
     #[error("database error: {0}")]
     Database(sqlx::Error),
@@ -151,15 +158,28 @@ impl StoreError {
             | Self::WrongKey
             | Self::Corrupt { .. }
             | Self::Export(_)
-            | Self::Busy(_) => Fault::Operator,
+            | Self::Busy(_)
+            | Self::Broken(_) => Fault::Operator,
             Self::Closed | Self::Database(_) => Fault::Us,
         }
     }
 
-    /// Says whether the same request may succeed later by itself.
+    /// Says whether the same request may succeed later: by itself, or once the database is mended.
     #[must_use]
     pub fn again(&self) -> bool {
-        matches!(self, Self::Busy(_) | Self::InUse(_))
+        matches!(self, Self::Busy(_) | Self::Broken(_) | Self::InUse(_))
+    }
+
+    /// Says the same to one more of those whom a database that takes nothing concerns.
+    pub(super) fn likewise(&self) -> Self {
+        let said = |text: String| sqlx::Error::from(std::io::Error::other(text));
+        if let Self::Broken(error) = self {
+            Self::Broken(said(error.to_string()))
+        } else if let Self::Busy(error) = self {
+            Self::Busy(said(error.to_string()))
+        } else {
+            Self::Busy(said(self.to_string()))
+        }
     }
 
     /// Tells whether the database cannot be reached at all.
@@ -188,31 +208,68 @@ impl StoreError {
 
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
-        if is_passing(&error) {
-            return Self::Busy(error);
-        }
         let database = error.as_database_error();
         if database.is_some_and(|it| it.is_unique_violation() || it.is_foreign_key_violation()) {
             return Self::Conflict("a row of that name or id");
         }
-        Self::Database(error)
+        match Cause::of(&error) {
+            Cause::Passing => Self::Busy(error),
+            Cause::Asked => Self::Database(error),
+            Cause::Broken => Self::Broken(error),
+        }
     }
 }
 
-/// Tells whether an error speaks of the machine or the network, not of what was asked.
-fn is_passing(error: &sqlx::Error) -> bool {
-    if is_cut(error) || is_of_server(error, &SERVER_PASSING) {
-        return true;
+/// What a database's error speaks of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Cause {
+    /// The machine or the network, for a while.
+    Passing,
+    /// What was asked: the database would take another row.
+    Asked,
+    /// The database itself: it takes no row before somebody has mended it. Whatever is not known to
+    /// be one of the others counts as this, since a row that waits is not lost.
+    Broken,
+}
+
+impl Cause {
+    fn of(error: &sqlx::Error) -> Self {
+        use sqlx::Error::{Encode, RowNotFound};
+        if is_cut(error) {
+            return Self::Passing;
+        }
+        if matches!(error, RowNotFound | Encode(_)) {
+            return Self::Asked;
+        }
+        let Some(database) = error.as_database_error() else { return Self::Broken };
+        let code = database.code().unwrap_or_default();
+        if database.try_downcast_ref::<PgDatabaseError>().is_some() {
+            return Self::of_server(&code);
+        }
+        code.parse().map_or(Self::Broken, Self::of_file)
     }
-    let Some(database) = error.as_database_error() else { return false };
-    if database.try_downcast_ref::<PgDatabaseError>().is_some() {
-        return false;
+
+    fn of_server(code: &str) -> Self {
+        if is_one_of(code, &SERVER_PASSING) {
+            Self::Passing
+        } else if is_one_of(code, &SERVER_ASKED) {
+            Self::Asked
+        } else {
+            Self::Broken
+        }
     }
-    let code = database.code().unwrap_or_default();
-    // SQLite's primary result codes 5 BUSY, 6 LOCKED, 7 NOMEM, 8 READONLY, 10 IOERR, 13 FULL and
-    // 14 CANTOPEN; they sit in the lower eight bits of the extended code
-    // (https://www.sqlite.org/rescode.html, §2).
-    code.parse::<u32>().is_ok_and(|code| matches!(code & 0xFF, 5..=8 | 10 | 13 | 14))
+
+    /// SQLite's primary result codes sit in the lower eight bits of the extended code
+    /// (<https://www.sqlite.org/rescode.html>, §2): passing are 5 BUSY, 6 LOCKED, 7 NOMEM,
+    /// 8 READONLY, 10 IOERR, 13 FULL and 14 CANTOPEN; of what was asked speak 18 TOOBIG,
+    /// 19 CONSTRAINT, 20 MISMATCH and 25 RANGE.
+    const fn of_file(code: u32) -> Self {
+        match code & 0xFF {
+            5..=8 | 10 | 13 | 14 => Self::Passing,
+            18..=20 | 25 => Self::Asked,
+            _ => Self::Broken,
+        }
+    }
 }
 
 /// Tells whether nothing of the server's was heard.
@@ -226,7 +283,12 @@ fn is_of_server(error: &sqlx::Error, codes: &[&str]) -> bool {
     let database = error.as_database_error();
     let database = database.filter(|it| it.try_downcast_ref::<PgDatabaseError>().is_some());
     let code = database.and_then(sqlx::error::DatabaseError::code).unwrap_or_default();
-    codes.iter().any(|class| code.starts_with(class))
+    is_one_of(&code, codes)
+}
+
+/// Tells whether a code is one of these, or of these classes.
+fn is_one_of(code: &str, classes: &[&str]) -> bool {
+    classes.iter().any(|class| code.starts_with(class))
 }
 
 /// Those of [`SERVER_PASSING`] with which a server takes nobody: connection exception, invalid
@@ -238,3 +300,45 @@ const SERVER_AWAY: [&str; 4] = ["08", "28", "3D000", "57P"];
 /// resources (disk full among them), lock not available, operator intervention (shutdown,
 /// timeout), system error (<https://www.postgresql.org/docs/15/errcodes-appendix.html>).
 const SERVER_PASSING: [&str; 9] = ["08", "25006", "28", "3D000", "40", "53", "55P03", "57", "58"];
+
+/// Those that speak of what was asked: cardinality, data, integrity, the check of a view, program
+/// limits, and what a trigger of the operator's own refuses.
+const SERVER_ASKED: [&str; 6] = ["21", "22", "23", "44", "54", "P0"];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_speaks_of_a_row_is_laid_at_its_door() {
+        use Cause::{Asked, Broken, Passing};
+        for (code, cause) in [
+            ("08006", Passing),
+            ("53100", Passing),
+            ("25006", Passing),
+            ("22021", Asked),
+            ("23514", Asked),
+            ("54000", Asked),
+            // No such table, no such column, no right; a statement prepared for another schema;
+            // pages that are damaged.
+            ("42P01", Broken),
+            ("42703", Broken),
+            ("42501", Broken),
+            ("0A000", Broken),
+            ("XX001", Broken),
+            ("", Broken),
+        ] {
+            assert_eq!(Cause::of_server(code), cause, "{code}");
+        }
+        // ERROR (no such table), PERM, CORRUPT, SCHEMA, AUTH and NOTADB; 2067 is a kind of 19.
+        for (codes, cause) in [
+            (&[5, 7, 13, 522][..], Passing),
+            (&[18, 19, 2_067], Asked),
+            (&[1, 3, 11, 267, 17, 23, 26], Broken),
+        ] {
+            for code in codes {
+                assert_eq!(Cause::of_file(*code), cause, "{code}");
+            }
+        }
+    }
+}

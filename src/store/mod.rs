@@ -376,8 +376,8 @@ impl Store {
     }
 }
 
-/// Takes a step again as long as the database is busy or away and `patience`, which waits a while,
-/// says so.
+/// Takes a step again as long as the database is busy, away or broken and `patience`, which waits a
+/// while, says so.
 ///
 /// # Errors
 /// The step failed for good, or patience ended.
@@ -422,15 +422,14 @@ async fn commit_groups(
 }
 
 /// Commits a group together; if a write of it is refused, each commit alone, so that only the
-/// culprit hears it. A database that is gone is not asked once more for each of them.
+/// culprit hears it. A database that is gone or broken is not asked once more for each of them.
 async fn commit_group(writer: &mut Pen, shared: &Shared, group: Vec<Commit>) {
     let Err(error) = transaction(writer, shared, &group).await else {
         return group.into_iter().for_each(|commit| answer(commit.done, Ok(())));
     };
     if error.again() {
         for commit in group {
-            let same = std::io::Error::other(error.to_string());
-            answer(commit.done, Err(StoreError::Busy(same.into())));
+            answer(commit.done, Err(error.likewise()));
         }
         return;
     }

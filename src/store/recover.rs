@@ -41,7 +41,7 @@ statements! {
     HIGHEST_CALL = both("select max(call_id) from attempt where call_id between $1 and $2");
     DIALOGS = both("select leg_id, dialog from dialog_personal order by leg_id");
     BINDINGS = both(
-        "select agent_id, binding, until_at from phone_binding
+        "select agent_id, binding from phone_binding
          where until_at > $1 and agent_id in (select id from agent where not removed)
          order by agent_id",
     );
@@ -231,10 +231,12 @@ async fn bindings(
     now: Wall,
 ) -> Result<Vec<(AgentId, StoredBinding, Wall)>, StoreError> {
     let rows = BINDINGS.bind(at(now)).fetch_all(db).await?;
-    rows.iter()
-        .map(|row| {
-            let binding = from_json("binding", &row.try_get::<String>(1)?)?;
-            Ok((AgentId(row.try_get(0)?), binding, Wall::micros(row.try_get(2)?)))
-        })
-        .collect()
+    let mut bindings = Vec::new();
+    for row in &rows {
+        let agent = AgentId(row.try_get(0)?);
+        let kept: Vec<(StoredBinding, i64)> = from_json("binding", &row.try_get::<String>(1)?)?;
+        let kept = kept.into_iter().map(|(binding, until)| (agent, binding, Wall::micros(until)));
+        bindings.extend(kept.filter(|(.., until)| *until > now));
+    }
+    Ok(bindings)
 }

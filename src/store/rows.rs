@@ -57,16 +57,14 @@ pub enum Write {
         /// The number called.
         called: Number,
     },
-    /// An agent's phone is registered: a restart finds it.
-    Binding {
+    /// An agent's phones are registered: a restart finds them.
+    Bindings {
         /// The agent.
         agent: AgentId,
-        /// Where the phone is.
-        binding: StoredBinding,
-        /// Until when that counts.
-        until: Wall,
+        /// Where each phone is and until when that counts; the last one is rung.
+        bindings: Vec<(StoredBinding, Wall)>,
     },
-    /// A stored registration ended.
+    /// The last of an agent's registrations ended.
     BindingGone(AgentId),
     /// How a delivery of an event went.
     Delivery(Delivery),
@@ -82,7 +80,7 @@ impl Write {
             Self::Dialog { .. } => "dialog",
             Self::DialogGone(_) => "dialog gone",
             Self::Caller { .. } => "caller",
-            Self::Binding { .. } => "binding",
+            Self::Bindings { .. } => "bindings",
             Self::BindingGone(_) => "binding gone",
             Self::Delivery(_) => "delivery",
         }

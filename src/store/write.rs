@@ -79,8 +79,11 @@ pub(super) async fn apply(
         Write::Caller { inbound, from, called } => {
             inbound::caller(db, shared, *inbound, from.as_ref(), called).await?;
         }
-        Write::Binding { agent, binding, until } => {
-            BOUND.bind(agent.0).bind(json(binding)).bind(at(*until)).execute(db).await?;
+        Write::Bindings { agent, bindings } => {
+            let kept = bindings.iter().map(|(binding, until)| (binding, at(*until)));
+            let kept: Vec<_> = kept.collect();
+            let last = kept.iter().map(|(_, until)| *until).max().unwrap_or_default();
+            BOUND.bind(agent.0).bind(json(&kept)).bind(last).execute(db).await?;
         }
         Write::BindingGone(agent) => {
             BINDING_GONE.bind(agent.0).execute(db).await?;

@@ -14,7 +14,7 @@ use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
 pub use crypto::{Entropy, Keys, Srtp};
-pub use side::Side;
+pub use side::{Side, Terms};
 
 use crate::wire::srtp::Suite;
 use crypto::Line;
@@ -288,7 +288,9 @@ impl Session {
 /// Writes an offer: PCMA, PCMU and RFC 4733 events in packets of 20 ms, over plain RTP.
 #[must_use]
 pub fn offer(local: Local, origin: Origin, direction: Direction) -> Vec<u8> {
-    writer::offer(local, origin, direction, "RTP/AVP", &[])
+    let (profile, codecs) = ("RTP/AVP", writer::USUAL);
+    let audio = Audio { profile, codecs, dtmf: Some(EVENTS), direction, crypto: &[] };
+    writer::offer(local, origin, &audio)
 }
 
 /// Reads the answer to an offer of ours over plain RTP.

@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 
 use cadran::core::pacing::{Limit, View};
 use cadran::engine::tasks::Tasks;
-use cadran::store::{Fault, NewNumber, Store, StoreError};
+use cadran::store::{Fault, NewAgent, NewNumber, Store, StoreError};
 use cadran::units::{Number, Zone};
 
-use crate::store::fixture::{Done, House, NOON, campaign, contact, list, mobile};
+use crate::store::fixture::{Done, House, NOON, REST, binding, campaign, contact, list, mobile};
 
 /// Table → columns, in the order of their names.
 type Schema = BTreeMap<String, BTreeSet<String>>;
@@ -222,6 +222,27 @@ async fn fingerprints_of_an_older_program_are_cut_and_still_tell_their_persons()
         look.run(cut).await?;
         let told = again().await?;
         assert_eq!((told.added, told.doubled_in_campaign), (0, 1));
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_phone_of_an_older_program_is_still_found() -> Done {
+    for house in houses().await? {
+        let campaigns = vec![campaign(&house.store, "jardin").await?];
+        let name = "amina".to_owned();
+        let agent = NewAgent { name, ha1: None, contact_uri: None, campaigns, skills: None };
+        let agent = house.store.set_agent(&agent).await?;
+        let mut look = house.look().await?;
+        look.run(
+            "insert into phone_binding (agent_id, binding, until_at) values (1,
+               '{\"contact\":\"sip:a1@127.0.0.1:5061\",\"address\":\"127.0.0.1:5061\",
+                 \"transport\":\"udp\"}', 1700481900000000)",
+        )
+        .await?;
+        look.run(include_str!("../../migrations/sqlite/0025_phone_bindings.sql")).await?;
+        let found = house.store.recover(NOON).await?.bindings;
+        assert_eq!(found, [(agent, binding(5_061), NOON + REST)]);
     }
     Ok(())
 }

@@ -6,10 +6,39 @@ mod tests;
 use std::net::SocketAddr;
 
 use super::crypto::Line;
+use super::writer::Audio;
 use super::{
-    Direction, Entropy, Keys, Local, Origin, Remote, SdpError, Session, Srtp, read_for, writer,
+    Codec, Direction, EVENTS, Entropy, Keys, Local, Origin, Remote, SdpError, Session, Srtp,
+    read_for, writer,
 };
 use crate::wire::srtp::Key;
+
+/// What our side of a session takes and offers.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Terms {
+    /// Whether the audio is protected.
+    pub srtp: Srtp,
+    /// The codecs, the preferred one first: of our offers, and of our answers whatever the offerer
+    /// prefers. Empty means both, by A-law in our offers and the offerer's order in our answers
+    /// (RFC 3264 §6.1 recommends the latter and demands neither).
+    pub codecs: Vec<Codec>,
+}
+
+impl From<Srtp> for Terms {
+    fn from(srtp: Srtp) -> Self {
+        Self { srtp, ..Self::default() }
+    }
+}
+
+impl Terms {
+    /// Leaves what we take of a description's codecs, in its order.
+    fn limit(&self, session: &mut Session) -> Result<(), SdpError> {
+        if !self.codecs.is_empty() {
+            session.codecs.retain(|codec| self.codecs.contains(codec));
+        }
+        if session.codecs.is_empty() { Err(SdpError::NoCodec) } else { Ok(()) }
+    }
+}
 
 /// Our side of one dialog's session descriptions.
 ///
@@ -20,7 +49,7 @@ use crate::wire::srtp::Key;
 pub struct Side {
     local: Local,
     origin: Origin,
-    srtp: Srtp,
+    terms: Terms,
     /// The keys of our latest description: an answer too may be sent again as an offer.
     offered: Vec<Line>,
     /// What both sides agreed on last, and where the far end was then.
@@ -30,20 +59,27 @@ pub struct Side {
 impl Side {
     /// Makes a side on which nothing was said yet.
     #[must_use]
-    pub const fn new(local: Local, origin: Origin, srtp: Srtp) -> Self {
-        Self { local, origin, srtp, offered: Vec::new(), agreed: None }
+    pub fn new(local: Local, origin: Origin, terms: impl Into<Terms>) -> Self {
+        Self { local, origin, terms: terms.into(), offered: Vec::new(), agreed: None }
     }
 
     /// Writes our next offer, with a new key for every suite: whoever answers it need not be who
     /// answered the last one.
     pub fn offer(&mut self, direction: Direction, entropy: Entropy) -> Vec<u8> {
         self.offered.clear();
-        if self.srtp != Srtp::Off {
+        if self.terms.srtp != Srtp::Off {
             self.offered.extend((1..).zip(entropy.keys()).map(|(tag, key)| Line { tag, key }));
         }
-        let profile = if self.srtp == Srtp::Mandatory { "RTP/SAVP" } else { "RTP/AVP" };
+        let srtp = self.terms.srtp;
+        let profile = if srtp == Srtp::Mandatory { "RTP/SAVP" } else { "RTP/AVP" };
         let origin = self.next_origin();
-        writer::offer(self.local, origin, direction, profile, &self.offered)
+        let codecs = match &*self.terms.codecs {
+            [] => writer::USUAL,
+            codecs => codecs,
+        };
+        let crypto = &self.offered;
+        let audio = Audio { profile, codecs, dtmf: Some(EVENTS), direction, crypto };
+        writer::offer(self.local, origin, &audio)
     }
 
     /// Reads the answer to our latest offer.
@@ -52,7 +88,8 @@ impl Side {
     /// The answer has no audio stream that can be used, or is not protected as it must be; see
     /// [`SdpError`].
     pub fn agree(&mut self, answer: &[u8]) -> Result<Remote, SdpError> {
-        let session = read_for(answer, self.srtp)?;
+        let mut session = read_for(answer, self.terms.srtp)?;
+        self.terms.limit(&mut session)?;
         let chosen = |line: &Line| {
             let ours = self.offered.iter().find(|ours| ours.tag == line.tag)?;
             // Our own key sent back would encrypt two streams (RFC 3711 §9.1).
@@ -61,7 +98,7 @@ impl Side {
         };
         let keys = session.crypto.iter().find_map(chosen);
         // Whoever writes a key believes that the audio is protected.
-        if keys.is_none() && session.keyed && self.srtp != Srtp::Off {
+        if keys.is_none() && session.keyed && self.terms.srtp != Srtp::Off {
             return Err(SdpError::NotOffered);
         }
         Ok(self.settle(&session, keys))
@@ -77,7 +114,10 @@ impl Side {
         offer: &[u8],
         entropy: Entropy,
     ) -> Result<(Vec<u8>, Remote), SdpError> {
-        let session = read_for(offer, self.srtp)?;
+        let mut session = read_for(offer, self.terms.srtp)?;
+        self.terms.limit(&mut session)?;
+        let ours = |codec: &Codec| self.terms.codecs.iter().position(|ours| ours == codec);
+        session.codecs.sort_by_key(ours);
         let theirs = session.crypto.first().copied();
         let ours = theirs.and_then(|theirs| {
             let used = self.key_in_use(&session, theirs.key);

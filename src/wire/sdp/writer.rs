@@ -4,19 +4,15 @@ use std::fmt::{self, Write as _};
 use std::net::IpAddr;
 
 use super::crypto::Line;
-use super::{Codec, Direction, EVENTS, Local, Origin};
+use super::{Codec, Direction, Local, Origin};
 
-/// Writes an offer: PCMA, PCMU and RFC 4733 events in packets of 20 ms.
-pub(super) fn offer(
-    local: Local,
-    origin: Origin,
-    direction: Direction,
-    profile: &str,
-    crypto: &[Line],
-) -> Vec<u8> {
+/// The codecs of an offer whose trunk names none: A-law first, as Europe's networks have it.
+pub(super) const USUAL: &[Codec] = &[Codec::Pcma, Codec::Pcmu];
+
+/// Writes an offer of one stream.
+pub(super) fn offer(local: Local, origin: Origin, audio: &Audio<'_>) -> Vec<u8> {
     let mut text = head(local, origin);
-    let codecs = &[Codec::Pcma, Codec::Pcmu];
-    Audio { profile, codecs, dtmf: Some(EVENTS), direction, crypto }.write(&mut text, local);
+    audio.write(&mut text, local);
     text.into_bytes()
 }
 

@@ -18,6 +18,10 @@ use crate::units::{Mono, Span, TrunkId};
 const CLIENTS_MAX: usize = 131_072;
 /// How many forks of one INVITE are acknowledged; further 2xx are left to their senders' timers.
 const FORKS_MAX: usize = 8;
+/// How long a server of several may be silent before the next is asked. RFC 3263 §4.3 waits for
+/// timer F, 32 s, but leaves open what else tells a client that a server failed; RFC 5626 §4.4.1
+/// takes a far end for dead that says nothing for 10 s. Over UDP five copies went there by then.
+const SILENT: Span = Span::secs(10);
 /// The magic cookie of RFC 3261 §8.1.1.7.
 pub(super) const COOKIE: &str = "z9hG4bK";
 
@@ -27,8 +31,20 @@ pub(super) enum Owner {
     Leg(Key),
     /// A sign of life, which so many further ways of the trunk may still be asked for.
     Ping(TrunkId, usize),
-    Register(TrunkId),
+    /// A REGISTER, with which so many further ways to the registrar may still be tried.
+    Register(TrunkId, usize),
     Nobody,
+}
+
+impl Owner {
+    /// Gives how long a request may go without any answer: where another server is left, it is
+    /// asked once this one is taken for dead, and not when the transaction is over.
+    const fn patience(self) -> Span {
+        match self {
+            Self::Ping(_, 1..) | Self::Register(_, 1..) => SILENT,
+            Self::Ping(_, 0) | Self::Register(_, 0) | Self::Leg(_) | Self::Nobody => T1_64,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -115,7 +131,7 @@ impl Clients {
     pub(super) fn leg(&self, key: Key) -> Option<Key> {
         match self.0.get(key)?.owner {
             Owner::Leg(leg) => Some(leg),
-            Owner::Ping(..) | Owner::Register(_) | Owner::Nobody => None,
+            Owner::Ping(..) | Owner::Register(..) | Owner::Nobody => None,
         }
     }
 
@@ -132,7 +148,7 @@ impl Clients {
         to: Hop,
         request: Vec<u8>,
     ) {
-        let end = net.now + T1_64;
+        let end = net.now + owner.patience();
         net.send_copy(to, &request);
         let state = if method == Method::Invite {
             State::Calling { pause: T1, end }
@@ -205,7 +221,14 @@ impl Clients {
                 }
                 (client.state, client.due, Outcome::Success)
             }
-            State::Trying { end, .. } | State::Pending { end } if status < 200 => {
+            State::Trying { end, .. } if status < 200 => {
+                // Who says something is not dead: the transaction has all its time (timer F).
+                let rest = T1_64.as_micros() - client.owner.patience().as_micros();
+                let end = end + Span::micros(rest);
+                let next = if reliable { end } else { (net.now + T2).min(end) };
+                (State::Pending { end }, Some(next), Outcome::Provisional)
+            }
+            State::Pending { end } if status < 200 => {
                 let next = if reliable { end } else { (net.now + T2).min(end) };
                 (State::Pending { end }, Some(next), Outcome::Provisional)
             }
@@ -232,20 +255,15 @@ impl Clients {
     /// Ends the transactions whose request may not have come through a connection that broke; an
     /// INVITE with a provisional answer waits for its final one by another (§18.2.2).
     pub(super) fn lost(&mut self, net: &mut Net, hop: Hop) -> Vec<News> {
-        let unheard = |client: &Client| {
-            let asks = matches!(
-                client.state,
-                State::Calling { .. } | State::Trying { .. } | State::Pending { .. }
-            );
-            asks && client.to == hop
-        };
-        let mut news = Vec::new();
-        for key in self.0.keys_of(unheard) {
-            if let Some(client) = self.forget(net, key) {
-                news.push(client.news(key, Outcome::Timeout));
-            }
-        }
-        news
+        let keys = self.0.keys_of(|client| client.asks() && client.to == hop);
+        keys.into_iter().filter_map(|key| self.unsent(net, key)).collect()
+    }
+
+    /// Ends a transaction whose request could not be sent; gives nothing if it was answered
+    /// meanwhile.
+    pub(super) fn unsent(&mut self, net: &mut Net, key: Key) -> Option<News> {
+        self.0.get(key).filter(|client| client.asks())?;
+        self.forget(net, key).map(|client| client.news(key, Outcome::Timeout))
     }
 
     fn forget(&mut self, net: &mut Net, key: Key) -> Option<Client> {
@@ -307,6 +325,11 @@ impl Clients {
 }
 
 impl Client {
+    /// Tells whether the request still waits for its answer.
+    const fn asks(&self) -> bool {
+        matches!(self.state, State::Calling { .. } | State::Trying { .. } | State::Pending { .. })
+    }
+
     fn news(&self, key: Key, outcome: Outcome) -> News {
         News { key, owner: self.owner, method: self.method, to: self.to, outcome }
     }

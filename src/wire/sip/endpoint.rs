@@ -130,8 +130,8 @@ impl Endpoint {
 
     /// Forgets an agent's phone and its registration; its call in flight goes on.
     pub fn remove_phone(&mut self, agent: AgentId) {
-        if let Some(mut binding) = self.registrar.remove_phone(agent) {
-            self.net.set_timer(Due::Binding(agent), &mut binding.due, None);
+        if let Some(mut bindings) = self.registrar.remove_phone(agent) {
+            self.net.set_timer(Due::Binding(agent), &mut bindings.due, None);
         }
         self.learn_peers();
     }
@@ -146,7 +146,7 @@ impl Endpoint {
         self.net.now = now;
         for (agent, stored, span) in bindings {
             self.registrar.restore(now + span, agent, stored);
-            self.settle_binding(agent);
+            self.settle_phone(agent);
         }
         self.learn_peers();
     }
@@ -164,11 +164,8 @@ impl Endpoint {
     /// there fails with 503 (RFC 3261 §8.1.3.1), and a phone at its end has left.
     pub fn disconnected(&mut self, now: Mono, hop: Hop) {
         self.unreachable(now, hop);
-        for agent in self.registrar.agents_at(hop) {
-            if let Some(mut binding) = self.registrar.unbind(agent) {
-                self.net.set_timer(Due::Binding(agent), &mut binding.due, None);
-                self.events.push_back(Event::Phone(agent, false));
-            }
+        for agent in self.registrar.unbind(hop) {
+            self.settle_phone(agent);
         }
         self.learn_peers();
     }
@@ -191,10 +188,12 @@ impl Endpoint {
                 Due::Leg(key) => self.leg_due(key),
                 Due::Register(trunk) => self.registration_due(trunk),
                 Due::Binding(agent) => {
-                    if self.registrar.expire(now, agent) {
-                        self.learn_peers();
-                        self.events.push_back(Event::Phone(agent, false));
+                    if let Some(due) = self.registrar.due(agent) {
+                        *due = None;
                     }
+                    self.registrar.expire(now, agent);
+                    self.settle_phone(agent);
+                    self.learn_peers();
                 }
             }
         }
@@ -232,7 +231,7 @@ impl Endpoint {
     /// Tells where an agent's phone can be called, registered or with a fixed contact.
     #[must_use]
     pub fn phone_address(&self, agent: AgentId) -> Option<IpAddr> {
-        self.registrar.contact(agent).map(|(_, hop)| hop.ip())
+        self.registrar.contact(agent).map(|(_, hop, _)| hop.ip())
     }
 
     /// Counts the legs that have not ended.
@@ -426,12 +425,17 @@ impl Endpoint {
         self.tell_wanted(leg, status)
     }
 
-    /// Sets the timer of an agent's binding to its end.
-    pub(super) fn settle_binding(&mut self, agent: AgentId) {
-        let expires = self.registrar.expires(agent);
-        if let Some(binding) = self.registrar.binding(agent) {
-            self.net.set_timer(Due::Binding(agent), &mut binding.due, expires);
+    /// Sets the timer of an agent's bindings to the first end, and tells which one is rung from now
+    /// on and what is to be kept.
+    pub(super) fn settle_phone(&mut self, agent: AgentId) {
+        let first = self.registrar.first_end(agent);
+        if let Some(due) = self.registrar.due(agent) {
+            self.net.set_timer(Due::Binding(agent), due, first);
         }
+        let moved = self.registrar.moved(agent);
+        self.events.extend(moved.map(|present| Event::Phone(agent, present)));
+        let unkept = self.registrar.unkept(self.net.now, agent);
+        self.events.extend(unkept.map(|bindings| Event::Bound(agent, bindings)));
     }
 
     /// A cancelled INVITE got no final answer in 64 times T1 (RFC 3261 §9.1), a dialog of an

@@ -171,6 +171,9 @@ pub struct StoredBinding {
     pub address: SocketAddr,
     /// What carries them.
     pub transport: Transport,
+    /// The proxies that lead there, as Route names them (RFC 3327).
+    #[serde(default)]
+    pub path: Vec<String>,
 }
 
 /// What the endpoint reports. Every leg, ours or incoming, ends with exactly one of
@@ -235,11 +238,13 @@ pub enum Event {
     Incoming(Incoming),
     /// A DTMF key came by INFO (`application/dtmf-relay`).
     Digit(LegId, char),
-    /// An agent's phone registered, or moved (`true`); or left or expired (`false`).
+    /// An agent is rung at another phone or place than before (`true`); no phone of his is
+    /// registered any more (`false`).
     Phone(AgentId, bool),
-    /// A phone is registered there: keep that for so long, so that a restart finds it. Given anew
-    /// once the registration lasts longer than that, and with each move.
-    Bound(AgentId, StoredBinding, Span),
+    /// An agent's phones are registered there, the one that is rung last: keep each for so long, so
+    /// that a restart finds them. Given anew once a registration lasts longer than that, and when
+    /// one came, went or moved.
+    Bound(AgentId, Vec<(StoredBinding, Span)>),
     /// A trunk answered our OPTIONS with this status, 408 for silence (Timer F), 0 if nothing could
     /// be sent or the connection broke; and perhaps Retry-After.
     Options(TrunkId, u16, Option<Span>),

@@ -47,6 +47,23 @@ impl Endpoint {
         heard
     }
 
+    /// Takes in that one message of ours found no room where it was to go: what it asked for fails
+    /// with 503 (RFC 3261 §8.1.3.1), and nothing else does. An answer is asked for again.
+    pub fn unsent(&mut self, now: Mono, message: &[u8]) {
+        self.net.now = now;
+        let Frame::Message(message) = frame(message) else { return };
+        if matches!(message.start, Start::Response { .. }) {
+            return;
+        }
+        let via = message.list(Name::Via).next().and_then(Via::read);
+        let named = via.zip(message.first(Name::CSeq).and_then(cseq));
+        let found = named.and_then(|(via, (_, method))| self.clients.find(via.branch()?, method));
+        let news = found.and_then(|(key, _)| self.clients.unsent(&mut self.net, key));
+        if let Some(news) = news {
+            self.client_news(news, 503, None);
+        }
+    }
+
     /// Takes a response in; tells whether it came from somebody we listen to.
     fn response(&mut self, from: Hop, status: u16, message: &Message<'_>) -> bool {
         let known = self.is_peer(from.ip());

@@ -12,14 +12,15 @@ use crate::units::{Mono, TrunkId};
 impl Endpoint {
     /// Asks a trunk for a sign of life; answered by [`Event::Options`]. A server that is silent,
     /// unreachable or says 503 is spared, and the trunk's next one is asked instead: only when
-    /// none is left does the trunk give none.
+    /// none is left does the trunk give none. While one is left, silence is 10 s long.
     ///
     /// # Errors
     /// The trunk is unknown, or the tables are full.
     pub fn send_options(&mut self, now: Mono, trunk: TrunkId) -> Result<(), CommandError> {
         self.net.now = now;
         let (hop, spare) = self.ways(trunk).ok_or(CommandError::UnknownTrunk)?;
-        self.ping(trunk, hop, spare.len())
+        let left = spare.iter().filter(|hop| !self.spared.holds(now, **hop)).count();
+        self.ping(trunk, hop, left)
     }
 
     fn ping(&mut self, trunk: TrunkId, to: Hop, left: usize) -> Result<(), CommandError> {

@@ -62,15 +62,19 @@ impl Endpoint {
                 })
             }
             Target::Phone(agent) => {
-                let (uri, address) =
+                let (uri, address, path) =
                     self.registrar.contact(*agent).ok_or(CommandError::PhoneAbsent)?;
+                let mut routes = Writer(Vec::new());
+                for proxy in path {
+                    routes.header("Route", proxy);
+                }
                 let alias = uri_hop(uri.as_bytes(), address).map(|hop| hop.address);
                 let alias = alias.filter(|alias| *alias != address.address);
                 Ok(Destination {
                     uri: request_uri(uri.as_bytes()).to_vec(),
                     home: Home { address, alias },
                     spare: Vec::new(),
-                    routes: Vec::new(),
+                    routes: routes.0,
                     trunk: None,
                 })
             }

@@ -59,6 +59,8 @@ struct Account {
     cseq: u32,
     /// The server that is asked, until it fails.
     hop: Option<Hop>,
+    /// How many further ones may be tried at once if it does.
+    left: usize,
     /// The REGISTER whose answer counts.
     client: Option<Key>,
     /// The interval asked for, raised by 423.
@@ -140,6 +142,7 @@ impl Registrations {
             tag: net.draw(),
             cseq: 0,
             hop: None,
+            left: 0,
             client: None,
             logins: Logins::default(),
             tries: Tries::default(),
@@ -184,22 +187,54 @@ impl Endpoint {
     /// Does what is due: the first REGISTER, a refresh, or another try.
     pub(super) fn registration_due(&mut self, trunk: TrunkId) {
         let now = self.net.now;
-        let own = self.registrations.0.get(&trunk).map(|account| account.wish.ways.clone());
-        let own = own.and_then(|ways| self.in_order(&ways).pop());
-        let way = own.or_else(|| self.ways(trunk).map(|(hop, _)| hop));
+        let hops = self.registrar_hops(trunk);
+        let spared = &self.spared;
         let Some(account) = self.registrations.0.get_mut(&trunk) else {
             return;
         };
         account.due = None;
         account.tries = Tries::default();
         account.raises = 0;
-        account.hop = account.hop.or(way);
+        account.hop = account.hop.or_else(|| hops.last().copied());
+        let fit = |hop: &&Hop| account.hop != Some(**hop) && !spared.holds(now, **hop);
+        account.left = hops.iter().filter(fit).count();
         if matches!(account.state, State::Inside { until } if until <= now) {
             account.state = State::Outside;
             let lapsed = Registered::Failed { status: 408, again: Span::ZERO };
             self.events.push_back(Event::Registered(trunk, lapsed));
         }
         self.ask_registrar(trunk);
+    }
+
+    /// Gives the ways to a trunk's registrar in the order in which they are tried now, the first
+    /// one last.
+    fn registrar_hops(&mut self, trunk: TrunkId) -> Vec<Hop> {
+        let own = self.registrations.0.get(&trunk).map(|account| account.wish.ways.clone());
+        let own = own.filter(|ways| !ways.is_empty());
+        let hops = own.map(|ways| self.in_order(&ways));
+        hops.or_else(|| {
+            let (hop, mut hops) = self.ways(trunk)?;
+            hops.push(hop);
+            Some(hops)
+        })
+        .unwrap_or_default()
+    }
+
+    /// Asks the registrar's next server at once, if there is one that did not fail lately (RFC 3263
+    /// §4.3).
+    fn next_registrar(&mut self, trunk: TrunkId) -> bool {
+        let next = self.registrar_hops(trunk).pop();
+        let next = next.filter(|hop| !self.spared.holds(self.net.now, *hop));
+        let account = self.registrations.0.get_mut(&trunk);
+        let Some((account, hop)) = account.filter(|account| account.left > 0).zip(next) else {
+            return false;
+        };
+        account.left -= 1;
+        account.hop = Some(hop);
+        account.logins = Logins::default();
+        account.tries = Tries::default();
+        self.ask_registrar(trunk);
+        true
     }
 
     /// Registers or refreshes before it is due, at a person's wish; false without an account.
@@ -243,7 +278,8 @@ impl Endpoint {
         account.logins.write(&mut writer, "REGISTER", uri.as_bytes(), || net.draw());
         writer.body("", &[]);
         account.client = Some(key);
-        let names = (key, Owner::Register(trunk), Method::Register);
+        let owner = Owner::Register(trunk, if leaving { 0 } else { account.left });
+        let names = (key, owner, Method::Register);
         self.clients.begin(net, names, hop, writer.0);
     }
 
@@ -279,7 +315,13 @@ impl Endpoint {
         self.spared.heard(now, news.to, message.map_or(0, |_| status));
         if granted.is_none() && matches!(status, 408 | 503) {
             self.spared.note(now, news.to, None);
+            if self.next_registrar(trunk) {
+                return;
+            }
         }
+        let Some(account) = self.registrations.0.get_mut(&trunk) else {
+            return;
+        };
         let (next, told) = match granted {
             Some(span) => account.bound(now, span, message),
             None => account.failed(now, status, message, chance),

@@ -55,13 +55,20 @@ impl Endpoint {
         self.clients.begin(net, names, calling.sent_to, invite);
     }
 
+    /// Gives the server a call's request went to: a large one's connection is a way to it, not
+    /// another server.
+    fn server_of(&mut self, key: Key, news: News) -> Hop {
+        let calling = self.legs.get_mut(key).and_then(Leg::calling);
+        calling.map_or(news.to, |calling| calling.home.address)
+    }
+
     /// Takes the next way of a call whose request was refused for want of room or never came
     /// through; false if there is none. The hop is spared for a while (RFC 3263 §4.3). What came
     /// from beyond the hop tells nothing of its room, and nobody is rung up twice by one attempt.
     fn next_way(
         &mut self,
         key: Key,
-        (news, status): (News, u16),
+        (server, status): (Hop, u16),
         message: Option<&Message<'_>>,
     ) -> bool {
         let Some(calling) = self.legs.get_mut(key).and_then(Leg::calling) else {
@@ -70,12 +77,15 @@ impl Endpoint {
         if calling.may_have_rung() || message.is_some_and(is_of_callee) {
             return false;
         }
-        let asked = message.and_then(|message| message.first(Name::RetryAfter));
-        self.spared.note(self.net.now, news.to, asked.and_then(retry_after_span));
+        let unconnected = message.is_none() && status == 503 && calling.sent_to != server;
+        if !unconnected {
+            let asked = message.and_then(|message| message.first(Name::RetryAfter));
+            self.spared.note(self.net.now, server, asked.and_then(retry_after_span));
+        }
         if calling.cancel != Cancel::No {
             return false;
         }
-        if message.is_none() && status == 503 && calling.sent_to != calling.home.address {
+        if unconnected {
             // Nobody listens for connections there: as a datagram after all (§18.1.1).
             calling.large_over_tcp = false;
             return true;
@@ -126,7 +136,7 @@ impl Endpoint {
     pub(super) fn client_news(&mut self, news: News, status: u16, message: Option<&Message<'_>>) {
         match news.owner {
             Owner::Ping(trunk, left) => self.ping_news((trunk, left), news, status, message),
-            Owner::Register(trunk) => self.registrar_news(trunk, news, status, message),
+            Owner::Register(trunk, _) => self.registrar_news(trunk, news, status, message),
             Owner::Nobody => self.end_fork(news, message),
             Owner::Leg(key) if news.method == Method::Bye => {
                 self.bye_news(key, news, status, message);
@@ -146,7 +156,8 @@ impl Endpoint {
     }
 
     fn invite_news(&mut self, key: Key, news: News, status: u16, message: Option<&Message<'_>>) {
-        self.spared.heard(self.net.now, news.to, message.map_or(0, |_| status));
+        let server = self.server_of(key, news);
+        self.spared.heard(self.net.now, server, message.map_or(0, |_| status));
         match (news.outcome, message) {
             (Outcome::Provisional, Some(message)) => self.provisional(key, status, message),
             (Outcome::Success, Some(message)) => self.answered(key, news, message),
@@ -154,14 +165,14 @@ impl Endpoint {
                 let calling = self.legs.get_mut(key).and_then(Leg::calling);
                 let again = calling.is_some_and(|calling| calling.may_ask_again(status, message))
                     || (300..400).contains(&status) && self.redirected(key, message)
-                    || status == 503 && self.next_way(key, (news, status), Some(message));
+                    || status == 503 && self.next_way(key, (server, status), Some(message));
                 if again {
                     self.send_invite(key);
                 } else {
                     self.failed(key, status, Some(message));
                 }
             }
-            (Outcome::Timeout, _) if self.next_way(key, (news, status), None) => {
+            (Outcome::Timeout, _) if self.next_way(key, (server, status), None) => {
                 self.send_invite(key);
             }
             (Outcome::Timeout, _)

@@ -33,7 +33,11 @@ impl Endpoint {
             self.cancelled(request);
             return;
         }
-        let known = |tag: &[u8]| EXTENSIONS.iter().any(|e| tag.eq_ignore_ascii_case(e.as_bytes()));
+        // A proxy may insist that a phone's way is kept (RFC 3327 §5.2).
+        let path = (request.method == Method::Register).then_some("path");
+        let known = |tag: &[u8]| {
+            EXTENSIONS.into_iter().chain(path).any(|e| tag.eq_ignore_ascii_case(e.as_bytes()))
+        };
         let mut required =
             request.message.list(Name::Require).filter(|tag| !tag.is_empty() && !known(tag));
         if let Some(first) = required.next() {
@@ -157,15 +161,12 @@ impl Endpoint {
                 }
                 self.refuse(request, fault, &headers.0);
             }
-            Verdict::Taken { agent, changed } => {
-                self.registrar.write_binding(&mut headers, now, agent);
-                self.settle_binding(agent);
-                if let Some(present) = changed {
+            Verdict::Taken(agent) => {
+                self.registrar.write_bindings(&mut headers, now, (agent, request));
+                let changed = self.registrar.is_changed(agent);
+                self.settle_phone(agent);
+                if changed {
                     self.learn_peers();
-                    self.events.push_back(Event::Phone(agent, present));
-                }
-                if let Some((stored, span)) = self.registrar.unkept(now, agent) {
-                    self.events.push_back(Event::Bound(agent, stored, span));
                 }
                 self.reply(print, request, 200, &headers.0);
             }

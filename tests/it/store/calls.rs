@@ -504,9 +504,8 @@ pub(super) async fn a_crash_tells_who_was_at_work(mut house: House) -> Done {
 pub(super) async fn a_crash_gives_back_where_phones_were_registered(house: House) -> Done {
     let store = &house.store;
     let campaign = campaign(store, "vente").await?;
-    let [amina, basile, chloe, driss] = ["amina", "basile", "chloe", "driss"];
     let mut ids = Vec::new();
-    for name in [amina, basile, chloe, driss] {
+    for name in ["amina", "basile", "chloe", "driss", "emile"] {
         let agent = NewAgent {
             name: name.to_owned(),
             ha1: None,
@@ -516,7 +515,7 @@ pub(super) async fn a_crash_gives_back_where_phones_were_registered(house: House
         };
         ids.push(store.set_agent(&agent).await?);
     }
-    let [amina, basile, chloe, driss] = ids[..] else { return Err("four agents".into()) };
+    let [amina, basile, chloe, driss, emile] = ids[..] else { return Err("five agents".into()) };
     store
         .commit(vec![
             bound(amina, 5_061, NOON + REST),
@@ -525,12 +524,25 @@ pub(super) async fn a_crash_gives_back_where_phones_were_registered(house: House
             bound(chloe, 5_064, NOON + REST),
             Write::BindingGone(chloe),
             bound(driss, 5_065, NOON + REST),
+            Write::Bindings {
+                agent: emile,
+                bindings: vec![
+                    (binding(5_067), NOON + REST),
+                    (binding(5_068), NOON),
+                    (binding(5_066), NOON + REST.times(2)),
+                ],
+            },
         ])
         .await?;
     store.remove_agent(driss).await?;
     let house = house.reopened().await?;
     let found = house.store.recover(NOON).await?;
-    assert_eq!(found.bindings, [(amina, binding(5_062), NOON + REST.times(2))]);
+    let wanted = [
+        (amina, binding(5_062), NOON + REST.times(2)),
+        (emile, binding(5_067), NOON + REST),
+        (emile, binding(5_066), NOON + REST.times(2)),
+    ];
+    assert_eq!(found.bindings, wanted, "each in its time, and in the order of the logins");
     Ok(())
 }
 

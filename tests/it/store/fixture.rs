@@ -365,12 +365,13 @@ pub(crate) fn binding(port: u16) -> StoredBinding {
         contact: format!("sip:a1@127.0.0.1:{port}"),
         address: std::net::SocketAddr::from(([127, 0, 0, 1], port)),
         transport: Transport::Udp,
+        path: Vec::new(),
     }
 }
 
 /// The registration of a phone there.
 pub(crate) fn bound(agent: AgentId, port: u16, until: Wall) -> Write {
-    Write::Binding { agent, binding: binding(port), until }
+    Write::Bindings { agent, bindings: vec![(binding(port), until)] }
 }
 
 impl House {

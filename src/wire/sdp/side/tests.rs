@@ -316,3 +316,36 @@ proptest! {
         }
     }
 }
+
+/// An offer or an answer of these payload types.
+fn formats(types: &str) -> Vec<u8> {
+    format!("v=0\r\nc=IN IP4 203.0.113.1\r\nm=audio 4000 RTP/AVP {types}\r\n").into_bytes()
+}
+
+#[test]
+fn codecs_are_offered_and_answered_in_the_order_of_the_side() -> Outcome {
+    use Codec::{Pcma, Pcmu};
+    for (codecs, offered, answered) in [
+        (vec![], "8 0 101", Pcmu),
+        (vec![Pcma, Pcmu], "8 0 101", Pcma),
+        (vec![Pcmu, Pcma], "0 8 101", Pcmu),
+        (vec![Pcma], "8 101", Pcma),
+    ] {
+        let side = || Side {
+            terms: Terms { codecs: codecs.clone(), ..Terms::default() },
+            ..side(Srtp::Off)
+        };
+        let text = offer(&mut side(), 1);
+        assert_eq!(lines(&text, "m="), [format!("m=audio 30000 RTP/AVP {offered}")]);
+        // Of the offer 0 8 the order of the side counts, of an answer the answerer's.
+        let (answer, remote) = side().answer(&formats("0 8"), entropy(2))?;
+        assert_eq!((lines(&answer, "a=rtpmap").len(), remote.codec), (1, answered), "{codecs:?}");
+        let chosen = side().agree(&formats("0 8"))?.codec;
+        assert_eq!(chosen, if codecs == [Pcma] { Pcma } else { Pcmu }, "{codecs:?}");
+    }
+    let mut only =
+        Side { terms: Terms { codecs: vec![Pcma], ..Terms::default() }, ..side(Srtp::Off) };
+    assert_eq!(only.agree(&formats("0 101")), Err(SdpError::NoCodec), "it was not offered");
+    assert_eq!(only.answer(&formats("0 101"), entropy(1)), Err(SdpError::NoCodec));
+    Ok(())
+}

@@ -84,9 +84,17 @@ impl Desk {
 
 /// What is kept of the usual phone's registration, for so many seconds.
 fn bound(from: &str, seconds: u64) -> Event {
-    let contact = "sip:a1@127.0.0.20:5080".to_owned();
-    let stored = StoredBinding { contact, address: address(from), transport: Transport::Udp };
-    Event::Bound(AGENT, stored, Span::secs(seconds))
+    Event::Bound(AGENT, vec![(kept("sip:a1@127.0.0.20:5080", from), Span::secs(seconds))])
+}
+
+/// What is kept of a phone there.
+fn kept(contact: &str, from: &str) -> StoredBinding {
+    StoredBinding {
+        contact: contact.to_owned(),
+        address: address(from),
+        transport: Transport::Udp,
+        path: Vec::new(),
+    }
 }
 
 /// Answers the challenge of a reply.
@@ -412,9 +420,8 @@ fn a_registration_is_kept_when_it_is_new_moves_or_lasts_longer_than_it_is_kept()
 fn a_restart_finds_the_phones_that_were_registered() {
     let mut desk = Desk::new();
     desk.register(USUAL);
-    let Some(Event::Bound(_, stored, _)) = desk.events().pop() else {
-        panic!("a registration is kept");
-    };
+    let stored = kept("sip:a1@127.0.0.20:5080", PHONE);
+    assert_eq!(desk.events().pop(), Some(bound(PHONE, 360)), "a registration is kept");
     let mut again = Desk::new();
     again.endpoint.restore(again.now, [(AGENT, stored.clone(), Span::secs(100))]);
     let call = Invite { target: Target::Phone(AGENT), ..call() };
@@ -429,4 +436,103 @@ fn a_restart_finds_the_phones_that_were_registered() {
     let by_stream = StoredBinding { transport: Transport::Tls, ..stored };
     again.endpoint.restore(again.now, [(AGENT, by_stream, Span::secs(100))]);
     assert_eq!(again.endpoint.phone_address(AGENT), None, "its connection ended with the run");
+}
+
+/// Calls the agent's phone; gives where the INVITE went, and the INVITE.
+fn rings(desk: &mut Desk, leg: u64) -> (SocketAddr, String) {
+    let call = Invite { target: Target::Phone(AGENT), ..call() };
+    desk.endpoint.invite(desk.now, LegId(leg), call).expect("a phone is registered");
+    let invite = desk.endpoint.poll_transmit().expect("it is called");
+    (invite.to.address, String::from_utf8_lossy(&invite.bytes).into_owned())
+}
+
+#[test]
+fn of_several_phones_the_one_that_logged_in_last_is_rung_and_the_others_are_kept() {
+    let home = Wish { contact: "<sip:a1@127.0.0.21:5080>", ..USUAL };
+    let [first, second] = [PHONE, "127.0.0.21:5080"];
+    let names = ["sip:a1@127.0.0.20:5080", "sip:a1@127.0.0.21:5080"];
+    let mut desk = Desk::new();
+    desk.register(USUAL);
+    desk.events();
+    desk.wait(Span::secs(100));
+    desk.from = address(second);
+    let reply = desk.register(home);
+    let listed: Vec<_> = reply.lines().filter(|line| line.starts_with("Contact: ")).collect();
+    let wanted = names.iter().zip([200, 300]);
+    let wanted: Vec<_> =
+        wanted.map(|(name, left)| format!("Contact: <{name}>;expires={left}")).collect();
+    assert_eq!(listed, wanted, "§10.3 step 8");
+    let both = [(kept(names[0], first), 260), (kept(names[1], second), 360)];
+    let both = both.map(|(stored, left)| (stored, Span::secs(left)));
+    let told = [Event::Phone(AGENT, true), Event::Bound(AGENT, both.to_vec())];
+    assert_eq!(desk.events(), told);
+    desk.from = address(first);
+    desk.register(USUAL);
+    assert_eq!(rings(&mut desk, 1).0, address(second), "a refresh is no login");
+    desk.events();
+    // A restart finds both, and their order.
+    let mut again = Desk::new();
+    let both = both.map(|(stored, left)| (AGENT, stored, left));
+    again.endpoint.restore(again.now, both);
+    assert_eq!(rings(&mut again, 1).0, address(second));
+    again.register(USUAL);
+    assert_eq!(rings(&mut again, 2).0, address(second), "nor is one of an earlier run");
+    // The last one leaves: the one before it is rung, and none is left at last.
+    desk.from = address(second);
+    desk.register(Wish { more: "Expires: 0\r\n", ..home });
+    let alone = desk.events();
+    assert_eq!(alone.first(), Some(&Event::Phone(AGENT, true)), "{alone:?}");
+    assert!(matches!(&alone[1..], [Event::Bound(AGENT, left)] if left.len() == 1), "{alone:?}");
+    assert_eq!(rings(&mut desk, 2).0, address(first));
+    desk.wait(Span::secs(300));
+    assert!(desk.events().contains(&Event::Phone(AGENT, false)));
+}
+
+#[test]
+fn an_agent_has_four_phones_and_a_fifth_takes_the_place_of_the_oldest() {
+    let mut desk = Desk::new();
+    for nth in 1..=5 {
+        let contact = format!("<sip:a1@127.0.0.20:600{nth}>");
+        let reply = desk.register(Wish { contact: &contact, ..USUAL });
+        assert_eq!(reply.matches("Contact: ").count(), nth.min(4), "{reply}");
+        assert!(reply.contains(&contact), "{reply}");
+    }
+    let several = "<sip:a1@127.0.0.20:6002>;expires=0, <sip:a1@127.0.0.20:6009>";
+    let reply = desk.register(Wish { contact: several, ..USUAL });
+    assert!(!reply.contains(":6002>") && reply.contains(":6009>"), "all of it is done: {reply}");
+}
+
+#[test]
+fn a_phone_behind_a_proxy_is_called_through_it() {
+    let path = "Path: <sip:near.test;lr>, <sip:edge@10.0.0.1:5070;lr>\r\n";
+    let more = format!("Expires: 300\r\nRequire: path\r\n{path}");
+    let knows = format!("{more}Supported: path\r\n");
+    let behind = Wish { contact: "<sip:a1@192.168.1.20>", more: &knows, ..USUAL };
+    let mut desk = Desk::new();
+    let reply = desk.register(behind);
+    assert!(reply.starts_with("SIP/2.0 200 "), "{reply}");
+    let told: Vec<_> = reply.lines().filter(|line| line.starts_with("Path: ")).collect();
+    assert_eq!(told, ["Path: <sip:near.test;lr>", "Path: <sip:edge@10.0.0.1:5070;lr>"]);
+    let Some(Event::Bound(_, stored)) = desk.events().pop() else {
+        panic!("a registration is kept");
+    };
+    let mut again = Desk::new();
+    again.endpoint.restore(again.now, stored.into_iter().map(|(it, left)| (AGENT, it, left)));
+    for desk in [&mut desk, &mut again] {
+        let (to, invite) = rings(desk, 1);
+        assert_eq!(to, address(PHONE), "where its REGISTER came from: the nearest proxy");
+        assert!(invite.starts_with("INVITE sip:a1@192.168.1.20 SIP/2.0\r\n"), "{invite}");
+        let routes: Vec<_> = invite.lines().filter(|line| line.starts_with("Route: ")).collect();
+        assert_eq!(routes, ["Route: <sip:near.test;lr>", "Route: <sip:edge@10.0.0.1:5070;lr>"]);
+    }
+    let reply = desk.register(Wish { more: &more, ..behind });
+    assert!(!reply.contains("\nPath: "), "a phone that does not know it is told nothing: {reply}");
+    for (path, expected) in [
+        ("Path: nonsense <\r\n".to_owned(), "400 Bad Path"),
+        ("Path: <sip:p;lr>\r\n".repeat(9), "400 Path Too Long"),
+    ] {
+        let more = format!("Expires: 300\r\n{path}");
+        let reply = desk.register(Wish { more: &more, ..behind });
+        assert!(reply.contains(expected), "{reply}");
+    }
 }

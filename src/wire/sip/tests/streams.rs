@@ -1,5 +1,6 @@
 //! Calls over TCP and TLS, trunks with several ways, and what happens when one breaks.
 
+use super::stage::{Stage, answer};
 use super::*;
 
 const FAR: &str = "127.0.0.10:5070";
@@ -175,7 +176,7 @@ fn a_sign_of_life_is_asked_of_the_next_server_before_a_trunk_is_called_silent() 
     let now = all_dead.now;
     all_dead.dialer().send_options(now, TrunkId(1)).expect("the trunk is known");
     assert_eq!(all_dead.wait(DIALER, options), 408);
-    assert_eq!(all_dead.now.since(now), Span::secs(64), "32 s each (RFC 3261 §17.1.2.2)");
+    assert_eq!(all_dead.now.since(now), Span::secs(42), "10 s, and 32 s for the last one");
 }
 
 #[test]
@@ -255,4 +256,27 @@ fn over_ipv6_addresses_stand_in_brackets() {
         assert!(text.contains(&format!("Via: SIP/2.0/{via};branch=")), "{text}");
         assert!(text.contains(&format!("Contact: <sip:cadran@{contact}>\r\n")), "{text}");
     }
+}
+
+#[test]
+fn a_message_that_finds_no_room_fails_alone() {
+    let mut stage = Stage::over(Trunk { address: tcp(FAR), ..trunk() });
+    let dial = |stage: &mut Stage, leg| {
+        stage.dialer.invite(stage.now, LegId(leg), call()).expect("the trunk is known");
+        stage.next()
+    };
+    let [first, second] = [1, 2].map(|leg| dial(&mut stage, leg));
+    stage.dialer.unsent(stage.now, second.as_bytes());
+    let told = stage.events();
+    assert!(matches!(told[..], [Event::Failed { leg: LegId(2), status: 503, .. }]), "{told:?}");
+    stage.dialer.receive(
+        stage.now,
+        tcp(FAR),
+        answer(&first, "180 Ringing", "a", "", b"").as_bytes(),
+    );
+    assert_eq!(stage.events(), [Event::Ringing(LegId(1))], "the call before it goes on");
+    // What was answered has come through, and an answer of ours is nobody's request.
+    stage.dialer.unsent(stage.now, first.as_bytes());
+    stage.dialer.unsent(stage.now, answer(&first, "200 OK", "a", "", b"").as_bytes());
+    assert_eq!((stage.events(), stage.dialer.legs()), (vec![], 1));
 }

@@ -123,3 +123,49 @@ fn one_call_tries_a_server_and_only_its_own_final_answer_lets_the_others_in() {
     stage.next();
     assert_eq!(dial(&mut stage, 91).0, first, "it has room");
 }
+
+#[test]
+fn a_sign_of_life_is_asked_of_the_next_server_after_ten_seconds_of_silence() {
+    let mut stage = stage();
+    let asked = |stage: &mut Stage| core::iter::from_fn(|| stage.sent()).last().map(|(to, _)| to);
+    stage.dialer.send_options(stage.now, TrunkId(1)).expect("the trunk is known");
+    stage.wait(Span::millis(9_999));
+    assert_eq!(asked(&mut stage), Some(trunk().address.address));
+    stage.wait(Span::millis(1));
+    assert_eq!(asked(&mut stage), Some(address(OTHER)));
+    stage.wait(Span::millis(31_999));
+    assert_eq!(stage.events(), [], "the last one has the time of the RFC");
+    stage.wait(Span::millis(1));
+    assert_eq!(stage.events(), [Event::Options(TrunkId(1), 408, None)]);
+}
+
+#[test]
+fn a_server_that_asks_for_rest_over_tcp_rests_for_datagrams_too() {
+    let way = |hop: Hop, priority| Way { hop, priority, weight: 0 };
+    let large = Trunk {
+        ways: vec![way(trunk().address, 1), way(address(OTHER).into(), 2)],
+        headers: vec![("X-Long".to_owned(), "x".repeat(1_300))],
+        large_over_tcp: true,
+        ..trunk()
+    };
+    let mut stage = Stage::over(large.clone());
+    stage.dialer.invite(stage.now, LegId(1), call()).expect("the trunk is known");
+    let first = stage.dialer.poll_transmit().expect("an INVITE");
+    assert_eq!(first.to, Hop { transport: Transport::Tcp, ..trunk().address });
+    let text = String::from_utf8_lossy(&first.bytes).into_owned();
+    let full = answer(&text, "503 Service Unavailable", "full", "Retry-After: 120\r\n", b"");
+    stage.dialer.receive(stage.now, first.to, full.as_bytes());
+    while stage.sent().is_some() {}
+    stage.now = stage.now + Span::secs(119);
+    assert_eq!(dial(&mut stage, 2).0, address(OTHER), "it asked for two minutes");
+    stage.now = stage.now + Span::secs(1);
+    assert_eq!(dial(&mut stage, 3).0, trunk().address.address);
+    // Nobody listens for connections there: that says nothing of its room.
+    let mut stage = Stage::over(large);
+    stage.dialer.invite(stage.now, LegId(1), call()).expect("the trunk is known");
+    let first = stage.dialer.poll_transmit().expect("an INVITE");
+    stage.dialer.disconnected(stage.now, first.to);
+    let again = stage.dialer.poll_transmit().expect("an INVITE");
+    assert_eq!(again.to, trunk().address, "as a datagram after all");
+    assert_eq!(dial(&mut stage, 2).0, trunk().address.address);
+}
