@@ -241,21 +241,42 @@ pub(super) async fn import(
         uncalled: false,
     };
     let (list, sha256) = lists::spool(&desk.config.store.lists, body).await?;
-    let mut contacts = lists::contacts(&list, options)?;
+    let contacts = lists::contacts(&list, options).await?;
     let file = query.file.unwrap_or_else(|| "list.csv".to_owned());
     let original = lists::original_of(query.original)?;
-    let source = ImportSource { file: file.clone(), sha256, original, at, also_elsewhere: true };
-    let patience = async || false;
-    let recorded = desk.store.record_consents(*client, &source, &mut contacts, patience).await?;
-    let (added, woken) = recorded;
+    let source = ImportSource { file, sha256, original, at, also_elsewhere: true };
+    let (client, reading) = (*client, desk.clone());
+    // A list that has come whole is read in even if whoever sent it goes away.
+    let read = async move { read_in(&reading, client, &source, contacts).await };
+    let report = desk.see_through(read).await.unwrap_or_else(|| Err(cut()))?;
+    let seconds = desk.clock.mono().since(started).as_secs_f64();
+    Ok(axum::Json(ImportReport { seconds, ..report }))
+}
+
+/// Makes the error of a list that the engine's end cut.
+fn cut() -> ApiError {
+    ApiError::from(Refused::Leaving).hint("import the list again: nothing is recorded twice")
+}
+
+/// Records the consents of a list, however long the database is away meanwhile, and has campaigns
+/// of the client look for contacts that waited for them.
+async fn read_in(
+    desk: &Desk,
+    client: ClientId,
+    source: &ImportSource,
+    mut contacts: lists::Contacts,
+) -> Result<ImportReport, ApiError> {
+    let patience = || lists::may_wait(desk);
+    let recorded = desk.store.record_consents(client, source, &mut contacts, patience).await;
+    let (added, woken) =
+        recorded.map_err(|error| if error.again() { cut() } else { error.into() })?;
     if added + woken > 0 {
-        for row in desk.campaigns.iter().filter(|row| row.client == *client && desk.runs(row)) {
+        for row in desk.campaigns.iter().filter(|row| row.client == client && desk.runs(row)) {
             desk.handle.ask(Ask::Refill(row.id)).await?;
         }
     }
-    let seconds = desk.clock.mono().since(started).as_secs_f64();
-    let report = contacts.report()?;
-    Ok(axum::Json(ImportReport { file, consents_added: added, seconds, ..report }))
+    let file = source.file.clone();
+    Ok(ImportReport { file, consents_added: added, ..contacts.report()? })
 }
 
 fn not_json(error: serde_json::Error) -> ApiError {

@@ -191,6 +191,10 @@ impl<'a> Gatehouse<'a> {
             return (vec![Cause { code: "in-call".to_owned(), ..Cause::default() }], first);
         }
         let (number, refusals) = self.refusals(lead);
+        let wished = refusals.iter().any(|refusal| refusal.rule == RuleId::DoNotCall);
+        if standing.done == Some(DoneReason::DoNotCall) && !wished {
+            causes = vec![Cause { code: WISH_OVER.to_owned(), ..Cause::default() }];
+        }
         let refused = refusals.iter().map(|refusal| self.cause(refusal, standing, Some(number)));
         let (for_now, for_good): (Vec<_>, Vec<_>) =
             refused.partition(|cause| cause.until.is_some());
@@ -304,6 +308,9 @@ pub(super) fn full(row: &QuotaRow) -> Cause {
 
 /// The code of contacts whose cell has reached its quota.
 const QUOTA_FULL: &str = "quota-full";
+
+/// The code of contacts that a wish closed which stands no more.
+const WISH_OVER: &str = "wish-over";
 
 /// The code of hours that are closed because the day is a public holiday.
 const HOLIDAY: &str = "holiday";

@@ -436,7 +436,7 @@ impl Scene<'_> {
         } else if !self.team.iter().any(|agent| agent.leg_up) {
             IdleCause::NoPhone
         } else if view.ready == 0 {
-            self.elsewhere.unwrap_or(IdleCause::NobodyReady)
+            self.elsewhere.unwrap_or_else(|| nobody_ready(floor))
         } else if dry {
             IdleCause::ContactsPersonal
         } else {
@@ -454,10 +454,21 @@ impl Scene<'_> {
     }
 }
 
+/// Says why nothing rings while nobody is ready: agents who will be free soon are dialled for ahead
+/// of time, unless the abandon rule forbids it.
+fn nobody_ready(floor: &CampaignFloor) -> IdleCause {
+    let talks = floor.view.talking > 0;
+    let held = floor.quiet.is_some_and(|quiet| matches!(quiet.limit, Limit::Abandon));
+    if talks && held { IdleCause::Abandon } else { IdleCause::NobodyReady }
+}
+
 /// Reads the cause off the pacer's latest decision.
 fn decided(floor: &CampaignFloor) -> IdleCause {
-    let Some(decision) = &floor.decision else { return IdleCause::Starting };
-    match (decision.limit, decision.ask.why) {
+    // A pacer that asks for nothing decides nothing: it is quiet, and says why.
+    let quiet = floor.quiet.map(|quiet| (quiet.limit, quiet.why));
+    let latest = floor.decision.as_ref().map(|decision| (decision.limit, decision.ask.why));
+    let Some(bound) = quiet.or(latest) else { return IdleCause::Starting };
+    match bound {
         (_, Why::AgentDials) => IdleCause::AgentDials,
         (Limit::Abandon, _) => IdleCause::Abandon,
         (Limit::Neighbor | Limit::Owed, _) => IdleCause::AgentsAwaited,
@@ -483,7 +494,7 @@ mod tests {
     use super::*;
     use crate::core::fact::Supply;
     use crate::core::floor::{Floor, TrunkFloor};
-    use crate::core::pacing::{Ask, Decision};
+    use crate::core::pacing::{Ask, Decision, Forecast, Quiet};
     use crate::units::{AgentId, ContactId, Mono, Span, Wall};
 
     const READY: View = View {
@@ -643,6 +654,25 @@ mod tests {
             let (team, trunks) = (vec![&here], vec![TrunkId(1)]);
             let scene = Scene { team, contacts: 9, open: 9, trunks, ..Scene::default() };
             assert_eq!(scene.cause(&floor, &outlook, &up).code(&READY), code);
+        }
+    }
+
+    #[test]
+    fn agents_who_talk_are_dialled_for_unless_too_many_were_abandoned() {
+        let (here, outlook, up) = (agent(true, None), Outlook::default(), snapshot(true, 0));
+        let talks = View { ready: 0, talking: 1, ..READY };
+        let away = View { ready: 0, paused: 1, ..READY };
+        for (view, limit, code) in [
+            (talks, Limit::Abandon, "abandon"),
+            (talks, Limit::Ask, "all-talking"),
+            (away, Limit::Abandon, "all-paused"),
+        ] {
+            let (since, why, forecast) = (Wall::micros(0), Why::Predicted, Forecast::default());
+            let quiet = Some(Quiet { since, why, limit, forecast });
+            let floor = CampaignFloor { quiet, ..running(view) };
+            let (team, trunks) = (vec![&here], vec![TrunkId(1)]);
+            let scene = Scene { team, contacts: 9, open: 9, trunks, ..Scene::default() };
+            assert_eq!(scene.cause(&floor, &outlook, &up).code(&view), code);
         }
     }
 

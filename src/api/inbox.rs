@@ -14,7 +14,16 @@ use super::error::ApiError;
 use super::import::Mapping;
 use super::lists::{cut, read_in, spool_error};
 use super::types::ImportReport;
-use crate::units::{CampaignId, Wall, Zone};
+use crate::units::{Wall, Zone};
+
+/// What the names of our files begin with: others in the folder are left alone.
+const OURS: &str = "cadran-";
+
+/// The extension of a file that has not come whole.
+const PART: &str = "part";
+
+/// The extension of a list that has.
+const LIST: &str = "list";
 
 /// The extension of a list's order.
 const ORDER: &str = "order";
@@ -54,21 +63,21 @@ pub(super) struct Kept {
 /// Makes the folder if need be, and a file in it that is gone unless it is kept.
 pub(super) fn begin(folder: &Path) -> io::Result<NamedTempFile> {
     DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
-    NamedTempFile::new_in(folder)
+    part(folder)
+}
+
+/// Makes a file that is gone unless it is kept, under a name nobody else has.
+fn part(folder: &Path) -> io::Result<NamedTempFile> {
+    tempfile::Builder::new().prefix(OURS).suffix(&format!(".{PART}")).tempfile_in(folder)
 }
 
 impl Kept {
     /// Keeps a list that has come whole; from here on it will be read in.
-    pub(super) fn keep(
-        folder: &Path,
-        list: NamedTempFile,
-        campaign: CampaignId,
-        order: Order,
-    ) -> io::Result<Self> {
-        let path = folder.join(format!("{}-{}.list", campaign.0, order.sha256));
+    pub(super) fn keep(folder: &Path, list: NamedTempFile, order: Order) -> io::Result<Self> {
+        let path = list.path().with_extension(LIST);
         list.as_file().sync_all()?;
         list.persist(&path)?;
-        let written = NamedTempFile::new_in(folder)?;
+        let written = part(folder)?;
         serde_json::to_writer(written.as_file(), &order)?;
         written.as_file().sync_all()?;
         written.persist(path.with_extension(ORDER))?;
@@ -85,7 +94,7 @@ impl Kept {
             Err(error) => Err(spool_error(&error)),
         };
         if answer.as_ref().err() != Some(&cut()) {
-            // Another caller may have brought the same list, and be done with it.
+            // The order first: a list without one is thrown away at the next start.
             drop(fs::remove_file(self.list.with_extension(ORDER)));
             drop(fs::remove_file(&self.list));
         }
@@ -94,18 +103,19 @@ impl Kept {
 }
 
 impl Desk {
-    /// Reads in what an earlier engine was given and did not finish; throws away what had not
-    /// come whole.
-    pub async fn finish_lists(self) {
-        let kept = match left(&self.config.store.lists) {
-            Ok(kept) => kept,
-            Err(error) => {
-                let folder = self.config.store.lists.display();
-                tracing::error!(%folder, %error, "unfinished lists cannot be looked for");
-                return;
-            }
-        };
-        for kept in kept {
+    /// Looks at once for what an earlier engine was given and did not finish, throws away what had
+    /// not come whole, and reads the rest in when awaited. To be called before lists may come.
+    pub fn finish_lists(self) -> impl Future<Output = ()> + Send {
+        let kept = left(&self.config.store.lists).unwrap_or_else(|error| {
+            let folder = self.config.store.lists.display();
+            tracing::error!(%folder, %error, "unfinished lists cannot be looked for");
+            Vec::new()
+        });
+        self.read_kept(kept)
+    }
+
+    async fn read_kept(self, lists: Vec<Kept>) {
+        for kept in lists {
             let Order { campaign, file, .. } = kept.order.clone();
             match kept.read(&self).await {
                 Ok(ImportReport { added, .. }) => {
@@ -134,13 +144,20 @@ fn left(folder: &Path) -> io::Result<Vec<Kept>> {
     let mut paths = entries.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<_>>>()?;
     paths.sort();
     let is = |path: &Path, what: &str| path.extension().is_some_and(|extension| extension == what);
+    let ours =
+        |path: &Path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(OURS));
     let mut kept = Vec::new();
     for path in &paths {
-        let list = path.with_extension("list");
+        let list = path.with_extension(LIST);
         if is(path, ORDER) && list.is_file() {
-            let order = serde_json::from_slice(&fs::read(path)?)?;
-            kept.push(Kept { list, order });
-        } else if !(is(path, "list") && path.with_extension(ORDER).is_file()) {
+            match fs::read(path).map(|text| serde_json::from_slice(&text)) {
+                Ok(Ok(order)) => kept.push(Kept { list, order }),
+                Ok(Err(error)) => tracing::error!(path = %path.display(), %error, "no order"),
+                Err(error) => tracing::error!(path = %path.display(), %error, "unreadable order"),
+            }
+        } else if ours(path)
+            && (is(path, PART) || is(path, LIST) && !path.with_extension(ORDER).is_file())
+        {
             fs::remove_file(path)?;
         }
     }
@@ -173,15 +190,28 @@ mod tests {
         };
         let mut list = begin(&folder)?;
         list.write_all(b"telephone\n")?;
-        Kept::keep(&folder, list, CampaignId(7), order)?;
+        Kept::keep(&folder, list, order.clone())?;
+        // The same list twice at once is two lists.
+        Kept::keep(&folder, begin(&folder)?, order)?;
         let (_, half) = begin(&folder)?.keep()?;
-        fs::write(folder.join("7-cd.list"), "telephone\n")?;
+        let without_order = folder.join(format!("{OURS}x.{LIST}"));
+        fs::write(&without_order, "telephone\n")?;
+        let of_others = ["mars.csv", "avril.list", "notes.order"].map(|name| folder.join(name));
+        for path in &of_others {
+            fs::write(path, "telephone\n")?;
+        }
+        fs::create_dir(folder.join("2026"))?;
 
         let kept = left(&folder)?;
         let found: Vec<_> = kept.iter().map(|kept| kept.order.sha256.as_str()).collect();
-        assert_eq!(found, ["ab"]);
-        assert!(!half.exists() && !folder.join("7-cd.list").exists());
-        assert_eq!(fs::read_dir(&folder)?.count(), 2, "the list and its order");
+        assert_eq!(found, ["ab", "ab"]);
+        assert!(!half.exists() && !without_order.exists());
+        assert!(of_others.iter().all(|path| path.exists()), "files of others are left alone");
+        assert_eq!(
+            fs::read_dir(&folder)?.count(),
+            8,
+            "two lists with orders, and what others have"
+        );
         Ok(())
     }
 }

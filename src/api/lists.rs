@@ -64,7 +64,7 @@ pub(super) async fn import(
     Search(query): Search<ImportQuery>,
     body: Body,
 ) -> Answer<ImportReport> {
-    let (settings, campaign) = desk.campaign(&name)?;
+    let (settings, _) = desk.campaign(&name)?;
     let laws = settings.laws();
     let columns = query.columns.as_deref().map(serde_json::from_str).transpose();
     let columns =
@@ -91,7 +91,7 @@ pub(super) async fn import(
         let contacts = open(copy()?, &order, agents, &laws)?;
         return Ok(axum::Json(look_through(&desk, contacts, order.file)?));
     }
-    let kept = Kept::keep(folder, list, campaign.id, order);
+    let kept = Kept::keep(folder, list, order);
     let kept = kept.map_err(|error| spool_error(&error))?;
     let reading = desk.clone();
     let read = desk.see_through(async move { kept.read(&reading).await }).await;
@@ -124,10 +124,7 @@ pub(super) async fn read_in(
     let started = desk.clock.mono();
     let (settings, campaign) = desk.campaign(&order.campaign)?;
     let laws = settings.laws();
-    let patience = || async {
-        let mut closing = desk.closing.clone();
-        tokio::time::timeout(RETRY_EVERY, closing.wait_for(|closing| *closing)).await.is_err()
-    };
+    let patience = || may_wait(desk);
     let failed = |error: StoreError| if error.again() { cut() } else { error.into() };
     let agents = insist(|| desk.store.agents(), patience).await.map_err(failed)?;
     let mut contacts = open(list, order, agents, &laws)?;
@@ -155,6 +152,13 @@ pub(super) async fn read_in(
         seconds: desk.clock.mono().since(started).as_secs_f64(),
         ..contacts.report()?
     })
+}
+
+/// Waits for a database that is busy or away; tells whether it is worth another try, which it is
+/// until the engine ends.
+pub(super) async fn may_wait(desk: &Desk) -> bool {
+    let mut closing = desk.closing.clone();
+    tokio::time::timeout(RETRY_EVERY, closing.wait_for(|closing| *closing)).await.is_err()
 }
 
 /// Says what a list would bring.
@@ -218,10 +222,11 @@ pub(super) fn region_of(code: Option<&str>) -> Result<import::Region, ApiError> 
     })
 }
 
-/// Opens a list that was spooled.
-pub(super) fn contacts(list: &NamedTempFile, options: Options) -> Result<Contacts, ApiError> {
-    let copy = list.reopen().map_err(|error| spool_error(&error))?;
-    opened(BufReader::new(copy), options)
+/// Opens a list that was spooled, unless it has more records than the store takes.
+pub(super) async fn contacts(list: &NamedTempFile, options: Options) -> Result<Contacts, ApiError> {
+    let copy = || list.reopen().map(BufReader::new).map_err(|error| spool_error(&error));
+    measure(opened(copy()?, options.clone())?.list).await?;
+    opened(copy()?, options)
 }
 
 /// Writes the body into a file, and takes its SHA-256 on the way.

@@ -50,6 +50,7 @@ use axum::routing::{get, patch, post};
 use serde::de::DeserializeOwned;
 use tokio::sync::{oneshot, watch};
 
+pub use axum::body::Bytes;
 pub use door::{Door, DoorError, serve_http};
 pub use inspector::Inspector;
 pub use pilot::{HOURLY_COST, MINUTE_COST};

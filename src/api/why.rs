@@ -130,9 +130,9 @@ async fn campaign(desk: &Desk, name: &str) -> Result<CampaignWhy, ApiError> {
     let snapshot = desk.handle.snapshot();
     let shown = campaigns::whole(desk, name, &snapshot).await?;
     let held = held::all(desk, settings, row, &snapshot).await?;
+    let agents = desk.store.agents().await?;
     let mut own = Vec::new();
     if let Some(idle) = &shown.idle {
-        let agents = desk.store.agents().await?;
         let members = agents.iter().filter(|agent| agent.campaigns.contains(&row.id)).count();
         own.extend(refused_by_carrier(desk, row.id, idle, &snapshot).await?);
         let of_each = matches!(idle.cause, IdleCause::ContactsWait | IdleCause::QuotasFull);
@@ -145,15 +145,43 @@ async fn campaign(desk: &Desk, name: &str) -> Result<CampaignWhy, ApiError> {
     for cause in own.iter_mut().filter(|cause| cause.code.starts_with("caller-id")) {
         cause.contacts = Some(held.callable).filter(|held| *held > 0);
     }
-    let Held { waits, closed, contacts, callable, unasked, .. } = held;
+    let Held { mut waits, closed, contacts, callable, unasked, .. } = held;
     let unheard = |cause: &Cause| !matches!(&*cause.code, "qualified" | "skipped" | "erased");
-    let closed: Vec<_> = closed.into_iter().filter(unheard).collect();
+    let mut closed: Vec<_> = closed.into_iter().filter(unheard).collect();
     // Where one rule closed every contact, that is what there is to know.
     let all = closed.first().is_some_and(|cause| cause.contacts == Some(contacts));
+    closed.retain(|cause| !counted(&mut waits, cause));
+    waits.extend(shown.idle.as_ref().and_then(|idle| nobody_then(&shown, idle, row.id, &agents)));
     let over = own.iter().any(|cause| cause.code == "completed");
     let causes = if all && over { [closed, own, waits] } else { [own, waits, closed] }.concat();
     let at = desk.clock.now().wall.to_string();
     Ok(CampaignWhy { campaign: shown, at, causes, callable, unasked })
+}
+
+/// Counts the contacts of a cause with those of the same rule; tells whether there is one.
+fn counted(causes: &mut [Cause], more: &Cause) -> bool {
+    let same = causes.iter_mut().find(|cause| cause.code == more.code && cause.until.is_none());
+    let Some(same) = same else { return false };
+    same.contacts = Some(same.contacts.unwrap_or_default() + more.contacts.unwrap_or_default());
+    true
+}
+
+/// Tells that nobody is there to talk either, once the contacts wait no more.
+fn nobody_then(
+    shown: &Campaign,
+    idle: &Idle,
+    id: CampaignId,
+    agents: &[AgentRow],
+) -> Option<Cause> {
+    let members = agents.iter().filter(|agent| agent.campaigns.contains(&id)).count();
+    let now = &shown.now;
+    let here = now.ready + now.reserved + now.talking + now.wrapping + now.resting + now.paused;
+    let nobody = idle.cause == IdleCause::ContactsWait && here == 0;
+    nobody.then(|| Cause {
+        code: "nobody-signed-in".to_owned(),
+        agents: u64::try_from(members).ok().filter(|members| *members > 0),
+        ..Cause::default()
+    })
 }
 
 /// Makes a cause of why the engine dials nobody in a campaign with so many agents.

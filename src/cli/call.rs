@@ -179,11 +179,12 @@ fn sheet(calls: &[types::Call], lang: Lang) -> Sheet {
     sheet
 }
 
-/// Says how a call ended.
+/// Says how a call ended, or that it goes on.
 pub(super) fn outcome(call: &types::Call, lang: Lang) -> String {
     let word = call.outcome.map(serde_json::to_value);
     match word {
         Some(Ok(serde_json::Value::String(word))) => outcome_word(&word, lang),
+        None if call.ended_at.is_none() => lang.say("goes on", "en cours").to_owned(),
         Some(_) | None => String::new(),
     }
 }

@@ -9,6 +9,7 @@ use serde::de::DeserializeOwned;
 
 use super::Global;
 use super::failure::{Exit, Failure};
+use crate::api::Bytes;
 use crate::api::types::Problem;
 use crate::config::Config;
 
@@ -71,7 +72,7 @@ impl Client {
     pub(super) async fn send<T: DeserializeOwned>(
         &self,
         at: &At<'_>,
-        body: Vec<u8>,
+        body: Bytes,
     ) -> Result<T, Failure> {
         let request = self.http.request(Method::POST, at.url()?);
         self.answer(request.header("content-type", "text/csv").body(body)).await

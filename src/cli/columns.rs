@@ -37,12 +37,32 @@ pub(super) fn folder(global: &Global) -> PathBuf {
 
 /// Gives the file of a mapping: a bare name, such as `crm`, is one of the folder.
 pub(super) fn path(named: &Path, global: &Global) -> PathBuf {
-    let bare = named.file_name() == Some(named.as_os_str()) && named.extension().is_none();
-    if bare && !named.exists() {
+    if is_bare(named) && !named.exists() {
         folder(global).join(named).with_extension(EXTENSION)
     } else {
         named.to_owned()
     }
+}
+
+fn is_bare(named: &Path) -> bool {
+    named.file_name() == Some(named.as_os_str()) && named.extension().is_none()
+}
+
+/// Makes the failure of a mapping that is not there.
+pub(super) fn unknown(path: &Path) -> Failure {
+    let message = format!("{}: there is no such mapping", path.display());
+    let hint = "cadran list map NAME --from LIST makes one";
+    Failure::new(Exit::NotFound, "columns_unknown", message).hint(hint)
+}
+
+/// Gives the file of a mapping that a list is to be read by: a file may be there later, a name of
+/// the folder must be there, or it is a slip of the pen.
+///
+/// # Errors
+/// No mapping has that name.
+pub(super) fn named(named: &Path, global: &Global) -> Result<PathBuf, Failure> {
+    let path = path(named, global);
+    if is_bare(named) && !path.exists() { Err(unknown(&path)) } else { Ok(path) }
 }
 
 /// Reads the file; one that is not there says nothing yet.

@@ -160,16 +160,14 @@ impl Import {
         let mapping = options.mapping.clone();
         options.mapping = options.mapping.of_consents();
         let text = self.list.source.text(output)?;
-        let mut report = self.list.check(&text, options, global, output)?;
-        if !self.list.dry_run && report.importable > 0 {
-            let path = At::path(["clients", &self.client, "consents:import"]);
-            let sent = self.list.send(&Client::open(global)?, path, &mapping, text, output)?;
-            report = ImportReport {
-                consents_added: sent.consents_added,
-                seconds: report.seconds + sent.seconds,
-                ..report
-            };
-        }
+        let report = if self.list.dry_run {
+            self.list.check(&text, options, global, output)?
+        } else {
+            let at = At::path(["clients", &self.client, "consents:import"]);
+            let [checked, sent] =
+                self.list.import(&text, options, (at, &mapping), global, output)?;
+            ImportReport { consents_added: sent.consents_added, ..checked }
+        };
         output.show(&report, |lang| listed::summary(&report, false, lang));
         self.list.advise(&report, output);
         Ok(if report.rejected > 0 { Exit::Rejects } else { Exit::Done })

@@ -269,6 +269,14 @@ pub(super) fn held(code: &str, lang: Lang) -> &str {
         "qualified" => ("closed: an agent qualified it", "close : qualifiée par un agent"),
         "skipped" => ("closed: an agent set it aside", "close : écartée par un agent"),
         "erased" => ("closed: the person was erased", "close : personne effacée"),
+        "wish-over" => (
+            "closed by a wish that is over: cadran list recycle CAMPAIGN --freed",
+            "close par une opposition levée : cadran list recycle CAMPAGNE --freed",
+        ),
+        "nobody-signed-in" => (
+            "then too: no agent of it is signed in",
+            "alors aussi : aucun de ses agents n'est en ligne",
+        ),
         code => match RuleId::deserialize(code.into_deserializer()) {
             Ok(rule) => ruled(rule),
             Err(serde::de::value::Error { .. }) => return code,
@@ -389,6 +397,8 @@ mod tests {
             "qualified",
             "skipped",
             "erased",
+            "wish-over",
+            "nobody-signed-in",
         ];
         for code in codes {
             let (en, fr) = (held(code, Lang::En), held(code, Lang::Fr));

@@ -76,7 +76,7 @@ impl Inspect {
     }
 
     fn look(&self, text: &Text, options: Options, output: &Output) -> Result<Inspected, Failure> {
-        let csv = text.csv.as_slice();
+        let csv = &*text.csv;
         let bar = output.progress(u64::try_from(csv.len()).ok(), "CSV");
         let mut list = List::open(BufReader::new(bar.wrap_read(csv)), options)
             .map_err(|error| listed::no_list(&error))?;

@@ -5,6 +5,7 @@ use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 
 use super::failure::{Exit, Failure, Outcome};
+use super::listed::{self, Country};
 use super::output::{Lang, Output, Sheet};
 use crate::api::import;
 use crate::config::law::{self, CALLED, Called, Mark, PURPOSES, Pack, PackRule, Purpose};
@@ -12,7 +13,7 @@ use crate::config::likeness::suggestion;
 use crate::core::rules::law::{Asks, Regime};
 use crate::core::rules::{Settings, Week, rings};
 use crate::engine::clock::Clock;
-use crate::units::{Number, Territory, Wall, Zone};
+use crate::units::{Territory, Wall, Zone};
 
 /// Print the law the engine holds, and ask it about a number.
 #[derive(Debug, Subcommand)]
@@ -44,8 +45,11 @@ engine's to know. The exit code is 0 when the number may ring and 4 when it may 
 /// A question to the law.
 #[derive(Debug, Args)]
 pub(super) struct Test {
-    /// The number, as +33612345678
+    /// The number, as 0612345678 or +33612345678
     number: String,
+    /// The country of a number without a country code, such as FR, GB or US
+    #[arg(long, value_name = "COUNTRY", default_value = "FR", value_parser = listed::region)]
+    region: Country,
     /// The moment on the called person's clock, as 2026-12-26T10:30; now unless told
     #[arg(long)]
     at: Option<String>,
@@ -105,7 +109,7 @@ impl RuleRow {
             until: rule.until.map(|date| date.to_string()),
             purposes: words(&rule.purposes, &PURPOSES),
             persons: words(&rule.persons, &CALLED),
-            held: !rule.asks.is_empty(),
+            held: rule.held_otherwise || !rule.asks.is_empty(),
             id: rule.id.as_str().to_owned(),
             source: rule.source,
             text: rule.text,
@@ -196,8 +200,7 @@ struct Answer {
 
 impl Test {
     fn run(&self, output: &Output) -> Outcome {
-        let number = Number::new(&self.number.replace([' ', '.'], ""))
-            .map_err(|error| usage(&format!("{:?} is {error}", self.number)))?;
+        let number = self.region.number(&self.number)?;
         let zone = match &self.zone {
             Some(name) => Zone::new(name).map_err(|error| usage(&error.to_string()))?,
             None => import::zone_of(&number).ok_or_else(|| {

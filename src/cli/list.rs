@@ -111,7 +111,7 @@ impl Import {
     fn run(self, global: &Global, output: &Output) -> Outcome {
         let mut options = self.list.source.options(global)?;
         // Nothing is written for a campaign that is not there.
-        let engine = match &self.campaign {
+        let campaign = match &self.campaign {
             Some(name) if self.list.dry_run => {
                 let law = find_campaign(name, global, output)?;
                 options.need = self.need(law.unwrap_or_default());
@@ -125,29 +125,30 @@ impl Import {
                 // The engine knows their ids; here it is enough that they are there.
                 let agents = agents.into_iter().map(|agent| (agent.name, AgentId(0)));
                 options.agents = Some(agents.collect());
-                Some((client, name))
+                Some(name)
             }
             None => None,
         };
         let text = self.list.source.text(output)?;
         let mapping = options.mapping.clone();
-        let mut report = self.list.check(&text, options, global, output)?;
-        if let Some((client, campaign)) = engine.filter(|_| report.importable > 0) {
-            let path = At::path(["campaigns", campaign, "contacts:import"])
+        let report = if let Some(campaign) = campaign {
+            let at = At::path(["campaigns", campaign, "contacts:import"])
                 .with("consent_later", self.consent_later.then_some(true))
                 .with("elsewhere", self.elsewhere.then_some(true));
-            let sent = self.list.send(&client, path, &mapping, text, output)?;
-            report = ImportReport {
+            let [checked, sent] =
+                self.list.import(&text, options, (at, &mapping), global, output)?;
+            ImportReport {
                 added: sent.added,
                 known: sent.known,
                 ids_taken: sent.ids_taken,
                 elsewhere: sent.elsewhere,
                 do_not_call: sent.do_not_call,
                 consents_added: sent.consents_added,
-                seconds: report.seconds + sent.seconds,
-                ..report
-            };
-        }
+                ..checked
+            }
+        } else {
+            self.list.check(&text, options, global, output)?
+        };
         output.show(&report, |lang| listed::summary(&report, true, lang));
         self.list.advise(&report, output);
         Ok(if report.rejected > 0 { Exit::Rejects } else { Exit::Done })

@@ -5,7 +5,6 @@ use std::io::{self, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueHint};
-use indicatif::ProgressBar;
 use sha2::{Digest, Sha256};
 
 use super::client::{At, Client};
@@ -13,9 +12,9 @@ use super::failure::{Exit, Failure};
 use super::french::told;
 use super::output::{Lang, Output, Sheet};
 use super::{Global, columns, wait_for};
-use crate::api::LIST_BYTES_MAX;
 use crate::api::import::{self, Encoding, Mapping, NotAList, Options, Reason, RejectsFile, Row};
 use crate::api::types::{ImportReport, Rejected};
+use crate::api::{Bytes, LIST_BYTES_MAX};
 use crate::config::encoding::Foreign;
 use crate::engine::clock::Clock;
 use crate::store::hex;
@@ -38,7 +37,7 @@ pub(super) struct Source {
     /// The sheet of a workbook [default: the first]
     #[arg(long, value_name = "NAME")]
     sheet: Option<String>,
-    /// What columns mean: a file, or a name of `cadran list map`; written if it is not there
+    /// What columns mean: a name of `cadran list map`, or a file, which is made if it is not there
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     columns: Option<PathBuf>,
     /// The country of numbers without a country code, such as FR, GB or US
@@ -95,7 +94,7 @@ impl Country {
 
 /// A list's text, and where it comes from.
 pub(super) struct Text {
-    pub(super) csv: Vec<u8>,
+    pub(super) csv: Bytes,
     /// SHA-256 of the file as it is, in hexadecimal.
     sha256: String,
     pub(super) encoding: Encoding,
@@ -104,13 +103,13 @@ pub(super) struct Text {
 
 impl Source {
     /// Gives the file that says what columns mean, if one is named.
-    fn mapping(&self, global: &Global) -> Option<PathBuf> {
-        self.columns.as_deref().map(|named| columns::path(named, global))
+    fn mapping(&self, global: &Global) -> Result<Option<PathBuf>, Failure> {
+        self.columns.as_deref().map(|named| columns::named(named, global)).transpose()
     }
 
     /// Says how the list is read, as far as the command line tells it.
     pub(super) fn options(&self, global: &Global) -> Result<Options, Failure> {
-        let mapping = self.mapping(global);
+        let mapping = self.mapping(global)?;
         let mapping = mapping.as_deref().map(columns::read).transpose()?.unwrap_or_default();
         let (region, zone) = (self.region.region, self.zone.clone());
         let at = Some(Clock::start().now().wall);
@@ -133,7 +132,7 @@ impl Source {
             let said = said.replace("{file}", &self.file.display().to_string());
             output.warn(&said.replace("{name}", encoding.name()));
         }
-        Ok(Text { csv: encoding.decode(bytes), sha256, encoding, sheet: None })
+        Ok(Text { csv: encoding.decode(bytes).into(), sha256, encoding, sheet: None })
     }
 
     /// Gives the text of a workbook's sheet; where there are others, says so.
@@ -152,7 +151,7 @@ impl Source {
             output.warn(&said.replace("{name}", &sheet.name));
         }
         let encoding = Encoding::Workbook;
-        Ok(Text { csv: sheet.csv, sha256, encoding, sheet: Some(sheet.name) })
+        Ok(Text { csv: sheet.csv.into(), sha256, encoding, sheet: Some(sheet.name) })
     }
 
     /// Says what of it is doubtful.
@@ -237,7 +236,7 @@ impl Listed {
         output: &Output,
     ) -> Result<ImportReport, Failure> {
         let clock = Clock::start();
-        let csv = text.csv.as_slice();
+        let csv = &*text.csv;
         let bar = output.progress(u64::try_from(csv.len()).ok(), "CSV");
         let watched = BufReader::new(bar.wrap_read(csv));
         let mut list = import::List::open(watched, options).map_err(|error| no_list(&error))?;
@@ -256,7 +255,7 @@ impl Listed {
             let path = self.keep_rejects(&text.encoding.encode(&kept))?;
             output.note(&format!("{said} → {}", path.display()));
         }
-        if let Some(path) = self.source.mapping(global)
+        if let Some(path) = self.source.mapping(global)?
             && columns::write(&path, &report.columns)?
         {
             let said = output.lang.say("meanings of the columns", "sens des colonnes");
@@ -272,26 +271,44 @@ impl Listed {
         })
     }
 
-    pub(super) fn send(
+    /// Sends the list to a resource of the engine, which reads it with the same eyes and takes in
+    /// what is importable, and checks it meanwhile; gives what each found, the check first.
+    pub(super) fn import(
         &self,
-        client: &Client,
-        path: At<'_>,
-        mapping: &Mapping,
-        text: Text,
+        text: &Text,
+        options: Options,
+        (at, mapping): (At<'_>, &Mapping),
+        global: &Global,
         output: &Output,
-    ) -> Result<ImportReport, Failure> {
+    ) -> Result<[ImportReport; 2], Failure> {
+        let (clock, client) = (Clock::start(), Client::open(global)?);
         let name = self.source.file.file_name().map(|name| name.to_string_lossy().into_owned());
         let columns = (!mapping.is_empty()).then(|| serde_json::json!(mapping));
-        let path = path
+        let at = at
             .with("file", name)
             .with("region", Some(&self.source.region.code))
             .with("zone", self.source.zone.as_ref().map(Zone::name))
             .with("columns", columns)
-            .with("original", Some(text.sha256));
-        let bar: ProgressBar = output.progress(None, output.lang.say("importing", "import"));
-        let report = wait_for(client.send(&path, text.csv));
-        bar.finish_and_clear();
-        report
+            .with("original", Some(&text.sha256));
+        let [checked, sent] = std::thread::scope(|scope| {
+            let sent = scope.spawn(|| wait_for(client.send(&at, text.csv.clone())));
+            let checked = self.check(text, options, global, output);
+            let bar = output.progress(None, output.lang.say("importing", "import"));
+            let sent = sent.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            bar.finish_and_clear();
+            [checked, sent]
+        });
+        // What was sent is in, whatever became of the check.
+        let checked = checked.map_err(|failure| match &sent {
+            Ok(sent) => failure.hint(format!(
+                "mend that and import the list again: {} of its records are in already, and are \
+                 not taken twice",
+                sent.importable
+            )),
+            Err(_) => failure,
+        })?;
+        let seconds = clock.mono().since(crate::units::Mono::START).as_secs_f64();
+        Ok([ImportReport { seconds, ..checked }, sent?])
     }
 
     /// Writes the rejects where they were asked for, or beside the list; a file that holds others,

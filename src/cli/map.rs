@@ -48,9 +48,7 @@ impl Map {
         let known = columns::words(&path)?;
         let changes = self.from.is_some() || !self.set.is_empty();
         if known.is_none() && !changes {
-            let message = format!("{}: there is no such mapping", path.display());
-            let hint = "cadran list map NAME --from LIST makes one";
-            return Err(Failure::new(Exit::NotFound, "columns_unknown", message).hint(hint));
+            return Err(columns::unknown(&path));
         }
         let mut words = known.unwrap_or_default();
         if changes || !self.unset.is_empty() {

@@ -275,7 +275,8 @@ fn moment_ahead(then: &str, at: &str, lang: Lang) -> String {
 fn nothing_to_do(causes: &[Cause], idle: Option<&types::Idle>, lang: Lang) -> Option<String> {
     let first = causes.first()?;
     let waits = idle.is_some_and(|idle| idle.cause == IdleCause::ContactsWait);
-    let passes = waits && first.until.is_some();
+    let served = causes.iter().all(|cause| cause.code != "nobody-signed-in");
+    let passes = waits && served && first.until.is_some();
     passes.then(|| {
         let (en, fr) = (
             "Nothing to correct: calls go on by themselves then.",

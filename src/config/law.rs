@@ -127,6 +127,8 @@ pub struct PackRule {
     pub subjects: Vec<String>,
     /// What the engine holds of it before each call; nothing of a rule the people must hold.
     pub asks: Vec<Asks>,
+    /// Whether the engine holds it in another way than before each call.
+    pub held_otherwise: bool,
     /// Since when and until when the engine holds it.
     holds: (Option<Wall>, Option<Wall>),
 }
@@ -263,6 +265,7 @@ fn rule(fields: &Fields<'_, '_>, zone: &TimeZone) -> Option<PackRule> {
     let persons = listed(fields, "persons");
     let subjects = listed(fields, "subjects");
     let asks = asks(fields);
+    let held_otherwise = fields.or("held_otherwise", false, |value| value.flag());
     fields.finish();
     let midnight = |date: Option<Date>| {
         let moment = zone.to_timestamp(date?.at(0, 0, 0, 0)).ok()?;
@@ -279,6 +282,7 @@ fn rule(fields: &Fields<'_, '_>, zone: &TimeZone) -> Option<PackRule> {
         persons: chosen(&persons, &CALLED),
         subjects: subjects.iter().filter_map(Value::name).collect(),
         asks,
+        held_otherwise,
         holds: (midnight(from), midnight(until)),
     })
 }

@@ -12,7 +12,7 @@ use super::backend::{Db, both, each, statements};
 use super::consent::spread_withdrawals;
 use super::pen::{Entry, Pen};
 use super::people::add_persons;
-use super::reading::{Ahead, Fresh, Sealed};
+use super::reading::{Ahead, Fresh, Sealed, meanwhile};
 use super::text::{at, json, word};
 use super::{
     ImportSource, ImportSummary, NewContact, NewNumber, SCORE_MAX, Shared, Store, StoreError,
@@ -20,8 +20,8 @@ use super::{
 };
 use crate::units::{CampaignId, ContactId, Territory, Wall};
 
-/// Portions in one transaction at most: half a second of work where nobody else wants to write.
-const TOGETHER_MAX: usize = 40;
+/// Portions in one transaction at most: a second of work where nobody else wants to write.
+const TOGETHER_MAX: usize = 80;
 
 /// Where the contacts of a list go.
 struct Target<'s> {
@@ -208,7 +208,7 @@ impl Store {
         let told = ahead.into_inner().told();
         summary.read = told.read;
         summary.without_number = told.without_number;
-        summary.doubled_in_list = told.doubled_in_list;
+        summary.doubled_in_campaign += told.doubled_in_campaign;
         summary.numbers_dropped += told.numbers_dropped;
         summary.woken = insist(|| self.wake_entitled(target.client, source.at), &patience).await?;
         insist(|| self.end_list(&target, source.at, &summary), &patience).await?;
@@ -287,7 +287,7 @@ impl Store {
         loop {
             let Some((portion, reading)) = ahead.portion(written) else { break };
             let write = self.import_portion(&mut entry, target, portion, summary);
-            let (done, read) = tokio::join!(write, reading);
+            let (done, read) = meanwhile(write, reading).await;
             // First what was read: it must not be lost with a transaction that failed.
             ahead.keep(read?);
             summary = done?;

@@ -1,7 +1,10 @@
-//! A list on its way in: read by portions, without what stood further up in it, with the
+//! A list on its way in: read by portions, each without what stands in it twice, with the
 //! fingerprints and seals made that need no database. It is read while the database writes.
 
 use std::collections::{HashSet, VecDeque};
+use std::future::poll_fn;
+use std::pin::pin;
+use std::task::Poll;
 
 use super::seal::{Seals, Wrap};
 use super::text::json;
@@ -10,10 +13,14 @@ use super::{IMPORT_MAX, ImportSummary, NUMBERS_MAX, NewContact, NewNumber, Share
 /// Contacts in one portion: some ten milliseconds, so that no dial waits longer for it.
 const PORTION: usize = 500;
 
-/// Contacts read before the database's answer is looked for again: a quarter of a millisecond.
-const STRIDE: usize = 10;
+/// Contacts read before the database's answer is looked for again: some 40 µs, for which its thread
+/// may have nothing to do.
+const STRIDE: usize = 2;
 
-/// A contact that stood nowhere further up.
+/// Strides before other tasks have their turn: a millisecond.
+const STRIDES: u32 = 25;
+
+/// A contact that stood nowhere further up in its portion.
 #[derive(Debug)]
 pub(super) struct Fresh {
     pub(super) contact: NewContact,
@@ -71,9 +78,9 @@ impl<'s, I: Iterator<Item = NewContact>> Ahead<'s, I> {
         shared: &'s Shared,
         client: u32,
     ) -> Result<Self, StoreError> {
-        let (seen, told) = (Seen::default(), ImportSummary::default());
-        let mut reading = Reading { contacts, shared, client, seen, told };
-        let portions = VecDeque::from([reading.portion().await?]);
+        let mut reading = Reading { contacts, shared, client, told: ImportSummary::default() };
+        let ((), first) = meanwhile(async {}, reading.portion()).await;
+        let portions = VecDeque::from([first?]);
         Ok(Self { reading, portions })
     }
 
@@ -112,18 +119,57 @@ impl<'s, I: Iterator<Item = NewContact>> Ahead<'s, I> {
     }
 }
 
-/// A list, and what stood in it so far.
+/// Waits for what the database is to do, and reads in its pauses meanwhile. The database's thread
+/// waits for nobody this way: a task of the runtime that gives way is away for longer than it.
+pub(super) async fn meanwhile<W: Future, R: Future>(write: W, read: R) -> (W::Output, R::Output) {
+    let (mut write, mut read) = (pin!(write), pin!(read));
+    let (mut written, mut ahead) = (None, None);
+    poll_fn(|task| {
+        for _ in 0..STRIDES {
+            if written.is_none()
+                && let Poll::Ready(output) = write.as_mut().poll(task)
+            {
+                written = Some(output);
+            }
+            if ahead.is_none()
+                && let Poll::Ready(output) = read.as_mut().poll(task)
+            {
+                ahead = Some(output);
+            }
+            match (written.take(), ahead.take()) {
+                (Some(written), Some(ahead)) => return Poll::Ready((written, ahead)),
+                // Whoever writes has this task woken.
+                (None, Some(output)) => {
+                    ahead = Some(output);
+                    return Poll::Pending;
+                }
+                (output, None) => written = output,
+            }
+        }
+        task.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await
+}
+
+/// Stops reading for a look elsewhere; [`meanwhile`] goes on with it by itself.
+async fn pause() {
+    let mut looked = false;
+    poll_fn(|_| if std::mem::replace(&mut looked, true) { Poll::Ready(()) } else { Poll::Pending })
+        .await;
+}
+
+/// A list, and what was counted in it so far.
 struct Reading<'s, I> {
     contacts: I,
     shared: &'s Shared,
     client: u32,
-    seen: Seen,
     told: ImportSummary,
 }
 
 impl<I: Iterator<Item = NewContact>> Reading<'_, I> {
     async fn portion(&mut self) -> Result<Vec<Fresh>, StoreError> {
-        let mut portion = Vec::with_capacity(PORTION);
+        let (mut portion, mut seen) = (Vec::with_capacity(PORTION), Seen::default());
         while portion.len() < PORTION {
             for _ in 0..STRIDE {
                 let Some(contact) = self.contacts.next() else { return Ok(portion) };
@@ -131,11 +177,11 @@ impl<I: Iterator<Item = NewContact>> Reading<'_, I> {
                 if self.told.read > IMPORT_MAX as u64 {
                     return Err(StoreError::TooLong(IMPORT_MAX));
                 }
-                if let Some(contact) = self.seen.sift(contact, &mut self.told) {
+                if let Some(contact) = seen.sift(contact, &mut self.told) {
                     portion.push(self.fresh(contact)?);
                 }
             }
-            tokio::task::yield_now().await;
+            pause().await;
         }
         Ok(portion)
     }
@@ -153,7 +199,7 @@ impl<I: Iterator<Item = NewContact>> Reading<'_, I> {
     }
 }
 
-/// What stood earlier in the list.
+/// What stood earlier in a portion. What stood in those before it is in the database.
 #[derive(Default)]
 struct Seen {
     /// [`crate::units::Number::digits`].
@@ -162,7 +208,7 @@ struct Seen {
 }
 
 impl Seen {
-    /// Takes out the numbers that stood earlier in the list, and contacts left without any.
+    /// Takes out the numbers that stood earlier, and contacts left without any.
     fn sift(&mut self, mut contact: NewContact, told: &mut ImportSummary) -> Option<NewContact> {
         if contact.numbers.is_empty() {
             told.without_number += 1;
@@ -171,14 +217,14 @@ impl Seen {
         if let Some(id) = &contact.external_id
             && !self.external_ids.insert(id.clone())
         {
-            told.doubled_in_list += 1;
+            told.doubled_in_campaign += 1;
             return None;
         }
         let before = contact.numbers.len();
         contact.numbers.truncate(NUMBERS_MAX);
         contact.numbers.retain(|new| self.numbers.insert(new.number.digits()));
         if contact.numbers.is_empty() {
-            told.doubled_in_list += 1;
+            told.doubled_in_campaign += 1;
             return None;
         }
         told.numbers_dropped += (before - contact.numbers.len()) as u64;

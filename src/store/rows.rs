@@ -235,9 +235,8 @@ pub struct ImportSummary {
     pub read: u64,
     /// Contacts added.
     pub added: u64,
-    /// Contacts whose every number stood earlier in the same list.
-    pub doubled_in_list: u64,
-    /// Contacts whose every number or whose external id the campaign had already.
+    /// Contacts whose every number or whose external id the campaign had already, be it from
+    /// further up in the same list.
     pub doubled_in_campaign: u64,
     /// Of those, the ones whose external id the campaign had, and none of whose numbers.
     pub ids_taken: u64,

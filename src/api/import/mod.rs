@@ -22,6 +22,7 @@ pub use zones::usual_zone as zone_of;
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::hash::{BuildHasher, RandomState};
 use std::io::{self, BufRead, Read};
 
 use csv::{ByteRecord, StringRecord};
@@ -197,10 +198,25 @@ pub struct List<R> {
 struct Seen {
     /// [`Number::digits`].
     numbers: HashSet<u64>,
-    ids: HashSet<String>,
+    /// Of each reference two hashes under keys of this list's: a third of the room of the texts,
+    /// and two of a million that are alike by chance are less likely than 10^-26.
+    ids: HashSet<[u64; 2]>,
+    keys: [RandomState; 2],
 }
 
 impl Seen {
+    fn has_id(&self, id: &str) -> bool {
+        self.ids.contains(&self.hashes(id))
+    }
+
+    fn keep_id(&mut self, id: &str) {
+        self.ids.insert(self.hashes(id));
+    }
+
+    fn hashes(&self, id: &str) -> [u64; 2] {
+        self.keys.each_ref().map(|key| key.hash_one(id))
+    }
+
     /// Tells whether a number is the first of its kind.
     fn is_new(&mut self, number: &NewNumber) -> bool {
         self.numbers.insert(number.number.digits())
@@ -368,7 +384,7 @@ impl<R: BufRead> List<R> {
             // Whoever stands there again renewed a consent, or has a contract besides.
             self.seen = Seen::default();
         }
-        if draft.contact.external_id.as_ref().is_some_and(|id| self.seen.ids.contains(id)) {
+        if draft.contact.external_id.as_ref().is_some_and(|id| self.seen.has_id(id)) {
             return Err(Wrong { reason: Reason::IdDoubled, column: self.columns.external_id() });
         }
         let anywhere = self.options.uncalled.then(anywhere).flatten();
@@ -387,7 +403,9 @@ impl<R: BufRead> List<R> {
         let by = (&self.options, &self.law);
         let rights = rights(cells, (&read.numbers, kind), by, &mut self.report)
             .inspect_err(|_| self.seen.forget(&read.numbers))?;
-        self.seen.ids.extend(draft.contact.external_id.clone());
+        if let Some(id) = &draft.contact.external_id {
+            self.seen.keep_id(id);
+        }
         self.report.repaired += u64::from(read.repaired);
         self.report.numbers_left_out += u64::from(read.left_out);
         self.report.zones_supposed += u64::from(read.supposed);

@@ -65,6 +65,12 @@ const OVERSEAS: [(&str, &str); 14] = [
 /// The country codes of overseas France whose numbers have nine digits behind them.
 const OVERSEAS_CODES: [&str; 4] = ["262", "590", "594", "596"];
 
+/// The country code whose numbers keep the zero they begin with.
+const ITALY: &str = "39";
+
+/// The country code of French Guiana.
+const GUIANA: &str = "594";
+
 /// Saint-Pierre-et-Miquelon is called as 0508 and six digits, and abroad as +508 and those six.
 const MIQUELON: &str = "508";
 
@@ -304,12 +310,19 @@ fn one(text: &str, hints: Hints<'_>) -> Result<Phone, Reason> {
 }
 
 /// Gives the digits of a text, and whether they begin with a country code: what follows `+` or 00.
-/// A zero in brackets behind that is dialled within the country only.
+/// A zero in brackets behind that is dialled within the country only, but in Italy, whose numbers
+/// keep it (ITU-T E.129, +39): without it a landline of Varese is a stranger's mobile.
 fn compact(text: &str) -> (bool, String) {
     let open = text.trim_start_matches(['(', ' ']);
     let plus = open.starts_with('+');
-    let text =
-        if plus || open.starts_with("00") { open.replace("(0)", "") } else { open.to_owned() };
+    let text = match open.split_once("(0)") {
+        Some((code, rest)) if plus || open.starts_with("00") => {
+            let code: String = code.chars().filter(char::is_ascii_digit).collect();
+            let zero = if code.trim_start_matches('0') == ITALY { "0" } else { "" };
+            format!("{}{code}{zero}{rest}", if plus { "+" } else { "" })
+        }
+        Some(_) | None => open.to_owned(),
+    };
     let digits: String = text.chars().filter(char::is_ascii_digit).collect();
     match digits.strip_prefix("00") {
         Some(digits) if !plus => (true, digits.to_owned()),
@@ -391,17 +404,14 @@ fn assigned(number: PhoneNumber) -> Result<PhoneNumber, Reason> {
         return Err(Reason::NumberUnassigned);
     }
     // A number of some kind is a valid one: asking would find the kind once more.
-    if fiction::kept(&e164) || kind != PhoneNumberType::Unknown {
-        return Ok(number);
+    let valid = fiction::kept(&e164) || kind != PhoneNumberType::Unknown;
+    // Every 09 is valid in metropolitan France, also where the block is of an overseas department.
+    let there = if valid && !e164.starts_with("+339") { None } else { e164.strip_prefix("+33") };
+    if let Some(there) = there.and_then(overseas) {
+        return Ok(there);
     }
-    // Blocks that are shared out among the overseas departments, such as 0709.
-    if let Some(national) = e164.strip_prefix("+33") {
-        let there = OVERSEAS_CODES.iter().filter_map(|code| {
-            parse(&format!("+{code}{national}"), Region::FR).ok().filter(PhoneNumber::is_valid)
-        });
-        if let [there] = there.collect::<Vec<_>>().as_slice() {
-            return Ok(there.clone());
-        }
+    if valid {
+        return Ok(number);
     }
     Err(match number.is_possible_with_reason() {
         Err(ValidationError::TooShort) => Reason::NumberShort,
@@ -409,6 +419,21 @@ fn assigned(number: PhoneNumber) -> Result<PhoneNumber, Reason> {
         Err(ValidationError::InvalidCountryCode) => Reason::CountryUnknown,
         Ok(_) | Err(_) => Reason::NumberUnassigned,
     })
+}
+
+/// Gives a French number with the code of the overseas department whose block it is in, such as
+/// 0709 35, 0947 5 or 0976 2. French Guiana is told all of 0976 here, and has what nobody else has.
+fn overseas(national: &str) -> Option<PhoneNumber> {
+    let of = |code: &&str| {
+        parse(&format!("+{code}{national}"), Region::FR).ok().filter(PhoneNumber::is_valid)
+    };
+    let (guiana, others): (Vec<&str>, Vec<&str>) =
+        OVERSEAS_CODES.iter().partition(|code| **code == GUIANA);
+    let mut there: Vec<_> = others.iter().filter_map(of).collect();
+    if there.is_empty() {
+        there.extend(guiana.iter().filter_map(of));
+    }
+    if there.len() == 1 { there.pop() } else { None }
 }
 
 fn class(number: &PhoneNumber, e164: &str) -> NumberClass {
@@ -495,10 +520,27 @@ mod tests {
             ("0694 20 12 34", "+594694201234", "America/Cayenne"),
             ("0696 20 12 34", "+596696201234", "America/Martinique"),
             ("0508 41 12 34", "+508411234", "America/Miquelon"),
+            ("0976 22 33 44", "+262976223344", "Indian/Reunion"),
+            ("0947 91 23 45", "+262947912345", "Indian/Reunion"),
+            ("0976 01 23 45", "+590976012345", "America/Guadeloupe"),
+            ("0976 61 23 45", "+596976612345", "America/Martinique"),
+            ("0972 12 34 56", "+33972123456", "Europe/Paris"),
         ];
         for (cell, number, zone) in cells {
             let read = fr(cell).map(|(number, _, zone, _)| (number, zone));
             assert_eq!(read, Ok((number.into(), zone.into())), "{cell}");
+        }
+    }
+
+    #[test]
+    fn italy_keeps_the_zero_that_others_dial_within_the_country_only() {
+        for (cell, number) in [
+            ("+39 (0)332 281234", "+390332281234"),
+            ("0039 (0)341 123456", "+390341123456"),
+            ("+44 (0)20 7946 0123", "+442079460123"),
+            ("+33 (0)1 99 00 12 34", "+33199001234"),
+        ] {
+            assert_eq!(all(cell), (vec![number.to_owned()], None), "{cell}");
         }
     }
 

@@ -244,7 +244,7 @@ async fn load(client: &Client, contacts: u32, folder: &Path) -> Result<(), Failu
     std::fs::write(folder.join("contacts.csv"), &list)?;
     let at =
         At::path(["campaigns", CAMPAIGN, "contacts:import"]).with("file", Some("contacts.csv"));
-    let report: ImportReport = client.send(&at, list.into_bytes()).await?;
+    let report: ImportReport = client.send(&at, list.into_bytes().into()).await?;
     if report.added == u64::from(contacts) {
         return Ok(());
     }

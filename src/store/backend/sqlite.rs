@@ -23,6 +23,9 @@ static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
 /// look at a few pages each, and the system keeps the file's.
 const READER_CACHE: &str = "-64";
 
+/// Rows that wait to be taken before the database's thread stops: those of a portion of a list.
+const ROWS_READY: usize = 500;
+
 /// How long a statement waits for another program's lock before it fails as busy.
 const BUSY_AFTER: Duration = Duration::from_secs(5);
 
@@ -83,6 +86,7 @@ fn options(path: &Path, full_sync: bool) -> SqliteConnectOptions {
         // What is erased is overwritten in the file.
         .pragma("secure_delete", "on")
         .busy_timeout(BUSY_AFTER)
+        .row_buffer_size(ROWS_READY)
         .disable_statement_logging()
 }
 

@@ -153,6 +153,10 @@ fn meanings_of_columns_are_kept_under_a_name_listed_shown_and_edited() -> Claim 
     let import = run(&["import", "mars.csv", "--dry-run", "--columns", "crm"])?;
     assert_eq!(code(&import)?, 0, "{import:?}");
     assert_eq!(json(&import)?.pointer("/columns/CA"), Some(&"fields.turnover".into()));
+    // A slip of the pen is no new mapping.
+    let slip = run(&["import", "mars.csv", "--dry-run", "--columns", "crn"])?;
+    assert_eq!(code(&slip)?, 5, "{slip:?}");
+    assert!(!folder.path().join("columns/crn.toml").exists());
     let edited = run(&["map", "crm", "--unset", "ca", "--set", "NOM=ignored"])?;
     let columns = serde_json::json!({ "NOM": "ignored", "joignable au": "phone" });
     assert_eq!(json(&edited)?.pointer("/columns"), Some(&columns));

@@ -417,6 +417,14 @@ fn outside_the_hours_it_is_told_when_they_open_and_a_wish_comes_first() -> Claim
     let campaign = engine.ask_until(&["why", "essai"], "/causes/0/code", "window")?;
     assert_eq!(field(&campaign, "/causes/0/contacts"), 1, "{campaign}");
     assert_eq!(field(&campaign, "/causes/0/until"), opens, "{campaign}");
+    let told = |words: &str| -> Result<bool, Box<dyn Error>> {
+        Ok(text(&engine.run(&["why", "essai", "--lang", "en"])?.stdout)?.contains(words))
+    };
+    assert!(told("Nothing to correct")?, "time alone mends it");
+    engine.ask(&["agent", "logout", "a1"])?;
+    let campaign = engine.ask_until(&["why", "essai"], "/causes/1/code", "nobody-signed-in")?;
+    assert_eq!(field(&campaign, "/causes/0/code"), "window", "{campaign}");
+    assert!(told("2. then too: no agent of it is signed in")? && !told("Nothing to correct")?);
     engine.ask(&["dnc", "add", "0199000001"])?;
     let wish = engine.ask(&["why", "0199000001"])?;
     assert_eq!(field(&wish, "/contacts/0/causes/0/code"), "do-not-call", "{wish}");
