@@ -65,7 +65,10 @@ impl Browsers {
         let candidate = Candidate::host(at, "udp").map_err(|error| refusal(&error))?;
         rtc.add_local_candidate(candidate);
         let answer = rtc.sdp_api().accept_offer(offer).map_err(|error| refusal(&error))?;
-        let (mid, codec) = agreed(&mut rtc).ok_or_else(|| refusal(&SdpError::NoCodec))?;
+        let answer = answer.to_sdp_string();
+        // The machine wants to be asked after each change; before a first check it sends nothing.
+        while !matches!(rtc.poll_output(), Ok(Output::Timeout(_)) | Err(_)) {}
+        let (mid, codec) = agreed(&rtc, &answer).ok_or_else(|| refusal(&SdpError::NoCodec))?;
         let browser = Browser {
             rtc,
             at,
@@ -78,19 +81,14 @@ impl Browsers {
             told: None,
             sequence: None,
         };
-        Ok((browser, answer.to_sdp_string()))
+        Ok((browser, answer))
     }
 }
 
 /// Finds the first stream that goes both ways, and its codec: the first by the browser's order.
-fn agreed(rtc: &mut Rtc) -> Option<(Mid, Codec)> {
-    let mut mids = Vec::new();
-    while let Ok(Output::Event(event)) = rtc.poll_output() {
-        if let Told::MediaAdded(added) = event {
-            mids.push(added.mid);
-        }
-    }
-    mids.into_iter().find_map(|mid| {
+fn agreed(rtc: &Rtc, answer: &str) -> Option<(Mid, Codec)> {
+    let mids = answer.lines().filter_map(|line| line.strip_prefix("a=mid:"));
+    mids.map(Mid::from).find_map(|mid| {
         let media = rtc.media(mid).filter(|media| media.direction() == Direction::SendRecv)?;
         let codec = media.remote_pts().iter().find_map(|pt| Codec::of(**pt))?;
         Some((mid, codec))
