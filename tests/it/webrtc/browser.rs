@@ -1,6 +1,7 @@
 //! A browser of the test's own, made of `str0m`: it offers, joins, sends a tone and listens.
 
 use std::error::Error;
+use std::f64::consts::TAU;
 use std::net::UdpSocket;
 use std::time::Duration;
 
@@ -173,7 +174,7 @@ impl Browser {
 #[expect(clippy::cast_possible_truncation, reason = "a quarter of full scale fits")]
 pub(crate) fn tone(hertz: u32, nth: u64) -> i16 {
     let turn = f64::from(hertz) * nth as f64 / f64::from(RATE);
-    (8_192.0 * (std::f64::consts::TAU * turn).sin()) as i16
+    (8_192.0 * libm::sin(TAU * turn)) as i16
 }
 
 pub(crate) fn encode(codec: Codec, sample: i16) -> u8 {
@@ -196,7 +197,7 @@ pub(crate) fn share(samples: &[i16], hertz: u32) -> f64 {
     let (mut real, mut imaginary, mut energy) = (0.0, 0.0, 0.0);
     for (nth, sample) in samples.iter().enumerate() {
         let (sample, turn) = (f64::from(*sample), f64::from(hertz) * nth as f64 / f64::from(RATE));
-        let (sine, cosine) = (std::f64::consts::TAU * turn).sin_cos();
+        let (sine, cosine) = libm::sincos(TAU * turn);
         real += sample * cosine;
         imaginary += sample * sine;
         energy += sample * sample;
