@@ -82,7 +82,8 @@ fn check(new: &NewAgent, known: Option<&AgentRow>) -> Result<(), ApiError> {
         return Err(ApiError::invalid("the phone's address is no SIP URI")
             .hint("write sip:amina@192.0.2.7:5060"));
     }
-    let reachable = new.contact.is_some() || new.secret.is_some();
+    // Whoever has no phone sits at a browser.
+    let reachable = new.contact.is_some() || new.secret.is_some() || cfg!(feature = "webrtc");
     if !reachable && known.is_none() {
         return Err(ApiError::invalid(format!("nothing says how to reach {}'s phone", new.name))
             .hint("give --secret-file for a phone that registers, or --sip for a fixed address"));

@@ -101,7 +101,7 @@ pub(super) async fn test(
     let (id, _) = desk.trunk(&name).await?;
     match desk.handle.ask(Ask::TestTrunk(id, call)).await? {
         Reply::Tested(report) => Ok(axum::Json(*report)),
-        Reply::Done => {
+        Reply::Done | Reply::Answer(_) => {
             let detail = "the engine gave no report of the test call";
             Err(ApiError::new(StatusCode::BAD_GATEWAY, "trunk_untested", detail))
         }

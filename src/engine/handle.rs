@@ -28,6 +28,9 @@ pub enum Ask {
     Restock(CampaignId),
     /// Something an agent does or has done for him or her.
     Agent(AgentId, AgentVerb),
+    /// Take an agent's browser for the telephone: its WebRTC offer is answered, and its leg is the
+    /// agent's once it has joined.
+    Offer(AgentId, Box<str>),
     /// An agent was added to the store or changed in it: take the new row.
     AgentChanged(Box<AgentRow>),
     /// A person's do-not-call wish was written to the store.
@@ -54,7 +57,7 @@ impl Ask {
         match self {
             Self::Campaign(_, verb) => *verb == CampaignVerb::Start,
             Self::Agent(_, verb) => matches!(verb, AgentVerb::Login | AgentVerb::Dial),
-            Self::TestTrunk(..) => true,
+            Self::TestTrunk(..) | Self::Offer(..) => true,
             Self::Refill(_)
             | Self::Restock(_)
             | Self::AgentChanged(_)
@@ -156,6 +159,8 @@ pub struct Appointment {
 pub enum Reply {
     /// It was done, or is under way.
     Done,
+    /// The answer to a browser's offer.
+    Answer(String),
     /// How a test call went.
     Tested(Box<TrunkReport>),
 }

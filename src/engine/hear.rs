@@ -164,6 +164,8 @@ impl Engine {
                 }
                 None
             }
+            media::Event::Joined(leg) => self.hear_joined(leg),
+            media::Event::Left(leg) => self.hear_left(leg),
             media::Event::FirstPacket(_) => None,
         }
     }
@@ -259,6 +261,7 @@ impl Engine {
                 self.drain(now, facts);
                 return Ok(Reply::Done);
             }
+            Ask::Offer(agent, offer) => return self.answer_browser(agent, &offer),
             Ask::TestTrunk(..) | Ask::Transfer(..) | Ask::AgentChanged(_) => {
                 return Err(Refused::Busy);
             }
@@ -419,6 +422,7 @@ impl Engine {
         for agent in waiting.collect::<Vec<_>>() {
             self.note(now, Fact::Agent(agent, AgentFact::LoggedOut), facts);
         }
+        self.end_idle_browsers();
     }
 
     /// Lets the dialer take a fact, and keeps it for the tape.
@@ -525,16 +529,16 @@ impl Engine {
             }
             Party::Agent(agent) => {
                 tracing::warn!(%agent, status, "the agent's phone cannot be reached");
-                Some(Fact::Agent(agent, AgentFact::LegDown))
+                self.seat_lost(agent)
             }
             Party::Caller(_) | Party::Test => None,
         }
     }
 
-    fn hear_end(&mut self, id: LegId, how: CallFact) -> Option<Fact> {
+    pub(super) fn hear_end(&mut self, id: LegId, how: CallFact) -> Option<Fact> {
         match self.drop_leg(id)?.party {
             Party::Callee(call) => Some(Fact::Call(call, how)),
-            Party::Agent(agent) => Some(Fact::Agent(agent, AgentFact::LegDown)),
+            Party::Agent(agent) => self.seat_lost(agent),
             Party::Caller(_) | Party::Test => None,
         }
     }
@@ -546,7 +550,7 @@ impl Engine {
         if let Party::Callee(call) = leg.party {
             self.cut_transfer(call);
         }
-        if leg.answered.is_some() {
+        if leg.answered.is_some() && !leg.browser {
             self.write_later(Write::DialogGone(id));
         }
         Some(leg)
@@ -614,7 +618,7 @@ impl Engine {
         }
     }
 
-    fn logged_in(&self, agent: AgentId) -> bool {
+    pub(super) fn logged_in(&self, agent: AgentId) -> bool {
         let row = self.parts.dialer.agent(self.parts.clock.now(), agent);
         row.is_some_and(|row| row.state != AgentState::LoggedOut)
     }

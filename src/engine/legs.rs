@@ -29,6 +29,8 @@ pub struct Leg {
     pub answered: Option<Mono>,
     /// Whether we asked for its end: an answer that comes all the same connects nobody.
     pub ending: bool,
+    /// Whether the far end is an agent's browser, which no SIP dialog belongs to.
+    pub browser: bool,
     /// A callee's campaign.
     pub campaign: Option<CampaignId>,
     /// The trunk a callee was called over.
@@ -46,6 +48,7 @@ impl Leg {
             side: Side::new(local, Origin::new(id.0), terms),
             answered: None,
             ending: false,
+            browser: false,
             campaign: None,
             trunk: None,
             agent: None,

@@ -6,6 +6,7 @@
 mod audited;
 pub mod book;
 pub mod boot;
+mod browser;
 pub mod clock;
 mod diagnosis;
 mod foresight;
@@ -36,7 +37,7 @@ use self::book::Book;
 use self::clock::Clock;
 use self::handle::{Ask, Asked, Refused, Reply, Snapshot, TrunkHealth, Unsigned};
 use self::inbound::Callers;
-use self::legs::Legs;
+use self::legs::{Leg, Legs};
 use self::scribe::{Scribe, Written};
 use self::tape::Recorder;
 use self::tasks::Tasks;
@@ -127,6 +128,8 @@ pub(crate) struct Engine {
     /// Transfers that the far ends were asked for.
     transfers: BTreeMap<CallId, Transfer>,
     previews: BTreeMap<AgentId, (CampaignId, ContactId)>,
+    /// Browsers that have an answer and have not joined, at most one of each agent.
+    joining: BTreeMap<AgentId, (LegId, Leg)>,
     claims: (mpsc::Sender<Answer>, mpsc::Receiver<Answer>),
     callers: Callers,
     /// Facts of our own making, which go before the next one heard.
@@ -161,6 +164,7 @@ impl Engine {
             trials: BTreeMap::new(),
             transfers: BTreeMap::new(),
             previews: BTreeMap::new(),
+            joining: BTreeMap::new(),
             claims: mpsc::channel(CLAIMS_MAX),
             callers: Callers::starting_at(first_inbound),
             pending: Vec::new(),
@@ -250,6 +254,7 @@ impl Engine {
                 | Ask::Refill(_)
                 | Ask::Restock(_)
                 | Ask::Agent(..)
+                | Ask::Offer(..)
                 | Ask::DoNotCall(..)
                 | Ask::Withdrawn(..)
                 | Ask::Erased(..)

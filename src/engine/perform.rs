@@ -209,9 +209,11 @@ impl Engine {
         }
     }
 
-    /// Calls the agent's phone, unless it sits on a leg already.
+    /// Calls the agent's phone, unless there is a leg already or a browser is joining.
     fn raise_leg(&mut self, agent: AgentId) {
-        if self.legs.of_agent(agent).is_some() {
+        if self.legs.of_agent(agent).is_some() || self.joining.contains_key(&agent) {
+            let seated = self.seated(agent);
+            self.pending.extend(seated);
             return;
         }
         let id = self.legs.next_id();
@@ -230,7 +232,7 @@ impl Engine {
 
     fn drop_agent_leg(&mut self, agent: AgentId) {
         if let Some(id) = self.legs.of_agent(agent) {
-            self.end_leg(id, Command::HangUp(id));
+            self.end_seat(id);
         }
     }
 

@@ -12,6 +12,7 @@ use tokio::sync::mpsc;
 
 use super::ports::{Pair, Ports};
 use super::reactor::Reactor;
+use super::webrtc::{Browser, Browsers};
 use super::{Event, Feed, Local, Prompt, Remote};
 use crate::engine::clock::Clock;
 use crate::engine::tasks::Tasks;
@@ -75,6 +76,14 @@ pub enum MediaError {
     /// The system refuses the thread or its poll.
     #[error("cannot start the audio thread: {0}")]
     Start(io::Error),
+    /// A browser's offer is none we can meet: the page's or the browser's to mend.
+    #[error(
+        "the browser's offer cannot be answered: {0}; one G.711 audio stream both ways is needed"
+    )]
+    Offer(String),
+    /// Built without the feature `webrtc`: agents have SIP phones.
+    #[error("this cadran was built without browsers' telephones: sit down at a SIP phone")]
+    NoBrowsers,
     /// More than `COMMANDS_MAX` commands wait, or the reactor has stopped: try again.
     #[error("the audio thread takes no commands now")]
     Busy,
@@ -133,6 +142,7 @@ pub(super) enum Command {
 #[derive(Debug)]
 pub(super) enum Change {
     Connect(Remote),
+    Join(Box<Browser>),
     Feed(Feed),
     Press(Box<[u8]>),
 }
@@ -152,6 +162,8 @@ struct Door {
     ports: Ports,
     /// The addresses bound, each with the one that is told: one, or one of each family.
     places: Vec<(IpAddr, IpAddr)>,
+    browsers: Browsers,
+    clock: Clock,
     prompts: Mutex<u32>,
 }
 
@@ -212,7 +224,9 @@ impl MediaHandle {
         let reactor = Reactor::new(&settings, clock, inbox, Arc::clone(&shared), events)
             .map_err(MediaError::Start)?;
         Tasks::thread("media", move || reactor.run()).map_err(MediaError::Start)?;
-        let door = Door { commands, shared, ports, places, prompts: Mutex::new(0) };
+        let browsers = Browsers::new().map_err(MediaError::Start)?;
+        let prompts = Mutex::new(0);
+        let door = Door { commands, shared, ports, places, browsers, clock, prompts };
         Ok(Self { door: Arc::new(door) })
     }
 
@@ -222,15 +236,23 @@ impl MediaHandle {
     /// # Errors
     /// No pair of ports is free, the system refuses a socket, or too many commands wait.
     pub fn open(&self, leg: LegId, towards: Option<IpAddr>) -> Result<Local, MediaError> {
-        let places = &self.door.places;
-        let fits = |ip: IpAddr| towards.is_some_and(|far| far.is_ipv4() == ip.is_ipv4());
-        let place = places.iter().find(|(bound, _)| fits(*bound)).or_else(|| places.first());
-        let (bound, ip) = *place.ok_or(MediaError::NoAddress)?;
-        let pair = self.door.ports.bind(bound)?;
-        let local =
-            Local { rtp: SocketAddr::new(ip, pair.port), rtcp: SocketAddr::new(ip, pair.port + 1) };
+        let (pair, local) = self.bind(towards)?;
         self.tell(Command::Open(leg, pair))?;
         Ok(local)
+    }
+
+    /// Opens a leg for a browser and gives our address and the answer to its offer. What becomes
+    /// of it is told by `Event::Joined` and `Event::Left`.
+    ///
+    /// # Errors
+    /// The offer cannot be met, no pair of ports is free, or too many commands wait.
+    pub fn answer(&self, leg: LegId, offer: &str) -> Result<(Local, String), MediaError> {
+        let (pair, local) = self.bind(None)?;
+        let now = self.door.clock.instant(self.door.clock.mono()).into_std();
+        let (browser, answer) = self.door.browsers.answer(offer, local.rtp, now)?;
+        self.tell(Command::Open(leg, pair))?;
+        self.tell(Command::Change(leg, Change::Join(Box::new(browser))))?;
+        Ok((local, answer))
     }
 
     /// Tells where the leg's far end is and how it wants its audio; again at every new answer.
@@ -306,6 +328,18 @@ impl MediaHandle {
     /// Ends the reactor: every leg is closed with its goodbye, then the events close.
     pub fn stop(&self) {
         self.door.stop();
+    }
+
+    /// Binds a pair of sockets and gives the addresses that are told of them.
+    fn bind(&self, towards: Option<IpAddr>) -> Result<(Pair, Local), MediaError> {
+        let places = &self.door.places;
+        let fits = |ip: IpAddr| towards.is_some_and(|far| far.is_ipv4() == ip.is_ipv4());
+        let place = places.iter().find(|(bound, _)| fits(*bound)).or_else(|| places.first());
+        let (bound, ip) = *place.ok_or(MediaError::NoAddress)?;
+        let pair = self.door.ports.bind(bound)?;
+        let local =
+            Local { rtp: SocketAddr::new(ip, pair.port), rtcp: SocketAddr::new(ip, pair.port + 1) };
+        Ok((pair, local))
     }
 
     fn tell(&self, command: Command) -> Result<(), MediaError> {

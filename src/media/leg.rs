@@ -1,6 +1,6 @@
 //! One leg: its sockets, its far end, and the books about both directions.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use rand_core::Rng;
 
@@ -8,6 +8,7 @@ use super::latch::Latch;
 use super::player::{PAYLOAD, Played, Player};
 use super::ports::Pair;
 use super::shield::Shield;
+use super::webrtc::Browser;
 use super::world::World;
 use super::{Codec, Event, Feed, Quality, Remote};
 use crate::sound::g711::{self, Law};
@@ -34,6 +35,9 @@ const FRESH: Span = Span::millis(20);
 /// A bridged far end that hears nothing for this long is given silence, so that its stream, and
 /// every translator and timer on the way, stays alive.
 const FILL_AFTER: Span = Span::millis(100);
+
+/// Where nothing goes.
+const NOBODY: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
 
 /// A packet of the far end, as far as a bridge must know it.
 #[derive(Clone, Copy, Debug)]
@@ -89,6 +93,8 @@ pub(super) struct Leg {
     remote: Option<Remote>,
     /// In force while the last answer had keys.
     shield: Option<Box<Shield>>,
+    /// The far end, where it is a browser; it needs neither shield nor latch.
+    browser: Option<Box<Browser>>,
     latch: Latch,
     /// Where reports come from and go to.
     rtcp: SocketAddr,
@@ -113,7 +119,6 @@ pub(super) struct Leg {
 
 impl Leg {
     pub(super) fn new(id: LegId, pair: Pair, world: &mut World) -> Self {
-        let nobody = SocketAddr::from(([0, 0, 0, 0], 0));
         let random = world.random.next_u64();
         let [a, b, c, d, e, f, ..] = random.to_be_bytes();
         // The lower half: an SRTP receiver that misses the first packets would not know of a
@@ -127,8 +132,9 @@ impl Leg {
             player: Player::new(),
             remote: None,
             shield: None,
-            latch: Latch::new(nobody),
-            rtcp: nobody,
+            browser: None,
+            latch: Latch::new(NOBODY),
+            rtcp: NOBODY,
             out: Outgoing::new(ssrc, u16::from_be_bytes([a, b]), u32::from_be_bytes([c, d, e, f])),
             mouth: Mouth::default(),
             ear: Ear::default(),
@@ -162,6 +168,21 @@ impl Leg {
         self.quiet_since = world.now;
     }
 
+    /// Takes a browser for the far end. Nothing is said to it before it has joined, and its
+    /// silence is its own to tell.
+    pub(super) fn join(&mut self, browser: Box<Browser>) {
+        self.remote = Some(Remote {
+            rtp: NOBODY,
+            rtcp: NOBODY,
+            codec: browser.codec(),
+            dtmf: None,
+            send: false,
+            receive: false,
+            keys: None,
+        });
+        self.browser = Some(browser);
+    }
+
     /// Plays something else.
     pub(super) fn feed(&mut self, feed: Feed) {
         if feed == Feed::Soundings {
@@ -184,6 +205,9 @@ impl Leg {
         world: &mut World,
     ) -> Received {
         let Ok((length, from)) = self.pair.rtp.recv_from(buffer) else { return Received::Empty };
+        if self.browser.is_some() {
+            return self.receive_sealed(length, from, buffer, world);
+        }
         let packet = buffer.get_mut(..length).unwrap_or_default();
         if rtp::is_rtcp(packet) {
             self.take_report(packet, from, world);
@@ -192,6 +216,25 @@ impl Leg {
         match self.hear(packet, from, world) {
             Some((length, heard)) => Received::Packet(length, heard),
             None => Received::Dropped,
+        }
+    }
+
+    /// Lets a browser's machine have a datagram.
+    fn receive_sealed(
+        &mut self,
+        length: usize,
+        from: SocketAddr,
+        buffer: &mut [u8; DATAGRAM_MAX],
+        world: &mut World,
+    ) -> Received {
+        let (Some(browser), Some(remote)) = (&mut self.browser, self.remote) else {
+            return Received::Dropped;
+        };
+        let audio = browser.take((buffer, length), from, &self.pair.rtp, world);
+        let packet = audio.and_then(|length| buffer.get(..length)).unwrap_or_default();
+        match rtp::read(packet) {
+            Ok(header) => Received::Packet(packet.len(), self.note(header, packet, remote, world)),
+            Err(_) => Received::Dropped,
         }
     }
 
@@ -218,7 +261,7 @@ impl Leg {
         world.opened(packet, opened)
     }
 
-    /// Judges a packet and keeps the books on it; gives its length, opened.
+    /// Judges a packet; gives its length, opened.
     fn hear(
         &mut self,
         packet: &mut [u8],
@@ -236,6 +279,11 @@ impl Leg {
             world.counters.strangers += 1;
             return None;
         }
+        Some((packet.len(), self.note(header, packet, remote, world)))
+    }
+
+    /// Keeps the books on a packet of the far end.
+    fn note(&mut self, header: Header, packet: &[u8], remote: Remote, world: &mut World) -> Heard {
         let events = remote.dtmf.is_some_and(|pt| [pt, EVENTS].contains(&header.payload_type));
         let kind = match Codec::of(header.payload_type) {
             Some(codec) => Kind::Audio(codec),
@@ -264,7 +312,7 @@ impl Leg {
                 }
             }
         }
-        Some((packet.len(), Heard { header, kind }))
+        Heard { header, kind }
     }
 
     /// Reads what waits at a leg nobody listens to, one packet or all, and keeps the newest.
@@ -340,8 +388,10 @@ impl Leg {
     /// Does what is due every 20 ms; `deep` now and then.
     pub(super) fn tick(&mut self, deep: bool, buffer: &mut [u8; DATAGRAM_MAX], world: &mut World) {
         if self.link.is_none() {
-            self.drain(deep, buffer, world);
+            let joins = self.browser.as_ref().is_some_and(|browser| !browser.is_joined());
+            self.drain(deep || joins, buffer, world);
         }
+        self.tend_browser(world);
         let Some(remote) = self.remote else { return };
         if remote.send {
             self.speak(remote, world);
@@ -351,6 +401,16 @@ impl Leg {
             self.report(false, world);
             self.report_due = world.report_due();
         }
+    }
+
+    /// Gives a browser's machine the time and tells what it has to tell.
+    fn tend_browser(&mut self, world: &mut World) {
+        let Some(browser) = &mut self.browser else { return };
+        let Some(news) = browser.tick(self.id, &self.pair.rtp, world.instant()) else { return };
+        if let Some(remote) = &mut self.remote {
+            remote.send = news == Event::Joined(self.id);
+        }
+        world.tell(news);
     }
 
     /// Sends this packet time's key or feed.
@@ -395,19 +455,28 @@ impl Leg {
 
     /// Sends the packet in the first bytes of a buffer that has room for a trailer.
     fn send(&mut self, buffer: &mut [u8], length: usize, world: &mut World) {
-        let sealed = match self.shield() {
-            Some(shield) => shield.protect(buffer, length).ok(),
-            None => Some(length),
-        };
-        let packet = sealed.and_then(|sealed| buffer.get(..sealed));
-        let target = self.latch.target();
-        if packet.is_some_and(|packet| self.pair.rtp.send_to(packet, target).is_ok()) {
+        if self.dispatch(buffer, length, world) {
             let payload = u32::try_from(length.saturating_sub(HEADER)).unwrap_or(0);
             self.sent = self.sent.wrapping_add(1);
             self.octets = self.octets.wrapping_add(payload);
         } else {
             world.counters.unsent += 1;
         }
+    }
+
+    /// Sends a packet to whom the far end is; tells whether it left.
+    fn dispatch(&mut self, buffer: &mut [u8], length: usize, world: &World) -> bool {
+        if let Some(browser) = &mut self.browser {
+            let packet = buffer.get(..length).unwrap_or_default();
+            return browser.send(packet, &self.pair.rtp, world.instant());
+        }
+        let sealed = match self.shield() {
+            Some(shield) => shield.protect(buffer, length).ok(),
+            None => Some(length),
+        };
+        let packet = sealed.and_then(|sealed| buffer.get(..sealed));
+        let target = self.latch.target();
+        packet.is_some_and(|packet| self.pair.rtp.send_to(packet, target).is_ok())
     }
 
     /// Tells when a far end that should send does not, and again as long as it does not.
@@ -481,6 +550,9 @@ impl Leg {
     /// Says goodbye and gives the leg's figures.
     pub(super) fn close(mut self, world: &mut World) -> Quality {
         self.report(true, world);
+        if let Some(browser) = &mut self.browser {
+            browser.close(&self.pair.rtp);
+        }
         let jitter_ms = self.reception.jitter_ms();
         let round_trip_ms = self.round_trip_ms;
         Quality {

@@ -11,6 +11,11 @@ mod ports;
 mod prompts;
 mod reactor;
 mod shield;
+#[cfg(feature = "webrtc")]
+mod webrtc;
+#[cfg(not(feature = "webrtc"))]
+#[path = "browserless.rs"]
+mod webrtc;
 mod world;
 
 pub use handle::{Counters, MediaError, MediaHandle, Settings};
@@ -87,6 +92,10 @@ pub enum Event {
     /// A leg that should send has been silent, reports included, for the configured time; told
     /// again each time that has passed anew.
     Silent(LegId),
+    /// A browser's leg can be heard and spoken to: its ICE and DTLS are through.
+    Joined(LegId),
+    /// A browser closed its leg, never joined, or was not heard of for almost 3 s; told once.
+    Left(LegId),
     /// A leg was closed; its figures.
     Closed(LegId, Quality),
 }

@@ -268,6 +268,7 @@ impl Reactor {
         let Some(leg) = at(&mut self.legs, place) else { return };
         match change {
             Change::Connect(remote) => leg.connect(remote, &self.world),
+            Change::Join(browser) => leg.join(browser),
             Change::Feed(feed) => {
                 // What is measured is read when it comes, not at the next tick.
                 if feed == Feed::Soundings && leg.link.is_none() {

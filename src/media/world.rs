@@ -1,5 +1,7 @@
 //! What every leg works with.
 
+use std::time::Instant;
+
 use rand_core::Rng;
 use rand_pcg::Pcg32;
 use tokio::sync::mpsc;
@@ -33,6 +35,11 @@ impl World {
         if self.events.try_send(event).is_err() {
             self.counters.events_lost += 1;
         }
+    }
+
+    /// Gives the present as a browser's machine wants it.
+    pub(super) fn instant(&self) -> Instant {
+        self.clock.instant(self.now).into_std()
     }
 
     /// Cuts a protected packet to its opened length, or counts why it was not opened.

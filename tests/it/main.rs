@@ -67,5 +67,7 @@ mod srtp;
 mod store;
 #[cfg(feature = "engine")]
 mod transport;
+#[cfg(feature = "webrtc")]
+mod webrtc;
 #[cfg(feature = "engine")]
 mod what_if;

@@ -28,7 +28,7 @@ const RIGHT: LegId = LegId(2);
 pub(super) struct Town {
     pub(super) media: MediaHandle,
     events: mpsc::Receiver<Event>,
-    clock: Clock,
+    pub(super) clock: Clock,
     waiting: tokio::runtime::Runtime,
 }
 

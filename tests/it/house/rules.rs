@@ -111,6 +111,7 @@ const TENANTS: &[(&str, &[&str])] = &[
     ("rsip", &["wire"]),
     ("rtp_rs", &["wire", "carrier"]),
     ("sqlx", &["store"]),
+    ("str0m", &["media"]),
     ("axum", &["api"]),
     ("ratatui", &["watch"]),
     ("clap", &["cli"]),
