@@ -33,7 +33,19 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("config", &["core", "sim", "units"]),
     ("carrier", &["wire", "sound", "sip", "media", "units", CLOCK, TASKS]),
     ("api", &["engine", "store", "config", "hooks", "core", "units"]),
-    ("desk", &["api", "engine", "store", "config", "core", "units"]),
+    (
+        "desk",
+        &[
+            "api",
+            "engine",
+            "store",
+            "config",
+            "core",
+            "units",
+            "sip::Identification",
+            "sip::TlsError",
+        ],
+    ),
     ("watch", &["engine::handle", "core", "units"]),
 ];
 /// The one file that puts the shell together may also name what it starts.
@@ -113,6 +125,10 @@ const TENANTS: &[(&str, &[&str])] = &[
     ("rtp_rs", &["wire", "carrier"]),
     ("sqlx", &["store"]),
     ("axum", &["api", "desk"]),
+    ("hyper", &["desk"]),
+    ("hyper_util", &["desk"]),
+    ("argon2", &["desk"]),
+    ("rcgen", &["desk"]),
     ("ratatui", &["watch"]),
     ("clap", &["cli"]),
     ("anyhow", &["cli", "main"]),
