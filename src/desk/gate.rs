@@ -1,6 +1,6 @@
 //! Who may have which path: one table, and the guard that asks it of every request.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use axum::extract::{MatchedPath, Request, State};
@@ -143,7 +143,7 @@ fn is_own(headers: &HeaderMap, origins: &[String]) -> bool {
 /// the proxy saw.
 fn peer(entrance: &Entrance, request: &Request) -> Peer {
     let bound = request.extensions().get::<Peer>().copied();
-    let Peer(address) = bound.unwrap_or(Peer(IpAddr::from([0, 0, 0, 0])));
+    let Peer(address) = bound.unwrap_or(Peer(IpAddr::V4(Ipv4Addr::UNSPECIFIED)));
     let proxied = entrance.desk.config.desk.as_ref().is_some_and(|desk| desk.public.is_some());
     if !(proxied && address.is_loopback()) {
         return Peer(address);
