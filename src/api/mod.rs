@@ -3,6 +3,7 @@
 //! Served on a Unix socket open to its owner only, and on a loopback address where asked. The
 //! shapes are in [`types`]; errors are RFC 9457 problems with a stable code and a hint.
 
+mod accounts;
 mod agents;
 pub mod calls;
 mod campaigns;
@@ -117,6 +118,9 @@ pub fn router(desk: Desk) -> Router {
         .route("/v1/stats", get(campaigns::stats))
         .route("/v1/reports/compliance", get(compliance::report))
         .route("/v1/reports/pilot", get(pilot::pilot))
+        .route("/v1/accounts", get(accounts::list).post(accounts::invite))
+        .route("/v1/accounts/{name}/sessions", get(accounts::sessions))
+        .route("/v1/accounts/{name}/{verb}", post(accounts::act))
         .route("/v1/agents", get(agents::list).post(agents::add))
         .route("/v1/agents/{name}/{verb}", post(agents::act))
         .route("/v1/calls", get(calls::list))

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+pub use super::accounts::{Account, Invitation, NewAccount, RevokeRequest, Revoked, Session};
 pub use super::cause::{
     AgentWhy, BestHour, CampaignWhy, Cause, ContactWhy, ContactsWhy, Explained, FullQuota, Kind,
 };

@@ -113,6 +113,7 @@ fn configured(config: &Config, checks: &mut Vec<Check>) {
     checks.extend(datagrams.map(|at| port("SIP port", at, "udp")));
     let streams = sip.tcp.iter().chain(&sip.tls);
     checks.extend(streams.map(|at| port("SIP port", *at, "tcp")));
+    checks.extend(config.desk.iter().map(|desk| port("desk port", desk.bind, "tcp")));
     let ips = [rtp.ip].into_iter().chain(rtp.second);
     checks.extend(ips.map(|ip| port("first RTP port", SocketAddr::new(ip, rtp.first), "udp")));
     checks.push(rtp_room(config));
@@ -276,9 +277,11 @@ fn certificates(config: &Config) -> Vec<Check> {
     };
     let own = config.sip.identification.as_ref().map(sip::Identification::from);
     let own = own.map(|own| judged("[sip]", own.check()));
+    let desk = config.desk.as_ref().and_then(|desk| desk.identification.as_ref());
+    let desk = desk.map(|desk| judged("[desk]", sip::Identification::from(desk).check()));
     let secured = config.trunks.iter().filter(|trunk| trunk.link.uses(Transport::Tls));
     let trunks = secured.map(|trunk| judged(&trunk.name, engine::trunks::tls(trunk).check()));
-    own.into_iter().chain(trunks).collect()
+    own.into_iter().chain(desk).chain(trunks).collect()
 }
 
 /// What to do about certificates that are of no use.

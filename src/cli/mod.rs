@@ -4,6 +4,7 @@
 //! codes are those of [`failure::EXITS`].
 
 mod about;
+mod account;
 mod agent;
 mod audit;
 mod call;
@@ -132,6 +133,9 @@ enum Command {
     /// Add agents and act for them
     #[command(subcommand)]
     Agent(agent::Agent),
+    /// Say who may sign in at the desk, and as what
+    #[command(subcommand)]
+    Account(account::Account),
     /// Count what campaigns did
     Stats(stats::Stats),
     /// Explain why a campaign, an agent, a number or a contact waits
@@ -228,6 +232,7 @@ impl Command {
             Self::List(list) => list.run(global, output),
             Self::Consent(consent) => consent.run(global, output),
             Self::Agent(agent) => agent.run(global, output),
+            Self::Account(account) => account.run(global, output),
             Self::Stats(stats) => stats.run(global, output),
             Self::Why(why) => why.run(global, output),
             Self::Pacing(pacing) => pacing.run(global, output),

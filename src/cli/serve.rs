@@ -12,6 +12,7 @@ use super::failure::{Exit, Failure, Outcome};
 use super::output::Output;
 use crate::api::{self, Desk, Door, DoorError};
 use crate::config::Config;
+use crate::desk;
 use crate::engine::boot::{self, BootError, Running};
 use crate::engine::handle::{Ask, CampaignVerb};
 use crate::engine::tasks::Tasks;
@@ -47,6 +48,7 @@ async fn serve(config: Config, output: &Output) -> Outcome {
     let door = Door::at(&config.api.socket).await?;
     let mut running = boot::start(config).await.map_err(start_failed)?;
     let doors = open(&running, door).await?;
+    doors.open_desk(output).await?;
     output.note(&format!(
         "{} SIP {}, API {}",
         output.lang.say("serving:", "en service :"),
@@ -81,14 +83,46 @@ pub(super) fn start_failed(error: BootError) -> Failure {
 #[derive(Debug)]
 pub(super) struct Doors {
     closing: watch::Sender<bool>,
-    tasks: Tasks,
+    desk: Desk,
 }
 
 impl Doors {
     /// Takes no more requests, and waits for those under way.
     pub(super) async fn close(self) {
         self.closing.send_replace(true);
-        self.tasks.finished().await;
+        self.desk.tasks.finished().await;
+    }
+
+    /// Opens the door to the pages, where there is one, and says where it is.
+    async fn open_desk(&self, output: &Output) -> Result<(), Failure> {
+        let desk = &self.desk;
+        let Some(settings) = &desk.config.desk else { return Ok(()) };
+        let door = desk::Door::open(settings).await?;
+        let origins = door.origins();
+        let origin = origins.first().map_or("", String::as_str);
+        output.note(&format!("{} {origin}", output.lang.say("desk:", "pages :")));
+        if let Some(fingerprint) = door.fingerprint() {
+            output.note(&format!(
+                "    {}\n    SHA-256 {fingerprint}",
+                output.lang.say(
+                    "nobody vouches for its certificate: browsers ask once, and this must be it:",
+                    "personne ne garantit son certificat : le navigateur demande, ce doit être :",
+                )
+            ));
+        }
+        let first = desk::first_invitation(desk).await;
+        if let Some(token) = first.map_err(|error| Failure::new(Exit::Error, "store", error))? {
+            output.note(&format!(
+                "    {}\n    {}",
+                output.lang.say(
+                    "the first administrator chooses a password here, within 3 days:",
+                    "le premier administrateur choisit son mot de passe ici, sous 3 jours :",
+                ),
+                settings.link(door.address(), token.reveal())
+            ));
+        }
+        desk.tasks.spawn(desk::serve(desk.clone(), door));
+        Ok(())
     }
 }
 
@@ -107,13 +141,13 @@ pub(super) async fn open(running: &Running, door: Door) -> Result<Doors, Failure
         closing: closed.clone(),
     };
     tasks.spawn(desk.clone().finish_lists());
-    let router = api::router(desk);
+    let router = api::router(desk.clone());
     if let Some(address) = running.config.api.http {
         let serving = api::serve_http(address, router.clone(), until(closed.clone())).await?;
         tasks.spawn(told(serving));
     }
     tasks.spawn(told(door.serve(router, until(closed))));
-    Ok(Doors { closing, tasks })
+    Ok(Doors { closing, desk })
 }
 
 async fn until(mut closed: watch::Receiver<bool>) {
@@ -175,6 +209,15 @@ impl Signals {
             _ = self.interrupt.recv() => {}
             _ = self.terminate.recv() => {}
             _ = self.hang_up.recv() => {}
+        }
+    }
+}
+
+impl From<desk::DoorError> for Failure {
+    fn from(error: desk::DoorError) -> Self {
+        match &error {
+            desk::DoorError::Address { .. } => Self::new(Exit::Error, "cannot_listen", error),
+            desk::DoorError::Certificate(_) => Self::new(Exit::Invalid, "no_certificate", error),
         }
     }
 }

@@ -194,7 +194,7 @@ fn second(value: &Value<'_, '_>, first: SocketAddr) -> Option<SocketAddr> {
 }
 
 impl Identification {
-    fn of(fields: &Fields<'_, '_>) -> Option<Self> {
+    pub(super) fn of(fields: &Fields<'_, '_>) -> Option<Self> {
         let certificate = fields.get("certificate_file").and_then(|value| value.file());
         let key = fields.get("key_file").and_then(|value| value.file());
         if certificate.is_some() != key.is_some() {

@@ -6,6 +6,7 @@
 pub mod account;
 pub mod campaign;
 mod codec;
+mod desk;
 mod dispositions;
 pub mod encoding;
 mod extensions;
@@ -43,6 +44,7 @@ use std::path::{Path, PathBuf};
 
 pub use campaign::Campaign;
 pub use codec::Codec;
+pub use desk::Desk;
 pub use dispositions::{Disposition, Need};
 pub use extensions::{EarlyMedia, Extensions, Refresher, Register, Reliable, SessionTimer};
 pub use incoming::{Answering, Incoming};
@@ -81,6 +83,8 @@ pub struct Config {
     pub retention: Retention,
     /// The door for the command line and other programs.
     pub api: Api,
+    /// Where people open their pages, where asked.
+    pub desk: Option<Desk>,
     /// Agents' phones.
     pub phones: Phones,
     /// The trunks, in the order of the file.
@@ -436,11 +440,13 @@ fn engine(reader: &Reader<'_>, root: &Fields<'_, '_>, path: &Path) -> Option<Con
     let trunks = trunks(reader, root, &sip);
     let (prompts, tapes, campaigns_folder) = folders(reader, root);
     let webhook = root.table("webhook");
+    let store = StorePlace::of(reader, root);
     Some(Config {
         path: path.to_owned(),
         node: u16::try_from(node).unwrap_or(u16::MAX),
         rtp,
-        store: StorePlace::of(reader, root),
+        desk: Desk::of(root, &store),
+        store,
         retention: Retention::of(root),
         api: api(reader, root),
         phones: phones(root, !sip.tls.is_empty()),

@@ -4,6 +4,7 @@ use std::future::Future;
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
 /// A group of tasks that end together.
@@ -37,6 +38,21 @@ impl Tasks {
         work: impl FnOnce() + Send + 'static,
     ) -> io::Result<std::thread::JoinHandle<()>> {
         std::thread::Builder::new().name(name.to_owned()).spawn(work)
+    }
+
+    /// Does work that keeps a processor busy beside the runtime's; `None` if the end cut it.
+    #[expect(clippy::disallowed_methods, reason = "the one place that spawns")]
+    pub async fn compute<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Option<T> {
+        let (told, answer) = oneshot::channel();
+        {
+            let mut set = self.set.lock().unwrap_or_else(PoisonError::into_inner);
+            while set.try_join_next().is_some() {}
+            set.spawn_blocking(move || drop(told.send(work())));
+        }
+        answer.await.ok()
     }
 
     /// Waits until every task has ended by itself.

@@ -15,6 +15,7 @@
 //! number.
 
 mod access;
+mod account;
 mod attempt;
 pub mod audit;
 mod backend;
@@ -61,6 +62,7 @@ use std::sync::{Arc, Mutex as Mutexed, MutexGuard as Guard, PoisonError};
 use tokio::sync::{MutexGuard, Notify, mpsc, oneshot};
 
 pub use access::RefusalRow;
+pub use account::{AccountRow, Credentials, INVITED_FOR, Role, SessionRow, Token};
 pub use audit::chain::AuditedSettings;
 use backend::{Db, Reader, Readers, Sql};
 pub use cards::{Change, Corrected, Correction, ListedContact, NAME, NUMBER};
@@ -200,6 +202,7 @@ struct Shared {
     fingerprints: Fingerprints,
     seals: Seals,
     signer: Arc<Signer>,
+    random: Random,
     /// Tells this database's events from another's.
     instance: String,
     node: u16,
@@ -238,8 +241,9 @@ struct Commit {
 }
 
 /// Every statement there is.
-const ALL_STATEMENTS: [&[(&str, Sql)]; 33] = [
+const ALL_STATEMENTS: [&[(&str, Sql)]; 34] = [
     access::STATEMENTS,
+    account::STATEMENTS,
     attempt::STATEMENTS,
     audit::ALL[0],
     audit::ALL[1],
@@ -318,6 +322,7 @@ impl Store {
             fingerprints,
             seals,
             signer,
+            random: settings.random,
             instance,
             node: settings.node,
             interrupted_rest: settings.interrupted_rest,

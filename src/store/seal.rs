@@ -31,6 +31,8 @@ pub(super) struct Seals {
     centre: Seal,
     /// Over what lives only as long as a call.
     passing: Seal,
+    /// Over the secrets of people who sign in.
+    accounts: Seal,
     random: Random,
 }
 
@@ -51,7 +53,8 @@ impl Seals {
     pub(super) fn new(root: Fingerprints, random: Random) -> Self {
         let derived = |label: &[u8]| Seal::new(&root.derive(label), random);
         let (centre, passing) = (derived(b"cadran centre key"), derived(b"cadran passing key"));
-        Self { root, centre, passing, random }
+        let accounts = derived(b"cadran account key");
+        Self { root, centre, passing, accounts, random }
     }
 
     /// Draws a key of somebody's own, and gives it with the text it is stored as.
@@ -81,6 +84,11 @@ impl Seals {
     /// Gives the seal over what lives only as long as a call.
     pub(super) fn passing(&self) -> &Seal {
         &self.passing
+    }
+
+    /// Gives the seal over the secrets of people who sign in.
+    pub(super) fn accounts(&self) -> &Seal {
+        &self.accounts
     }
 
     /// Reads the digits of a row with `e164` and `digits_key`; none once they were erased.

@@ -3,6 +3,7 @@
 //! Each claim is a function of a [`House`](fixture::House); `suite!` runs all of them in a house on
 //! SQLite and in one on PostgreSQL.
 
+mod accounts;
 pub(crate) mod audit;
 mod calls;
 mod cards;
@@ -52,6 +53,11 @@ macro_rules! suite {
 }
 
 suite! {
+    accounts {
+        an_invitation_is_accepted_once_and_before_its_end,
+        a_session_ends_with_its_time_its_account_and_the_next_sign_in,
+        a_second_factor_is_sealed_and_none_of_its_steps_is_taken_twice,
+    }
     audit {
         everything_is_told_once_and_verifies,
         a_chain_verifies_after_its_persons_were_erased_and_proofs_forgotten,

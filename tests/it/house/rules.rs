@@ -33,6 +33,19 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("config", &["core", "sim", "units"]),
     ("carrier", &["wire", "sound", "sip", "media", "units", CLOCK, TASKS]),
     ("api", &["engine", "store", "config", "hooks", "core", "units"]),
+    (
+        "desk",
+        &[
+            "api",
+            "engine",
+            "store",
+            "config",
+            "core",
+            "units",
+            "sip::Identification",
+            "sip::TlsError",
+        ],
+    ),
     ("watch", &["engine::handle", "core", "units"]),
 ];
 /// The one file that puts the shell together may also name what it starts.
@@ -112,11 +125,15 @@ const TENANTS: &[(&str, &[&str])] = &[
     ("rtp_rs", &["wire", "carrier"]),
     ("sqlx", &["store"]),
     ("str0m", &["media"]),
-    ("axum", &["api"]),
+    ("axum", &["api", "desk"]),
+    ("hyper", &["desk"]),
+    ("hyper_util", &["desk"]),
+    ("argon2", &["desk"]),
+    ("rcgen", &["desk"]),
     ("ratatui", &["watch"]),
     ("clap", &["cli"]),
     ("anyhow", &["cli", "main"]),
-    ("serde_json", &["api", "cli", "config", "engine", "hooks", "store", "watch"]),
+    ("serde_json", &["api", "cli", "config", "desk", "engine", "hooks", "store", "watch"]),
 ];
 
 /// Lints that only these files may set aside, and the true randomness that only they may draw:
