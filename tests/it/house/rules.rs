@@ -33,6 +33,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("config", &["core", "sim", "units"]),
     ("carrier", &["wire", "sound", "sip", "media", "units", CLOCK, TASKS]),
     ("api", &["engine", "store", "config", "hooks", "core", "units"]),
+    ("desk", &["api", "engine", "store", "config", "core", "units"]),
     ("watch", &["engine::handle", "core", "units"]),
 ];
 /// The one file that puts the shell together may also name what it starts.
@@ -111,11 +112,11 @@ const TENANTS: &[(&str, &[&str])] = &[
     ("rsip", &["wire"]),
     ("rtp_rs", &["wire", "carrier"]),
     ("sqlx", &["store"]),
-    ("axum", &["api"]),
+    ("axum", &["api", "desk"]),
     ("ratatui", &["watch"]),
     ("clap", &["cli"]),
     ("anyhow", &["cli", "main"]),
-    ("serde_json", &["api", "cli", "config", "engine", "hooks", "store", "watch"]),
+    ("serde_json", &["api", "cli", "config", "desk", "engine", "hooks", "store", "watch"]),
 ];
 
 /// Lints that only these files may set aside, and the true randomness that only they may draw:
