@@ -20,6 +20,8 @@ mod cli;
 #[cfg(feature = "engine")]
 mod compose;
 #[cfg(feature = "engine")]
+mod desk;
+#[cfg(feature = "engine")]
 mod far;
 #[cfg(feature = "engine")]
 mod foretold;
