@@ -182,7 +182,8 @@ fn state_of(snapshot: &Snapshot, agent: AgentId) -> AgentState {
     floor.map_or(AgentState::LoggedOut, |floor| floor.state)
 }
 
-fn pause(desk: &Desk, request: PauseRequest) -> Result<PauseId, ApiError> {
+/// Reads a break.
+pub(crate) fn pause(desk: &Desk, request: PauseRequest) -> Result<PauseId, ApiError> {
     let Some(code) = request.code else { return Ok(desk.config.usual_pause()) };
     desk.config.pause(&code).ok_or_else(|| {
         let codes = desk.config.pauses.iter().map(|pause| pause.code.as_str());
@@ -190,7 +191,8 @@ fn pause(desk: &Desk, request: PauseRequest) -> Result<PauseId, ApiError> {
     })
 }
 
-async fn qualification(
+/// Reads an agent's word on a call, complete and with a callback that may be promised.
+pub(crate) async fn qualification(
     desk: &Desk,
     agent: AgentId,
     request: QualifyRequest,
@@ -265,7 +267,8 @@ pub(super) fn moment(key: &str, text: &str) -> Result<Wall, ApiError> {
     })
 }
 
-fn call_of(state: AgentState) -> Option<CallId> {
+/// Gives the call a state is about.
+pub(crate) fn call_of(state: AgentState) -> Option<CallId> {
     match state {
         AgentState::Reserved(call)
         | AgentState::Talking(call)

@@ -79,7 +79,7 @@ pub struct FieldChange {
     pub agent: Option<String>,
     /// In which call.
     pub call: Option<u64>,
-    /// Through what: `api`, or `qualification`.
+    /// Through what: `api`, `page`, or `qualification`.
     pub source: String,
 }
 
@@ -166,7 +166,17 @@ pub(super) async fn correct(
         ApiError::new(StatusCode::NOT_FOUND, "contact_unknown", format!("no contact {id:?}"))
     })?;
     let agent = desk.agent_id(&new.agent).await?;
-    let call = had(&desk, agent, contact, new.call.map(CallId)).await?;
+    Ok(axum::Json(corrected(&desk, (agent, contact), new, "api").await?))
+}
+
+/// Writes what an agent corrects of a contact, through whatever door.
+pub(crate) async fn corrected(
+    desk: &Desk,
+    (agent, contact): (AgentId, ContactId),
+    new: Corrections,
+    source: &str,
+) -> Result<Corrected, ApiError> {
+    let call = had(desk, agent, contact, new.call.map(CallId)).await?;
     let mut fields = checked(new.fields)?;
     fields.extend(new.name.map(|name| (NAME.to_owned(), name)));
     let correction = Correction {
@@ -176,12 +186,12 @@ pub(super) async fn correct(
         wrong: numbers(&new.wrong_numbers, number)?,
         agent,
         call,
-        source: "api".to_owned(),
+        source: source.to_owned(),
         at: desk.clock.now().wall,
     };
     let correcting = desk.clone();
     let changed = desk.see_through(async move { correcting.correct(&correction).await }).await;
-    Ok(axum::Json(Corrected { changed: changed.ok_or(Refused::Leaving)?? }))
+    Ok(Corrected { changed: changed.ok_or(Refused::Leaving)?? })
 }
 
 impl Desk {

@@ -110,6 +110,11 @@ pub(super) async fn add(State(desk): State<Desk>, bytes: Bytes) -> Answer<Change
             return Err(ApiError::invalid(detail));
         }
     }
+    Ok(axum::Json(wished(&desk, new).await?))
+}
+
+/// Writes wishes down, and has every queue keep them at once.
+pub(crate) async fn wished(desk: &Desk, new: NewWishes) -> Result<Changed, ApiError> {
     let scope = desk.scope(&new.reach)?;
     let at = desk.clock.now().wall;
     let until = new.until.as_deref().map(|text| moment(text, at)).transpose()?;
@@ -126,7 +131,7 @@ pub(super) async fn add(State(desk): State<Desk>, bytes: Bytes) -> Answer<Change
     })
     .await
     .ok_or(Refused::Leaving)??;
-    Ok(axum::Json(Changed { changed }))
+    Ok(Changed { changed })
 }
 
 /// `POST /v1/do-not-call/end`: the person may be called again.

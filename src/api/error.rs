@@ -14,7 +14,7 @@ use crate::units::Wall;
 /// Why a request was not done.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{detail}")]
-pub(super) struct ApiError {
+pub(crate) struct ApiError {
     status: StatusCode,
     code: &'static str,
     detail: String,
@@ -26,12 +26,12 @@ pub(super) type Answer<T> = Result<axum::Json<T>, ApiError>;
 
 impl ApiError {
     /// Makes an error.
-    pub(super) fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
+    pub(crate) fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
         Self { status, code, detail: detail.into(), hint: None }
     }
 
     /// Adds what to do.
-    pub(super) fn hint(mut self, hint: impl Into<String>) -> Self {
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
     }
@@ -64,8 +64,13 @@ impl ApiError {
             .hint("`cadran doctor` says what keeps it; the engine need not be started again")
     }
 
+    /// Gives the stable code.
+    pub(crate) const fn code(&self) -> &'static str {
+        self.code
+    }
+
     /// Makes the error of a body or value that cannot be used.
-    pub(super) fn invalid(detail: impl Into<String>) -> Self {
+    pub(crate) fn invalid(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::UNPROCESSABLE_ENTITY, "value_invalid", detail)
     }
 }

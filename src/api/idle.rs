@@ -541,6 +541,10 @@ mod tests {
             wrap: Span::ZERO,
             idle: Span::ZERO,
             card: reads.map(|campaign| (CampaignId(campaign), contact)),
+            until: None,
+            more: Span::ZERO,
+            said: None,
+            after: None,
         }
     }
 

@@ -4,7 +4,7 @@
 //! shapes are in [`types`]; errors are RFC 9457 problems with a stable code and a hint.
 
 mod accounts;
-mod agents;
+pub(crate) mod agents;
 pub mod calls;
 mod campaigns;
 pub mod cause;
@@ -27,7 +27,7 @@ pub mod network;
 mod pacing;
 mod pilot;
 pub mod processing;
-mod promise;
+pub(crate) mod promise;
 pub mod quality;
 pub mod receipt;
 pub mod recycle;
@@ -36,7 +36,7 @@ mod shown;
 mod trunks;
 pub mod types;
 mod webhooks;
-mod why;
+pub(crate) mod why;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -63,7 +63,8 @@ use crate::engine::handle::{Handle, Snapshot};
 use crate::engine::tasks::Tasks;
 use crate::store::{CampaignRow, Store};
 use crate::units::{AgentId, CampaignId, Mono, TrunkId, Wall};
-use error::{Answer, ApiError};
+use error::Answer;
+pub(crate) use error::ApiError;
 
 /// A list is not larger than this: five million contacts of fifty bytes.
 pub const LIST_BYTES_MAX: usize = 256 << 20;
@@ -181,7 +182,7 @@ async fn no_such_method() -> ApiError {
 impl Desk {
     /// Sees work to its end, also when whoever asked for it goes away meanwhile; `None` if the
     /// engine's end cut it.
-    async fn see_through<T: Send + 'static>(
+    pub(crate) async fn see_through<T: Send + 'static>(
         &self,
         work: impl Future<Output = T> + Send + 'static,
     ) -> Option<T> {
@@ -205,7 +206,10 @@ impl Desk {
     }
 
     /// Finds a campaign in the files and in the store.
-    fn campaign(&self, name: &str) -> Result<(&config::Campaign, &CampaignRow), ApiError> {
+    pub(crate) fn campaign(
+        &self,
+        name: &str,
+    ) -> Result<(&config::Campaign, &CampaignRow), ApiError> {
         let row = self.campaigns.iter().find(|row| row.name == name);
         row.and_then(|row| Some((self.config.campaign(name)?, row))).ok_or_else(|| {
             let known = self.config.campaigns.iter().map(|campaign| campaign.name.as_str());
@@ -264,7 +268,7 @@ impl Desk {
     }
 
     /// Gives the moment the engine was started.
-    fn begun(&self) -> Wall {
+    pub(crate) fn begun(&self) -> Wall {
         let now = self.clock.now();
         now.wall - now.mono.since(Mono::START)
     }

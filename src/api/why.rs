@@ -277,7 +277,7 @@ async fn refused_by_carrier(
 }
 
 /// Says why an agent waits.
-async fn agent(desk: &Desk, row: &AgentRow) -> Result<AgentWhy, ApiError> {
+pub(crate) async fn agent(desk: &Desk, row: &AgentRow) -> Result<AgentWhy, ApiError> {
     let snapshot = desk.handle.snapshot();
     let names = desk.campaign_names();
     let agent = agents::view(desk, row, &snapshot, &names);

@@ -308,6 +308,20 @@ impl Agent {
         }
     }
 
+    /// How much may still be added to the present write-up.
+    pub(super) fn more(&self) -> Span {
+        if let State::Wrapping(writing) = &self.state { writing.extension } else { Span::ZERO }
+    }
+
+    /// Where the agent goes after the present call, if not back to ready.
+    pub(super) fn after(&self) -> Option<AgentState> {
+        match self.wish {
+            Want::Calls => None,
+            Want::Break(code) => Some(AgentState::Paused(code)),
+            Want::Leave => Some(AgentState::LoggedOut),
+        }
+    }
+
     /// Says when the leg that just fell is to be raised again.
     pub(super) fn next_raise(&mut self, now: Mono) -> Mono {
         let pause = LEG_PAUSE.times(1 << self.leg_tries.min(20)).min(LEG_PAUSE_MAX);

@@ -13,7 +13,8 @@ use super::pacing::{Decision, Quiet, View};
 use super::shown::Cap;
 use super::{Dialer, call};
 use crate::units::{
-    AgentId, CallId, CampaignId, ContactId, Mono, Now, Ratio, ShownId, Span, TrunkId, Wall,
+    AgentId, CallId, CampaignId, ContactId, DispositionId, Mono, Now, Ratio, ShownId, Span,
+    TrunkId, Wall,
 };
 
 /// A copy of what the dialer knows, taken after a batch.
@@ -121,6 +122,18 @@ pub struct AgentFloor {
     pub idle: Span,
     /// The campaign and contact of the present call or preview.
     pub card: Option<(CampaignId, ContactId)>,
+    /// When the present state ends by itself, if it does: a write-up, a preview, a rest.
+    #[serde(default)]
+    pub until: Option<Mono>,
+    /// How much the agent may still add to a write-up.
+    #[serde(default)]
+    pub more: Span,
+    /// What the agent said of the present call so far.
+    #[serde(default)]
+    pub said: Option<DispositionId>,
+    /// Where the agent goes when the present call ends, if not back to ready: a break, or home.
+    #[serde(default)]
+    pub after: Option<AgentState>,
 }
 
 /// One trunk.
@@ -316,6 +329,26 @@ impl Dialer {
             wrap,
             idle,
             card,
+            until: agent.due(),
+            more: agent.more(),
+            said: self.said(&agent.state),
+            after: agent.after(),
+        }
+    }
+
+    /// What was said of the call an agent is in or writes up.
+    fn said(&self, state: &State) -> Option<DispositionId> {
+        match state {
+            State::Talking(call) | State::Holding(call) => {
+                self.calls.get(call)?.qualified.map(|(said, _)| said)
+            }
+            State::Wrapping(writing) => writing.said,
+            State::LoggedOut
+            | State::Paused { .. }
+            | State::Ready
+            | State::Previewing(..)
+            | State::Reserved(_)
+            | State::Resting { .. } => None,
         }
     }
 }

@@ -1,13 +1,13 @@
 //! What pages are made of: files of this program, told apart by what is in them.
 
-use axum::extract::{Path, Query, State};
+use axum::extract::{Extension, Path, Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 
 use super::words::{Tongue, told};
-use super::{Entrance, gate};
+use super::{Entrance, SignedIn, gate};
 use crate::store::hex;
 
 /// A file of a page.
@@ -36,15 +36,22 @@ const FILES: &[File] = files! {
     "account.html": HTML,
     "account.js": JS,
     "ask.js": JS,
+    "desk-call.js": JS,
+    "desk-keys.js": JS,
+    "desk-person.js": JS,
+    "desk-phone.js": JS,
+    "desk-say.js": JS,
+    "desk-socket.js": JS,
+    "desk-words.js": JS,
+    "desk.css": CSS,
+    "desk.js": JS,
     "door.css": CSS,
+    "index.html": HTML,
     "invitation.html": HTML,
     "invitation.js": JS,
     "sign-in.html": HTML,
     "sign-in.js": JS,
 };
-
-/// The page of those who are signed in; until there is one, their account's.
-const INDEX: &str = "index.html";
 
 /// The query of a page.
 #[derive(Debug, Default, Deserialize)]
@@ -62,12 +69,16 @@ pub(super) async fn home() -> Redirect {
     Redirect::to("/desk/")
 }
 
-/// `GET /desk/`.
-pub(super) async fn index(query: Query<Asked>, headers: HeaderMap) -> Response {
-    if find(INDEX).is_none() {
+/// `GET /desk/`: the seat of whoever has one, and of others their account.
+pub(super) async fn index(
+    Extension(who): Extension<SignedIn>,
+    query: Query<Asked>,
+    headers: HeaderMap,
+) -> Response {
+    if who.agent.is_none() {
         return Redirect::to("/desk/account").into_response();
     }
-    page(INDEX, &query, &headers)
+    page("index.html", &query, &headers)
 }
 
 /// `GET /desk/sign-in`.

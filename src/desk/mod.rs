@@ -4,14 +4,22 @@
 //! path, and nobody has another one.
 
 mod account;
+mod asks;
+mod card;
 mod certificate;
 pub mod door;
 mod files;
 mod gate;
+pub mod moment;
 mod password;
+pub mod protocol;
 mod refusal;
+mod seats;
+pub mod session;
 mod totp;
 mod tries;
+mod view;
+mod waiting;
 mod words;
 
 use std::net::IpAddr;
@@ -73,8 +81,7 @@ struct Entrance {
 
 /// Lets people in until the API closes.
 pub async fn serve(desk: Desk, door: Door) {
-    let behind = Router::new().route("/desk/socket", get(gate::no_such_path));
-    let routes = router(&desk, &door, behind);
+    let routes = router(&desk, &door, session::router(desk.clone()));
     let (tasks, closing) = (desk.tasks.clone(), desk.closing.clone());
     drop(desk);
     door.serve(routes, tasks, closing).await;

@@ -45,7 +45,7 @@ use self::transfer::Transfer;
 use self::trial::Trial;
 use crate::core::fact::Supply;
 use crate::core::quality::Fall;
-use crate::core::{Dialer, Fact, Order};
+use crate::core::{Dialer, Fact, Order, Record};
 use crate::media::{self, MediaHandle};
 use crate::sip::{self, SipHandle};
 use crate::store::{Claimed, Store};
@@ -56,6 +56,10 @@ const BATCH_MAX: usize = 256;
 
 /// How often the snapshot is renewed while things happen.
 const PUBLISH_EVERY: Span = Span::millis(200);
+
+/// How soon the snapshot is renewed after an agent moved: the page shows a card before its call is
+/// heard, and no eye tells 20 ms from none.
+const PUBLISH_MOVE_EVERY: Span = Span::millis(20);
 
 /// How often the snapshot is renewed while nothing happens: who reads it sees that we live.
 const PUBLISH_IDLE_EVERY: Span = Span::secs(1);
@@ -150,6 +154,8 @@ pub(crate) struct Engine {
     store_fault: Option<String>,
     published: Mono,
     changed: bool,
+    /// Whether an agent is in another state than the snapshot says.
+    moved: bool,
     draining: bool,
 }
 
@@ -178,6 +184,7 @@ impl Engine {
             store_fault: None,
             published: Mono::START,
             changed: true,
+            moved: false,
             draining: false,
         }
     }
@@ -276,6 +283,7 @@ impl Engine {
             }
             tape.end();
         }
+        self.moved |= orders.iter().any(moves_an_agent);
         self.perform(now, orders, words);
         self.changed = true;
         if answered {
@@ -330,7 +338,12 @@ impl Engine {
 
     /// Says when the snapshot is to be renewed.
     fn publish_due(&self) -> Mono {
-        self.published + if self.changed { PUBLISH_EVERY } else { PUBLISH_IDLE_EVERY }
+        self.published
+            + match (self.moved, self.changed) {
+                (true, _) => PUBLISH_MOVE_EVERY,
+                (false, true) => PUBLISH_EVERY,
+                (false, false) => PUBLISH_IDLE_EVERY,
+            }
     }
 
     fn publish_if_due(&mut self, now: Now) {
@@ -343,7 +356,7 @@ impl Engine {
     fn publish(&mut self) {
         let now = self.parts.clock.now();
         self.published = now.mono;
-        self.changed = false;
+        (self.changed, self.moved) = (false, false);
         let snapshot = Snapshot {
             now,
             floor: self.parts.dialer.floor(now),
@@ -394,6 +407,14 @@ impl Engine {
     fn left(&self) -> bool {
         self.draining && self.legs.is_empty() && !self.parts.scribe.is_behind()
     }
+}
+
+/// Whether an order tells of an agent in another state, or with another card.
+fn moves_an_agent(order: &Order) -> bool {
+    matches!(
+        order,
+        Order::Record(Record::AgentState { .. }) | Order::ShowPreview(..) | Order::ClearPreview(_)
+    )
 }
 
 /// What a failed claim tells the core: nothing now, ask again soon.

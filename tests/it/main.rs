@@ -3,6 +3,7 @@
 mod house;
 mod model;
 mod scenes;
+mod seat;
 mod strict;
 mod swarm;
 mod torture;

@@ -20,6 +20,10 @@ fn snapshot() -> Snapshot {
         wrap: Span::ZERO,
         idle: Span::secs(3),
         card: None,
+        until: None,
+        more: Span::ZERO,
+        said: None,
+        after: None,
     };
     let floor = Floor {
         agents: vec![

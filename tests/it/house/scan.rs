@@ -35,10 +35,11 @@ pub(super) fn read_below(folders: &[&str]) -> io::Result<Vec<Source>> {
     Ok(sources)
 }
 
-/// Lists every file below a folder, in order of path.
+/// Lists every file below a folder, in order of path; what npm installed is nobody's source.
 pub(super) fn files(folder: &Path) -> io::Result<Vec<PathBuf>> {
     let mut entries =
         fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<_>>>()?;
+    entries.retain(|path| !path.ends_with("node_modules"));
     entries.sort();
     let mut found = Vec::new();
     for path in entries {
