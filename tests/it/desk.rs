@@ -149,6 +149,11 @@ async fn told(request: reqwest::RequestBuilder) -> Fallible<Answer> {
 #[tokio::test]
 async fn whoever_signs_in_gets_a_token_that_nobody_knew_before() -> Fallible {
     let desk = Desk::open().await?;
+    for nth in 0..12 {
+        let guess = json!({ "invitation": format!("guess {nth}") });
+        let guess = desk.ask("POST", "/desk/invitation", None, guess).await?;
+        assert_eq!((guess.status.as_u16(), guess.code()), (410, "invitation_over"), "{nth}");
+    }
     let asked = json!({ "invitation": desk.first });
     let invited = desk.ask("POST", "/desk/invitation", None, asked).await?;
     assert_eq!(invited.said, json!({ "name": "admin", "role": "administrator" }));
