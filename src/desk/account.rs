@@ -206,10 +206,12 @@ pub(super) async fn accept(
     begin(&entrance, accepted.ok_or_else(spent)?, &headers).await
 }
 
-/// Finds whom an invitation is for; guesses are counted by address.
+/// Finds whom an invitation is for. Guesses are counted by address, and those of one token
+/// together, so that a stranger's shut out nobody who was invited.
 async fn invitee(entrance: &Entrance, token: &Token, from: IpAddr) -> Result<AccountRow, Refusal> {
     let desk = &entrance.desk;
-    let tried = entrance.tries.begin("", from, desk.clock.mono()).map_err(Refusal::later)?;
+    let now = desk.clock.mono();
+    let tried = entrance.tries.begin(token.reveal(), from, now).map_err(Refusal::later)?;
     let found = desk.store.invited(token, desk.clock.now().wall).await?;
     let account = found.ok_or_else(spent)?;
     tried.forgive();

@@ -56,7 +56,7 @@ impl Tries {
         let mut counters = self.counters.lock().unwrap_or_else(PoisonError::into_inner);
         for (place, most) in places.into_iter().zip([OF_ACCOUNT, OF_ADDRESS]) {
             let counter = &mut counters[place];
-            if now.since(counter.since) >= WINDOW {
+            if counter.failed == 0 || now.since(counter.since) >= WINDOW {
                 *counter = Counter { since: now, failed: 0 };
             }
             if counter.failed >= most {
