@@ -434,7 +434,7 @@ async fn frames_that_are_none_are_refused_and_too_many_end_the_socket() -> Claim
         page.until(text, |told| told["refused"] == "frame_unread")?;
     }
     let refused = page.ask(json!({ "do": "offer", "sdp": "v=0" }))?;
-    assert_eq!(refused["refused"], "no_audio");
+    assert_eq!(refused["refused"], "wrong_state");
     assert_eq!(page.ask(json!({ "do": "hang_up" }))?["refused"], "wrong_state");
     for _ in 0..200 {
         if block_in_place(|| page.socket.send(Message::text("{}"))).is_err() {

@@ -46,21 +46,40 @@ async function accessible(where) {
   if (SHOTS) await page.screenshot({ path: `${SHOTS}/${where}.png` });
 }
 
+/** Whether somebody is heard in the browser: packets come, and they are not silence. */
+async function heard() {
+  const stats = await globalThis.lines.at(-1)?.getStats();
+  const inbound = [...(stats?.values() ?? [])].find(({ type }) => type === "inbound-rtp");
+  return inbound?.packetsReceived > 25 && inbound.totalAudioEnergy > 0;
+}
+
 async function nextCall(word = "En ligne") {
   await says("state", word);
   await page.waitForSelector("#person:not([hidden])");
 }
+
+// The page's lines are kept for a look at what they carry.
+await page.addInitScript(() => {
+  const Line = globalThis.RTCPeerConnection;
+  globalThis.lines = [];
+  globalThis.RTCPeerConnection = class extends Line {
+    constructor(...settings) {
+      super(...settings);
+      globalThis.lines.push(this);
+    }
+  };
+});
 
 try {
   await page.goto(PAGE);
   await says("state", "Hors ligne");
   await accessible("hors-ligne");
 
-  // Without audio in the browser there is the telephone.
+  // The browser is the telephone, by the key that then switches its microphone.
   await press("h");
-  await says("wrong", "utilisez votre téléphone");
+  await page.getByRole("button", { name: "Couper le micro" }).waitFor();
 
-  // The shift begins: the phone is called, then calls come.
+  // The shift begins, then calls come.
   await press("r");
   await says("state", "En pause");
   await accessible("en-pause");
@@ -69,6 +88,7 @@ try {
   assert.equal(await text("name"), "Claire Martin 0");
   assert.equal(await text("number"), "01 •• •• 00 00");
   await says("there", "chez la personne");
+  await page.waitForFunction(heard);
   await says("campaign", "Jardin Printemps");
   await accessible("en-ligne");
   const [tall, wide] = await page.evaluate(() => [

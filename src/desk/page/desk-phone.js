@@ -39,6 +39,11 @@ export async function join(ask) {
   made.onconnectionstatechange = () => {
     if (["failed", "closed"].includes(made.connectionState) && line === made) leave();
   };
+  // The law of the trunks first: nothing is translated then.
+  const { codecs } = RTCRtpReceiver.getCapabilities("audio") ?? { codecs: [] };
+  const last = ({ mimeType }) => Number(mimeType !== "audio/PCMA");
+  const ordered = [...codecs].sort((one, other) => last(one) - last(other));
+  for (const way of made.getTransceivers()) way.setCodecPreferences?.(ordered);
   line = made;
   await made.setLocalDescription();
   await gathered(made);
