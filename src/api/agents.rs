@@ -43,7 +43,7 @@ pub(super) async fn list(
 pub(super) async fn add(State(desk): State<Desk>, bytes: Bytes) -> Answer<types::Agent> {
     let new: NewAgent = body(&bytes)?;
     let known = desk.store.agent(&new.name).await?;
-    check(&new, known.as_ref())?;
+    check(&desk, &new, known.as_ref())?;
     if known.is_none() {
         let agents = desk.store.agents().await?.len();
         desk.config.check_ports(agents + 1).map_err(|short| {
@@ -70,7 +70,7 @@ pub(super) async fn add(State(desk): State<Desk>, bytes: Bytes) -> Answer<types:
     Ok(axum::Json(view(&desk, &row, &desk.handle.snapshot(), &names)))
 }
 
-fn check(new: &NewAgent, known: Option<&AgentRow>) -> Result<(), ApiError> {
+fn check(desk: &Desk, new: &NewAgent, known: Option<&AgentRow>) -> Result<(), ApiError> {
     let letter = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.');
     if !(1..=64).contains(&new.name.len()) || !new.name.bytes().all(letter) {
         let detail = format!("{:?} is no agent's name", new.name);
@@ -83,10 +83,14 @@ fn check(new: &NewAgent, known: Option<&AgentRow>) -> Result<(), ApiError> {
             .hint("write sip:amina@192.0.2.7:5060"));
     }
     // Whoever has no phone sits at a browser.
-    let reachable = new.contact.is_some() || new.secret.is_some() || cfg!(feature = "webrtc");
+    let browsers = cfg!(feature = "webrtc") && desk.config.desk.is_some();
+    let reachable = new.contact.is_some() || new.secret.is_some() || browsers;
     if !reachable && known.is_none() {
         return Err(ApiError::invalid(format!("nothing says how to reach {}'s phone", new.name))
-            .hint("give --secret-file for a phone that registers, or --sip for a fixed address"));
+            .hint(
+                "give --secret-file for a phone that registers, --sip for a fixed address, or open \
+                 a [desk] for browsers",
+            ));
     }
     Ok(())
 }
