@@ -20,8 +20,8 @@ use super::{
 };
 use crate::units::{CampaignId, ContactId, Territory, Wall};
 
-/// Portions in one transaction at most: a second of work where nobody else wants to write.
-const TOGETHER_MAX: usize = 80;
+/// Portions in one transaction at most: half a second of work where nobody else wants to write.
+const TOGETHER_MAX: usize = 40;
 
 /// Where the contacts of a list go.
 struct Target<'s> {
